@@ -1,0 +1,1 @@
+"""Features to proposals: the boundary-matching network."""

@@ -1,0 +1,1 @@
+"""Tables of segments to numbers: mAP, AR@AN, classification and fusion."""

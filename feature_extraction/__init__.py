@@ -1,0 +1,1 @@
+"""Videos to features: reading, sampling, backbones, extraction and feature files."""

@@ -1,0 +1,1 @@
+"""The pipeline: configuration, annotations, run folder, training loop, stages and command line."""
