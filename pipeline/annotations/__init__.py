@@ -1,1 +1,49 @@
+"""Official annotation files to one table; `load` picks the reader the configuration names."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline import config
+from pipeline.annotations import activitynet, epic_kitchens, table
+from pipeline.annotations.dataset import Dataset, training_rows
+from pipeline.errors import UserError
+
+__all__ = ["Dataset", "annotation_files", "load", "training_rows"]
+
+
+def load(settings: config.Dataset) -> Dataset:
+    """Read the annotation files a configuration names.
+
+    Raises UserError naming file, line or video and value; also when a subset holds no video.
+    """
+    files = _paths(settings.annotations)
+    classes = _paths(settings.classes)
+    subsets = (settings.train_subset, settings.eval_subset)
+    if settings.format == "activitynet":
+        if len(classes) > 1:
+            raise UserError("dataset.classes: give one file with a class name a line")
+        dataset = activitynet.read(files, classes[0] if classes else None)
+    elif settings.format == "epic_kitchens":
+        dataset = epic_kitchens.read(files, subsets, classes, settings.video_info)
+    else:
+        dataset = table.read(files, *subsets)
+    known = sorted(set(dataset.videos["subset"]))
+    if settings.eval_subset not in known:
+        raise UserError(
+            f"{files[-1]}: no video of subset {settings.eval_subset!r} (dataset.eval_subset); "
+            f"it has {', '.join(known)}"
+        )
+    return dataset
+
+
+def annotation_files(settings: config.Dataset) -> list[Path]:
+    """Every file `load` reads, for fingerprints."""
+    info = [settings.video_info] if settings.video_info else []
+    return [*_paths(settings.annotations), *_paths(settings.classes), *info]
+
+
+def _paths(value: tuple[Path, ...] | Path | None) -> list[Path]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, tuple) else [value]

@@ -1,0 +1,44 @@
+"""CSV files read with clear errors; the readers of `table` and `epic_kitchens` share this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.errors import UserError
+
+
+def read_csv(file: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A CSV file (gzipped or not) as text columns; `columns` must be there, others may be.
+
+    Raises UserError naming the file, and the columns it lacks.
+    """
+    try:
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"{file}: cannot be read ({reason}); see the dataset section") from error
+    except (ValueError, EOFError) as error:
+        raise UserError(f"{file}: not a CSV file ({' '.join(str(error).split())})") from error
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise UserError(
+            f"{file}: no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}"
+        )
+    return frame
+
+
+def numbers(frame: pd.DataFrame, column: str, file: Path) -> pd.Series:
+    """A text column as floats.
+
+    Raises UserError naming file, line and value of the first that is no number.
+    """
+    values = pd.to_numeric(frame[column], errors="coerce")
+    bad = values.isna()
+    if bad.any():
+        line = int(bad.to_numpy().argmax())
+        value = frame[column].iloc[line]
+        raise UserError(f"{file}, line {line + 2}: {column} {value!r} is no number")
+    return values.astype(float)

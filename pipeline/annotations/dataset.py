@@ -1,0 +1,107 @@
+"""What every annotation reader returns: one table of segments, one of videos, and the classes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import UserError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Annotations as they were written, and what stands around them.
+
+    `annotations`: video, subset, start, end (seconds), label; EPIC-KITCHENS adds int columns verb and
+    noun and has "verb,noun" as label. `videos`: video, subset, duration (seconds, NaN where the files
+    do not say). `heads`: class names, one tuple a classifier head: (labels,) or (verbs, nouns).
+    `notes`: counts of what was unusual in the files, by a line that says what.
+    """
+
+    annotations: pd.DataFrame
+    videos: pd.DataFrame
+    heads: tuple[tuple[str, ...], ...]
+    notes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def num_classes(self) -> int | tuple[int, int]:
+        """What `build_backbone` takes: the number of classes, or (verbs, nouns)."""
+        sizes = tuple(len(head) for head in self.heads)
+        return sizes if len(sizes) == 2 else sizes[0]
+
+    def rows(self, subset: str) -> pd.DataFrame:
+        """The segments of a subset, as annotated."""
+        return self.annotations[self.annotations["subset"] == subset].reset_index(drop=True)
+
+    def video_ids(self, subset: str) -> list[str]:
+        """The videos of a subset, in the files' order, those without a segment included."""
+        return self.videos.loc[self.videos["subset"] == subset, "video"].tolist()
+
+    def targets(self, rows: pd.DataFrame) -> np.ndarray:
+        """Class indices [rows, heads] of segments."""
+        if len(self.heads) == 2:
+            return rows[["verb", "noun"]].to_numpy(np.int64)
+        index = {name: i for i, name in enumerate(self.heads[0])}
+        return np.array([[index[label]] for label in rows["label"]], np.int64).reshape(-1, 1)
+
+
+def training_rows(dataset: Dataset, subset: str) -> tuple[pd.DataFrame, Counter[str]]:
+    """The segments of a subset that can be trained on, and how many were changed or left out, by reason.
+
+    The rule: a segment that ends at or before its start is left out; a repeated row is used once; a
+    segment that begins after its video's end is left out, and one that ends after it is cut there.
+    Evaluation keeps every row as annotated, as the official evaluators do.
+    """
+    rows = dataset.rows(subset)
+    counts: Counter[str] = Counter()
+    empty = rows["end"] <= rows["start"]
+    counts["zero length or end before start, left out"] = int(empty.sum())
+    rows = rows[~empty]
+    repeated = rows.duplicated(["video", "start", "end", "label"])
+    counts["duplicate, used once"] = int(repeated.sum())
+    rows = rows[~repeated]
+    durations = dataset.videos.drop_duplicates("video").set_index("video")["duration"]
+    limit = rows["video"].map(durations).fillna(math.inf)
+    beyond = rows["start"] >= limit
+    counts["begins after the video's end, left out"] = int(beyond.sum())
+    late = (rows["end"] > limit) & ~beyond
+    counts["ends after the video's end, cut there"] = int(late.sum())
+    rows = rows.assign(end=np.minimum(rows["end"], limit))[~beyond].reset_index(drop=True)
+    return rows, +counts
+
+
+def check_video_id(video: str, where: str) -> str:
+    """Refuse an id that could name a file outside its folder; give it back otherwise.
+
+    Raises UserError naming the file and the id.
+    """
+    bad = (
+        not video
+        or video in {".", ".."}
+        or any(mark in video for mark in ("/", "\\", "\0"))
+        or len(video.encode()) > 255
+    )
+    if bad:
+        shown = video if len(video) < 80 else video[:77] + "..."
+        raise UserError(f"{where}: video id {shown!r} is no plain file name; rename the video")
+    return video
+
+
+def check_times(start: float, end: float, where: str) -> None:
+    """Refuse times that are negative, NaN or infinite.
+
+    Raises UserError naming the row and the times.
+    """
+    if not (math.isfinite(start) and math.isfinite(end)) or start < 0 or end < 0:
+        raise UserError(f"{where}: start {start}, end {end}: times are seconds from 0 on")
+
+
+def segments_frame(rows: Iterable[dict], columns: tuple[str, ...]) -> pd.DataFrame:
+    """A segment table with fixed columns and float times, also when there are no rows."""
+    frame = pd.DataFrame(list(rows), columns=list(columns))
+    return frame.astype({"start": float, "end": float})

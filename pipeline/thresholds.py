@@ -1,0 +1,44 @@
+"""tIoU thresholds as a user writes them: `start:step:end` (end included) or a comma list."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+_FORM = "write start:step:end (0.5:0.05:0.95) or a comma list (0.3,0.5,0.7)"
+
+
+def parse_iou(value: str | float | Iterable[float]) -> tuple[float, ...]:
+    """Thresholds in (0, 1], rising and distinct.
+
+    Raises ValueError with the value and the accepted forms.
+    """
+    try:
+        if isinstance(value, str):
+            numbers = _parse_range(value) if ":" in value else _floats(value.split(","))
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            numbers = [float(value)]
+        else:
+            numbers = _floats(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{value!r} is not a list of tIoU thresholds: {_FORM}") from error
+    if not numbers or any(not 0 < number <= 1 for number in numbers):
+        raise ValueError(f"{value!r}: tIoU thresholds lie above 0 and at most at 1; {_FORM}")
+    if any(b <= a for a, b in zip(numbers, numbers[1:], strict=False)):
+        raise ValueError(f"{value!r}: tIoU thresholds must rise; {_FORM}")
+    return tuple(numbers)
+
+
+def _floats(parts: Iterable[str | float]) -> list[float]:
+    return [float(part) for part in parts]
+
+
+def _parse_range(text: str) -> list[float]:
+    start, step, end = _floats(text.split(":"))
+    if not all(math.isfinite(x) for x in (start, step, end)) or step <= 0 or end < start:
+        raise ValueError(text)
+    count = (end - start) / step
+    if count > 1000:
+        raise ValueError(text)
+    # Rounding keeps 0.1:0.1:0.5 at exactly five thresholds, 0.3 and not 0.30000000000000004.
+    return [round(start + i * step, 10) for i in range(math.floor(count + 1e-9) + 1)]
