@@ -74,9 +74,9 @@ class Optimisation(Section):
     checkpoint_seconds: PositiveFloat = 45
 
     @property
-    def lr(self) -> float:
-        """Base learning rate scaled from the batch it is stated for to the batch that runs."""
-        return self.base_lr * self.batch_size / (self.base_batch or self.batch_size)
+    def batch_ratio(self) -> float:
+        """The batch that runs over the batch the learning rates are stated for; they scale with it."""
+        return self.batch_size / (self.base_batch or self.batch_size)
 
 
 class Finetune(Optimisation):
@@ -161,7 +161,7 @@ class Eval(Section):
 
     iou: Annotated[tuple[float, ...], BeforeValidator(parse_iou)]
     proposals_at: tuple[Positive, ...] = (1, 5, 10, 50, 100)
-    paper: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    paper: dict[str, dict[str, float]] = Field(default_factory=dict)
 
 
 class Runtime(Section):
@@ -290,7 +290,7 @@ def _first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     # A misspelt key also makes the right one missing: name the misspelling first.
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    key = ".".join(str(part) for part in problem["loc"] if part not in {"tuple", "int", "path"})
+    key = _dotted(problem["loc"])
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.5)
         return f"unknown key {key}" + (f" (did you mean {near[0]}?)" if near else "")
@@ -300,8 +300,14 @@ def _first_problem(error: ValidationError) -> str:
     text = text[:1].lower() + text[1:]
     if not key:
         return text
-    return f"{key} = {problem['input']!r}: {text}" + _more(len(problems))
+    return f"{key} = {problem['input']!r}: {text}"
 
 
-def _more(count: int) -> str:
-    return f" (and {count - 1} more)" if count > 1 else ""
+def _dotted(location: tuple[int | str, ...]) -> str:
+    # Below a key pydantic goes on with the names of types and positions, which are no key of the user's.
+    parts = [str(part) for part in location]
+    known = known_keys()
+    for length in range(len(parts), 0, -1):
+        if ".".join(parts[:length]) in known:
+            return ".".join(parts[:length])
+    return ".".join(parts)

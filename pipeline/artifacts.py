@@ -1,0 +1,263 @@
+"""The run folder: stage manifests, fingerprints, atomic writes and the lock.
+
+A stage's folder holds its outputs and `manifest.json`. The manifest carries the *fields* the outputs
+depend on (the stage's own settings, its inputs' fingerprints, its input files' digests); their digest is
+the fingerprint. The manifest is written `partial` before any output and turns `complete` last.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; a run folder is then not guarded against a second process.
+    fcntl = None
+
+# In the order they run; a folder each, the command that makes it, and the folders it reads.
+STAGES = ("finetune", "extract", "bmn", "bmn/proposals", "classify", "eval")
+COMMANDS = {"bmn/proposals": "bmn"}
+INPUTS = {
+    "finetune": (),
+    "extract": ("finetune",),
+    "bmn": ("extract",),
+    "bmn/proposals": ("bmn",),
+    "classify": ("finetune", "bmn/proposals"),
+    "eval": ("classify",),
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage opened for work: where to write, and whether anything is left to do."""
+
+    name: str
+    folder: Path
+    fields: Mapping[str, Any]
+    complete: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the fields."""
+        return fingerprint(self.fields)
+
+    def progress(self, done: int, total: int) -> None:
+        """Note how far the stage is, for `status`."""
+        _write_manifest(self, "partial", {"progress": {"done": done, "total": total}})
+
+    def finish(self, summary: Mapping[str, Any] | None = None) -> None:
+        """Turn the manifest complete; call it after the last output is in place."""
+        _write_manifest(self, "complete", {"summary": dict(summary or {})})
+
+
+def fingerprint(fields: Mapping[str, Any]) -> str:
+    """SHA-256 of a mapping of JSON values, independent of the order of its keys."""
+    text = json.dumps(fields, sort_keys=True, allow_nan=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes.
+
+    Raises UserError where it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
+
+
+def flatten(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A settings section as dotted fields, nested mappings included."""
+    fields: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            fields |= flatten(f"{section}.{key}", value)
+        else:
+            fields[f"{section}.{key}"] = value
+    return fields
+
+
+def read_manifest(run: Path, stage: str) -> dict[str, Any] | None:
+    """A stage's manifest, or None where there is none.
+
+    Raises UserError where it is damaged.
+    """
+    path = run / stage / "manifest.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content["fields"], dict) or content["state"] not in {"partial", "complete"}:
+            raise ValueError("unknown form")
+        return content
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: damaged ({error}); move the folder {path.parent} aside") from error
+
+
+def open_stage(run: Path, name: str, fields: Mapping[str, Any], *, force: bool = False) -> Stage:
+    """Open a stage for work.
+
+    The same fields: go on, or nothing to do. Other fields: UserError that prints the differing ones,
+    unless `force`, which moves the old folder aside.
+    """
+    # Through JSON once, so that tuples, paths and numbers compare as they will after reading back.
+    fields = json.loads(json.dumps(fields, sort_keys=True, default=str))
+    old = read_manifest(run, name)
+    if old is not None and old["fields"] != fields:
+        if not force:
+            raise UserError(_difference(run, name, old["fields"], fields))
+        _move_aside(run / name)
+        old = None
+    stage = Stage(name, run / name, fields, bool(old and old["state"] == "complete"))
+    stage.folder.mkdir(parents=True, exist_ok=True)
+    for litter in stage.folder.glob("*.tmp"):
+        litter.unlink()
+    if old is None:
+        _write_manifest(stage, "partial", {"started": _now()})
+    return stage
+
+
+def input_fields(run: Path, name: str) -> dict[str, str]:
+    """The fingerprints of a stage's inputs, as fields.
+
+    Raises UserError naming the command that makes an input which is not there or not complete.
+    """
+    fields = {}
+    for source in INPUTS[name]:
+        manifest = read_manifest(run, source)
+        command = COMMANDS.get(source, source)
+        if manifest is None or manifest["state"] != "complete":
+            state = "has not been done" if manifest is None else "is not complete"
+            raise UserError(f"{run}: stage {source} {state}; run `tada-loc {command}` first")
+        fields[f"input.{source}"] = fingerprint(manifest["fields"])
+    return fields
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name in the same folder, flushed and renamed into place when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file atomically; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+@contextlib.contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Hold the run folder for this process; the lock goes with the process, however it ends.
+
+    Raises UserError saying who holds it and since when.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        stream = (run / ".lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{run}: cannot be used as run folder ({error.strerror})") from error
+    with stream:
+        if fcntl is not None:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                stream.seek(0)
+                holder = stream.read().strip() or "another process"
+                raise UserError(f"{run}: in use by {holder}; wait for it or use another --run-dir") from error
+        stream.seek(0)
+        stream.truncate()
+        stream.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}")
+        stream.flush()
+        yield
+
+
+def why_again(run: Path, name: str, fields: Mapping[str, Any]) -> str:
+    """Why a stage would run again with these fields: the fields that differ, or an empty string."""
+    old = read_manifest(run, name)
+    fields = json.loads(json.dumps(fields, sort_keys=True, default=str))
+    return "; ".join(_differences(old["fields"], fields)) if old else ""
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for key in sorted(old.keys() | new.keys()):
+        before, now = old.get(key), new.get(key)
+        if before == now:
+            continue
+        if key.startswith(("input.", "file.")):
+            lines.append(f"{key.partition('.')[2]} changed")
+        else:
+            lines.append(f"{key}: {before} -> {now}")
+    return lines
+
+
+def _difference(run: Path, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    lines = "; ".join(_differences(old, new))
+    return (
+        f"{run / name}: made with other settings ({lines}); use --force to move it aside and "
+        "start again, or another --run-dir"
+    )
+
+
+def _move_aside(folder: Path) -> None:
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    target = folder.with_name(f"{folder.name}.{stamp}")
+    number = 1
+    while target.exists():
+        target = folder.with_name(f"{folder.name}.{stamp}-{number}")
+        number += 1
+    folder.rename(target)
+
+
+def _write_manifest(stage: Stage, state: str, extra: Mapping[str, Any]) -> None:
+    path = stage.folder / "manifest.json"
+    try:
+        started = json.loads(path.read_text(encoding="utf-8")).get("started")
+    except (OSError, ValueError):
+        started = None
+    content = {
+        "stage": stage.name,
+        "state": state,
+        "fingerprint": stage.fingerprint,
+        "started": started or _now(),
+        "updated": _now(),
+        "fields": stage.fields,
+        **extra,
+    }
+    write_json(path, content)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

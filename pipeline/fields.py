@@ -1,0 +1,59 @@
+"""What each stage's outputs depend on: the fields its fingerprint is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.annotations import annotation_files
+from pipeline.artifacts import file_digest, flatten, input_fields
+from pipeline.config import Config
+
+_SECTIONS = {
+    "finetune": ("dataset", "backbone", "finetune"),
+    "extract": ("extract",),
+    "bmn": ("dataset", "bmn"),
+    "bmn/proposals": ("proposals",),
+    "classify": ("classify",),
+    "eval": ("eval",),
+}
+# Where things lie, how often something is saved and how much is done at once changes no result.
+_LEFT_OUT = frozenset(
+    {
+        "dataset.name",
+        "dataset.annotations",
+        "dataset.videos",
+        "dataset.video_info",
+        "dataset.classes",
+        "backbone.pretrained",
+        "finetune.checkpoint_seconds",
+        "bmn.checkpoint_seconds",
+        "extract.batch_size",
+    }
+)
+_READ_ANNOTATIONS = frozenset({"finetune", "bmn", "eval"})
+
+
+def stage_fields(config: Config, run: Path, stage: str) -> dict[str, Any]:
+    """The fields of a stage: its settings, its inputs' fingerprints, its input files' digests.
+
+    Raises UserError where an input stage is not complete or a file cannot be read.
+    """
+    fields = input_fields(run, stage) | setting_fields(config, stage)
+    if stage == "finetune" and config.backbone.pretrained:
+        path = Path(config.backbone.pretrained)
+        name = file_digest(path) if path.is_file() else config.backbone.pretrained
+        fields["file.pretrained weights"] = name
+    if stage in _READ_ANNOTATIONS:
+        for file in annotation_files(config.dataset):
+            fields[f"file.{file.name}"] = file_digest(file)
+    return fields
+
+
+def setting_fields(config: Config, stage: str) -> dict[str, Any]:
+    """The settings of a stage alone."""
+    fields: dict[str, Any] = {}
+    for section in _SECTIONS[stage]:
+        values = getattr(config, section).model_dump(mode="json", exclude={"paper"})
+        fields |= flatten(section, values)
+    return {key: value for key, value in fields.items() if key not in _LEFT_OUT}
