@@ -1,0 +1,53 @@
+"""Devices, precisions and saved tensors."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.errors import UserError
+
+_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
+    """The autocast context of a precision; float32 is exact and has none."""
+    if precision == "float32":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=_DTYPES[precision])
+
+
+def pick_device(name: str) -> torch.device:
+    """The device a configuration names; `auto` is the GPU if there is one.
+
+    Raises UserError for a device that does not exist.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"runtime.device {name!r} cannot be used ({reason}); try cpu") from error
+    return device
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """A file this loop or a stage saved, tensors and plain values only.
+
+    Raises UserError where it is missing, damaged or holds code.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except Exception as error:  # torch.load raises many kinds for damaged files
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"{path}: not a usable checkpoint ({reason}); delete it to start again") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a checkpoint of tada-loc")
+    return content

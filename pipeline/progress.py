@@ -1,0 +1,63 @@
+"""What long work shows: a bar with rate and time left on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+import click
+from tqdm import tqdm
+
+LINE_SECONDS = 30.0
+
+
+def say(text: str) -> None:
+    """A line on stderr, above a bar if one is shown."""
+    if sys.stderr.isatty():
+        tqdm.write(text, file=sys.stderr)
+    else:
+        click.echo(text, err=True)
+
+
+class Progress:
+    """Progress of `total` pieces of work; `start` of them were done before."""
+
+    def __init__(self, total: int, title: str, *, unit: str, start: int = 0) -> None:
+        self._total, self._title, self._unit = total, title, unit
+        self._start = self._done = start
+        self._bar = None
+        if sys.stderr.isatty():
+            self._bar = tqdm(total=total, initial=start, desc=title, unit=unit, leave=False)
+
+    def __enter__(self) -> Progress:
+        self._began = self._said = time.monotonic()
+        return self
+
+    def update(self, count: int = 1, **figures: float) -> None:
+        """Count pieces done; figures are shown beside the rate."""
+        self._done += count
+        if self._bar is not None:
+            self._bar.set_postfix({k: f"{v:.3g}" for k, v in figures.items()}, refresh=False)
+            self._bar.update(count)
+        elif time.monotonic() - self._said > LINE_SECONDS:
+            self._said = time.monotonic()
+            say(self._line(figures))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _line(self, figures: dict[str, float]) -> str:
+        rate = (self._done - self._start) / (time.monotonic() - self._began)
+        left = (self._total - self._done) / rate if rate else float("inf")
+        extra = "".join(f", {k} {v:.3g}" for k, v in figures.items())
+        return (
+            f"{self._title}: {self._done}/{self._total} {self._unit}s, {rate:.3g}/s, "
+            f"{left:.0f} s left{extra}"
+        )
