@@ -1,0 +1,159 @@
+"""Trimmed segments as clips for the classifier: read in worker processes, one clip a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from feature_extraction.sampling import training_clip_times
+from feature_extraction.transforms import eval_transform, train_transform
+from feature_extraction.video import VideoError, open_video
+from pipeline.config import Finetune
+from pipeline.errors import UserError
+from pipeline.optimisation import epoch_order, step_seed
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Segments to read clips of: times in seconds, class indices [n, heads] and video files."""
+
+    videos: Sequence[str]
+    starts: np.ndarray
+    ends: np.ndarray
+    targets: np.ndarray
+    paths: Mapping[str, Path]
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+
+def make_segments(rows: pd.DataFrame, targets: np.ndarray, paths: Mapping[str, Path]) -> Segments:
+    """Segments of an annotation table whose videos were found."""
+    keep = rows["video"].isin(list(paths)).to_numpy()
+    rows = rows[keep]
+    return Segments(
+        rows["video"].tolist(),
+        rows["start"].to_numpy(float),
+        rows["end"].to_numpy(float),
+        targets[keep],
+        dict(paths),
+    )
+
+
+class Clips(TorchDataset):
+    """One clip of a segment: uint8 [T, 3, H, W] with its class indices.
+
+    Keys are (epoch, number): segment `number % n`, of which an epoch may take several clips; epoch -1 is
+    evaluation (centred clip, centre crop). A key's clip depends on the key and the seed alone, so it
+    does not matter which worker reads it, or when.
+    """
+
+    def __init__(self, segments: Segments, settings: Finetune, decoder: str = "auto") -> None:
+        self._segments, self._settings, self._decoder = segments, settings, decoder
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        epoch, number = key
+        segments = self._segments
+        index = number % len(segments)
+        name = segments.videos[index]
+        try:
+            clip = self._read(epoch, number, index)
+        except (VideoError, OSError) as error:
+            # Errors travel as values: a worker's exception would reach the user as a traceback.
+            return {"error": f"video {name}: {error}"}
+        return {"clip": clip, "target": segments.targets[index], "name": name}
+
+    def _read(self, epoch: int, number: int, index: int) -> Tensor:
+        settings, segments = self._settings, self._segments
+        generator = torch.Generator().manual_seed(step_seed(settings.seed, 7, epoch + 1, number))
+        offset = float(torch.rand((), generator=generator)) if epoch >= 0 else 0.5
+        times = training_clip_times(
+            segments.starts[index],
+            segments.ends[index],
+            fps=settings.fps,
+            frames=settings.frames,
+            interval=settings.interval,
+            offset=offset,
+        )
+        with open_video(segments.paths[segments.videos[index]], self._decoder) as reader:
+            frames = torch.from_numpy(reader.clip(times)).permute(0, 3, 1, 2)
+        if epoch < 0:
+            return eval_transform(
+                frames, short_side=settings.eval_short_side, crop=settings.crop
+            )
+        return train_transform(
+            frames,
+            short_side_range=settings.short_side,
+            crop=settings.crop,
+            flip=settings.flip,
+            generator=generator,
+        )
+
+
+def training_batches(
+    segments: Segments, settings: Finetune, *, workers: int, epoch: int, step: int
+) -> Iterator[dict[str, Any]]:
+    """Batches from a position of the training to its end, in the order an unbroken run has."""
+    plan = []
+    for number in range(epoch, settings.epochs):
+        order = epoch_batches(len(segments), settings, number)
+        plan += [[(number, index) for index in batch] for batch in order[step:]]
+        step = 0
+    yield from _load(segments, settings, plan, workers)
+
+
+def epoch_batches(count: int, settings: Finetune, epoch: int) -> list[list[int]]:
+    """Clip numbers of an epoch's batches; each segment gives `clips_per_segment` clips.
+
+    A last batch of a single clip gives batch norm next to nothing: it joins the one before.
+    """
+    clips = count * settings.clips_per_segment
+    order = epoch_order(clips, settings.batch_size, settings.seed, epoch)
+    if len(order) > 1 and len(order[-1]) == 1:
+        order[-2:] = [order[-2] + order[-1]]
+    return order
+
+
+def evaluation_batches(segments: Segments, settings: Finetune, *, workers: int) -> Iterator[dict]:
+    """Every segment once: the clip at its centre."""
+    size = settings.batch_size
+    indices = range(len(segments))
+    plan = [[(-1, i) for i in indices[at : at + size]] for at in range(0, len(segments), size)]
+    yield from _load(segments, settings, plan, workers)
+
+
+def _load(
+    segments: Segments, settings: Finetune, plan: list[list[tuple[int, int]]], workers: int
+) -> Iterator[dict[str, Any]]:
+    loader = DataLoader(
+        Clips(segments, settings),
+        batch_sampler=plan,
+        num_workers=min(workers, len(plan)),
+        collate_fn=_collate,
+        # Workers only decode; forking them is cheap, and no reader is open in this process.
+        multiprocessing_context="fork" if workers and len(plan) else None,
+    )
+    for batch in loader:
+        if "error" in batch:
+            raise UserError(batch["error"])
+        yield batch
+
+
+def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    for sample in samples:
+        if "error" in sample:
+            return sample
+    return {
+        "clip": torch.stack([sample["clip"] for sample in samples]),
+        "target": torch.from_numpy(np.stack([sample["target"] for sample in samples])),
+        "names": [sample["name"] for sample in samples],
+    }

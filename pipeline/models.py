@@ -1,0 +1,90 @@
+"""The classifier of a run: built from the configuration, initialised, saved and loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from feature_extraction.backbones import BACKBONES, build_backbone
+from feature_extraction.backbones.weights import (
+    CheckpointError,
+    imagenet_state,
+    load_imagenet,
+    load_public_checkpoint,
+    read_checkpoint,
+)
+from pipeline.artifacts import atomic_path
+from pipeline.config import Backbone
+from pipeline.device import load_state
+from pipeline.errors import UsageError, UserError
+from pipeline.progress import say
+
+MODEL_FILE = "model.pt"
+
+
+def new_classifier(settings: Backbone, num_classes: int | tuple[int, int], seed: int) -> nn.Module:
+    """A classifier with its start weights; what was and was not loaded is said.
+
+    Raises UserError for weights that do not fit, UsageError for an unknown backbone.
+    """
+    torch.manual_seed(seed)
+    model = _build(settings, num_classes)
+    if settings.pretrained is None:
+        say(f"{settings.name}: random start weights (backbone.pretrained is not set)")
+        return model
+    try:
+        if settings.pretrained == "imagenet":
+            report = load_imagenet(model, imagenet_state(None))
+        else:
+            state = read_checkpoint(Path(settings.pretrained))
+            load = load_imagenet if "layer1.0.conv1.weight" in state else load_public_checkpoint
+            report = load(model, state)
+    except CheckpointError as error:
+        raise UserError(f"backbone.pretrained: {error}") from error
+    say(f"{settings.name}: start weights from {settings.pretrained}: {len(report.used)} tensors used")
+    for name, keys in (("not used", report.unused), ("left at random", report.missing)):
+        if keys:
+            shown = ", ".join(sorted(keys)[:6]) + (", ..." if len(keys) > 6 else "")
+            say(f"  {len(keys)} {name}: {shown}")
+    return model
+
+
+def save_classifier(model: nn.Module, path: Path) -> None:
+    """Write a classifier's weights."""
+    with atomic_path(path) as temporary:
+        torch.save({"model": model.state_dict()}, temporary)
+
+
+def load_classifier(
+    settings: Backbone, num_classes: int | tuple[int, int], run: Path, device: torch.device
+) -> nn.Module:
+    """The run's fine-tuned classifier, in eval mode.
+
+    Raises UserError where the file is damaged or of another architecture.
+    """
+    path = run / "finetune" / MODEL_FILE
+    model = _build(settings, num_classes)
+    try:
+        model.load_state_dict(load_state(path)["model"])
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: not the weights of this configuration ({reason})") from error
+    return model.to(device).eval()
+
+
+def _build(settings: Backbone, num_classes: int | tuple[int, int]) -> nn.Module:
+    if settings.name not in BACKBONES:
+        names = ", ".join(sorted(BACKBONES))
+        raise UsageError(f"backbone.name = {settings.name!r}: choose one of {names}")
+    return build_backbone(
+        settings.name,
+        depth=settings.depth,
+        width=settings.width,
+        num_classes=num_classes,
+        dropout=settings.dropout,
+        reduction=settings.reduction,
+        kernels=settings.kernels,
+        pool_kernel=settings.pool_kernel,
+    )

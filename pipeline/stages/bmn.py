@@ -1,0 +1,209 @@
+"""Stage 3: features to proposals by the boundary-matching network (Lin et al. 2019; Appendix A.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from bmn import BMN, decode_proposals, fuse_windows, soft_nms
+from bmn.losses import bmn_loss
+from bmn.targets import valid_mask
+from pipeline import annotations, artifacts, windows
+from pipeline.config import Config, Proposals
+from pipeline.device import autocast, load_state, pick_device
+from pipeline.errors import UserError
+from pipeline.features import load_features, videos_with_features
+from pipeline.fields import stage_fields
+from pipeline.models import MODEL_FILE, save_classifier
+from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
+from pipeline.progress import Progress, say
+from pipeline.training import fit
+
+PROPOSALS = "proposals.csv"
+
+
+def run(config: Config, folder: Path, *, force: bool = False) -> None:
+    """Train the network (`bmn/model.pt`) and write `bmn/proposals/proposals.csv`."""
+    train(config, folder, force=force)
+    propose(config, folder, force=force)
+
+
+def train(config: Config, folder: Path, *, force: bool = False) -> None:
+    """Train on the windows (or the rescaled videos) of the training subset."""
+    stage = artifacts.open_stage(folder, "bmn", stage_fields(config, folder, "bmn"), force=force)
+    if stage.complete:
+        say("bmn: network complete, nothing to do")
+        return
+    settings = config.bmn
+    dataset = annotations.load(config.dataset)
+    rows, counts = annotations.training_rows(dataset, config.dataset.train_subset)
+    for reason, count in counts.items():
+        say(f"annotations, {config.dataset.train_subset}: {count} segments: {reason}")
+    ids = list(rows["video"].unique())
+    videos = videos_with_features(config, folder, ids)
+    samples = windows.training_windows(config, folder, rows, videos)
+    device = pick_device(config.runtime.device)
+    say(f"bmn: {len(samples)} windows of {len(videos)} videos on {device}")
+    say_learning_rate("bmn", settings)
+    torch.manual_seed(settings.seed)
+    channels = load_features(config, folder, videos[0])[0].shape[1]
+    model = _build(config, channels).to(device)
+    mask = valid_mask(settings.duration_scale, settings.temporal_scale).to(device)
+
+    def batches(epoch: int, step: int) -> Iterator[Mapping]:
+        return windows.training_batches(
+            config, folder, samples, workers=config.runtime.workers, epoch=epoch, step=step
+        )
+
+    def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
+        output = model(batch["features"])
+        targets = (batch["start"], batch["end"], batch["iou"])
+        return bmn_loss(output, targets, mask, generator=generator)._asdict()
+
+    history = fit(
+        model,
+        batches,
+        loss,
+        optimizer=build_optimizer(model, settings),
+        schedule=schedule_of(settings),
+        steps=windows.steps_an_epoch(samples, settings),
+        seed=settings.seed,
+        device=device,
+        checkpoint=stage.folder / "checkpoint.pt",
+        fingerprint=stage.fingerprint,
+        precision=settings.precision,
+        grad_clip=settings.grad_clip,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        on_checkpoint=stage.progress,
+        title="bmn",
+    )
+    save_classifier(model, stage.folder / MODEL_FILE)
+    artifacts.write_json(stage.folder / "history.json", history)
+    (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
+    stage.finish(history[-1])
+
+
+def propose(config: Config, folder: Path, *, force: bool = False) -> None:
+    """Run the network over the evaluation videos; a file a video, then one table of all."""
+    stage = artifacts.open_stage(
+        folder, "bmn/proposals", stage_fields(config, folder, "bmn/proposals"), force=force
+    )
+    if stage.complete:
+        say("bmn: proposals complete, nothing to do")
+        return
+    dataset = annotations.load(config.dataset)
+    ids = dataset.video_ids(config.dataset.eval_subset)
+    videos = videos_with_features(config, folder, ids)
+    device = pick_device(config.runtime.device)
+    model = _load(config, folder, videos, device)
+    parts = stage.folder / "videos"
+    todo = [video for video in videos if not (parts / f"{video}.csv").exists()]
+    start = len(videos) - len(todo)
+    with Progress(len(videos), "proposals", unit="video", start=start) as bar:
+        for done, video in enumerate(todo, start=1):
+            table = propose_video(config, folder, video, model, device)
+            _write_csv(parts / f"{video}.csv", table)
+            stage.progress(start + done, len(videos))
+            bar.update(1)
+    tables = [_read_csv(parts / f"{video}.csv") for video in videos]
+    proposals = pd.concat(tables, ignore_index=True)
+    _write_csv(stage.folder / PROPOSALS, proposals)
+    stage.finish({"proposals": len(proposals), "videos": len(videos)})
+    say(f"bmn: {len(proposals)} proposals of {len(videos)} videos")
+
+
+@torch.inference_mode()
+def propose_video(
+    config: Config, folder: Path, video: str, model: nn.Module, device: torch.device
+) -> pd.DataFrame:
+    """A video's proposals, best first: windows through the network, averaged, decoded, soft-NMS."""
+    settings = config.bmn
+    source = windows.video_input(config, folder, video)
+    parts = []
+    for batch in torch.from_numpy(source.features).split(settings.batch_size):
+        with autocast(device, settings.precision):
+            output = model(batch.to(device))
+        parts.append([getattr(output, name).float().cpu() for name in output._fields])
+    maps = {
+        name: torch.cat([part[i] for part in parts]) for i, name in enumerate(output._fields)
+    }
+    mask = valid_mask(settings.duration_scale, settings.temporal_scale)
+    start, end, confidence = fuse_windows(
+        source.offsets, maps["start"], maps["end"], maps["confidence_map"], mask, source.length
+    )
+    decoded = decode_proposals(
+        start,
+        end,
+        confidence,
+        cls_power=config.proposals.cls_power,
+        reg_power=config.proposals.reg_power,
+        seconds=source.seconds,
+    )
+    return _suppress(video, decoded, config.proposals, source.length * source.seconds)
+
+
+def _suppress(video: str, decoded: np.ndarray, settings: Proposals, duration: float) -> pd.DataFrame:
+    segments, scores = decoded[:, :2], decoded[:, -1]
+    count = settings.count if settings.count is not None else len(decoded)
+    if settings.per_second:
+        count = min(count, int(duration * settings.per_second) + 1)
+    index, kept = soft_nms(
+        segments,
+        scores,
+        alpha=settings.alpha,
+        low=settings.low,
+        high=settings.high,
+        power=settings.power,
+        count=count,
+    )
+    return pd.DataFrame(
+        {
+            "video": video,
+            "start": segments[index, 0],
+            "end": segments[index, 1].clip(max=duration),
+            "score": kept,
+        }
+    )
+
+
+def _build(config: Config, channels: int) -> BMN:
+    settings = config.bmn
+    return BMN(
+        channels,
+        settings.temporal_scale,
+        settings.duration_scale,
+        hidden_1d=settings.hidden_1d,
+        hidden_2d=settings.hidden_2d,
+        hidden_3d=settings.hidden_3d,
+        num_samples=settings.num_samples,
+        samples_per_bin=settings.samples_per_bin,
+        boundary_ratio=settings.boundary_ratio,
+        groups=settings.groups,
+    )
+
+
+def _load(config: Config, folder: Path, videos: list[str], device: torch.device) -> BMN:
+    if not videos:
+        raise UserError(f"dataset.eval_subset {config.dataset.eval_subset!r}: no video to propose for")
+    path = folder / "bmn" / MODEL_FILE
+    model = _build(config, load_features(config, folder, videos[0])[0].shape[1])
+    try:
+        model.load_state_dict(load_state(path)["model"])
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: not the weights of this configuration ({reason})") from error
+    return model.to(device).eval()
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    with artifacts.atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"video": str}, keep_default_na=False)

@@ -1,0 +1,151 @@
+"""Stage 1: trimmed action segments to a classifier (Sections 3 and 4, Appendix A)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from evaluation.classification import action_probabilities, topk_accuracy
+from feature_extraction.transforms import normalize
+from pipeline import annotations, artifacts, clips
+from pipeline.config import Config, Finetune
+from pipeline.device import autocast, pick_device
+from pipeline.errors import UserError
+from pipeline.fields import stage_fields
+from pipeline.models import MODEL_FILE, new_classifier, save_classifier
+from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
+from pipeline.progress import say
+from pipeline.training import fit
+from pipeline.videos import require_videos
+
+
+def run(config: Config, folder: Path, *, force: bool = False) -> None:
+    """Train the classifier and write `finetune/model.pt` and `finetune/history.json`."""
+    stage = artifacts.open_stage(
+        folder, "finetune", stage_fields(config, folder, "finetune"), force=force
+    )
+    if stage.complete:
+        say("finetune: complete, nothing to do")
+        return
+    dataset = annotations.load(config.dataset)
+    train, validation = _segments(config, dataset)
+    device = pick_device(config.runtime.device)
+    settings = config.finetune
+    say(f"finetune: {len(train)} training and {len(validation)} validation segments on {device}")
+    say_learning_rate("finetune", settings)
+    model = new_classifier(config.backbone, dataset.num_classes, settings.seed).to(device)
+    history = _train(config, model, train, validation, stage, device)
+    save_classifier(model, stage.folder / MODEL_FILE)
+    artifacts.write_json(stage.folder / "history.json", history)
+    (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
+    stage.finish(history[-1])
+
+
+def classification_loss(outputs: Tensor | tuple[Tensor, Tensor], target: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy of one head, or the sum of the verb and the noun head's; target [B, heads]."""
+    heads = outputs if isinstance(outputs, tuple) else (outputs,)
+    losses = [
+        F.cross_entropy(head.float(), target[:, i], label_smoothing=smoothing)
+        for i, head in enumerate(heads)
+    ]
+    return torch.stack(losses).sum()
+
+
+def validate(
+    model: nn.Module, segments: clips.Segments, settings: Finetune, workers: int, device: torch.device
+) -> dict[str, float]:
+    """Accuracy in percent of one centred clip a segment: top-1 and top-5, or verb, noun and action."""
+    outputs: list[list[Tensor]] = []
+    targets: list[Tensor] = []
+    with torch.inference_mode():
+        for batch in clips.evaluation_batches(segments, settings, workers=workers):
+            with autocast(device, settings.precision):
+                result = model(normalize(batch["clip"].to(device)).transpose(1, 2))
+            heads = result if isinstance(result, tuple) else (result,)
+            outputs.append([head.float().softmax(1).cpu() for head in heads])
+            targets.append(batch["target"])
+    target = torch.cat(targets).numpy()
+    scores = [torch.cat(parts).numpy() for parts in zip(*outputs, strict=True)]
+    return _accuracies(scores, target)
+
+
+def _accuracies(scores: list[np.ndarray], target: np.ndarray) -> dict[str, float]:
+    if len(scores) == 1:
+        top5 = min(5, scores[0].shape[1])
+        return {
+            "top1": 100 * topk_accuracy(scores[0], target[:, 0], 1),
+            f"top{top5}": 100 * topk_accuracy(scores[0], target[:, 0], top5),
+        }
+    verb, noun = scores
+    action = action_probabilities(verb, noun).reshape(len(verb), -1)
+    return {
+        "verb": 100 * topk_accuracy(verb, target[:, 0], 1),
+        "noun": 100 * topk_accuracy(noun, target[:, 1], 1),
+        "action": 100 * topk_accuracy(action, target[:, 0] * noun.shape[1] + target[:, 1], 1),
+    }
+
+
+def _segments(config: Config, dataset: annotations.Dataset) -> tuple[clips.Segments, clips.Segments]:
+    for line, count in dataset.notes.items():
+        say(f"annotations: {count} {line}")
+    parts = []
+    wanted = (config.dataset.train_subset, config.dataset.eval_subset)
+    ids = [video for subset in wanted for video in dataset.rows(subset)["video"].unique()]
+    paths = require_videos(config.dataset.videos, ids, config.runtime.allow_failures)
+    for subset in wanted:
+        rows, counts = annotations.training_rows(dataset, subset)
+        for reason, count in counts.items():
+            say(f"annotations, {subset}: {count} segments: {reason}")
+        segments = clips.make_segments(rows, dataset.targets(rows), paths)
+        if len(segments) < len(rows):
+            say(f"annotations, {subset}: {len(rows) - len(segments)} segments of missing videos left out")
+        parts.append(segments)
+    train, validation = parts
+    if not len(train):
+        raise UserError(f"dataset.train_subset {wanted[0]!r}: no segment to train on")
+    return train, validation
+
+
+def _train(
+    config: Config,
+    model: nn.Module,
+    train: clips.Segments,
+    validation: clips.Segments,
+    stage: artifacts.Stage,
+    device: torch.device,
+) -> list[dict[str, float]]:
+    settings, workers = config.finetune, config.runtime.workers
+
+    def batches(epoch: int, step: int) -> Iterator[Mapping]:
+        return clips.training_batches(train, settings, workers=workers, epoch=epoch, step=step)
+
+    def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
+        outputs = model(normalize(batch["clip"]).transpose(1, 2))
+        return {"total": classification_loss(outputs, batch["target"], settings.label_smoothing)}
+
+    def check(model: nn.Module) -> dict[str, float]:
+        return validate(model, validation, settings, workers, device) if len(validation) else {}
+
+    return fit(
+        model,
+        batches,
+        loss,
+        optimizer=build_optimizer(model, settings),
+        schedule=schedule_of(settings),
+        steps=len(clips.epoch_batches(len(train), settings, 0)),
+        seed=settings.seed,
+        device=device,
+        checkpoint=stage.folder / "checkpoint.pt",
+        fingerprint=stage.fingerprint,
+        precision=settings.precision,
+        grad_clip=settings.grad_clip,
+        checkpoint_seconds=settings.checkpoint_seconds,
+        validate=check,
+        on_checkpoint=stage.progress,
+        title="finetune",
+    )

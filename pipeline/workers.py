@@ -1,0 +1,137 @@
+"""Jobs in processes of their own, where a crash or a hang costs the job and nothing else."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+Beat = Callable[[], None]
+Handler = Callable[[Any, Beat], Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: its result, or the reason it failed."""
+
+    job: Any
+    result: Any = None
+    reason: str | None = None
+
+
+@dataclass
+class _Worker:
+    process: Any
+    pipe: Connection
+    job: Any = None
+    heard: float = 0.0
+
+
+def run_jobs(
+    setup: Callable[..., Handler],
+    arguments: Sequence[Any],
+    jobs: Sequence[Any],
+    *,
+    workers: int,
+    timeout: float,
+) -> Iterator[Outcome]:
+    """Run every job and yield outcomes as they come.
+
+    Each process calls `setup(*arguments)` once and the handler it returns once a job; both are sent by
+    name, so they must be importable. The handler is given a `beat` to call while it makes progress; a
+    process that is silent for `timeout` seconds is killed. A job whose process dies or whose handler
+    raises ValueError or OSError has failed; other exceptions, being defects, are failures too and say so.
+    No process outlives the iteration.
+    """
+    context = multiprocessing.get_context("spawn")
+    waiting = list(reversed(jobs))
+    pool: list[_Worker] = []
+    try:
+        while waiting or pool:
+            while waiting and len(pool) < workers:
+                pool.append(_start(context, setup, arguments))
+                _give(pool[-1], waiting.pop())
+            ready = wait([w.pipe for w in pool], timeout=min(timeout, 1.0))
+            for worker in list(pool):
+                outcome = _look(worker, worker.pipe in ready, timeout)
+                if outcome is None:
+                    continue
+                yield outcome
+                if worker.process.is_alive() and waiting:
+                    _give(worker, waiting.pop())
+                else:
+                    _end(worker)
+                    pool.remove(worker)
+    finally:
+        for worker in pool:
+            _end(worker)
+
+
+def _start(context: Any, setup: Callable[..., Handler], arguments: Sequence[Any]) -> _Worker:
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, setup, tuple(arguments)), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _give(worker: _Worker, job: Any) -> None:
+    worker.job, worker.heard = job, time.monotonic()
+    worker.pipe.send(job)
+
+
+def _look(worker: _Worker, ready: bool, timeout: float) -> Outcome | None:
+    if ready:
+        try:
+            kind, value = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.process.join(5)
+            return Outcome(worker.job, reason=f"its process died ({_death(worker.process.exitcode)})")
+        worker.heard = time.monotonic()
+        if kind == "beat":
+            return None
+        return Outcome(worker.job, **{kind: value})
+    if time.monotonic() - worker.heard > timeout:
+        worker.process.kill()
+        worker.process.join()
+        return Outcome(worker.job, reason=f"no progress for {timeout:g} s, given up")
+    return None
+
+
+def _death(code: int | None) -> str:
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _end(worker: _Worker) -> None:
+    worker.pipe.close()
+    if worker.process.is_alive():
+        worker.process.terminate()
+        worker.process.join(5)
+        if worker.process.is_alive():
+            worker.process.kill()
+    worker.process.join()
+
+
+def _work(pipe: Connection, setup: Callable[..., Handler], arguments: tuple[Any, ...]) -> None:
+    # Ctrl-C reaches the whole group: the parent decides, and ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    handle: Handler | None = None
+    while True:
+        try:
+            job = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            handle = handle or setup(*arguments)
+            answer = ("result", handle(job, lambda: pipe.send(("beat", None))))
+        except (ValueError, OSError) as error:
+            answer = ("reason", str(error))
+        except Exception as error:
+            answer = ("reason", f"defect: {type(error).__name__}: {error}")
+        pipe.send(answer)
