@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `tada-loc`."""
+
+from pipeline.cli import main
+
+main()
