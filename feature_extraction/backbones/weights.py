@@ -1,0 +1,265 @@
+"""Weights from elsewhere: public TAdaConv checkpoints and torchvision's ImageNet ResNets.
+
+Foreign names are mapped onto ours, every backbone weight must be found and fit, and the report says
+what was used. Files are read as tensors only; nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+WRAPPERS = ("model_state", "state_dict", "model")
+
+# Tails of a residual block's names, public and torchvision's, to ours.
+PUBLIC_BLOCK = {
+    "short_cut": "shortcut.conv",
+    "short_cut_bn": "shortcut.norm",
+    "conv_branch.a": "reduce.conv",
+    "conv_branch.a_bn": "reduce.norm",
+    "conv_branch.b": "conv",
+    "conv_branch.b_rf.g": "conv.route.g",
+    "conv_branch.b_rf.a": "conv.route.a",
+    "conv_branch.b_rf.bn": "conv.route.bn",
+    "conv_branch.b_rf.b": "conv.route.b",
+    "conv_branch.b_bn": "aggregate.norm",
+    "conv_branch.b_avgpool_bn": "aggregate.pooled_norm",
+    "conv_branch.c": "expand.conv",
+    "conv_branch.c_bn": "expand.norm",
+}
+PUBLIC_REST = {
+    "backbone.conv1.a": "stem.conv",
+    "backbone.conv1.a_bn": "stem.norm",
+    "head.out": "head.classifiers.0",
+    "head.linear1": "head.classifiers.0",
+    "head.linear2": "head.classifiers.1",
+}
+TORCHVISION_BLOCK = {
+    "conv1": "reduce.conv",
+    "bn1": "reduce.norm",
+    "conv2": "conv",
+    "bn2": "aggregate.norm",
+    "conv3": "expand.conv",
+    "bn3": "expand.norm",
+    "downsample.0": "shortcut.conv",
+    "downsample.1": "shortcut.norm",
+}
+TORCHVISION_REST = {"conv1": "stem.conv", "bn1": "stem.norm"}
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read, or does not fit the network."""
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """Which of the checkpoint's keys were used, which were not, which of ours stayed as they were.
+
+    used, unused: names as in the checkpoint; missing: names as in our network.
+    swapped_head: the checkpoint's classifier did not fit the classes, and ours was kept as it was.
+    """
+
+    used: tuple[str, ...]
+    unused: tuple[str, ...]
+    missing: tuple[str, ...]
+    swapped_head: bool
+
+
+def public_name(key: str) -> str | None:
+    """Our name of a public checkpoint's key; None where it is none of a network's."""
+    owner, _, leaf = key.rpartition(".")
+    if owner in PUBLIC_REST:
+        return f"{PUBLIC_REST[owner]}.{leaf}"
+    found = re.fullmatch(r"backbone\.conv([2-9])\.res_([1-9]\d*)\.(.+)", owner)
+    if found is None or found[3] not in PUBLIC_BLOCK:
+        return None
+    return f"stages.{int(found[1]) - 2}.{int(found[2]) - 1}.{PUBLIC_BLOCK[found[3]]}.{leaf}"
+
+
+def torchvision_name(key: str) -> str | None:
+    """Our name of a torchvision ResNet's key; None for its classifier and for foreign keys."""
+    owner, _, leaf = key.rpartition(".")
+    if owner in TORCHVISION_REST:
+        return f"{TORCHVISION_REST[owner]}.{leaf}"
+    found = re.fullmatch(r"layer([1-9])\.(\d+)\.(.+)", owner)
+    if found is None or found[3] not in TORCHVISION_BLOCK:
+        return None
+    return f"stages.{int(found[1]) - 1}.{found[2]}.{TORCHVISION_BLOCK[found[3]]}.{leaf}"
+
+
+def load_public_checkpoint(model: nn.Module, state_dict: Mapping[str, object]) -> LoadReport:
+    """Load a public TAdaConv checkpoint, or a state dict of ours, into `model`.
+
+    Strict on the backbone: every weight must be there, known and of the right shape. A head for
+    other classes (another count, or single against pair) is left out, the model's own stays, and
+    the report says so. A wrapper such as {"model_state": ...} is opened. The model is untouched
+    when CheckpointError is raised (foreign checkpoint, missing or unknown key, wrong shape).
+    """
+    state = tensors_of(state_dict)
+    own = model.state_dict()
+    names = {key: key if key in own else public_name(key) for key in state}
+    if not any(name in own for name in names.values()):
+        hint = "; load torchvision's weights with load_imagenet" if "layer1.0.conv1.weight" in state else ""
+        raise CheckpointError(f"no key of the checkpoint is a TAdaConv network's ({some(state)}){hint}")
+    is_head = {key: (name or key).startswith("head.") for key, name in names.items()}
+    backbone = {key: name for key, name in names.items() if not is_head[key]}
+    unknown = [
+        key
+        for key, name in backbone.items()
+        if name not in own and (name is not None or key.startswith("backbone."))
+    ]
+    if unknown:
+        raise CheckpointError(f"the checkpoint has weights that the network lacks: {some(unknown)}")
+    chosen = fit(own, state, {key: name for key, name in backbone.items() if name is not None})
+    head = {key: name for key, name in names.items() if is_head[key] and name is not None}
+    own_head = {name for name in own if name.startswith("head.")}
+    fits = set(head.values()) == own_head and all(
+        state[key].shape == own[name].shape for key, name in head.items()
+    )
+    if fits:
+        chosen.update(fit(own, state, head))
+    return apply(model, own, state, chosen, optional=set() if fits else own_head, swapped=not fits)
+
+
+def load_imagenet(model: nn.Module, state_dict: Mapping[str, object]) -> LoadReport:
+    """Load a torchvision ResNet's ImageNet weights into a TSN or TAda2D of the same depth.
+
+    Its middle batch norm becomes BN1 of Eq. 7. What torchvision does not have (calibration weights,
+    BN2, the head) stays as it is and is reported missing; its `fc` is reported unused. Raises
+    CheckpointError on a missing or unknown key or a wrong shape, leaving the model untouched.
+    """
+    state, own = tensors_of(state_dict), model.state_dict()
+    names = {key: torchvision_name(key) for key in state if not key.startswith("fc.")}
+    unknown = [key for key, name in names.items() if name not in own]
+    if unknown:
+        raise CheckpointError(f"the network has no place for the ImageNet weights {some(unknown)}")
+    optional = {key for key in own if re.search(r"^head\.|\.route\.|\.pooled_norm\.", key)}
+    chosen = fit(own, state, {key: name for key, name in names.items() if name is not None})
+    return apply(model, own, state, chosen, optional=optional, swapped=True)
+
+
+def fit(own: Mapping[str, Tensor], state: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, str]:
+    """Check that each named tensor fits ours up to dimensions of size one; return `names`."""
+    for key, name in names.items():
+        given, wanted = tuple(state[key].shape), tuple(own[name].shape)
+        if squeeze(given) != squeeze(wanted):
+            raise CheckpointError(f"{key} has shape {given}, the network's {name} has {wanted}")
+    return dict(names)
+
+
+def apply(
+    model: nn.Module,
+    own: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
+    chosen: Mapping[str, str],
+    *,
+    optional: set[str],
+    swapped: bool,
+) -> LoadReport:
+    """Copy the chosen tensors into the model, all or nothing; `optional` names may be missing."""
+    taken = set(chosen.values())
+    missing = [name for name in own if name not in taken]
+    needed = [n for n in missing if n not in optional and not n.endswith("num_batches_tracked")]
+    if needed:
+        raise CheckpointError(f"the checkpoint lacks weights of the network: {some(needed)}")
+    merged = dict(own)
+    merged.update({name: state[key].reshape(own[name].shape) for key, name in chosen.items()})
+    model.load_state_dict(merged)
+    unused = tuple(key for key in state if key not in chosen)
+    return LoadReport(tuple(chosen), unused, tuple(missing), swapped)
+
+
+def tensors_of(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:
+    """The tensors of a state dict, taken out of its wrapper and of a `module.` prefix."""
+    for wrapper in WRAPPERS:
+        inner = checkpoint.get(wrapper) if isinstance(checkpoint, Mapping) else None
+        if isinstance(inner, Mapping):
+            checkpoint = inner
+            break
+    if not isinstance(checkpoint, Mapping):
+        raise CheckpointError(f"a checkpoint must map names to tensors, not be a {type(checkpoint).__name__}")
+    tensors = {str(k).removeprefix("module."): v for k, v in checkpoint.items() if isinstance(v, Tensor)}
+    if not tensors:
+        raise CheckpointError(f"the checkpoint holds no tensors, only {some(map(str, checkpoint))}")
+    return tensors
+
+
+def squeeze(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its ones: public kernels carry dummy dimensions."""
+    return tuple(size for size in shape if size != 1)
+
+
+def some(keys: object, count: int = 3) -> str:
+    """The first few keys and how many more there are, for one line of an error."""
+    listed = list(keys)
+    more = f" and {len(listed) - count} more" if len(listed) > count else ""
+    return (", ".join(listed[:count]) or "nothing") + more
+
+
+def read_checkpoint(path: str | Path) -> Mapping[str, object]:
+    """Read a checkpoint file, tensors only, onto the CPU.
+
+    Raises CheckpointError on a missing, truncated or foreign file, and on one that holds Python
+    objects other than tensors and plain values: their code is never run.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint file")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path}: not a file of tensors alone (it is damaged, or holds Python objects, which are "
+            "never run): save its state dict with torch.save"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: damaged or truncated, not a PyTorch checkpoint") from error
+    if not isinstance(checkpoint, Mapping):
+        raise CheckpointError(f"{path}: holds a {type(checkpoint).__name__}, not named tensors")
+    return checkpoint
+
+
+def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mapping[str, object]:
+    """ImageNet weights of a torchvision ResNet: from a file, or torchvision's cache or download.
+
+    Raises CheckpointError when the file cannot be read or the download fails.
+    """
+    if path is not None:
+        return read_checkpoint(path)
+    from torchvision import models
+
+    weights = {
+        50: models.ResNet50_Weights,
+        101: models.ResNet101_Weights,
+        152: models.ResNet152_Weights,
+    }
+    if depth not in weights:
+        raise CheckpointError(f"torchvision has no ImageNet weights of depth {depth}: give a file")
+    chosen = weights[depth].IMAGENET1K_V1
+    try:
+        return chosen.get_state_dict(
+            progress=False, check_hash=True, map_location="cpu", weights_only=True
+        )
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise CheckpointError(
+            f"torchvision's ImageNet weights could not be had ({error}): download {chosen.url} and give its path"
+        ) from error
+
+
+def weights_digest(model: nn.Module) -> str:
+    """SHA-256 of all parameters and buffers by sorted name (batch counters left out), in hex."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        if name.endswith("num_batches_tracked"):
+            continue
+        flat = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {flat.dtype} {tuple(flat.shape)}\n".encode())
+        digest.update(flat.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
