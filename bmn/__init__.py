@@ -1,1 +1,26 @@
 """Features to proposals: the boundary-matching network."""
+
+from . import boundary_matching, losses, nms, proposals, targets, windows
+from .errors import BMNError
+from .losses import bmn_loss
+from .model import BMN, BMNOutput, load_public_checkpoint
+from .nms import soft_nms
+from .proposals import decode_proposals
+from .windows import fuse_windows
+
+__all__ = [
+    "BMN",
+    "BMNError",
+    "BMNOutput",
+    "bmn_loss",
+    "boundary_matching",
+    "decode_proposals",
+    "fuse_windows",
+    "load_public_checkpoint",
+    "losses",
+    "nms",
+    "proposals",
+    "soft_nms",
+    "targets",
+    "windows",
+]

@@ -1,0 +1,176 @@
+"""The boundary-matching network (Lin et al., ICCV 2019; the TAdaConv paper's Appendix A.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from .boundary_matching import BoundaryMatching
+from .errors import BMNError
+
+# Where the layers of the public checkpoints live in BMN.
+PUBLIC_LAYERS = {
+    "backbone.conv_layer.0": "base.0",
+    "backbone.conv_layer.2": "base.2",
+    "head.x_1d_s.0": "start_head.0",
+    "head.x_1d_s.2": "start_head.2",
+    "head.x_1d_e.0": "end_head.0",
+    "head.x_1d_e.2": "end_head.2",
+    "head.x_1d_p.0": "map_base.0",
+    "head.x_3d_p.0": "matching",
+    "head.x_2d_p.0": "reduce",
+    "head.x_2d_p.2": "map_head.0",
+    "head.x_2d_p.4": "map_head.2",
+    "head.x_2d_p.6": "map_head.4",
+}
+PUBLIC_IGNORED = "head.sample_mask"  # the dense sampling mask: ours follows from the sizes
+
+
+class BMNOutput(NamedTuple):
+    """Probabilities: confidence_map [B, 2, D, T] (0 regression, 1 classification), start, end [B, T].
+
+    Cell (d, s) of the map stands for the segment [s, s + d + 1] in positions.
+    """
+
+    confidence_map: Tensor
+    start: Tensor
+    end: Tensor
+
+
+class BMN(nn.Module):
+    """Features of a window -> probabilities of starts, of ends and of every candidate segment.
+
+    in_channels: channels of the features. temporal_scale T: positions of a window.
+    duration_scale D: longest duration in positions, at most T.
+    hidden_1d, hidden_2d, hidden_3d: widths of the layers over time, over the map and over samples.
+    num_samples, samples_per_bin, boundary_ratio: see `boundary_matching.sampling_rows`.
+    groups: groups of the base convolutions and of the boundary heads.
+
+    Call it on features [B, in_channels, T]; gives a BMNOutput. Cells whose segment ends beyond T
+    hold what the network makes of features sampled as zero, as in the dense form: mask them.
+    Raises BMNError for sizes that do not fit together.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        temporal_scale: int,
+        duration_scale: int,
+        *,
+        hidden_1d: int = 256,
+        hidden_2d: int = 128,
+        hidden_3d: int = 512,
+        num_samples: int = 32,
+        samples_per_bin: int = 3,
+        boundary_ratio: float = 0.5,
+        groups: int = 4,
+    ) -> None:
+        super().__init__()
+        if in_channels % groups or hidden_1d % groups:
+            raise BMNError(
+                f"groups {groups} must divide in_channels {in_channels} and hidden_1d {hidden_1d}"
+            )
+        self.base = nn.Sequential(
+            nn.Conv1d(in_channels, hidden_1d, 3, padding=1, groups=groups),
+            nn.ReLU(),
+            nn.Conv1d(hidden_1d, hidden_1d, 3, padding=1, groups=groups),
+            nn.ReLU(),
+        )
+        self.start_head = _boundary_head(hidden_1d, groups)
+        self.end_head = _boundary_head(hidden_1d, groups)
+        self.map_base = nn.Sequential(nn.Conv1d(hidden_1d, hidden_1d, 3, padding=1), nn.ReLU())
+        self.matching = BoundaryMatching(
+            hidden_1d,
+            hidden_3d,
+            temporal_scale,
+            duration_scale,
+            num_samples=num_samples,
+            samples_per_bin=samples_per_bin,
+            boundary_ratio=boundary_ratio,
+        )
+        self.reduce = nn.Linear(hidden_3d, hidden_2d)
+        self.map_head = nn.Sequential(
+            nn.Conv2d(hidden_2d, hidden_2d, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden_2d, hidden_2d, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(hidden_2d, 2, 1),
+        )
+
+    def forward(self, features: Tensor) -> BMNOutput:
+        """features [B, in_channels, T] -> BMNOutput. Raises BMNError for any other length."""
+        shared = self.base(features)
+        start = self.start_head(shared).squeeze(1).sigmoid()
+        end = self.end_head(shared).squeeze(1).sigmoid()
+        cells = self._reduced(self.matching(self.map_base(shared)).relu_())
+        # Every cell beyond T samples nothing, so the matching layer leaves its bias alone there.
+        outside = self._reduced(self.matching.bias.relu())
+        confidence_map = self.map_head(self.matching.to_map(cells, outside)).sigmoid()
+        return BMNOutput(confidence_map.contiguous(), start, end)
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """As nn.Module's; weights under the public names (see PUBLIC_LAYERS) are taken too."""
+        if any(key.startswith("head.") for key in state_dict):
+            state_dict = from_public_names(state_dict)
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)
+
+    def _reduced(self, matched: Tensor) -> Tensor:
+        """The map's first 1x1 convolution, on cells in any arrangement [..., hidden_3d]."""
+        return self.reduce(matched).relu_()
+
+
+def _boundary_head(channels: int, groups: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv1d(channels, channels, 3, padding=1, groups=groups),
+        nn.ReLU(inplace=True),
+        nn.Conv1d(channels, 1, 1),
+    )
+
+
+def load_public_checkpoint(model: BMN, state_dict: Mapping[str, Tensor]) -> None:
+    """Copy a public checkpoint's weights into `model`, strictly, in place.
+
+    state_dict: tensors under the public names (`backbone.conv_layer.*`, `head.*`); the dense
+        `head.sample_mask` is left unused.
+
+    Raises BMNError naming the keys that are missing or unknown, or the first whose shape differs;
+    the model is unchanged then.
+    """
+    own_state = model.state_dict()
+    converted = from_public_names(state_dict)
+    for name, tensor in converted.items():
+        if tensor.shape != own_state[name].shape:
+            raise BMNError(
+                f"the checkpoint's {name} has shape {tuple(tensor.shape)}, this model's "
+                f"{tuple(own_state[name].shape)}: build the model with the checkpoint's sizes"
+            )
+    model.load_state_dict(converted)
+
+
+def from_public_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A public checkpoint's weights under BMN's names and in its layouts.
+
+    Raises BMNError naming the keys that are missing or unknown.
+    """
+    names = {
+        f"{public}.{kind}": f"{own}.{kind}"
+        for public, own in PUBLIC_LAYERS.items()
+        for kind in ("weight", "bias")
+    }
+    given = set(state_dict) - {PUBLIC_IGNORED}
+    if given != set(names):
+        missing, unknown = sorted(set(names) - given), sorted(given - set(names))
+        raise BMNError(f"not a public BMN checkpoint: missing keys {missing}, unknown {unknown}")
+    return {own: _own_layout(own, state_dict[public]) for public, own in names.items()}
+
+
+def _own_layout(name: str, tensor: Tensor) -> Tensor:
+    if name == "matching.weight" and tensor.ndim == 5:  # [out, in, N, 1, 1] -> [N, out, in]
+        return tensor.flatten(2).permute(2, 0, 1)
+    if name == "reduce.weight" and tensor.ndim == 4:  # [out, in, 1, 1] -> [out, in]
+        return tensor.flatten(1)
+    return tensor

@@ -1,0 +1,116 @@
+"""Soft non-maximum suppression of temporal proposals (Bodla et al., ICCV 2017)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .errors import BMNError
+
+BLOCK = 256  # scores under one running maximum
+
+
+def soft_nms(
+    segments: np.ndarray,
+    scores: np.ndarray,
+    *,
+    alpha: float,
+    low: float,
+    high: float,
+    power: float = 2.0,
+    count: int,
+    duration: float = 1.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pick the best proposal, decay those that overlap it, repeat until `count` are picked.
+
+    segments [n, 2] and scores [n]; the next pick is the highest remaining score, the lowest index
+    among equals. A remaining proposal whose tIoU with the pick exceeds
+    low + (high - low) * width / duration is multiplied by exp(-tIoU ** power / alpha), where
+    `width` is the pick's and `duration` the video's, both in the unit of `segments` (1 for
+    normalised ones). A union of no length has tIoU 0.
+
+    Returns the picks in order: index int64 [m], score float64 [m] (decayed), m = min(n, count).
+    Equal to the plain loop over all proposals, but only neighbours of a pick are touched: sorted
+    by start, they are one run. Raises BMNError for shapes, NaN or settings that make no sense.
+    """
+    table, current = _checked(segments, scores, alpha, duration)
+    order = np.argsort(table[:, 0], kind="stable")
+    starts, ends = table[order].T.copy()
+    first, last = _neighbours(starts, ends)
+    widths = ends - starts
+    limits = low + (high - low) * widths / duration
+    ladder = _Ladder(current[order], order)
+    picks = np.empty(min(max(count, 0), len(order)), dtype=np.int64)
+    kept = np.empty(len(picks))
+    for turn in range(len(picks)):
+        best, kept[turn] = ladder.take()
+        picks[turn] = order[best]
+        run = slice(first[best], last[best])
+        overlap = np.minimum(ends[run], ends[best]) - np.maximum(starts[run], starts[best])
+        union = widths[best] + widths[run] - overlap
+        tiou = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+        near = np.flatnonzero(tiou > limits[best])
+        ladder.scale(run.start + near, np.exp(-(tiou[near] ** power) / alpha))
+    return picks, kept
+
+
+def _neighbours(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The run first:last of segments, sorted by start, outside which nothing overlaps each one."""
+    # Before `first` everything has ended when a segment starts; from `last` on, nothing has begun.
+    first = np.searchsorted(np.maximum.accumulate(ends), starts, side="right")
+    return first, np.searchsorted(starts, ends, side="left")
+
+
+class _Ladder:
+    """Scores whose maximum is found from the maxima of blocks."""
+
+    def __init__(self, scores: np.ndarray, rank: np.ndarray) -> None:
+        blocks = -(-len(scores) // BLOCK)
+        self.scores = np.full(blocks * BLOCK, -np.inf)
+        self.scores[: len(scores)] = scores
+        self.best = self.scores.reshape(blocks, BLOCK).max(axis=1)
+        self.rank = rank
+
+    def take(self) -> tuple[int, float]:
+        """Remove and return the place and score of the highest, the lowest rank among equals."""
+        top = self.best.max()
+        blocks = np.flatnonzero(self.best == top)
+        rows = self.scores.reshape(-1, BLOCK)[blocks]
+        row, column = np.nonzero(rows == top)
+        places = blocks[row] * BLOCK + column
+        place = int(places[np.argmin(self.rank[places])])
+        self.scores[place] = -np.inf
+        self._refresh(place, place)
+        return place, float(top)
+
+    def scale(self, places: np.ndarray, factors: np.ndarray) -> None:
+        """Multiply the scores at ascending places; those already taken stay taken."""
+        left = self.scores[places] > -np.inf  # a factor of 0 must not turn a taken one into NaN
+        places = places[left]
+        if len(places):
+            self.scores[places] *= factors[left]
+            self._refresh(places[0], places[-1])
+
+    def _refresh(self, low: int, high: int) -> None:
+        blocks = slice(low // BLOCK, high // BLOCK + 1)
+        self.best[blocks] = self.scores.reshape(-1, BLOCK)[blocks].max(axis=1)
+
+
+def _checked(
+    segments: np.ndarray, scores: np.ndarray, alpha: float, duration: float
+) -> tuple[np.ndarray, np.ndarray]:
+    table = np.asarray(segments, dtype=np.float64)
+    values = np.asarray(scores, dtype=np.float64)
+    if table.size == 0:
+        table = table.reshape(0, 2)
+    if table.ndim != 2 or table.shape[1] != 2 or values.shape != (len(table),):
+        raise BMNError(
+            f"segments {table.shape} and scores {values.shape} do not fit: expected [n, 2] and [n]"
+        )
+    if not (np.isfinite(table).all() and np.isfinite(values).all()):
+        raise BMNError("segments and scores must be finite: there are NaN or infinite values")
+    if (table[:, 1] < table[:, 0]).any():
+        row = int(np.argmax(table[:, 1] < table[:, 0]))
+        raise BMNError(f"segment {row} ends before it starts: {table[row].tolist()}")
+    if alpha <= 0 or duration <= 0:
+        raise BMNError(f"alpha {alpha} and duration {duration} must be above 0")
+    return table, values

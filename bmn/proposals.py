@@ -1,0 +1,80 @@
+"""Decode the maps of a video into proposals (Lin et al., ICCV 2019, inference of BMN)."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from .errors import BMNError
+
+PROPOSAL_COLUMNS = ("xmin", "xmax", "xmin_score", "xmax_score", "clr_score", "reg_score", "score")
+
+
+def decode_proposals(
+    start: np.ndarray | Tensor,
+    end: np.ndarray | Tensor,
+    confidence_map: np.ndarray | Tensor,
+    *,
+    cls_power: float = 1.0,
+    reg_power: float = 1.0,
+    boundary_power: float = 1.0,
+    seconds_per_position: float | None = None,
+) -> np.ndarray:
+    """Every pair of a start peak and a later end peak that a cell of the map stands for.
+
+    start, end [L]: boundary probabilities; confidence_map [2, D, L] (0 regression, 1
+        classification). Start s and end s + d + 1 < L pair up as cell (d, s).
+    cls_power, reg_power, boundary_power: score = (start * end) ** boundary_power
+        * classification ** cls_power * regression ** reg_power.
+    seconds_per_position: gives xmin and xmax in seconds; as shares of the L positions otherwise.
+
+    Returns float64 [n, 7] in PROPOSAL_COLUMNS, by duration and then by start. Raises BMNError
+    where the shapes do not fit together.
+    """
+    starts, ends, maps = (_to_array(table) for table in (start, end, confidence_map))
+    length = len(starts)
+    if starts.ndim != 1 or ends.shape != starts.shape or maps.shape != (2, *maps.shape[1:2], length):
+        raise BMNError(
+            f"start {starts.shape}, end {ends.shape} and confidence_map {maps.shape} do not fit "
+            "together: expected [L], [L] and [2, D, L]"
+        )
+    first, last, duration = _peak_pairs(starts, ends, maps.shape[1])
+    scale = 1.0 / length if seconds_per_position is None else seconds_per_position
+    table = np.empty((len(first), len(PROPOSAL_COLUMNS)))
+    table[:, 0] = first * scale
+    table[:, 1] = last * scale
+    table[:, 2] = starts[first]
+    table[:, 3] = ends[last]
+    table[:, 4] = maps[1, duration, first]
+    table[:, 5] = maps[0, duration, first]
+    table[:, 6] = (table[:, 2] * table[:, 3]) ** boundary_power
+    table[:, 6] *= table[:, 4] ** cls_power * table[:, 5] ** reg_power
+    return table
+
+
+def boundary_peaks(probability: np.ndarray) -> np.ndarray:
+    """Bool [L]: strict local maxima, and all above half the maximum."""
+    peaks = probability > 0.5 * probability.max(initial=0.0)
+    inner = probability[1:-1]
+    peaks[1:-1] |= (inner > probability[:-2]) & (inner > probability[2:])
+    return peaks
+
+
+def _peak_pairs(
+    start: np.ndarray, end: np.ndarray, durations: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Start positions, end positions and duration indices of all pairs, by duration, then start.
+
+    The video's first position is always a start and its last one always an end.
+    """
+    is_start, is_end = boundary_peaks(start), boundary_peaks(end)
+    is_start[:1] = True
+    is_end[-1:] = True
+    first = np.flatnonzero(is_start)
+    reachable = np.pad(is_end, (0, durations))  # no end beyond the video
+    duration, which = np.nonzero(reachable[np.arange(1, durations + 1)[:, None] + first])
+    return first[which], first[which] + duration + 1, duration
+
+
+def _to_array(table: np.ndarray | Tensor) -> np.ndarray:
+    return table.detach().float().cpu().numpy() if isinstance(table, Tensor) else np.asarray(table)

@@ -1,0 +1,124 @@
+"""Cutting, padding, rescaling and fusing windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bmn import BMNError, fuse_windows
+from bmn.windows import (
+    TimeGrid,
+    position_features,
+    rescale,
+    share_inside,
+    sliding_grid,
+    sliding_windows,
+    whole_video_grid,
+    window_features,
+)
+
+
+def test_fusion_equals_the_public_one(reference):
+    vectors = reference("window_fusion.npz")
+    names = ("offsets", "start", "end", "confidence_map", "mask")
+    fused = fuse_windows(*(vectors[name] for name in names), 100)
+    tensors = fuse_windows(*(torch.from_numpy(vectors[name]) for name in names), 100)
+    for name, ours, tensor in zip(("start", "end", "confidence_map"), fused, tensors):
+        assert isinstance(ours, np.ndarray) and isinstance(tensor, torch.Tensor)
+        assert np.abs(ours - vectors[f"fused_{name}"]).max() < 1e-6
+        assert np.array_equal(tensor.numpy(), ours)
+
+
+def test_one_window_fuses_to_itself_and_padding_is_dropped():
+    start, end, maps = np.random.rand(1, 6), np.random.rand(1, 6), np.random.rand(1, 2, 3, 6)
+    fused = fuse_windows([0], start, end, maps, np.ones((3, 6)), 4)
+    assert np.allclose(fused[0], start[0, :4]) and np.allclose(fused[2], maps[0, :, :, :4])
+    longer = fuse_windows([0], start, end, maps, np.ones((3, 6)), 9)
+    assert longer[1].shape == (9,) and not longer[1][6:].any()
+
+
+def test_constant_windows_fuse_to_the_constant():
+    offsets = sliding_windows(23, 8, 3)
+    count = len(offsets)
+    ones = np.full((count, 8), 0.25), np.full((count, 8), 0.75), np.full((count, 2, 5, 8), 0.5)
+    start, end, maps = fuse_windows(offsets, *ones, np.ones((5, 8)), 23)
+    assert np.allclose(start, 0.25) and np.allclose(end, 0.75) and np.allclose(maps, 0.5)
+
+
+@given(st.integers(1, 300), st.integers(1, 40), st.integers(1, 40))
+def test_every_segment_of_window_less_step_lies_in_a_window(length, step, duration):
+    window = step + duration
+    offsets = sliding_windows(length, window, step)
+    assert offsets[0] == 0 and offsets[-1] + window >= length
+    assert len(offsets) == 1 or offsets[-2] + window < length
+    for start in range(max(length - duration, 0) + 1):
+        end = min(start + duration, length)
+        assert ((offsets <= start) & (end <= offsets + window)).any()
+
+
+def test_window_features_pads_with_zeros():
+    features = np.arange(10, dtype=np.float32).reshape(5, 2)
+    assert np.array_equal(window_features(features, 1, 3), features[1:4])
+    padded = window_features(features, 3, 4)
+    assert np.array_equal(padded[:2], features[3:]) and not padded[2:].any()
+
+
+def test_rescale_equals_torch_interpolation():
+    features = np.random.rand(37, 5).astype(np.float32)
+    for scale in (1, 20, 37, 100):
+        tensor = torch.from_numpy(features.T)[None]
+        theirs = torch.nn.functional.interpolate(tensor, scale, mode="linear")[0].T
+        assert np.abs(rescale(features, scale) - theirs.numpy()).max() < 1e-5
+    assert np.array_equal(rescale(features, 37), features)
+
+
+def test_rescale_keeps_a_linear_ramp_in_place():
+    """Values that equal the time of their cell's centre do so after rescaling, to the video's end."""
+    ramp = (np.arange(21, dtype=np.float32)[:, None] + 0.5) * 0.4
+    grid = whole_video_grid(8.2, 60)  # the last of 21 clips reaches beyond 8.2 s
+    ours = rescale(ramp, 60, extent=8.2 / 0.4)[:, 0]
+    centres = grid.to_seconds(np.arange(60) + 0.5)
+    inside = centres > 0.2
+    assert np.abs(ours[inside] - centres[inside]).max() < 1e-4
+
+
+def test_positions_of_several_features():
+    features = np.arange(5, dtype=np.float32)[:, None]
+    assert position_features(features, 2)[:, 0].tolist() == [0, 2, 4]
+    assert position_features(features, 2, average=True)[:, 0].tolist() == [0.5, 2.5, 4]
+    assert np.array_equal(position_features(features, 1), features)
+
+
+def test_time_grids_map_both_ways():
+    grid = sliding_grid(8 / 60, 2)
+    assert grid.seconds_per_position == pytest.approx(16 / 60)
+    assert grid.window(100, 200) == pytest.approx((100 * 16 / 60, 300 * 16 / 60))
+    seconds = np.array([[0.0, 3.5], [7.25, 1000.0]])
+    shifted = TimeGrid(0.3, origin=2.0)
+    assert np.allclose(shifted.to_seconds(shifted.to_positions(seconds)), seconds)
+    assert whole_video_grid(50.0, 100).to_positions(25.0) == 50.0
+
+
+def test_share_inside():
+    segments = np.array([[0, 2], [1, 3], [4, 5], [3, 3], [9, 9], [-2, 6]])
+    assert np.allclose(share_inside(segments, (2.0, 4.0)), [0, 0.5, 0, 1, 0, 0.25])
+    assert share_inside(np.zeros((0, 2)), (2.0, 4.0)).shape == (0,)
+
+
+def test_bad_input_is_refused():
+    ones = np.ones((1, 4)), np.ones((1, 4)), np.ones((1, 2, 3, 4)), np.ones((3, 4))
+    with pytest.raises(BMNError, match="do not fit"):
+        fuse_windows([0, 1], *ones, 8)
+    with pytest.raises(BMNError, match="offsets"):
+        fuse_windows([8], *ones, 8)
+    with pytest.raises(BMNError, match="step 5"):
+        sliding_windows(10, 4, 5)
+    with pytest.raises(BMNError, match="offset 7"):
+        window_features(np.zeros((5, 2)), 7, 3)
+    with pytest.raises(BMNError, match="rescale 0"):
+        rescale(np.zeros((0, 2)), 3)
+    with pytest.raises(BMNError, match="above 0"):
+        whole_video_grid(0.0, 100)
