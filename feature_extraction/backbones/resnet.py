@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from feature_extraction.backbones.aggregation import FrameNorm, TemporalAggregation
 from feature_extraction.backbones.tadaconv import TAdaConv2d, to_frames
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -61,48 +62,6 @@ def adaptive_conv(
     )
 
 
-class FrameNorm(nn.Module):
-    """Batch norm and ReLU, frame by frame: what follows the middle convolution in TSN."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(channels)
-
-    def forward(self, frames: Tensor, length: int) -> Tensor:
-        """[B*T, C, H, W] -> the same shape."""
-        return torch.relu(self.norm(frames))
-
-
-def average_over_time(frames: Tensor, length: int, kernel: int) -> Tensor:
-    """Mean over `kernel` (odd) neighbouring frames, stride 1; zeros beyond the ends count.
-
-    frames [B*T, C, H, W] of clips of `length` = T frames -> the same shape.
-    """
-    clips = frames.unflatten(0, (-1, length))
-    total = clips.clone()
-    for shift in range(1, min(kernel // 2, length - 1) + 1):
-        total[:, shift:] += clips[:, :-shift]
-        total[:, :-shift] += clips[:, shift:]
-    return (total / kernel).flatten(0, 1)
-
-
-class TemporalAggregation(nn.Module):
-    """relu(BN1(x) + BN2(TempAvgPool_k(x))) (Eq. 7); BN2 starts at zero, so it starts as FrameNorm."""
-
-    def __init__(self, channels: int, kernel: int = 3) -> None:
-        super().__init__()
-        if kernel < 1 or kernel % 2 == 0:
-            raise ValueError(f"pool_kernel must be odd and positive, not {kernel}")
-        self.kernel = kernel
-        self.norm = nn.BatchNorm2d(channels)
-        self.pooled_norm = nn.BatchNorm2d(channels)
-
-    def forward(self, frames: Tensor, length: int) -> Tensor:
-        """[B*T, C, H, W] of clips of `length` = T frames -> the same shape."""
-        pooled = average_over_time(frames, length, self.kernel)
-        return torch.relu(self.norm(frames) + self.pooled_norm(pooled))
-
-
 class Bottleneck(nn.Module):
     """1x1 reduce, the given spatial convolution (it carries the stride), 1x1 expand, shortcut."""
 
@@ -120,10 +79,10 @@ class Bottleneck(nn.Module):
 
     def forward(self, frames: Tensor, length: int) -> Tensor:
         """[B*T, Ci, H, W] of clips of `length` = T frames -> [B*T, Co, H', W']."""
-        branch = torch.relu(self.reduce(frames))
+        branch = torch.relu_(self.reduce(frames))
         branch = self.aggregate(self.conv.forward_frames(branch, length), length)
         kept = frames if self.shortcut is None else self.shortcut(frames)
-        return torch.relu(self.expand(branch) + kept)
+        return torch.relu_(self.expand(branch).add_(kept))
 
 
 class Head(nn.Module):
@@ -134,7 +93,7 @@ class Head(nn.Module):
         self.pair = not isinstance(num_classes, int)
         counts = tuple(num_classes) if self.pair else (num_classes,)
         if len(counts) != 1 + self.pair or any(count < 1 for count in counts):
-            raise ValueError(f"num_classes must be a count or a (verb, noun) pair, not {num_classes}")
+            raise ValueError(f"num_classes must be one count or a (verb, noun) pair: {num_classes}")
         self.dropout = nn.Dropout(dropout)
         self.classifiers = nn.ModuleList(nn.Linear(channels, count) for count in counts)
 
@@ -164,6 +123,7 @@ class VideoResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.num_classes = num_classes if isinstance(num_classes, int) else tuple(num_classes)
+        self.memory_format = torch.preserve_format  # frames are computed in the video's own layout
         self.stem = ConvNorm(3, width, 7, stride=2)
         self.stages = nn.ModuleList()
         channels = width
@@ -182,7 +142,8 @@ class VideoResNet(nn.Module):
     def features(self, video: Tensor) -> Tensor:
         """Video [B, 3, T, H, W] -> features [B, C], the mean over space and time."""
         length = video.shape[2]
-        frames = torch.relu(self.stem(to_frames(video)))
+        frames = to_frames(video).to(memory_format=self.memory_format)
+        frames = torch.relu_(self.stem(frames))
         for stage in self.stages:
             for block in stage:
                 frames = block(frames, length)
@@ -200,7 +161,7 @@ class VideoResNet(nn.Module):
 def initialise(model: VideoResNet) -> None:
     """He initialisation of every convolution (fan out), N(0, 0.01) for the classifiers.
 
-    Then what makes TAda2D start as TSN: calibration weights of one (Eq. 6), BN2 of Eq. 7 zero.
+    The last convolution of the calibration weights goes back to zero, so that they start at one.
     """
     for module in model.modules():
         if isinstance(module, (nn.Conv1d, nn.Conv2d)):
@@ -213,15 +174,14 @@ def initialise(model: VideoResNet) -> None:
     for module in model.modules():
         if isinstance(module, TAdaConv2d):
             nn.init.zeros_(module.route.b.weight)
-        elif isinstance(module, TemporalAggregation):
-            nn.init.zeros_(module.pooled_norm.weight)
 
 
 def blocks_of(depth: int | tuple[int, ...]) -> tuple[int, ...]:
     """The blocks of each stage: (3, 4, 6, 3) for depth 50, or the tuple that was given."""
     if isinstance(depth, int):
         if depth not in DEPTHS:
-            raise ValueError(f"depth must be one of {sorted(DEPTHS)} or blocks a stage, not {depth}")
+            known = ", ".join(map(str, DEPTHS))
+            raise ValueError(f"depth must be {known} or a tuple of blocks a stage, not {depth}")
         return DEPTHS[depth]
     return tuple(depth)
 

@@ -137,7 +137,7 @@ class CalibrationWeights(nn.Module):
         """Take C, the calibrated dimension (default C), the ratio r and the odd kernel lengths."""
         super().__init__()
         if any(kernel < 1 or kernel % 2 == 0 for kernel in kernels):
-            raise ValueError(f"kernels must be odd and positive, so that time keeps its length, not {kernels}")
+            raise ValueError(f"kernels must be odd, so that time keeps its length, not {kernels}")
         inner = max(1, in_channels // reduction)
         first, last = kernels
         self.g = nn.Conv1d(in_channels, in_channels, 1) if global_context else None

@@ -1,22 +1,26 @@
 """Weights from elsewhere: public TAdaConv checkpoints and torchvision's ImageNet ResNets.
 
 Foreign names are mapped onto ours, every backbone weight must be found and fit, and the report says
-what was used. Files are read as tensors only; nothing is unpickled.
+what was used.
 """
 
 from __future__ import annotations
 
 import hashlib
-import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-WRAPPERS = ("model_state", "state_dict", "model")
+from feature_extraction.backbones.checkpoints import (
+    CheckpointError,
+    imagenet_state,
+    read_checkpoint,
+    some,
+    tensors_of,
+)
 
 # Tails of a residual block's names, public and torchvision's, to ours.
 PUBLIC_BLOCK = {
@@ -52,10 +56,7 @@ TORCHVISION_BLOCK = {
     "downsample.1": "shortcut.norm",
 }
 TORCHVISION_REST = {"conv1": "stem.conv", "bn1": "stem.norm"}
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be read, or does not fit the network."""
+OURS = re.compile(r"(backbone|stem|stages)\.")  # keys that must have a place in the network
 
 
 @dataclass(frozen=True)
@@ -102,30 +103,24 @@ def load_public_checkpoint(model: nn.Module, state_dict: Mapping[str, object]) -
     the report says so. A wrapper such as {"model_state": ...} is opened. The model is untouched
     when CheckpointError is raised (foreign checkpoint, missing or unknown key, wrong shape).
     """
-    state = tensors_of(state_dict)
-    own = model.state_dict()
+    state, own = tensors_of(state_dict), model.state_dict()
     names = {key: key if key in own else public_name(key) for key in state}
     if not any(name in own for name in names.values()):
-        hint = "; load torchvision's weights with load_imagenet" if "layer1.0.conv1.weight" in state else ""
-        raise CheckpointError(f"no key of the checkpoint is a TAdaConv network's ({some(state)}){hint}")
-    is_head = {key: (name or key).startswith("head.") for key, name in names.items()}
-    backbone = {key: name for key, name in names.items() if not is_head[key]}
-    unknown = [
-        key
-        for key, name in backbone.items()
-        if name not in own and (name is not None or key.startswith("backbone."))
-    ]
+        hint = " (torchvision's: use load_imagenet)" if "layer1.0.conv1.weight" in state else ""
+        raise CheckpointError(f"no key of the checkpoint is the network's: {some(state)}{hint}")
+    head = {key: name for key, name in names.items() if (name or key).startswith("head.")}
+    backbone = {key: name for key, name in names.items() if key not in head}
+    unknown = [k for k, name in backbone.items() if name not in own and (name or OURS.match(k))]
     if unknown:
         raise CheckpointError(f"the checkpoint has weights that the network lacks: {some(unknown)}")
-    chosen = fit(own, state, {key: name for key, name in backbone.items() if name is not None})
-    head = {key: name for key, name in names.items() if is_head[key] and name is not None}
+    chosen = fit(own, state, {key: name for key, name in backbone.items() if name})
     own_head = {name for name in own if name.startswith("head.")}
-    fits = set(head.values()) == own_head and all(
-        state[key].shape == own[name].shape for key, name in head.items()
+    swapped = set(head.values()) != own_head or any(
+        state[key].shape != own[name].shape for key, name in head.items()
     )
-    if fits:
-        chosen.update(fit(own, state, head))
-    return apply(model, own, state, chosen, optional=set() if fits else own_head, swapped=not fits)
+    if not swapped:
+        chosen.update(head)
+    return apply(model, own, state, chosen, optional=own_head if swapped else (), swapped=swapped)
 
 
 def load_imagenet(model: nn.Module, state_dict: Mapping[str, object]) -> LoadReport:
@@ -141,11 +136,13 @@ def load_imagenet(model: nn.Module, state_dict: Mapping[str, object]) -> LoadRep
     if unknown:
         raise CheckpointError(f"the network has no place for the ImageNet weights {some(unknown)}")
     optional = {key for key in own if re.search(r"^head\.|\.route\.|\.pooled_norm\.", key)}
-    chosen = fit(own, state, {key: name for key, name in names.items() if name is not None})
+    chosen = fit(own, state, {key: name for key, name in names.items() if name})
     return apply(model, own, state, chosen, optional=optional, swapped=True)
 
 
-def fit(own: Mapping[str, Tensor], state: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, str]:
+def fit(
+    own: Mapping[str, Tensor], state: Mapping[str, Tensor], names: Mapping[str, str]
+) -> dict[str, str]:
     """Check that each named tensor fits ours up to dimensions of size one; return `names`."""
     for key, name in names.items():
         given, wanted = tuple(state[key].shape), tuple(own[name].shape)
@@ -160,7 +157,7 @@ def apply(
     state: Mapping[str, Tensor],
     chosen: Mapping[str, str],
     *,
-    optional: set[str],
+    optional: Collection[str],
     swapped: bool,
 ) -> LoadReport:
     """Copy the chosen tensors into the model, all or nothing; `optional` names may be missing."""
@@ -176,81 +173,9 @@ def apply(
     return LoadReport(tuple(chosen), unused, tuple(missing), swapped)
 
 
-def tensors_of(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:
-    """The tensors of a state dict, taken out of its wrapper and of a `module.` prefix."""
-    for wrapper in WRAPPERS:
-        inner = checkpoint.get(wrapper) if isinstance(checkpoint, Mapping) else None
-        if isinstance(inner, Mapping):
-            checkpoint = inner
-            break
-    if not isinstance(checkpoint, Mapping):
-        raise CheckpointError(f"a checkpoint must map names to tensors, not be a {type(checkpoint).__name__}")
-    tensors = {str(k).removeprefix("module."): v for k, v in checkpoint.items() if isinstance(v, Tensor)}
-    if not tensors:
-        raise CheckpointError(f"the checkpoint holds no tensors, only {some(map(str, checkpoint))}")
-    return tensors
-
-
 def squeeze(shape: tuple[int, ...]) -> tuple[int, ...]:
     """A shape without its ones: public kernels carry dummy dimensions."""
     return tuple(size for size in shape if size != 1)
-
-
-def some(keys: object, count: int = 3) -> str:
-    """The first few keys and how many more there are, for one line of an error."""
-    listed = list(keys)
-    more = f" and {len(listed) - count} more" if len(listed) > count else ""
-    return (", ".join(listed[:count]) or "nothing") + more
-
-
-def read_checkpoint(path: str | Path) -> Mapping[str, object]:
-    """Read a checkpoint file, tensors only, onto the CPU.
-
-    Raises CheckpointError on a missing, truncated or foreign file, and on one that holds Python
-    objects other than tensors and plain values: their code is never run.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint file")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path}: not a file of tensors alone (it is damaged, or holds Python objects, which are "
-            "never run): save its state dict with torch.save"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: damaged or truncated, not a PyTorch checkpoint") from error
-    if not isinstance(checkpoint, Mapping):
-        raise CheckpointError(f"{path}: holds a {type(checkpoint).__name__}, not named tensors")
-    return checkpoint
-
-
-def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mapping[str, object]:
-    """ImageNet weights of a torchvision ResNet: from a file, or torchvision's cache or download.
-
-    Raises CheckpointError when the file cannot be read or the download fails.
-    """
-    if path is not None:
-        return read_checkpoint(path)
-    from torchvision import models
-
-    weights = {
-        50: models.ResNet50_Weights,
-        101: models.ResNet101_Weights,
-        152: models.ResNet152_Weights,
-    }
-    if depth not in weights:
-        raise CheckpointError(f"torchvision has no ImageNet weights of depth {depth}: give a file")
-    chosen = weights[depth].IMAGENET1K_V1
-    try:
-        return chosen.get_state_dict(
-            progress=False, check_hash=True, map_location="cpu", weights_only=True
-        )
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(
-            f"torchvision's ImageNet weights could not be had ({error}): download {chosen.url} and give its path"
-        ) from error
 
 
 def weights_digest(model: nn.Module) -> str:
@@ -263,3 +188,14 @@ def weights_digest(model: nn.Module) -> str:
         digest.update(f"{name} {flat.dtype} {tuple(flat.shape)}\n".encode())
         digest.update(flat.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+__all__ = [
+    "CheckpointError",
+    "LoadReport",
+    "imagenet_state",
+    "load_imagenet",
+    "load_public_checkpoint",
+    "read_checkpoint",
+    "weights_digest",
+]

@@ -1,0 +1,96 @@
+"""Checkpoint files and ImageNet weights, read as tensors only: nothing is unpickled."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+WRAPPERS = ("model_state", "state_dict", "model")  # under which savers put the state dict
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read, or does not fit the network."""
+
+
+def read_checkpoint(path: str | Path) -> Mapping[str, object]:
+    """Read a checkpoint file, tensors only, onto the CPU.
+
+    Raises CheckpointError on a missing, truncated or foreign file, and on one that holds Python
+    objects other than tensors and plain values: their code is never run.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint file")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path}: not a file of tensors alone (damaged, or with Python objects, which are "
+            "never run): save its state dict alone with torch.save"
+        ) from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: damaged or truncated, not a PyTorch checkpoint") from error
+    if not isinstance(checkpoint, Mapping):
+        raise CheckpointError(f"{path}: holds a {type(checkpoint).__name__}, not named tensors")
+    return checkpoint
+
+
+def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mapping[str, object]:
+    """ImageNet weights of a torchvision ResNet: from a file, or torchvision's cache or download.
+
+    Raises CheckpointError when the file cannot be read or the download fails.
+    """
+    if path is not None:
+        return read_checkpoint(path)
+    from torchvision import models
+
+    weights = {
+        50: models.ResNet50_Weights,
+        101: models.ResNet101_Weights,
+        152: models.ResNet152_Weights,
+    }
+    if depth not in weights:
+        raise CheckpointError(f"torchvision has no ImageNet weights of depth {depth}: give a file")
+    chosen = weights[depth].IMAGENET1K_V1
+    try:
+        return chosen.get_state_dict(
+            progress=False, check_hash=True, map_location="cpu", weights_only=True
+        )
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise CheckpointError(
+            f"torchvision's ImageNet weights could not be had ({error}): "
+            f"download {chosen.url} and give its path"
+        ) from error
+
+
+def tensors_of(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:
+    """The tensors of a state dict, taken out of its wrapper and of a `module.` prefix."""
+    for wrapper in WRAPPERS:
+        inner = checkpoint.get(wrapper) if isinstance(checkpoint, Mapping) else None
+        if isinstance(inner, Mapping):
+            checkpoint = inner
+            break
+    if not isinstance(checkpoint, Mapping):
+        kind = type(checkpoint).__name__
+        raise CheckpointError(f"a checkpoint must map names to tensors, not be a {kind}")
+    tensors = {
+        str(key).removeprefix("module."): value
+        for key, value in checkpoint.items()
+        if isinstance(value, Tensor)
+    }
+    if not tensors:
+        raise CheckpointError(f"the checkpoint holds no tensors, only {some(map(str, checkpoint))}")
+    return tensors
+
+
+def some(keys: Iterable[str], count: int = 3) -> str:
+    """The first few keys and how many more there are, for one line of an error."""
+    listed = list(keys)
+    more = f" and {len(listed) - count} more" if len(listed) > count else ""
+    return (", ".join(listed[:count]) or "nothing") + more

@@ -1,0 +1,96 @@
+"""A copy of a trained network for inference: the same function in fewer passes over memory.
+
+In eval mode a batch norm is a fixed scale and shift. After a convolution it folds into the kernel
+and a bias; the aggregation of Eq. 7, two batch norms and an average pool, folds into three
+temporal taps a channel. Exact up to float rounding.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from feature_extraction.backbones.aggregation import FrameNorm, TemporalAggregation
+from feature_extraction.backbones.resnet import ConvNorm, FrameConv, VideoResNet
+from feature_extraction.backbones.tadaconv import CalibrationWeights
+
+
+class TemporalTaps(nn.Module):
+    """relu(middle * x_t + side * (the other frames within the kernel) + shift), a channel each."""
+
+    def __init__(self, middle: Tensor, side: Tensor, shift: Tensor, kernel: int) -> None:
+        super().__init__()
+        self.reach = kernel // 2
+        self.register_buffer("middle", middle[:, None, None])
+        self.register_buffer("side", side[:, None, None])
+        self.register_buffer("shift", shift[:, None, None])
+
+    def forward(self, frames: Tensor, length: int) -> Tensor:
+        """[B*T, C, H, W] of clips of `length` = T frames -> the same shape."""
+        clips = frames.unflatten(0, (-1, length))
+        total = torch.addcmul(self.shift, frames, self.middle)
+        taps = total.unflatten(0, (-1, length))
+        for shift in range(1, min(self.reach, length - 1) + 1):
+            taps[:, shift:].addcmul_(clips[:, :-shift], self.side)
+            taps[:, :-shift].addcmul_(clips[:, shift:], self.side)
+        return total.relu_()
+
+
+class Rectify(nn.Module):
+    """The ReLU that is left of a FrameNorm once its batch norm is in the convolution."""
+
+    def forward(self, frames: Tensor, length: int) -> Tensor:
+        """[B*T, C, H, W] -> the same shape."""
+        return frames.relu_()
+
+
+def fold_for_inference(model: VideoResNet) -> VideoResNet:
+    """A folded copy of `model`, in eval mode and without gradients; the model itself is untouched.
+
+    It has the same `features`, `classify`, `feature_dim` and `num_classes`, and lays frames out in
+    channels_last. Fold in float32, then convert: `fold_for_inference(model).to(torch.bfloat16)`.
+    """
+    folded = copy.deepcopy(model).eval().requires_grad_(False)
+    folded.memory_format = torch.channels_last
+    for module in folded.modules():
+        if isinstance(module, ConvNorm):
+            module.conv, module.norm = fold_conv(module.conv, module.norm), nn.Identity()
+        elif isinstance(module, CalibrationWeights):
+            module.a, module.bn = fold_conv(module.a, module.bn), nn.Identity()
+    for stage in folded.stages:
+        for block in stage:
+            if isinstance(block.aggregate, TemporalAggregation):
+                block.aggregate = fold_aggregation(block.aggregate)
+            elif isinstance(block.aggregate, FrameNorm) and isinstance(block.conv, FrameConv):
+                block.conv = fold_conv(block.conv, block.aggregate.norm)
+                block.aggregate = Rectify()
+    return folded.to(memory_format=torch.channels_last)
+
+
+def scale_and_shift(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """A batch norm in eval mode as y = scale * x + shift, both [C]."""
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    return scale, norm.bias - scale * norm.running_mean
+
+
+def fold_conv(
+    conv: nn.Conv1d | nn.Conv2d, norm: nn.BatchNorm1d | nn.BatchNorm2d
+) -> nn.Conv1d | nn.Conv2d:
+    """The convolution (a copy, with a bias) that equals `conv` followed by `norm`."""
+    scale, shift = scale_and_shift(norm)
+    folded = copy.deepcopy(conv)
+    bias = shift if conv.bias is None else shift + scale * conv.bias
+    weight = conv.weight * scale.reshape(-1, *[1] * (conv.weight.dim() - 1))
+    folded.weight = nn.Parameter(weight, requires_grad=False)
+    folded.bias = nn.Parameter(bias, requires_grad=False)
+    return folded
+
+
+def fold_aggregation(aggregation: TemporalAggregation) -> TemporalTaps:
+    """Eq. 7 in eval mode: BN1 and BN2 as scales, the average as equal taps (zeros at the ends)."""
+    scale, shift = scale_and_shift(aggregation.norm)
+    pooled_scale, pooled_shift = scale_and_shift(aggregation.pooled_norm)
+    side = pooled_scale / aggregation.kernel
+    return TemporalTaps(scale + side, side, shift + pooled_shift, aggregation.kernel)
