@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bmn.windows import position_features
 from feature_extraction.store import FeatureFileError, FeatureMeta, feature_path, read_features
 from pipeline.config import BMN, Config
 from pipeline.errors import UserError
@@ -66,18 +67,13 @@ def videos_with_features(config: Config, run: Path, videos: Sequence[str]) -> li
 
 
 def positions(features: np.ndarray, settings: BMN) -> np.ndarray:
-    """BMN's positions [L, C] among a video's features: every `feature_step`-th, the middle of its group.
+    """BMN's positions [L, C] among a video's clip features: every `feature_step`-th."""
+    return normalised(position_features(features, settings.feature_step), settings)
 
-    L2-normalised where the configuration says so.
-    """
-    step = settings.feature_step
-    features = features[(step - 1) // 2 :: step] if len(features) > step else features[:1]
+
+def normalised(features: np.ndarray, settings: BMN) -> np.ndarray:
+    """Features [L, C] as float32, each L2-normalised where the configuration says so."""
     if settings.normalize:
         norms = np.linalg.norm(features, axis=1, keepdims=True)
         features = features / np.maximum(norms, 1e-12)
     return np.ascontiguousarray(features, dtype=np.float32)
-
-
-def seconds_per_position(config: Config) -> float:
-    """Seconds between two BMN positions of the sliding-window form."""
-    return config.bmn.feature_step * config.extract.stride / config.extract.fps

@@ -36,7 +36,7 @@ def new_classifier(settings: Backbone, num_classes: int | tuple[int, int], seed:
         return model
     try:
         if settings.pretrained == "imagenet":
-            report = load_imagenet(model, imagenet_state(None))
+            report = load_imagenet(model, imagenet_state(None, depth=settings.depth))
         else:
             state = read_checkpoint(Path(settings.pretrained))
             load = load_imagenet if "layer1.0.conv1.weight" in state else load_public_checkpoint

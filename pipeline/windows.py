@@ -14,10 +14,19 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from bmn.targets import window_targets
-from bmn.windows import rescale, sliding_windows, window_features
+from bmn.windows import (
+    TimeGrid,
+    rescale,
+    share_inside,
+    sliding_grid,
+    sliding_windows,
+    whole_video_grid,
+    window_features,
+)
+from feature_extraction.store import FeatureMeta
 from pipeline.config import BMN, Config
 from pipeline.errors import UserError
-from pipeline.features import load_features, positions, seconds_per_position
+from pipeline.features import load_features, normalised, positions
 from pipeline.optimisation import epoch_order
 
 
@@ -37,53 +46,54 @@ class Window:
 
 @dataclass(frozen=True)
 class VideoInput:
-    """A video as BMN sees it: features [windows, C, T], offsets [windows], seconds a position, length."""
+    """A video as BMN sees it: features [windows, C, T], offsets [windows], its time grid and length L."""
 
     features: np.ndarray
     offsets: np.ndarray
-    seconds: float
+    grid: TimeGrid
     length: int
 
 
 def video_input(config: Config, run: Path, video: str) -> VideoInput:
-    """All windows of a video, overlapping by T - window_step positions, or the one rescaled video."""
-    settings = config.bmn
+    """All windows of a video, one every `window_step` positions, or the one rescaled video."""
     features, meta = load_features(config, run, video)
+    sequence = _sequence(features, meta, config.bmn)
+    offsets = _offsets(len(sequence), config.bmn)
+    scale = config.bmn.temporal_scale
+    windows = [window_features(sequence, offset, scale).T for offset in offsets]
+    return VideoInput(np.stack(windows), offsets, time_grid(meta, config.bmn), len(sequence))
+
+
+def time_grid(meta: FeatureMeta, settings: BMN) -> TimeGrid:
+    """Seconds and BMN positions of a video."""
     if settings.mode == "rescale":
-        whole = rescale(positions(features, settings), settings.temporal_scale)
-        seconds = meta.source_duration / settings.temporal_scale
-        return VideoInput(whole.T[None], np.zeros(1, np.int64), seconds, settings.temporal_scale)
-    sequence = positions(features, settings)
-    offsets = _offsets(len(sequence), settings)
-    windows = [window_features(sequence, offset, settings.temporal_scale).T for offset in offsets]
-    return VideoInput(np.stack(windows), offsets, seconds_per_position(config), len(sequence))
+        return whole_video_grid(meta.source_duration, settings.temporal_scale)
+    return sliding_grid(meta.clip_stride / meta.fps, settings.feature_step)
 
 
-def training_windows(config: Config, run: Path, rows: pd.DataFrame, videos: Sequence[str]) -> list[Window]:
+def training_windows(
+    config: Config, run: Path, rows: pd.DataFrame, videos: Sequence[str]
+) -> list[Window]:
     """The windows a run trains on: those with a segment at least `min_inside` inside.
 
-    A rescaled video counts as inside itself. Raises UserError when there is none.
+    Raises UserError when there is none.
     """
     windows: list[Window] = []
-    groups = {video: table for video, table in rows.groupby("video", sort=False)}
+    scale = config.bmn.temporal_scale
+    groups = dict(list(rows.groupby("video", sort=False)))
     for video in videos:
-        if video not in groups:
-            continue
         segments = groups[video][["start", "end"]].to_numpy(float)
-        features, meta = load_features(config, run, video)
-        if config.bmn.mode == "rescale":
-            windows.append(Window(video, 0, (0.0, meta.source_duration), segments))
-            continue
-        length = len(positions(features, config.bmn))
-        seconds = seconds_per_position(config)
+        clips, meta = load_features(config, run, video)
+        grid = time_grid(meta, config.bmn)
+        length = len(_sequence(clips, meta, config.bmn))
         for offset in _offsets(length, config.bmn):
-            span = (offset * seconds, (offset + config.bmn.temporal_scale) * seconds)
-            inside = _inside(segments, span) >= config.bmn.min_inside
+            span = grid.window(int(offset), scale)
+            inside = share_inside(segments, span) >= config.bmn.min_inside
             if inside.any():
                 windows.append(Window(video, int(offset), span, segments[inside]))
     if not windows:
         raise UserError(
-            f"bmn: no window of {config.bmn.temporal_scale} positions holds a whole training segment; "
+            f"bmn: no window of {scale} positions holds a whole training segment; "
             "raise bmn.temporal_scale or bmn.feature_step"
         )
     return windows
@@ -122,12 +132,9 @@ class _Windows(TorchDataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         window, settings = self._windows[index], self._config.bmn
-        features, _ = load_features(self._config, self._run, window.video)
-        sequence = positions(features, settings)
-        if settings.mode == "rescale":
-            part = rescale(sequence, settings.temporal_scale)
-        else:
-            part = window_features(sequence, window.offset, settings.temporal_scale)
+        features, meta = load_features(self._config, self._run, window.video)
+        sequence = _sequence(features, meta, settings)
+        part = window_features(sequence, window.offset, settings.temporal_scale)
         targets = window_targets(
             window.segments, window.span, settings.temporal_scale, settings.duration_scale
         )
@@ -148,12 +155,15 @@ def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
     return batch | {"names": [sample["names"] for sample in samples]}
 
 
+def _sequence(features: np.ndarray, meta: FeatureMeta, settings: BMN) -> np.ndarray:
+    """A video's positions [L, C]: of its clips, or T of the whole video rescaled."""
+    if settings.mode == "windows":
+        return positions(features, settings)
+    # The last clip's cell may reach beyond the end; the video is rescaled, not the padding.
+    extent = min(len(features), meta.source_duration * meta.fps / meta.clip_stride)
+    return normalised(rescale(features, settings.temporal_scale, extent=extent), settings)
+
+
 def _offsets(length: int, settings: BMN) -> np.ndarray:
     step = settings.window_step or settings.duration_scale
-    return np.asarray(sliding_windows(length, settings.temporal_scale, step), np.int64)
-
-
-def _inside(segments: np.ndarray, span: tuple[float, float]) -> np.ndarray:
-    """The share of each segment that lies in a span."""
-    overlap = np.minimum(segments[:, 1], span[1]) - np.maximum(segments[:, 0], span[0])
-    return overlap.clip(0) / (segments[:, 1] - segments[:, 0])
+    return sliding_windows(length, settings.temporal_scale, min(step, settings.temporal_scale))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bmn import BMN, decode_proposals, fuse_windows, soft_nms
 from bmn.losses import bmn_loss
-from bmn.targets import valid_mask
+from bmn.targets import Targets, valid_mask
 from pipeline import annotations, artifacts, windows
 from pipeline.config import Config, Proposals
 from pipeline.device import autocast, load_state, pick_device
@@ -62,7 +62,7 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
 
     def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
         output = model(batch["features"])
-        targets = (batch["start"], batch["end"], batch["iou"])
+        targets = Targets(batch["start"], batch["end"], batch["iou"])
         return bmn_loss(output, targets, mask, generator=generator)._asdict()
 
     history = fit(
@@ -142,9 +142,10 @@ def propose_video(
         confidence,
         cls_power=config.proposals.cls_power,
         reg_power=config.proposals.reg_power,
-        seconds=source.seconds,
+        seconds_per_position=source.grid.seconds_per_position,
     )
-    return _suppress(video, decoded, config.proposals, source.length * source.seconds)
+    duration = float(source.grid.to_seconds(np.array(source.length)))
+    return _suppress(video, decoded, config.proposals, duration)
 
 
 def _suppress(video: str, decoded: np.ndarray, settings: Proposals, duration: float) -> pd.DataFrame:
@@ -160,12 +161,13 @@ def _suppress(video: str, decoded: np.ndarray, settings: Proposals, duration: fl
         high=settings.high,
         power=settings.power,
         count=count,
+        duration=duration,
     )
     return pd.DataFrame(
         {
             "video": video,
             "start": segments[index, 0],
-            "end": segments[index, 1].clip(max=duration),
+            "end": segments[index, 1],
             "score": kept,
         }
     )

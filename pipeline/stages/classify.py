@@ -18,6 +18,7 @@ from pipeline.features import load_features, videos_with_features
 from pipeline.fields import stage_fields
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
+from pipeline.stages.extract import clip_grid
 
 DETECTIONS = "detections.csv"
 
@@ -106,12 +107,11 @@ def _by_proposal(
     with Progress(len(groups), "classify", unit="video") as bar:
         for video, rows in groups.items():
             table = proposals.iloc[rows]
-            features, meta = load_features(config, folder, video)
+            features, _ = load_features(config, folder, video)
             times = spread_positions(
                 table["start"].to_numpy(), table["end"].to_numpy(), config.classify.positions
             )
-            cells = np.floor(times * meta.fps / meta.clip_stride).astype(np.int64)
-            cells = cells.clip(0, len(features) - 1)
+            cells = clip_grid(config.extract).clips_at(times, len(features))
             for total, head in zip(scores, class_probabilities(model, features, device), strict=True):
                 total[rows] = head[cells].mean(1)
             bar.update(1)

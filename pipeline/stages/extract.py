@@ -128,6 +128,8 @@ def _extract_all(
     total: int,
 ) -> int:
     (stage.folder / FEATURES).mkdir(exist_ok=True)
+    for litter in (stage.folder / FEATURES).glob(".tmp-*"):
+        litter.unlink()
     clips = 0
     arguments = (config, dataset.num_classes, stage.folder.parent)
     start = total - len(jobs)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from evaluation.classification import action_probabilities, topk_accuracy
+from evaluation.classification import action_accuracy, topk_accuracy
 from feature_extraction.transforms import normalize
 from pipeline import annotations, artifacts, clips
 from pipeline.config import Config, Finetune
@@ -82,11 +82,10 @@ def _accuracies(scores: list[np.ndarray], target: np.ndarray) -> dict[str, float
             f"top{top5}": 100 * topk_accuracy(scores[0], target[:, 0], top5),
         }
     verb, noun = scores
-    action = action_probabilities(verb, noun).reshape(len(verb), -1)
     return {
         "verb": 100 * topk_accuracy(verb, target[:, 0], 1),
         "noun": 100 * topk_accuracy(noun, target[:, 1], 1),
-        "action": 100 * topk_accuracy(action, target[:, 0] * noun.shape[1] + target[:, 1], 1),
+        "action": 100 * action_accuracy(verb, noun, target[:, 0], target[:, 1]),
     }
 
 

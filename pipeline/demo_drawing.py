@@ -1,0 +1,162 @@
+"""Draw the demo's scenes: one moving object, distractors, a textured background, a shaky noisy camera.
+
+A pose is four phases, each periodic with period 1:
+    0  x      position across the frame (the frame is a torus: what leaves right comes in left)
+    1  y      position down the frame
+    2  size   log-size; past the largest size the object fades while its small copy fades in
+    3  angle  turns, clockwise on the screen
+Because every phase is periodic and starts uniformly at random, shifting phases never changes the
+distribution of single frames. A motion is therefore invisible in any one frame, exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SMALLEST, LARGEST = 0.12, 0.36  # the object's half length, as a part of the frame's short side
+FADE = 0.1  # size phases on either side of the seam over which the two copies cross-fade
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one video's things look like: drawn once a video, never changed within it."""
+
+    width: int
+    height: int
+    background: np.ndarray  # [H, W] in 0..1, periodic
+    background_colours: np.ndarray  # [2, 3] grey levels
+    object_colours: np.ndarray  # [2, 3] grey levels
+    half_width: float  # of the wedge, in half lengths
+    taper: float  # how much narrower the wedge gets towards its front
+    waves: np.ndarray  # [waves, 3] texture on the object: two frequencies and a phase
+    spot_radius: np.ndarray  # [spots] pixels
+    spot_colours: np.ndarray  # [spots, 3] grey levels
+    noise: float  # standard deviation in grey levels
+
+
+def random_look(rng: np.random.Generator, width: int, height: int) -> Look:
+    """Draw textures, colours, shape and noise level of one video."""
+    dark, light = rng.uniform(20, 100, (2, 3)), rng.uniform(150, 250, (2, 3))
+    back, front = (dark, light) if rng.random() < 0.5 else (light, dark)
+    spots = int(rng.integers(1, 4))
+    return Look(
+        width=width,
+        height=height,
+        background=_periodic_texture(rng, width, height),
+        background_colours=back,
+        object_colours=front,
+        half_width=rng.uniform(0.45, 0.65),
+        taper=rng.uniform(0.35, 0.75),
+        waves=np.stack([*rng.uniform(-5, 5, (2, 3)), rng.uniform(0, 2 * np.pi, 3)], axis=1),
+        spot_radius=rng.uniform(1.5, 3.5, spots),
+        spot_colours=rng.uniform(20, 250, (spots, 3)),
+        noise=rng.uniform(3.0, 8.0),
+    )
+
+
+def draw_frames(
+    look: Look,
+    poses: np.ndarray,
+    spots: np.ndarray,
+    shake: np.ndarray,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """Draw frames: each depends on its own row of the arguments only, and on its own noise.
+
+    Args:
+        look: the video's textures and colours.
+        poses: phases of the object, [frames, 4].
+        spots: centres of the distractors in pixels, [frames, spots, 2].
+        shake: offset of the camera in pixels, [frames, 2].
+        rng: source of the camera noise; None for none.
+
+    Returns:
+        uint8 [frames, H, W, 3].
+    """
+    back = look.background_colours.astype(np.float32)
+    level = _shifted(look.background, shake)[..., None]
+    image = back[0] + level * (back[1] - back[0])
+    for index, (radius, colour) in enumerate(zip(look.spot_radius, look.spot_colours)):
+        dx, dy = _offsets(look, spots[:, index] + shake)
+        distance = np.sqrt(dx[:, None, :] ** 2 + dy[:, :, None] ** 2)
+        _blend(image, np.clip(radius - distance + 0.5, 0, 1), colour.astype(np.float32))
+    for copy in (1, 0):  # the fading large copy first, the small one over it
+        _draw_object(image, look, poses, shake, copy)
+    if rng is not None:
+        grain = rng.standard_normal(image.shape[:3], dtype=np.float32)
+        image += np.float32(look.noise) * grain[..., None]
+    return np.clip(image + 0.5, 0, 255).astype(np.uint8)
+
+
+def _draw_object(
+    image: np.ndarray, look: Look, poses: np.ndarray, shake: np.ndarray, copy: int
+) -> None:
+    """Blend one copy of the object into image [frames, H, W, 3], in place."""
+    phase = np.mod(poses[:, 2] + FADE, 1.0) - FADE + copy
+    opacity = np.clip((phase + FADE) / (2 * FADE), 0, 1) * np.clip((1 + FADE - phase) / (2 * FADE), 0, 1)
+    seen = np.flatnonzero(opacity > 0)
+    if len(seen) == 0:
+        return
+    short = min(look.width, look.height)
+    half = (SMALLEST * short * (LARGEST / SMALLEST) ** phase[seen]).astype(np.float32)
+    place = poses[seen, :2] * (look.width, look.height) + shake[seen]
+    dx, dy = _offsets(look, place)
+    turn = (2 * np.pi * poses[seen, 3]).astype(np.float32)
+    cos, sin = (np.cos(turn) / half)[:, None], (np.sin(turn) / half)[:, None]
+    along = (dx * cos)[:, None, :] + (dy * sin)[:, :, None]
+    across = (-dx * sin)[:, None, :] + (dy * cos)[:, :, None]
+    flank = np.float32(look.half_width) * (1 - np.float32(look.taper) * along) - np.abs(across)
+    inside = np.minimum(flank, 1 - np.abs(along)) * half[:, None, None]
+    cover = np.clip(inside + 0.5, 0, 1) * opacity[seen, None, None].astype(np.float32)
+    wave = sum(np.sin(a * along + b * across + c) for a, b, c in look.waves.astype(np.float32))
+    front = look.object_colours.astype(np.float32)
+    colour = front[0] + (0.5 + wave / 6)[..., None] * (front[1] - front[0])
+    part = image[seen]
+    _blend(part, cover, colour)
+    image[seen] = part
+
+
+def _blend(image: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:
+    """Lay colour over image [frames, H, W, 3] where cover [frames, H, W] says, in place."""
+    image += cover[..., None] * (colour - image)
+
+
+def _offsets(look: Look, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give every column's and row's shortest way round from place [frames, 2], in pixels."""
+    sides = []
+    for axis, size in enumerate((look.width, look.height)):
+        away = np.arange(size) - place[:, axis, None]
+        sides.append((np.mod(away + size / 2, size) - size / 2).astype(np.float32))
+    return sides[0], sides[1]
+
+
+def _shifted(texture: np.ndarray, shake: np.ndarray) -> np.ndarray:
+    """Shift a periodic texture [H, W] by shake [frames, 2] pixels, bilinearly."""
+    texture = texture.astype(np.float32)
+    height, width = texture.shape
+    whole = np.floor(shake).astype(int)
+    part = (shake - whole).astype(np.float32)
+    rows = (np.arange(height) - whole[:, 1, None])[:, :, None]
+    columns = (np.arange(width) - whole[:, 0, None])[:, None, :]
+    across, down = part[:, 0, None, None], part[:, 1, None, None]
+
+    def row(extra: int) -> np.ndarray:
+        line = (rows - extra) % height
+        here, left = texture[line, columns % width], texture[line, (columns - 1) % width]
+        return here + across * (left - here)
+
+    upper = row(0)
+    return upper + down * (row(1) - upper)
+
+
+def _periodic_texture(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
+    """Draw smooth noise [H, W] in 0..1 that joins up at its edges."""
+    spectrum = np.fft.rfft2(rng.standard_normal((height, width)))
+    down = np.fft.fftfreq(height)[:, None] * height
+    across = np.fft.rfftfreq(width)[None, :] * width
+    spectrum *= np.exp(-((down**2 + across**2) / (2 * rng.uniform(2.0, 6.0) ** 2)))
+    texture = np.fft.irfft2(spectrum, s=(height, width))
+    texture -= texture.min()
+    return texture / texture.max()

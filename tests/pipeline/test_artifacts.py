@@ -1,0 +1,109 @@
+"""The run folder: fingerprints, refusals, atomic writes, the lock."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import artifacts
+from pipeline.errors import UserError
+
+
+def test_same_fields_go_on_and_complete_is_last(tmp_path):
+    stage = artifacts.open_stage(tmp_path, "finetune", {"a": 1, "b": (1, 2)})
+    assert not stage.complete
+    stage.progress(3, 10)
+    again = artifacts.open_stage(tmp_path, "finetune", {"b": [1, 2], "a": 1})
+    assert not again.complete and again.fingerprint == stage.fingerprint
+    again.finish({"top1": 3.0})
+    assert artifacts.open_stage(tmp_path, "finetune", {"a": 1, "b": [1, 2]}).complete
+    manifest = artifacts.read_manifest(tmp_path, "finetune")
+    assert manifest["state"] == "complete" and manifest["summary"] == {"top1": 3.0}
+
+
+def test_other_fields_are_refused_and_force_moves_aside(tmp_path):
+    artifacts.open_stage(tmp_path, "bmn", {"bmn.epochs": 1, "file.a.csv": "x"}).finish()
+    (tmp_path / "bmn" / "model.pt").write_text("weights")
+    with pytest.raises(UserError) as caught:
+        artifacts.open_stage(tmp_path, "bmn", {"bmn.epochs": 2, "file.a.csv": "y"})
+    assert "bmn.epochs: 1 -> 2" in caught.value.message and "a.csv changed" in caught.value.message
+    stage = artifacts.open_stage(tmp_path, "bmn", {"bmn.epochs": 2, "file.a.csv": "y"}, force=True)
+    assert not stage.complete and not (stage.folder / "model.pt").exists()
+    kept = [path for path in tmp_path.glob("bmn.*") if (path / "model.pt").exists()]
+    assert len(kept) == 1, "the old folder is moved, never deleted"
+
+
+def test_missing_input_names_its_command(tmp_path):
+    with pytest.raises(UserError, match="tada-loc finetune"):
+        artifacts.input_fields(tmp_path, "extract")
+    artifacts.open_stage(tmp_path, "finetune", {"a": 1})
+    with pytest.raises(UserError, match="not complete"):
+        artifacts.input_fields(tmp_path, "extract")
+    artifacts.open_stage(tmp_path, "finetune", {"a": 1}).finish()
+    fields = artifacts.input_fields(tmp_path, "extract")
+    assert list(fields) == ["input.finetune"]
+    with pytest.raises(UserError, match="tada-loc bmn"):
+        artifacts.input_fields(tmp_path, "classify")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.json"
+    artifacts.write_json(path, {"x": 1})
+    with pytest.raises(RuntimeError), artifacts.atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert json.loads(path.read_text()) == {"x": 1}
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ValueError, match="JSON"):
+        artifacts.write_json(path, {"x": float("nan")})
+    assert json.loads(path.read_text()) == {"x": 1}
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be"), artifacts.locked(tmp_path / "file" / "run"):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"state": "partial"}', '{"state": 3, "fields": {}}'])
+def test_a_damaged_manifest_is_named(tmp_path, text):
+    (tmp_path / "bmn").mkdir()
+    (tmp_path / "bmn" / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match="damaged"):
+        artifacts.read_manifest(tmp_path, "bmn")
+
+
+def test_litter_of_a_killed_run_is_cleared(tmp_path):
+    stage = artifacts.open_stage(tmp_path, "bmn", {"a": 1})
+    litter = stage.folder / ".model.pt.123.tmp"
+    litter.write_text("half")
+    artifacts.open_stage(tmp_path, "bmn", {"a": 1})
+    assert not litter.exists()
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from pipeline.artifacts import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_process_is_refused_and_a_dead_one_does_not_block(tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    try:
+        with pytest.raises(UserError, match=f"process {holder.pid}"), artifacts.locked(tmp_path):
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
+    with artifacts.locked(tmp_path):
+        pass

@@ -1,0 +1,140 @@
+"""Configurations: the shipped ones load, and a mistake gets one line that names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import SHIPPED, dump_config, find_config, load_config, parse_overrides
+from pipeline.errors import UsageError
+from pipeline.thresholds import parse_iou
+
+NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def test_the_three_are_shipped():
+    assert {"hacs", "ek100", "demo"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_configs_load_and_survive_a_round_trip(name, tmp_path):
+    config = load_config(find_config(name))
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(dump_config(config))
+    assert load_config(copy) == config
+
+
+def test_the_papers_numbers_are_in_the_configs():
+    hacs, ek100 = (load_config(find_config(name)) for name in ("hacs", "ek100"))
+    assert (hacs.extract.fps, hacs.extract.stride, hacs.extract.short_side) == (30, 16, 128)
+    assert (ek100.extract.fps, ek100.extract.stride, ek100.extract.short_side) == (60, 8, 224)
+    assert hacs.eval.iou == (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+    assert ek100.eval.iou == (0.1, 0.2, 0.3, 0.4, 0.5)
+    assert ek100.finetune.base_lr == 0.48 and ek100.finetune.base_batch == 256
+    assert hacs.finetune.base_lr == 2e-4 and hacs.finetune.base_batch == 512
+    assert (hacs.proposals.cls_power, hacs.proposals.reg_power) == (1.2, 1.2)
+    assert (ek100.proposals.low, ek100.proposals.high) == (0.25, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("bmn.temporal_scal=3", "did you mean bmn.temporal_scale"),
+        ("extract.fsp=60", "did you mean extract.fps"),
+        ("bmn.epochs=-1", "bmn.epochs = -1"),
+        ("bmn.epochs=many", "bmn.epochs = 'many'"),
+        ("backbone.depth=[1, x]", "backbone.depth = "),
+        ("extract.fps=.inf", "extract.fps"),
+        ("eval.iou=0.5:1", "start:step:end"),
+        ("dataset.format=foo", "dataset.format = 'foo'"),
+        ("finetune.crop=999", "crop 999"),
+        ("dataset=3", "dataset"),
+        ("nonsense", "section.key=value"),
+        ("a.b=[", "not valid YAML"),
+        ("a=&x [*x]", "not valid YAML"),
+    ],
+)
+def test_mistakes_are_named(assignment, said):
+    with pytest.raises(UsageError) as caught:
+        load_config(find_config("hacs"), parse_overrides([assignment]))
+    assert said in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a: b", "- 1", "a: [", "\0", "x: &a [*a]", "[" * 5000, "!!python/object:os.system x"]
+)
+def test_a_file_that_is_no_configuration_is_refused(text, tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load_config(path)
+    assert str(path) in caught.value.message
+
+
+def test_a_yaml_bomb_does_not_grow(tmp_path):
+    lines = ["a0: &a0 [x, x]"]
+    lines += [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60)]
+    path = tmp_path / "bomb.yaml"
+    path.write_text("\n".join(lines))
+    with pytest.raises(UsageError, match="aliases"):
+        load_config(path)
+
+
+def test_unknown_config_names_the_shipped_ones():
+    with pytest.raises(UsageError, match="ek100"):
+        find_config("epic")
+    with pytest.raises(UsageError, match="no such file"):
+        find_config("missing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0.1:0.1:0.5", (0.1, 0.2, 0.3, 0.4, 0.5)),
+        ("0.3,0.5,0.7", (0.3, 0.5, 0.7)),
+        ("0.5", (0.5,)),
+        ([0.5, 0.75], (0.5, 0.75)),
+        (0.5, (0.5,)),
+        ("0.1:0.3:0.5", (0.1, 0.4)),
+    ],
+)
+def test_iou_forms(text, expected):
+    assert parse_iou(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "0.5:0.1", "0.1:0:0.5", "0.5:0.1:0.1", "0", "1.5", "nan", "0.5,0.5", "0.7,0.5",
+     "0.1:-0.1:0.5", "0.1:1e-9:0.5", "inf", "0.1:nan:0.5", None, True, {}, "1:2:3:4"],
+)
+def test_wrong_iou_is_refused(text):
+    with pytest.raises(ValueError, match="tIoU"):
+        parse_iou(text)
+
+
+@given(st.text(max_size=30))
+def test_iou_never_fails_otherwise(text):
+    try:
+        values = parse_iou(text)
+    except ValueError:
+        return
+    assert values and all(0 < value <= 1 for value in values)
+
+
+@given(st.text(max_size=60))
+def test_overrides_never_fail_otherwise(text):
+    try:
+        load_config(find_config("hacs"), parse_overrides([text]))
+    except UsageError:
+        return
+
+
+def test_configs_are_commented():
+    for name in NAMES:
+        text = Path(SHIPPED / f"{name}.yaml").read_text()
+        assert "tada-loc" in text.split("dataset:")[0], f"{name}: opens with its command"

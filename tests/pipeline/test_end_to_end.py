@@ -1,0 +1,262 @@
+"""All five stages through the command line on a tiny drawn dataset."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+
+from pipeline.cli import main
+from pipeline.demo import make_dataset
+
+SMALL = [
+    "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=4",
+    "finetune.crop=32", "finetune.short_side=[32,36]", "finetune.eval_short_side=32",
+    "extract.short_side=32", "bmn.epochs=2", "bmn.batch_size=2", "bmn.hidden_1d=8",
+    "bmn.hidden_2d=8", "bmn.hidden_3d=8", "bmn.num_samples=4", "bmn.temporal_scale=40",
+    "bmn.duration_scale=20", "bmn.window_step=20",
+]  # fmt: skip
+MADE = (
+    "finetune/model.pt",
+    "bmn/model.pt",
+    "bmn/proposals/proposals.csv",
+    "classify/detections.csv",
+    "eval/results.json",
+)
+
+
+def options(data: Path, run: Path, *extra: str) -> list[str]:
+    result = ["--config", "demo", "--run-dir", str(run), "--workers", "0", "--device", "cpu"]
+    result += ["--videos", str(data / "videos"), "--annotations", str(data / "annotations.csv")]
+    for assignment in [*SMALL, *extra]:
+        result += ["--set", assignment]
+    return result
+
+
+def tada(*arguments: str):
+    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    make_dataset(folder, train_videos=4, val_videos=2, seconds=14.0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    """An unbroken run; tests copy it before they change anything."""
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    result = tada("run", *options(data, run))
+    assert result.exit_code == 0, result.output
+    return run
+
+
+def same_results(a: Path, b: Path) -> None:
+    for name in ("finetune/model.pt", "bmn/model.pt"):
+        one, two = (torch.load(run / name, weights_only=True)["model"] for run in (a, b))
+        assert one.keys() == two.keys()
+        for key in one:
+            torch.testing.assert_close(one[key], two[key], rtol=1e-5, atol=1e-6)
+    files = sorted(path.name for path in (a / "extract/features").iterdir())
+    assert files == sorted(path.name for path in (b / "extract/features").iterdir())
+    for name in files:
+        with h5py.File(a / "extract/features" / name) as one, h5py.File(b / "extract/features" / name) as two:
+            assert np.array_equal(one["features"][:], two["features"][:])
+            assert dict(one.attrs) == dict(two.attrs)
+    for name in MADE[2:]:
+        assert (a / name).read_bytes() == (b / name).read_bytes(), name
+
+
+def test_every_stage_leaves_its_outputs(whole, data):
+    for name in MADE:
+        assert (whole / name).is_file(), name
+    videos = pd.read_csv(data / "annotations.csv")["video"].unique()
+    assert {path.stem for path in (whole / "extract/features").iterdir()} == set(videos)
+    detections = pd.read_csv(whole / "classify/detections.csv")
+    assert (detections["start"] < detections["end"]).all() and detections["score"].notna().all()
+    results = json.loads((whole / "eval/results.json").read_text())
+    assert len(results["tasks"]["mAP"]["map"]) == 10
+    assert not list(whole.rglob("*.tmp")) and not list(whole.rglob("checkpoint.pt"))
+
+
+def test_a_second_run_does_nothing_and_says_so(whole, data):
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*") if path.suffix in {".pt", ".h5", ".csv"}}
+    result = tada("run", *options(data, whole))
+    assert result.exit_code == 0
+    for stage in ("finetune", "extract", "bmn", "classify"):
+        assert f"{stage}: " in result.output and "nothing to do" in result.output
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_status_says_what_is_done_and_why_again(whole, data):
+    assert tada("status", *options(data, whole)).output.count("complete") >= 6
+    output = tada("status", *options(data, whole, "proposals.alpha=0.7")).output
+    assert "proposals.alpha: 0.4 -> 0.7" in output
+    assert output.count("stale") == 1
+
+
+def test_other_settings_are_refused_and_keep_the_features(whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    result = tada("bmn", *options(data, run, "proposals.alpha=0.7"))
+    assert result.exit_code == 1
+    assert "proposals.alpha: 0.4 -> 0.7" in result.output and "--force" in result.output
+    result = tada("run", *options(data, run, "proposals.alpha=0.7"), "--force")
+    assert result.exit_code == 0, result.output
+    assert "extract: complete" in result.output and "bmn: network complete" in result.output
+    assert list((run / "bmn").glob("proposals.*"))
+
+
+def test_eval_classifies_first_and_writes_json(whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    shutil.rmtree(run / "classify")
+    shutil.rmtree(run / "eval")
+    numbers = tmp_path / "numbers.json"
+    result = tada("eval", *options(data, run), "--iou", "0.1:0.1:0.5", "--json", str(numbers))
+    assert result.exit_code == 0, result.output
+    assert (run / "classify/detections.csv").read_bytes() == (whole / "classify/detections.csv").read_bytes()
+    assert json.loads(numbers.read_text())["iou"] == [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert "@0.1" in result.output and "average" in result.output
+
+
+def test_stages_find_what_the_run_was_made_with(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    result = tada("eval", "--run-dir", str(run))
+    assert result.exit_code == 0, result.output
+
+
+def test_a_missing_stage_names_its_command(data, tmp_path):
+    for stage, needed in (("extract", "finetune"), ("bmn", "extract"), ("classify", "finetune"), ("eval", "finetune")):
+        result = tada(stage, *options(data, tmp_path / stage))
+        assert result.exit_code == 1
+        assert f"tada-loc {needed}" in result.output, result.output
+
+
+@pytest.mark.parametrize(
+    ("stage", "extra", "said"),
+    [
+        ("finetune", ["--videos", "nowhere"], "nowhere"),
+        ("finetune", ["--annotations", "nowhere.csv"], "nowhere.csv"),
+        ("finetune", ["--backbone", "resnet9000"], "tsn"),
+        ("finetune", ["--set", "finetune.epoch=3"], "finetune.epochs"),
+        ("finetune", ["--device", "cuda:77"], "cuda:77"),
+        ("eval", ["--iou", "0.5:0.1"], "start:step:end"),
+        ("eval", ["--iou", "-1"], "tIoU"),
+        ("finetune", ["--config", "nothing"], "ek100"),
+        ("finetune", ["--set", "backbone.pretrained=none.pth"], "none.pth"),
+    ],
+)
+def test_user_errors_are_one_clear_line(data, tmp_path, stage, extra, said):
+    result = tada(stage, *options(data, tmp_path / "run"), *extra)
+    assert result.exit_code in {1, 2}
+    lines = [line for line in result.output.splitlines() if line.startswith("Error")]
+    assert len(lines) == 1 and said in lines[0], result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_bad_video_costs_itself_and_is_listed(whole, data, tmp_path):
+    run, folder = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(data, folder)
+    shutil.copytree(whole / "finetune", run / "finetune")
+    (folder / "videos/validation_000.mp4").write_text("not a video")
+    result = tada("extract", *options(folder, run))
+    assert result.exit_code == 1
+    assert "validation_000" in result.output and "--allow-failures 1" in result.output
+    rows = json.loads((run / "extract/failures.json").read_text())
+    assert [row["video"] for row in rows] == ["validation_000"]
+    assert len(list((run / "extract/features").iterdir())) == 5
+    result = tada("run", *options(folder, run), "--allow-failures", "1")
+    assert result.exit_code == 0, result.output
+    assert "validation_000" in result.output
+    shutil.copy(data / "videos/validation_000.mp4", folder / "videos")
+    result = tada("extract", *options(folder, run))
+    assert result.exit_code == 0 and not (run / "extract/failures.json").exists()
+
+
+def test_features_of_other_settings_are_refused(whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    shutil.rmtree(run / "bmn")
+    path = next((run / "extract/features").glob("training*"))
+    with h5py.File(path, "a") as file:
+        file.attrs["fps"] = 7.0
+    result = tada("bmn", *options(data, run))
+    assert result.exit_code == 1
+    assert path.name in result.output and "fps" in result.output
+
+
+def test_worker_processes_give_the_same_features(whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole / "finetune", run / "finetune")
+    arguments = options(data, run)
+    arguments[arguments.index("--workers") + 1] = "2"
+    assert tada("extract", *arguments).exit_code == 0
+    for path in (whole / "extract/features").iterdir():
+        with h5py.File(path) as one, h5py.File(run / "extract/features" / path.name) as two:
+            np.testing.assert_allclose(one["features"][:], two["features"][:], rtol=2e-3, atol=1e-3)
+
+
+def killed_run(arguments: list[str], seconds: float) -> bool:
+    """Start a run in a process of its own, kill -9 it after a while; whether it was still going."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *arguments],
+        cwd=Path(__file__).resolve().parents[2],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        process.wait(seconds)
+        return False
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+
+
+def kill_until_done(data: Path, run: Path, kills: int, seed: int) -> int:
+    chance = random.Random(seed)
+    arguments = ["run", *options(data, run, "finetune.checkpoint_seconds=0.2", "bmn.checkpoint_seconds=0.2")]
+    done = 0
+    while done < kills and killed_run(arguments, chance.uniform(3.0, 9.0)):
+        done += 1
+    result = tada(*arguments)
+    assert result.exit_code == 0, result.output
+    return done
+
+
+def test_killed_midway_and_run_again_equals_unbroken(whole, data, tmp_path):
+    run = tmp_path / "run"
+    assert kill_until_done(data, run, kills=3, seed=0) >= 1
+    same_results(whole, run)
+    assert not list(run.rglob("*.tmp"))
+
+
+@pytest.mark.slow
+def test_many_kills(whole, data, tmp_path):
+    killed, number = 0, 0
+    began = time.monotonic()
+    while killed < 30 and time.monotonic() - began < 1500:
+        run = tmp_path / f"run{number}"
+        killed += kill_until_done(data, run, kills=6, seed=100 + number)
+        same_results(whole, run)
+        number += 1
+    assert killed >= 30

@@ -1,0 +1,169 @@
+"""The training loop: resumed equals unbroken, the schedule, and what stops it."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline.config import find_config, load_config
+from pipeline.device import load_state, pick_device
+from pipeline.errors import UserError
+from pipeline.optimisation import Schedule, build_optimizer, epoch_order, step_seed
+from pipeline.training import Interrupted, fit
+
+SETTINGS = load_config(find_config("ek100"), {"bmn.weight_decay": 0.1}).bmn
+STEPS, EPOCHS = 5, 3
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
+
+
+def batches(epoch, step):
+    for number in range(epoch * STEPS + step, EPOCHS * STEPS):
+        generator = torch.Generator().manual_seed(number)
+        yield {"x": torch.randn(6, 4, generator=generator), "names": ["a", "b"]}
+
+
+def loss(model, batch, generator):
+    noise = torch.rand(6, 1, generator=generator)
+    return {"total": ((model(batch["x"]) - noise) ** 2).mean()}
+
+
+def train(path, loss=loss, **options):
+    model = network()
+    history = fit(
+        model,
+        batches,
+        loss,
+        optimizer=build_optimizer(model, SETTINGS),
+        schedule=Schedule(0.05, EPOCHS, 1, 0.01),
+        steps=STEPS,
+        seed=3,
+        device=torch.device("cpu"),
+        checkpoint=path,
+        fingerprint="f",
+        **options,
+    )
+    return model, history
+
+
+class Killed(Exception):
+    pass
+
+
+def killed_at(step):
+    count = iter(range(1000))
+
+    def inner(model, batch, generator):
+        if next(count) == step:
+            raise Killed
+        return loss(model, batch, generator)
+
+    return inner
+
+
+@pytest.mark.parametrize("step", [0, 1, 4, 5, 7, 14])
+def test_killed_and_resumed_equals_unbroken(tmp_path, step):
+    whole, history = train(tmp_path / "whole.pt")
+    path = tmp_path / "killed.pt"
+    with pytest.raises(Killed):
+        train(path, killed_at(step), checkpoint_seconds=1e-9)
+    resumed, resumed_history = train(path)
+    assert resumed_history == history
+    for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_writes_the_checkpoint_at_the_next_step(tmp_path, number):
+    whole, _ = train(tmp_path / "whole.pt")
+    count = iter(range(1000))
+
+    def interrupted(model, batch, generator):
+        if next(count) == 6:
+            os.kill(os.getpid(), number)
+        return loss(model, batch, generator)
+
+    path = tmp_path / "c.pt"
+    with pytest.raises(Interrupted) as caught:
+        train(path, interrupted)
+    assert caught.value.exit_code == 128 + number
+    assert load_state(path)["epoch"] == 1 and load_state(path)["step"] == 2
+    resumed, _ = train(path)
+    for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_loss_that_is_not_finite_stops_at_once(tmp_path):
+    def bad(model, batch, generator):
+        return {"total": loss(model, batch, generator)["total"] * math.nan}
+
+    with pytest.raises(UserError, match="step 0, learning rate 0.01, batch of a, b"):
+        train(tmp_path / "c.pt", bad)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
+    path = tmp_path / "c.pt"
+    train(path)
+    content = torch.load(path, weights_only=True) | {"fingerprint": "other"}
+    torch.save(content, path)
+    with pytest.raises(UserError, match="other settings"):
+        train(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x80\x04K\x01.", b"PK\x03\x04 broken"])
+def test_a_damaged_checkpoint_is_one_line(tmp_path, content):
+    path = tmp_path / "c.pt"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="c.pt"):
+        train(path)
+
+
+def test_code_in_a_checkpoint_does_not_run(tmp_path):
+    class Code:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'ran'}",)
+
+    path = tmp_path / "c.pt"
+    torch.save({"model": Code()}, path)
+    with pytest.raises(UserError, match="not a usable checkpoint"):
+        load_state(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_schedule_is_a_half_cosine_after_a_linear_warm_up():
+    schedule = Schedule(0.48, 50, 10, 0.01)
+    assert schedule.at(0) == 0.01
+    assert schedule.at(25) == pytest.approx(0.24)
+    assert schedule.at(50) == pytest.approx(0, abs=1e-12)
+    assert schedule.at(5) == pytest.approx((0.01 + schedule.at(10)) / 2)
+    assert schedule.at(10) == pytest.approx(0.24 * (1 + math.cos(math.pi * 0.2)))
+
+
+def test_no_weight_decay_on_biases_and_normalisation():
+    decayed, plain = build_optimizer(network(), SETTINGS).param_groups
+    assert all(p.ndim > 1 for p in decayed["params"]) and decayed["weight_decay"] == 0.1
+    assert all(p.ndim == 1 for p in plain["params"]) and plain["weight_decay"] == 0
+    assert len(decayed["params"]) + len(plain["params"]) == 6
+
+
+def test_epochs_are_shuffled_differently_and_completely():
+    first, second = (epoch_order(10, 4, 0, epoch) for epoch in (0, 1))
+    assert [len(batch) for batch in first] == [4, 4, 2]
+    assert sorted(sum(first, [])) == sorted(sum(second, [])) == list(range(10))
+    assert first != second and first == epoch_order(10, 4, 0, 0)
+    assert len({step_seed(s, e, i) for s in range(5) for e in range(5) for i in range(40)}) == 1000
+
+
+def test_an_unknown_device_is_one_line():
+    for name in ("cuda:99", "gpu", "meta:x"):
+        with pytest.raises(UserError, match="runtime.device"):
+            pick_device(name)
+    assert pick_device("cpu").type == "cpu"

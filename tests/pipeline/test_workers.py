@@ -1,0 +1,55 @@
+"""Jobs in processes: a crash or a hang costs the job alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.workers import run_jobs
+
+sys.path.insert(0, str(Path(__file__).parent))
+import jobs_for_workers  # noqa: E402
+
+
+def results(jobs, workers=2, timeout=30.0):
+    found = {}
+    for outcome in run_jobs(
+        jobs_for_workers.setup, (10,), jobs, workers=workers, timeout=timeout
+    ):
+        found[outcome.job] = outcome.reason or outcome.result
+    assert not multiprocessing.active_children()
+    return found
+
+
+def test_every_job_is_done_once():
+    assert results([1, 2, 3, 4, 5]) == {i: i + 10 for i in range(1, 6)}
+    assert results([]) == {}
+
+
+def test_failures_are_reasons_and_the_rest_goes_on():
+    found = results(["crash", 1, "bad", "defect", 2])
+    assert found[1] == 11 and found[2] == 12
+    assert "SIGSEGV" in found["crash"]
+    assert found["bad"] == "bad job"
+    assert found["defect"].startswith("defect: KeyError")
+
+
+def test_silence_is_ended_and_slow_work_is_not():
+    found = results(["hang", "slow"], timeout=2.5)
+    assert "no progress for 2.5 s" in found["hang"]
+    assert found["slow"] == "slow"
+
+
+def test_stopping_early_leaves_no_process():
+    stream = run_jobs(jobs_for_workers.setup, (1,), [1, 2, "hang"], workers=2, timeout=60)
+    next(stream)
+    stream.close()
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_more_jobs_than_workers(workers):
+    assert len(results(list(range(12)), workers=workers)) == 12
