@@ -1,1 +1,33 @@
-"""Tables of segments to numbers: mAP, AR@AN, classification and fusion."""
+"""Tables of segments to numbers: mAP, AR@AN, accuracy, fusion of scores, and official result files.
+
+Everything takes pandas frames and numpy arrays; times are seconds. The tables:
+annotations(video, start, end, label), proposals(video, start, end, score) and
+detections(video, start, end, label, score); EPIC-KITCHENS adds verb and noun, and there the label
+is the string "verb,noun".
+"""
+
+from __future__ import annotations
+
+from evaluation import fusion
+from evaluation.classification import (
+    action_accuracy,
+    action_probabilities,
+    per_class_accuracy,
+    topk_accuracy,
+)
+from evaluation.detection import DetectionMap, detection_map
+from evaluation.errors import TableError
+from evaluation.recall import Recall, average_recall
+
+__all__ = [
+    "DetectionMap",
+    "Recall",
+    "TableError",
+    "action_accuracy",
+    "action_probabilities",
+    "average_recall",
+    "detection_map",
+    "fusion",
+    "per_class_accuracy",
+    "topk_accuracy",
+]

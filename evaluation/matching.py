@@ -1,0 +1,67 @@
+"""Greedy matching of detections to ground truth, all thresholds and all groups together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evaluation.overlap import Pairs
+
+
+def match(pairs: Pairs, thresholds: np.ndarray, num_left: int, num_right: int) -> np.ndarray:
+    """Which lefts get a partner when, in the order of rows, each takes the best one still free.
+
+    The best partner is the free right with the largest tIoU at least the threshold (equal tIoU: the
+    later row). `pairs` holds the candidates in rising order of left; thresholds [T].
+    Returns bool [num_left, T].
+
+    Taking turns is a loop over detections. The same matching is reached from the other side:
+    everyone asks their best candidate at once, a ground truth keeps the asker that comes first, the
+    others ask their next best, and so on. All ground truths rank the askers alike, so the outcome
+    is unique, and each round is a handful of array operations. Checked against the loop in the
+    tests.
+    """
+    steps = len(thresholds)
+    hits = np.zeros(num_left * steps, bool)
+    if not len(pairs.left):
+        return hits.reshape(num_left, steps)
+    pairs = _by_preference(pairs)
+    asker, pointer, stop = _askers(pairs, thresholds, num_left)
+    nobody = num_left * steps
+    keeper = np.full(num_right * steps, nobody)
+    active = np.flatnonzero(pointer < stop)
+    while len(active):
+        asked = pairs.right[pointer[active]] * steps + asker[active] % steps
+        before = keeper[asked]
+        np.minimum.at(keeper, asked, active)
+        kept = keeper[asked] == active
+        ousted = before[kept & (before < nobody)]
+        active = np.concatenate([active[~kept], ousted])
+        pointer[active] += 1
+        active = active[pointer[active] < stop[active]]
+    hits[asker[keeper[keeper < nobody]]] = True
+    return hits.reshape(num_left, steps)
+
+
+def _by_preference(pairs: Pairs) -> Pairs:
+    """Sort the candidates of each left by falling tIoU, then by falling row."""
+    order = np.lexsort((-pairs.right, -pairs.tiou, pairs.left))
+    return Pairs(pairs.left[order], pairs.right[order], pairs.tiou[order])
+
+
+def _askers(
+    pairs: Pairs, thresholds: np.ndarray, num_left: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every (left, threshold) that has a candidate list: its number, and the list [pointer, stop).
+
+    The lists are sorted by falling tIoU, so a higher threshold only cuts the list shorter.
+    """
+    steps = len(thresholds)
+    lefts, first = np.unique(pairs.left, return_index=True)
+    place = np.searchsorted(lefts, pairs.left)
+    allowed = np.stack(
+        [np.bincount(place[pairs.tiou >= tiou], minlength=len(lefts)) for tiou in thresholds],
+        axis=1,
+    )
+    asker = (lefts[:, None] * steps + np.arange(steps)).reshape(-1)
+    pointer = np.repeat(first, steps)
+    return asker, pointer, pointer + allowed.reshape(-1)
