@@ -8,7 +8,7 @@ is the string "verb,noun".
 
 from __future__ import annotations
 
-from evaluation import fusion
+from evaluation import fusion, submission
 from evaluation.classification import (
     action_accuracy,
     action_probabilities,
@@ -16,12 +16,13 @@ from evaluation.classification import (
     topk_accuracy,
 )
 from evaluation.detection import DetectionMap, detection_map
-from evaluation.errors import TableError
+from evaluation.errors import SubmissionError, TableError
 from evaluation.recall import Recall, average_recall
 
 __all__ = [
     "DetectionMap",
     "Recall",
+    "SubmissionError",
     "TableError",
     "action_accuracy",
     "action_probabilities",
@@ -29,5 +30,6 @@ __all__ = [
     "detection_map",
     "fusion",
     "per_class_accuracy",
+    "submission",
     "topk_accuracy",
 ]

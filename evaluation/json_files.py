@@ -1,0 +1,73 @@
+"""Result files on disk: plain, gzipped or zipped JSON, written whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from evaluation.errors import SubmissionError
+
+# The name the challenge servers look for inside an uploaded zip.
+ZIP_MEMBER = "test.json"
+
+
+def read_json(path: Path) -> Any:
+    """Read `.json`, `.json.gz` or a `.zip` that holds one JSON file.
+
+    Raises SubmissionError where the file is missing, damaged or not JSON.
+    """
+    try:
+        return json.loads(_read_bytes(path))
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+        raise SubmissionError(f"{path}: cannot be read ({error})") from error
+    except UnicodeDecodeError as error:
+        raise SubmissionError(f"{path}: is not UTF-8 text ({error})") from error
+    except json.JSONDecodeError as error:
+        raise SubmissionError(f"{path}: is not JSON ({error})") from error
+    except (RecursionError, ValueError) as error:
+        raise SubmissionError(f"{path}: is not JSON of a usual form ({error})") from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `.json`, `.json.gz` or `.zip` (one member, test.json) by a temporary file and a rename.
+
+    Raises SubmissionError where the folder cannot be written to.
+    """
+    text = json.dumps(content, allow_nan=False).encode()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            _write_bytes(path, file, text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise SubmissionError(f"{path}: cannot be written ({error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read_bytes(path: Path) -> bytes:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".json")]
+            if len(names) != 1:
+                raise SubmissionError(
+                    f"{path}: holds {len(names)} JSON files; an upload has one, {ZIP_MEMBER}"
+                )
+            return archive.read(names[0])
+    content = path.read_bytes()
+    return gzip.decompress(content) if path.suffix == ".gz" else content
+
+
+def _write_bytes(path: Path, file: BinaryIO, text: bytes) -> None:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(ZIP_MEMBER, text)
+    else:
+        file.write(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)

@@ -1,0 +1,219 @@
+"""Rows of result files as columns: taken out of the JSON fast, and checked all at once.
+
+Each check looks at whole columns; only when one fails is the first bad row looked for, to be named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evaluation.errors import SubmissionError
+
+Where = Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class Entries:
+    """All detections of a result file, one after another.
+
+    path: the file; videos: its video ids; counts: int64 [videos], detections a video;
+    rows: the detections as the file has them.
+    """
+
+    path: Path
+    videos: list[str]
+    counts: np.ndarray
+    rows: list[dict[str, Any]]
+
+    def where(self, row: int) -> str:
+        """Name a row as one finds it in the file, its place in its video counted from 0."""
+        ends = np.cumsum(self.counts)
+        video = int(np.searchsorted(ends, row, side="right"))
+        place = row - int(ends[video] - self.counts[video])
+        return f"{self.path}: video {self.videos[video]}, row {place}"
+
+
+def take_entries(content: Any, path: Path) -> Entries:
+    """Flatten the `results` of a result file. Raises SubmissionError where its form is another."""
+    if not isinstance(content, dict) or not isinstance(content.get("results"), dict):
+        raise SubmissionError(
+            f'{path}: no "results" of the form {{VIDEO: [detection, ...]}} at the top level'
+        )
+    results = content["results"]
+    for video, rows in results.items():
+        if not isinstance(rows, list):
+            raise SubmissionError(
+                f"{path}: video {video} holds a {type(rows).__name__}; give a list of detections"
+            )
+    counts = np.array([len(rows) for rows in results.values()], np.int64)
+    entries = Entries(path, list(results), counts, list(chain.from_iterable(results.values())))
+    if not set(map(type, entries.rows)) <= {dict}:
+        row = _first(entries.rows, lambda value: not isinstance(value, dict))
+        raise SubmissionError(f"{entries.where(row)}: is {entries.rows[row]!r}; give an object")
+    return entries
+
+
+def column(entries: Entries, key: str) -> list[Any]:
+    """One field of every row. Raises SubmissionError naming the first row that lacks it."""
+    try:
+        return list(map(itemgetter(key), entries.rows))
+    except KeyError:
+        row = _first(entries.rows, lambda value: key not in value)
+        found = ", ".join(entries.rows[row]) or "none"
+        raise SubmissionError(f"{entries.where(row)}: no {key!r}; its fields are {found}") from None
+
+
+def number_column(entries: Entries, key: str) -> np.ndarray:
+    """A field of numbers as float64 [n]. Raises SubmissionError naming the first other value."""
+    return _numbers(column(entries, key), key, entries.where)
+
+
+def integer_column(entries: Entries, key: str) -> np.ndarray:
+    """A field of whole numbers as int64 [n]. Raises SubmissionError naming the first other."""
+    values = column(entries, key)
+    if not set(map(type, values)) <= {int}:
+        row = _first(values, lambda value: type(value) is not int)
+        raise SubmissionError(
+            f"{entries.where(row)}: {key} is {values[row]!r}; give a whole number"
+        )
+    return _clipped(values)
+
+
+def text_column(entries: Entries, key: str) -> list[str]:
+    """A field of strings. Raises SubmissionError naming the first row of another kind."""
+    values = column(entries, key)
+    if not set(map(type, values)) <= {str}:
+        row = _first(values, lambda value: not isinstance(value, str))
+        raise SubmissionError(f"{entries.where(row)}: {key} is {values[row]!r}; give a string")
+    return values
+
+
+def segment_columns(entries: Entries) -> tuple[np.ndarray, np.ndarray]:
+    """The `segment` fields as start and end, float64 [n], seconds; raises SubmissionError."""
+    values = column(entries, "segment")
+    if not set(map(type, values)) <= {list} or not set(map(len, values)) <= {2}:
+        row = _first(values, lambda value: not isinstance(value, list) or len(value) != 2)
+        raise SubmissionError(
+            f"{entries.where(row)}: segment is {values[row]!r}; give [start, end]"
+        )
+    flat = _numbers(
+        list(chain.from_iterable(values)), "segment", lambda row: entries.where(row // 2)
+    )
+    return flat[0::2], flat[1::2]
+
+
+def check_times(
+    start: np.ndarray, end: np.ndarray, score: np.ndarray, where: Where, zero_length: bool
+) -> None:
+    """Finite numbers, and start < end (start <= end where `zero_length` is allowed)."""
+    for name, values in (("start", start), ("end", end), ("score", score)):
+        row = first_bad(~np.isfinite(values))
+        if row is not None:
+            raise SubmissionError(f"{where(row)}: {name} is {values[row]}; give a finite number")
+    row = first_bad(end < start if zero_length else end <= start)
+    if row is not None:
+        wanted = "start <= end" if zero_length else "start < end"
+        raise SubmissionError(
+            f"{where(row)}: segment [{start[row]}, {end[row]}] does not have {wanted}; "
+            "correct it or leave the detection out"
+        )
+
+
+def check_range(values: np.ndarray, limit: int, name: str, where: Where) -> None:
+    """Class numbers in [0, limit)."""
+    row = first_bad((values < 0) | (values >= limit))
+    if row is not None:
+        raise SubmissionError(
+            f"{where(row)}: {name} is {values[row]}; classes are 0 to {limit - 1}"
+        )
+
+
+def check_actions(
+    actions: Sequence[Any], verb: np.ndarray, noun: np.ndarray, name: str, where: Where
+) -> None:
+    """Actions must read "verb,noun"."""
+    wanted = action_labels(verb, noun)
+    if list(actions) != wanted:
+        row = _first(zip(actions, wanted, strict=True), lambda pair: pair[0] != pair[1])
+        raise SubmissionError(
+            f"{where(row)}: {name} is {actions[row]!r}, verb {verb[row]} and noun {noun[row]}; "
+            f"give {name} {wanted[row]!r}"
+        )
+
+
+def check_labels(labels: Sequence[str], classes: Collection[str] | None, where: Where) -> None:
+    """Labels must be among the classes, where these are given."""
+    if classes is None:
+        return
+    unknown = set(labels) - set(classes)
+    if unknown:
+        row = _first(labels, lambda label: label in unknown)
+        raise SubmissionError(
+            f"{where(row)}: label {labels[row]!r} is none of the {len(classes)} classes; "
+            "correct it or leave the detection out"
+        )
+
+
+def known_ids(names: Sequence[str], videos: Collection[str] | None, source: str) -> list[str]:
+    """The ids of `names` as `videos` writes them: ActivityNet ids come with and without v_.
+
+    Raises SubmissionError for an id that is not among the videos, or two that are one.
+    """
+    if videos is None:
+        return list(names)
+    known = set(videos)
+    result = []
+    for name in names:
+        forms = (name, name.removeprefix("v_"), f"v_{name}")
+        found = next((form for form in forms if form in known), None)
+        if found is None:
+            raise SubmissionError(
+                f"{source}: video {name} is none of the {len(known)} known videos; "
+                "correct the id or leave its detections out"
+            )
+        result.append(found)
+    if len(set(result)) < len(result):
+        twice = next(name for name in result if result.count(name) > 1)
+        raise SubmissionError(f"{source}: video {twice} is there with and without v_; give it once")
+    return result
+
+
+def action_labels(verb: np.ndarray, noun: np.ndarray) -> list[str]:
+    """The label "verb,noun" of each row."""
+    return [f"{v},{n}" for v, n in zip(verb.tolist(), noun.tolist(), strict=True)]
+
+
+def first_bad(bad: np.ndarray) -> int | None:
+    """The first row where `bad` [n] holds, None where there is none."""
+    return int(bad.argmax()) if bad.any() else None
+
+
+def _numbers(values: list[Any], name: str, where: Where) -> np.ndarray:
+    if not set(map(type, values)) <= {int, float}:
+        row = _first(values, lambda value: type(value) not in (int, float))
+        raise SubmissionError(f"{where(row)}: {name} holds {values[row]!r}; give a number")
+    try:
+        return np.array(values, np.float64)
+    except OverflowError:
+        # A whole number of more than 308 digits: infinite to the checks that follow.
+        return np.array([value if abs(value) < 1e300 else np.inf for value in values], np.float64)
+
+
+def _clipped(values: list[int]) -> np.ndarray:
+    """Whole numbers as int64; those beyond it, which are out of any range, as its largest."""
+    try:
+        return np.array(values, np.int64)
+    except OverflowError:
+        limit = np.iinfo(np.int64).max
+        return np.array([value if abs(value) < limit else limit for value in values], np.int64)
+
+
+def _first(values: Iterable[Any], bad: Callable[[Any], bool]) -> int:
+    return next(row for row, value in enumerate(values) if bad(value))
