@@ -79,7 +79,9 @@ def sampling_rows(
     )
 
 
-def _sample_points(temporal_scale: int, duration_scale: int, count: int, ratio: float) -> np.ndarray:
+def _sample_points(
+    temporal_scale: int, duration_scale: int, count: int, ratio: float
+) -> np.ndarray:
     """Where every valid cell is sampled, in positions: float64 [cells, count]."""
     duration, start = np.divmod(valid_cells(temporal_scale, duration_scale), temporal_scale)
     length = duration + 1.0
@@ -121,6 +123,8 @@ class _SparseProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, table: Tensor, matrix: SparseRows, transposed: SparseRows) -> Tensor:
         ctx.matrices = (matrix, transposed)
+        if not len(table):
+            return table.new_empty(0, len(matrix.offsets) - 1, table.shape[2])
         weights = matrix.weights.to(table.dtype)
         return torch.stack(
             [

@@ -29,9 +29,10 @@ PUBLIC_IGNORED = "head.sample_mask"  # the dense sampling mask: ours follows fro
 
 
 class BMNOutput(NamedTuple):
-    """Probabilities: confidence_map [B, 2, D, T] (0 regression, 1 classification), start, end [B, T].
+    """Probabilities: confidence_map [B, 2, D, T], start [B, T] and end [B, T].
 
-    Cell (d, s) of the map stands for the segment [s, s + d + 1] in positions.
+    Channel 0 of the map is trained as regression of the tIoU, 1 as classification.
+    Cell (d, s) stands for the segment [s, s + d + 1] in positions.
     """
 
     confidence_map: Tensor

@@ -33,7 +33,8 @@ def decode_proposals(
     """
     starts, ends, maps = (_to_array(table) for table in (start, end, confidence_map))
     length = len(starts)
-    if starts.ndim != 1 or ends.shape != starts.shape or maps.shape != (2, *maps.shape[1:2], length):
+    fits = starts.ndim == 1 and ends.shape == starts.shape
+    if not fits or maps.shape != (2, *maps.shape[1:2], length):
         raise BMNError(
             f"start {starts.shape}, end {ends.shape} and confidence_map {maps.shape} do not fit "
             "together: expected [L], [L] and [2, D, L]"

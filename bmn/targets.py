@@ -1,8 +1,9 @@
 """Training targets of a window: boundary probabilities and the tIoU of every candidate segment.
 
 A window of T positions, position t standing for [t, t + 1]. The labels are those of Lin et al.,
-ICCV 2019 (training of BMN), with the region widths of the TAdaConv paper's public code. All distances are formed before they are
-rounded to float32, so the tables are exact to float32 however long the window is.
+ICCV 2019 (training of BMN), with the region widths of the TAdaConv paper's public code. All
+distances are formed before they are rounded to float32, so the tables are exact to float32 however
+long the window is.
 """
 
 from __future__ import annotations

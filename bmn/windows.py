@@ -133,7 +133,7 @@ def fuse_windows(
     mask: np.ndarray | Tensor,
     length: int,
 ) -> tuple[np.ndarray | Tensor, np.ndarray | Tensor, np.ndarray | Tensor]:
-    """Average overlapping windows into the maps of the whole video (the TAdaConv paper's Appendix A.2).
+    """Average overlapping windows into the maps of the video (TAdaConv paper, Appendix A.2).
 
     offsets [W] in positions; start, end [W, T]; confidence_map [W, 2, D, T]; mask [D, T], 1 for
     valid cells; length L of the video in positions.

@@ -52,6 +52,11 @@ def test_batched_equals_single(public):
             assert torch.allclose(mine[0], whole[row], atol=1e-6)
 
 
+def test_an_empty_batch_gives_empty_outputs():
+    output = small()(torch.zeros(0, 24, 40))
+    assert [tuple(part.shape) for part in output] == [(0, 2, 20, 40), (0, 40), (0, 40)]
+
+
 def test_every_parameter_is_trained():
     model = small()
     output = model(torch.randn(2, 24, 40))

@@ -76,7 +76,7 @@ def test_rescale_equals_torch_interpolation():
 
 
 def test_rescale_keeps_a_linear_ramp_in_place():
-    """Values that equal the time of their cell's centre do so after rescaling, to the video's end."""
+    """Values that equal the time of their cell's centre still do after rescaling."""
     ramp = (np.arange(21, dtype=np.float32)[:, None] + 0.5) * 0.4
     grid = whole_video_grid(8.2, 60)  # the last of 21 clips reaches beyond 8.2 s
     ours = rescale(ramp, 60, extent=8.2 / 0.4)[:, 0]
