@@ -1,1 +1,33 @@
-"""Videos to features: reading, sampling, backbones, extraction and feature files."""
+"""Videos in, features out: decode by time, sample clips, run a backbone, store what it says."""
+
+from feature_extraction.backbones import TAdaConv2d, build_backbone, load_public_checkpoint
+from feature_extraction.extractor import ExtractionError, extract_features
+from feature_extraction.sampling import ClipGrid
+from feature_extraction.store import (
+    FeatureFileError,
+    FeatureMeta,
+    feature_path,
+    read_features,
+    read_meta,
+    write_features,
+)
+from feature_extraction.video import VideoError, VideoInfo, open_video, probe
+
+__all__ = [
+    "ClipGrid",
+    "ExtractionError",
+    "FeatureFileError",
+    "FeatureMeta",
+    "TAdaConv2d",
+    "VideoError",
+    "VideoInfo",
+    "build_backbone",
+    "extract_features",
+    "feature_path",
+    "load_public_checkpoint",
+    "open_video",
+    "probe",
+    "read_features",
+    "read_meta",
+    "write_features",
+]

@@ -1,0 +1,112 @@
+"""Frames decoded and resized in a thread, a few ahead of whoever takes them."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from torch import Tensor
+
+from feature_extraction.sampling import ClipGrid
+from feature_extraction.transforms import resize_short_side, to_tensor
+from feature_extraction.video import Reader, open_video
+
+CLOSING = -1  # stands for the number of the last frame, which is not known before the end
+QUEUE_FRAMES = 32  # resized frames the thread may be ahead
+POLL_SECONDS = 0.1
+
+
+class FrameThread:
+    """Iterates over (frame number, uint8 [3, H, W]) for every frame a grid's clips need.
+
+    Numbers ascend; (CLOSING, frame) for the last frame before the end comes last, and `duration`
+    [seconds] is known then. A context manager: leaving it stops the thread and closes the video,
+    whatever happened. Errors of the reader (VideoError) are raised where frames are taken.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        grid: ClipGrid,
+        short_side: int,
+        *,
+        decoder: str = "auto",
+        allow_partial: bool = False,
+        threads: int = 1,
+    ) -> None:
+        self._path = Path(path)
+        self._grid = grid
+        self._short_side = short_side
+        self._options = {"decoder": decoder, "allow_partial": allow_partial, "threads": threads}
+        self._queue: queue.Queue[tuple[int, Tensor] | float | BaseException] = queue.Queue(
+            QUEUE_FRAMES
+        )
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name=f"decode {self._path.name}")
+        self.duration = 0.0
+
+    def __enter__(self) -> FrameThread:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[tuple[int, Tensor]]:
+        while True:
+            item = self._queue.get()
+            if isinstance(item, BaseException):
+                raise item
+            if isinstance(item, float):
+                self.duration = item
+                return
+            yield item
+
+    def _work(self) -> None:
+        """Run in the thread: the reader lives and dies here. The last thing put is the end."""
+        try:
+            with open_video(self._path, **self._options) as reader:
+                for item in self._frames(reader):
+                    if not self._put(item):
+                        return
+                self._put(float(reader.end_time))
+        except BaseException as error:  # handed over, and raised again in the taker's thread
+            self._put(error)
+
+    def _frames(self, reader: Reader) -> Iterator[tuple[int, Tensor]]:
+        drawn: deque[int] = deque()  # frame numbers asked for and not yet answered
+
+        def times() -> Iterator[float]:
+            for number in self._grid.needed_frames():
+                drawn.append(number)
+                yield number / self._grid.fps
+
+        before: np.ndarray | None = None
+        frame: Tensor | None = None
+        for position, picture in reader.frames_at(times(), final_fps=self._grid.fps):
+            if picture is not before or frame is None:  # numbers can share a frame
+                before = picture
+                frame = resize_short_side(to_tensor(picture[None]), self._short_side)[0]
+            yield CLOSING if position < 0 else drawn.popleft(), frame
+
+    def _put(self, item: tuple[int, Tensor] | float | BaseException) -> bool:
+        """Hand an item over; False when nobody will take it any more."""
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=POLL_SECONDS)
+                return True
+            except queue.Full:
+                continue
+        return False

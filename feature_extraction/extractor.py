@@ -1,0 +1,155 @@
+"""A video to features: every needed frame decoded and resized once, clips batched, network fed.
+
+A thread decodes and resizes ahead through a short queue while the network works (both release the
+interpreter lock); frames wait in a window no longer than the clips that still need them, so memory
+does not grow with the video.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from feature_extraction.decoding import CLOSING, FrameThread
+from feature_extraction.sampling import ClipGrid
+from feature_extraction.transforms import IMAGENET_MEAN, IMAGENET_STD, normalize
+
+PRECISIONS = ("float32", "bfloat16")
+
+
+class ExtractionError(ValueError):
+    """Features that cannot be made with these settings, or are not finite."""
+
+
+def extract_features(
+    model: nn.Module,
+    path: str | os.PathLike[str],
+    grid: ClipGrid,
+    *,
+    short_side: int,
+    batch_size: int = 4,
+    device: str | torch.device = "cpu",
+    precision: str = "float32",
+    decoder: str = "auto",
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+    allow_partial: bool = False,
+    threads: int = 1,
+    on_batch: Callable[[], None] | None = None,
+) -> tuple[np.ndarray, float]:
+    """Extract the features float32 [clips, C] of a video, and its duration in seconds.
+
+    Appendix A.2: `model.features` sees clips [B, 3, frames, H, W], the whole frame with its
+    shorter side at `short_side` pixels. The model is moved to `device` and run in eval mode.
+    `precision` is "float32" or "bfloat16" (autocast); `on_batch` is called after each batch;
+    `decoder`, `allow_partial` and `threads` are those of `open_video`. Raises VideoError, and
+    ExtractionError for wrong settings or features that are not finite.
+    """
+    if precision not in PRECISIONS:
+        raise ExtractionError(f"precision is {precision!r}, must be {' or '.join(PRECISIONS)}")
+    if batch_size < 1:
+        raise ExtractionError(f"batch size is {batch_size}, must be at least 1")
+    options = {"decoder": decoder, "allow_partial": allow_partial, "threads": threads}
+    training = model.training
+    model.to(device).eval()
+    try:
+        with FrameThread(path, grid, short_side, **options) as frames:
+            clips = iter_clips(frames, grid, lambda: frames.duration)
+            batches = iter(lambda: list(islice(clips, batch_size)), [])
+            features = _gather(
+                (
+                    _run(model, batch, torch.device(device), precision, mean, std)
+                    for batch in batches
+                ),
+                on_batch,
+            )
+    finally:
+        model.train(training)
+    return _checked(path, features), frames.duration
+
+
+def iter_clips(
+    frames: Iterable[tuple[int, Tensor]], grid: ClipGrid, duration: Callable[[], float]
+) -> Iterator[Tensor]:
+    """Turn frames into the grid's clips uint8 [frames, 3, H, W], in order.
+
+    `frames` gives (frame number, uint8 [3, H, W]) for every number of `grid.needed_frames()`
+    before the end, ascending, and (CLOSING, frame) for the very last number; `duration` is asked
+    for the seconds of the video after that. Frames no later clip needs are let go.
+    """
+    window: dict[int, Tensor] = {}
+    clip = 0
+    wanted = grid.frame_indices(clip)
+    closing: Tensor | None = None
+    for index, frame in frames:
+        if index == CLOSING:
+            closing = frame
+            continue
+        window[index] = frame
+        while wanted[-1] <= index:
+            yield torch.stack([window[max(0, k)] for k in wanted.tolist()])
+            clip += 1
+            wanted = grid.frame_indices(clip)
+            for old in [k for k in window if k < wanted[0]]:
+                del window[old]
+    seconds = duration()
+    last = grid.last_frame(seconds)
+    if closing is not None:
+        window[last] = closing
+    for late in range(clip, grid.num_clips(seconds)):
+        yield torch.stack([window[k] for k in grid.clip_indices(late, last).tolist()])
+
+
+def _run(
+    model: nn.Module,
+    clips: list[Tensor],
+    device: torch.device,
+    precision: str,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> np.ndarray:
+    """Put clips uint8 [frames, 3, H, W] through the network: float32 [B, C]."""
+    half = precision == "bfloat16"
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, dtype=torch.bfloat16, enabled=half),
+    ):
+        video = normalize(torch.stack(clips).to(device), mean, std)
+        return model.features(video.transpose(1, 2)).float().cpu().numpy()
+
+
+def _gather(
+    batches: Iterable[np.ndarray], on_batch: Callable[[], None] | None = None
+) -> np.ndarray:
+    """Join arrays [n, C] into one.
+
+    One growing block, not a list of thousands of small arrays: those pin the heap between the
+    batches' large buffers, and memory creeps up over a long video.
+    """
+    block, count = np.empty((0, 0), dtype=np.float32), 0
+    for rows in batches:
+        if count + len(rows) > len(block):
+            grown = np.empty((2 * (count + len(rows)) + 256, rows.shape[1]), dtype=np.float32)
+            grown[:count] = block[:count] if count else 0
+            block = grown
+        block[count : count + len(rows)] = rows
+        count += len(rows)
+        if on_batch is not None:
+            on_batch()
+    return block[:count].copy()
+
+
+def _checked(path: str | os.PathLike[str], features: np.ndarray) -> np.ndarray:
+    """Give the features back; raise ExtractionError where a value is NaN or infinite."""
+    broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(broken):
+        raise ExtractionError(
+            f"{path}: the features of {len(broken)} of {len(features)} clips (first: clip "
+            f"{broken[0]}) are not finite; check the weights, or use precision float32"
+        )
+    return features

@@ -1,0 +1,150 @@
+"""Two ways through an open file, giving the same frames: planned from packets, or plain.
+
+Both yield (indices, frame) in the order shown, an index -1 for the last frame of the final grid,
+and set `video.end` when they reach the end. They stop early once every asked time is answered.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
+
+import av
+
+from feature_extraction.pyav_file import Item, VideoFile
+from feature_extraction.timeline import (
+    TIME_EPSILON,
+    AskedTimes,
+    FramePlan,
+    LateSeekError,
+    UnplannableError,
+    boundary,
+    grid_times,
+)
+
+LOOKAHEAD = 48  # packets; three times the deepest reordering H.264 and HEVC allow
+MOST_LOOKAHEAD = 600
+
+Answers = Iterator[tuple[list[int], av.VideoFrame]]
+Pass = Callable[..., Answers]
+
+
+def plain_pass(
+    video: VideoFile,
+    asked: AskedTimes,
+    final_fps: float | None = None,
+    *,
+    from_start: bool = True,
+    clamp: bool = False,
+) -> Answers:
+    """Decode every frame; a frame answers the asked times up to halfway to the next one."""
+    grid = AskedTimes(grid_times(final_fps))
+    held: av.VideoFrame | None = None
+    closing: av.VideoFrame | None = None
+    shown = gap = 0.0
+    for frame in (frame for item in video.items() for frame in video.decode(item)):
+        time = video.seconds(video.ticks(frame))
+        if held is not None:
+            limit = boundary(shown, time)
+            indices = asked.take(-math.inf, limit)
+            if indices:
+                yield indices, held
+            if grid.take(-math.inf, limit):
+                closing = held
+            if final_fps is None and asked.done:
+                return
+        elif not from_start and asked.begins_before(time):
+            raise LateSeekError
+        held, gap, shown = frame, time - shown, time
+    if held is None:
+        raise LateSeekError
+    video.end = shown + video.shown_seconds(held, gap)
+    indices = asked.take(-math.inf, math.inf if clamp else video.end - TIME_EPSILON)
+    if grid.take(-math.inf, video.end - TIME_EPSILON):
+        closing = held
+    if indices:
+        yield indices, held
+    if closing is not None:
+        yield [-1], closing
+
+
+def planned_pass(
+    video: VideoFile,
+    asked: AskedTimes,
+    final_fps: float | None = None,
+    *,
+    from_start: bool = True,
+    clamp: bool = False,
+) -> Answers:
+    """Read packets ahead, let the decoder drop frames nobody needs, give the others.
+
+    Raises UnplannableError where packets turn out not to tell what the decoder shows.
+    """
+    plan = FramePlan(asked, video.first, video.tick, from_start=from_start, clamp=clamp)
+    due = _Due()
+    for item in _planned_items(video, plan, final_fps):
+        indices, needed = [], True
+        if item.packet is not None and not _discarded(item):
+            indices, needed = plan.wanted(item.packet.pts)
+            if needed:
+                due.add(item.packet.pts, indices)
+        for frame in video.decode(item, needed=needed):
+            indices = due.answer(frame.pts)
+            if indices:
+                yield indices, frame
+        if final_fps is None and not due.ticks and asked.done:
+            return
+    if due.ticks:
+        raise UnplannableError("the decoder did not show every frame")
+    video.end = plan.end
+
+
+class _Due:
+    """Frames that have to come out of the decoder, and whom they answer."""
+
+    def __init__(self) -> None:
+        self.ticks: list[int] = []  # a heap
+        self._indices: dict[int, list[int]] = {}
+
+    def add(self, ticks: int, indices: list[int]) -> None:
+        heappush(self.ticks, ticks)
+        self._indices[ticks] = indices
+
+    def answer(self, ticks: int | None) -> list[int]:
+        """Give what a shown frame answers; a frame that was due before it must have come."""
+        if self.ticks and (ticks is None or ticks > self.ticks[0]):
+            raise UnplannableError("the decoder passed over a frame")
+        if not self.ticks or ticks != self.ticks[0]:
+            return []
+        heappop(self.ticks)
+        return self._indices.pop(ticks)
+
+
+def _planned_items(
+    video: VideoFile, plan: FramePlan, final_fps: float | None
+) -> Iterator[Item]:
+    """Give the items, each when the plan knows of the packets around it."""
+    depth = LOOKAHEAD
+    if final_fps:  # the last frame of the grid must still be undecided when the end comes in sight
+        depth += math.ceil(max(1.0, video.fps) / final_fps) + 1
+    if depth > MOST_LOOKAHEAD:
+        raise UnplannableError("too few final frames")
+    ahead: deque[Item] = deque()
+    for item in video.items():
+        if item.packet is None:
+            final = plan.close(video.usual_seconds, final_fps)
+            if final is not None and all(i.packet.pts != final for i in ahead):
+                raise UnplannableError("the last frame of the grid has gone by")
+        elif not _discarded(item):
+            plan.add(item.packet.pts, item.packet.duration)
+        ahead.append(item)
+        if len(ahead) > depth:
+            yield ahead.popleft()
+    yield from ahead
+
+
+def _discarded(item: Item) -> bool:
+    """Whether a packet is only decoded for others' sake (cut away by an edit list)."""
+    return bool(getattr(item.packet, "is_discard", False))

@@ -1,0 +1,120 @@
+"""Clip grids: the only place where seconds, frame numbers and clip numbers are turned into one another.
+
+A video is looked at through frame numbers at a target rate: frame k is the decoded frame whose
+presentation time, counted from the first frame's, is nearest to k / fps. A grid puts one clip in
+every cell of `stride` frames, centred on it, so feature i stands for the seconds
+[i, i + 1) * stride / fps (paper, Section 6 and Appendix A.2).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+TIME_EPSILON = 1e-6  # seconds; times closer than this are the same time
+COUNT_EPSILON = 1e-6  # clips; float error allowed before one more clip is counted
+
+
+class SamplingError(ValueError):
+    """A clip grid or a segment that cannot be sampled."""
+
+
+@dataclass(frozen=True)
+class ClipGrid:
+    """Clips of `frames` frames, `interval` frames apart, one clip every `stride` frames at `fps`.
+
+    Raises SamplingError where a value is not positive, or not whole where it counts frames.
+    """
+
+    fps: float
+    frames: int
+    interval: int
+    stride: int
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.fps) and self.fps > 0):
+            raise SamplingError(f"clip grid: fps is {self.fps!r}, must be a positive number")
+        for name in ("frames", "interval", "stride"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise SamplingError(f"clip grid: {name} is {value!r}, must be a whole number >= 1")
+
+    @property
+    def seconds_per_clip(self) -> float:
+        """Seconds between the starts of two clips' cells."""
+        return self.stride / self.fps
+
+    @property
+    def first_offset(self) -> int:
+        """Frame number of clip 0's first frame; negative where the clip is longer than its cell."""
+        return math.floor((self.stride - (self.frames - 1) * self.interval) / 2)
+
+    def num_clips(self, duration: float) -> int:
+        """Clips in a video of `duration` seconds: its cells, a begun one included, at least one."""
+        if not (math.isfinite(duration) and duration >= 0):
+            raise SamplingError(f"duration is {duration!r} s, must be a number >= 0")
+        return max(1, math.ceil(duration * self.fps / self.stride - COUNT_EPSILON))
+
+    def frame_indices(self, clip: int) -> np.ndarray:
+        """Frame numbers [frames] of a clip at the grid's fps, not clamped to the video."""
+        start = clip * self.stride + self.first_offset
+        return start + np.arange(self.frames, dtype=np.int64) * self.interval
+
+    def last_frame(self, duration: float) -> int:
+        """The largest frame number k with k / fps before the end of the video."""
+        return max(0, math.floor((duration - TIME_EPSILON) * self.fps))
+
+    def clip_indices(self, clip: int, last: int) -> np.ndarray:
+        """Frame numbers [frames] of a clip, clamped to [0, last]."""
+        return np.clip(self.frame_indices(clip), 0, last)
+
+    def times(self, indices: np.ndarray) -> np.ndarray:
+        """Seconds from the first frame of frame numbers at the grid's fps."""
+        return np.asarray(indices) / self.fps
+
+    def centers(self, count: int) -> np.ndarray:
+        """Centres [count] in seconds of the cells of the first `count` clips."""
+        return (np.arange(count) + 0.5) * self.seconds_per_clip
+
+    def clips_at(self, seconds: np.ndarray, count: int) -> np.ndarray:
+        """Numbers of the clips whose cells hold these times, clamped to the `count` clips there are."""
+        cells = np.floor(np.asarray(seconds) / self.seconds_per_clip + COUNT_EPSILON)
+        return np.clip(cells.astype(np.int64), 0, count - 1)
+
+    def needed_frames(self) -> Iterator[int]:
+        """Every frame number some clip needs, ascending, each once, without end.
+
+        Numbers before the video are clamped to 0; where the video ends is the caller's to know.
+        """
+        waiting: set[int] = set()
+        clip = 0
+        while True:
+            waiting.update(np.maximum(self.frame_indices(clip), 0).tolist())
+            clip += 1
+            limit = max(0, int(self.frame_indices(clip)[0]))
+            ready = sorted(index for index in waiting if index < limit)
+            waiting.difference_update(ready)
+            yield from ready
+
+
+def training_clip_times(
+    start: float, end: float, *, fps: float, frames: int, interval: int, offset: float
+) -> np.ndarray:
+    """Seconds [frames] of one clip inside the segment [start, end] (Appendix A.1: fixed interval).
+
+    `offset` in [0, 1] slides the clip from the segment's start to its end; 0.5 centres it. In a
+    segment shorter than the clip the clip is centred whatever the offset, and its outer frames
+    lie outside the segment (a reader clamps those outside the video).
+    """
+    if not (math.isfinite(start) and math.isfinite(end) and start <= end):
+        raise SamplingError(f"segment [{start}, {end}] s: start must not be after end")
+    if not 0 <= offset <= 1:
+        raise SamplingError(f"offset is {offset!r}, must be in [0, 1]")
+    grid = ClipGrid(fps=fps, frames=frames, interval=interval, stride=1)
+    span = (frames - 1) * interval / grid.fps
+    slack = (end - start) - span
+    first = start + offset * slack if slack > 0 else (start + end - span) / 2
+    return first + grid.times(np.arange(frames) * interval)

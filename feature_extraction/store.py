@@ -1,0 +1,242 @@
+"""Feature files: one HDF5 file a video, self-describing, written whole or not at all.
+
+A file holds one dataset, `features` float16 [clips, channels], contiguous and uncompressed
+(measured fastest to write and read), and the fields of FeatureMeta as attributes.
+"""
+
+from __future__ import annotations
+
+import numbers
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path, PurePosixPath
+
+import h5py
+import numpy as np
+
+SCHEMA_VERSION = 1
+DATASET = "features"
+SUFFIX = ".h5"
+MAX_NAME_BYTES = 255  # what common file systems allow for one name
+EXPECT_TOLERANCE = 1e-6  # relative, for fields that are not whole numbers
+
+
+class FeatureFileError(ValueError):
+    """A feature file that is missing, damaged, foreign or made with other settings."""
+
+
+@dataclass(frozen=True)
+class FeatureMeta:
+    """How a video's features were made; `resize` is the short side in pixels, durations seconds."""
+
+    video: str
+    fps: float
+    clip_frames: int
+    frame_interval: int
+    clip_stride: int
+    resize: int
+    source_duration: float
+    backbone: str
+    weights_digest: str
+    precision: str
+    schema_version: int = SCHEMA_VERSION
+
+
+def feature_path(folder: str | os.PathLike[str], video: str) -> Path:
+    """Give the feature file of a video id: `folder/ID.h5`, or `folder/CLASS/ID.h5` for CLASS/ID.
+
+    Raises FeatureFileError for ids that would leave the folder or are no plain file names: empty,
+    absolute, with `.`, `..` or an empty part, a backslash, a control character, over 255 bytes.
+    """
+    parts = video.split("/")
+    plain = all(part not in ("", ".", "..") for part in parts)
+    if not plain or "\\" in video or any(ord(character) < 32 for character in video):
+        raise FeatureFileError(f"video id {video!r} is not a plain file name; rename it")
+    try:
+        longest = max(len(part.encode("utf-8")) for part in (*parts[:-1], parts[-1] + SUFFIX))
+    except UnicodeEncodeError as error:
+        raise FeatureFileError(f"video id {video!r} is not valid text; rename it") from error
+    if longest > MAX_NAME_BYTES:
+        raise FeatureFileError(
+            f"video id {video[:40]!r}... makes a file name of {longest} bytes, "
+            f"more than {MAX_NAME_BYTES}; shorten it"
+        )
+    return Path(folder).joinpath(PurePosixPath(*parts[:-1]), parts[-1] + SUFFIX)
+
+
+def write_features(
+    path: str | os.PathLike[str], features: np.ndarray, meta: FeatureMeta
+) -> None:
+    """Write features [clips, channels] and how they were made; a killed write leaves no `path`.
+
+    The file is filled under a temporary name in the same folder, flushed to disk and renamed.
+    Raises FeatureFileError for another shape, no clips, or values float16 cannot hold.
+    """
+    path = Path(path)
+    stored = _to_half(path, np.asarray(features))
+    _check_meta(path, asdict(meta))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".tmp-{secrets.token_hex(8)}{SUFFIX}"
+    try:
+        with h5py.File(temporary, "x", locking=False) as file:
+            file.create_dataset(DATASET, data=stored)
+            for name, value in asdict(meta).items():
+                file.attrs[name] = value
+        _sync(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def read_features(
+    path: str | os.PathLike[str], expect: Mapping[str, object] | None = None
+) -> tuple[np.ndarray, FeatureMeta]:
+    """Read features float32 [clips, channels] and their FeatureMeta.
+
+    `expect` maps FeatureMeta fields to the values the caller needs. Raises FeatureFileError for
+    a file that is missing, damaged or foreign, and, naming each, for fields that disagree.
+    """
+    with _opened(path) as file:
+        meta = _meta_of(path, file)
+        dataset = _dataset_of(path, file)
+        _check_expected(path, meta, expect or {})
+        features = dataset[()].astype(np.float32)
+    if not np.isfinite(features).all():
+        raise FeatureFileError(f"{path}: features hold NaN or infinite values; extract it again")
+    return features, meta
+
+
+def read_meta(path: str | os.PathLike[str]) -> FeatureMeta:
+    """Read how a file's features were made, without the features. Raises FeatureFileError."""
+    with _opened(path) as file:
+        _dataset_of(path, file)
+        return _meta_of(path, file)
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """Open for reading; whatever the HDF5 library trips over becomes one FeatureFileError."""
+    if not os.path.isfile(path):
+        raise FeatureFileError(f"{path}: no such feature file; extract this video first")
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except FeatureFileError:
+        raise
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FeatureFileError(
+            f"{path}: not a readable feature file ({reason}); delete it and extract again"
+        ) from error
+
+
+def _dataset_of(path: str | os.PathLike[str], file: h5py.File) -> h5py.Dataset:
+    """Give the feature dataset; links, outside or missing storage and other layouts are refused."""
+    link = file.get(DATASET, getlink=True)
+    if not isinstance(link, h5py.HardLink):
+        raise FeatureFileError(f"{path}: not a feature file (no dataset '{DATASET}' of its own)")
+    dataset = file[DATASET]
+    sound = (
+        isinstance(dataset, h5py.Dataset)
+        and dataset.ndim == 2
+        and dataset.dtype == np.float16
+        and min(dataset.shape) > 0
+        and dataset.chunks is None
+        and not dataset.external
+        and not dataset.is_virtual
+        # a dataset that claims more than the file holds would be filled with zeros
+        and dataset.id.get_storage_size() == dataset.size * dataset.dtype.itemsize
+    )
+    if not sound:
+        raise FeatureFileError(
+            f"{path}: not a feature file ('{DATASET}' is not a contiguous float16 "
+            f"[clips, channels] array)"
+        )
+    return dataset
+
+
+def _meta_of(path: str | os.PathLike[str], file: h5py.File) -> FeatureMeta:
+    """Read the attributes; the schema version is looked at first."""
+    version = file.attrs.get("schema_version")
+    if version is None:
+        raise FeatureFileError(f"{path}: not a feature file (no attribute 'schema_version')")
+    if version != SCHEMA_VERSION:
+        raise FeatureFileError(
+            f"{path}: schema version {version}, this program reads {SCHEMA_VERSION}; extract again"
+        )
+    values = {}
+    for name, kind in _kinds().items():
+        value = file.attrs.get(name)
+        if isinstance(value, np.generic):
+            value = value.item()
+        values[name] = value
+    _check_meta(path, values)
+    return FeatureMeta(**{name: kind(values[name]) for name, kind in _kinds().items()})
+
+
+def _check_meta(path: str | os.PathLike[str], values: Mapping[str, object]) -> None:
+    for name, kind in _kinds().items():
+        value = values[name]
+        allowed = {str: str, int: numbers.Integral, float: numbers.Real}[kind]
+        if isinstance(value, bool) or not isinstance(value, allowed):
+            raise FeatureFileError(f"{path}: attribute '{name}' is {value!r}, not {kind.__name__}")
+        if kind is not str and not (np.isfinite(value) and value >= 0):
+            raise FeatureFileError(f"{path}: attribute '{name}' is {value!r}, must be >= 0")
+
+
+def _check_expected(
+    path: str | os.PathLike[str], meta: FeatureMeta, expect: Mapping[str, object]
+) -> None:
+    stored = asdict(meta)
+    unknown = sorted(set(expect) - set(stored))
+    if unknown:
+        raise FeatureFileError(f"no such feature attribute: {', '.join(unknown)}")
+    differing = [
+        f"{name} is {stored[name]!r}, expected {value!r}"
+        for name, value in expect.items()
+        if not _agree(stored[name], value)
+    ]
+    if differing:
+        raise FeatureFileError(
+            f"{path}: made with other settings: {'; '.join(differing)}; extract again"
+        )
+
+
+def _agree(stored: object, expected: object) -> bool:
+    if isinstance(stored, float) and isinstance(expected, (int, float)):
+        return abs(stored - expected) <= EXPECT_TOLERANCE * max(abs(stored), abs(expected))
+    return stored == expected
+
+
+def _to_half(path: Path, features: np.ndarray) -> np.ndarray:
+    if features.ndim != 2 or min(features.shape) == 0 or features.dtype.kind != "f":
+        raise FeatureFileError(
+            f"{path}: features are {features.dtype} {features.shape}, must be float [clips, channels]"
+        )
+    if not np.isfinite(features).all():
+        raise FeatureFileError(f"{path}: features hold NaN or infinite values")
+    with np.errstate(over="ignore"):
+        stored = np.ascontiguousarray(features, dtype=np.float16)
+    if not np.isfinite(stored).all():
+        largest = float(np.abs(features).max())
+        raise FeatureFileError(f"{path}: a feature of {largest:.3g} does not fit in float16")
+    return stored
+
+
+def _kinds() -> dict[str, type]:
+    kinds = {"str": str, "float": float, "int": int}
+    return {field.name: kinds[str(field.type)] for field in fields(FeatureMeta)}
+
+
+def _sync(path: Path) -> None:
+    """Have the system put a file or a folder's entries on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,98 @@
+"""Frames from decoded pixels to what a network takes: one resizer for training and extraction.
+
+Geometry works on uint8 tensors [T, 3, H, W], so training and extraction round in the same places;
+`normalize` makes the float input last. The resizer treats every frame by itself: a clip resized at
+once equals its frames resized one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as F
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of torchvision's ImageNet weights
+IMAGENET_STD = (0.229, 0.224, 0.225)
+PUBLIC_MEAN = (0.45, 0.45, 0.45)  # of the checkpoints the paper's authors published
+PUBLIC_STD = (0.225, 0.225, 0.225)
+
+
+class TransformError(ValueError):
+    """Frames or sizes a transform cannot work with."""
+
+
+def to_tensor(frames: np.ndarray) -> Tensor:
+    """Turn decoded frames uint8 [T, H, W, 3] into a tensor uint8 [T, 3, H, W] without copying."""
+    return torch.from_numpy(frames).permute(0, 3, 1, 2)
+
+
+def resize_short_side(frames: Tensor, short_side: int) -> Tensor:
+    """Resize uint8 [T, 3, H, W] so that the shorter side is `short_side` pixels, aspect kept.
+
+    Bilinear with antialiasing; a no-op where the side already fits.
+    """
+    _check_frames(frames)
+    if short_side < 1:
+        raise TransformError(f"short side is {short_side}, must be at least 1 pixel")
+    return F.resize(
+        frames, [short_side], interpolation=InterpolationMode.BILINEAR, antialias=True
+    )
+
+
+def normalize(
+    frames: Tensor,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+) -> Tensor:
+    """Turn uint8 [..., 3, H, W] into float32: scaled to [0, 1], less `mean`, over `std`."""
+    _check_frames(frames)
+    scaled = F.to_dtype(frames, torch.float32, scale=True)
+    return F.normalize(scaled, list(mean), list(std), inplace=True)
+
+
+def train_transform(
+    frames: Tensor,
+    *,
+    short_side_range: tuple[int, int] = (256, 320),
+    crop: int = 224,
+    flip: float = 0.5,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Random short side (both ends of the range included), random crop, random mirror.
+
+    One draw for the whole clip: uint8 [T, 3, H, W] -> uint8 [T, 3, crop, crop] (Appendix A.1).
+    """
+    low, high = short_side_range
+    if not crop <= low <= high:
+        raise TransformError(
+            f"crop {crop} and short side range [{low}, {high}]: need crop <= low <= high"
+        )
+    resized = resize_short_side(frames, _draw(low, high, generator))
+    top = _draw(0, resized.shape[-2] - crop, generator)
+    left = _draw(0, resized.shape[-1] - crop, generator)
+    cropped = F.crop(resized, top, left, crop, crop)
+    mirrored = torch.rand((), generator=generator).item() < flip
+    return F.horizontal_flip(cropped) if mirrored else cropped
+
+
+def eval_transform(frames: Tensor, *, short_side: int, crop: int) -> Tensor:
+    """Resize the short side and cut the centre: uint8 [T, 3, H, W] -> uint8 [T, 3, crop, crop]."""
+    if crop > short_side:
+        raise TransformError(f"crop {crop} does not fit in a short side of {short_side}")
+    return F.center_crop(resize_short_side(frames, short_side), [crop, crop])
+
+
+def _draw(low: int, high: int, generator: torch.Generator | None) -> int:
+    """Draw a whole number from low to high, both included."""
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
+def _check_frames(frames: Tensor) -> None:
+    if frames.dtype != torch.uint8 or frames.ndim < 3 or frames.shape[-3] != 3:
+        raise TransformError(
+            f"frames are {frames.dtype} {tuple(frames.shape)}, must be uint8 [..., 3, H, W]"
+        )

@@ -1,0 +1,163 @@
+"""The default reader: PyAV, one sequential pass, or a seek for a clip; frames by their own times.
+
+Packets tell presentation times before anything is decoded, so a frame nobody asked for and no
+other frame refers to is not decoded at all. Where packets do not tell (AVI, missing or doubled
+times, frames the decoder drops), everything is decoded and the frames' own times decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from feature_extraction.passes import Answers, Pass, plain_pass, planned_pass
+from feature_extraction.pyav_file import VideoFile
+from feature_extraction.timeline import AskedTimes, LateSeekError, Remembered, UnplannableError
+from feature_extraction.video import VideoError, VideoInfo
+
+SEEK_MARGIN = 1.0  # seconds further back when a first seek landed too late
+
+
+class PyavReader:
+    """Reader over PyAV (see video.Reader). Raises VideoError."""
+
+    def __init__(self, path: Path, *, allow_partial: bool = False, threads: int = 1) -> None:
+        self._path = path
+        self._allow_partial = allow_partial
+        self._threads = threads
+        self._closed = False
+        self._in_use: list[VideoFile] = []
+        self.end_time: float | None = None
+        self._idle: VideoFile | None = self._open()
+        self._unread = True  # the idle file has only been read to its first frame
+        self._timed = self._plannable = self._idle.timed
+        width, height = self._idle.size
+        self.info = VideoInfo(
+            str(path), width, height, self._idle.fps, self._idle.claimed_duration(), "pyav"
+        )
+
+    def __enter__(self) -> PyavReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file, also under a pass that is still going on."""
+        self._closed = True
+        if self._idle is not None:
+            self._idle.close()
+        for video in self._in_use:
+            video.close()
+        self._idle, self._in_use = None, []
+
+    def frames_at(
+        self, times: Iterable[float], *, final_fps: float | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """See video.Reader.frames_at."""
+        remembered = Remembered(times)
+        while True:
+            video = self._borrow(unread=True)
+            go = planned_pass if self._plannable else plain_pass
+            try:
+                answers = go(video, AskedTimes(remembered.again()), final_fps)
+                for index, picture in self._pictures(video, answers):
+                    remembered.forget(index)
+                    yield index, picture
+                    if self._closed:
+                        raise VideoError(f"{self._path}: the reader was closed during a pass")
+                return
+            except UnplannableError:
+                self._plannable = False  # once more, the other way, from where this one got to
+            finally:
+                self._give_up(video)
+
+    def clip(self, times: Sequence[float]) -> np.ndarray:
+        """See video.Reader.clip."""
+        wanted = np.asarray(times, dtype=np.float64)
+        if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
+            raise VideoError(f"{self._path}: a clip's times must be finite numbers, at least one")
+        order = np.argsort(wanted, kind="stable")
+        ascending = np.maximum(wanted[order], 0.0).tolist()
+        pictures = self._clip_ascending(ascending)
+        clip = np.empty((len(order), *pictures[0].shape), dtype=np.uint8)
+        for place, picture in zip(order, pictures, strict=True):
+            clip[place] = picture
+        return clip
+
+    def _clip_ascending(self, times: list[float]) -> list[np.ndarray]:
+        """Try a seek, a seek further back, and the way from the start, planned before plain."""
+        for back in (0.0, SEEK_MARGIN, None) if self._timed else (None,):
+            seek_to = None if back is None else max(0.0, times[0] - back)
+            for go in (planned_pass, plain_pass):
+                if go is planned_pass and not self._plannable:
+                    continue
+                try:
+                    return self._clip_from(seek_to, go, times)
+                except UnplannableError:
+                    self._plannable = self._plannable and seek_to is not None
+                except LateSeekError:
+                    break
+        raise VideoError(f"{self._path}: frames could not be reached; convert the video")
+
+    def _clip_from(self, seek_to: float | None, go: Pass, times: list[float]) -> list[np.ndarray]:
+        video = self._borrow(unread=seek_to is None)
+        try:
+            if seek_to is not None and not video.seek(seek_to):
+                raise LateSeekError
+            asked = AskedTimes(iter(enumerate(times)))
+            answers = go(video, asked, from_start=seek_to is None, clamp=True)
+            found = [picture for _, picture in self._pictures(video, answers)]
+        except BaseException:
+            self._give_up(video)
+            raise
+        self._in_use.remove(video)
+        self._idle, self._unread = video, False
+        if len(found) != len(times):
+            raise LateSeekError
+        return found
+
+    def _pictures(self, video: VideoFile, answers: Answers) -> Iterator[tuple[int, np.ndarray]]:
+        """Convert what a pass finds; at the end, check it is one, and give the closing frame."""
+        closing = None
+        for indices, frame in answers:
+            picture = video.picture(frame)
+            for index in indices:
+                if index < 0:
+                    closing = picture
+                else:
+                    yield index, picture
+        if video.end is not None:
+            video.check_end(video.end)
+            self.end_time = video.end
+        if closing is not None:
+            yield -1, closing
+
+    def _open(self) -> VideoFile:
+        if self._closed:
+            raise VideoError(f"{self._path}: the reader is closed")
+        return VideoFile(self._path, allow_partial=self._allow_partial, threads=self._threads)
+
+    def _borrow(self, *, unread: bool) -> VideoFile:
+        """Take the idle file, or open another where it is in use or read from already."""
+        video, self._idle = self._idle, None
+        if video is not None and unread and not self._unread:
+            video.close()
+            video = None
+        if video is None:
+            video = self._open()
+        self._in_use.append(video)
+        return video
+
+    def _give_up(self, video: VideoFile) -> None:
+        video.close()
+        if video in self._in_use:
+            self._in_use.remove(video)
