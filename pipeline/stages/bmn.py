@@ -142,6 +142,7 @@ def propose_video(
         confidence,
         cls_power=config.proposals.cls_power,
         reg_power=config.proposals.reg_power,
+        boundary_power=config.proposals.boundary_power,
         seconds_per_position=source.grid.seconds_per_position,
     )
     duration = float(source.grid.to_seconds(np.array(source.length)))

@@ -58,7 +58,7 @@ def score(config: Config, folder: Path, dataset: annotations.Dataset) -> dict[st
         tasks[name] = _as_json(result, names)
     recall = average_recall(truth, read_proposals(folder), config.eval.iou, config.eval.proposals_at)
     return {
-        "iou": list(config.eval.iou),
+        "iou": [round(iou, 10) for iou in config.eval.iou],
         "tasks": tasks,
         "average_recall": {
             str(count): 100 * float(value)
