@@ -192,8 +192,8 @@ class VideoFile:
         return self._newest
 
     def shown_seconds(self, frame: av.VideoFrame, gap: float) -> float:
-        """How long a frame is shown: as it says itself, or `gap`, or one frame at the usual rate."""
-        duration = getattr(frame, "duration", 0) or 0  # PyAV before 14 does not tell
+        """Seconds a frame is shown: as it says itself, else `gap`, else one frame at the usual rate."""
+        duration = getattr(frame, "duration", 0) or 0  # older PyAV does not tell
         return duration * self.tick or gap or self.usual_seconds
 
     @property
@@ -238,7 +238,7 @@ class VideoFile:
             raise VideoError(self._short(end, claimed))
 
     def _longer_without_pictures(self, claimed: float) -> bool:
-        """Whether other streams fill the claimed length (only a whole-file length can be theirs)."""
+        """Whether other streams fill the claimed length (a whole file's length can be theirs)."""
         if self.stream.duration is not None or "DURATION" in self.stream.metadata:
             return False
         container = open_container(self.path)

@@ -17,7 +17,7 @@ def open_container(path: Path) -> av.container.InputContainer:
         container = av.open(
             str(path.absolute()),
             metadata_errors="replace",
-            options={"protocol_whitelist": "file"},
+            container_options={"protocol_whitelist": "file"},
         )
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
@@ -37,7 +37,7 @@ def moving_stream(path: Path, container: av.container.InputContainer) -> av.Vide
         if "attached_pic" not in str(getattr(stream, "disposition", ""))
     ]
     if not streams:
-        raise VideoError(f"{path}: has no video stream (only sound or data)")
+        raise VideoError(f"{path}: has no video stream (only sound or data, or it is damaged)")
     if streams[0].codec_context is None:
         raise VideoError(f"{path}: no decoder for this kind of video; convert it to H.264")
     if not streams[0].time_base:

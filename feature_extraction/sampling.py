@@ -1,4 +1,4 @@
-"""Clip grids: the only place where seconds, frame numbers and clip numbers are turned into one another.
+"""Clip grids: the only place that turns seconds, frame numbers and clip numbers into one another.
 
 A video is looked at through frame numbers at a target rate: frame k is the decoded frame whose
 presentation time, counted from the first frame's, is nearest to k / fps. A grid puts one clip in
@@ -80,7 +80,7 @@ class ClipGrid:
         return (np.arange(count) + 0.5) * self.seconds_per_clip
 
     def clips_at(self, seconds: np.ndarray, count: int) -> np.ndarray:
-        """Numbers of the clips whose cells hold these times, clamped to the `count` clips there are."""
+        """Numbers of the clips whose cells hold these times, clamped to the first `count`."""
         cells = np.floor(np.asarray(seconds) / self.seconds_per_clip + COUNT_EPSILON)
         return np.clip(cells.astype(np.int64), 0, count - 1)
 

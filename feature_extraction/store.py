@@ -216,7 +216,8 @@ def _agree(stored: object, expected: object) -> bool:
 def _to_half(path: Path, features: np.ndarray) -> np.ndarray:
     if features.ndim != 2 or min(features.shape) == 0 or features.dtype.kind != "f":
         raise FeatureFileError(
-            f"{path}: features are {features.dtype} {features.shape}, must be float [clips, channels]"
+            f"{path}: features are {features.dtype} {features.shape}, "
+            "must be float [clips, channels]"
         )
     if not np.isfinite(features).all():
         raise FeatureFileError(f"{path}: features hold NaN or infinite values")

@@ -22,7 +22,7 @@ class LateSeekError(Exception):
 
 
 class AskedTimes:
-    """Ascending asked times as (index, seconds), drawn from an iterator, endless or not, as needed."""
+    """Ascending asked times as (index, seconds), drawn as needed from what may be endless."""
 
     def __init__(self, times: Iterable[tuple[int, float]]) -> None:
         self._source = iter(times)
