@@ -91,6 +91,7 @@ def planned_pass(
             if needed:
                 due.add(item.packet.pts, indices)
         for frame in video.decode(item, needed=needed):
+            plan.check_shown(frame.pts)
             indices = due.answer(frame.pts)
             if indices:
                 yield indices, frame

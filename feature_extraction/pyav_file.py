@@ -19,7 +19,7 @@ from feature_extraction.pyav_opening import (
     orientation,
     reason,
 )
-from feature_extraction.timeline import LateSeekError
+from feature_extraction.timeline import LONGEST_SECONDS, LateSeekError
 from feature_extraction.video import VideoError
 
 # containers whose packets carry true presentation times, and that seek by them
@@ -122,7 +122,7 @@ class VideoFile:
                         raise VideoError(self._broken_off(packet))
                     continue
                 yield packet
-        except av.FFmpegError as error:
+        except (av.FFmpegError, IndexError) as error:  # PyAV trips over streams that turn up late
             if not self.allow_partial:
                 raise VideoError(f"{self.path}: reading failed ({reason(error)})") from error
 
@@ -173,7 +173,7 @@ class VideoFile:
         """The presentation time of the next frame of the decoder, in ticks; always rising.
 
         AVI stores no presentation times: there the decode times, which rise one a frame shown,
-        are the ones to go by. Raises VideoError where times run far back.
+        are the ones to go by. Raises VideoError where times run far back or leap ahead.
         """
         own = frame.dts if self._avi or frame.pts is None else frame.pts
         if self._sought and frame.pts is None:
@@ -188,13 +188,19 @@ class VideoFile:
                 f"{self.path}: times run back from {self.seconds(self._newest):.2f} s to "
                 f"{self.seconds(own):.2f} s; re-encode it (ffmpeg -i IN OUT.mp4)"
             )
+        elif (own - self._newest) * self.tick > LONGEST_SECONDS:
+            raise VideoError(
+                f"{self.path}: times jump from {self.seconds(self._newest):.2f} s to "
+                f"{self.seconds(own):.2f} s; re-encode it (ffmpeg -i IN OUT.mp4)"
+            )
         self._newest = max(own, self._newest + 1)
         return self._newest
 
     def shown_seconds(self, frame: av.VideoFrame, gap: float) -> float:
-        """Seconds a frame is shown: as it says itself, else `gap`, else one frame at the usual rate."""
+        """Seconds a frame is shown: as it says itself, else `gap`, else as is usual."""
         duration = getattr(frame, "duration", 0) or 0  # older PyAV does not tell
-        return duration * self.tick or gap or self.usual_seconds
+        told = 0 < duration * self.tick <= LONGEST_SECONDS
+        return duration * self.tick if told else gap or self.usual_seconds
 
     @property
     def usual_seconds(self) -> float:

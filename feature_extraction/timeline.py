@@ -10,7 +10,8 @@ from itertools import count
 
 from feature_extraction.sampling import TIME_EPSILON
 
-MEMORY = 256  # packet times kept behind the newest; far beyond any codec's reordering
+MEMORY = 2048  # packet times kept at least: those looked ahead, and more than get reordered
+LONGEST_SECONDS = 3600.0  # a frame said to be shown for longer than this is a fault of the file
 
 
 class UnplannableError(Exception):
@@ -116,6 +117,7 @@ class FramePlan:
         self._from_start = from_start
         self._clamp = clamp
         self._known: list[int] = []  # ascending
+        self._undecided: deque[int] = deque()  # in decode order
         self._sealed = first - 1  # no packet may turn up at or before this any more
         self._last_duration = 0
         self._final: int | None = None
@@ -137,8 +139,9 @@ class FramePlan:
         if place == len(self._known):
             self._last_duration = duration or 0
         insort(self._known, ticks)
-        if len(self._known) > 4 * MEMORY:
-            del self._known[: 2 * MEMORY]
+        self._undecided.append(ticks)
+        if len(self._known) > 2 * MEMORY:
+            del self._known[:MEMORY]
 
     def close(self, fallback_duration: float, final_fps: float | None) -> int | None:
         """No packet is left: fix the end; give the ticks of the last frame on the final grid."""
@@ -146,7 +149,9 @@ class FramePlan:
             raise UnplannableError("no packet with a time")
         last = self._known[-1]
         gap = self._known[-1] - self._known[-2] if len(self._known) > 1 else 0
-        duration = (self._last_duration or gap) * self._tick or fallback_duration
+        duration = self._last_duration * self._tick
+        if not 0 < duration <= LONGEST_SECONDS:
+            duration = gap * self._tick or fallback_duration
         self.end = self.seconds(last) + duration
         if final_fps is not None:
             time = last_grid_time(self.end, final_fps)
@@ -157,6 +162,11 @@ class FramePlan:
             self._final = self._known[place]
         return self._final
 
+    def check_shown(self, ticks: int | None) -> None:
+        """A frame was shown: raise UnplannableError where packets shown before it are to come."""
+        if ticks is None or min(self._undecided, default=ticks) < ticks:
+            raise UnplannableError("frames come in another order than the packets say")
+
     def wanted(self, ticks: int) -> tuple[list[int], bool]:
         """Give the indices of the asked times this frame answers, and whether it must come out.
 
@@ -165,6 +175,7 @@ class FramePlan:
         place = bisect_left(self._known, ticks)
         if self._known[place : place + 1] != [ticks]:
             return [], False
+        self._undecided.popleft()
         time = self.seconds(ticks)
         low, high = -math.inf, math.inf
         if place:
@@ -174,7 +185,10 @@ class FramePlan:
         last = place + 1 == len(self._known)
         if not last:
             self._sealed = max(self._sealed, self._known[place + 1])
-            high = boundary(time, self.seconds(self._known[place + 1]))
+            following = self.seconds(self._known[place + 1])
+            if following - time > LONGEST_SECONDS:
+                raise UnplannableError("a gap between packet times")
+            high = boundary(time, following)
         elif self.end is None:
             raise UnplannableError("packets reordered further than was looked ahead")
         elif not self._clamp:

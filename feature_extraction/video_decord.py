@@ -16,7 +16,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from feature_extraction.pyav_file import VideoFile
-from feature_extraction.timeline import TIME_EPSILON, boundary, last_grid_time
+from feature_extraction.timeline import (
+    LONGEST_SECONDS,
+    TIME_EPSILON,
+    boundary,
+    last_grid_time,
+)
 from feature_extraction.video import VideoError, VideoInfo
 
 CHUNK_BYTES = 128 * 2**20  # of frames held at a time
@@ -134,6 +139,8 @@ class DecordReader:
             self._refuse("the packets carry no times to hold decord against")
         last = max(packets, key=lambda packet: packet.pts)
         times = np.array(sorted(video.seconds(packet.pts) for packet in packets))
+        if np.diff(times).max(initial=0.0) > LONGEST_SECONDS:
+            self._refuse("the packets' times leap ahead")
         gap = times[-1] - times[-2] if len(times) > 1 else video.usual_seconds
         return times, float(times[-1] + ((last.duration or 0) * video.tick or gap))
 

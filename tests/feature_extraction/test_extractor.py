@@ -1,4 +1,4 @@
-"""Video to features: equal to decoding every clip alone, whatever the batch; nothing left behind."""
+"""Video to features: equal to decoding every clip alone; nothing left behind after an error."""
 
 from __future__ import annotations
 

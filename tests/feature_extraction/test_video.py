@@ -239,6 +239,14 @@ def test_times_that_run_back_are_refused(frames_kit, tmp_path):
         list(reader.frames_at(count()))
 
 
+def test_times_that_leap_ahead_are_refused(frames_kit, tmp_path):
+    """Otherwise one damaged time stamp would mean millions of equal frames."""
+    ticks = [0, 3000, 6000, 10**10, 10**10 + 3000]
+    path = frames_kit.encode(tmp_path / "leap.mkv", ticks, bf="0")
+    with open_video(path, allow_partial=True) as reader, pytest.raises(VideoError, match="jump"):
+        list(reader.frames_at((k / 60 for k in count()), final_fps=60))
+
+
 def test_sound_longer_than_the_pictures_is_no_fault(tmp_path, frames_kit):
     path = tmp_path / "long_sound.flv"
     with av.open(str(path), "w") as out:
