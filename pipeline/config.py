@@ -53,6 +53,8 @@ class Backbone(Section):
     reduction: Positive = 4
     kernels: tuple[Positive, Positive] = (3, 3)
     pool_kernel: Positive = 3
+    mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.225, 0.225, 0.225)
     pretrained: str | None = None
 
 

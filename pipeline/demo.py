@@ -1,8 +1,8 @@
 """The embedded demo dataset: untrimmed videos, drawn from a seed, of motions no single frame shows.
 
-Six classes in three pairs, each pair one motion forwards and backwards. The object, the places it
-is at, its sizes and its orientations have the same distribution in every class and in idle time
-(see demo_drawing), so only the order of the frames tells what happens, and whether anything does.
+Six classes in three pairs, each pair one motion forwards and backwards: the same frames in reverse
+order. The object, the places it is at, its sizes and its angles come from one distribution whatever
+happens before or after, so only the order of the frames tells what happens.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from pipeline.demo_drawing import Look, draw_frames, random_look
 
-# label -> (which phase of the pose moves, which way)
+# label -> (which number of the pose moves, which way)
 ACTIONS = {
     "slide left": (0, -1),
     "slide right": (0, 1),
@@ -29,8 +29,9 @@ ACTIONS = {
     "turn clockwise": (3, 1),
     "turn counter-clockwise": (3, -1),
 }
-SPEED = {0: (0.25, 0.5), 2: (0.25, 0.5), 3: (0.25, 0.5)}  # periods a second, of each phase
-VERSION = 2  # of the drawing: raise it when the same seed no longer gives the same videos
+MOVING = (0, 2, 3)
+LEAST_MOVE = 0.35  # of the range
+VERSION = 3  # of the drawing: raise it when the same seed no longer gives the same videos
 CHUNK = 60  # frames drawn at once
 
 
@@ -49,7 +50,7 @@ class Scene:
 
     look: Look
     actions: tuple[Action, ...]
-    poses: np.ndarray  # [frames, 4] phases
+    poses: np.ndarray  # [frames, 4], see demo_drawing
     spots: np.ndarray  # [frames, spots, 2] pixels
     shake: np.ndarray  # [frames, 2] pixels
 
@@ -58,12 +59,12 @@ def make_dataset(
     folder: Path,
     *,
     seed: int = 0,
-    train_videos: int = 60,
-    val_videos: int = 20,
+    train_videos: int = 160,
+    val_videos: int = 32,
     fps: float = 15.0,
     seconds: float = 40.0,
-    width: int = 80,
-    height: int = 64,
+    width: int = 64,
+    height: int = 48,
     workers: int = 2,
 ) -> None:
     """Write folder/videos/NAME.mp4 (H.264) and folder/annotations.csv, unless they are there.
@@ -101,14 +102,20 @@ def random_scene(
 ) -> Scene:
     """Draw one video's look, actions and motion."""
     look = random_look(rng, width, height)
-    actions = _random_actions(rng, seconds)
     times = np.arange(round(seconds * fps)) / fps
-    poses = rng.uniform(0, 1, 4) + _wobble(rng, times)
-    for action in actions:
-        phase, way = ACTIONS[action.label]
-        moved = np.clip(times, action.start, action.end) - action.start
-        poses[:, phase] += way * rng.uniform(*SPEED[phase]) * moved
-    return Scene(look, actions, poses, _orbits(rng, times, look), _shake(rng, len(times)))
+    pose = np.array([_resting_place(rng) for _ in range(4)])
+    poses = np.tile(pose, (len(times), 1))
+    labels = {motion: label for label, motion in ACTIONS.items()}
+    actions: list[Action] = []
+    for start, end in _spans(rng, seconds):
+        part = int(rng.choice(MOVING))
+        move = _next_place(rng, pose[part]) - pose[part]
+        poses[:, part] += move * np.clip((times - start) / (end - start), 0, 1)
+        pose[part] += move
+        label = labels[part, int(np.sign(move))]
+        actions.append(Action(round(start, 3), round(end, 3), label))
+    poses += _wobble(rng, times)
+    return Scene(look, tuple(actions), poses, _orbits(rng, times, look), _shake(rng, len(times)))
 
 
 def write_video(path: Path, scene: Scene, fps: float, rng: np.random.Generator) -> None:
@@ -132,29 +139,52 @@ def write_video(path: Path, scene: Scene, fps: float, rng: np.random.Generator) 
     os.replace(partial, path)
 
 
-def _random_actions(rng: np.random.Generator, seconds: float) -> tuple[Action, ...]:
-    """Draw actions of 2 to 5 s with 1.5 to 4 s of idle time before, between and after them."""
-    labels = list(ACTIONS)
-    actions: list[Action] = []
-    start = rng.uniform(1.5, 4.0)
-    while (end := start + rng.uniform(2.0, 5.0)) < seconds - 1.5:
-        label = labels[rng.integers(len(labels))]
-        actions.append(Action(round(start, 3), round(end, 3), label))
-        start = end + rng.uniform(1.5, 4.0)
-    return tuple(actions)
+def _resting_place(rng: np.random.Generator) -> float:
+    """Draw where a number of the pose rests, from 0 to 1.
+
+    Its density grows with the room there is to move. Actions that go anywhere in that room keep it,
+    and going from one place to another is then as likely as going back: a video played backwards is
+    as likely as the video.
+    """
+    while True:
+        place = rng.uniform()
+        if rng.uniform() * (1 - LEAST_MOVE) < sum(_room(place)):
+            return place
+
+
+def _next_place(rng: np.random.Generator, place: float) -> float:
+    """Draw where an action goes from a place: anywhere at least LEAST_MOVE away."""
+    below, above = _room(place)
+    step = rng.uniform(-below, above)
+    return place + step + np.sign(step) * LEAST_MOVE
+
+
+def _room(place: float) -> tuple[float, float]:
+    """Tell how much room there is below and above a place, LEAST_MOVE left out."""
+    return max(0.0, place - LEAST_MOVE), max(0.0, 1 - LEAST_MOVE - place)
+
+
+def _spans(rng: np.random.Generator, seconds: float) -> list[tuple[float, float]]:
+    """Draw actions of 2 to 4 s with 1.5 to 3.5 s of idle time before, between and after them."""
+    spans: list[tuple[float, float]] = []
+    start = rng.uniform(1.5, 3.5)
+    while (end := start + rng.uniform(2.0, 4.0)) < seconds - 1.5:
+        spans.append((start, end))
+        start = end + rng.uniform(1.5, 3.5)
+    return spans
 
 
 def _wobble(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
     """Draw bursts of to and fro without net motion [frames, 4], in idle time and actions alike."""
-    phases = np.zeros((len(times), 4))
+    moved = np.zeros((len(times), 4))
     start = rng.uniform(0, 4.0)
     while start < times[-1]:
         length, rate = rng.uniform(1.0, 3.0), rng.uniform(1.5, 3.0)
         inside = np.clip((times - start) / length, 0, 1)
         swing = np.sin(np.pi * inside) * np.sin(2 * np.pi * rate * length * inside)
-        phases[:, rng.integers(4)] += rng.uniform(0.01, 0.04) * swing
+        moved[:, rng.integers(4)] += rng.uniform(0.007, 0.03) * swing
         start += length + rng.uniform(0, 4.0)
-    return phases
+    return moved
 
 
 def _orbits(rng: np.random.Generator, times: np.ndarray, look: Look) -> np.ndarray:

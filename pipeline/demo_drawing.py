@@ -1,12 +1,11 @@
 """Draw the demo's scenes: one moving object, distractors, a textured background, a shaky noisy camera.
 
-A pose is four phases, each periodic with period 1:
-    0  x      position across the frame (the frame is a torus: what leaves right comes in left)
-    1  y      position down the frame
-    2  size   log-size; past the largest size the object fades while its small copy fades in
-    3  angle  turns, clockwise on the screen
-Because every phase is periodic and starts uniformly at random, shifting phases never changes the
-distribution of single frames. A motion is therefore invisible in any one frame, exactly.
+A pose is four numbers, each from 0 to 1 over the range of one property of the object:
+    0  x      across the frame
+    1  y      down the frame
+    2  size   from small to large, in equal ratios
+    3  angle  from turned left to turned right, clockwise on the screen
+Each frame is drawn from its own pose, so a motion drawn backwards is the same frames in reverse order.
 """
 
 from __future__ import annotations
@@ -15,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SMALLEST, LARGEST = 0.12, 0.36  # the object's half length, as a part of the frame's short side
-FADE = 0.1  # size phases on either side of the seam over which the two copies cross-fade
+ACROSS, DOWN = (0.2, 0.8), (0.35, 0.65)  # the object's centre, as parts of the frame
+SMALLEST, LARGEST = 0.13, 0.33  # its half length, as a part of the frame's short side
+TURNS = (-0.28, 0.28)  # its angle, in turns
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ class Look:
 
 def random_look(rng: np.random.Generator, width: int, height: int) -> Look:
     """Draw textures, colours, shape and noise level of one video."""
-    dark, light = rng.uniform(20, 100, (2, 3)), rng.uniform(150, 250, (2, 3))
-    back, front = (dark, light) if rng.random() < 0.5 else (light, dark)
+    back, front = rng.uniform(10, 90, (2, 3)), rng.uniform(150, 250, (2, 3))
     spots = int(rng.integers(1, 4))
     return Look(
         width=width,
@@ -67,7 +66,7 @@ def draw_frames(
 
     Args:
         look: the video's textures and colours.
-        poses: phases of the object, [frames, 4].
+        poses: poses of the object, [frames, 4].
         spots: centres of the distractors in pixels, [frames, spots, 2].
         shake: offset of the camera in pixels, [frames, 2].
         rng: source of the camera noise; None for none.
@@ -82,40 +81,33 @@ def draw_frames(
         dx, dy = _offsets(look, spots[:, index] + shake)
         distance = np.sqrt(dx[:, None, :] ** 2 + dy[:, :, None] ** 2)
         _blend(image, np.clip(radius - distance + 0.5, 0, 1), colour.astype(np.float32))
-    for copy in (1, 0):  # the fading large copy first, the small one over it
-        _draw_object(image, look, poses, shake, copy)
+    _draw_object(image, look, poses.astype(np.float32), shake)
     if rng is not None:
         grain = rng.standard_normal(image.shape[:3], dtype=np.float32)
         image += np.float32(look.noise) * grain[..., None]
     return np.clip(image + 0.5, 0, 255).astype(np.uint8)
 
 
-def _draw_object(
-    image: np.ndarray, look: Look, poses: np.ndarray, shake: np.ndarray, copy: int
-) -> None:
-    """Blend one copy of the object into image [frames, H, W, 3], in place."""
-    phase = np.mod(poses[:, 2] + FADE, 1.0) - FADE + copy
-    opacity = np.clip((phase + FADE) / (2 * FADE), 0, 1) * np.clip((1 + FADE - phase) / (2 * FADE), 0, 1)
-    seen = np.flatnonzero(opacity > 0)
-    if len(seen) == 0:
-        return
-    short = min(look.width, look.height)
-    half = (SMALLEST * short * (LARGEST / SMALLEST) ** phase[seen]).astype(np.float32)
-    place = poses[seen, :2] * (look.width, look.height) + shake[seen]
-    dx, dy = _offsets(look, place)
-    turn = (2 * np.pi * poses[seen, 3]).astype(np.float32)
+def _draw_object(image: np.ndarray, look: Look, poses: np.ndarray, shake: np.ndarray) -> None:
+    """Blend the object, a textured wedge, into image [frames, H, W, 3], in place."""
+    x, y, size, angle = poses.T
+    half = SMALLEST * min(look.width, look.height) * (LARGEST / SMALLEST) ** size
+    place = np.stack([_within(ACROSS, x) * look.width, _within(DOWN, y) * look.height], axis=1)
+    dx, dy = _offsets(look, place + shake)
+    turn = 2 * np.pi * _within(TURNS, angle)
     cos, sin = (np.cos(turn) / half)[:, None], (np.sin(turn) / half)[:, None]
     along = (dx * cos)[:, None, :] + (dy * sin)[:, :, None]
     across = (-dx * sin)[:, None, :] + (dy * cos)[:, :, None]
     flank = np.float32(look.half_width) * (1 - np.float32(look.taper) * along) - np.abs(across)
     inside = np.minimum(flank, 1 - np.abs(along)) * half[:, None, None]
-    cover = np.clip(inside + 0.5, 0, 1) * opacity[seen, None, None].astype(np.float32)
     wave = sum(np.sin(a * along + b * across + c) for a, b, c in look.waves.astype(np.float32))
     front = look.object_colours.astype(np.float32)
     colour = front[0] + (0.5 + wave / 6)[..., None] * (front[1] - front[0])
-    part = image[seen]
-    _blend(part, cover, colour)
-    image[seen] = part
+    _blend(image, np.clip(inside + 0.5, 0, 1), colour)
+
+
+def _within(bounds: tuple[float, float], part: np.ndarray) -> np.ndarray:
+    return np.float32(bounds[0]) + part * np.float32(bounds[1] - bounds[0])
 
 
 def _blend(image: np.ndarray, cover: np.ndarray, colour: np.ndarray) -> None:

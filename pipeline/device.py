@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,17 @@ def pick_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise UserError(f"runtime.device {name!r} cannot be used ({reason}); try cpu") from error
     return device
+
+
+def share_cores(device: torch.device, workers: int) -> None:
+    """Leave a core to the reading workers of a training on the CPU.
+
+    Threads of one computation wait for each other: with more of them than free cores, training is
+    several times slower. OMP_NUM_THREADS is obeyed where it is set.
+    """
+    if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        torch.set_num_threads(max(1, (cores or 1) - bool(workers)))
 
 
 def load_state(path: Path) -> dict[str, Any]:

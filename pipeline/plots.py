@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -10,6 +11,10 @@ from pipeline import annotations, artifacts
 from pipeline.config import Config
 from pipeline.stages.classify import DETECTIONS
 from pipeline.stages.evaluate import read_results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
 
 def plot_run(config: Config, folder: Path, *, videos: int = 4, min_score: float = 0.3) -> Path:
@@ -59,7 +64,14 @@ def non_overlapping(table: pd.DataFrame, min_score: float) -> pd.DataFrame:
     return table.loc[kept]
 
 
-def _timeline(axis, video, truth, detections, colours, min_score) -> None:
+def _timeline(
+    axis: Axes,
+    video: str,
+    truth: pd.DataFrame,
+    detections: pd.DataFrame,
+    colours: dict[str, tuple],
+    min_score: float,
+) -> None:
     rows = {
         "truth": truth[truth["video"] == video],
         "found": non_overlapping(detections[detections["video"] == video], min_score),
@@ -69,11 +81,12 @@ def _timeline(axis, video, truth, detections, colours, min_score) -> None:
             colour = colours.get(row.label, "grey")
             axis.barh(height, row.end - row.start, left=row.start, height=0.8, color=colour)
     axis.set_yticks([1, 0], list(rows))
+    axis.set_xlim(left=0)
     axis.set_title(video, fontsize=9, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _map_curve(axis, results, name: str) -> None:
+def _map_curve(axis: Axes, results: dict, name: str) -> None:
     for task, numbers in results["tasks"].items():
         label = f"{name} {task}, average {numbers['average']:.1f} %"
         axis.plot(results["iou"], numbers["map"], marker="o", label=label)
@@ -84,5 +97,5 @@ def _map_curve(axis, results, name: str) -> None:
     axis.legend(frameon=False)
 
 
-def _colours(palette, labels: list[str]) -> dict[str, tuple]:
+def _colours(palette: Colormap, labels: list[str]) -> dict[str, tuple]:
     return {label: palette(i % 10) for i, label in enumerate(labels)}

@@ -15,7 +15,7 @@ from bmn.losses import bmn_loss
 from bmn.targets import Targets, valid_mask
 from pipeline import annotations, artifacts, windows
 from pipeline.config import Config, Proposals
-from pipeline.device import autocast, load_state, pick_device
+from pipeline.device import autocast, load_state, pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.features import load_features, videos_with_features
 from pipeline.fields import stage_fields
@@ -48,6 +48,7 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     videos = videos_with_features(config, folder, ids)
     samples = windows.training_windows(config, folder, rows, videos)
     device = pick_device(config.runtime.device)
+    share_cores(device, config.runtime.workers)
     say(f"bmn: {len(samples)} windows of {len(videos)} videos on {device}")
     say_learning_rate("bmn", settings)
     torch.manual_seed(settings.seed)

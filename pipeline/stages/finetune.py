@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from evaluation.classification import action_accuracy, topk_accuracy
 from feature_extraction.transforms import normalize
 from pipeline import annotations, artifacts, clips
-from pipeline.config import Config, Finetune
-from pipeline.device import autocast, pick_device
+from pipeline.config import Backbone, Config, Finetune
+from pipeline.device import autocast, pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.fields import stage_fields
 from pipeline.models import MODEL_FILE, new_classifier, save_classifier
@@ -35,10 +35,12 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     dataset = annotations.load(config.dataset)
     train, validation = _segments(config, dataset)
     device = pick_device(config.runtime.device)
+    share_cores(device, config.runtime.workers)
     settings = config.finetune
     say(f"finetune: {len(train)} training and {len(validation)} validation segments on {device}")
     say_learning_rate("finetune", settings)
-    model = new_classifier(config.backbone, dataset.num_classes, settings.seed).to(device)
+    model = new_classifier(config.backbone, dataset.num_classes, settings.seed)
+    model.to(device, memory_format=torch.channels_last)
     history = _train(config, model, train, validation, stage, device)
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
@@ -57,7 +59,12 @@ def classification_loss(outputs: Tensor | tuple[Tensor, Tensor], target: Tensor,
 
 
 def validate(
-    model: nn.Module, segments: clips.Segments, settings: Finetune, workers: int, device: torch.device
+    model: nn.Module,
+    segments: clips.Segments,
+    settings: Finetune,
+    backbone: Backbone,
+    workers: int,
+    device: torch.device,
 ) -> dict[str, float]:
     """Accuracy in percent of one centred clip a segment: top-1 and top-5, or verb, noun and action."""
     outputs: list[list[Tensor]] = []
@@ -65,13 +72,18 @@ def validate(
     with torch.inference_mode():
         for batch in clips.evaluation_batches(segments, settings, workers=workers):
             with autocast(device, settings.precision):
-                result = model(normalize(batch["clip"].to(device)).transpose(1, 2))
+                result = model(_network_input(batch["clip"].to(device), backbone))
             heads = result if isinstance(result, tuple) else (result,)
             outputs.append([head.float().softmax(1).cpu() for head in heads])
             targets.append(batch["target"])
     target = torch.cat(targets).numpy()
     scores = [torch.cat(parts).numpy() for parts in zip(*outputs, strict=True)]
     return _accuracies(scores, target)
+
+
+def _network_input(clips: Tensor, backbone: Backbone) -> Tensor:
+    """Clips uint8 [B, T, 3, H, W] to the network's input, float32 [B, 3, T, H, W]."""
+    return normalize(clips, backbone.mean, backbone.std).transpose(1, 2)
 
 
 def _accuracies(scores: list[np.ndarray], target: np.ndarray) -> dict[str, float]:
@@ -124,11 +136,15 @@ def _train(
         return clips.training_batches(train, settings, workers=workers, epoch=epoch, step=step)
 
     def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
-        outputs = model(normalize(batch["clip"]).transpose(1, 2))
+        outputs = model(_network_input(batch["clip"], config.backbone))
         return {"total": classification_loss(outputs, batch["target"], settings.label_smoothing)}
 
     def check(model: nn.Module) -> dict[str, float]:
-        return validate(model, validation, settings, workers, device) if len(validation) else {}
+        return (
+            validate(model, validation, settings, config.backbone, workers, device)
+            if len(validation)
+            else {}
+        )
 
     return fit(
         model,
