@@ -167,7 +167,9 @@ def classify(force: bool, **options: Any) -> None:
 @click.option("--iou", help="eval.iou: start:step:end (end included) or a comma list.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers here too.")
 def evaluate(force: bool, json_file: Path | None, **options: Any) -> None:
-    """Report mAP over tIoU thresholds; classifies first if that has not been done.
+    """Report mAP over tIoU thresholds.
+
+    Classifies first if that has not been done.
 
     Example: tada-loc eval --iou 0.1:0.1:0.5
     """
@@ -196,7 +198,7 @@ def run(force: bool, **options: Any) -> None:
 @main.command()
 @common
 def status(force: bool, **options: Any) -> None:
-    """Show what is done, what is not, and why a stage would run again.
+    """Show what is done and why a stage would run again.
 
     Example: tada-loc status --run-dir runs/hacs
     """
@@ -212,7 +214,9 @@ def status(force: bool, **options: Any) -> None:
 @click.option("--device", help="auto, cpu, cuda, ...")
 @click.option("--force", is_flag=True, help="Move results of other settings aside and start again.")
 def demo(run_dir: Path | None, backbone: str, assignments: tuple[str, ...], device: str | None, force: bool) -> None:
-    """Draw the embedded dataset and run every stage on it: videos to mAP, with a picture.
+    """Run every stage on the embedded dataset.
+
+    Draws the videos, prints the mAP, and draws ground truth against detections.
 
     Example: tada-loc demo --backbone tsn
     """
