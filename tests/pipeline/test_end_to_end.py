@@ -213,9 +213,9 @@ def test_worker_processes_give_the_same_features(whole, data, tmp_path):
             np.testing.assert_allclose(one["features"][:], two["features"][:], rtol=2e-3, atol=1e-3)
 
 
-def killed_run(arguments: list[str], seconds: float) -> bool:
-    """Start a run in a process of its own, kill -9 it after a while; whether it was still going."""
-    process = subprocess.Popen(
+def start(arguments: list[str]) -> subprocess.Popen:
+    """A run in a process group of its own."""
+    return subprocess.Popen(
         [sys.executable, "-m", "pipeline", *arguments],
         cwd=Path(__file__).resolve().parents[2],
         stdout=subprocess.DEVNULL,
@@ -223,40 +223,57 @@ def killed_run(arguments: list[str], seconds: float) -> bool:
         start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    try:
-        process.wait(seconds)
-        return False
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return True
 
 
-def kill_until_done(data: Path, run: Path, kills: int, seed: int) -> int:
-    chance = random.Random(seed)
-    arguments = ["run", *options(data, run, "finetune.checkpoint_seconds=0.2", "bmn.checkpoint_seconds=0.2")]
-    done = 0
-    while done < kills and killed_run(arguments, chance.uniform(3.0, 9.0)):
-        done += 1
-    result = tada(*arguments)
-    assert result.exit_code == 0, result.output
-    return done
+def kill(process: subprocess.Popen) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
-def test_killed_midway_and_run_again_equals_unbroken(whole, data, tmp_path):
+def often_saved(data: Path, run: Path) -> list[str]:
+    return ["run", *options(data, run, "finetune.checkpoint_seconds=0.01", "bmn.checkpoint_seconds=0.01")]
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["finetune/checkpoint.pt", "extract/features/*.h5", "bmn/checkpoint.pt", "bmn/proposals/videos/*.csv"],
+)
+def test_killed_midway_and_run_again_equals_unbroken(whole, data, tmp_path, sign):
+    """Killed as soon as a stage has written the first of its outputs."""
     run = tmp_path / "run"
-    assert kill_until_done(data, run, kills=3, seed=0) >= 1
+    process = start(often_saved(data, run))
+    while not list(run.glob(sign)):
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.002)
+    kill(process)
+    stage = sign.split("/")[0] if "proposals" not in sign else "bmn/proposals"
+    state = json.loads((run / stage / "manifest.json").read_text())["state"]
+    result = tada(*often_saved(data, run))
+    assert result.exit_code == 0, result.output
+    assert state == "partial" or "nothing to do" in result.output
     same_results(whole, run)
-    assert not list(run.rglob("*.tmp"))
+    assert not list(run.rglob("*.tmp")) and not list(run.rglob(".tmp-*"))
 
 
 @pytest.mark.slow
-def test_many_kills(whole, data, tmp_path):
-    killed, number = 0, 0
+def test_thirty_kills_at_random_moments(whole, data, tmp_path):
     began = time.monotonic()
-    while killed < 30 and time.monotonic() - began < 1500:
+    assert start(often_saved(data, tmp_path / "timed")).wait() == 0
+    length = time.monotonic() - began
+    chance, killed = random.Random(0), 0
+    for number in range(100):
+        if killed >= 30:
+            break
         run = tmp_path / f"run{number}"
-        killed += kill_until_done(data, run, kills=6, seed=100 + number)
+        for _ in range(4):
+            process = start(often_saved(data, run))
+            try:
+                process.wait(chance.uniform(0.2, 1.0) * length)
+                break
+            except subprocess.TimeoutExpired:
+                kill(process)
+                killed += 1
+        result = tada(*often_saved(data, run))
+        assert result.exit_code == 0, result.output
         same_results(whole, run)
-        number += 1
     assert killed >= 30
