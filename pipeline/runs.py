@@ -58,11 +58,15 @@ def run_stages(
     Those in `quiet` are run without a word when they are complete.
     """
     with artifacts.locked(folder):
-        artifacts.write_text(folder / "config.yaml", dump_config(config))
+        kept = folder / "config.yaml"
+        if not kept.exists():
+            artifacts.write_text(kept, dump_config(config))
         for stage in stages:
             if stage in quiet and stage_state(config, folder, stage)[0] == "complete":
                 continue
             importlib.import_module(STAGE_MODULES[stage]).run(config, folder, force=force)
+            # Only now: settings that a stage refuses must not replace those its results were made with.
+            artifacts.write_text(kept, dump_config(config))
 
 
 def stage_state(config: Config, folder: Path, stage: str) -> tuple[str, str]:

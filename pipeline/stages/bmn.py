@@ -85,8 +85,9 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     )
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
-    (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
     stage.finish(history[-1])
+    # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
+    (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
 def propose(config: Config, folder: Path, *, force: bool = False) -> None:

@@ -44,8 +44,9 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     history = _train(config, model, train, validation, stage, device)
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
-    (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
     stage.finish(history[-1])
+    # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
+    (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
 def classification_loss(outputs: Tensor | tuple[Tensor, Tensor], target: Tensor, smoothing: float) -> Tensor:

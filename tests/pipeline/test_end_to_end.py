@@ -116,6 +116,7 @@ def test_other_settings_are_refused_and_keep_the_features(whole, data, tmp_path)
     result = tada("bmn", *options(data, run, "proposals.alpha=0.7"))
     assert result.exit_code == 1
     assert "proposals.alpha: 0.4 -> 0.7" in result.output and "--force" in result.output
+    assert (run / "config.yaml").read_text() == (whole / "config.yaml").read_text()
     result = tada("run", *options(data, run, "proposals.alpha=0.7"), "--force")
     assert result.exit_code == 0, result.output
     assert "extract: complete" in result.output and "bmn: network complete" in result.output
