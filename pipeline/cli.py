@@ -253,6 +253,30 @@ def status(force: bool, **options: Any) -> None:
 
 
 @main.command()
+@common
+@click.option("--deep", is_flag=True, help="Decode every video to its end.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report here too.")
+def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> None:
+    """Look for what is wrong with videos, annotations and settings.
+
+    Runs nothing and changes nothing; the exit code is 1 when something is wrong.
+
+    Example: tada-loc doctor --config hacs --videos data/hacs/videos
+    """
+    from pipeline.doctor import examine
+    from pipeline.findings import as_json, is_sound, report
+
+    findings = examine(*_start(None, options), deep=deep)
+    if json_file is not None:
+        from pipeline.artifacts import write_json
+
+        write_json(json_file, as_json(findings))
+    click.echo(report(findings))
+    if not is_sound(findings):
+        click.get_current_context().exit(1)
+
+
+@main.command()
 @click.option("--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/demo-BACKBONE.")
 @click.option("--backbone", default="tada2d", show_default=True, help="tada2d, or tsn to compare.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any config key; repeatable.")
