@@ -26,6 +26,7 @@ from pipeline.stages.extract import FEATURES, clip_grid
 from pipeline.videos import find_videos
 
 DURATION_SECONDS, DURATION_SHARE = 1.0, 0.02
+UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
 LEAST_RECALL = 0.9  # at the lowest threshold; below it the grid, not the network, decides the result
 
 
@@ -103,6 +104,8 @@ def _videos(
 def _durations(
     dataset: annotations.Dataset, videos: pd.DataFrame, infos: Mapping[str, VideoInfo]
 ) -> list[Finding]:
+    if not infos:
+        return []
     last = dataset.annotations.groupby("video")["end"].max()
     differing, beyond, compared = [], [], 0
     for row in videos.itertuples(index=False):
@@ -156,8 +159,11 @@ def _classes(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list[Fin
         unseen = tuple(names[i] for i in sorted(tested - trained))
         idle = tuple(names[i] for i in range(len(names)) if i not in trained | tested)
         check = "classes" if len(dataset.heads) == 1 else ("verbs", "nouns")[head]
+        share = float(np.isin(tables[1][:, head], list(tested - trained)).mean()) if unseen else 0.0
+        state = WRONG if share > UNSEEN_SHARE else NOTE if unseen else OK
         text = f"{len(unseen)} of {len(names)} have {subsets[1]} segments and none in {subsets[0]}"
-        findings.append(Finding(check, WRONG if unseen else OK, text, unseen))
+        text += f" ({100 * share:.2g} % of the {subsets[1]} segments)" if unseen else ""
+        findings.append(Finding(check, state, text, unseen))
         if idle:
             findings.append(Finding(check, NOTE, f"{len(idle)} have no segment in either", idle))
     return findings

@@ -103,6 +103,21 @@ def test_classes_without_training_segments(data):
     assert wrong["classes"]["items"] == ["never trained"] and len(wrong) == 1
 
 
+def test_a_rare_class_without_training_segments_is_a_note(data):
+    entries = database()
+    many = [{"segment": [0.05 * i, 0.05 * i + 2.0], "label": "x"} for i in range(110)]
+    entries["validation_000"]["annotations"] = [*many, {"segment": [1.0, 4.0], "label": "rare"}]
+    output, wrong, report = look(data, entries)
+    assert not wrong, output
+    assert any(entry["items"] == ["rare"] and entry["state"] == "note" for entry in report["checks"])
+
+
+def test_processes_look_at_videos_too(data):
+    (data / "videos/training_001.mp4").write_bytes(b"no video")
+    _, wrong, _ = look(data, database(), "--workers", "1", "--deep")
+    assert "training_001" in wrong["decoding"]["items"][0] and len(wrong) == 1
+
+
 def test_split_leaks_by_name_and_by_content(data):
     entries = database()
     entries["v_training_000"] = {**entries["validation_000"]}
