@@ -135,6 +135,53 @@ def extract(force: bool, **options: Any) -> None:
     run_stages(*_start("extract", options), ["extract"], force=force)
 
 
+@main.command("import-features")
+@common
+@click.option(
+    "--from", "source", required=True, type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Holds VIDEO.npy, VIDEO.npz or VIDEO.pt, float [features, channels].",
+)
+@click.option("--fps", type=float, required=True, help="Frames a second the features were made at.")
+@click.option("--stride", type=int, required=True, help="Frames from feature to feature, at that rate.")
+@click.option("--frames", type=int, default=8, show_default=True, help="Frames a clip had.")
+@click.option("--interval", type=int, default=8, show_default=True, help="Frames from one to the next in a clip.")
+@click.option("--short-side", type=int, help="Short side of the frames in pixels, where it is known.")
+@click.option(
+    "--layout", type=click.Choice(["nc", "cn"]), default="nc", show_default=True,
+    help="nc: [features, channels]; cn: [channels, features].",
+)
+def import_features(force: bool, source: Path, layout: str, **options: Any) -> None:
+    """Take features made elsewhere in place of extract's.
+
+    Feature i stands for the seconds [i, i + 1) * stride / fps.
+
+    Example: tada-loc import-features --config hacs --from features --fps 30 --stride 16
+    """
+    from pipeline.feature_exchange import import_features as take
+
+    short_side = options["short_side"]
+    config, folder = _start("extract", options)
+    take(config, folder, source, layout=layout, short_side=short_side, force=force)
+
+
+@main.command("export-features")
+@common
+@click.option(
+    "--to", "target", required=True, type=click.Path(path_type=Path), metavar="FOLDER",
+    help="Where VIDEO.npy and grid.json go.",
+)
+def export_features(force: bool, target: Path, **options: Any) -> None:
+    """Write the run's features as .npy, for OpenTAD and ActionFormer.
+
+    grid.json beside them says the time of each feature.
+
+    Example: tada-loc export-features --run-dir runs/hacs --to features
+    """
+    from pipeline.feature_exchange import export_features as write
+
+    write(*_start(None, options), target)
+
+
 @main.command()
 @common
 @click.option("--epochs", type=int, help="bmn.epochs")
@@ -205,6 +252,30 @@ def status(force: bool, **options: Any) -> None:
     from pipeline.runs import status_table
 
     click.echo(status_table(*_start(None, options)))
+
+
+@main.command()
+@common
+@click.option("--deep", is_flag=True, help="Decode every video to its end.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report here too.")
+def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> None:
+    """Look for what is wrong with videos, annotations and settings.
+
+    Runs nothing and changes nothing; the exit code is 1 when something is wrong.
+
+    Example: tada-loc doctor --config hacs --videos data/hacs/videos
+    """
+    from pipeline.doctor import examine
+    from pipeline.findings import as_json, is_sound, report
+
+    findings = examine(*_start(None, options), deep=deep)
+    if json_file is not None:
+        from pipeline.artifacts import write_json
+
+        write_json(json_file, as_json(findings))
+    click.echo(report(findings))
+    if not is_sound(findings):
+        click.get_current_context().exit(1)
 
 
 @main.command()

@@ -10,20 +10,26 @@ import numpy as np
 
 from bmn.windows import position_features
 from feature_extraction.store import FeatureFileError, FeatureMeta, feature_path, read_features
+from pipeline.artifacts import read_manifest
 from pipeline.config import BMN, Config
 from pipeline.errors import UserError
+from pipeline.fields import IMPORTED, is_imported
 from pipeline.progress import say
 from pipeline.stages.extract import FAILURES, FEATURES
 
 
-def expected_attributes(config: Config) -> dict[str, object]:
-    """The attributes a run's feature files must have."""
+def expected_attributes(config: Config, *, imported: bool = False) -> dict[str, object]:
+    """The attributes a run's feature files must have; of imported ones the grid is all that is known."""
     settings = config.extract
-    return {
+    grid = {
         "fps": settings.fps,
         "clip_frames": settings.frames,
         "frame_interval": settings.interval,
         "clip_stride": settings.stride,
+    }
+    if imported:
+        return grid | {"backbone": IMPORTED}
+    return grid | {
         "resize": settings.short_side,
         "backbone": config.backbone.name,
         "precision": settings.precision,
@@ -36,9 +42,12 @@ def load_features(config: Config, run: Path, video: str) -> tuple[np.ndarray, Fe
     Raises UserError where the file is missing, damaged or made with other settings.
     """
     path = feature_path(run / "extract" / FEATURES, video)
+    imported = is_imported(run)
     try:
-        return read_features(path, expected_attributes(config))
+        return read_features(path, expected_attributes(config, imported=imported))
     except FeatureFileError as error:
+        if imported:
+            raise UserError(f"{error}; run `tada-loc import-features` again") from error
         raise UserError(f"{error}; run `tada-loc extract` again") from error
 
 
@@ -77,3 +86,25 @@ def normalised(features: np.ndarray, settings: BMN) -> np.ndarray:
         norms = np.linalg.norm(features, axis=1, keepdims=True)
         features = features / np.maximum(norms, 1e-12)
     return np.ascontiguousarray(features, dtype=np.float32)
+
+
+def require_head(run: Path) -> None:
+    """Refuse to classify imported features in a run that has no classifier.
+
+    Raises UserError saying what to do.
+    """
+    if is_imported(run) and read_manifest(run, "finetune") is None:
+        raise UserError(
+            f"{run}: its features were imported and it has no classifier head to name classes with; the "
+            "proposals in bmn/proposals/proposals.csv are its result, or run `tada-loc finetune` on the "
+            "network the features come from"
+        )
+
+
+def check_channels(run: Path, features: int, head: int) -> None:
+    """Refuse features the classifier's head cannot take. Raises UserError."""
+    if features != head:
+        raise UserError(
+            f"{run}: features have {features} channels and the classifier's head takes {head}; they come "
+            "from another network than finetune trained"
+        )

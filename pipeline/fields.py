@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.annotations import annotation_files
-from pipeline.artifacts import file_digest, flatten, input_fields
+from pipeline.artifacts import file_digest, flatten, input_fields, read_manifest
 from pipeline.config import Config
 
 _SECTIONS = {
@@ -31,6 +31,7 @@ _LEFT_OUT = frozenset(
         "extract.batch_size",
     }
 )
+IMPORTED = "imported"  # the field of the extract stage, and the backbone's name, of features from elsewhere
 _READ_ANNOTATIONS = frozenset({"finetune", "bmn", "eval"})
 
 
@@ -57,3 +58,21 @@ def setting_fields(config: Config, stage: str) -> dict[str, Any]:
         values = getattr(config, section).model_dump(mode="json", exclude={"paper"})
         fields |= flatten(section, values)
     return {key: value for key, value in fields.items() if key not in _LEFT_OUT}
+
+
+def is_imported(run: Path) -> bool:
+    """Whether the run's features came from elsewhere (`tada-loc import-features`)."""
+    return IMPORTED in (read_manifest(run, "extract") or {"fields": {}})["fields"]
+
+
+def on_imported_grid(config: Config, run: Path) -> Config:
+    """The configuration with the clip grid that imported features were stated to have, if there are such.
+
+    No other grid can be read from them, so theirs holds whatever the configuration says.
+    """
+    if not is_imported(run):
+        return config
+    fields = read_manifest(run, "extract")["fields"]
+    names = ("fps", "frames", "interval", "stride")
+    grid = {name: fields[f"extract.{name}"] for name in names}
+    return config.model_copy(update={"extract": config.extract.model_copy(update=grid)})

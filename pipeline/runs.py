@@ -10,7 +10,7 @@ from typing import Any
 from pipeline import artifacts
 from pipeline.config import Config, dump_config, find_config, load_config, parse_overrides
 from pipeline.errors import UsageError, UserError
-from pipeline.fields import stage_fields
+from pipeline.fields import is_imported, on_imported_grid, stage_fields
 from pipeline.progress import say
 
 STAGE_MODULES = {
@@ -57,6 +57,13 @@ def run_stages(
 
     Those in `quiet` are run without a word when they are complete.
     """
+    if "extract" not in stages:
+        config = on_imported_grid(config, folder)
+    elif is_imported(folder) and not force:
+        raise UserError(
+            f"{folder / 'extract'}: holds imported features; go on with `tada-loc bmn`, or use --force to "
+            "move them aside and extract, or another --run-dir"
+        )
     with artifacts.locked(folder):
         kept = folder / "config.yaml"
         if not kept.exists():
@@ -74,6 +81,8 @@ def stage_state(config: Config, folder: Path, stage: str) -> tuple[str, str]:
     manifest = artifacts.read_manifest(folder, stage)
     if manifest is None:
         return "missing", ""
+    if stage == "extract" and is_imported(folder):
+        return manifest["state"], ""
     try:
         why = artifacts.why_again(folder, stage, stage_fields(config, folder, stage))
     except UserError as error:
@@ -83,6 +92,7 @@ def stage_state(config: Config, folder: Path, stage: str) -> tuple[str, str]:
 
 def status_table(config: Config, folder: Path) -> str:
     """What `tada-loc status` prints: stage, state, progress, when, why it would run again."""
+    config = on_imported_grid(config, folder)
     rows = [("stage", "state", "progress", "when", "why it would run again")]
     for stage in artifacts.STAGES:
         state, why = stage_state(config, folder, stage)

@@ -14,7 +14,7 @@ from evaluation import fusion
 from pipeline import annotations, artifacts
 from pipeline.config import Config
 from pipeline.device import pick_device
-from pipeline.features import load_features, videos_with_features
+from pipeline.features import check_channels, load_features, require_head, videos_with_features
 from pipeline.fields import stage_fields
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
@@ -25,6 +25,7 @@ DETECTIONS = "detections.csv"
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
     """Write `classify/detections.csv`: video, start, end, label, score (and verb, noun)."""
+    require_head(folder)
     stage = artifacts.open_stage(
         folder, "classify", stage_fields(config, folder, "classify"), force=force
     )
@@ -37,6 +38,8 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     model = load_classifier(config.backbone, dataset.num_classes, folder, device)
     ids = dataset.video_ids(config.dataset.eval_subset)
     videos = videos_with_features(config, folder, ids)
+    if videos:
+        check_channels(folder, load_features(config, folder, videos[0])[0].shape[1], model.feature_dim)
     say(f"classify: {len(proposals)} proposals of {len(videos)} videos, by {config.classify.mode}")
     if config.classify.mode == "video":
         detections = _by_video(config, folder, dataset, model, proposals, videos, device)

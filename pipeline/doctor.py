@@ -1,0 +1,257 @@
+"""What is wrong with a dataset and its configuration, before anything runs on it."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from feature_extraction.backbones import build_backbone
+from feature_extraction.video import VideoInfo
+from pipeline import annotations
+from pipeline.artifacts import file_digest
+from pipeline.config import Config
+from pipeline.errors import UserError
+from pipeline.fields import is_imported, on_imported_grid
+from pipeline.findings import NOTE, OK, WRONG, Finding
+from pipeline.probing import probe_all
+from pipeline.representable import best_tious, video_cells
+from pipeline.stages.extract import FEATURES, clip_grid
+from pipeline.videos import find_videos
+
+DURATION_SECONDS, DURATION_SHARE = 1.0, 0.02
+UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
+LEAST_RECALL = 0.9  # at the lowest threshold; below it the grid, not the network, decides the result
+
+
+def examine(config: Config, folder: Path, *, deep: bool = False) -> list[Finding]:
+    """Look at annotations, videos and settings; `deep` decodes every video to its end."""
+    config = on_imported_grid(config, folder)
+    try:
+        dataset = annotations.load(config.dataset)
+    except UserError as error:
+        return [Finding("annotations", WRONG, error.message)]
+    subsets = (config.dataset.train_subset, config.dataset.eval_subset)
+    videos = dataset.videos[dataset.videos["subset"].isin(subsets)]
+    findings = _annotations(dataset, subsets)
+    # Nothing reads the videos of a run whose features are there already.
+    allowed = len(videos) if is_imported(folder) else config.runtime.allow_failures
+    found, infos = _videos(config, videos, findings, allowed, deep)
+    findings += _durations(dataset, videos, infos)
+    findings += _rates(config, infos)
+    findings += _classes(dataset, subsets)
+    findings += _leaks(dataset, found)
+    seconds = known_durations(dataset, infos)
+    for subset in subsets:
+        findings += _segments(config, dataset, subset, seconds)
+    findings.append(_disk(config, dataset, folder, [seconds[video] for video in videos["video"]]))
+    return findings
+
+
+def known_durations(dataset: annotations.Dataset, infos: Mapping[str, VideoInfo]) -> dict[str, float]:
+    """Seconds of every video: as found, else as annotated, else to the end of its last segment."""
+    last = dataset.annotations.groupby("video")["end"].max()
+    seconds = {}
+    for row in dataset.videos.itertuples(index=False):
+        found = infos[row.video].duration if row.video in infos else None
+        annotated = row.duration if row.duration > 0 else float(last.get(row.video, 0.0))
+        seconds[row.video] = found or annotated
+    return seconds
+
+
+def _annotations(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list[Finding]:
+    counts = ", ".join(
+        f"{len(dataset.rows(s))} segments of {len(dataset.video_ids(s))} videos in {s}" for s in subsets
+    )
+    empty = [subset for subset in subsets if dataset.rows(subset).empty]
+    state = WRONG if empty else OK
+    findings = [Finding("annotations", state, counts + ("; no segment to use" if empty else ""), tuple(empty))]
+    for line, count in dataset.notes.items():
+        findings.append(Finding("annotations", NOTE, f"{count} {line}"))
+    for line, count in annotations.training_rows(dataset, subsets[0])[1].items():
+        findings.append(Finding("annotations", NOTE, f"{count} training segments: {line}"))
+    return findings
+
+
+def _videos(
+    config: Config, videos: pd.DataFrame, findings: list[Finding], allowed: int, deep: bool
+) -> tuple[dict[str, Path], dict[str, VideoInfo]]:
+    """The files of the videos and what they say of themselves; what is wrong goes to `findings`."""
+    try:
+        found, missing = find_videos(config.dataset.videos, videos["video"])
+    except UserError as error:
+        findings.append(Finding("videos", WRONG, error.message))
+        return {}, {}
+    workers = config.runtime.workers
+    infos, failures = probe_all(found, config.extract.decoder, deep=deep, workers=workers)
+    state = OK if not missing else NOTE if len(missing) <= allowed else WRONG
+    text = f"{len(missing)} of {len(missing) + len(found)} missing in {config.dataset.videos}"
+    findings.append(Finding("videos", state, text, tuple(missing)))
+    state = OK if not failures else NOTE if len(missing) + len(failures) <= allowed else WRONG
+    how = "decoded to the end" if deep else "first frame decoded; --deep decodes all"
+    reasons = tuple(f"{video} ({reason})" for video, reason in failures.items())
+    text = f"{len(failures)} of {len(found)} do not decode ({how})"
+    findings.append(Finding("decoding", state, text, reasons))
+    return found, infos
+
+
+def _durations(
+    dataset: annotations.Dataset, videos: pd.DataFrame, infos: Mapping[str, VideoInfo]
+) -> list[Finding]:
+    if not infos:
+        return []
+    last = dataset.annotations.groupby("video")["end"].max()
+    differing, beyond, compared = [], [], 0
+    for row in videos.itertuples(index=False):
+        found = infos[row.video].duration if row.video in infos else None
+        if found is None:
+            continue
+        allowed = min(DURATION_SECONDS, DURATION_SHARE * found)
+        if row.duration > 0:
+            compared += 1
+            if abs(found - row.duration) > allowed:
+                differing.append(f"{row.video} ({found:.2f} s, annotated {row.duration:.2f} s)")
+        if last.get(row.video, 0.0) > found + allowed:
+            beyond.append(f"{row.video} ({found:.2f} s, segment to {last[row.video]:.2f} s)")
+    limit = f"more than {DURATION_SECONDS:g} s or {100 * DURATION_SHARE:g} %"
+    return [
+        Finding(
+            "durations",
+            WRONG if differing else OK,
+            f"{len(differing)} of {compared} annotated durations differ from the video's by {limit}",
+            tuple(differing),
+        ),
+        Finding(
+            "durations",
+            WRONG if beyond else OK,
+            f"{len(beyond)} of {len(infos)} videos have segments beyond their end by {limit}",
+            tuple(beyond),
+        ),
+    ]
+
+
+def _rates(config: Config, infos: Mapping[str, VideoInfo]) -> list[Finding]:
+    rates = {video: info.fps for video, info in infos.items()}
+    if not rates:
+        return []
+    known = sorted({round(rate, 2) for rate in rates.values()})
+    shown = ", ".join(f"{rate:g}" for rate in known[:6]) + (", ..." if len(known) > 6 else "")
+    wanted = max(config.extract.fps, config.finetune.fps)
+    slow = tuple(f"{v} ({rate:g})" for v, rate in rates.items() if rate < 0.95 * wanted)
+    text = f"{shown} frames a second, sampled at {config.extract.fps:g} by time"
+    if slow:
+        text += f"; {len(slow)} videos have fewer, whose frames are used more than once"
+    return [Finding("fps", NOTE if slow else OK, text, slow)]
+
+
+def _classes(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list[Finding]:
+    train, counts = annotations.training_rows(dataset, subsets[0])
+    tables = (dataset.targets(train), dataset.targets(dataset.rows(subsets[1])))
+    findings = []
+    for head, names in enumerate(dataset.heads):
+        trained, tested = (set(table[:, head].tolist()) for table in tables)
+        unseen = tuple(names[i] for i in sorted(tested - trained))
+        idle = tuple(names[i] for i in range(len(names)) if i not in trained | tested)
+        check = "classes" if len(dataset.heads) == 1 else ("verbs", "nouns")[head]
+        share = float(np.isin(tables[1][:, head], list(tested - trained)).mean()) if unseen else 0.0
+        state = WRONG if share > UNSEEN_SHARE else NOTE if unseen else OK
+        text = f"{len(unseen)} of {len(names)} have {subsets[1]} segments and none in {subsets[0]}"
+        text += f" ({100 * share:.2g} % of the {subsets[1]} segments)" if unseen else ""
+        findings.append(Finding(check, state, text, unseen))
+        if idle:
+            findings.append(Finding(check, NOTE, f"{len(idle)} have no segment in either", idle))
+    return findings
+
+
+def _leaks(dataset: annotations.Dataset, found: Mapping[str, Path]) -> list[Finding]:
+    """The same video in two subsets: by its id, with or without `v_`, or by the bytes of its file."""
+    subset_of = dict(zip(dataset.videos["video"], dataset.videos["subset"], strict=True))
+    same: dict[Any, list[tuple[str, str]]] = {}
+    for video, subset in subset_of.items():
+        same.setdefault(video.removeprefix("v_"), []).append((video, subset))
+    sizes: dict[int, list[str]] = {}
+    for video, path in found.items():
+        if path.is_file():
+            sizes.setdefault(path.stat().st_size, []).append(video)
+    for group in sizes.values():
+        if len({subset_of[video] for video in group}) > 1:
+            for video in group:
+                same.setdefault(("bytes", file_digest(found[video])), []).append((video, subset_of[video]))
+    pairs = [
+        " = ".join(f"{video} ({subset})" for video, subset in group)
+        for group in same.values()
+        if len({subset for _, subset in group}) > 1
+    ]
+    leaks = tuple(dict.fromkeys(pairs))
+    return [Finding("splits", WRONG if leaks else OK, f"{len(leaks)} videos are in two subsets", leaks)]
+
+
+def _segments(
+    config: Config, dataset: annotations.Dataset, subset: str, seconds: Mapping[str, float]
+) -> list[Finding]:
+    rows = dataset.rows(subset)
+    rows = rows[(rows["end"] > rows["start"]) & (rows["video"].map(seconds) > 0)]
+    if rows.empty:
+        return []
+    best, position = np.zeros(len(rows)), np.zeros(len(rows))
+    for video, index in rows.groupby("video", sort=False).indices.items():
+        cells = video_cells(config, seconds[video])
+        best[index] = best_tious(rows[["start", "end"]].to_numpy(float)[index], cells)
+        position[index] = cells.grid.seconds_per_position
+    length = (rows["end"] - rows["start"]).to_numpy()
+    grid = clip_grid(config.extract)
+    span = ((grid.frames - 1) * grid.interval + 1) / grid.fps
+    limits = {
+        f"shorter than a clip ({span:.2f} s)": length < span,
+        "shorter than a BMN position": length < position,
+        "longer than duration_scale positions": length > config.bmn.duration_scale * position + 1e-6,
+    }
+    check = f"segments, {subset}"
+    findings = []
+    for text, mask in limits.items():
+        names = tuple(
+            f"{r.video} [{r.start:.2f}, {r.end:.2f}]" for r in rows[mask].itertuples(index=False)
+        )
+        findings.append(Finding(check, NOTE if names else OK, f"{len(names)} of {len(rows)} {text}", names))
+    recalls = [float((best >= tiou - 1e-9).mean()) for tiou in config.eval.iou]
+    shown = ", ".join(f"{100 * r:.1f} @{t:g}" for t, r in zip(config.eval.iou, recalls, strict=True))
+    low = recalls[0] < LEAST_RECALL
+    text = f"best recall that T x D allows, %: {shown}"
+    numbers = {f"{tiou:g}": recall for tiou, recall in zip(config.eval.iou, recalls, strict=True)}
+    fix = "; other bmn.temporal_scale, duration_scale or feature_step, or extract.stride" if low else ""
+    findings.append(Finding(check, WRONG if low else OK, text + fix, numbers=numbers))
+    return findings
+
+
+def _disk(config: Config, dataset: annotations.Dataset, folder: Path, seconds: Sequence[float]) -> Finding:
+    """Bytes the features need: float16 [clips, channels] a video."""
+    net = config.backbone
+    try:
+        with torch.device("meta"):
+            model = build_backbone(net.name, depth=net.depth, width=net.width, num_classes=dataset.num_classes)
+    except ValueError as error:
+        return Finding("disk", WRONG, f"backbone: {error}")
+    clips = sum(clip_grid(config.extract).num_clips(length) for length in seconds)
+    there = sum(path.stat().st_size for path in (folder / "extract" / FEATURES).glob("*.h5"))
+    needed = max(0.0, clips * model.feature_dim * 2 * 1.001 + 4096 * len(seconds) - there)
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    text = (
+        f"{clips} features of {model.feature_dim} channels, {_size(needed)} more needed, "
+        f"{_size(free)} free at {place}"
+    )
+    numbers = {"features": clips, "bytes_needed": needed, "bytes_free": free}
+    return Finding("disk", WRONG if needed > free else OK, text, numbers=numbers)
+
+
+def _size(number: float) -> str:
+    power = 0 if number < 1 else min(4, int(math.log(number, 1000)))
+    return f"{number / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"

@@ -1,0 +1,64 @@
+"""Every video of a dataset looked at: does it decode, how long is it, at how many frames a second."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from feature_extraction.video import VideoInfo, open_video, probe
+from pipeline.progress import Progress
+from pipeline.workers import Beat, Handler, run_jobs
+
+SILENCE_SECONDS = 120.0
+_BEAT_SECONDS = 10.0  # of video
+
+
+def probe_all(
+    paths: Mapping[str, Path], decoder: str, *, deep: bool, workers: int
+) -> tuple[dict[str, VideoInfo], dict[str, str]]:
+    """What each video says of itself, and why those that do not decode do not.
+
+    The first frame is decoded; `deep` decodes all of them and finds the true duration. `workers`
+    processes look, so that a file that kills or hangs its decoder costs that file; 0 looks here.
+    """
+    infos: dict[str, VideoInfo] = {}
+    failures: dict[str, str] = {}
+    jobs = [(video, str(path)) for video, path in paths.items()]
+    with Progress(len(jobs), "looking at videos", unit="video") as bar:
+        if not workers:
+            handle = probe_handler(decoder, deep)
+            for job in jobs:
+                try:
+                    infos[job[0]] = handle(job, lambda: None)
+                except (ValueError, OSError) as error:
+                    failures[job[0]] = str(error)
+                bar.update(1)
+            return infos, failures
+        processes = min(workers, len(jobs))
+        for outcome in run_jobs(
+            probe_handler, (decoder, deep), jobs, workers=processes, timeout=SILENCE_SECONDS
+        ):
+            if outcome.reason is None:
+                infos[outcome.job[0]] = outcome.result
+            else:
+                failures[outcome.job[0]] = outcome.reason
+            bar.update(1)
+    return infos, failures
+
+
+def probe_handler(decoder: str, deep: bool) -> Handler:
+    """What a worker process does with a (video, path) job."""
+
+    def handle(job: tuple[str, str], beat: Beat) -> VideoInfo:
+        path = Path(job[1])
+        if not deep:
+            return probe(path, decoder)
+        with open_video(path, decoder) as reader:
+            # Endless times: the pass runs to the end, and says now and then that it is alive.
+            for _ in reader.frames_at(_BEAT_SECONDS * k for k in itertools.count()):
+                beat()
+            return replace(reader.info, duration=reader.end_time)
+
+    return handle

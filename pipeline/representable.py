@@ -1,0 +1,71 @@
+"""What BMN's cells can represent of annotated segments: the recall that T x D allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bmn.windows import TimeGrid, sliding_grid, sliding_windows, whole_video_grid
+from feature_extraction.sampling import ClipGrid
+from pipeline.config import Config
+
+
+@dataclass(frozen=True)
+class Cells:
+    """BMN's cells of one video: positions of `grid`, L of them, seen in windows of T from `offsets` on.
+
+    A cell is a segment of 1 to D positions that lies in a window and ends before the last position's end.
+    """
+
+    grid: TimeGrid
+    length: int
+    offsets: np.ndarray
+    temporal_scale: int
+    duration_scale: int
+
+
+def video_cells(config: Config, duration: float) -> Cells:
+    """The cells of a video of `duration` seconds, as the configuration samples it."""
+    settings, clips = config.bmn, config.extract
+    scale = settings.temporal_scale
+    if settings.mode == "rescale":
+        return Cells(whole_video_grid(duration, scale), scale, np.zeros(1, int), scale, settings.duration_scale)
+    grid = ClipGrid(clips.fps, clips.frames, clips.interval, clips.stride)
+    length = -(-grid.num_clips(duration) // settings.feature_step)
+    step = min(settings.window_step or settings.duration_scale, scale)
+    positions = sliding_grid(grid.seconds_per_clip, settings.feature_step)
+    return Cells(positions, length, sliding_windows(length, scale, step), scale, settings.duration_scale)
+
+
+def best_tious(segments: np.ndarray, cells: Cells) -> np.ndarray:
+    """The tIoU [N] of each segment [N, 2] (seconds, of some length) with the cell nearest to it."""
+    start, end = cells.grid.to_positions(segments).T
+    if cells.length < 2:
+        return np.zeros(len(segments))
+    reach = cells.duration_scale
+    # The best cell begins at a whole position beside the segment's start, or is as long as a cell can be
+    # and ends beside its end, or begins with the next window because this one breaks off.
+    firsts = [np.floor(start), np.ceil(start), np.floor(end) - reach, np.ceil(end) - reach]
+    firsts += [np.floor(end) - 1]
+    firsts = [np.clip(first, 0, cells.length - 2) for first in firsts]
+    firsts += [_next_offset(first, cells) for first in firsts[:2]]
+    best = np.zeros(len(segments))
+    for first in firsts:
+        offset = cells.offsets[np.searchsorted(cells.offsets, first, side="right") - 1]
+        last = np.minimum(np.minimum(offset + cells.temporal_scale, cells.length - 1), first + reach)
+        for wished in (np.floor(end), np.ceil(end)):
+            stop = np.minimum(np.maximum(wished, first + 1), last)
+            best = np.maximum(best, _tiou(start, end, first, stop))
+    return best
+
+
+def _next_offset(first: np.ndarray, cells: Cells) -> np.ndarray:
+    index = np.searchsorted(cells.offsets, first, side="right")
+    return cells.offsets[np.minimum(index, len(cells.offsets) - 1)].astype(float)
+
+
+def _tiou(start: np.ndarray, end: np.ndarray, first: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    overlap = np.clip(np.minimum(end, stop) - np.maximum(start, first), 0, None)
+    union = np.maximum(end, stop) - np.minimum(start, first)
+    return np.where(stop > first, overlap / union, 0.0)

@@ -1,0 +1,147 @@
+"""The doctor sees what is wrong, each kind of it, and nothing in a dataset that is right."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import main
+from pipeline.demo import make_dataset
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn")
+    make_dataset(folder, train_videos=3, val_videos=1, seconds=8.0, workers=1)
+    return folder / "videos"
+
+
+@pytest.fixture
+def data(tmp_path: Path, drawn: Path):
+    """Three training videos and one for validation, of 8 s, annotated in the ActivityNet form."""
+    shutil.copytree(drawn, tmp_path / "videos")
+    return tmp_path
+
+
+def database() -> dict:
+    names = ["training_000", "training_001", "training_002", "validation_000"]
+    return {
+        name: {
+            "subset": name.split("_")[0],
+            "duration": 8.0,
+            "annotations": [{"segment": [1.0, 4.0], "label": "x"}, {"segment": [5.0, 7.5], "label": "y"}],
+        }
+        for name in names
+    }
+
+
+def look(data: Path, entries: dict, *more: str):
+    (data / "annotations.json").write_text(json.dumps({"database": entries}))
+    arguments = ["doctor", "--config", "demo", "--run-dir", str(data / "run"), "--workers", "0"]
+    arguments += ["--videos", str(data / "videos"), "--annotations", str(data / "annotations.json")]
+    arguments += ["--set", "dataset.format=activitynet", "--json", str(data / "report.json"), *more]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    report = json.loads((data / "report.json").read_text())
+    wrong = {entry["check"]: entry for entry in report["checks"] if entry["state"] == "WRONG"}
+    assert result.exit_code == (1 if wrong else 0) and report["ok"] == (not wrong), result.output
+    assert not (data / "run").exists()
+    return result.output, wrong, report
+
+
+def test_nothing_is_wrong_with_what_is_right(data):
+    output, wrong, report = look(data, database(), "--deep")
+    assert not wrong and "nothing wrong" in output, output
+    recall = next(entry["numbers"] for entry in report["checks"] if entry["check"] == "segments, validation")
+    assert recall == {}
+    recall = [e["numbers"] for e in report["checks"] if e["check"] == "segments, validation"][-1]
+    assert recall["0.5"] == 1.0 and set(recall) >= {"0.75", "0.95"}
+    disk = report["checks"][-1]["numbers"]
+    assert disk["features"] == 4 * 30 and disk["bytes_needed"] > 120 * 256 * 2
+
+
+def test_missing_broken_and_truncated_videos(data):
+    (data / "videos/training_000.mp4").unlink()
+    (data / "videos/training_001.mp4").write_bytes(b"no video")
+    _, wrong, _ = look(data, database())
+    assert wrong["videos"]["items"] == ["training_000"]
+    assert "training_001" in wrong["decoding"]["items"][0] and len(wrong) == 2
+    _, wrong, _ = look(data, database(), "--allow-failures", "2")
+    assert not wrong
+
+
+def test_only_deep_finds_damage_inside(data):
+    path = data / "videos/training_000.mp4"
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = bytes(3000)
+    path.write_bytes(content)
+    assert not look(data, database())[1]
+    assert "training_000" in look(data, database(), "--deep")[1]["decoding"]["items"][0]
+
+
+def test_durations(data):
+    entries = database()
+    entries["training_000"]["duration"] = 8.1
+    assert not look(data, entries)[1]
+    entries["training_000"]["duration"] = 9.5
+    entries["training_001"]["duration"] = "nan"
+    entries["training_001"]["annotations"][0]["segment"] = [6.0, 12.0]
+    output, wrong, report = look(data, entries)
+    found = [entry for entry in report["checks"] if entry["check"] == "durations"]
+    assert "training_000 (8.00 s, annotated 9.50 s)" in found[0]["items"]
+    assert "training_001 (8.00 s, segment to 12.00 s)" in found[1]["items"]
+
+
+def test_classes_without_training_segments(data):
+    entries = database()
+    entries["validation_000"]["annotations"][0]["label"] = "never trained"
+    _, wrong, _ = look(data, entries)
+    assert wrong["classes"]["items"] == ["never trained"] and len(wrong) == 1
+
+
+def test_a_rare_class_without_training_segments_is_a_note(data):
+    entries = database()
+    many = [{"segment": [0.05 * i, 0.05 * i + 2.0], "label": "x"} for i in range(110)]
+    entries["validation_000"]["annotations"] = [*many, {"segment": [1.0, 4.0], "label": "rare"}]
+    output, wrong, report = look(data, entries)
+    assert not wrong, output
+    assert any(entry["items"] == ["rare"] and entry["state"] == "note" for entry in report["checks"])
+
+
+def test_processes_look_at_videos_too(data):
+    (data / "videos/training_001.mp4").write_bytes(b"no video")
+    _, wrong, _ = look(data, database(), "--workers", "1", "--deep")
+    assert "training_001" in wrong["decoding"]["items"][0] and len(wrong) == 1
+
+
+def test_split_leaks_by_name_and_by_content(data):
+    entries = database()
+    entries["v_training_000"] = {**entries["validation_000"]}
+    _, wrong, _ = look(data, entries)
+    assert wrong["splits"]["items"][0] == "training_000 (training) = v_training_000 (validation)"
+    shutil.copy(data / "videos/training_001.mp4", data / "videos/validation_000.mp4")
+    _, wrong, _ = look(data, database())
+    assert wrong["splits"]["items"] == ["training_001 (training) = validation_000 (validation)"]
+
+
+def test_segments_the_grid_cannot_represent(data):
+    entries = database()
+    entries["training_000"]["annotations"] = [
+        {"segment": [1.0, 1.1], "label": "x"}, {"segment": [2.0, 7.0], "label": "y"},
+    ]  # fmt: skip
+    output, wrong, report = look(data, entries, "--set", "bmn.duration_scale=4")
+    assert wrong.keys() == {"segments, training", "segments, validation"}
+    items = {entry["detail"]: entry["items"] for entry in report["checks"] if "training" in entry["check"]}
+    shorter = next(value for key, value in items.items() if "than a BMN position" in key)
+    longer = next(value for key, value in items.items() if "longer than duration_scale" in key)
+    assert shorter == ["training_000 [1.00, 1.10]"]
+    assert "training_000 [2.00, 7.00]" in longer and len(longer) == 5
+
+
+def test_bad_annotations_are_a_finding(data):
+    output, wrong, _ = look(data, {"../x": database()["training_000"]})
+    assert "no plain file name" in wrong["annotations"]["detail"]

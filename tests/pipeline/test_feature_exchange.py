@@ -1,0 +1,192 @@
+"""Features from elsewhere: what goes in comes out, what is wrong is counted, and BMN runs on them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from feature_extraction.store import read_features
+from pipeline.cli import main
+
+VIDEOS = {"a": "training", "b": "training", "c": "training", "d": "validation"}
+SMALL = [
+    "bmn.epochs=1", "bmn.batch_size=2", "bmn.hidden_1d=8", "bmn.hidden_2d=8", "bmn.hidden_3d=8",
+    "bmn.num_samples=4", "bmn.temporal_scale=20", "bmn.duration_scale=10", "bmn.window_step=10",
+]  # fmt: skip
+
+
+def tada(*arguments: object):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def data(tmp_path: Path):
+    """Annotations with durations of 20 s, and features of 1 s each of 12 channels."""
+    database = {
+        video: {
+            "subset": subset,
+            "duration": 20.0,
+            "annotations": [{"segment": [2.0, 7.0], "label": "x"}, {"segment": [10.0, 13.0], "label": "y"}],
+        }
+        for video, subset in VIDEOS.items()
+    }
+    (tmp_path / "annotations.json").write_text(json.dumps({"database": database}))
+    (tmp_path / "features").mkdir()
+    rng = np.random.default_rng(0)
+    for video in VIDEOS:
+        np.save(tmp_path / "features" / f"{video}.npy", rng.normal(size=(20, 12)).astype(np.float32))
+    return tmp_path
+
+
+def options(data: Path, *sets: str) -> list[object]:
+    result: list[object] = ["--config", "demo", "--run-dir", data / "run", "--workers", 0, "--device", "cpu"]
+    result += ["--annotations", data / "annotations.json", "--set", "dataset.format=activitynet"]
+    for assignment in (*SMALL, *sets):
+        result += ["--set", assignment]
+    return result
+
+
+def take(data: Path, *more: object):
+    return tada(
+        "import-features", *options(data), "--from", data / "features", "--fps", 10, "--stride", 10, *more
+    )
+
+
+def test_import_export_and_bmn(data):
+    result = take(data)
+    assert result.exit_code == 0, result.output
+    features, meta = read_features(data / "run/extract/features/a.h5")
+    original = np.load(data / "features/a.npy")
+    np.testing.assert_array_equal(features, original.astype(np.float16).astype(np.float32))
+    assert (meta.fps, meta.clip_stride, meta.clip_frames, meta.frame_interval) == (10, 10, 8, 8)
+    assert (meta.backbone, meta.resize, meta.source_duration) == ("imported", 0, 20.0)
+
+    assert "nothing to do" in take(data).output
+    # The configuration's own grid (15 fps, stride 4) does not matter: the stated one holds.
+    result = tada("bmn", *options(data))
+    assert result.exit_code == 0, result.output
+    assert (data / "run/bmn/proposals/proposals.csv").is_file()
+    status = tada("status", "--run-dir", data / "run").output
+    assert "stale" not in status and status.count("complete") == 3, status
+
+    result = tada("export-features", *options(data), "--to", data / "out")
+    assert result.exit_code == 0, result.output
+    exported = np.load(data / "out/a.npy")
+    assert exported.dtype == np.float32
+    np.testing.assert_array_equal(exported, features)
+    grid = json.loads((data / "out/grid.json").read_text())
+    assert grid["seconds_per_feature"] == 1.0 and grid["centre_of_feature_0"] == 0.5
+    assert grid["channels"] == 12 and grid["videos"]["d"] == {
+        "subset": "validation", "duration": 20.0, "features": 20,
+    }  # fmt: skip
+    # The times these detectors give to feature i, by their own rules.
+    told = grid["actionformer"]
+    i = np.arange(20)
+    np.testing.assert_allclose(
+        (i * told["feat_stride"] + told["num_frames"] / 2) / told["default_fps"], i + 0.5
+    )
+    told = grid["opentad"]
+    np.testing.assert_allclose((i * told["feature_stride"] + told["offset_frames"]) / told["fps"], i + 0.5)
+
+
+def test_classes_need_a_head_and_extraction_does_not_run_over(data):
+    assert take(data).exit_code == 0
+    assert tada("bmn", *options(data)).exit_code == 0
+    for command in ("classify", "eval"):
+        result = tada(command, *options(data))
+        assert result.exit_code == 1 and "no classifier head" in result.output
+        assert len(result.output.strip().splitlines()) == 1
+    result = tada("run", *options(data))
+    assert result.exit_code == 1 and "holds imported features" in result.output
+
+
+@pytest.mark.parametrize("kind", ["npz", "named npz", "pt", "pt dict", "cn", "float64", "bfloat16"])
+def test_forms_that_are_read(data, kind):
+    more = []
+    for video in VIDEOS:
+        path = data / "features" / f"{video}.npy"
+        array = np.load(path)
+        path.unlink()
+        if kind == "npz":
+            np.savez(path.with_suffix(".npz"), array)
+        elif kind == "named npz":
+            np.savez(path.with_suffix(".npz"), feats=array, times=np.arange(3.0))
+        elif kind in ("pt", "pt dict"):
+            tensor = torch.from_numpy(array)
+            torch.save(tensor if kind == "pt" else {"features": tensor}, path.with_suffix(".pt"))
+        elif kind == "bfloat16":
+            torch.save(torch.from_numpy(array).bfloat16(), path.with_suffix(".pt"))
+        elif kind == "cn":
+            np.save(path, array.T)
+            more = ["--layout", "cn"]
+        else:
+            np.save(path, array.astype(np.float64))
+    result = take(data, *more)
+    assert result.exit_code == 0, result.output
+    features, _ = read_features(data / "run/extract/features/d.h5")
+    np.testing.assert_allclose(features, array, rtol=0.01 if kind == "bfloat16" else 1e-3, atol=1e-6)
+
+
+def spoil(folder: Path, kind: str) -> None:
+    array = np.load(folder / "a.npy")
+    if kind == "missing":
+        (folder / "a.npy").unlink()
+    elif kind == "of no video":
+        np.save(folder / "stranger.npy", array)
+    elif kind == "NaN":
+        array[3, 3] = np.nan
+        np.save(folder / "a.npy", array)
+    elif kind == "not a float array":
+        np.save(folder / "a.npy", array[0])
+    elif kind == "other than 12 channels":
+        np.save(folder / "a.npy", array[:, :7])
+    elif kind == "the other --layout fits":
+        np.save(folder / "a.npy", np.repeat(array, 4, axis=1).T)
+    elif kind == "--fps and --stride":
+        np.save(folder / "a.npy", np.repeat(array, 30, axis=0))
+    elif kind == "the most a feature file can hold":
+        np.save(folder / "a.npy", array * 1e6)
+    elif kind == "array of numbers":
+        np.save(folder / "a.npy", np.array([{"x": 1}], dtype=object), allow_pickle=True)
+    elif kind == "tensors alone":
+        (folder / "a.npy").unlink()
+        torch.save(Path("/tmp"), folder / "a.pt")
+    elif kind == "several arrays":
+        (folder / "a.npy").unlink()
+        np.savez(folder / "a.npz", one=array, two=array)
+    elif kind == "more than one file":
+        np.savez(folder / "a.npz", array)
+
+
+KINDS = [
+    "missing", "of no video", "NaN", "not a float array", "other than 12 channels",
+    "the other --layout fits", "--fps and --stride", "the most a feature file can hold",
+    "array of numbers", "tensors alone", "several arrays", "more than one file",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_wrong_is_counted_and_refused_in_one_line(data, kind):
+    spoil(data / "features", kind)
+    result = take(data)
+    assert result.exit_code == 1, result.output
+    assert kind in result.output and len(result.output.strip().splitlines()) == 1
+    assert not (data / "run/extract").exists()
+    if kind != "more than one file":
+        assert "1 " in result.output and "--allow-failures 1" in result.output
+        assert take(data, "--allow-failures", 1).exit_code == 0
+        result = tada("bmn", *options(data), "--allow-failures", 1)
+        assert result.exit_code == 0, result.output
+
+
+def test_other_files_are_other_features(data):
+    assert take(data).exit_code == 0
+    np.save(data / "features/a.npy", np.load(data / "features/a.npy") + 1)
+    result = take(data)
+    assert result.exit_code == 1 and "--force" in result.output
+    assert take(data, "--force").exit_code == 0

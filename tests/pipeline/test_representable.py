@@ -1,0 +1,44 @@
+"""The best tIoU of BMN's cells, against all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bmn.windows import sliding_grid, sliding_windows
+from pipeline.representable import Cells, best_tious
+
+
+def every_cell(cells: Cells) -> np.ndarray:
+    found = set()
+    for offset in cells.offsets:
+        for first in range(cells.temporal_scale):
+            for stop in range(first + 1, min(first + cells.duration_scale, cells.temporal_scale) + 1):
+                if offset + stop < cells.length:
+                    found.add((offset + first, offset + stop))
+    return np.array(sorted(found), float).reshape(-1, 2)
+
+
+@pytest.mark.parametrize(
+    ("length", "scale", "durations", "step"),
+    [(40, 20, 10, 10), (37, 20, 10, 10), (12, 20, 10, 10), (60, 20, 20, 20), (50, 10, 10, 10), (10, 10, 10, 10),
+     (64, 16, 12, 7), (2, 10, 5, 5), (1, 10, 5, 5), (33, 8, 1, 1), (55, 20, 5, 20)],
+)  # fmt: skip
+def test_best_tiou_equals_a_search_of_every_cell(length, scale, durations, step):
+    grid = sliding_grid(0.4)
+    cells = Cells(grid, length, sliding_windows(length, scale, step), scale, durations)
+    rng = np.random.default_rng(length)
+    start = rng.uniform(0, length * 0.4, 400)
+    end = start + rng.exponential(2.5, 400) + 0.01
+    segments = np.stack([start, np.minimum(end, length * 0.4 + 0.2)], axis=1)
+    segments = segments[segments[:, 1] > segments[:, 0]]
+    whole = np.round(segments[:50] / 0.4) * 0.4
+    segments = np.concatenate([segments, whole[whole[:, 1] > whole[:, 0]]])
+    table = every_cell(cells) * 0.4
+    naive = np.zeros(len(segments))
+    if len(table):
+        overlap = np.minimum(segments[:, None, 1], table[:, 1]) - np.maximum(segments[:, None, 0], table[:, 0])
+        overlap = overlap.clip(0)
+        union = (segments[:, 1] - segments[:, 0])[:, None] + (table[:, 1] - table[:, 0]) - overlap
+        naive = (overlap / union).max(1)
+    np.testing.assert_allclose(best_tious(segments, cells), naive, atol=1e-9)
