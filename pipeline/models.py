@@ -42,7 +42,7 @@ def new_classifier(settings: Backbone, num_classes: int | tuple[int, int], seed:
             load = load_imagenet if "layer1.0.conv1.weight" in state else load_public_checkpoint
             report = load(model, state)
     except CheckpointError as error:
-        raise UserError(f"backbone.pretrained: {error}") from error
+        raise UserError(f"backbone.pretrained {settings.pretrained}: {error}") from error
     say(f"{settings.name}: start weights from {settings.pretrained}: {len(report.used)} tensors used")
     for name, keys in (("not used", report.unused), ("left at random", report.missing)):
         if keys:
