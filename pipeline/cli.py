@@ -280,7 +280,9 @@ def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> N
 
 @main.command()
 @click.option("--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/demo-BACKBONE.")
-@click.option("--backbone", default="tada2d", show_default=True, help="tada2d, or tsn to compare.")
+@click.option(
+    "--backbone", type=click.Choice(["tada2d", "tsn"]), default="tada2d", show_default=True, help="tsn to compare."
+)
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any config key; repeatable.")
 @click.option("--device", help="auto, cpu, cuda, ...")
 @click.option("--force", is_flag=True, help="Move results of other settings aside and start again.")

@@ -139,7 +139,9 @@ def _locate(config: str | None, run_dir: Path | None) -> tuple[Path, Path]:
         path = find_config(config)
         return path, run_dir or RUNS / path.stem
     if run_dir is None:
-        made = sorted(path.parent for path in RUNS.glob("*/config.yaml"))
+        # A folder counts once a stage has begun in it: a command that was refused made no run.
+        begun = {path.parent.parent for path in RUNS.glob("*/*/manifest.json")}
+        made = sorted(path for path in begun if (path / "config.yaml").is_file())
         if len(made) > 1:
             names = ", ".join(str(path) for path in made[:5])
             raise UsageError(f"several run folders here ({names}): say which with --run-dir or --config")

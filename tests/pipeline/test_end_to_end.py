@@ -278,3 +278,15 @@ def test_thirty_kills_at_random_moments(whole, data, tmp_path):
         assert result.exit_code == 0, result.output
         same_results(whole, run)
     assert killed >= 30
+
+
+def test_without_options_the_only_run_here_is_used(whole, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = tada("finetune")
+    assert result.exit_code == 1 and "ek100" in result.output
+    shutil.copytree(whole, tmp_path / "runs/mine")
+    result = tada("eval")
+    assert result.exit_code == 0 and "runs/mine" in result.output
+    shutil.copytree(whole, tmp_path / "runs/other")
+    result = tada("eval")
+    assert result.exit_code == 2 and "--run-dir" in result.output
