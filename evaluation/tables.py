@@ -15,9 +15,10 @@ from evaluation.errors import TableError
 def check_annotations(frame: pd.DataFrame) -> None:
     """Check a table of ground truth: video, start, end (seconds), label, at least one row.
 
-    Raises TableError naming the row and the value.
+    A row may end before its start, as some of the public files' do: it counts as annotated, and the
+    official code's tIoU of 0 leaves it unmatched. Raises TableError naming the row and the value.
     """
-    _check_segments(frame, "annotations")
+    _check_columns(frame, "annotations")
     _check_filled(frame, "annotations", "label")
     if frame.empty:
         raise TableError("annotations: no row; there is nothing to evaluate against")
@@ -28,7 +29,8 @@ def check_proposals(frame: pd.DataFrame, name: str = "proposals") -> None:
 
     Raises TableError naming the row and the value.
     """
-    _check_segments(frame, name)
+    _check_columns(frame, name)
+    _check_order(frame, name)
     _check_numbers(frame, name, "score")
 
 
@@ -84,10 +86,13 @@ def shared_codes(
     return names.tolist(), np.asarray(codes, np.int64), np.asarray(found, np.int64)
 
 
-def _check_segments(frame: pd.DataFrame, name: str) -> None:
+def _check_columns(frame: pd.DataFrame, name: str) -> None:
     _check_filled(frame, name, "video")
     _check_numbers(frame, name, "start")
     _check_numbers(frame, name, "end")
+
+
+def _check_order(frame: pd.DataFrame, name: str) -> None:
     start, end = segments(frame)
     bad = np.flatnonzero(end < start)
     if len(bad):

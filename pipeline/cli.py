@@ -213,16 +213,32 @@ def classify(force: bool, **options: Any) -> None:
 @common
 @click.option("--iou", help="eval.iou: start:step:end (end included) or a comma list.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers here too.")
-def evaluate(force: bool, json_file: Path | None, **options: Any) -> None:
+@click.option(
+    "--detections", type=click.Path(path_type=Path), metavar="FILE",
+    help="Score this official result file (.json, .json.gz, .zip); needs no run folder.",
+)
+def evaluate(force: bool, json_file: Path | None, detections: Path | None, **options: Any) -> None:
     """Report mAP over tIoU thresholds.
 
-    Classifies first if that has not been done.
+    Classifies first if that has not been done. With --detections, scores anyone's official result file
+    against --annotations and does nothing else.
 
+    \b
     Example: tada-loc eval --iou 0.1:0.1:0.5
+    Example: tada-loc eval --config ek100 --detections FILE --annotations EPIC_100_validation.csv
     """
     from pipeline.runs import run_stages
 
     config, folder = _start("eval", options)
+    if detections is not None:
+        from pipeline.artifacts import write_json
+        from pipeline.scoring import score_file, table
+
+        results = score_file(config, detections)
+        if json_file is not None:
+            write_json(json_file, results)
+        click.echo(table(results, config.eval))
+        return
     run_stages(config, folder, ["classify", "eval"], force=force, quiet=("classify",))
     if json_file is not None:
         from pipeline.stages.evaluate import copy_numbers

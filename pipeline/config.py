@@ -23,6 +23,7 @@ Positive = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Level = Annotated[int, Field(ge=0, le=5)]
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
@@ -160,11 +161,14 @@ class Classify(Section):
 
 
 class Eval(Section):
-    """Which numbers are reported (Section 6)."""
+    """Which numbers are reported (Section 6), and what the result file declares."""
 
     iou: Annotated[tuple[float, ...], BeforeValidator(parse_iou)]
     proposals_at: tuple[Positive, ...] = (1, 5, 10, 50, 100)
     paper: dict[str, dict[str, float]] = Field(default_factory=dict)
+    paper_iou: Annotated[tuple[float, ...], BeforeValidator(parse_iou)] | None = None
+    # sls_pt, sls_tl, sls_td: pre-trained on public videos; start, end and class labels; the training set.
+    sls: tuple[Level, Level, Level] = (2, 3, 3)
 
 
 class Runtime(Section):

@@ -55,7 +55,7 @@ def setting_fields(config: Config, stage: str) -> dict[str, Any]:
     """The settings of a stage alone."""
     fields: dict[str, Any] = {}
     for section in _SECTIONS[stage]:
-        values = getattr(config, section).model_dump(mode="json", exclude={"paper"})
+        values = getattr(config, section).model_dump(mode="json", exclude={"paper", "paper_iou"})
         fields |= flatten(section, values)
     return {key: value for key, value in fields.items() if key not in _LEFT_OUT}
 

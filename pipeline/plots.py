@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline import annotations, artifacts
 from pipeline.config import Config
-from pipeline.stages.classify import DETECTIONS
+from pipeline.stages.classify import read_detections
 from pipeline.stages.evaluate import read_results
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ def plot_run(config: Config, folder: Path, *, videos: int = 4, min_score: float 
 
     dataset = annotations.load(config.dataset)
     truth = dataset.rows(config.dataset.eval_subset)
-    detections = pd.read_csv(
-        folder / "classify" / DETECTIONS, dtype={"video": str, "label": str}, keep_default_na=False
-    )
+    detections = read_detections(folder)
     names = truth["video"].unique()[:videos]
     colours = _colours(plt.get_cmap("tab10"), sorted(set(truth["label"])))
     figure, axes = plt.subplots(

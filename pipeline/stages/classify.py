@@ -57,6 +57,13 @@ def read_proposals(folder: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"video": str}, keep_default_na=False)
 
 
+def read_detections(folder: Path) -> pd.DataFrame:
+    """The detection table of a run; classes are text, however they look."""
+    text, numbers = ("video", "label"), ("start", "end", "score")
+    types = dict.fromkeys(text, str) | dict.fromkeys(numbers, float) | {"verb": "int64", "noun": "int64"}
+    return pd.read_csv(folder / "classify" / DETECTIONS, dtype=types, keep_default_na=False)
+
+
 def spread_positions(start: np.ndarray, end: np.ndarray, count: int) -> np.ndarray:
     """Times [n, count] in the middle of `count` equal parts of each proposal."""
     parts = (np.arange(count) + 0.5) / count

@@ -190,7 +190,7 @@ def test_pairs_equal_the_full_matrix(floor, at_once, monkeypatch):
         (lambda a, d: (a.iloc[:0], d), "nothing to evaluate"),
         (lambda a, d: (a.drop(columns="label"), d), "annotations: no column 'label'"),
         (lambda a, d: (a.assign(end=[1.0, np.nan]), d), "row 1 (video b): end is nan"),
-        (lambda a, d: (a.assign(start=[0.0, 9.0]), d), "row 1 (video b): ends at 2.0 s, before"),
+        (lambda a, d: (a, d.assign(start=[9.0])), "row 0 (video a): ends at 1.0 s, before"),
         (lambda a, d: (a, d.assign(score=[np.inf])), "detections, row 0 (video a): score is inf"),
         (lambda a, d: (a, d.assign(score=["high"])), "column 'score' holds"),
         (lambda a, d: (a, d.assign(label=[None])), "detections, row 0: no label"),
@@ -203,6 +203,12 @@ def test_bad_tables_are_refused(change, message):
     with pytest.raises(TableError) as error:
         detection_map(*change(annotations, found(("a", 0, 1, "x", 0.5))), [0.5])
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_ground_truth_that_ends_before_its_start_counts_and_is_not_found():
+    annotations = truths(("a", 0, 4, "x"), ("a", 9, 6, "x"), ("b", 5, 2, "x"))
+    detections = found(("a", 0, 4, "x", 0.5), ("a", 6, 9, "x", 0.4), ("b", 0, 9, "x", 0.3))
+    assert detection_map(annotations, detections, [0.1, 0.5]).map == pytest.approx([1 / 3, 1 / 3])
 
 
 @pytest.mark.parametrize("tious", [[], [0.0], [1.2], [0.5, np.nan]])
