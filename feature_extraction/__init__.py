@@ -1,5 +1,6 @@
 """Videos in, features out: decode by time, sample clips, run a backbone, store what it says."""
 
+from feature_extraction.asked_clips import features_at
 from feature_extraction.backbones import TAdaConv2d, build_backbone, load_public_checkpoint
 from feature_extraction.extractor import ExtractionError, extract_features
 from feature_extraction.sampling import ClipGrid
@@ -24,6 +25,7 @@ __all__ = [
     "build_backbone",
     "extract_features",
     "feature_path",
+    "features_at",
     "load_public_checkpoint",
     "open_video",
     "probe",

@@ -63,7 +63,7 @@ def extract_features(
             batches = iter(lambda: list(islice(clips, batch_size)), [])
             features = _gather(
                 (
-                    _run(model, batch, torch.device(device), precision, mean, std)
+                    clip_features(model, batch, torch.device(device), precision, mean, std)
                     for batch in batches
                 ),
                 on_batch,
@@ -105,7 +105,7 @@ def iter_clips(
         yield torch.stack([window[k] for k in grid.clip_indices(late, last).tolist()])
 
 
-def _run(
+def clip_features(
     model: nn.Module,
     clips: list[Tensor],
     device: torch.device,

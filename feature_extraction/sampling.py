@@ -79,6 +79,14 @@ class ClipGrid:
         """Centres [count] in seconds of the cells of the first `count` clips."""
         return (np.arange(count) + 0.5) * self.seconds_per_clip
 
+    def times_around(self, centers: np.ndarray) -> np.ndarray:
+        """Seconds [n, frames] of the frames of clips centred on `centers` [n], not clamped.
+
+        A clip centred on a cell's centre has the frames of that cell's clip.
+        """
+        first = self.times(self.first_offset + np.arange(self.frames) * self.interval)
+        return np.asarray(centers)[:, None] - self.seconds_per_clip / 2 + first
+
     def clips_at(self, seconds: np.ndarray, count: int) -> np.ndarray:
         """Numbers of the clips whose cells hold these times, clamped to the first `count`."""
         cells = np.floor(np.asarray(seconds) / self.seconds_per_clip + COUNT_EPSILON)

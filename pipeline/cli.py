@@ -199,6 +199,11 @@ def bmn(force: bool, **options: Any) -> None:
 @main.command()
 @common
 @click.option("--mode", type=click.Choice(["video", "proposal"]), help="classify.mode")
+@click.option(
+    "--source",
+    type=click.Choice(["features", "video"]),
+    help="classify.source: stored features, or clips decoded at each proposal.",
+)
 def classify(force: bool, **options: Any) -> None:
     """Give the proposals their classes.
 

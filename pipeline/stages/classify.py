@@ -11,14 +11,20 @@ import torch
 from torch import nn
 
 from evaluation import fusion
+from feature_extraction.asked_clips import features_at
+from feature_extraction.backbones import fold_for_inference
+from feature_extraction.extractor import ExtractionError
+from feature_extraction.video import VideoError
 from pipeline import annotations, artifacts
 from pipeline.config import Config
 from pipeline.device import pick_device
+from pipeline.errors import UserError
 from pipeline.features import check_channels, load_features, require_head, videos_with_features
 from pipeline.fields import stage_fields
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
 from pipeline.stages.extract import clip_grid
+from pipeline.videos import require_videos
 
 DETECTIONS = "detections.csv"
 
@@ -110,24 +116,58 @@ def _by_proposal(
     proposals: pd.DataFrame,
     device: torch.device,
 ) -> pd.DataFrame:
-    """The head at positions spread over each proposal, averaged; verb x noun where there are two heads."""
+    """The head at positions spread over each proposal, averaged; verb x noun where there are two heads.
+
+    By `classify.source` on the stored features of those moments, or on clips decoded there.
+    """
     sizes = [len(head) for head in dataset.heads]
     scores = [np.zeros((len(proposals), size), np.float32) for size in sizes]
     groups: Mapping[str, np.ndarray] = proposals.groupby("video", sort=False).indices
+    paths: Mapping[str, Path] = {}
+    if config.classify.source == "video":
+        paths = require_videos(config.dataset.videos, groups, 0)
     with Progress(len(groups), "classify", unit="video") as bar:
         for video, rows in groups.items():
             table = proposals.iloc[rows]
-            features, _ = load_features(config, folder, video)
             times = spread_positions(
                 table["start"].to_numpy(), table["end"].to_numpy(), config.classify.positions
             )
-            cells = clip_grid(config.extract).clips_at(times, len(features))
+            if paths:
+                features, cells = _decoded(config, paths[video], times, model, device)
+            else:
+                features, _ = load_features(config, folder, video)
+                cells = clip_grid(config.extract).clips_at(times, len(features))
             for total, head in zip(scores, class_probabilities(model, features, device), strict=True):
                 total[rows] = head[cells].mean(1)
             bar.update(1)
     if len(scores) == 1:
         return fusion.per_proposal(proposals, scores[0], dataset.heads[0], config.classify.top)
     return _verb_noun(config, proposals, *scores)
+
+
+def _decoded(
+    config: Config, path: Path, times: np.ndarray, model: nn.Module, device: torch.device
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features [n, C] of clips decoded at the distinct `times`, and which of them each time has."""
+    centers, cells = np.unique(times, return_inverse=True)
+    settings = config.extract
+    try:
+        features = features_at(
+            fold_for_inference(model),
+            path,
+            centers,
+            clip_grid(settings),
+            short_side=settings.short_side,
+            batch_size=settings.batch_size,
+            device=device,
+            precision=settings.precision,
+            decoder=settings.decoder,
+            mean=config.backbone.mean,
+            std=config.backbone.std,
+        )
+    except (VideoError, ExtractionError) as error:
+        raise UserError(str(error)) from error
+    return features, cells.reshape(times.shape)
 
 
 def _verb_noun(

@@ -290,3 +290,18 @@ def test_without_options_the_only_run_here_is_used(whole, tmp_path, monkeypatch)
     shutil.copytree(whole, tmp_path / "runs/other")
     result = tada("eval")
     assert result.exit_code == 2 and "--run-dir" in result.output
+
+
+def test_classes_from_decoded_clips_are_near_those_of_the_features(whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    result = tada("classify", *options(data, run), "--source", "video")
+    assert result.exit_code == 1 and "classify.source: features -> video" in result.output
+    result = tada("classify", *options(data, run), "--source", "video", "--force")
+    assert result.exit_code == 0, result.output
+    stored, decoded = (pd.read_csv(r / "classify/detections.csv") for r in (whole, run))
+    keys = ["video", "start", "end", "label"]
+    both = stored.merge(decoded, on=keys)
+    assert len(both) > 0.7 * len(stored)
+    # The moments differ by up to half a cell; the proposals and their scores do not.
+    assert np.median(np.abs(both["score_x"] - both["score_y"]) / both["score_x"]) < 0.05
