@@ -34,6 +34,9 @@ def load(settings: config.Dataset) -> Dataset:
             f"{files[-1]}: no video of subset {settings.eval_subset!r} (dataset.eval_subset); "
             f"it has {', '.join(known)}"
         )
+    others = dataset.videos["subset"][~dataset.videos["subset"].isin(subsets)]
+    for name, count in others.value_counts().items():
+        dataset.notes[f"videos of subset {name!r}, not used"] = int(count)
     return dataset
 
 

@@ -54,8 +54,8 @@ def training_rows(dataset: Dataset, subset: str) -> tuple[pd.DataFrame, Counter[
     """The segments of a subset that can be trained on, and how many were changed or left out, by reason.
 
     The rule: a segment that ends at or before its start is left out; a repeated row is used once; a
-    segment that begins after its video's end is left out, and one that ends after it is cut there.
-    Evaluation keeps every row as annotated, as the official evaluators do.
+    segment that begins after its video's end is left out, and one that ends after it is cut there;
+    segments that overlap another are kept, and counted. Evaluation keeps every row as annotated, as the official evaluators do.
     """
     rows = dataset.rows(subset)
     counts: Counter[str] = Counter()
@@ -72,7 +72,17 @@ def training_rows(dataset: Dataset, subset: str) -> tuple[pd.DataFrame, Counter[
     late = (rows["end"] > limit) & ~beyond
     counts["ends after the video's end, cut there"] = int(late.sum())
     rows = rows.assign(end=np.minimum(rows["end"], limit))[~beyond].reset_index(drop=True)
+    counts["overlap another of their video, kept"] = _overlapping(rows)
     return rows, +counts
+
+
+def _overlapping(rows: pd.DataFrame) -> int:
+    """How many segments share time with another of their video."""
+    ordered = rows.sort_values(["video", "start", "end"])
+    groups = ordered.groupby("video", sort=False)
+    furthest = groups["end"].cummax().groupby(ordered["video"]).shift()
+    following = groups["start"].shift(-1)
+    return int(((ordered["start"] < furthest) | (following < ordered["end"])).sum())
 
 
 def check_video_id(video: str, where: str) -> str:

@@ -47,6 +47,22 @@ def test_dirty_rows_are_counted_not_hidden(tmp_path):
     kept, counts = training_rows(dataset, "training")
     assert kept[["start", "end"]].values.tolist() == [[1, 2], [9, 10], [2, 6]]
     assert sorted(counts.values()) == [1, 1, 1, 2]
+    assert not any("overlap" in reason for reason in counts)
+
+
+def test_overlaps_and_other_subsets_are_counted(tmp_path):
+    from pipeline.config import Dataset
+
+    rows = [(0, 9, "a"), (1, 2, "a"), (3, 4, "a"), (9, 10, "b")]
+    path = write_json(
+        tmp_path / "a.json",
+        {"v": entry(rows), "w": entry([(0, 1, "b")], "validation"), "x": entry([], "testing")},
+    )
+    settings = Dataset(name="x", format="activitynet", annotations=path, videos=tmp_path)
+    dataset = annotations.load(settings)
+    kept, counts = training_rows(dataset, "training")
+    assert len(kept) == 4 and counts["overlap another of their video, kept"] == 3
+    assert dataset.notes["videos of subset 'testing', not used"] == 1
     assert len(dataset.rows("training")) == len(rows)
 
 
@@ -200,6 +216,7 @@ def test_real_epic_kitchens(real_data):
     assert np.isclose((rows["end"] - rows["start"]).median(), 1.96, atol=0.006)
     _, counts = training_rows(dataset, "validation")
     assert counts["ends after the video's end, cut there"] == 1
+    assert counts["overlap another of their video, kept"] > 4000
 
 
 def test_real_hacs_and_activitynet(real_data):
