@@ -123,9 +123,7 @@ class _Due:
         return self._indices.pop(ticks)
 
 
-def _planned_items(
-    video: VideoFile, plan: FramePlan, final_fps: float | None
-) -> Iterator[Item]:
+def _planned_items(video: VideoFile, plan: FramePlan, final_fps: float | None) -> Iterator[Item]:
     """Give the items, each when the plan knows of the packets around it."""
     depth = LOOKAHEAD
     if final_fps:  # the last frame of the grid must still be undecided when the end comes in sight

@@ -67,9 +67,7 @@ def feature_path(folder: str | os.PathLike[str], video: str) -> Path:
     return Path(folder).joinpath(PurePosixPath(*parts[:-1]), parts[-1] + SUFFIX)
 
 
-def write_features(
-    path: str | os.PathLike[str], features: np.ndarray, meta: FeatureMeta
-) -> None:
+def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: FeatureMeta) -> None:
     """Write features [clips, channels] and how they were made; a killed write leaves no `path`.
 
     The file is filled under a temporary name in the same folder, flushed to disk and renamed.

@@ -38,9 +38,7 @@ def resize_short_side(frames: Tensor, short_side: int) -> Tensor:
     _check_frames(frames)
     if short_side < 1:
         raise TransformError(f"short side is {short_side}, must be at least 1 pixel")
-    return F.resize(
-        frames, [short_side], interpolation=InterpolationMode.BILINEAR, antialias=True
-    )
+    return F.resize(frames, [short_side], interpolation=InterpolationMode.BILINEAR, antialias=True)
 
 
 def normalize(

@@ -171,9 +171,10 @@ class DecordReader:
 
     def _check_first(self, expected: np.ndarray) -> None:
         found = self._read([0])[0]
-        if found.shape != expected.shape or np.abs(
-            found.astype(np.int16) - expected
-        ).mean() > CLOSE_LEVELS:
+        if (
+            found.shape != expected.shape
+            or np.abs(found.astype(np.int16) - expected).mean() > CLOSE_LEVELS
+        ):
             self._refuse("decord's first frame is not the file's")
 
     def _refuse(self, reason: str) -> NoReturn:

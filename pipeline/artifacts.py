@@ -23,7 +23,7 @@ from pipeline.errors import UserError
 
 try:
     import fcntl
-except ImportError:  # Windows has no flock; a run folder is then not guarded against a second process.
+except ImportError:  # Windows: a run folder is then not guarded against a second process.
     fcntl = None
 
 # In the order they run; a folder each, the command that makes it, and the folders it reads.
@@ -36,6 +36,17 @@ INPUTS = {
     "bmn/proposals": ("bmn",),
     "classify": ("finetune", "bmn/proposals"),
     "eval": ("classify",),
+}
+
+
+# What a complete stage has; one of them gone, it is not complete.
+OUTPUTS = {
+    "finetune": ("model.pt", "history.json"),
+    "extract": (),
+    "bmn": ("model.pt",),
+    "bmn/proposals": ("proposals.csv",),
+    "classify": ("detections.csv",),
+    "eval": ("results.json",),
 }
 
 
@@ -102,35 +113,50 @@ def read_manifest(run: Path, stage: str) -> dict[str, Any] | None:
     path = run / stage / "manifest.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content["fields"], dict) or content["state"] not in {"partial", "complete"}:
+        if not isinstance(content["fields"], dict) or content["state"] not in {
+            "partial",
+            "complete",
+        }:
             raise ValueError("unknown form")
         return content
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: damaged ({error}); move the folder {path.parent} aside") from error
+        raise UserError(
+            f"{path}: damaged ({error}); move the folder {path.parent} aside"
+        ) from error
 
 
-def open_stage(run: Path, name: str, fields: Mapping[str, Any], *, force: bool = False) -> Stage:
+def is_complete(run: Path, name: str, manifest: Mapping[str, Any] | None) -> bool:
+    """Whether a stage's manifest says complete and its outputs are there."""
+    done = manifest is not None and manifest["state"] == "complete"
+    return done and all((run / name / output).is_file() for output in OUTPUTS[name])
+
+
+def open_stage(
+    run: Path, name: str, fields: Mapping[str, Any], *, force: bool = False, replace: bool = False
+) -> Stage:
     """Open a stage for work.
 
     The same fields: go on, or nothing to do. Other fields: UserError that prints the differing ones,
-    unless `force`, which moves the old folder aside.
+    unless `force`, which moves the old folder aside, or `replace`, which writes over it (for outputs
+    that are made again in a moment). A stage that had not written anything is nobody's yet.
     """
     # Through JSON once, so that tuples, paths and numbers compare as they will after reading back.
     fields = json.loads(json.dumps(fields, sort_keys=True, default=str))
     old = read_manifest(run, name)
     if old is not None and old["fields"] != fields:
-        if not force:
-            raise UserError(_difference(run, name, old["fields"], fields))
-        _move_aside(run / name)
+        if not (replace or _holds_nothing(run / name)):
+            if not force:
+                raise UserError(_difference(run, name, old["fields"], fields))
+            _move_aside(run / name)
         old = None
-    stage = Stage(name, run / name, fields, bool(old and old["state"] == "complete"))
+    stage = Stage(name, run / name, fields, is_complete(run, name, old))
     stage.folder.mkdir(parents=True, exist_ok=True)
-    for litter in stage.folder.glob("*.tmp"):
+    for litter in stage.folder.rglob("*.tmp"):
         litter.unlink()
-    if old is None:
-        _write_manifest(stage, "partial", {"started": _now()})
+    if not stage.complete:
+        _write_manifest(stage, "partial", {})
     return stage
 
 
@@ -143,10 +169,14 @@ def input_fields(run: Path, name: str) -> dict[str, str]:
     for source in INPUTS[name]:
         manifest = read_manifest(run, source)
         command = COMMANDS.get(source, source)
-        if manifest is None or manifest["state"] != "complete":
+        if manifest is None or not is_complete(run, source, manifest):
             state = "has not been done" if manifest is None else "is not complete"
             raise UserError(f"{run}: stage {source} {state}; run `tada-loc {command}` first")
-        fields[f"input.{source}"] = fingerprint(manifest["fields"])
+        # What a stage had to leave out is part of what it made.
+        left_out = manifest.get("summary", {}).get("left_out") or []
+        fields[f"input.{source}"] = fingerprint(
+            manifest["fields"] | ({"left_out": left_out} if left_out else {})
+        )
     return fields
 
 
@@ -191,11 +221,14 @@ def locked(run: Path) -> Iterator[None]:
     with stream:
         if fcntl is not None:
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Of this process alone: forked workers must not hold it after a kill.
+                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 stream.seek(0)
                 holder = stream.read().strip() or "another process"
-                raise UserError(f"{run}: in use by {holder}; wait for it or use another --run-dir") from error
+                raise UserError(
+                    f"{run}: in use by {holder}; wait for it or use another --run-dir"
+                ) from error
         stream.seek(0)
         stream.truncate()
         stream.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}")
@@ -228,6 +261,13 @@ def _difference(run: Path, name: str, old: Mapping[str, Any], new: Mapping[str, 
     return (
         f"{run / name}: made with other settings ({lines}); use --force to move it aside and "
         "start again, or another --run-dir"
+    )
+
+
+def _holds_nothing(folder: Path) -> bool:
+    return not any(
+        path.is_file() and path.name != "manifest.json" and path.suffix != ".tmp"
+        for path in folder.rglob("*")
     )
 
 

@@ -87,9 +87,7 @@ class Clips(TorchDataset):
         with open_video(segments.paths[segments.videos[index]], self._decoder) as reader:
             frames = torch.from_numpy(reader.clip(times)).permute(0, 3, 1, 2)
         if epoch < 0:
-            return eval_transform(
-                frames, short_side=settings.eval_short_side, crop=settings.crop
-            )
+            return eval_transform(frames, short_side=settings.eval_short_side, crop=settings.crop)
         return train_transform(
             frames,
             short_side_range=settings.short_side,

@@ -59,7 +59,9 @@ def load_state(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such file") from error
     except Exception as error:  # torch.load raises many kinds for damaged files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{path}: not a usable checkpoint ({reason}); delete it to start again") from error
+        raise UserError(
+            f"{path}: not a usable checkpoint ({reason}); delete it to start again"
+        ) from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: not a checkpoint of tada-loc")
     return content

@@ -27,7 +27,9 @@ from pipeline.videos import find_videos
 
 DURATION_SECONDS, DURATION_SHARE = 1.0, 0.02
 UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
-LEAST_RECALL = 0.9  # at the lowest threshold; below it the grid, not the network, decides the result
+LEAST_RECALL = (
+    0.9  # at the lowest threshold; below it the grid, not the network, decides the result
+)
 
 
 def examine(config: Config, folder: Path, *, deep: bool = False) -> list[Finding]:
@@ -54,7 +56,9 @@ def examine(config: Config, folder: Path, *, deep: bool = False) -> list[Finding
     return findings
 
 
-def known_durations(dataset: annotations.Dataset, infos: Mapping[str, VideoInfo]) -> dict[str, float]:
+def known_durations(
+    dataset: annotations.Dataset, infos: Mapping[str, VideoInfo]
+) -> dict[str, float]:
     """Seconds of every video: as found, else as annotated, else to the end of its last segment."""
     last = dataset.annotations.groupby("video")["end"].max()
     seconds = {}
@@ -67,11 +71,16 @@ def known_durations(dataset: annotations.Dataset, infos: Mapping[str, VideoInfo]
 
 def _annotations(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list[Finding]:
     counts = ", ".join(
-        f"{len(dataset.rows(s))} segments of {len(dataset.video_ids(s))} videos in {s}" for s in subsets
+        f"{len(dataset.rows(s))} segments of {len(dataset.video_ids(s))} videos in {s}"
+        for s in subsets
     )
     empty = [subset for subset in subsets if dataset.rows(subset).empty]
     state = WRONG if empty else OK
-    findings = [Finding("annotations", state, counts + ("; no segment to use" if empty else ""), tuple(empty))]
+    findings = [
+        Finding(
+            "annotations", state, counts + ("; no segment to use" if empty else ""), tuple(empty)
+        )
+    ]
     for line, count in dataset.notes.items():
         findings.append(Finding("annotations", NOTE, f"{count} {line}"))
     for line, count in annotations.training_rows(dataset, subsets[0])[1].items():
@@ -182,14 +191,18 @@ def _leaks(dataset: annotations.Dataset, found: Mapping[str, Path]) -> list[Find
     for group in sizes.values():
         if len({subset_of[video] for video in group}) > 1:
             for video in group:
-                same.setdefault(("bytes", file_digest(found[video])), []).append((video, subset_of[video]))
+                same.setdefault(("bytes", file_digest(found[video])), []).append(
+                    (video, subset_of[video])
+                )
     pairs = [
         " = ".join(f"{video} ({subset})" for video, subset in group)
         for group in same.values()
         if len({subset for _, subset in group}) > 1
     ]
     leaks = tuple(dict.fromkeys(pairs))
-    return [Finding("splits", WRONG if leaks else OK, f"{len(leaks)} videos are in two subsets", leaks)]
+    return [
+        Finding("splits", WRONG if leaks else OK, f"{len(leaks)} videos are in two subsets", leaks)
+    ]
 
 
 def _segments(
@@ -210,7 +223,8 @@ def _segments(
     limits = {
         f"shorter than a clip ({span:.2f} s)": length < span,
         "shorter than a BMN position": length < position,
-        "longer than duration_scale positions": length > config.bmn.duration_scale * position + 1e-6,
+        "longer than duration_scale positions": length
+        > config.bmn.duration_scale * position + 1e-6,
     }
     check = f"segments, {subset}"
     findings = []
@@ -218,23 +232,35 @@ def _segments(
         names = tuple(
             f"{r.video} [{r.start:.2f}, {r.end:.2f}]" for r in rows[mask].itertuples(index=False)
         )
-        findings.append(Finding(check, NOTE if names else OK, f"{len(names)} of {len(rows)} {text}", names))
+        findings.append(
+            Finding(check, NOTE if names else OK, f"{len(names)} of {len(rows)} {text}", names)
+        )
     recalls = [float((best >= tiou - 1e-9).mean()) for tiou in config.eval.iou]
-    shown = ", ".join(f"{100 * r:.1f} @{t:g}" for t, r in zip(config.eval.iou, recalls, strict=True))
+    shown = ", ".join(
+        f"{100 * r:.1f} @{t:g}" for t, r in zip(config.eval.iou, recalls, strict=True)
+    )
     low = recalls[0] < LEAST_RECALL
     text = f"best recall that T x D allows, %: {shown}"
     numbers = {f"{tiou:g}": recall for tiou, recall in zip(config.eval.iou, recalls, strict=True)}
-    fix = "; other bmn.temporal_scale, duration_scale or feature_step, or extract.stride" if low else ""
+    fix = (
+        "; other bmn.temporal_scale, duration_scale or feature_step, or extract.stride"
+        if low
+        else ""
+    )
     findings.append(Finding(check, WRONG if low else OK, text + fix, numbers=numbers))
     return findings
 
 
-def _disk(config: Config, dataset: annotations.Dataset, folder: Path, seconds: Sequence[float]) -> Finding:
+def _disk(
+    config: Config, dataset: annotations.Dataset, folder: Path, seconds: Sequence[float]
+) -> Finding:
     """Bytes the features need: float16 [clips, channels] a video."""
     net = config.backbone
     try:
         with torch.device("meta"):
-            model = build_backbone(net.name, depth=net.depth, width=net.width, num_classes=dataset.num_classes)
+            model = build_backbone(
+                net.name, depth=net.depth, width=net.width, num_classes=dataset.num_classes
+            )
     except ValueError as error:
         return Finding("disk", WRONG, f"backbone: {error}")
     clips = sum(clip_grid(config.extract).num_clips(length) for length in seconds)

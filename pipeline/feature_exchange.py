@@ -59,7 +59,9 @@ def import_features(
         for done, (video, path) in enumerate(paths.items(), start=1):
             features = read_array(path, layout)
             duration = _duration(durations[video], len(features), clip_grid(config.extract))
-            write_features(_target(stage, video), features, _meta(config, video, duration, short_side))
+            write_features(
+                _target(stage, video), features, _meta(config, video, duration, short_side)
+            )
             clips += len(features)
             stage.progress(done, len(paths))
         failed = {video: problems[video] for video in wanted if video in problems}
@@ -81,7 +83,10 @@ def export_features(config: Config, folder: Path, target: Path) -> None:
     for subset in subsets:
         for video in videos_with_features(config, folder, dataset.video_ids(subset)):
             features, meta = load_features(config, folder, video)
-            with artifacts.atomic_path(target / f"{video}.npy") as temporary, temporary.open("wb") as file:
+            with (
+                artifacts.atomic_path(target / f"{video}.npy") as temporary,
+                temporary.open("wb") as file,
+            ):
                 np.save(file, features, allow_pickle=False)
             channels = features.shape[1]
             videos[video] = {
@@ -90,7 +95,9 @@ def export_features(config: Config, folder: Path, target: Path) -> None:
                 "features": len(features),
             }
     artifacts.write_json(target / GRID_FILE, _grid(config, folder, channels, videos))
-    say(f"export-features: {len(videos)} videos, {channels} channels, in {target}; the grid in {GRID_FILE}")
+    say(
+        f"export-features: {len(videos)} videos, {channels} channels, in {target}; the grid in {GRID_FILE}"
+    )
 
 
 def _target(stage: artifacts.Stage, video: str) -> Path:
@@ -104,7 +111,9 @@ def _note_failures(path: Path, failed: Mapping[str, str]) -> None:
         artifacts.write_json(path, rows)
 
 
-def _grid(config: Config, folder: Path, channels: int, videos: Mapping[str, object]) -> dict[str, object]:
+def _grid(
+    config: Config, folder: Path, channels: int, videos: Mapping[str, object]
+) -> dict[str, object]:
     grid = clip_grid(config.extract)
     manifest = artifacts.read_manifest(folder, "extract") or {"fields": {}}
     return {
@@ -138,7 +147,9 @@ def _grid(config: Config, folder: Path, channels: int, videos: Mapping[str, obje
     }
 
 
-def _find(source: Path, wanted: list[str], known: set[str]) -> tuple[dict[str, Path], dict[str, str]]:
+def _find(
+    source: Path, wanted: list[str], known: set[str]
+) -> tuple[dict[str, Path], dict[str, str]]:
     """The file of each wanted video, and what is wrong by video or file name.
 
     Files of videos of other subsets are left alone.
@@ -220,7 +231,9 @@ def _refuse(source: Path, problems: Mapping[str, str], allowed: int) -> None:
         parts.append(f"{len(names)} {reason} ({shown})")
     text = f"{source}: {'; '.join(parts)}"
     if len(problems) > allowed:
-        raise UserError(f"{text}; mend the files, or go on without with --allow-failures {len(problems)}")
+        raise UserError(
+            f"{text}; mend the files, or go on without with --allow-failures {len(problems)}"
+        )
     say(text)
 
 

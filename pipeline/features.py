@@ -58,7 +58,8 @@ def videos_with_features(config: Config, run: Path, videos: Sequence[str]) -> li
     """
     folder = run / "extract" / FEATURES
     there = [video for video in videos if feature_path(folder, video).exists()]
-    missing = [video for video in videos if video not in set(there)]
+    known = set(there)
+    missing = [video for video in videos if video not in known]
     if not missing:
         return there
     failures = run / "extract" / FAILURES

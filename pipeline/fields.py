@@ -6,8 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.annotations import annotation_files
-from pipeline.artifacts import file_digest, flatten, input_fields, read_manifest
-from pipeline.config import Config
+from pipeline.artifacts import (
+    Stage,
+    file_digest,
+    flatten,
+    input_fields,
+    open_stage,
+    read_manifest,
+    write_text,
+)
+from pipeline.config import Config, dump_config
+from pipeline.errors import UserError
 
 _SECTIONS = {
     "finetune": ("dataset", "backbone", "finetune"),
@@ -43,12 +52,30 @@ def stage_fields(config: Config, run: Path, stage: str) -> dict[str, Any]:
     fields = input_fields(run, stage) | setting_fields(config, stage)
     if stage == "finetune" and config.backbone.pretrained:
         path = Path(config.backbone.pretrained)
+        if config.backbone.pretrained != "imagenet" and not path.is_file():
+            raise UserError(
+                f"backbone.pretrained {path}: no such file; give a checkpoint, imagenet, or null"
+            )
         name = file_digest(path) if path.is_file() else config.backbone.pretrained
         fields["file.pretrained weights"] = name
     if stage in _READ_ANNOTATIONS:
-        for file in annotation_files(config.dataset):
-            fields[f"file.{file.name}"] = file_digest(file)
+        for role, file in annotation_files(config.dataset).items():
+            fields[f"file.{role}"] = file_digest(file)
     return fields
+
+
+def begin_stage(
+    config: Config, run: Path, stage: str, *, force: bool = False, replace: bool = False
+) -> Stage:
+    """Open a stage with these settings; where they make something, they are the run's `config.yaml`.
+
+    Raises UserError as `artifacts.open_stage` does.
+    """
+    opened = open_stage(run, stage, stage_fields(config, run, stage), force=force, replace=replace)
+    kept = run / "config.yaml"
+    if not (opened.complete and kept.is_file()):
+        write_text(kept, dump_config(config))
+    return opened
 
 
 def setting_fields(config: Config, stage: str) -> dict[str, Any]:

@@ -43,7 +43,9 @@ def new_classifier(settings: Backbone, num_classes: int | tuple[int, int], seed:
             report = load(model, state)
     except CheckpointError as error:
         raise UserError(f"backbone.pretrained {settings.pretrained}: {error}") from error
-    say(f"{settings.name}: start weights from {settings.pretrained}: {len(report.used)} tensors used")
+    say(
+        f"{settings.name}: start weights from {settings.pretrained}: {len(report.used)} tensors used"
+    )
     for name, keys in (("not used", report.unused), ("left at random", report.missing)):
         if keys:
             shown = ", ".join(sorted(keys)[:6]) + (", ..." if len(keys) > 6 else "")
@@ -53,8 +55,8 @@ def new_classifier(settings: Backbone, num_classes: int | tuple[int, int], seed:
 
 def save_classifier(model: nn.Module, path: Path) -> None:
     """Write a classifier's weights."""
-    with atomic_path(path) as temporary:
-        torch.save({"model": model.state_dict()}, temporary)
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        torch.save({"model": model.state_dict()}, stream)
 
 
 def load_classifier(
@@ -78,6 +80,13 @@ def _build(settings: Backbone, num_classes: int | tuple[int, int]) -> nn.Module:
     if settings.name not in BACKBONES:
         names = ", ".join(sorted(BACKBONES))
         raise UsageError(f"backbone.name = {settings.name!r}: choose one of {names}")
+    try:
+        return _built(settings, num_classes)
+    except ValueError as error:
+        raise UsageError(f"backbone: {error}") from error
+
+
+def _built(settings: Backbone, num_classes: int | tuple[int, int]) -> nn.Module:
     return build_backbone(
         settings.name,
         depth=settings.depth,

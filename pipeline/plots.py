@@ -34,7 +34,10 @@ def plot_run(config: Config, folder: Path, *, videos: int = 4, min_score: float 
     names = truth["video"].unique()[:videos]
     colours = _colours(plt.get_cmap("tab10"), sorted(set(truth["label"])))
     figure, axes = plt.subplots(
-        len(names) + 1, 1, figsize=(10, 1.35 * len(names) + 3), layout="constrained",
+        len(names) + 1,
+        1,
+        figsize=(10, 1.35 * len(names) + 3),
+        layout="constrained",
         height_ratios=[1] * len(names) + [2],
     )
     for axis, video in zip(axes, names, strict=False):

@@ -30,12 +30,20 @@ def video_cells(config: Config, duration: float) -> Cells:
     settings, clips = config.bmn, config.extract
     scale = settings.temporal_scale
     if settings.mode == "rescale":
-        return Cells(whole_video_grid(duration, scale), scale, np.zeros(1, int), scale, settings.duration_scale)
+        return Cells(
+            whole_video_grid(duration, scale),
+            scale,
+            np.zeros(1, int),
+            scale,
+            settings.duration_scale,
+        )
     grid = ClipGrid(clips.fps, clips.frames, clips.interval, clips.stride)
     length = -(-grid.num_clips(duration) // settings.feature_step)
     step = min(settings.window_step or settings.duration_scale, scale)
     positions = sliding_grid(grid.seconds_per_clip, settings.feature_step)
-    return Cells(positions, length, sliding_windows(length, scale, step), scale, settings.duration_scale)
+    return Cells(
+        positions, length, sliding_windows(length, scale, step), scale, settings.duration_scale
+    )
 
 
 def best_tious(segments: np.ndarray, cells: Cells) -> np.ndarray:
@@ -53,7 +61,9 @@ def best_tious(segments: np.ndarray, cells: Cells) -> np.ndarray:
     best = np.zeros(len(segments))
     for first in firsts:
         offset = cells.offsets[np.searchsorted(cells.offsets, first, side="right") - 1]
-        last = np.minimum(np.minimum(offset + cells.temporal_scale, cells.length - 1), first + reach)
+        last = np.minimum(
+            np.minimum(offset + cells.temporal_scale, cells.length - 1), first + reach
+        )
         for wished in (np.floor(end), np.ceil(end)):
             stop = np.minimum(np.maximum(wished, first + 1), last)
             best = np.maximum(best, _tiou(start, end, first, stop))

@@ -65,15 +65,10 @@ def run_stages(
             "move them aside and extract, or another --run-dir"
         )
     with artifacts.locked(folder):
-        kept = folder / "config.yaml"
-        if not kept.exists():
-            artifacts.write_text(kept, dump_config(config))
         for stage in stages:
             if stage in quiet and stage_state(config, folder, stage)[0] == "complete":
                 continue
             importlib.import_module(STAGE_MODULES[stage]).run(config, folder, force=force)
-            # Only now: settings that a stage refuses must not replace those its results were made with.
-            artifacts.write_text(kept, dump_config(config))
 
 
 def stage_state(config: Config, folder: Path, stage: str) -> tuple[str, str]:
@@ -87,7 +82,9 @@ def stage_state(config: Config, folder: Path, stage: str) -> tuple[str, str]:
         why = artifacts.why_again(folder, stage, stage_fields(config, folder, stage))
     except UserError as error:
         return "stale", error.message
-    return ("stale", why) if why else (manifest["state"], "")
+    if why:
+        return "stale", why
+    return ("complete" if artifacts.is_complete(folder, stage, manifest) else "partial"), ""
 
 
 def status_table(config: Config, folder: Path) -> str:
@@ -100,9 +97,13 @@ def status_table(config: Config, folder: Path) -> str:
         progress = manifest.get("progress")
         shown = f"{progress['done']}/{progress['total']}" if progress else ""
         when = manifest.get("updated", "")[:19].replace("T", " ")
-        rows.append((stage, state, "done" if manifest.get("state") == "complete" else shown, when, why))
+        rows.append(
+            (stage, state, "done" if manifest.get("state") == "complete" else shown, when, why)
+        )
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, [*widths, 0], strict=True)) for row in rows]
+    lines = [
+        "  ".join(cell.ljust(w) for cell, w in zip(row, [*widths, 0], strict=True)) for row in rows
+    ]
     return f"run folder {folder}\n" + "\n".join(line.rstrip() for line in lines)
 
 
@@ -118,8 +119,8 @@ def run_demo(
     from pipeline.demo import make_dataset
     from pipeline.plots import plot_run
 
-    folder = run_dir or RUNS / f"demo-{backbone}"
-    data = RUNS / "demo-data" if run_dir is None else folder / "data"
+    folder = run_dir or RUNS / "demo" / backbone
+    data = RUNS / "demo" / "data" if run_dir is None else folder / "data"
     overrides: dict[str, Any] = {
         "backbone.name": backbone,
         "dataset.videos": str(data / "videos"),
@@ -129,7 +130,8 @@ def run_demo(
         overrides["runtime.device"] = device
     config = load_config(find_config("demo"), overrides | parse_overrides(assignments))
     say(f"demo: drawing the dataset in {data}")
-    make_dataset(data)
+    with artifacts.locked(data):
+        make_dataset(data)
     run_stages(config, folder, list(STAGE_MODULES), force=force)
     say(f"demo: picture in {plot_run(config, folder)}")
 
@@ -144,11 +146,14 @@ def _locate(config: str | None, run_dir: Path | None) -> tuple[Path, Path]:
         made = sorted(path for path in begun if (path / "config.yaml").is_file())
         if len(made) > 1:
             names = ", ".join(str(path) for path in made[:5])
-            raise UsageError(f"several run folders here ({names}): say which with --run-dir or --config")
+            raise UsageError(
+                f"several run folders here ({names}): say which with --run-dir or --config"
+            )
         if made:
             say(f"using {made[0]}, the only run folder here")
             return made[0] / "config.yaml", made[0]
     if run_dir is not None and (run_dir / "config.yaml").is_file():
+        say(f"using the settings of {run_dir / 'config.yaml'}")
         return run_dir / "config.yaml", run_dir
     path = LOCAL_CONFIG if LOCAL_CONFIG.is_file() else find_config(DEFAULT_CONFIG)
     say(f"no --config: using {path}")

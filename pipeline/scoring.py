@@ -36,7 +36,10 @@ def score_file(settings: config.Config, path: Path) -> dict[str, Any]:
     leading = next(iter(tasks))
     left_out = tasks[leading]["of_other_classes"]
     if left_out:
-        say(f"{path}: {leading} leaves out {left_out} of {len(detections)} detections, of classes without ground truth")
+        say(
+            f"{path}: {leading} leaves out {left_out} of {len(detections)} detections, of classes "
+            "without ground truth"
+        )
     return {"iou": as_thresholds(settings.eval.iou), "tasks": tasks}
 
 
@@ -51,7 +54,10 @@ def truth_rows(settings: config.Dataset, dataset: annotations.Dataset) -> pd.Dat
 
 
 def score_tasks(
-    truth: pd.DataFrame, detections: pd.DataFrame, dataset: annotations.Dataset, tious: Sequence[float]
+    truth: pd.DataFrame,
+    detections: pd.DataFrame,
+    dataset: annotations.Dataset,
+    tious: Sequence[float],
 ) -> dict[str, Any]:
     """mAP and AP per class (percent) of each task, the leading one first.
 
@@ -62,7 +68,9 @@ def score_tasks(
         names = dataset.heads[0 if name != "noun" else 1] if name != "action" else None
         try:
             result = detection_map(
-                truth.assign(label=truth[column]), detections.assign(label=detections[column]), tious
+                truth.assign(label=truth[column]),
+                detections.assign(label=detections[column]),
+                tious,
             )
         except TableError as error:
             raise UserError(str(error)) from error
@@ -105,7 +113,9 @@ def table(results: dict[str, Any], settings: config.Eval) -> str:
         lines.append(name.ljust(width) + "".join(cells))
     recall = results.get("average_recall", {})
     if recall:
-        lines.append("proposals: " + "  ".join(f"AR@{n} {value:.2f}" for n, value in recall.items()))
+        lines.append(
+            "proposals: " + "  ".join(f"AR@{n} {value:.2f}" for n, value in recall.items())
+        )
     return "\n".join(lines)
 
 
@@ -128,7 +138,11 @@ def write_result_files(
     try:
         if settings.dataset.format == "activitynet":
             submission.write_activitynet(
-                path, kept, videos=videos, classes=dataset.heads[0], external_data=_external_data(settings)
+                path,
+                kept,
+                videos=videos,
+                classes=dataset.heads[0],
+                external_data=_external_data(settings),
             )
             return [path]
         paths = [path, path.with_suffix(".zip")]
@@ -154,7 +168,9 @@ def _without_training(settings: config.Dataset) -> config.Dataset:
     update: dict[str, Any] = {"video_info": None}
     if isinstance(files, tuple) and len(files) == 2:
         update["annotations"] = files[1]
-    missing = [file for file in classes or () if not file.is_file()] if isinstance(classes, tuple) else []
+    missing = (
+        [file for file in classes or () if not file.is_file()] if isinstance(classes, tuple) else []
+    )
     if missing:
         update["classes"] = None
         say(f"dataset.classes: {missing[0]} is not there; the 97 verbs and 300 nouns go by number")

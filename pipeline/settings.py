@@ -44,7 +44,7 @@ class Backbone(Section):
     reduction: Positive = 4
     kernels: tuple[Positive, Positive] = (3, 3)
     pool_kernel: Positive = 3
-    mean: tuple[float, float, float] = (0.45, 0.45, 0.45)
+    mean: tuple[NonNegative, NonNegative, NonNegative] = (0.45, 0.45, 0.45)
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.225, 0.225, 0.225)
     pretrained: str | None = None
 
@@ -65,6 +65,15 @@ class Optimisation(Section):
     precision: Precision = "float32"
     seed: Annotated[int, Field(ge=0)] = 0
     checkpoint_seconds: PositiveFloat = 45
+
+    @model_validator(mode="after")
+    def _warms_up(self) -> Optimisation:
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"{self.epochs} epochs with a warm-up of {self.warmup_epochs:g}: "
+                "lower warmup_epochs below epochs too"
+            )
+        return self
 
     @property
     def batch_ratio(self) -> float:
@@ -88,6 +97,8 @@ class Finetune(Optimisation):
     @model_validator(mode="after")
     def _crop_fits(self) -> Finetune:
         smallest = min(*self.short_side, self.eval_short_side)
+        if self.short_side[0] > self.short_side[1]:
+            raise ValueError(f"short_side {list(self.short_side)}: the smaller comes first")
         if self.crop > smallest:
             raise ValueError(f"crop {self.crop} is larger than the smallest short side {smallest}")
         return self
@@ -123,6 +134,12 @@ class BMN(Optimisation):
     samples_per_bin: Positive = 3
     boundary_ratio: NonNegative = 0.5
     groups: Positive = 4
+
+    @model_validator(mode="after")
+    def _groups_fit(self) -> BMN:
+        if self.hidden_1d % self.groups:
+            raise ValueError(f"hidden_1d {self.hidden_1d} is no multiple of groups {self.groups}")
+        return self
 
 
 class Proposals(Section):

@@ -98,7 +98,7 @@ def fit(
             if stop or ended or time.monotonic() - saved > checkpoint_seconds:
                 save()
                 saved = time.monotonic()
-            if stop and state["epoch"] < schedule.epochs:
+            if stop:
                 raise Interrupted(stop[0])
     return state["history"]
 
@@ -188,8 +188,9 @@ def _save(
         "optimizer": optimizer.state_dict(),
         "scaler": scaler.state_dict(),
     }
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
+    # Through a Python file, a full disk is an OSError and not an assertion of the zip writer.
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        torch.save(content, stream)
 
 
 def _restore(

@@ -90,7 +90,9 @@ def _look(worker: _Worker, ready: bool, timeout: float) -> Outcome | None:
             kind, value = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join(5)
-            return Outcome(worker.job, reason=f"its process died ({_death(worker.process.exitcode)})")
+            return Outcome(
+                worker.job, reason=f"its process died ({_death(worker.process.exitcode)})"
+            )
         worker.heard = time.monotonic()
         if kind == "beat":
             return None

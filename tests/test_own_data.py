@@ -66,7 +66,12 @@ def test_the_table_of_the_document_is_read(tmp_path):
 
 
 def test_the_document_step_by_step(here):
-    lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    lines = [
+        line
+        for block in blocks("sh")
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.strip()
+    ]
     assert len(lines) >= 12 and lines[0].startswith("tada-loc doctor")
     outputs = {line: follow(line) for line in lines}
     said = {line.split()[1]: text for line, text in reversed(outputs.items())}
@@ -79,7 +84,9 @@ def test_the_document_step_by_step(here):
         assert Path(name).is_file(), name
     assert json.loads(Path("doctor.json").read_text())["ok"]
     # What was exported and imported again are the run's features, and give as many proposals' videos.
-    one, two = (pd.read_csv(f"runs/{run}/bmn/proposals/proposals.csv") for run in ("own", "imported"))
+    one, two = (
+        pd.read_csv(f"runs/{run}/bmn/proposals/proposals.csv") for run in ("own", "imported")
+    )
     assert set(one["video"]) == set(two["video"])
 
 

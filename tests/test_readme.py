@@ -13,7 +13,11 @@ from pipeline.cli import main
 from pipeline.config import known_keys
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "configs").glob("*.yaml"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "configs").glob("*.yaml")),
+]
 
 
 def commands() -> list[tuple[str, str]]:
@@ -42,7 +46,9 @@ def test_commands_of_the_documents_exist(document, line):
     if words[1].startswith("--"):
         return
     command = main.commands[words[1]]
-    context = command.make_context(words[1], words[2:], resilient_parsing=False, allow_interspersed_args=True)
+    context = command.make_context(
+        words[1], words[2:], resilient_parsing=False, allow_interspersed_args=True
+    )
     for assignment in context.params.get("assignments", ()):
         assert assignment.partition("=")[0] in known_keys(), f"{document}: {line}"
 

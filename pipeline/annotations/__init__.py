@@ -18,6 +18,8 @@ def load(settings: config.Dataset) -> Dataset:
     Raises UserError naming file, line or video and value; also when a subset holds no video.
     """
     files = _paths(settings.annotations)
+    if not files:
+        raise UserError("dataset.annotations: no file given")
     classes = _paths(settings.classes)
     subsets = (settings.train_subset, settings.eval_subset)
     if settings.format == "activitynet":
@@ -40,10 +42,13 @@ def load(settings: config.Dataset) -> Dataset:
     return dataset
 
 
-def annotation_files(settings: config.Dataset) -> list[Path]:
-    """Every file `load` reads, for fingerprints."""
-    info = [settings.video_info] if settings.video_info else []
-    return [*_paths(settings.annotations), *_paths(settings.classes), *info]
+def annotation_files(settings: config.Dataset) -> dict[str, Path]:
+    """Every file `load` reads, by its role and place, for fingerprints."""
+    return {
+        f"dataset.{role}[{place}]": path
+        for role in ("annotations", "classes", "video_info")
+        for place, path in enumerate(_paths(getattr(settings, role)))
+    }
 
 
 def _paths(value: tuple[Path, ...] | Path | None) -> list[Path]:

@@ -52,7 +52,9 @@ def _database(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"{file}: cannot be read ({error.strerror}); see dataset.annotations") from error
+        raise UserError(
+            f"{file}: cannot be read ({error.strerror}); see dataset.annotations"
+        ) from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{file}: not valid JSON ({error})") from error
     database = content.get("database") if isinstance(content, dict) else None
@@ -60,7 +62,9 @@ def _database(file: Path) -> dict[str, Any]:
         raise UserError(f"{file}: no videos under the key 'database'; is this an annotation file?")
     for video, entry in database.items():
         if not isinstance(entry, dict):
-            raise UserError(f"{file}: video {video}: expected an object with subset and annotations")
+            raise UserError(
+                f"{file}: video {video}: expected an object with subset and annotations"
+            )
     return database
 
 

@@ -55,7 +55,8 @@ def training_rows(dataset: Dataset, subset: str) -> tuple[pd.DataFrame, Counter[
 
     The rule: a segment that ends at or before its start is left out; a repeated row is used once; a
     segment that begins after its video's end is left out, and one that ends after it is cut there;
-    segments that overlap another are kept, and counted. Evaluation keeps every row as annotated, as the official evaluators do.
+    segments that overlap another are kept, and counted. Evaluation keeps every row as annotated, as
+    the official evaluators do.
     """
     rows = dataset.rows(subset)
     counts: Counter[str] = Counter()

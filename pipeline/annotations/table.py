@@ -46,6 +46,8 @@ def read(files: Sequence[Path], train_subset: str, eval_subset: str) -> Dataset:
 
 def _read_one(file: Path, subset: str | None) -> pd.DataFrame:
     frame = read_csv(file, _COLUMNS)
+    for column in {"video", "label", "subset"} & set(frame.columns):
+        frame[column] = frame[column].str.strip()
     for column in ("start", "end"):
         frame[column] = numbers(frame, column, file)
     for line, row in enumerate(frame.itertuples(index=False), start=2):
@@ -53,9 +55,13 @@ def _read_one(file: Path, subset: str | None) -> pd.DataFrame:
         check_video_id(row.video, where)
         check_times(row.start, row.end, where)
         if row.end < row.start:
-            raise UserError(f"{where}: video {row.video} ends at {row.end}, before its start {row.start}")
+            raise UserError(
+                f"{where}: video {row.video} ends at {row.end}, before its start {row.start}"
+            )
         if not row.label:
             raise UserError(f"{where}: video {row.video} has no label")
+        if subset is None and "subset" in frame.columns and not row.subset:
+            raise UserError(f"{where}: video {row.video} has no subset")
     if subset is not None:
         frame["subset"] = subset
     elif "subset" not in frame.columns:

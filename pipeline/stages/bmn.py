@@ -18,7 +18,7 @@ from pipeline.config import Config, Proposals
 from pipeline.device import autocast, load_state, pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.features import load_features, videos_with_features
-from pipeline.fields import stage_fields
+from pipeline.fields import begin_stage
 from pipeline.models import MODEL_FILE, save_classifier
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
 from pipeline.progress import Progress, say
@@ -35,7 +35,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
 
 def train(config: Config, folder: Path, *, force: bool = False) -> None:
     """Train on the windows (or the rescaled videos) of the training subset."""
-    stage = artifacts.open_stage(folder, "bmn", stage_fields(config, folder, "bmn"), force=force)
+    stage = begin_stage(config, folder, "bmn", force=force)
     if stage.complete:
         say("bmn: network complete, nothing to do")
         return
@@ -92,9 +92,7 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
 
 def propose(config: Config, folder: Path, *, force: bool = False) -> None:
     """Run the network over the evaluation videos; a file a video, then one table of all."""
-    stage = artifacts.open_stage(
-        folder, "bmn/proposals", stage_fields(config, folder, "bmn/proposals"), force=force
-    )
+    stage = begin_stage(config, folder, "bmn/proposals", force=force)
     if stage.complete:
         say("bmn: proposals complete, nothing to do")
         return
@@ -131,9 +129,7 @@ def propose_video(
         with autocast(device, settings.precision):
             output = model(batch.to(device))
         parts.append([getattr(output, name).float().cpu() for name in output._fields])
-    maps = {
-        name: torch.cat([part[i] for part in parts]) for i, name in enumerate(output._fields)
-    }
+    maps = {name: torch.cat([part[i] for part in parts]) for i, name in enumerate(output._fields)}
     mask = valid_mask(settings.duration_scale, settings.temporal_scale)
     start, end, confidence = fuse_windows(
         source.offsets, maps["start"], maps["end"], maps["confidence_map"], mask, source.length
@@ -151,7 +147,9 @@ def propose_video(
     return _suppress(video, decoded, config.proposals, duration)
 
 
-def _suppress(video: str, decoded: np.ndarray, settings: Proposals, duration: float) -> pd.DataFrame:
+def _suppress(
+    video: str, decoded: np.ndarray, settings: Proposals, duration: float
+) -> pd.DataFrame:
     segments, scores = decoded[:, :2], decoded[:, -1]
     count = settings.count if settings.count is not None else len(decoded)
     if settings.per_second:
@@ -194,7 +192,9 @@ def _build(config: Config, channels: int) -> BMN:
 
 def _load(config: Config, folder: Path, videos: list[str], device: torch.device) -> BMN:
     if not videos:
-        raise UserError(f"dataset.eval_subset {config.dataset.eval_subset!r}: no video to propose for")
+        raise UserError(
+            f"dataset.eval_subset {config.dataset.eval_subset!r}: no video to propose for"
+        )
     path = folder / "bmn" / MODEL_FILE
     model = _build(config, load_features(config, folder, videos[0])[0].shape[1])
     try:

@@ -20,7 +20,7 @@ from pipeline.config import Config
 from pipeline.device import pick_device
 from pipeline.errors import UserError
 from pipeline.features import check_channels, load_features, require_head, videos_with_features
-from pipeline.fields import stage_fields
+from pipeline.fields import begin_stage
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
 from pipeline.stages.extract import clip_grid
@@ -32,9 +32,7 @@ DETECTIONS = "detections.csv"
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
     """Write `classify/detections.csv`: video, start, end, label, score (and verb, noun)."""
     require_head(folder)
-    stage = artifacts.open_stage(
-        folder, "classify", stage_fields(config, folder, "classify"), force=force
-    )
+    stage = begin_stage(config, folder, "classify", force=force)
     if stage.complete:
         say("classify: complete, nothing to do")
         return
@@ -45,7 +43,9 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     ids = dataset.video_ids(config.dataset.eval_subset)
     videos = videos_with_features(config, folder, ids)
     if videos:
-        check_channels(folder, load_features(config, folder, videos[0])[0].shape[1], model.feature_dim)
+        check_channels(
+            folder, load_features(config, folder, videos[0])[0].shape[1], model.feature_dim
+        )
     say(f"classify: {len(proposals)} proposals of {len(videos)} videos, by {config.classify.mode}")
     if config.classify.mode == "video":
         detections = _by_video(config, folder, dataset, model, proposals, videos, device)
@@ -66,7 +66,11 @@ def read_proposals(folder: Path) -> pd.DataFrame:
 def read_detections(folder: Path) -> pd.DataFrame:
     """The detection table of a run; classes are text, however they look."""
     text, numbers = ("video", "label"), ("start", "end", "score")
-    types = dict.fromkeys(text, str) | dict.fromkeys(numbers, float) | {"verb": "int64", "noun": "int64"}
+    types = (
+        dict.fromkeys(text, str)
+        | dict.fromkeys(numbers, float)
+        | {"verb": "int64", "noun": "int64"}
+    )
     return pd.read_csv(folder / "classify" / DETECTIONS, dtype=types, keep_default_na=False)
 
 
@@ -137,7 +141,9 @@ def _by_proposal(
             else:
                 features, _ = load_features(config, folder, video)
                 cells = clip_grid(config.extract).clips_at(times, len(features))
-            for total, head in zip(scores, class_probabilities(model, features, device), strict=True):
+            for total, head in zip(
+                scores, class_probabilities(model, features, device), strict=True
+            ):
                 total[rows] = head[cells].mean(1)
             bar.update(1)
     if len(scores) == 1:

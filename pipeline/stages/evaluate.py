@@ -13,7 +13,7 @@ from evaluation.recall import average_recall
 from pipeline import annotations, artifacts, scoring
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.fields import stage_fields
+from pipeline.fields import begin_stage
 from pipeline.stages.classify import read_detections, read_proposals
 
 RESULTS = "results.json"
@@ -25,8 +25,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     Other thresholds than last time need no --force: the numbers are made again in a moment, and the
     former ones are only a file of figures.
     """
-    fields = stage_fields(config, folder, "eval")
-    stage = artifacts.open_stage(folder, "eval", fields, force=True)
+    stage = begin_stage(config, folder, "eval", replace=True)
     if not stage.complete:
         dataset = annotations.load(config.dataset)
         detections = read_detections(folder)
@@ -44,7 +43,9 @@ def score(
     """mAP of every task and AR@AN, as plain JSON values in percent."""
     truth = scoring.truth_rows(config.dataset, dataset)
     tasks = scoring.score_tasks(truth, detections, dataset, config.eval.iou)
-    recall = average_recall(truth, read_proposals(folder), config.eval.iou, config.eval.proposals_at)
+    recall = average_recall(
+        truth, read_proposals(folder), config.eval.iou, config.eval.proposals_at
+    )
     return {
         "iou": scoring.as_thresholds(config.eval.iou),
         "tasks": tasks,

@@ -24,7 +24,7 @@ from pipeline import annotations, artifacts
 from pipeline.config import Config, Extract
 from pipeline.device import pick_device
 from pipeline.errors import UserError
-from pipeline.fields import stage_fields
+from pipeline.fields import begin_stage
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
 from pipeline.videos import require_videos
@@ -43,9 +43,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     Videos that fail are listed in `extract/failures.json`; UserError when they are more than
     `runtime.allow_failures`. A later run tries them again.
     """
-    stage = artifacts.open_stage(
-        folder, "extract", stage_fields(config, folder, "extract"), force=force
-    )
+    stage = begin_stage(config, folder, "extract", force=force)
     dataset = annotations.load(config.dataset)
     subsets = (config.dataset.train_subset, config.dataset.eval_subset)
     ids = [video for subset in subsets for video in dataset.video_ids(subset)]
@@ -61,7 +59,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     jobs = [(video, str(paths[video])) for video in todo if video in paths]
     clips = _extract_all(config, dataset, stage, expected, jobs, failures, len(ids))
     _report(config, stage, failures)
-    stage.finish({"videos": len(ids) - len(failures), "failed": len(failures), "clips": clips})
+    stage.finish({"videos": len(ids) - len(failures), "left_out": sorted(failures), "clips": clips})
     say(f"extract: {len(ids) - len(failures)} videos complete, {clips} clips made in this run")
 
 
@@ -180,9 +178,7 @@ def _report(config: Config, stage: artifacts.Stage, failures: dict[str, str]) ->
 
 
 def _expected_meta(config: Config, dataset: annotations.Dataset, folder: Path) -> FeatureMeta:
-    model = load_classifier(
-        config.backbone, dataset.num_classes, folder, torch.device("cpu")
-    )
+    model = load_classifier(config.backbone, dataset.num_classes, folder, torch.device("cpu"))
     return _meta(config, weights_digest(model))
 
 

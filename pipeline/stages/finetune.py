@@ -16,7 +16,7 @@ from pipeline import annotations, artifacts, clips
 from pipeline.config import Backbone, Config, Finetune
 from pipeline.device import autocast, pick_device, share_cores
 from pipeline.errors import UserError
-from pipeline.fields import stage_fields
+from pipeline.fields import begin_stage
 from pipeline.models import MODEL_FILE, new_classifier, save_classifier
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
 from pipeline.progress import say
@@ -26,9 +26,7 @@ from pipeline.videos import require_videos
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
     """Train the classifier and write `finetune/model.pt` and `finetune/history.json`."""
-    stage = artifacts.open_stage(
-        folder, "finetune", stage_fields(config, folder, "finetune"), force=force
-    )
+    stage = begin_stage(config, folder, "finetune", force=force)
     if stage.complete:
         say("finetune: complete, nothing to do")
         return
@@ -49,7 +47,9 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
-def classification_loss(outputs: Tensor | tuple[Tensor, Tensor], target: Tensor, smoothing: float) -> Tensor:
+def classification_loss(
+    outputs: Tensor | tuple[Tensor, Tensor], target: Tensor, smoothing: float
+) -> Tensor:
     """Cross-entropy of one head, or the sum of the verb and the noun head's; target [B, heads]."""
     heads = outputs if isinstance(outputs, tuple) else (outputs,)
     losses = [
@@ -102,7 +102,9 @@ def _accuracies(scores: list[np.ndarray], target: np.ndarray) -> dict[str, float
     }
 
 
-def _segments(config: Config, dataset: annotations.Dataset) -> tuple[clips.Segments, clips.Segments]:
+def _segments(
+    config: Config, dataset: annotations.Dataset
+) -> tuple[clips.Segments, clips.Segments]:
     for line, count in dataset.notes.items():
         say(f"annotations: {count} {line}")
     parts = []
@@ -115,7 +117,9 @@ def _segments(config: Config, dataset: annotations.Dataset) -> tuple[clips.Segme
             say(f"annotations, {subset}: {count} segments: {reason}")
         segments = clips.make_segments(rows, dataset.targets(rows), paths)
         if len(segments) < len(rows):
-            say(f"annotations, {subset}: {len(rows) - len(segments)} segments of missing videos left out")
+            say(
+                f"annotations, {subset}: {len(rows) - len(segments)} segments of missing videos left out"
+            )
         parts.append(segments)
     train, validation = parts
     if not len(train):

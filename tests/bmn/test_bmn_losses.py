@@ -12,9 +12,7 @@ from bmn.targets import Targets
 
 @pytest.fixture
 def batch(reference):
-    vectors = {
-        key: torch.from_numpy(value) for key, value in reference("bmn_losses.npz").items()
-    }
+    vectors = {key: torch.from_numpy(value) for key, value in reference("bmn_losses.npz").items()}
     output = BMNOutput(vectors["confidence_map"], vectors["start"], vectors["end"])
     targets = Targets(vectors["gt_start"], vectors["gt_end"], vectors["gt_iou"])
     return vectors, output, targets

@@ -21,8 +21,10 @@ def textbook(start, end, maps):
     for d in range(maps.shape[1]):
         for s in range(length):
             e = s + d + 1
-            if e < length and (s == 0 or is_peak(start, s)) and (
-                e == length - 1 or is_peak(end, e)
+            if (
+                e < length
+                and (s == 0 or is_peak(start, s))
+                and (e == length - 1 or is_peak(end, e))
             ):
                 parts = [start[s], end[e], maps[1, d, s], maps[0, d, s]]
                 rows.append([s / length, e / length, *parts, np.prod(parts)])

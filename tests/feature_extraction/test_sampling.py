@@ -86,9 +86,7 @@ def test_training_clips_slide_within_their_segment():
 
 @given(st.floats(0, 100), st.floats(0, 60), st.floats(0, 1))
 def test_training_clips_lie_in_long_segments(start, length, offset):
-    times = training_clip_times(
-        start, start + length, fps=60, frames=8, interval=8, offset=offset
-    )
+    times = training_clip_times(start, start + length, fps=60, frames=8, interval=8, offset=offset)
     if length >= 56 / 60:
         assert start - 1e-6 <= times[0] and times[-1] <= start + length + 1e-6
     else:

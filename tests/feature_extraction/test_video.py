@@ -100,9 +100,7 @@ def test_frames_nobody_needs_are_not_decoded(videos, monkeypatch):
 
 def test_a_decoder_that_drops_a_wanted_frame_is_noticed(videos, decoded, monkeypatch):
     """The plan is given up in the middle, and the rest comes from a plain pass."""
-    monkeypatch.setattr(
-        passes.VideoFile, "decode", _dropping_once(passes.VideoFile.decode)
-    )
+    monkeypatch.setattr(passes.VideoFile, "decode", _dropping_once(passes.VideoFile.decode))
     times, frames = decoded("b_frames.mp4")
     with open_video(videos["b_frames.mp4"][0]) as reader:
         found = list(reader.frames_at(iter(times)))

@@ -42,7 +42,15 @@ def test_activitynet_form(tmp_path):
 
 
 def test_dirty_rows_are_counted_not_hidden(tmp_path):
-    rows = [(1, 2, "a"), (1, 2, "a"), (3, 3, "a"), (5, 4, "a"), (9, 12, "a"), (11, 12, "a"), (2, 6, "b")]
+    rows = [
+        (1, 2, "a"),
+        (1, 2, "a"),
+        (3, 3, "a"),
+        (5, 4, "a"),
+        (9, 12, "a"),
+        (11, 12, "a"),
+        (2, 6, "b"),
+    ]
     dataset = activitynet.read([write_json(tmp_path / "a.json", {"v": entry(rows)})])
     kept, counts = training_rows(dataset, "training")
     assert kept[["start", "end"]].values.tolist() == [[1, 2], [9, 10], [2, 6]]
@@ -73,7 +81,10 @@ def test_overlaps_and_other_subsets_are_counted(tmp_path):
         ({"v": 3}, "video v"),
         ({"v": {"duration": 3}}, "subset"),
         ({"v": {"subset": "training", "annotations": 3}}, "no list"),
-        ({"v": {"subset": "training", "annotations": [{"segment": [1], "label": "a"}]}}, "[start, end]"),
+        (
+            {"v": {"subset": "training", "annotations": [{"segment": [1], "label": "a"}]}},
+            "[start, end]",
+        ),
         ({"v": entry([(1, "x", "a")])}, "'x'"),
         ({"v": entry([(-1, 2, "a")])}, "-1"),
         ({"v": entry([(float("nan"), 2, "a")])}, "nan"),
@@ -101,8 +112,12 @@ def test_files_that_are_no_annotations(tmp_path, text):
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["database", "subset", "annotations", "segment", "v"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["database", "subset", "annotations", "segment", "v"]), inner
+        )
+    ),
     max_leaves=8,
 )
 
@@ -161,7 +176,9 @@ def test_wrong_tables(tmp_path, text, said):
     assert said in caught.value.message
 
 
-def epic_files(folder, rows, header="video_id,start_timestamp,stop_timestamp,verb_class,noun_class"):
+def epic_files(
+    folder, rows, header="video_id,start_timestamp,stop_timestamp,verb_class,noun_class"
+):
     (folder / "verbs.csv").write_text("id,key,instances\n0,take,x\n1,put,y\n")
     (folder / "nouns.csv").write_text("id,key,instances\n0,tap,x\n1,spoon,y\n2,plate,z\n")
     (folder / "val.csv").write_text(header + "\n" + rows)
@@ -206,12 +223,19 @@ def test_real_epic_kitchens(real_data):
     dataset = epic_kitchens.read(
         [real_data("ek100/EPIC_100_validation.csv")],
         ("training", "validation"),
-        [real_data("ek100/EPIC_100_verb_classes.csv"), real_data("ek100/EPIC_100_noun_classes.csv")],
+        [
+            real_data("ek100/EPIC_100_verb_classes.csv"),
+            real_data("ek100/EPIC_100_noun_classes.csv"),
+        ],
         real_data("ek100/EPIC_100_video_info.csv"),
     )
     rows = dataset.annotations
     assert (len(rows), rows["video"].nunique()) == (9668, 138)
-    assert (rows["verb"].nunique(), rows["noun"].nunique(), rows["label"].nunique()) == (78, 211, 1352)
+    assert (rows["verb"].nunique(), rows["noun"].nunique(), rows["label"].nunique()) == (
+        78,
+        211,
+        1352,
+    )
     assert dataset.num_classes == (97, 300)
     assert np.isclose((rows["end"] - rows["start"]).median(), 1.96, atol=0.006)
     _, counts = training_rows(dataset, "validation")
@@ -221,7 +245,8 @@ def test_real_epic_kitchens(real_data):
 
 def test_real_hacs_and_activitynet(real_data):
     hacs = activitynet.read(
-        [real_data("hacs/hacs_schema_derived_from_anet_val.json")], real_data("hacs/action_name.csv")
+        [real_data("hacs/hacs_schema_derived_from_anet_val.json")],
+        real_data("hacs/action_name.csv"),
     )
     assert hacs.num_classes == 200
     anet = activitynet.read(
@@ -238,7 +263,10 @@ def test_videos_are_found_with_and_without_prefix(tmp_path):
     for name in ("v_one.mp4", "class/two.MKV", "three.txt"):
         (tmp_path / name).touch()
     paths, missing = find_videos(tmp_path, ["one", "v_two", "three"])
-    assert {video: path.name for video, path in paths.items()} == {"one": "v_one.mp4", "v_two": "two.MKV"}
+    assert {video: path.name for video, path in paths.items()} == {
+        "one": "v_one.mp4",
+        "v_two": "two.MKV",
+    }
     assert missing == ["three"]
     with pytest.raises(UserError, match="three"):
         require_videos(tmp_path, ["one", "three"], 0)

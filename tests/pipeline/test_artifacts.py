@@ -12,12 +12,23 @@ from pipeline import artifacts
 from pipeline.errors import UserError
 
 
+def complete(run, name, fields):
+    """A stage with its outputs, complete."""
+    stage = artifacts.open_stage(run, name, fields)
+    for output in artifacts.OUTPUTS[name]:
+        (stage.folder / output).write_text("made")
+    stage.finish()
+    return stage
+
+
 def test_same_fields_go_on_and_complete_is_last(tmp_path):
     stage = artifacts.open_stage(tmp_path, "finetune", {"a": 1, "b": (1, 2)})
     assert not stage.complete
     stage.progress(3, 10)
     again = artifacts.open_stage(tmp_path, "finetune", {"b": [1, 2], "a": 1})
     assert not again.complete and again.fingerprint == stage.fingerprint
+    for output in artifacts.OUTPUTS["finetune"]:
+        (stage.folder / output).write_text("made")
     again.finish({"top1": 3.0})
     assert artifacts.open_stage(tmp_path, "finetune", {"a": 1, "b": [1, 2]}).complete
     manifest = artifacts.read_manifest(tmp_path, "finetune")
@@ -25,8 +36,7 @@ def test_same_fields_go_on_and_complete_is_last(tmp_path):
 
 
 def test_other_fields_are_refused_and_force_moves_aside(tmp_path):
-    artifacts.open_stage(tmp_path, "bmn", {"bmn.epochs": 1, "file.a.csv": "x"}).finish()
-    (tmp_path / "bmn" / "model.pt").write_text("weights")
+    complete(tmp_path, "bmn", {"bmn.epochs": 1, "file.a.csv": "x"})
     with pytest.raises(UserError) as caught:
         artifacts.open_stage(tmp_path, "bmn", {"bmn.epochs": 2, "file.a.csv": "y"})
     assert "bmn.epochs: 1 -> 2" in caught.value.message and "a.csv changed" in caught.value.message
@@ -42,7 +52,7 @@ def test_missing_input_names_its_command(tmp_path):
     artifacts.open_stage(tmp_path, "finetune", {"a": 1})
     with pytest.raises(UserError, match="not complete"):
         artifacts.input_fields(tmp_path, "extract")
-    artifacts.open_stage(tmp_path, "finetune", {"a": 1}).finish()
+    complete(tmp_path, "finetune", {"a": 1})
     fields = artifacts.input_fields(tmp_path, "extract")
     assert list(fields) == ["input.finetune"]
     with pytest.raises(UserError, match="tada-loc bmn"):
@@ -68,7 +78,9 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"state": "partial"}', '{"state": 3, "fields": {}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"state": "partial"}', '{"state": 3, "fields": {}}']
+)
 def test_a_damaged_manifest_is_named(tmp_path, text):
     (tmp_path / "bmn").mkdir()
     (tmp_path / "bmn" / "manifest.json").write_text(text)

@@ -52,6 +52,9 @@ def test_the_papers_numbers_are_in_the_configs():
         ("eval.iou=0.5:1", "start:step:end"),
         ("dataset.format=foo", "dataset.format = 'foo'"),
         ("finetune.crop=999", "crop 999"),
+        ("finetune.epochs=5", "lower warmup_epochs"),
+        ("finetune.short_side=[320, 256]", "the smaller comes first"),
+        ("bmn.hidden_1d=6", "groups 4"),
         ("dataset=3", "dataset"),
         ("nonsense", "section.key=value"),
         ("a.b=[", "not valid YAML"),
@@ -67,7 +70,8 @@ def test_mistakes_are_named(assignment, said):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a: b", "- 1", "a: [", "\0", "x: &a [*a]", "[" * 5000, "!!python/object:os.system x"]
+    "text",
+    ["", "a: b", "- 1", "a: [", "\0", "x: &a [*a]", "[" * 5000, "!!python/object:os.system x"],
 )
 def test_a_file_that_is_no_configuration_is_refused(text, tmp_path):
     path = tmp_path / "bad.yaml"
@@ -110,8 +114,26 @@ def test_iou_forms(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "0.5:0.1", "0.1:0:0.5", "0.5:0.1:0.1", "0", "1.5", "nan", "0.5,0.5", "0.7,0.5",
-     "0.1:-0.1:0.5", "0.1:1e-9:0.5", "inf", "0.1:nan:0.5", None, True, {}, "1:2:3:4"],
+    [
+        "",
+        "a",
+        "0.5:0.1",
+        "0.1:0:0.5",
+        "0.5:0.1:0.1",
+        "0",
+        "1.5",
+        "nan",
+        "0.5,0.5",
+        "0.7,0.5",
+        "0.1:-0.1:0.5",
+        "0.1:1e-9:0.5",
+        "inf",
+        "0.1:nan:0.5",
+        None,
+        True,
+        {},
+        "1:2:3:4",
+    ],
 )
 def test_wrong_iou_is_refused(text):
     with pytest.raises(ValueError, match="tIoU"):

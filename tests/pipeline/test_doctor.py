@@ -33,7 +33,10 @@ def database() -> dict:
         name: {
             "subset": name.split("_")[0],
             "duration": 8.0,
-            "annotations": [{"segment": [1.0, 4.0], "label": "x"}, {"segment": [5.0, 7.5], "label": "y"}],
+            "annotations": [
+                {"segment": [1.0, 4.0], "label": "x"},
+                {"segment": [5.0, 7.5], "label": "y"},
+            ],
         }
         for name in names
     }
@@ -55,7 +58,9 @@ def look(data: Path, entries: dict, *more: str):
 def test_nothing_is_wrong_with_what_is_right(data):
     output, wrong, report = look(data, database(), "--deep")
     assert not wrong and "nothing wrong" in output, output
-    recall = next(entry["numbers"] for entry in report["checks"] if entry["check"] == "segments, validation")
+    recall = next(
+        entry["numbers"] for entry in report["checks"] if entry["check"] == "segments, validation"
+    )
     assert recall == {}
     recall = [e["numbers"] for e in report["checks"] if e["check"] == "segments, validation"][-1]
     assert recall["0.5"] == 1.0 and set(recall) >= {"0.75", "0.95"}
@@ -109,7 +114,9 @@ def test_a_rare_class_without_training_segments_is_a_note(data):
     entries["validation_000"]["annotations"] = [*many, {"segment": [1.0, 4.0], "label": "rare"}]
     output, wrong, report = look(data, entries)
     assert not wrong, output
-    assert any(entry["items"] == ["rare"] and entry["state"] == "note" for entry in report["checks"])
+    assert any(
+        entry["items"] == ["rare"] and entry["state"] == "note" for entry in report["checks"]
+    )
 
 
 def test_processes_look_at_videos_too(data):
@@ -135,7 +142,11 @@ def test_segments_the_grid_cannot_represent(data):
     ]  # fmt: skip
     output, wrong, report = look(data, entries, "--set", "bmn.duration_scale=4")
     assert wrong.keys() == {"segments, training", "segments, validation"}
-    items = {entry["detail"]: entry["items"] for entry in report["checks"] if "training" in entry["check"]}
+    items = {
+        entry["detail"]: entry["items"]
+        for entry in report["checks"]
+        if "training" in entry["check"]
+    }
     shorter = next(value for key, value in items.items() if "than a BMN position" in key)
     longer = next(value for key, value in items.items() if "longer than duration_scale" in key)
     assert shorter == ["training_000 [1.00, 1.10]"]

@@ -75,7 +75,10 @@ def same_results(a: Path, b: Path) -> None:
     files = sorted(path.name for path in (a / "extract/features").iterdir())
     assert files == sorted(path.name for path in (b / "extract/features").iterdir())
     for name in files:
-        with h5py.File(a / "extract/features" / name) as one, h5py.File(b / "extract/features" / name) as two:
+        with (
+            h5py.File(a / "extract/features" / name) as one,
+            h5py.File(b / "extract/features" / name) as two,
+        ):
             assert np.array_equal(one["features"][:], two["features"][:])
             assert dict(one.attrs) == dict(two.attrs)
     for name in MADE[2:]:
@@ -95,7 +98,11 @@ def test_every_stage_leaves_its_outputs(whole, data):
 
 
 def test_a_second_run_does_nothing_and_says_so(whole, data):
-    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*") if path.suffix in {".pt", ".h5", ".csv"}}
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in whole.rglob("*")
+        if path.suffix in {".pt", ".h5", ".csv"}
+    }
     result = tada("run", *options(data, whole))
     assert result.exit_code == 0
     for stage in ("finetune", "extract", "bmn", "classify"):
@@ -131,7 +138,9 @@ def test_eval_classifies_first_and_writes_json(whole, data, tmp_path):
     numbers = tmp_path / "numbers.json"
     result = tada("eval", *options(data, run), "--iou", "0.1:0.1:0.5", "--json", str(numbers))
     assert result.exit_code == 0, result.output
-    assert (run / "classify/detections.csv").read_bytes() == (whole / "classify/detections.csv").read_bytes()
+    assert (run / "classify/detections.csv").read_bytes() == (
+        whole / "classify/detections.csv"
+    ).read_bytes()
     assert json.loads(numbers.read_text())["iou"] == [0.1, 0.2, 0.3, 0.4, 0.5]
     assert "@0.1" in result.output and "average" in result.output
 
@@ -144,7 +153,12 @@ def test_stages_find_what_the_run_was_made_with(whole, tmp_path):
 
 
 def test_a_missing_stage_names_its_command(data, tmp_path):
-    for stage, needed in (("extract", "finetune"), ("bmn", "extract"), ("classify", "finetune"), ("eval", "finetune")):
+    for stage, needed in (
+        ("extract", "finetune"),
+        ("bmn", "extract"),
+        ("classify", "finetune"),
+        ("eval", "finetune"),
+    ):
         result = tada(stage, *options(data, tmp_path / stage))
         assert result.exit_code == 1
         assert f"tada-loc {needed}" in result.output, result.output
@@ -189,6 +203,31 @@ def test_a_bad_video_costs_itself_and_is_listed(whole, data, tmp_path):
     shutil.copy(data / "videos/validation_000.mp4", folder / "videos")
     result = tada("extract", *options(folder, run))
     assert result.exit_code == 0 and not (run / "extract/failures.json").exists()
+    # What was left out is part of what was made: the stages after it do not pass for complete.
+    result = tada("run", *options(folder, run))
+    assert result.exit_code == 1 and "extract changed" in result.output
+    result = tada("run", *options(folder, run), "--force")
+    assert result.exit_code == 0, result.output
+    assert "validation_000" in set(pd.read_csv(run / "bmn/proposals/proposals.csv")["video"])
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_an_output_that_is_gone_is_made_again(whole, data, tmp_path, name):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / name).unlink()
+    assert "partial" in tada("status", *options(data, run)).output
+    result = tada("run", *options(data, run))
+    assert result.exit_code == 0, result.output
+    same_results(whole, run)
+
+
+def test_a_mistake_before_any_output_does_not_lock_the_stage(data, tmp_path):
+    run = tmp_path / "run"
+    result = tada("finetune", *options(data, run), "--backbone", "resnet9000")
+    assert result.exit_code == 2
+    result = tada("finetune", *options(data, run, "finetune.epochs=1", "finetune.warmup_epochs=0"))
+    assert result.exit_code == 0, result.output
 
 
 def test_features_of_other_settings_are_refused(whole, data, tmp_path):
@@ -232,12 +271,20 @@ def kill(process: subprocess.Popen) -> None:
 
 
 def often_saved(data: Path, run: Path) -> list[str]:
-    return ["run", *options(data, run, "finetune.checkpoint_seconds=0.01", "bmn.checkpoint_seconds=0.01")]
+    return [
+        "run",
+        *options(data, run, "finetune.checkpoint_seconds=0.01", "bmn.checkpoint_seconds=0.01"),
+    ]
 
 
 @pytest.mark.parametrize(
     "sign",
-    ["finetune/checkpoint.pt", "extract/features/*.h5", "bmn/checkpoint.pt", "bmn/proposals/videos/*.csv"],
+    [
+        "finetune/checkpoint.pt",
+        "extract/features/*.h5",
+        "bmn/checkpoint.pt",
+        "bmn/proposals/videos/*.csv",
+    ],
 )
 def test_killed_midway_and_run_again_equals_unbroken(whole, data, tmp_path, sign):
     """Killed as soon as a stage has written the first of its outputs."""

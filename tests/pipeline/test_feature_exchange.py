@@ -15,13 +15,16 @@ from pipeline.cli import main
 
 VIDEOS = {"a": "training", "b": "training", "c": "training", "d": "validation"}
 SMALL = [
-    "bmn.epochs=1", "bmn.batch_size=2", "bmn.hidden_1d=8", "bmn.hidden_2d=8", "bmn.hidden_3d=8",
+    "bmn.epochs=1", "bmn.warmup_epochs=0", "bmn.batch_size=2", "bmn.hidden_1d=8", "bmn.hidden_2d=8",
+    "bmn.hidden_3d=8",
     "bmn.num_samples=4", "bmn.temporal_scale=20", "bmn.duration_scale=10", "bmn.window_step=10",
 ]  # fmt: skip
 
 
 def tada(*arguments: object):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+    return CliRunner().invoke(
+        main, [str(argument) for argument in arguments], catch_exceptions=False
+    )
 
 
 @pytest.fixture
@@ -31,7 +34,10 @@ def data(tmp_path: Path):
         video: {
             "subset": subset,
             "duration": 20.0,
-            "annotations": [{"segment": [2.0, 7.0], "label": "x"}, {"segment": [10.0, 13.0], "label": "y"}],
+            "annotations": [
+                {"segment": [2.0, 7.0], "label": "x"},
+                {"segment": [10.0, 13.0], "label": "y"},
+            ],
         }
         for video, subset in VIDEOS.items()
     }
@@ -39,12 +45,23 @@ def data(tmp_path: Path):
     (tmp_path / "features").mkdir()
     rng = np.random.default_rng(0)
     for video in VIDEOS:
-        np.save(tmp_path / "features" / f"{video}.npy", rng.normal(size=(20, 12)).astype(np.float32))
+        np.save(
+            tmp_path / "features" / f"{video}.npy", rng.normal(size=(20, 12)).astype(np.float32)
+        )
     return tmp_path
 
 
 def options(data: Path, *sets: str) -> list[object]:
-    result: list[object] = ["--config", "demo", "--run-dir", data / "run", "--workers", 0, "--device", "cpu"]
+    result: list[object] = [
+        "--config",
+        "demo",
+        "--run-dir",
+        data / "run",
+        "--workers",
+        0,
+        "--device",
+        "cpu",
+    ]
     result += ["--annotations", data / "annotations.json", "--set", "dataset.format=activitynet"]
     for assignment in (*SMALL, *sets):
         result += ["--set", assignment]
@@ -53,7 +70,15 @@ def options(data: Path, *sets: str) -> list[object]:
 
 def take(data: Path, *more: object):
     return tada(
-        "import-features", *options(data), "--from", data / "features", "--fps", 10, "--stride", 10, *more
+        "import-features",
+        *options(data),
+        "--from",
+        data / "features",
+        "--fps",
+        10,
+        "--stride",
+        10,
+        *more,
     )
 
 
@@ -91,7 +116,9 @@ def test_import_export_and_bmn(data):
         (i * told["feat_stride"] + told["num_frames"] / 2) / told["default_fps"], i + 0.5
     )
     told = grid["opentad"]
-    np.testing.assert_allclose((i * told["feature_stride"] + told["offset_frames"]) / told["fps"], i + 0.5)
+    np.testing.assert_allclose(
+        (i * told["feature_stride"] + told["offset_frames"]) / told["fps"], i + 0.5
+    )
 
 
 def test_classes_need_a_head_and_extraction_does_not_run_over(data):
@@ -129,7 +156,9 @@ def test_forms_that_are_read(data, kind):
     result = take(data, *more)
     assert result.exit_code == 0, result.output
     features, _ = read_features(data / "run/extract/features/d.h5")
-    np.testing.assert_allclose(features, array, rtol=0.01 if kind == "bfloat16" else 1e-3, atol=1e-6)
+    np.testing.assert_allclose(
+        features, array, rtol=0.01 if kind == "bfloat16" else 1e-3, atol=1e-6
+    )
 
 
 def spoil(folder: Path, kind: str) -> None:

@@ -100,7 +100,13 @@ def test_own_videos_through_all_stages(real_data, tmp_path, monkeypatch):
     make_videos(tmp_path, clips)
     monkeypatch.chdir(tmp_path)
     Path("tada-loc.yaml").write_text(CONFIG)
-    for command in (["finetune"], ["extract"], ["bmn"], ["classify"], ["eval", "--iou", "0.5:0.05:0.95"]):
+    for command in (
+        ["finetune"],
+        ["extract"],
+        ["bmn"],
+        ["classify"],
+        ["eval", "--iou", "0.5:0.05:0.95"],
+    ):
         result = CliRunner().invoke(main, command, catch_exceptions=False)
         assert result.exit_code == 0, result.output
     results = json.loads(Path("runs/tada-loc/eval/results.json").read_text())["tasks"]["mAP"]
@@ -115,7 +121,9 @@ def test_extract_takes_every_real_file(real_data, tmp_path, monkeypatch):
     files = sorted(path for path in folder.iterdir() if path.is_file())
     monkeypatch.chdir(tmp_path)
     Path("tada-loc.yaml").write_text(
-        CONFIG.replace("videos: videos", f"videos: {folder}").replace("epochs: 12", "epochs: 1")
+        CONFIG.replace("videos: videos", f"videos: {folder}").replace(
+            "epochs: 12, warmup_epochs: 1", "epochs: 1"
+        )
     )
     rows = [["video", "start", "end", "label", "subset"]]
     rows += [[path.stem, 0.0, 0.9, "a", "training"] for path in files[:1]]

@@ -13,7 +13,9 @@ def every_cell(cells: Cells) -> np.ndarray:
     found = set()
     for offset in cells.offsets:
         for first in range(cells.temporal_scale):
-            for stop in range(first + 1, min(first + cells.duration_scale, cells.temporal_scale) + 1):
+            for stop in range(
+                first + 1, min(first + cells.duration_scale, cells.temporal_scale) + 1
+            ):
                 if offset + stop < cells.length:
                     found.add((offset + first, offset + stop))
     return np.array(sorted(found), float).reshape(-1, 2)
@@ -37,7 +39,9 @@ def test_best_tiou_equals_a_search_of_every_cell(length, scale, durations, step)
     table = every_cell(cells) * 0.4
     naive = np.zeros(len(segments))
     if len(table):
-        overlap = np.minimum(segments[:, None, 1], table[:, 1]) - np.maximum(segments[:, None, 0], table[:, 0])
+        overlap = np.minimum(segments[:, None, 1], table[:, 1]) - np.maximum(
+            segments[:, None, 0], table[:, 0]
+        )
         overlap = overlap.clip(0)
         union = (segments[:, 1] - segments[:, 0])[:, None] + (table[:, 1] - table[:, 0]) - overlap
         naive = (overlap / union).max(1)

@@ -21,12 +21,26 @@ from pipeline.stages import evaluate
 
 EPIC_ROWS = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\nP01_01,00:00:01.00,00:00:03.00,1,2\n"
 EPIC_ENTRY = {"verb": 1, "noun": 2, "action": "1,2", "score": 0.5, "segment": [1.0, 3.0]}
-EPIC_HEAD = {"version": "0.2", "challenge": "action_detection", "sls_pt": 2, "sls_tl": 3, "sls_td": 3}
+EPIC_HEAD = {
+    "version": "0.2",
+    "challenge": "action_detection",
+    "sls_pt": 2,
+    "sls_tl": 3,
+    "sls_td": 3,
+}
 ANET_ENTRY = {"label": "dive", "score": 0.5, "segment": [1.0, 3.0]}
 ANET_TRUTH = {
     "database": {
-        "x": {"subset": "validation", "duration": "9.0", "annotations": [{"segment": [1, 3], "label": "dive"}]},
-        "y": {"subset": "training", "duration": "9.0", "annotations": [{"segment": [1, 3], "label": "jump"}]},
+        "x": {
+            "subset": "validation",
+            "duration": "9.0",
+            "annotations": [{"segment": [1, 3], "label": "dive"}],
+        },
+        "y": {
+            "subset": "training",
+            "duration": "9.0",
+            "annotations": [{"segment": [1, 3], "label": "jump"}],
+        },
     }
 }
 
@@ -37,8 +51,18 @@ def _empty_folder(tmp_path, monkeypatch):
 
 
 def score(config, truth, detections, *extra):
-    arguments = ["eval", "--config", config, "--detections", str(detections), "--annotations", str(truth)]
-    return CliRunner().invoke(main, [*arguments, "--json", "out/numbers.json", *extra], catch_exceptions=False)
+    arguments = [
+        "eval",
+        "--config",
+        config,
+        "--detections",
+        str(detections),
+        "--annotations",
+        str(truth),
+    ]
+    return CliRunner().invoke(
+        main, [*arguments, "--json", "out/numbers.json", *extra], catch_exceptions=False
+    )
 
 
 def numbers(*arguments):
@@ -66,7 +90,9 @@ def anet(tmp_path, truth=ANET_TRUTH, **change):
 
 def test_epic_kitchens_without_run_folder_training_rows_or_class_files(tmp_path):
     tasks, output = numbers("ek100", *epic(tmp_path), "--iou", "0.1:0.1:0.5")
-    assert {name: task["map"] for name, task in tasks.items()} == dict.fromkeys(("action", "verb", "noun"), [100.0] * 5)
+    assert {name: task["map"] for name, task in tasks.items()} == dict.fromkeys(
+        ("action", "verb", "noun"), [100.0] * 5
+    )
     assert tasks["verb"]["per_class"] == {"1": [100.0] * 5}
     assert "class" in output and "by number" in output
     assert {path.name for path in tmp_path.iterdir()} == {"validation.csv", "epic.json", "out"}
@@ -163,7 +189,9 @@ def test_a_run_writes_the_file_of_its_benchmark(tmp_path):
     assert [content[key] for key in ("sls_pt", "sls_tl", "sls_td")] == [1, 3, 4]
     assert content["results"] == {"P01_01": [EPIC_ENTRY]}
     for path in paths:
-        pd.testing.assert_frame_equal(submission.read_epic_kitchens(path), detections[:1], check_like=True)
+        pd.testing.assert_frame_equal(
+            submission.read_epic_kitchens(path), detections[:1], check_like=True
+        )
         assert numbers("ek100", truth, path)[0]["action"]["average"] == 100
     assert run_files(tmp_path, "ek100", truth, detections[:0])
 
@@ -188,7 +216,9 @@ def test_the_eval_stage_leaves_the_upload_in_the_run_folder(tmp_path):
 
 def test_a_run_writes_the_activitynet_file_and_none_for_a_table(tmp_path):
     truth, _ = anet(tmp_path)
-    detections = pd.DataFrame([("x", 1.0, 3.0, "dive", 0.5)], columns=["video", "start", "end", "label", "score"])
+    detections = pd.DataFrame(
+        [("x", 1.0, 3.0, "dive", 0.5)], columns=["video", "start", "end", "label", "score"]
+    )
     (path,) = run_files(tmp_path, "hacs", truth, detections)
     content = json.loads(path.read_text())
     assert content["results"] == {"x": [ANET_ENTRY]} and content["external_data"]["used"] is True
@@ -214,7 +244,9 @@ def test_official_numbers_epic_kitchens_12_videos(real_data):
     check(tasks, official, 1e-6)
     assert "15.15" in output and "16.78" in output and "17.39" in output
     folder = truth.parent
-    classes = f"dataset.classes=[{folder}/EPIC_100_verb_classes.csv, {folder}/EPIC_100_noun_classes.csv]"
+    classes = (
+        f"dataset.classes=[{folder}/EPIC_100_verb_classes.csv, {folder}/EPIC_100_noun_classes.csv]"
+    )
     named, _ = numbers("ek100", truth, path, "--iou", "0.1:0.1:0.5", "--set", classes)
     check(named, official, 1e-6)
     assert "take" in named["verb"]["per_class"]
@@ -222,15 +254,25 @@ def test_official_numbers_epic_kitchens_12_videos(real_data):
 
 @pytest.mark.slow
 def test_official_numbers_epic_kitchens_full(real_data, tmp_path):
-    truth, info = (real_data("ek100", f"EPIC_100_{name}.csv") for name in ("validation", "video_info"))
-    command = [sys.executable, real_data("synth", "gen_ek100.py"), truth, info, tmp_path / "full.json"]
+    truth, info = (
+        real_data("ek100", f"EPIC_100_{name}.csv") for name in ("validation", "video_info")
+    )
+    command = [
+        sys.executable,
+        real_data("synth", "gen_ek100.py"),
+        truth,
+        info,
+        tmp_path / "full.json",
+    ]
     subprocess.run(command, check=True, capture_output=True)
     official = {
         "verb": ([28.372856, 26.115424, 24.391317, 21.557902, 18.356185], 23.758737),
         "noun": ([21.908866, 20.558853, 18.764000, 16.045130, 13.230217], 18.101413),
         "action": ([26.850050, 24.189577, 21.957327, 19.176924, 15.596707], 21.554117),
     }
-    check(numbers("ek100", truth, tmp_path / "full.json", "--iou", "0.1:0.1:0.5")[0], official, 1e-6)
+    check(
+        numbers("ek100", truth, tmp_path / "full.json", "--iou", "0.1:0.1:0.5")[0], official, 1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -255,6 +297,8 @@ def test_official_numbers_activitynet_form(real_data, truth, found, extra, row, 
 
 def test_official_numbers_mmaction2_sample(real_data, tmp_path):
     folder = real_data("mmaction2_eval_localization")
-    truth = written(tmp_path / "gt.json", {"database": json.loads((folder / "gt.json").read_text())})
+    truth = written(
+        tmp_path / "gt.json", {"database": json.loads((folder / "gt.json").read_text())}
+    )
     row = [71.428571] * 3 + [68.75] * 2 + [59.722222] + [52.083333] * 3 + [50.0]
     check(numbers("hacs", truth, folder / "result.json")[0], {"mAP": (row, 61.775794)}, 1e-6)

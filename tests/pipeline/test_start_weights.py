@@ -17,7 +17,11 @@ NARROW = {"name": "tada2d", "width": 8}
 
 def test_a_public_checkpoint_is_loaded_and_said(reference, tmp_path, capsys):
     arrays = reference("tada2d.npz")
-    state = {k.removeprefix("state/"): torch.from_numpy(v) for k, v in arrays.items() if k.startswith("state/")}
+    state = {
+        k.removeprefix("state/"): torch.from_numpy(v)
+        for k, v in arrays.items()
+        if k.startswith("state/")
+    }
     path = tmp_path / "public.pth"
     torch.save({"model_state": state}, path)
     model = new_classifier(Backbone(**NARROW, pretrained=str(path)), 10, seed=0)
@@ -61,7 +65,10 @@ def test_files_that_are_no_weights_are_one_line(tmp_path, kind):
 
 
 def test_a_runs_weights_of_another_architecture_are_refused(tmp_path):
-    save_classifier(build_backbone("tsn", depth=(1, 1, 1, 1), width=8, num_classes=3), tmp_path / "finetune/model.pt")
+    save_classifier(
+        build_backbone("tsn", depth=(1, 1, 1, 1), width=8, num_classes=3),
+        tmp_path / "finetune/model.pt",
+    )
     settings = Backbone(name="tada2d", depth=(1, 1, 1, 1), width=8)
     with pytest.raises(UserError, match="not the weights of this configuration"):
         load_classifier(settings, 3, tmp_path, torch.device("cpu"))

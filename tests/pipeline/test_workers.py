@@ -16,9 +16,7 @@ import jobs_for_workers  # noqa: E402
 
 def results(jobs, workers=2, timeout=30.0):
     found = {}
-    for outcome in run_jobs(
-        jobs_for_workers.setup, (10,), jobs, workers=workers, timeout=timeout
-    ):
+    for outcome in run_jobs(jobs_for_workers.setup, (10,), jobs, workers=workers, timeout=timeout):
         found[outcome.job] = outcome.reason or outcome.result
     assert not multiprocessing.active_children()
     return found

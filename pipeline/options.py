@@ -1,0 +1,69 @@
+"""The options every stage's command takes, and what they start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+# Option of a command -> the configuration key it is shorthand for.
+_KEYS = {
+    "annotations": "dataset.annotations",
+    "videos": "dataset.videos",
+    "device": "runtime.device",
+    "workers": "runtime.workers",
+    "allow_failures": "runtime.allow_failures",
+    "backbone": "backbone.name",
+}
+
+
+def common(command: Callable[..., None]) -> Callable[..., None]:
+    """The options every stage takes."""
+    options = [
+        click.option("--config", metavar="FILE", help="A YAML file, or hacs, ek100, demo."),
+        click.option(
+            "--run-dir",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Default: runs/CONFIG.",
+        ),
+        click.option(
+            "--set",
+            "assignments",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Any config key; repeatable.",
+        ),
+        click.option("--annotations", metavar="FILE", help="dataset.annotations"),
+        click.option("--videos", metavar="DIR", help="dataset.videos"),
+        click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ..."),
+        click.option("--workers", type=click.IntRange(0), help="Processes that read videos."),
+        click.option(
+            "--allow-failures", type=click.IntRange(0), metavar="N", help="Go on without N videos."
+        ),
+        click.option(
+            "--force", is_flag=True, help="Move results of other settings aside and start again."
+        ),
+        click.option("-v", "--verbose", is_flag=True, help="Say the settings in use."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def start(section: str | None, options: dict[str, Any]) -> tuple[Any, Path]:
+    """The validated configuration and the run folder of a command's options."""
+    from pipeline.runs import open_run
+
+    common_options = {
+        key: options.pop(key) for key in ("config", "run_dir", "assignments", "verbose")
+    }
+    options.pop("force", None)
+    overrides = {
+        _KEYS.get(key, f"{section}.{key}"): value
+        for key, value in options.items()
+        if value is not None
+    }
+    return open_run(overrides=overrides, **common_options)

@@ -1,0 +1,138 @@
+"""The commands that are no stage: features in and out, what is wrong with the data, the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.options import common, start
+
+
+@click.command("import-features")
+@common
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Holds VIDEO.npy, VIDEO.npz or VIDEO.pt, float [features, channels].",
+)
+@click.option("--fps", type=float, required=True, help="Frames a second the features were made at.")
+@click.option(
+    "--stride", type=int, required=True, help="Frames from feature to feature, at that rate."
+)
+@click.option("--frames", type=int, default=8, show_default=True, help="Frames a clip had.")
+@click.option(
+    "--interval",
+    type=int,
+    default=8,
+    show_default=True,
+    help="Frames from one to the next in a clip.",
+)
+@click.option(
+    "--short-side", type=int, help="Short side of the frames in pixels, where it is known."
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["nc", "cn"]),
+    default="nc",
+    show_default=True,
+    help="nc: [features, channels]; cn: [channels, features].",
+)
+def import_features(force: bool, source: Path, layout: str, **options: Any) -> None:
+    """Take features made elsewhere in place of extract's.
+
+    Feature i stands for the seconds [i, i + 1) * stride / fps.
+
+    Example: tada-loc import-features --config hacs --from features --fps 30 --stride 16
+    """
+    from pipeline.feature_exchange import import_features as take
+
+    short_side = options["short_side"]
+    config, folder = start("extract", options)
+    take(config, folder, source, layout=layout, short_side=short_side, force=force)
+
+
+@click.command("export-features")
+@common
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where VIDEO.npy and grid.json go.",
+)
+def export_features(force: bool, target: Path, **options: Any) -> None:
+    """Write the run's features as .npy, for OpenTAD and ActionFormer.
+
+    grid.json beside them says the time of each feature.
+
+    Example: tada-loc export-features --run-dir runs/hacs --to features
+    """
+    from pipeline.feature_exchange import export_features as write
+
+    write(*start(None, options), target)
+
+
+@click.command()
+@common
+@click.option("--deep", is_flag=True, help="Decode every video to its end.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Write the report here too."
+)
+def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> None:
+    """Look for what is wrong with videos, annotations and settings.
+
+    Runs nothing and changes nothing; the exit code is 1 when something is wrong.
+
+    Example: tada-loc doctor --config hacs --videos data/hacs/videos
+    """
+    from pipeline.doctor import examine
+    from pipeline.findings import as_json, is_sound, report
+
+    findings = examine(*start(None, options), deep=deep)
+    if json_file is not None:
+        from pipeline.artifacts import write_json
+
+        write_json(json_file, as_json(findings))
+    click.echo(report(findings))
+    if not is_sound(findings):
+        click.get_current_context().exit(1)
+
+
+@click.command()
+@click.option(
+    "--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/demo/BACKBONE."
+)
+@click.option(
+    "--backbone",
+    type=click.Choice(["tada2d", "tsn"]),
+    default="tada2d",
+    show_default=True,
+    help="tsn to compare.",
+)
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any config key; repeatable."
+)
+@click.option("--device", help="auto, cpu, cuda, ...")
+@click.option("--force", is_flag=True, help="Move results of other settings aside and start again.")
+def demo(
+    run_dir: Path | None,
+    backbone: str,
+    assignments: tuple[str, ...],
+    device: str | None,
+    force: bool,
+) -> None:
+    """Run every stage on the embedded dataset.
+
+    Draws the videos, prints the mAP, and draws ground truth against detections.
+
+    Example: tada-loc demo --backbone tsn
+    """
+    from pipeline.runs import run_demo
+
+    run_demo(run_dir, backbone, assignments, device, force=force)
