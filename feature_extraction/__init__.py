@@ -10,15 +10,18 @@ from feature_extraction.store import (
     feature_path,
     read_features,
     read_meta,
+    read_shape,
     write_features,
 )
 from feature_extraction.video import VideoError, VideoInfo, open_video, probe
+from feature_extraction.video_frames import FrameFolder
 
 __all__ = [
     "ClipGrid",
     "ExtractionError",
     "FeatureFileError",
     "FeatureMeta",
+    "FrameFolder",
     "TAdaConv2d",
     "VideoError",
     "VideoInfo",
@@ -31,5 +34,6 @@ __all__ = [
     "probe",
     "read_features",
     "read_meta",
+    "read_shape",
     "write_features",
 ]

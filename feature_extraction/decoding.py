@@ -7,7 +7,6 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -40,7 +39,7 @@ class FrameThread:
         allow_partial: bool = False,
         threads: int = 1,
     ) -> None:
-        self._path = Path(path)
+        self._path = path
         self._grid = grid
         self._short_side = short_side
         self._options = {"decoder": decoder, "allow_partial": allow_partial, "threads": threads}
@@ -48,7 +47,7 @@ class FrameThread:
             QUEUE_FRAMES
         )
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, name=f"decode {self._path.name}")
+        self._thread = threading.Thread(target=self._work, name=f"decode {path}")
         self.duration = 0.0
 
     def __enter__(self) -> FrameThread:

@@ -92,21 +92,32 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
 
 
 def read_features(
-    path: str | os.PathLike[str], expect: Mapping[str, object] | None = None
+    path: str | os.PathLike[str],
+    expect: Mapping[str, object] | None = None,
+    *,
+    span: slice = slice(None),
 ) -> tuple[np.ndarray, FeatureMeta]:
     """Read features float32 [clips, channels] and their FeatureMeta.
 
-    `expect` maps FeatureMeta fields to the values the caller needs. Raises FeatureFileError for
-    a file that is missing, damaged or foreign, and, naming each, for fields that disagree.
+    `expect` maps FeatureMeta fields to the values the caller needs; of a `span` of clips only those
+    are read from the disk. Raises FeatureFileError for a file that is missing, damaged or foreign,
+    and, naming each, for fields that disagree.
     """
     with _opened(path) as file:
         meta = _meta_of(path, file)
         dataset = _dataset_of(path, file)
         _check_expected(path, meta, expect or {})
-        features = dataset[()].astype(np.float32)
+        features = dataset[span].astype(np.float32)
     if not np.isfinite(features).all():
         raise FeatureFileError(f"{path}: features hold NaN or infinite values; extract it again")
     return features, meta
+
+
+def read_shape(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Read how many clips and channels a file holds, without them. Raises FeatureFileError."""
+    with _opened(path) as file:
+        clips, channels = _dataset_of(path, file).shape
+        return int(clips), int(channels)
 
 
 def read_meta(path: str | os.PathLike[str]) -> FeatureMeta:

@@ -1,4 +1,4 @@
-"""Videos as frames in time: one reader interface, PyAV behind it by default, decord by name.
+"""Videos as frames in time: one reader interface over PyAV, decord by name, and folders of frames.
 
 Times are seconds counted from the first presented frame. A reader gives, for an asked time, the
 frame whose presentation time is nearest (the earlier one where two are equally near), as
@@ -7,6 +7,8 @@ displayed: rotated and mirrored as the file says, 3 x 8 bit RGB.
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -91,10 +93,15 @@ def open_video(
 
     `decoder` is "auto" (PyAV), "pyav" or "decord". `allow_partial` takes a file that breaks off
     or does not decode in places for as much as it holds, instead of raising. `threads` is how
-    many threads decode (1 costs least CPU; 0 lets FFmpeg choose). Raises VideoError.
+    many threads decode (1 costs least CPU; 0 lets FFmpeg choose). For a `FrameFolder` in place of
+    the path these say nothing. Raises VideoError.
     """
     if decoder not in DECODERS:
         raise VideoError(f"decoder is {decoder!r}, must be one of {', '.join(DECODERS)}")
+    from feature_extraction.video_frames import FrameFolder, FramesReader
+
+    if isinstance(path, FrameFolder):
+        return FramesReader(path)
     path = Path(path)
     _check_file(path)
     # imported here: neither decoder is loaded into a process that reads no video
@@ -124,15 +131,17 @@ def probe(
         info = reader.info
         if info.duration is not None and not exact:
             return info
-        # asking for one time beyond any video runs through the file and converts no frame
-        for _ in reader.frames_at([float("inf")]):
+        # asking for one time beyond any video runs through a file and converts no frame; of a folder
+        # of frames, every one is asked for
+        times = itertools.count() if info.decoder == "frames" else ()
+        for _ in reader.frames_at(itertools.chain((k / info.fps for k in times), [math.inf])):
             pass
         return replace(info, duration=reader.end_time)
 
 
 def _check_file(path: Path) -> None:
     if path.is_dir():
-        raise VideoError(f"{path}: is a folder, not a video file")
+        raise VideoError(f"{path}: is a folder, not a video file (of frames? give a FrameFolder)")
     if not path.exists():
         raise VideoError(f"{path}: no such video file")
     if not os.access(path, os.R_OK):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from feature_extraction.video import VideoError, open_video
 from pipeline.config import Finetune
 from pipeline.errors import UserError
 from pipeline.optimisation import epoch_order, step_seed
+from pipeline.progress import say
+from pipeline.videos import Source
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,21 @@ class Segments:
     starts: np.ndarray
     ends: np.ndarray
     targets: np.ndarray
-    paths: Mapping[str, Path]
+    paths: Mapping[str, Source]
 
     def __len__(self) -> int:
         return len(self.videos)
 
 
-def make_segments(rows: pd.DataFrame, targets: np.ndarray, paths: Mapping[str, Path]) -> Segments:
+def digest(segments: Segments) -> str:
+    """What tells one list of training segments from another."""
+    state = hashlib.sha256("\0".join(segments.videos).encode())
+    for table in (segments.starts, segments.ends, segments.targets):
+        state.update(np.ascontiguousarray(table).tobytes())
+    return state.hexdigest()
+
+
+def make_segments(rows: pd.DataFrame, targets: np.ndarray, paths: Mapping[str, Source]) -> Segments:
     """Segments of an annotation table whose videos were found."""
     keep = rows["video"].isin(list(paths)).to_numpy()
     rows = rows[keep]
@@ -69,7 +79,7 @@ class Clips(TorchDataset):
             clip = self._read(epoch, number, index)
         except (VideoError, OSError) as error:
             # Errors travel as values: a worker's exception would reach the user as a traceback.
-            return {"error": f"video {name}: {error}"}
+            return {"name": name, "error": str(error)}
         return {"clip": clip, "target": segments.targets[index], "name": name}
 
     def _read(self, epoch: int, number: int, index: int) -> Tensor:
@@ -97,8 +107,34 @@ class Clips(TorchDataset):
         )
 
 
+class Unreadable:
+    """The videos that could not be read, with why; UserError once there are more than `allowed`."""
+
+    def __init__(self, allowed: int, reasons: Mapping[str, str]) -> None:
+        self.reasons = dict(reasons)
+        self._allowed = allowed
+
+    def note(self, video: str, reason: str) -> None:
+        """Count a video once; its clips are left out of their batches."""
+        if video in self.reasons:
+            return
+        self.reasons[video] = reason
+        if len(self.reasons) > self._allowed:
+            raise UserError(
+                f"video {video}: {reason}; mend it, or go on without with "
+                f"--allow-failures {len(self.reasons)}"
+            )
+        say(f"finetune: video {video} is left out: {reason}")
+
+
 def training_batches(
-    segments: Segments, settings: Finetune, *, workers: int, epoch: int, step: int
+    segments: Segments,
+    settings: Finetune,
+    unreadable: Unreadable,
+    *,
+    workers: int,
+    epoch: int,
+    step: int,
 ) -> Iterator[dict[str, Any]]:
     """Batches from a position of the training to its end, in the order an unbroken run has."""
     plan = []
@@ -106,7 +142,7 @@ def training_batches(
         order = epoch_batches(len(segments), settings, number)
         plan += [[(number, index) for index in batch] for batch in order[step:]]
         step = 0
-    yield from _load(segments, settings, plan, workers)
+    yield from _load(segments, settings, plan, unreadable, workers)
 
 
 def epoch_batches(count: int, settings: Finetune, epoch: int) -> list[list[int]]:
@@ -121,16 +157,22 @@ def epoch_batches(count: int, settings: Finetune, epoch: int) -> list[list[int]]
     return order
 
 
-def evaluation_batches(segments: Segments, settings: Finetune, *, workers: int) -> Iterator[dict]:
+def evaluation_batches(
+    segments: Segments, settings: Finetune, unreadable: Unreadable, *, workers: int
+) -> Iterator[dict[str, Any]]:
     """Every segment once: the clip at its centre."""
     size = settings.batch_size
     indices = range(len(segments))
     plan = [[(-1, i) for i in indices[at : at + size]] for at in range(0, len(segments), size)]
-    yield from _load(segments, settings, plan, workers)
+    yield from _load(segments, settings, plan, unreadable, workers)
 
 
 def _load(
-    segments: Segments, settings: Finetune, plan: list[list[tuple[int, int]]], workers: int
+    segments: Segments,
+    settings: Finetune,
+    plan: list[list[tuple[int, int]]],
+    unreadable: Unreadable,
+    workers: int,
 ) -> Iterator[dict[str, Any]]:
     loader = DataLoader(
         Clips(segments, settings),
@@ -141,16 +183,20 @@ def _load(
         multiprocessing_context="fork" if workers and len(plan) else None,
     )
     for batch in loader:
-        if "error" in batch:
-            raise UserError(batch["error"])
+        for video, reason in batch.pop("errors"):
+            unreadable.note(video, reason)
+        if not batch["names"]:
+            raise UserError("finetune: no clip of a whole batch could be read; mend the videos")
         yield batch
 
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    for sample in samples:
-        if "error" in sample:
-            return sample
+    errors = [(sample["name"], sample["error"]) for sample in samples if "error" in sample]
+    samples = [sample for sample in samples if "error" not in sample]
+    if not samples:
+        return {"names": [], "errors": errors}
     return {
+        "errors": errors,
         "clip": torch.stack([sample["clip"] for sample in samples]),
         "target": torch.from_numpy(np.stack([sample["target"] for sample in samples])),
         "names": [sample["name"] for sample in samples],

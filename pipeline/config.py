@@ -138,6 +138,8 @@ def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
 
 def _set_key(data: dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
+    if any(name.startswith(f"{key}.") for name in known_keys()):
+        raise UsageError(f"{key} is a section: set its keys one by one, {key}.KEY=value")
     for section in sections:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):

@@ -23,7 +23,7 @@ from pipeline.findings import NOTE, OK, WRONG, Finding
 from pipeline.probing import probe_all
 from pipeline.representable import best_tious, video_cells
 from pipeline.stages.extract import FEATURES, clip_grid
-from pipeline.videos import find_videos
+from pipeline.videos import Source, find_videos
 
 DURATION_SECONDS, DURATION_SHARE = 1.0, 0.02
 UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
@@ -44,7 +44,7 @@ def examine(config: Config, folder: Path, *, deep: bool = False) -> list[Finding
     findings = _annotations(dataset, subsets)
     # Nothing reads the videos of a run whose features are there already.
     allowed = len(videos) if is_imported(folder) else config.runtime.allow_failures
-    found, infos = _videos(config, videos, findings, allowed, deep)
+    found, infos = _videos(config, dataset, videos["video"], findings, allowed, deep)
     findings += _durations(dataset, videos, infos)
     findings += _rates(config, infos)
     findings += _classes(dataset, subsets)
@@ -89,11 +89,16 @@ def _annotations(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list
 
 
 def _videos(
-    config: Config, videos: pd.DataFrame, findings: list[Finding], allowed: int, deep: bool
-) -> tuple[dict[str, Path], dict[str, VideoInfo]]:
+    config: Config,
+    dataset: annotations.Dataset,
+    ids: Sequence[str],
+    findings: list[Finding],
+    allowed: int,
+    deep: bool,
+) -> tuple[dict[str, Source], dict[str, VideoInfo]]:
     """The files of the videos and what they say of themselves; what is wrong goes to `findings`."""
     try:
-        found, missing = find_videos(config.dataset.videos, videos["video"])
+        found, missing = find_videos(config.dataset, dataset, ids)
     except UserError as error:
         findings.append(Finding("videos", WRONG, error.message))
         return {}, {}
@@ -178,7 +183,7 @@ def _classes(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list[Fin
     return findings
 
 
-def _leaks(dataset: annotations.Dataset, found: Mapping[str, Path]) -> list[Finding]:
+def _leaks(dataset: annotations.Dataset, found: Mapping[str, Source]) -> list[Finding]:
     """The same video in two subsets: by its id, with or without `v_`, or by the bytes of its file."""
     subset_of = dict(zip(dataset.videos["video"], dataset.videos["subset"], strict=True))
     same: dict[Any, list[tuple[str, str]]] = {}
@@ -186,7 +191,7 @@ def _leaks(dataset: annotations.Dataset, found: Mapping[str, Path]) -> list[Find
         same.setdefault(video.removeprefix("v_"), []).append((video, subset))
     sizes: dict[int, list[str]] = {}
     for video, path in found.items():
-        if path.is_file():
+        if isinstance(path, Path):
             sizes.setdefault(path.stat().st_size, []).append(video)
     for group in sizes.values():
         if len({subset_of[video] for video in group}) > 1:

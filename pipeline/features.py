@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from bmn.windows import position_features
-from feature_extraction.store import FeatureFileError, FeatureMeta, feature_path, read_features
+from feature_extraction.store import (
+    FeatureFileError,
+    FeatureMeta,
+    feature_path,
+    read_features,
+    read_shape,
+)
 from pipeline.artifacts import read_manifest
 from pipeline.config import BMN, Config
 from pipeline.errors import UserError
@@ -36,19 +42,29 @@ def expected_attributes(config: Config, *, imported: bool = False) -> dict[str, 
     }
 
 
-def load_features(config: Config, run: Path, video: str) -> tuple[np.ndarray, FeatureMeta]:
-    """A video's features [clips, C] and how they were made.
+def load_features(
+    config: Config, run: Path, video: str, span: slice = slice(None)
+) -> tuple[np.ndarray, FeatureMeta]:
+    """A video's features [clips, C], or a span of them, and how they were made.
 
     Raises UserError where the file is missing, damaged or made with other settings.
     """
     path = feature_path(run / "extract" / FEATURES, video)
     imported = is_imported(run)
     try:
-        return read_features(path, expected_attributes(config, imported=imported))
+        return read_features(path, expected_attributes(config, imported=imported), span=span)
     except FeatureFileError as error:
         if imported:
             raise UserError(f"{error}; run `tada-loc import-features` again") from error
         raise UserError(f"{error}; run `tada-loc extract` again") from error
+
+
+def feature_shape(run: Path, video: str) -> tuple[int, int]:
+    """How many clips and channels a video's features have. Raises UserError as `load_features` does."""
+    try:
+        return read_shape(feature_path(run / "extract" / FEATURES, video))
+    except FeatureFileError as error:
+        raise UserError(str(error)) from error
 
 
 def videos_with_features(config: Config, run: Path, videos: Sequence[str]) -> list[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from feature_extraction.video import VideoInfo, open_video, probe
 from pipeline.progress import Progress
+from pipeline.videos import Source
 from pipeline.workers import Beat, Handler, run_jobs
 
 SILENCE_SECONDS = 120.0
@@ -16,7 +16,7 @@ _BEAT_SECONDS = 10.0  # of video
 
 
 def probe_all(
-    paths: Mapping[str, Path], decoder: str, *, deep: bool, workers: int
+    paths: Mapping[str, Source], decoder: str, *, deep: bool, workers: int
 ) -> tuple[dict[str, VideoInfo], dict[str, str]]:
     """What each video says of itself, and why those that do not decode do not.
 
@@ -25,7 +25,7 @@ def probe_all(
     """
     infos: dict[str, VideoInfo] = {}
     failures: dict[str, str] = {}
-    jobs = [(video, str(path)) for video, path in paths.items()]
+    jobs = list(paths.items())
     with Progress(len(jobs), "looking at videos", unit="video") as bar:
         if not workers:
             handle = probe_handler(decoder, deep)
@@ -51,13 +51,16 @@ def probe_all(
 def probe_handler(decoder: str, deep: bool) -> Handler:
     """What a worker process does with a (video, path) job."""
 
-    def handle(job: tuple[str, str], beat: Beat) -> VideoInfo:
-        path = Path(job[1])
+    def handle(job: tuple[str, Source], beat: Beat) -> VideoInfo:
+        path = job[1]
         if not deep:
             return probe(path, decoder)
         with open_video(path, decoder) as reader:
-            # Endless times: the pass runs to the end, and says now and then that it is alive.
-            for _ in reader.frames_at(_BEAT_SECONDS * k for k in itertools.count()):
+            # Endless times: the pass runs to the end, and says now and then that it is alive. Still
+            # frames have to be asked for one by one.
+            still = reader.info.decoder == "frames"
+            step = 1 / reader.info.fps if still else _BEAT_SECONDS
+            for _ in reader.frames_at(step * k for k in itertools.count()):
                 beat()
             return replace(reader.info, duration=reader.end_time)
 

@@ -29,6 +29,7 @@ class Dataset(Section):
     annotations: tuple[Path, ...] | Path
     videos: Path
     video_info: Path | None = None
+    frame_fps: PositiveFloat | None = None
     classes: tuple[Path, ...] | Path | None = None
     train_subset: str = "training"
     eval_subset: str = "validation"

@@ -203,7 +203,10 @@ def _restore(
 ) -> dict[str, Any]:
     content = load_state(path)
     if content.get("fingerprint") != fingerprint:
-        raise UserError(f"{path}: belongs to a run with other settings; move it aside")
+        raise UserError(
+            f"{path}: belongs to a training with other settings or samples (have videos been added or "
+            "taken away?); delete it to start this training again"
+        )
     model.load_state_dict(content["model"])
     model.to(device)
     optimizer.load_state_dict(content["optimizer"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +28,7 @@ from bmn.windows import (
 from feature_extraction.store import FeatureMeta
 from pipeline.config import BMN, Config
 from pipeline.errors import UserError
-from pipeline.features import load_features, normalised, positions
+from pipeline.features import feature_shape, load_features, normalised, positions
 from pipeline.optimisation import epoch_order
 
 
@@ -73,30 +75,50 @@ def time_grid(meta: FeatureMeta, settings: BMN) -> TimeGrid:
 
 def training_windows(
     config: Config, run: Path, rows: pd.DataFrame, videos: Sequence[str]
-) -> list[Window]:
-    """The windows a run trains on: those with a segment at least `min_inside` inside.
+) -> tuple[list[Window], Counter[str]]:
+    """The windows a run trains on, and how many segments were cut or are in none, by reason.
 
-    Raises UserError when there is none.
+    A window is one with a segment at least `min_inside` inside; segments are cut at the video's end
+    as it was decoded, which annotations overrun. Raises UserError when there is no window.
     """
     windows: list[Window] = []
+    counts: Counter[str] = Counter()
     scale = config.bmn.temporal_scale
     groups = dict(list(rows.groupby("video", sort=False)))
     for video in videos:
         segments = groups[video][["start", "end"]].to_numpy(float)
-        clips, meta = load_features(config, run, video)
+        clips = feature_shape(run, video)[0]
+        _, meta = load_features(config, run, video, slice(0, 1))
+        late = segments[:, 1] > meta.source_duration
+        counts["end after the decoded video's end, cut there"] += int(late.sum())
+        segments = np.minimum(segments, meta.source_duration)
+        gone = segments[:, 1] <= segments[:, 0]
+        counts["begin after the decoded video's end, left out"] += int(gone.sum())
+        segments = segments[~gone]
+        used = np.zeros(len(segments), bool)
         grid = time_grid(meta, config.bmn)
-        length = len(_sequence(clips, meta, config.bmn))
+        length = scale if config.bmn.mode == "rescale" else -(-clips // config.bmn.feature_step)
         for offset in _offsets(length, config.bmn):
             span = grid.window(int(offset), scale)
             inside = share_inside(segments, span) >= config.bmn.min_inside
+            used |= inside
             if inside.any():
                 windows.append(Window(video, int(offset), span, segments[inside]))
+        counts["fit into no window, left out"] += int((~used).sum())
     if not windows:
         raise UserError(
             f"bmn: no window of {scale} positions holds a whole training segment; "
             "raise bmn.temporal_scale or bmn.feature_step"
         )
-    return windows
+    return windows, +counts
+
+
+def digest(windows: Sequence[Window]) -> str:
+    """What tells one list of training windows from another."""
+    state = hashlib.sha256()
+    for window in windows:
+        state.update(f"{window.video}\0{window.offset}\0{window.segments.tolist()}\n".encode())
+    return state.hexdigest()
 
 
 def training_batches(
@@ -132,9 +154,7 @@ class _Windows(TorchDataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         window, settings = self._windows[index], self._config.bmn
-        features, meta = load_features(self._config, self._run, window.video)
-        sequence = _sequence(features, meta, settings)
-        part = window_features(sequence, window.offset, settings.temporal_scale)
+        part = self._features(window, settings)
         targets = window_targets(
             window.segments, window.span, settings.temporal_scale, settings.duration_scale
         )
@@ -145,6 +165,17 @@ class _Windows(TorchDataset):
             "iou": targets.iou,
             "names": window.video,
         }
+
+    def _features(self, window: Window, settings: BMN) -> np.ndarray:
+        """A window's positions [T, C]; of a long video no more than the window is read."""
+        scale, step = settings.temporal_scale, settings.feature_step
+        if settings.mode == "rescale":
+            clips, meta = load_features(self._config, self._run, window.video)
+            return window_features(_sequence(clips, meta, settings), window.offset, scale)
+        first = window.offset * step
+        span = slice(first, first + scale * step)
+        clips, _ = load_features(self._config, self._run, window.video, span)
+        return window_features(positions(clips, settings), 0, scale)
 
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:

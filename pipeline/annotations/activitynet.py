@@ -7,6 +7,7 @@ where `duration` may be a string and ids may or may not carry the `v_` of the vi
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,10 +35,10 @@ def read(files: Sequence[Path], classes: Path | None = None) -> Dataset:
             where = f"{file}: video {video}"
             subset = _text(entry.get("subset"), f"{where}: subset")
             duration = _seconds(entry.get("duration", "nan"), f"{where}: duration")
-            videos.append({"video": video, "subset": subset, "duration": duration})
+            videos.append({"video": video, "subset": subset, "duration": duration, "fps": math.nan})
             rows += _segments(entry, video, subset, where)
     annotations = segments_frame(rows, ("video", "subset", "start", "end", "label"))
-    frame = pd.DataFrame(videos, columns=["video", "subset", "duration"])
+    frame = pd.DataFrame(videos, columns=["video", "subset", "duration", "fps"])
     repeated = frame["video"][frame["video"].duplicated()]
     if len(repeated):
         raise UserError(f"{files[-1]}: video {repeated.iloc[0]} is annotated twice; keep one entry")

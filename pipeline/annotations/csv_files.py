@@ -22,6 +22,10 @@ def read_csv(file: Path, columns: Sequence[str]) -> pd.DataFrame:
         raise UserError(f"{file}: cannot be read ({reason}); see the dataset section") from error
     except (ValueError, EOFError) as error:
         raise UserError(f"{file}: not a CSV file ({' '.join(str(error).split())})") from error
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise UserError(
+            f"{file}, line 2: more fields than the heading has; quote values with commas"
+        )
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise UserError(

@@ -12,14 +12,16 @@ import pandas as pd
 
 from pipeline.errors import UserError
 
+LONGEST_ID = 220  # bytes; a file system takes 255, and files made of an id have endings
+
 
 @dataclass(frozen=True)
 class Dataset:
     """Annotations as they were written, and what stands around them.
 
     `annotations`: video, subset, start, end (seconds), label; EPIC-KITCHENS adds int columns verb and
-    noun and has "verb,noun" as label. `videos`: video, subset, duration (seconds, NaN where the files
-    do not say). `heads`: class names, one tuple a classifier head: (labels,) or (verbs, nouns).
+    noun and has "verb,noun" as label. `videos`: video, subset, duration (seconds) and fps, NaN where
+    the files do not say. `heads`: class names, one tuple a classifier head: (labels,) or (verbs, nouns).
     `notes`: counts of what was unusual in the files, by a line that says what.
     """
 
@@ -91,15 +93,21 @@ def check_video_id(video: str, where: str) -> str:
 
     Raises UserError naming the file and the id.
     """
+    # Surrogates (half characters) cannot be a file name; they are counted here and refused below.
+    size = len(video.encode(errors="surrogatepass"))
     bad = (
         not video
         or video in {".", ".."}
         or any(mark in video for mark in ("/", "\\", "\0"))
-        or len(video.encode()) > 255
+        or any("\ud800" <= mark <= "\udfff" for mark in video)
+        or size > LONGEST_ID
     )
     if bad:
         shown = video if len(video) < 80 else video[:77] + "..."
-        raise UserError(f"{where}: video id {shown!r} is no plain file name; rename the video")
+        long = f" ({size} bytes; at most {LONGEST_ID})" if size > LONGEST_ID else ""
+        raise UserError(
+            f"{where}: video id {shown!r}{long} is no plain file name; rename the video"
+        )
     return video
 
 

@@ -30,7 +30,7 @@ def read(
     """Read the training and validation files (one file: validation only, as for evaluation).
 
     `classes` are the verb and the noun class files (none: classes go by number), `video_info` is
-    EPIC_100_video_info.csv (durations).
+    EPIC_100_video_info.csv (durations and rates).
     Raises UserError naming file, line and value; the test timestamps carry no classes and are refused.
     """
     if len(files) > 2 or len(classes) not in (0, 2):
@@ -45,9 +45,10 @@ def read(
     both = videos["video"][videos["video"].duplicated()]
     if len(both):
         raise UserError(f"{files[-1]}: video {both.iloc[0]} is in training and validation")
-    durations = _durations(video_info) if video_info else {}
     notes = Counter()
-    videos["duration"] = videos["video"].map(durations).astype(float)
+    for column in ("duration", "fps"):
+        told = _told(video_info, column) if video_info else {}
+        videos[column] = videos["video"].map(told).astype(float)
     missing = int(videos["duration"].isna().sum())
     if video_info and missing:
         notes[f"videos without a row in {video_info.name}"] = missing
@@ -103,6 +104,6 @@ def _class_names(file: Path) -> tuple[str, ...]:
     return tuple(frame["key"])
 
 
-def _durations(file: Path) -> dict[str, float]:
-    frame = read_csv(file, ["video_id", "duration"])
-    return dict(zip(frame["video_id"], numbers(frame, "duration", file), strict=True))
+def _told(file: Path, column: str) -> dict[str, float]:
+    frame = read_csv(file, ["video_id", column])
+    return dict(zip(frame["video_id"], numbers(frame, column, file), strict=True))

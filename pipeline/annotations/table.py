@@ -41,7 +41,7 @@ def read(files: Sequence[Path], train_subset: str, eval_subset: str) -> Dataset:
     if len(both):
         raise UserError(f"{files[-1]}: video {both.iloc[0]} is in two subsets; a video has one")
     labels = tuple(sorted(set(annotations["label"])))
-    return Dataset(annotations, videos.assign(duration=np.nan), (labels,), notes)
+    return Dataset(annotations, videos.assign(duration=np.nan, fps=np.nan), (labels,), notes)
 
 
 def _read_one(file: Path, subset: str | None) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from pipeline import annotations, artifacts, windows
 from pipeline.config import Config, Proposals
 from pipeline.device import autocast, load_state, pick_device, share_cores
 from pipeline.errors import UserError
-from pipeline.features import load_features, videos_with_features
+from pipeline.features import feature_shape, videos_with_features
 from pipeline.fields import begin_stage
 from pipeline.models import MODEL_FILE, save_classifier
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
@@ -46,13 +46,15 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         say(f"annotations, {config.dataset.train_subset}: {count} segments: {reason}")
     ids = list(rows["video"].unique())
     videos = videos_with_features(config, folder, ids)
-    samples = windows.training_windows(config, folder, rows, videos)
+    samples, counts = windows.training_windows(config, folder, rows, videos)
+    for reason, count in counts.items():
+        say(f"bmn: {count} of {len(rows)} training segments {reason}")
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
     say(f"bmn: {len(samples)} windows of {len(videos)} videos on {device}")
     say_learning_rate("bmn", settings)
     torch.manual_seed(settings.seed)
-    channels = load_features(config, folder, videos[0])[0].shape[1]
+    channels = feature_shape(folder, videos[0])[1]
     model = _build(config, channels).to(device)
     mask = valid_mask(settings.duration_scale, settings.temporal_scale).to(device)
 
@@ -76,7 +78,9 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         seed=settings.seed,
         device=device,
         checkpoint=stage.folder / "checkpoint.pt",
-        fingerprint=stage.fingerprint,
+        fingerprint=artifacts.fingerprint(
+            {"stage": stage.fingerprint, "samples": windows.digest(samples)}
+        ),
         precision=settings.precision,
         grad_clip=settings.grad_clip,
         checkpoint_seconds=settings.checkpoint_seconds,
@@ -196,7 +200,7 @@ def _load(config: Config, folder: Path, videos: list[str], device: torch.device)
             f"dataset.eval_subset {config.dataset.eval_subset!r}: no video to propose for"
         )
     path = folder / "bmn" / MODEL_FILE
-    model = _build(config, load_features(config, folder, videos[0])[0].shape[1])
+    model = _build(config, feature_shape(folder, videos[0])[1])
     try:
         model.load_state_dict(load_state(path)["model"])
     except (KeyError, RuntimeError) as error:

@@ -19,12 +19,18 @@ from pipeline import annotations, artifacts
 from pipeline.config import Config
 from pipeline.device import pick_device
 from pipeline.errors import UserError
-from pipeline.features import check_channels, load_features, require_head, videos_with_features
+from pipeline.features import (
+    check_channels,
+    feature_shape,
+    load_features,
+    require_head,
+    videos_with_features,
+)
 from pipeline.fields import begin_stage
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
 from pipeline.stages.extract import clip_grid
-from pipeline.videos import require_videos
+from pipeline.videos import Source, require_videos
 
 DETECTIONS = "detections.csv"
 
@@ -43,9 +49,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     ids = dataset.video_ids(config.dataset.eval_subset)
     videos = videos_with_features(config, folder, ids)
     if videos:
-        check_channels(
-            folder, load_features(config, folder, videos[0])[0].shape[1], model.feature_dim
-        )
+        check_channels(folder, feature_shape(folder, videos[0])[1], model.feature_dim)
     say(f"classify: {len(proposals)} proposals of {len(videos)} videos, by {config.classify.mode}")
     if config.classify.mode == "video":
         detections = _by_video(config, folder, dataset, model, proposals, videos, device)
@@ -127,9 +131,9 @@ def _by_proposal(
     sizes = [len(head) for head in dataset.heads]
     scores = [np.zeros((len(proposals), size), np.float32) for size in sizes]
     groups: Mapping[str, np.ndarray] = proposals.groupby("video", sort=False).indices
-    paths: Mapping[str, Path] = {}
+    paths: Mapping[str, Source] = {}
     if config.classify.source == "video":
-        paths = require_videos(config.dataset.videos, groups, 0)
+        paths = require_videos(config.dataset, dataset, groups, 0)
     with Progress(len(groups), "classify", unit="video") as bar:
         for video, rows in groups.items():
             table = proposals.iloc[rows]
@@ -152,7 +156,7 @@ def _by_proposal(
 
 
 def _decoded(
-    config: Config, path: Path, times: np.ndarray, model: nn.Module, device: torch.device
+    config: Config, path: Source, times: np.ndarray, model: nn.Module, device: torch.device
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features [n, C] of clips decoded at the distinct `times`, and which of them each time has."""
     centers, cells = np.unique(times, return_inverse=True)

@@ -27,14 +27,14 @@ from pipeline.errors import UserError
 from pipeline.fields import begin_stage
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
-from pipeline.videos import require_videos
+from pipeline.videos import Source, require_videos
 from pipeline.workers import Beat, Handler, Outcome, run_jobs
 
 FEATURES = "features"
 FAILURES = "failures.json"
 SILENCE_SECONDS = 300.0
 
-Job = tuple[str, str]
+Job = tuple[str, Source]
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -53,10 +53,10 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     if stage.complete and not todo:
         say(f"extract: complete ({len(ids)} videos), nothing to do")
         return
-    paths = require_videos(config.dataset.videos, todo, config.runtime.allow_failures)
+    paths = require_videos(config.dataset, dataset, todo, config.runtime.allow_failures)
     say(f"extract: {len(todo)} of {len(ids)} videos to do on {device}")
     failures = {video: "no such file" for video in todo if video not in paths}
-    jobs = [(video, str(paths[video])) for video in todo if video in paths]
+    jobs = [(video, paths[video]) for video in todo if video in paths]
     clips = _extract_all(config, dataset, stage, expected, jobs, failures, len(ids))
     _report(config, stage, failures)
     stage.finish({"videos": len(ids) - len(failures), "left_out": sorted(failures), "clips": clips})
@@ -102,7 +102,7 @@ def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: 
         video, path = job
         features, duration = extract_features(
             folded,
-            Path(path),
+            path,
             clip_grid(settings),
             short_side=settings.short_side,
             batch_size=settings.batch_size,

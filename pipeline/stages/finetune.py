@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,6 +25,10 @@ from pipeline.training import fit
 from pipeline.videos import require_videos
 
 
+FAILURES = "failures.json"
+NOT_THERE = "no such file"
+
+
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
     """Train the classifier and write `finetune/model.pt` and `finetune/history.json`."""
     stage = begin_stage(config, folder, "finetune", force=force)
@@ -31,7 +36,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
         say("finetune: complete, nothing to do")
         return
     dataset = annotations.load(config.dataset)
-    train, validation = _segments(config, dataset)
+    train, validation, missing = _segments(config, dataset)
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
     settings = config.finetune
@@ -39,10 +44,12 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     say_learning_rate("finetune", settings)
     model = new_classifier(config.backbone, dataset.num_classes, settings.seed)
     model.to(device, memory_format=torch.channels_last)
-    history = _train(config, model, train, validation, stage, device)
+    allowed = config.runtime.allow_failures - len(missing)
+    unreadable = clips.Unreadable(allowed, _unreadable_before(stage))
+    history = _train(config, model, train, validation, missing, unreadable, stage, device)
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
-    stage.finish(history[-1])
+    stage.finish(history[-1] | {"left_out": _left_out(stage, missing, unreadable)})
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
     (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
 
@@ -64,6 +71,7 @@ def validate(
     segments: clips.Segments,
     settings: Finetune,
     backbone: Backbone,
+    unreadable: clips.Unreadable,
     workers: int,
     device: torch.device,
 ) -> dict[str, float]:
@@ -71,7 +79,7 @@ def validate(
     outputs: list[list[Tensor]] = []
     targets: list[Tensor] = []
     with torch.inference_mode():
-        for batch in clips.evaluation_batches(segments, settings, workers=workers):
+        for batch in clips.evaluation_batches(segments, settings, unreadable, workers=workers):
             with autocast(device, settings.precision):
                 result = model(_network_input(batch["clip"].to(device), backbone))
             heads = result if isinstance(result, tuple) else (result,)
@@ -104,13 +112,14 @@ def _accuracies(scores: list[np.ndarray], target: np.ndarray) -> dict[str, float
 
 def _segments(
     config: Config, dataset: annotations.Dataset
-) -> tuple[clips.Segments, clips.Segments]:
+) -> tuple[clips.Segments, clips.Segments, list[str]]:
+    """Training and validation segments, and the videos that are not there."""
     for line, count in dataset.notes.items():
         say(f"annotations: {count} {line}")
     parts = []
     wanted = (config.dataset.train_subset, config.dataset.eval_subset)
     ids = [video for subset in wanted for video in dataset.rows(subset)["video"].unique()]
-    paths = require_videos(config.dataset.videos, ids, config.runtime.allow_failures)
+    paths = require_videos(config.dataset, dataset, ids, config.runtime.allow_failures)
     for subset in wanted:
         rows, counts = annotations.training_rows(dataset, subset)
         for reason, count in counts.items():
@@ -124,7 +133,30 @@ def _segments(
     train, validation = parts
     if not len(train):
         raise UserError(f"dataset.train_subset {wanted[0]!r}: no segment to train on")
-    return train, validation
+    return train, validation, [video for video in ids if video not in paths]
+
+
+def _unreadable_before(stage: artifacts.Stage) -> dict[str, str]:
+    """The videos that could not be read before this training was stopped."""
+    path = stage.folder / FAILURES
+    if not path.exists():
+        return {}
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return {row["video"]: row["reason"] for row in rows if row["reason"] != NOT_THERE}
+
+
+def _left_out(
+    stage: artifacts.Stage, missing: list[str], unreadable: clips.Unreadable
+) -> list[str]:
+    """List the videos the training went without in `failures.json`, and give their ids."""
+    reasons = dict.fromkeys(missing, NOT_THERE) | unreadable.reasons
+    path = stage.folder / FAILURES
+    if not reasons:
+        path.unlink(missing_ok=True)
+        return []
+    rows = [{"video": v, "stage": "finetune", "reason": r} for v, r in sorted(reasons.items())]
+    artifacts.write_json(path, rows)
+    return sorted(reasons)
 
 
 def _train(
@@ -132,13 +164,17 @@ def _train(
     model: nn.Module,
     train: clips.Segments,
     validation: clips.Segments,
+    missing: list[str],
+    unreadable: clips.Unreadable,
     stage: artifacts.Stage,
     device: torch.device,
 ) -> list[dict[str, float]]:
     settings, workers = config.finetune, config.runtime.workers
 
     def batches(epoch: int, step: int) -> Iterator[Mapping]:
-        return clips.training_batches(train, settings, workers=workers, epoch=epoch, step=step)
+        return clips.training_batches(
+            train, settings, unreadable, workers=workers, epoch=epoch, step=step
+        )
 
     def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
         outputs = model(_network_input(batch["clip"], config.backbone))
@@ -146,10 +182,14 @@ def _train(
 
     def check(model: nn.Module) -> dict[str, float]:
         return (
-            validate(model, validation, settings, config.backbone, workers, device)
+            validate(model, validation, settings, config.backbone, unreadable, workers, device)
             if len(validation)
             else {}
         )
+
+    def saved(done: int, total: int) -> None:
+        stage.progress(done, total)
+        _left_out(stage, missing, unreadable)
 
     return fit(
         model,
@@ -161,11 +201,13 @@ def _train(
         seed=settings.seed,
         device=device,
         checkpoint=stage.folder / "checkpoint.pt",
-        fingerprint=stage.fingerprint,
+        fingerprint=artifacts.fingerprint(
+            {"stage": stage.fingerprint, "samples": clips.digest(train)}
+        ),
         precision=settings.precision,
         grad_clip=settings.grad_clip,
         checkpoint_seconds=settings.checkpoint_seconds,
         validate=check,
-        on_checkpoint=stage.progress,
+        on_checkpoint=saved,
         title="finetune",
     )

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pipeline import annotations
 from pipeline.annotations import activitynet, epic_kitchens, table, training_rows
 from pipeline.errors import UserError
-from pipeline.videos import find_videos, require_videos
 
 
 def write_json(path, database):
@@ -163,6 +162,8 @@ def test_two_tables_are_training_and_validation(tmp_path):
         ("video,start,end,label\na,0,inf,x\n", "inf"),
         ("video,start,end,label\n../a,0,1,x\n", "../a"),
         ("video,start,end,label\na,0,1,\n", "no label"),
+        ("video,start,end,label\na,0,1,x,y\n", "line 2: more fields"),
+        ("video,start,end,label\n" + "a" * 240 + ",0,1,x\n", "240 bytes"),
         ("video,start,end,label,subset\na,0,1,x,s\na,2,3,x,t\n", "two subsets"),
         ("", "own.csv"),
         ('"', "own.csv"),
@@ -256,27 +257,6 @@ def test_real_hacs_and_activitynet(real_data):
     _, counts = training_rows(anet, "validation")
     assert counts["zero length or end before start, left out"] == 3
     assert counts["duplicate, used once"] == 19
-
-
-def test_videos_are_found_with_and_without_prefix(tmp_path):
-    (tmp_path / "class").mkdir()
-    for name in ("v_one.mp4", "class/two.MKV", "three.txt"):
-        (tmp_path / name).touch()
-    paths, missing = find_videos(tmp_path, ["one", "v_two", "three"])
-    assert {video: path.name for video, path in paths.items()} == {
-        "one": "v_one.mp4",
-        "v_two": "two.MKV",
-    }
-    assert missing == ["three"]
-    with pytest.raises(UserError, match="three"):
-        require_videos(tmp_path, ["one", "three"], 0)
-    assert list(require_videos(tmp_path, ["one", "three"], 1)) == ["one"]
-    (tmp_path / "one.avi").touch()
-    (tmp_path / "class" / "one.mp4").touch()
-    with pytest.raises(UserError, match="more than one file"):
-        find_videos(tmp_path, ["one"])
-    with pytest.raises(UserError, match="no such folder"):
-        find_videos(tmp_path / "nowhere", ["one"])
 
 
 def test_a_subset_that_is_not_there_is_named(tmp_path):

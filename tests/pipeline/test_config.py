@@ -56,6 +56,7 @@ def test_the_papers_numbers_are_in_the_configs():
         ("finetune.short_side=[320, 256]", "the smaller comes first"),
         ("bmn.hidden_1d=6", "groups 4"),
         ("dataset=3", "dataset"),
+        ("bmn={epochs: 3}", "bmn is a section"),
         ("nonsense", "section.key=value"),
         ("a.b=[", "not valid YAML"),
         ("a=&x [*x]", "not valid YAML"),

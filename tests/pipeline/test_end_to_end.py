@@ -352,3 +352,39 @@ def test_classes_from_decoded_clips_are_near_those_of_the_features(whole, data, 
     assert len(both) > 0.7 * len(stored)
     # The moments differ by up to half a cell; the proposals and their scores do not.
     assert np.median(np.abs(both["score_x"] - both["score_y"]) / both["score_x"]) < 0.05
+
+
+def test_training_goes_on_without_unreadable_videos_only_where_allowed(data, tmp_path):
+    videos = tmp_path / "videos"
+    shutil.copytree(data / "videos", videos)
+    bad = pd.read_csv(data / "annotations.csv").query("subset == 'training'")["video"].iloc[0]
+    (videos / f"{bad}.mp4").write_bytes(b"no video")
+    run = tmp_path / "run"
+    more = [*options(data, run), "--videos", str(videos)]
+    result = tada("finetune", *more)
+    assert result.exit_code == 1 and f"video {bad}: " in result.output
+    assert "--allow-failures 1" in result.output
+    result = tada("finetune", *more, "--allow-failures", "1")
+    assert result.exit_code == 0, result.output
+    assert result.output.count(f"video {bad} is left out") == 1
+    failures = json.loads((run / "finetune/failures.json").read_text())
+    assert [row["video"] for row in failures] == [bad]
+    manifest = json.loads((run / "finetune/manifest.json").read_text())
+    assert manifest["summary"]["left_out"] == [bad]
+
+
+def test_a_checkpoint_of_other_segments_is_refused(data, tmp_path):
+    run = tmp_path / "run"
+    extra = ("finetune.epochs=400", "finetune.checkpoint_seconds=0.001")
+    process = start(["finetune", *options(data, run, *extra)])
+    while not (run / "finetune/checkpoint.pt").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    kill(process)
+    videos = tmp_path / "videos"
+    shutil.copytree(data / "videos", videos)
+    gone = pd.read_csv(data / "annotations.csv").query("subset == 'training'")["video"].iloc[0]
+    (videos / f"{gone}.mp4").unlink()
+    more = ["--videos", str(videos), "--allow-failures", "1"]
+    result = tada("finetune", *options(data, run, *extra), *more)
+    assert result.exit_code == 1 and "other settings or samples" in result.output

@@ -1,0 +1,167 @@
+"""Videos shipped as folders of still frames: frame_0000000001.jpg, frame_0000000002.jpg, ..."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from PIL import Image
+
+from feature_extraction.sampling import TIME_EPSILON
+from feature_extraction.timeline import last_grid_time
+from feature_extraction.video import VideoError, VideoInfo
+
+FIRST_FRAME = "frame_0000000001.jpg"
+RATE_TOLERANCE = 0.005  # how far, relatively, frames over rate may be from the known duration
+
+_NAME = re.compile(r"frame_(\d{10})\.jpg")
+
+
+@dataclass(frozen=True)
+class FrameFolder(os.PathLike):
+    """A folder of frames numbered from 1, and the frames a second they may have been taken at.
+
+    Of several `rates` the one holds with which the frames last `duration` seconds best (the frames of
+    EPIC-KITCHENS-100 were taken at 60 or 50 a second, whatever the video has). `open_video` takes it
+    in place of a path.
+    """
+
+    folder: Path
+    rates: tuple[float, ...]
+    duration: float | None = None
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+
+class FramesReader:
+    """Reader over a folder of frames (see video.Reader). Frame n is shown from (n - 1) / fps on.
+
+    Raises VideoError: no or missing frames, a damaged one, or no rate that fits the duration.
+    """
+
+    def __init__(self, source: FrameFolder) -> None:
+        self._folder = source.folder
+        self._closed = False
+        try:
+            self._count = _count(str(source.folder), source.folder.stat().st_mtime_ns)
+        except OSError as error:
+            raise VideoError(f"{source}: cannot be read ({error.strerror})") from error
+        self._fps = _rate(source, self._count)
+        self._size: tuple[int, int, int] | None = None
+        height, width, _ = self._read(0).shape
+        self.end_time: float | None = None
+        self.info = VideoInfo(
+            str(source), width, height, self._fps, self._count / self._fps, "frames"
+        )
+
+    def __enter__(self) -> FramesReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give nothing after this."""
+        self._closed = True
+
+    def frames_at(
+        self, times: Iterable[float], *, final_fps: float | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """See video.Reader.frames_at."""
+        end = self._count / self._fps
+        shown, picture, newest = -1, np.empty(0), -math.inf
+        for index, time in enumerate(times):
+            if not time >= newest:
+                raise ValueError(f"asked times must ascend: {time} s comes after {newest} s")
+            newest = time
+            if time >= end - TIME_EPSILON:
+                break
+            if (number := self._nearest(time)) != shown:
+                shown, picture = number, self._read(number)
+            yield index, picture
+        self.end_time = end
+        if final_fps is not None:
+            number = self._nearest(last_grid_time(end, final_fps))
+            yield -1, picture if number == shown else self._read(number)
+
+    def clip(self, times: Sequence[float]) -> np.ndarray:
+        """See video.Reader.clip."""
+        wanted = np.asarray(times, dtype=np.float64)
+        if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
+            raise VideoError(f"{self._folder}: a clip's times must be finite numbers, at least one")
+        numbers = [self._nearest(time) for time in wanted.tolist()]
+        pictures = {number: self._read(number) for number in set(numbers)}
+        return np.stack([pictures[number] for number in numbers])
+
+    def _nearest(self, time: float) -> int:
+        """The frame, from 0, nearest to a time; the earlier one where two are equally near."""
+        number = math.ceil((time - TIME_EPSILON) * self._fps - 0.5)
+        return min(max(number, 0), self._count - 1)
+
+    def _read(self, number: int) -> np.ndarray:
+        if self._closed:
+            raise VideoError(f"{self._folder}: the reader is closed")
+        path = self._folder / f"frame_{number + 1:010d}.jpg"
+        try:
+            with Image.open(path, formats=("JPEG",)) as image:
+                picture = np.array(image.convert("RGB"))  # a copy that may be written to
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            reason = " ".join(str(error).split())[:120]
+            raise VideoError(f"{path}: does not decode ({reason}); get it again") from error
+        if self._size is None:
+            self._size = picture.shape
+        if picture.shape != self._size:
+            found, first = ("x".join(map(str, s[1::-1])) for s in (picture.shape, self._size))
+            raise VideoError(f"{path}: is {found} pixels, the first frame {first}")
+        return picture
+
+
+@lru_cache(maxsize=65536)  # listing a hundred thousand names for every clip would cost more than it
+def _count(folder: str, changed: int) -> int:
+    """How many frames a folder holds; `changed` is when, so that a cached count is never old."""
+    with os.scandir(folder) as entries:
+        numbers = {int(m[1]) for e in entries if (m := _NAME.fullmatch(e.name))}
+    if not numbers:
+        raise VideoError(f"{folder}: holds no frames ({FIRST_FRAME}, ...)")
+    if min(numbers) != 1 or max(numbers) != len(numbers):
+        first = next(n for n in range(1, max(numbers) + 1) if n not in numbers)
+        missing = max(numbers) + (0 in numbers) - len(numbers)
+        raise VideoError(
+            f"{folder}: {missing} frames are missing, the first is frame_{first:010d}.jpg; get them again"
+        )
+    return len(numbers)
+
+
+def _rate(source: FrameFolder, count: int) -> float:
+    """The rate of a folder of `count` frames. Raises VideoError where none fits."""
+    rates = sorted({rate for rate in source.rates if rate > 0 and math.isfinite(rate)})
+    if not rates:
+        raise VideoError(f"{source}: the frames a second of this folder are not known; state them")
+    if source.duration is None:
+        if len(rates) > 1:
+            raise VideoError(f"{source}: of several frames a second, the duration must tell")
+        return rates[0]
+    rate = min(rates, key=lambda rate: abs(count / rate - source.duration))
+    allowed = max(RATE_TOLERANCE * source.duration, 2 / rate)
+    if abs(count / rate - source.duration) > allowed:
+        raise VideoError(
+            f"{source}: {count} frames last {count / rate:.2f} s at {rate:g} a second, but the video is "
+            f"{source.duration:.2f} s long; frames are missing, or the rate is another one"
+        )
+    return rate
