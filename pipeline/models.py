@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from feature_extraction.backbones import BACKBONES, build_backbone
 from feature_extraction.backbones.weights import (
@@ -15,6 +16,7 @@ from feature_extraction.backbones.weights import (
     load_public_checkpoint,
     read_checkpoint,
 )
+from pipeline import distributed
 from pipeline.artifacts import atomic_path
 from pipeline.config import Backbone
 from pipeline.device import load_state
@@ -51,6 +53,27 @@ def new_classifier(settings: Backbone, num_classes: int | tuple[int, int], seed:
             shown = ", ".join(sorted(keys)[:6]) + (", ..." if len(keys) > 6 else "")
             say(f"  {len(keys)} {name}: {shown}")
     return model
+
+
+class SharedClassifier(nn.Module):
+    """A classifier trained by several processes: each computes features of its part of the batch.
+
+    The head, with its dropout, sees the whole batch in every process: video [b, 3, T, H, W] -> logits of
+    the batch of all processes. Alone it is the network.
+    """
+
+    def __init__(self, network: nn.Module, *, compiled: bool = False) -> None:
+        super().__init__()
+        self.network = network
+        self.compiled = compiled
+        self._compiled: Any = None
+
+    def forward(self, video: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Logits of the whole batch, or (verb, noun) pairs."""
+        if self.compiled and self._compiled is None:
+            self._compiled = torch.compile(self.network.features, dynamic=False)
+        features = (self._compiled or self.network.features)(video)
+        return self.network.classify(distributed.gather(features))
 
 
 def save_classifier(model: nn.Module, path: Path) -> None:
