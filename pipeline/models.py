@@ -32,7 +32,7 @@ def new_classifier(settings: Backbone, num_classes: int | tuple[int, int], seed:
     Raises UserError for weights that do not fit, UsageError for an unknown backbone.
     """
     torch.manual_seed(seed)
-    model = _build(settings, num_classes)
+    model = untrained_classifier(settings, num_classes)
     if settings.pretrained is None:
         say(f"{settings.name}: random start weights (backbone.pretrained is not set)")
         return model
@@ -90,7 +90,7 @@ def load_classifier(
     Raises UserError where the file is damaged or of another architecture.
     """
     path = run / "finetune" / MODEL_FILE
-    model = _build(settings, num_classes)
+    model = untrained_classifier(settings, num_classes)
     try:
         model.load_state_dict(load_state(path)["model"])
     except (KeyError, RuntimeError) as error:
@@ -99,7 +99,8 @@ def load_classifier(
     return model.to(device).eval()
 
 
-def _build(settings: Backbone, num_classes: int | tuple[int, int]) -> nn.Module:
+def untrained_classifier(settings: Backbone, num_classes: int | tuple[int, int]) -> nn.Module:
+    """The network of a configuration with random weights. Raises UsageError for what it cannot be."""
     if settings.name not in BACKBONES:
         names = ", ".join(sorted(BACKBONES))
         raise UsageError(f"backbone.name = {settings.name!r}: choose one of {names}")

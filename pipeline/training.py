@@ -11,6 +11,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,7 @@ def fit(
     learning rate and samples; Interrupted after SIGINT or SIGTERM, once the checkpoint is written.
     """
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
-    averaged = None
-    if average is not None:
-        averaged = AveragedModel(
-            model, multi_avg_fn=get_ema_multi_avg_fn(average), use_buffers=True
-        )
+    averaged = None if average is None else _averaged(model, average)
     parts = {"model": model, "optimizer": optimizer, "scaler": scaler, "average": averaged}
     state = {"epoch": 0, "step": 0, "history": [], "sums": {}}
     if checkpoint.exists():
@@ -76,11 +73,10 @@ def fit(
     stream = batches(state["epoch"], state["step"])
 
     def save() -> None:
-        if not ranks().leads:
-            return
-        checkpoints.save(checkpoint, fingerprint, state, parts)
-        if on_checkpoint:
-            on_checkpoint(state["epoch"] * steps + state["step"], total)
+        if ranks().leads:
+            checkpoints.save(checkpoint, fingerprint, state, parts)
+            if on_checkpoint:
+                on_checkpoint(state["epoch"] * steps + state["step"], total)
 
     done = state["epoch"] * steps + state["step"]
     with stop_signals() as stop, Progress(total, title, unit="step", start=done) as bar:
@@ -88,10 +84,7 @@ def fit(
         while state["epoch"] < schedule.epochs:
             epoch, step = state["epoch"], state["step"]
             rate = schedule.at(epoch + step / steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            torch.manual_seed(step_seed(seed, epoch, step, 1))
-            generator.manual_seed(step_seed(seed, epoch, step, 2))
+            _prepare(optimizer, rate, generator, seed, epoch, step)
             batch = _to_device(next(stream), device)
             pieces = _pieces(batch, accumulate)
             terms = _step(shared, pieces, loss, generator, optimizer, scaler, precision, grad_clip)
@@ -116,30 +109,43 @@ def fit(
     return state["history"]
 
 
+def _prepare(
+    optimizer: torch.optim.Optimizer,
+    rate: float,
+    generator: torch.Generator,
+    seed: int,
+    epoch: int,
+    step: int,
+) -> None:
+    """Set the learning rate of a step, and its random numbers, which no step before it changes."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    torch.manual_seed(step_seed(seed, epoch, step, 1))
+    generator.manual_seed(step_seed(seed, epoch, step, 2))
+
+
+def _averaged(model: nn.Module, decay: float) -> AveragedModel:
+    """A moving average of a model's weights and of its batch norms' averages."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
 def _pieces(batch: Batch, count: int) -> list[tuple[Batch, float]]:
-    """A batch in `count` pieces, each with its share of the batch of all processes."""
+    """A batch in `count` pieces, each with its share of the batch of all processes.
+
+    Fewer pieces where a process has fewer samples.
+    """
     if count == 1:
         return [(batch, 1.0)]
     size = len(batch["names"])
+    count = min(count, *distributed.gather_values(size))
     bounds = [size * place // count for place in range(count + 1)]
-    if min(later - first for first, later in zip(bounds, bounds[1:], strict=False)) < 1:
-        raise UserError(
-            f"a batch of {size} samples cannot be taken in {count} pieces: lower accumulate"
-        )
-    pieces = [
-        {key: value[first:later] for key, value in batch.items()}
-        for first, later in zip(bounds, bounds[1:], strict=False)
+    spans = [slice(first, later) for first, later in pairwise(bounds)]
+    sizes = distributed.gather_values([span.stop - span.start for span in spans])
+    totals = [sum(column) for column in zip(*sizes, strict=True)]
+    return [
+        ({key: value[span] for key, value in batch.items()}, total / sum(totals))
+        for span, total in zip(spans, totals, strict=True)
     ]
-    sizes = torch.tensor(
-        [
-            sum(column)
-            for column in zip(
-                *distributed.gather_values([len(piece["names"]) for piece in pieces]), strict=True
-            )
-        ]
-    )
-    shares = (sizes / sizes.sum()).tolist()
-    return list(zip(pieces, shares, strict=True))
 
 
 def _step(

@@ -57,7 +57,7 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     say_learning_rate("bmn", settings)
     torch.manual_seed(settings.seed)
     channels = feature_shape(folder, videos[0])[1]
-    model = _build(config, channels).to(device)
+    model = build_network(config, channels).to(device)
     mask = valid_mask(settings.duration_scale, settings.temporal_scale).to(device)
 
     def batches(epoch: int, step: int) -> Iterator[Mapping]:
@@ -193,7 +193,8 @@ def _suppress(
     )
 
 
-def _build(config: Config, channels: int) -> BMN:
+def build_network(config: Config, channels: int) -> BMN:
+    """The network of a configuration for features of so many channels, with random weights."""
     settings = config.bmn
     return BMN(
         channels,
@@ -215,7 +216,7 @@ def _load(config: Config, folder: Path, videos: list[str], device: torch.device)
             f"dataset.eval_subset {config.dataset.eval_subset!r}: no video to propose for"
         )
     path = folder / "bmn" / MODEL_FILE
-    model = _build(config, feature_shape(folder, videos[0])[1])
+    model = build_network(config, feature_shape(folder, videos[0])[1])
     try:
         model.load_state_dict(load_state(path)["model"])
     except (KeyError, RuntimeError) as error:
