@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from feature_extraction.backbones.tadaconv import to_frames, to_video
+from feature_extraction.backbones.tadaconv import neighbours
 
 
 class ClipConv(nn.Conv3d):
@@ -33,8 +34,15 @@ class ClipConv(nn.Conv3d):
         )
 
     def forward_frames(self, frames: Tensor, length: int) -> Tensor:
-        """[B*T, Ci, H, W] of clips of `length` = T frames -> [B*T', Co, H', W']."""
-        return to_frames(self(to_video(frames, length)))
+        """[B*T, Ci, H, W] of clips of `length` = T frames -> [B*T', Co, H', W'].
+
+        The frames around each are laid beside it as channels of one 2-D convolution: as fast as the
+        3-D one, whose bfloat16 gradients oneDNN gets wrong on clips of two frames.
+        """
+        around = neighbours(frames, length, self.kernel_size[0], self.stride[0])
+        return F.conv2d(
+            around, self.weight.flatten(1, 2), self.bias, self.stride[1:], self.padding[1:]
+        )
 
 
 def lay_out(move: Callable[..., Any], module: nn.Module, *arguments: Any, **options: Any) -> Any:
