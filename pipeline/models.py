@@ -95,5 +95,12 @@ def _built(settings: Backbone, num_classes: int | tuple[int, int]) -> nn.Module:
         dropout=settings.dropout,
         reduction=settings.reduction,
         kernels=settings.kernels,
+        global_context=settings.global_context,
+        calibrate=settings.calibrate,
+        proportion=settings.proportion,
+        tada_stages=settings.tada_stages,
+        aggregation=settings.aggregation,
         pool_kernel=settings.pool_kernel,
+        shortcut=settings.shortcut,
+        separate_norms=settings.separate_norms,
     )
