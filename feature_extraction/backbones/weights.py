@@ -84,11 +84,8 @@ def load_imagenet(model: nn.Module, state_dict: Mapping[str, object]) -> LoadRep
     missing or unknown key or a wrong shape, and for a SlowFast, which its paper trains from random
     weights; the model is untouched then.
     """
+    require_imagenet_has_it(model)
     state, own = tensors_of(state_dict), model.state_dict()
-    if any(name.startswith("joints.") for name in own):
-        raise CheckpointError(
-            "a SlowFast starts from random weights, as in its paper, or from a SlowFast checkpoint"
-        )
     factorised = any(".conv.spatial." in name for name in own)
     names = {
         key: torchvision_name(key, factorised=factorised)
@@ -104,6 +101,14 @@ def load_imagenet(model: nn.Module, state_dict: Mapping[str, object]) -> LoadRep
     state |= {key: inflated(state[key], own[name]) for key, name in names.items()}
     chosen = fit(own, state, {key: name for key, name in names.items() if name})
     return apply(model, own, state, chosen, optional=optional, swapped=True)
+
+
+def require_imagenet_has_it(model: nn.Module) -> None:
+    """Raise CheckpointError for a network that ImageNet's weights do not go into: a SlowFast."""
+    if any(name.startswith("joints.") for name in model.state_dict()):
+        raise CheckpointError(
+            "a SlowFast starts from random weights, as in its paper, or from a SlowFast checkpoint"
+        )
 
 
 def inflated(weight: Tensor, ours: Tensor) -> Tensor:
@@ -172,6 +177,7 @@ __all__ = [
     "load_public_checkpoint",
     "public_name",
     "read_checkpoint",
+    "require_imagenet_has_it",
     "torchvision_name",
     "weights_digest",
 ]

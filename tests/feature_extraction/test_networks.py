@@ -100,6 +100,20 @@ def test_folded_for_inference_it_computes_the_same(name, options):
 
 
 @pytest.mark.parametrize("name", BACKBONES)
+def test_it_takes_a_memory_format_where_torch_has_one(name):
+    model = trained(name)
+    video = torch.randn(2, 3, 5, 32, 32)
+    with torch.no_grad():
+        features = model.features(video)
+        assert model.to("cpu", memory_format=torch.channels_last) is model
+        laid_out = model.features(video.to(memory_format=torch.channels_last_3d))
+    torch.testing.assert_close(laid_out, features, rtol=1e-4, atol=1e-4)
+    kernels = [p for p in model.parameters() if p.dim() == 4]
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in kernels)
+    assert next(model.to(torch.float64).parameters()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("name", BACKBONES)
 def test_every_weight_learns(name):
     """No parameter is left out of the network, in float32 and under autocast."""
     model = trained(name, width=16).train()

@@ -56,6 +56,9 @@ def data(tmp_path_factory):
 def test_finetune_and_extract(data, tmp_path, name):
     result = tada("finetune", data, tmp_path, name)
     assert result.exit_code == 0, result.output
+    slow = {"slowfast_4x16": 2, "slowfast_8x8": 4}.get(name.removesuffix("_tada"))
+    said = f"the slow pathway sees {slow} of a clip's 16 frames"
+    assert (said in result.output) == (slow is not None)
     result = tada("extract", data, tmp_path, name)
     assert result.exit_code == 0, result.output
     paths = sorted((tmp_path / "extract/features").iterdir())
@@ -94,6 +97,16 @@ def test_all_stages(tmp_path_factory, tmp_path, name):
     assert "finetune: " in result.output
     again = tada("run", data, tmp_path, name, "backbone.width=8", "finetune.epochs=4")
     assert again.exit_code == 0 and "nothing to do" in again.output
+
+
+def test_a_slowfast_refuses_imagenet_before_it_is_fetched(data, tmp_path, monkeypatch):
+    def fetched(*arguments, **options):
+        raise AssertionError("fetched")
+
+    monkeypatch.setattr("pipeline.models.imagenet_state", fetched)
+    result = tada("finetune", data, tmp_path, "slowfast_8x8", "backbone.pretrained=imagenet")
+    assert result.exit_code == 1
+    assert "backbone.pretrained imagenet: a SlowFast starts from random weights" in result.output
 
 
 def settings(*assignments: str):
