@@ -61,7 +61,7 @@ def main(debug: bool) -> None:
 @common
 @click.option("--epochs", type=int, help="finetune.epochs")
 @click.option("--batch-size", type=int, help="finetune.batch_size")
-@click.option("--backbone", help="backbone.name (tada2d, tsn)")
+@click.option("--backbone", help="backbone.name (tada2d, tsn, r3d_tada, ...)")
 def finetune(force: bool, **options: Any) -> None:
     """Train the classifier on trimmed segments.
 

@@ -36,15 +36,22 @@ class Dataset(Section):
 
 
 class Backbone(Section):
-    """The classifier's network (Sections 3 and 4, Appendix B)."""
+    """The classifier's network (Sections 3 and 4, Appendix B; feature_extraction.build_backbone)."""
 
     name: str = "tada2d"
     depth: Positive | tuple[Positive, ...] = 50
     width: Positive = 64
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     reduction: Positive = 4
-    kernels: tuple[Positive, Positive] = (3, 3)
+    kernels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=2)] = (3, 3)
+    global_context: bool | None = None
+    calibrate: Literal["in", "out", "in_out", "kernel"] = "in"
+    proportion: Annotated[float, Field(gt=0, le=1)] = 1.0
+    tada_stages: tuple[Positive, ...] | None = None
+    aggregation: Literal["none", "average", "maximum", "mixed"] | None = None
     pool_kernel: Positive = 3
+    shortcut: bool = True
+    separate_norms: bool = True
     mean: tuple[NonNegative, NonNegative, NonNegative] = (0.45, 0.45, 0.45)
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.225, 0.225, 0.225)
     pretrained: str | None = None
