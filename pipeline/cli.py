@@ -10,6 +10,7 @@ import click
 
 from pipeline.errors import UserError
 from pipeline.options import common, start
+from pipeline.stopping import Terminated, terminable
 from pipeline.tools import demo, doctor, export_features, import_features, plan
 
 EPILOG = (
@@ -25,12 +26,16 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with terminable():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except KeyboardInterrupt:
-            click.echo("Error: stopped; the same command goes on from what is on disk", err=True)
-            sys.exit(130)
+        except KeyboardInterrupt as error:
+            code, name = (143, "SIGTERM") if isinstance(error, Terminated) else (130, "SIGINT")
+            click.echo(
+                f"Error: stopped by {name}; the same command goes on from what is on disk", err=True
+            )
+            sys.exit(code)
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
@@ -182,7 +187,7 @@ def eval_classifier(force: bool, others: tuple[Path, ...], **options: Any) -> No
     Example: tada-loc eval-classifier --config k400
     Example: tada-loc eval-classifier --run-dir runs/ssv2 --with runs/ssv2_16
     """
-    from pipeline.artifacts import locked
+    from pipeline.locks import locked
     from pipeline.stages.eval_classifier import run as test
 
     config, folder = start("views", options)
