@@ -36,6 +36,7 @@ INPUTS = {
     "bmn/proposals": ("bmn",),
     "classify": ("finetune", "bmn/proposals"),
     "eval": ("classify",),
+    "eval-classifier": ("finetune",),
 }
 
 
@@ -47,6 +48,7 @@ OUTPUTS = {
     "bmn/proposals": ("proposals.csv",),
     "classify": ("detections.csv",),
     "eval": ("results.json",),
+    "eval-classifier": ("results.json",),
 }
 
 

@@ -163,6 +163,33 @@ def evaluate(force: bool, json_file: Path | None, detections: Path | None, **opt
         copy_numbers(folder, json_file)
 
 
+@main.command("eval-classifier")
+@common
+@click.option("--clips", type=int, help="views.clips: clips of a segment.")
+@click.option("--crops", type=int, help="views.crops: crops of a clip.")
+@click.option(
+    "--with",
+    "others",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN_DIR",
+    help="Another run to average with; repeatable.",
+)
+def eval_classifier(force: bool, others: tuple[Path, ...], **options: Any) -> None:
+    """Test the classifier alone: accuracy over clips and crops.
+
+    \b
+    Example: tada-loc eval-classifier --config k400
+    Example: tada-loc eval-classifier --run-dir runs/ssv2 --with runs/ssv2_16
+    """
+    from pipeline.artifacts import locked
+    from pipeline.stages.eval_classifier import run as test
+
+    config, folder = start("views", options)
+    with locked(folder):
+        test(config, folder, others, force=force)
+
+
 @main.command()
 @common
 def run(force: bool, **options: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -90,6 +91,9 @@ def _segments(
         for reason, count in counts.items():
             say(f"annotations, {subset}: {count} segments: {reason}")
         segments = clips.make_segments(rows, dataset.targets(rows), paths)
+        if config.finetune.flip_swaps_sides and len(dataset.heads) == 1:
+            mirrored = clips.mirrored_classes(dataset.heads[0])
+            segments = dataclasses.replace(segments, mirrored=mirrored)
         if len(segments) < len(rows):
             say(
                 f"annotations, {subset}: {len(rows) - len(segments)} segments of missing videos left out"
