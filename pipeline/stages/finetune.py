@@ -46,7 +46,9 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     model = new_classifier(config.backbone, dataset.num_classes, settings.seed)
     if isinstance(model, SlowFast):
         seen = -(-settings.frames // model.alpha)
-        say(f"{config.backbone.name}: the slow pathway sees {seen} of a clip's {settings.frames} frames")
+        say(
+            f"{config.backbone.name}: the slow pathway sees {seen} of a clip's {settings.frames} frames"
+        )
     model.to(device, memory_format=torch.channels_last)
     model = distributed.synchronize_norms(model, device)
     allowed = config.runtime.allow_failures - len(missing)
