@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -27,19 +27,22 @@ def features_at(
     device: str | torch.device = "cpu",
     precision: str = "float32",
     decoder: str = "auto",
+    allow_partial: bool = False,
+    on_batch: Callable[[], None] | None = None,
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
 ) -> np.ndarray:
     """Features float32 [n, C] of clips centred on `centers` [n] seconds (Appendix A.2, Classification).
 
     The clips have the frames and the interval of `grid`, the whole frame with its shorter side at
-    `short_side` pixels; `model` is in eval mode on `device`. Raises VideoError, and ExtractionError
+    `short_side` pixels; `model` is in eval mode on `device`; `on_batch` is called after each batch,
+    `decoder` and `allow_partial` are those of `open_video`. Raises VideoError, and ExtractionError
     for features that are not finite.
     """
     centers = np.asarray(centers, dtype=np.float64)
     features = np.empty((len(centers), 0), np.float32)
     network = as_inference(model, precision).to(device)
-    with open_video(path, decoder) as reader:
+    with open_video(path, decoder, allow_partial=allow_partial) as reader:
         clips = asked_clips(reader, centers, grid, short_side)
         while batch := list(islice(clips, batch_size)):
             numbers = [number for number, _ in batch]
@@ -49,6 +52,8 @@ def features_at(
             if not features.shape[1]:
                 features = np.empty((len(centers), made.shape[1]), np.float32)
             features[numbers] = made
+            if on_batch is not None:
+                on_batch()
     if not np.isfinite(features).all():
         raise ExtractionError(f"{path}: features hold NaN or infinite values")
     return features

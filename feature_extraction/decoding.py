@@ -25,7 +25,7 @@ class FrameThread:
     """Iterates over (frame number, uint8 [3, H, W]) for every frame a grid's clips need.
 
     Numbers ascend; (CLOSING, frame) for the last frame before the end comes last, and `duration`
-    [seconds] is known then. A context manager: leaving it stops the thread and closes the video,
+    [seconds] and `damaged` (spans of seconds) are known then. A context manager: leaving it stops the thread and closes the video,
     whatever happened. Errors of the reader (VideoError) are raised where frames are taken.
     """
 
@@ -49,6 +49,7 @@ class FrameThread:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"decode {path}")
         self.duration = 0.0
+        self.damaged: list[tuple[float, float]] = []
 
     def __enter__(self) -> FrameThread:
         self._thread.start()
@@ -80,6 +81,7 @@ class FrameThread:
                 for item in self._frames(reader):
                     if not self._put(item):
                         return
+                self.damaged = list(reader.damaged)
                 self._put(float(reader.end_time))
         except BaseException as error:  # handed over, and raised again in the taker's thread
             self._put(error)

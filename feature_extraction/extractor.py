@@ -40,14 +40,16 @@ def extract_features(
     allow_partial: bool = False,
     threads: int = 1,
     on_batch: Callable[[], None] | None = None,
+    on_damage: Callable[[Sequence[tuple[float, float]]], None] | None = None,
 ) -> tuple[np.ndarray, float]:
     """Extract the features float32 [clips, C] of a video, and its duration in seconds.
 
     Appendix A.2: the network sees clips [B, 3, frames, H, W], the whole frame with its shorter
     side at `short_side` pixels. `model` is a backbone, or what `for_inference` made of one (for many
     videos, make it once; its own precision holds then). `precision` is "float32" or "bfloat16";
-    `on_batch` is called after each batch; `decoder`, `allow_partial` and `threads` are those of `open_video`. Raises VideoError, and
-    ExtractionError for wrong settings or features that are not finite.
+    `on_batch` is called after each batch, `on_damage` once where spans [seconds] did not decode or are
+    missing (with `allow_partial`); `decoder`, `allow_partial` and `threads` are those of `open_video`.
+    Raises VideoError, and ExtractionError for wrong settings or features that are not finite.
     """
     if precision not in PRECISIONS:
         raise ExtractionError(f"precision is {precision!r}, must be {' or '.join(PRECISIONS)}")
@@ -65,6 +67,8 @@ def extract_features(
             ),
             on_batch,
         )
+    if frames.damaged and on_damage is not None:
+        on_damage(frames.damaged)
     return _checked(path, features), frames.duration
 
 

@@ -12,8 +12,10 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from feature_extraction.damage import Damage
 from feature_extraction.pyav_opening import (
     clock_seconds,
+    last_packet_end,
     moving_stream,
     open_container,
     orientation,
@@ -53,6 +55,8 @@ class VideoFile:
         self.container = open_container(path)
         self._packets: Generator[av.Packet, None, None] = self._read()
         self.end: float | None = None  # seconds, set by a pass that gets there
+        self._damage = Damage()
+        self._sound_from: int | None = None  # ticks of the first key frame since opening or seeking
         try:
             self.stream = moving_stream(path, self.container)
             self.stream.thread_type = "AUTO" if threads != 1 else "NONE"
@@ -60,6 +64,7 @@ class VideoFile:
             kind = self.container.format.name
             self.timed = any(name in kind for name in TIMED_CONTAINERS)
             self._mp4, self._avi = "mp4" in kind, kind == "avi"
+            self._flags_damage = kind == "mpegts"  # others flag a last, short packet, too
             self.tick = float(self.stream.time_base)
             self.fps = float(self.stream.average_rate or self.stream.guessed_rate or 0)
             self._reformatter = VideoReformatter()
@@ -90,17 +95,24 @@ class VideoFile:
         """Decode to the first frame; note its time, size and orientation."""
         self.first = 0
         head: list[Item] = []
+        undecodable: av.Packet | None = None
         while not head or not head[-1].frames:
             packet = next(self._packets, None)
             try:
                 head.append(Item(packet, list(self.stream.decode(packet))))
             except av.FFmpegError:
                 head.append(Item(packet, []))  # cut out of a longer stream, it begins undecodable
+                if packet is not None and packet.is_keyframe:
+                    undecodable = undecodable or packet
             if packet is None and not head[-1].frames:
                 raise VideoError(f"{self.path}: no frame of this video decodes; get it again")
         frame = self.first_frame = head[-1].frames[0]
         self.first = self.ticks(frame)
         self._newest = None
+        if undecodable is not None:
+            self._note(undecodable, "its first key frame is damaged")
+        for item in head:
+            self._look(item.packet, item.frames or [])
         self._size = (frame.width, frame.height)
         self._orientation = orientation(frame)
         return head
@@ -120,6 +132,7 @@ class VideoFile:
                 if packet.is_corrupt and self._mp4:
                     if not self.allow_partial:
                         raise VideoError(self._broken_off(packet))
+                    self._note(packet, "a part is missing")
                     continue
                 yield packet
         except (av.FFmpegError, IndexError) as error:  # PyAV trips over streams that turn up late
@@ -143,15 +156,52 @@ class VideoFile:
         if context.skip_frame != mode:
             context.skip_frame = mode
         try:
-            return list(self.stream.decode(item.packet))
+            frames = list(self.stream.decode(item.packet))
         except av.FFmpegError as error:
-            if self.allow_partial or isinstance(error, EOFError):
-                return []
-            time = None if item.packet is None else item.packet.pts
-            where = "" if time is None else f" at {self.seconds(time):.2f} s"
+            if not isinstance(error, EOFError):
+                self._note(item.packet, reason(error))
+            return []
+        self._look(item.packet, frames)
+        return frames
+
+    def _look(self, packet: av.Packet | None, frames: list[av.VideoFrame]) -> None:
+        """Take note of damage that raised no error: the decoder conceals it, and flags the frame."""
+        if packet is not None and packet.is_corrupt and self._flags_damage:
+            self._note(packet, "packets are missing or damaged")
+        elif packet is not None and packet.is_keyframe:
+            time = self._time(packet)
+            if self._sound_from is None:
+                self._sound_from = time
+            if not self._avi:  # without stored times, a lost frame moves all after it
+                self._damage.sound_key(self.seconds(time))
+        for frame in frames:
+            # What comes before the key frame that was sought to is made of pictures never read.
+            known = self._sound_from is not None and self._time(frame) >= self._sound_from
+            if frame.is_corrupt and known:
+                self._note(frame, "the data are damaged")
+
+    def _note(self, at: av.Packet | av.VideoFrame | None, why: str) -> None:
+        """Note damage at a packet or frame; raise VideoError unless a part will do."""
+        seconds = self._damage_end if at is None else self.seconds(self._time(at))
+        if not self.allow_partial:
             raise VideoError(
-                f"{self.path}: does not decode{where} ({reason(error)}); get it again"
-            ) from error
+                f"{self.path}: does not decode at {max(0.0, seconds):.2f} s ({why}); get it again, or take "
+                "what is sound (extract.allow_partial)"
+            )
+        self._damage.begin(seconds)
+
+    @property
+    def _damage_end(self) -> float:
+        return 0.0 if self._newest is None else self.seconds(self._newest)
+
+    def _time(self, at: av.Packet | av.VideoFrame) -> int:
+        """Ticks of a packet or a frame, as far as it tells."""
+        own = at.dts if self._avi or at.pts is None else at.pts
+        return own if own is not None else self._newest or self.first
+
+    def damaged(self, end: float) -> list[tuple[float, float]]:
+        """Spans of seconds that did not decode, or are missing, of a pass that ended at `end` seconds."""
+        return self._damage.spans(end, self._missing_to(end))
 
     def seek(self, seconds: float) -> bool:
         """Go to a key frame at or before a time; False where the file cannot."""
@@ -161,7 +211,7 @@ class VideoFile:
             self.container.seek(self.first + math.floor(seconds / self.tick), stream=self.stream)
         except (av.FFmpegError, OverflowError):
             return False
-        self._newest, self._sought = None, True
+        self._newest, self._sought, self._sound_from = None, True, None
         self._packets = self._read()
         return True
 
@@ -236,27 +286,25 @@ class VideoFile:
 
     def check_end(self, end: float) -> None:
         """Raise VideoError where the frames end (at `end` seconds) well before the file says."""
+        claimed = None if self.allow_partial else self._missing_to(end)
+        if claimed is not None:
+            raise VideoError(self._short(end, claimed))
+
+    def _missing_to(self, end: float) -> float | None:
+        """Where the video should end, if frames that end at `end` seconds fall well short of it."""
         claimed = self.claimed_duration()
-        if claimed is None or self.allow_partial:
-            return
+        if claimed is None:
+            return None
         allowed = max(MISSING_SECONDS, MISSING_FRAMES * self.usual_seconds)
         if claimed - end > allowed and not self._longer_without_pictures(claimed - allowed):
-            raise VideoError(self._short(end, claimed))
+            return claimed
+        return None
 
     def _longer_without_pictures(self, claimed: float) -> bool:
         """Whether other streams fill the claimed length (a whole file's length can be theirs)."""
         if self.stream.duration is not None or "DURATION" in self.stream.metadata:
             return False
-        container = open_container(self.path)
-        try:
-            ends = [
-                float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                for packet in container.demux()
-                if packet.pts is not None
-            ]
-        finally:
-            container.close()
-        return max(ends, default=0.0) - self.first * self.tick >= claimed
+        return last_packet_end(self.path) - self.first * self.tick >= claimed
 
     def _broken_off(self, packet: av.Packet) -> str:
         end = self.seconds(packet.pts) if packet.pts is not None else 0.0

@@ -69,6 +69,20 @@ def clock_seconds(text: str) -> float | None:
         return None
 
 
+def last_packet_end(path: Path) -> float:
+    """Seconds at which the last packet of any stream ends, by a file's own clock; 0.0 without any."""
+    container = open_container(path)
+    try:
+        ends = [
+            float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            for packet in container.demux()
+            if packet.pts is not None
+        ]
+    finally:
+        container.close()
+    return max(ends, default=0.0)
+
+
 def reason(error: BaseException) -> str:
     """What an error says, in one line without a full stop."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__

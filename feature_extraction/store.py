@@ -10,7 +10,7 @@ import numbers
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 
@@ -71,22 +71,24 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
     """Write features [clips, channels] and how they were made; a killed write leaves no `path`.
 
     The file is filled under a temporary name in the same folder, flushed to disk and renamed.
-    Raises FeatureFileError for another shape, no clips, or values float16 cannot hold.
+    Raises FeatureFileError for another shape, no clips, or values float16 cannot hold; OSError where
+    the disk is full or read-only.
     """
     path = Path(path)
     stored = _to_half(path, np.asarray(features))
     _check_meta(path, asdict(meta))
+    image = _image(stored, meta)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".tmp-{secrets.token_hex(8)}{SUFFIX}"
     try:
-        with h5py.File(temporary, "x", locking=False) as file:
-            file.create_dataset(DATASET, data=stored)
-            for name, value in asdict(meta).items():
-                file.attrs[name] = value
-        _sync(temporary)
+        with temporary.open("xb") as file:
+            file.write(image)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a file system turned read-only refuses even this
+            temporary.unlink(missing_ok=True)
         raise
     _sync(path.parent)
 
@@ -241,6 +243,19 @@ def _to_half(path: Path, features: np.ndarray) -> np.ndarray:
 def _kinds() -> dict[str, type]:
     kinds = {"str": str, "float": float, "int": int}
     return {field.name: kinds[str(field.type)] for field in fields(FeatureMeta)}
+
+
+def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
+    """The bytes of a feature file.
+
+    Made in memory: on a full disk the HDF5 library leaves a file that it cannot close.
+    """
+    with h5py.File("features", "w", driver="core", backing_store=False) as file:
+        file.create_dataset(DATASET, data=stored)
+        for name, value in asdict(meta).items():
+            file.attrs[name] = value
+        file.flush()
+        return file.id.get_file_image()
 
 
 def _sync(path: Path) -> None:

@@ -52,6 +52,13 @@ class Reader(Protocol):
     def end_time(self) -> float | None:
         """Seconds from the first frame to the end of the last, known once a pass reached it."""
 
+    @property
+    def damaged(self) -> Sequence[tuple[float, float]]:
+        """Spans of seconds that did not decode or are missing, known once a pass reached the end.
+
+        Empty unless a part of a video is allowed. A span lasts to the next sound key frame.
+        """
+
     def frames_at(
         self, times: Iterable[float], *, final_fps: float | None = None
     ) -> Iterator[tuple[int, np.ndarray]]:

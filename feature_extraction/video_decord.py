@@ -35,6 +35,7 @@ class DecordReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.end_time: float | None = None
+        self.damaged: list[tuple[float, float]] = []
         self._frames: Any = None
         with VideoFile(path, allow_partial=False, threads=1) as video:
             self._check_kind(video)

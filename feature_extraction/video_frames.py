@@ -61,6 +61,7 @@ class FramesReader:
         self._size: tuple[int, int, int] | None = None
         height, width, _ = self._read(0).shape
         self.end_time: float | None = None
+        self.damaged: list[tuple[float, float]] = []
         self.info = VideoInfo(
             str(source), width, height, self._fps, self._count / self._fps, "frames"
         )

@@ -31,6 +31,7 @@ class PyavReader:
         self._closed = False
         self._in_use: list[VideoFile] = []
         self.end_time: float | None = None
+        self.damaged: list[tuple[float, float]] = []
         self._idle: VideoFile | None = self._open()
         self._unread = True  # the idle file has only been read to its first frame
         self._timed = self._plannable = self._idle.timed
@@ -137,7 +138,7 @@ class PyavReader:
                     yield index, picture
         if video.end is not None:
             video.check_end(video.end)
-            self.end_time = video.end
+            self.end_time, self.damaged = video.end, video.damaged(video.end)
         if closing is not None:
             yield -1, closing
 

@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as TorchDataset
 
 from feature_extraction.sampling import segment_clip_times, training_clip_times
 from feature_extraction.transforms import eval_transform, train_transform
 from feature_extraction.video import Reader, VideoError, open_video
 from pipeline.config import Finetune
 from pipeline.errors import UserError
+from pipeline.failures import how_to_go_on
+from pipeline.loading import read_batches
 from pipeline.optimisation import epoch_order, step_seed
 from pipeline.progress import say
 from pipeline.ranks import own_part
@@ -63,22 +63,35 @@ def make_segments(rows: pd.DataFrame, targets: np.ndarray, paths: Mapping[str, S
     )
 
 
-class Clips(TorchDataset):
+class Clips:
     """One clip of a segment: uint8 [T, 3, H, W] with its class indices.
 
     Keys are (epoch, number): segment `number % n`, of which an epoch may take several clips; epoch -1 is
     evaluation (centred clip, centre crop). A key's clip depends on the key and the seed alone, so it
-    does not matter which worker reads it, or when.
+    does not matter which worker reads it, or when. Videos in `given_up` (why, by id) are not opened.
     """
 
-    def __init__(self, segments: Segments, settings: Finetune, decoder: str = "auto") -> None:
+    def __init__(
+        self,
+        segments: Segments,
+        settings: Finetune,
+        given_up: Mapping[str, str] | None = None,
+        decoder: str = "auto",
+    ) -> None:
         self._segments, self._settings, self._decoder = segments, settings, decoder
+        self._given_up = {} if given_up is None else given_up
+
+    def video(self, key: tuple[int, int]) -> str:
+        """The video of a key's segment."""
+        return self._segments.videos[key[1] % len(self._segments)]
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
         epoch, number = key
         segments = self._segments
         index = number % len(segments)
         name = segments.videos[index]
+        if name in self._given_up:
+            return {"name": name, "error": self._given_up[name]}
         target = segments.targets[index]
         flip = self._settings.flip
         if epoch >= 0 and segments.mirrored is not None:
@@ -154,16 +167,29 @@ def mirrored_classes(names: Sequence[str]) -> np.ndarray:
 
 
 class Unreadable:
-    """The videos that could not be read, with why; UserError once there are more than `allowed`."""
+    """The videos that could not be read, with why; UserError once there are more than `allowed`.
+
+    `reasons`: also those of runs before; `tried`: those of this run; `given_up`: those that are not to be
+    read again in this run, because that hangs or kills the process; `refused`: the one too many.
+    """
 
     def __init__(self, allowed: int, reasons: Mapping[str, str]) -> None:
         self.reasons = dict(reasons)
+        self.tried: set[str] = set()
+        self.given_up: dict[str, str] = {}
+        self.refused: set[str] = set()
         self._allowed = allowed
+
+    def give_up(self, video: str, reason: str) -> None:
+        """Count a video, and have it read no more."""
+        self.given_up[video] = reason
+        self.note(video, reason)
 
     def note(self, video: str, reason: str) -> None:
         """Count a video once; its clips are left out of their batches."""
-        if video in self.reasons:
+        if video in self.tried:
             return
+        self.tried.add(video)
         self.reasons[video] = reason
         self._check(video, reason)
         say(f"finetune: video {video} is left out: {reason}", anyone=True)
@@ -171,16 +197,15 @@ class Unreadable:
     def merge(self, others: Sequence[Mapping[str, str]]) -> None:
         """Take in what other processes could not read."""
         for reasons in others:
+            self.tried |= reasons.keys() - self.reasons.keys()
             self.reasons |= reasons
         if self.reasons:
             self._check(*next(reversed(self.reasons.items())))
 
     def _check(self, video: str, reason: str) -> None:
         if len(self.reasons) > self._allowed:
-            raise UserError(
-                f"video {video}: {reason}; mend it, or go on without with "
-                f"--allow-failures {len(self.reasons)}"
-            )
+            self.refused.add(video)
+            raise UserError(f"video {video}: {reason}; mend it, {how_to_go_on(len(self.reasons))}")
 
 
 def training_batches(
@@ -230,16 +255,8 @@ def _load(
     unreadable: Unreadable,
     workers: int,
 ) -> Iterator[dict[str, Any]]:
-    loader = DataLoader(
-        Clips(segments, settings),
-        batch_sampler=plan,
-        num_workers=min(workers, len(plan)),
-        pin_memory=torch.cuda.is_available(),
-        collate_fn=_collate,
-        # Workers only decode; forking them is cheap, and no reader is open in this process.
-        multiprocessing_context="fork" if workers and len(plan) else None,
-    )
-    for batch in loader:
+    clips = Clips(segments, settings, unreadable.given_up)
+    for batch in read_batches(clips, plan, _collate, workers=workers, lost=unreadable.give_up):
         for video, reason in batch.pop("errors"):
             unreadable.note(video, reason)
         if not batch["names"]:

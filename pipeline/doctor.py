@@ -22,6 +22,7 @@ from pipeline.fields import is_imported, on_imported_grid, require_detection
 from pipeline.findings import NOTE, OK, WRONG, Finding
 from pipeline.probing import probe_all
 from pipeline.representable import best_tious, video_cells
+from pipeline.skipping import skipped_ids
 from pipeline.stages.extract import FEATURES, clip_grid
 from pipeline.videos import Source, find_videos
 
@@ -43,6 +44,11 @@ def examine(config: Config, folder: Path, *, deep: bool = False) -> list[Finding
     subsets = (config.dataset.train_subset, config.dataset.eval_subset)
     videos = dataset.videos[dataset.videos["subset"].isin(subsets)]
     findings = _annotations(dataset, subsets)
+    skipped = videos["video"].isin(skipped_ids(config))
+    if skipped.any():
+        text = f"{skipped.sum()} of {len(videos)} are in {config.runtime.skip} and not looked at"
+        findings.append(Finding("videos", NOTE, text, tuple(videos["video"][skipped])))
+        videos = videos[~skipped]
     # Nothing reads the videos of a run whose features are there already.
     allowed = len(videos) if is_imported(folder) else config.runtime.allow_failures
     found, infos = _videos(config, dataset, videos["video"], findings, allowed, deep)

@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from feature_extraction.sampling import ClipGrid
-from feature_extraction.store import FeatureMeta, feature_path, write_features
+from feature_extraction.store import FeatureMeta, feature_path
 from pipeline import annotations, artifacts
 from pipeline.config import Config, dump_config
 from pipeline.errors import UserError
+from pipeline.failures import counted, how_to_go_on, read_failures, write_failures
 from pipeline.feature_arrays import READERS, UnfitError, read_array
 from pipeline.features import load_features, videos_with_features
 from pipeline.fields import IMPORTED, on_imported_grid
 from pipeline.locks import locked
 from pipeline.progress import Progress, say
-from pipeline.stages.extract import FAILURES, FEATURES, clip_grid
+from pipeline.skipping import without_skipped
+from pipeline.stages.extract import FEATURES, clip_grid, save_features
 
 GRID_FILE = "grid.json"
 
@@ -42,7 +44,8 @@ def import_features(
     dataset = annotations.load(config.dataset)
     durations = dataset.videos.drop_duplicates("video").set_index("video")["duration"].to_dict()
     subsets = (config.dataset.train_subset, config.dataset.eval_subset)
-    wanted = [video for subset in subsets for video in dataset.video_ids(subset)]
+    ids = [video for subset in subsets for video in dataset.video_ids(subset)]
+    wanted, skipped = without_skipped(config, ids, "import-features")
     paths, problems = _find(source, wanted, set(durations))
     digest, channels = _check_all(paths, durations, clip_grid(config.extract), layout, problems)
     _refuse(source, problems, config.runtime.allow_failures)
@@ -60,14 +63,22 @@ def import_features(
         for done, (video, path) in enumerate(paths.items(), start=1):
             features = read_array(path, layout)
             duration = _duration(durations[video], len(features), clip_grid(config.extract))
-            write_features(
-                _target(stage, video), features, _meta(config, video, duration, short_side)
-            )
+            meta = _meta(config, video, duration, short_side)
+            save_features(_target(stage, video), features, meta)
             clips += len(features)
             stage.progress(done, len(paths))
         failed = {video: problems[video] for video in wanted if video in problems}
-        _note_failures(stage.folder / FAILURES, failed)
-        stage.finish({"videos": len(paths), "failed": len(failed), "clips": clips, IMPORTED: True})
+        before = read_failures(stage.folder)
+        write_failures(stage.folder, "import-features", counted(failed, before))
+        stage.finish(
+            {
+                "videos": len(paths),
+                "failed": len(failed),
+                "left_out": sorted([*failed, *skipped]),
+                "clips": clips,
+                IMPORTED: True,
+            }
+        )
     say(f"import-features: {len(paths)} videos, {clips} features of {channels} channels")
 
 
@@ -82,7 +93,9 @@ def export_features(config: Config, folder: Path, target: Path) -> None:
     videos: dict[str, dict[str, object]] = {}
     channels = 0
     for subset in subsets:
-        for video in videos_with_features(config, folder, dataset.video_ids(subset)):
+        for video in videos_with_features(
+            config, folder, dataset.video_ids(subset), "export-features"
+        ):
             features, meta = load_features(config, folder, video)
             with (
                 artifacts.atomic_path(target / f"{video}.npy") as temporary,
@@ -103,13 +116,6 @@ def export_features(config: Config, folder: Path, target: Path) -> None:
 
 def _target(stage: artifacts.Stage, video: str) -> Path:
     return feature_path(stage.folder / FEATURES, video)
-
-
-def _note_failures(path: Path, failed: Mapping[str, str]) -> None:
-    path.unlink(missing_ok=True)
-    if failed:
-        rows = [{"video": v, "stage": "import-features", "reason": r} for v, r in failed.items()]
-        artifacts.write_json(path, rows)
 
 
 def _grid(
@@ -172,7 +178,7 @@ def _find(
             paths[video] = path
     others = paths.keys() - set(wanted)
     if others:
-        say(f"import-features: {len(others)} files of videos of other subsets left out")
+        say(f"import-features: {len(others)} files of videos of other subsets or skipped left out")
     problems |= dict.fromkeys((video for video in wanted if video not in paths), "missing")
     return {video: paths[video] for video in wanted if video in paths}, problems
 
@@ -232,9 +238,7 @@ def _refuse(source: Path, problems: Mapping[str, str], allowed: int) -> None:
         parts.append(f"{len(names)} {reason} ({shown})")
     text = f"{source}: {'; '.join(parts)}"
     if len(problems) > allowed:
-        raise UserError(
-            f"{text}; mend the files, or go on without with --allow-failures {len(problems)}"
-        )
+        raise UserError(f"{text}; mend the files, {how_to_go_on(len(problems))}")
     say(text)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,9 +18,11 @@ from feature_extraction.store import (
 from pipeline.artifacts import read_manifest
 from pipeline.config import BMN, Config
 from pipeline.errors import UserError
+from pipeline.failures import how_to_go_on, read_failures
 from pipeline.fields import IMPORTED, is_imported
 from pipeline.progress import say
-from pipeline.stages.extract import FAILURES, FEATURES
+from pipeline.skipping import without_skipped
+from pipeline.stages.extract import FEATURES
 
 
 def expected_attributes(config: Config, *, imported: bool = False) -> dict[str, object]:
@@ -67,26 +68,24 @@ def feature_shape(run: Path, video: str) -> tuple[int, int]:
         raise UserError(str(error)) from error
 
 
-def videos_with_features(config: Config, run: Path, videos: Sequence[str]) -> list[str]:
-    """The videos whose features are on disk; those that failed to extract are said, not hidden.
+def videos_with_features(config: Config, run: Path, videos: Sequence[str], stage: str) -> list[str]:
+    """The videos whose features are on disk; those skipped or failed to extract are said, not hidden.
 
     Raises UserError when features are missing that are not among the failures the user allowed.
     """
     folder = run / "extract" / FEATURES
+    videos, _ = without_skipped(config, videos, stage)
     there = [video for video in videos if feature_path(folder, video).exists()]
     known = set(there)
     missing = [video for video in videos if video not in known]
     if not missing:
         return there
-    failures = run / "extract" / FAILURES
-    known = set()
-    if failures.exists():
-        known = {row["video"] for row in json.loads(failures.read_text(encoding="utf-8"))}
+    known = read_failures(run / "extract").keys()
     shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
     if set(missing) - known or len(missing) > config.runtime.allow_failures:
         raise UserError(
-            f"{folder}: no features of {len(missing)} videos ({shown}); run `tada-loc extract`, or go "
-            f"on without with --allow-failures {len(missing)}"
+            f"{folder}: no features of {len(missing)} videos ({shown}); run `tada-loc extract`, "
+            + how_to_go_on(len(missing))
         )
     say(f"{len(missing)} videos have no features and count as having no detections: {shown}")
     return there

@@ -31,6 +31,7 @@ _LEFT_OUT = frozenset(
         "finetune.checkpoint_seconds",
         "bmn.checkpoint_seconds",
         "extract.batch_size",
+        "extract.allow_partial",
         "finetune.recompute",
     }
 )

@@ -15,6 +15,7 @@ _KEYS = {
     "device": "runtime.device",
     "workers": "runtime.workers",
     "allow_failures": "runtime.allow_failures",
+    "skip": "runtime.skip",
     "backbone": "backbone.name",
 }
 
@@ -42,6 +43,9 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--workers", type=click.IntRange(0), help="Processes that read videos."),
         click.option(
             "--allow-failures", type=click.IntRange(0), metavar="N", help="Go on without N videos."
+        ),
+        click.option(
+            "--skip", metavar="FILE", help="Go on without these videos: their ids, one a line."
         ),
         click.option(
             "--force", is_flag=True, help="Move results of other settings aside and start again."

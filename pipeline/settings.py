@@ -138,6 +138,7 @@ class Extract(Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     decoder: Literal["auto", "pyav", "decord"] = "auto"
+    allow_partial: bool = False
 
 
 class BMN(Optimisation):
@@ -208,6 +209,7 @@ class Runtime(Section):
     device: str = "auto"
     workers: Annotated[int, Field(ge=0)] = 2
     allow_failures: Annotated[int, Field(ge=0)] = 0
+    skip: Path | None = None
 
 
 class Config(Section):

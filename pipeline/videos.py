@@ -10,6 +10,7 @@ from feature_extraction.video_frames import FIRST_FRAME, FrameFolder
 from pipeline.annotations import Dataset
 from pipeline.config import Dataset as DatasetSettings
 from pipeline.errors import UserError
+from pipeline.failures import how_to_go_on
 
 SUFFIXES = frozenset(
     ".mp4 .mkv .avi .mov .webm .m4v .mpg .mpeg .ts .flv .wmv .3gp".split()  # in any case
@@ -80,7 +81,7 @@ def require_videos(
         hint = f"ids have no file ending: write {ending}; " if ending is not None else ""
         raise UserError(
             f"{settings.videos}: {len(missing)} of {len(missing) + len(paths)} videos are missing "
-            f"({shown}); {hint}add them, or go on without with --allow-failures {len(missing)}"
+            f"({shown}); {hint}add them, {how_to_go_on(len(missing))}"
         )
     return paths
 

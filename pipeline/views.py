@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as TorchDataset
 
 from feature_extraction.sampling import segment_clip_times, view_offsets
 from feature_extraction.transforms import spatial_crops
 from feature_extraction.video import VideoError, open_video
-from pipeline.clips import Segments, interval_times, span_of
+from pipeline.clips import Segments, Unreadable, interval_times, span_of
 from pipeline.config import Finetune, Views
+from pipeline.loading import read_batches
 
 
-class SegmentViews(TorchDataset):
+class SegmentViews:
     """The views of a segment for each of several classifiers, which may want other frames.
 
     An item: for each classifier uint8 [clips * crops, T, 3, S, S], or the reason it cannot be read.
     """
 
-    def __init__(self, segments: Segments, classifiers: Sequence[Finetune], views: Views) -> None:
+    def __init__(
+        self,
+        segments: Segments,
+        classifiers: Sequence[Finetune],
+        views: Views,
+        given_up: Mapping[str, str],
+    ) -> None:
         self._segments, self._classifiers, self._views = segments, classifiers, views
+        self._given_up = given_up
+
+    def video(self, index: int) -> str:
+        """The video a segment is read from."""
+        return self._segments.videos[index]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         video = self._segments.videos[index]
+        if video in self._given_up:
+            return {"index": index, "video": video, "error": self._given_up[video]}
         try:
             clips = [self._read(index, settings) for settings in self._classifiers]
         except (VideoError, OSError) as error:
@@ -45,21 +57,22 @@ class SegmentViews(TorchDataset):
         return by_clip.flatten(0, 1).contiguous()
 
 
-def load_views(
+def read_views(
     segments: Segments,
     classifiers: Sequence[Finetune],
     views: Views,
     indices: Sequence[int],
+    unreadable: Unreadable,
     workers: int,
-) -> DataLoader:
+) -> Iterator[dict[str, Any]]:
     """Items of `SegmentViews` for some segments, read by worker processes."""
-    return DataLoader(
-        SegmentViews(segments, classifiers, views),
-        batch_size=None,
-        sampler=list(indices),
-        num_workers=min(workers, len(indices)),
-        multiprocessing_context="fork" if workers and len(indices) else None,
-    )
+    samples = SegmentViews(segments, classifiers, views, unreadable.given_up)
+    plan = [[index] for index in indices]
+    return read_batches(samples, plan, _only, workers=workers, lost=unreadable.give_up)
+
+
+def _only(items: list[dict[str, Any]]) -> dict[str, Any]:
+    return items[0]
 
 
 def _times(settings: Finetune, start: float, end: float, clips: int) -> np.ndarray:

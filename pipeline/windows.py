@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as TorchDataset
 
 from bmn.targets import window_targets
 from bmn.windows import (
@@ -29,6 +27,7 @@ from feature_extraction.store import FeatureMeta
 from pipeline.config import BMN, Config
 from pipeline.errors import UserError
 from pipeline.features import feature_shape, load_features, normalised, positions
+from pipeline.loading import read_batches
 from pipeline.optimisation import epoch_order
 from pipeline.ranks import own_part
 
@@ -132,14 +131,14 @@ def training_batches(
         order = epoch_batches(windows, settings, number)
         plan += [own_part(batch) for batch in order[step:]]
         step = 0
-    workers = min(workers, len(plan))
-    yield from DataLoader(
-        _Windows(config, run, windows),
-        batch_sampler=plan,
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
-        collate_fn=_collate,
-        multiprocessing_context="fork" if workers else None,
+    samples = _Windows(config, run, windows)
+    yield from read_batches(samples, plan, _collate, workers=workers, lost=_refuse)
+
+
+def _refuse(video: str, reason: str) -> None:
+    raise UserError(
+        f"bmn: reading the features of video {video}: {reason}; delete their file and run "
+        "`tada-loc extract` again"
     )
 
 
@@ -148,11 +147,14 @@ def epoch_batches(windows: Sequence[Window], settings: BMN, epoch: int) -> list[
     return epoch_order(len(windows), settings.batch_size, settings.seed, epoch)
 
 
-class _Windows(TorchDataset):
+class _Windows:
     """Features [C, T] and targets of a window; files are opened where they are read."""
 
     def __init__(self, config: Config, run: Path, windows: Sequence[Window]) -> None:
         self._config, self._run, self._windows = config, run, windows
+
+    def video(self, index: int) -> str:
+        return self._windows[index].video
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         window, settings = self._windows[index], self._config.bmn

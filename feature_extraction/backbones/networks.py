@@ -95,7 +95,9 @@ def r2d(
 ) -> VideoResNet:
     """R2D: TSN, and TAda2D where `stages` have TAdaConv (Section 4); res2 strides, no max pool."""
     convs = by_stage(blocks, FrameConv, adaptive, stages)
-    stem = ConvNorm(3, width, 7, 2)  # before the stages: their start weights are drawn in this order
+    stem = ConvNorm(
+        3, width, 7, 2
+    )  # before the stages: their start weights are drawn in this order
     parts = bottleneck_stages(width, width, blocks, convs, make_norm)
     return VideoResNet(stem, parts, last_channels(width, blocks), num_classes, dropout)
 

@@ -47,7 +47,7 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     for reason, count in counts.items():
         say(f"annotations, {config.dataset.train_subset}: {count} segments: {reason}")
     ids = list(rows["video"].unique())
-    videos = videos_with_features(config, folder, ids)
+    videos = videos_with_features(config, folder, ids, "bmn")
     samples, counts = windows.training_windows(config, folder, rows, videos)
     for reason, count in counts.items():
         say(f"bmn: {count} of {len(rows)} training segments {reason}")
@@ -97,7 +97,7 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         return
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
-    stage.finish(history[-1])
+    stage.finish(history[-1] | {"left_out": sorted(set(ids) - set(videos))})
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
     (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
 
@@ -110,7 +110,7 @@ def propose(config: Config, folder: Path, *, force: bool = False) -> None:
         return
     dataset = annotations.load(config.dataset)
     ids = dataset.video_ids(config.dataset.eval_subset)
-    videos = videos_with_features(config, folder, ids)
+    videos = videos_with_features(config, folder, ids, "bmn")
     device = pick_device(config.runtime.device)
     model = _load(config, folder, videos, device)
     parts = stage.folder / "videos"
@@ -132,7 +132,8 @@ def propose(config: Config, folder: Path, *, force: bool = False) -> None:
     tables = [_read_csv(parts / f"{video}.csv") for video in videos]
     proposals = pd.concat(tables, ignore_index=True)
     _write_csv(stage.folder / PROPOSALS, proposals)
-    stage.finish({"proposals": len(proposals), "videos": len(videos)})
+    left_out = sorted(set(ids) - set(videos))
+    stage.finish({"proposals": len(proposals), "videos": len(videos), "left_out": left_out})
     say(f"bmn: {len(proposals)} proposals of {len(videos)} videos")
 
 

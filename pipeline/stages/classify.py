@@ -11,14 +11,11 @@ import torch
 from torch import nn
 
 from evaluation import fusion
-from feature_extraction.asked_clips import features_at
-from feature_extraction.backbones import InferenceNetwork, for_inference
-from feature_extraction.extractor import ExtractionError
-from feature_extraction.video import VideoError
 from pipeline import annotations, artifacts
+from pipeline.class_scores import class_probabilities, decoded_scores, drop_parts
 from pipeline.config import Config
 from pipeline.device import pick_device
-from pipeline.errors import UserError
+from pipeline.failures import read_failures
 from pipeline.features import (
     check_channels,
     feature_shape,
@@ -29,8 +26,8 @@ from pipeline.features import (
 from pipeline.models import load_classifier
 from pipeline.opening import begin_alone
 from pipeline.progress import Progress, say
+from pipeline.skipping import without_skipped
 from pipeline.stages.extract import clip_grid
-from pipeline.videos import Source, require_videos
 
 DETECTIONS = "detections.csv"
 
@@ -39,7 +36,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     """Write `classify/detections.csv`: video, start, end, label, score (and verb, noun)."""
     require_head(folder)
     stage = begin_alone(config, folder, "classify", force=force)
-    if stage.complete:
+    if stage.complete and not read_failures(stage.folder):  # videos that failed are tried again
         say("classify: complete, nothing to do")
         return
     dataset = annotations.load(config.dataset)
@@ -47,17 +44,20 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     device = pick_device(config.runtime.device)
     model = load_classifier(config.backbone, dataset.num_classes, folder, device)
     ids = dataset.video_ids(config.dataset.eval_subset)
-    videos = videos_with_features(config, folder, ids)
+    videos = videos_with_features(config, folder, ids, "classify")
     if videos:
         check_channels(folder, feature_shape(folder, videos[0])[1], model.feature_dim)
     say(f"classify: {len(proposals)} proposals of {len(videos)} videos, by {config.classify.mode}")
+    left_out: list[str] = []
     if config.classify.mode == "video":
         detections = _by_video(config, folder, dataset, model, proposals, videos, device)
     else:
-        detections = _by_proposal(config, folder, dataset, model, proposals, device)
+        detections, left_out = _by_proposal(config, folder, dataset, model, proposals, device)
     with artifacts.atomic_path(stage.folder / DETECTIONS) as temporary:
         detections.to_csv(temporary, index=False)
-    stage.finish({"detections": len(detections)})
+    stage.finish({"detections": len(detections), "left_out": left_out})
+    if not read_failures(stage.folder):
+        drop_parts(stage.folder)
     say(f"classify: {len(detections)} detections")
 
 
@@ -82,16 +82,6 @@ def spread_positions(start: np.ndarray, end: np.ndarray, count: int) -> np.ndarr
     """Times [n, count] in the middle of `count` equal parts of each proposal."""
     parts = (np.arange(count) + 0.5) / count
     return start[:, None] + (end - start)[:, None] * parts
-
-
-@torch.inference_mode()
-def class_probabilities(
-    model: nn.Module, features: np.ndarray, device: torch.device
-) -> list[np.ndarray]:
-    """Softmax of the head on features [n, C]: one array [n, classes] a head."""
-    logits = model.classify(torch.from_numpy(features).to(device))
-    heads = logits if isinstance(logits, tuple) else (logits,)
-    return [head.float().softmax(1).cpu().numpy() for head in heads]
 
 
 def _by_video(
@@ -123,67 +113,62 @@ def _by_proposal(
     model: nn.Module,
     proposals: pd.DataFrame,
     device: torch.device,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, list[str]]:
     """The head at positions spread over each proposal, averaged; verb x noun where there are two heads.
 
-    By `classify.source` on the stored features of those moments, or on clips decoded there.
+    By `classify.source` on the stored features of those moments, or on clips decoded there. Also gives
+    the videos left out, whose clips could not be decoded.
     """
     sizes = [len(head) for head in dataset.heads]
     scores = [np.zeros((len(proposals), size), np.float32) for size in sizes]
     groups: Mapping[str, np.ndarray] = proposals.groupby("video", sort=False).indices
-    paths: Mapping[str, Source] = {}
+    times = {
+        video: spread_positions(
+            proposals["start"].to_numpy()[rows],
+            proposals["end"].to_numpy()[rows],
+            config.classify.positions,
+        )
+        for video, rows in groups.items()
+    }
     if config.classify.source == "video":
-        paths = require_videos(config.dataset, dataset, groups, 0)
-        network = for_inference(
-            model, precision=config.extract.precision, compiled=config.extract.compile
-        )
-    with Progress(len(groups), "classify", unit="video") as bar:
-        for video, rows in groups.items():
-            table = proposals.iloc[rows]
-            times = spread_positions(
-                table["start"].to_numpy(), table["end"].to_numpy(), config.classify.positions
-            )
-            if paths:
-                features, cells = _decoded(config, paths[video], times, network, device)
-            else:
-                features, _ = load_features(config, folder, video)
-                cells = clip_grid(config.extract).clips_at(times, len(features))
-            for total, head in zip(
-                scores, class_probabilities(model, features, device), strict=True
-            ):
-                total[rows] = head[cells].mean(1)
-            bar.update(1)
+        kept, _ = without_skipped(config, times, "classify")
+        asked = {video: times[video] for video in kept}
+        made = decoded_scores(config, dataset, folder, asked)
+    else:
+        made = _stored_scores(config, folder, times, model, device)
+    for video, heads in made.items():
+        for total, head in zip(scores, heads, strict=True):
+            total[groups[video]] = head
+    left_out = sorted(times.keys() - made.keys())
+    if left_out:
+        say(f"classify: {len(left_out)} videos without scores count as having no detections")
+        kept_rows = (~proposals["video"].isin(left_out)).to_numpy()
+        proposals, scores = proposals[kept_rows], [total[kept_rows] for total in scores]
     if len(scores) == 1:
-        return fusion.per_proposal(proposals, scores[0], dataset.heads[0], config.classify.top)
-    return _verb_noun(config, proposals, *scores)
-
-
-def _decoded(
-    config: Config,
-    path: Source,
-    times: np.ndarray,
-    network: InferenceNetwork,
-    device: torch.device,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Features [n, C] of clips decoded at the distinct `times`, and which of them each time has."""
-    centers, cells = np.unique(times, return_inverse=True)
-    settings = config.extract
-    try:
-        features = features_at(
-            network,
-            path,
-            centers,
-            clip_grid(settings),
-            short_side=settings.short_side,
-            batch_size=settings.batch_size,
-            device=device,
-            decoder=settings.decoder,
-            mean=config.backbone.mean,
-            std=config.backbone.std,
+        detections = fusion.per_proposal(
+            proposals, scores[0], dataset.heads[0], config.classify.top
         )
-    except (VideoError, ExtractionError) as error:
-        raise UserError(str(error)) from error
-    return features, cells.reshape(times.shape)
+        return detections, left_out
+    return _verb_noun(config, proposals, *scores), left_out
+
+
+def _stored_scores(
+    config: Config,
+    folder: Path,
+    times: Mapping[str, np.ndarray],
+    model: nn.Module,
+    device: torch.device,
+) -> dict[str, list[np.ndarray]]:
+    """Scores [n, classes] a head of each video's proposals, from the features stored nearest."""
+    made = {}
+    with Progress(len(times), "classify", unit="video") as bar:
+        for video, asked in times.items():
+            features, _ = load_features(config, folder, video)
+            cells = clip_grid(config.extract).clips_at(asked, len(features))
+            heads = class_probabilities(model, features, device)
+            made[video] = [head[cells].mean(1) for head in heads]
+            bar.update(1)
+    return made
 
 
 def _verb_noun(

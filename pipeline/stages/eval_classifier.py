@@ -24,7 +24,7 @@ from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
 from pipeline.validation import network_input
 from pipeline.videos import require_videos
-from pipeline.views import load_views
+from pipeline.views import read_views
 
 STAGE = "eval-classifier"
 PART = 200  # segments a file: what a kill can cost
@@ -145,7 +145,8 @@ def _part(
     settings = [classifier.settings for classifier in classifiers]
     rows: list[dict[str, int]] = []
     targets: list[np.ndarray] = []
-    for item in load_views(segments, settings, config.views, indices, config.runtime.workers):
+    workers = config.runtime.workers
+    for item in read_views(segments, settings, config.views, indices, unreadable, workers):
         bar.update(1)
         if "error" in item:
             unreadable.note(item["video"], item["error"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 
 from feature_extraction.backbones import for_inference
@@ -24,17 +24,26 @@ from feature_extraction.store import (
 )
 from pipeline import annotations, artifacts, distributed
 from pipeline.config import Config, Extract
+from pipeline.damage import DAMAGED, damaged_videos, note_damage
 from pipeline.device import pick_device
 from pipeline.errors import UserError
+from pipeline.failures import (
+    NOT_THERE,
+    Failure,
+    counted,
+    read_failures,
+    require_few,
+    write_failures,
+)
 from pipeline.models import load_classifier
 from pipeline.opening import begin_stage
 from pipeline.progress import Progress, say
 from pipeline.ranks import deal, ranks
+from pipeline.skipping import without_skipped
 from pipeline.videos import Source, require_videos
-from pipeline.workers import Beat, Handler, Outcome, run_jobs
+from pipeline.workers import Beat, Handler, outcomes
 
 FEATURES = "features"
-FAILURES = "failures.json"
 SILENCE_SECONDS = 300.0
 
 Job = tuple[str, Source]
@@ -47,9 +56,13 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     `runtime.allow_failures`. A later run tries them again.
     """
     stage = begin_stage(config, folder, "extract", force=force)
+    if stage.leads:
+        artifacts.clear_litter((stage.folder / FEATURES).glob(".tmp-*"))
+    distributed.barrier()  # none writes before that is done
     dataset = annotations.load(config.dataset)
     subsets = (config.dataset.train_subset, config.dataset.eval_subset)
     ids = [video for subset in subsets for video in dataset.video_ids(subset)]
+    ids, skipped = without_skipped(config, ids, "extract")
     device = pick_device(config.runtime.device)
     expected = _expected_meta(config, dataset, folder)
     todo = distributed.from_leader(
@@ -60,17 +73,32 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
         return
     paths = require_videos(config.dataset, dataset, todo, config.runtime.allow_failures)
     say(f"extract: {len(todo)} of {len(ids)} videos to do on {device}")
-    failures = {video: "no such file" for video in todo if video not in paths}
+    failures = {video: NOT_THERE for video in todo if video not in paths}
     jobs = _own_jobs([(video, paths[video]) for video in todo if video in paths], dataset)
-    clips = _extract_all(config, dataset, stage, expected, jobs, failures, len(ids))
+    before = read_failures(stage.folder)
+    clips = _extract_all(config, dataset, stage, jobs, failures, before, len(ids))
     for others in distributed.gather_values(failures):
         failures |= others
     clips = sum(distributed.gather_values(clips))
     if not stage.leads:
         return
-    _report(config, stage, failures)
-    stage.finish({"videos": len(ids) - len(failures), "left_out": sorted(failures), "clips": clips})
+    write_failures(stage.folder, "extract", counted(failures, before))
+    require_few(stage.folder, "extract", failures, config.runtime.allow_failures)
+    damaged = damaged_videos(stage.folder)
+    stage.finish(
+        {
+            "videos": len(ids) - len(failures),
+            "left_out": sorted([*failures, *skipped]),
+            "skipped": len(skipped),
+            "damaged": damaged,
+            "clips": clips,
+        }
+    )
     say(f"extract: {len(ids) - len(failures)} videos complete, {clips} clips made in this run")
+    if damaged:
+        say(
+            f"extract: {len(damaged)} of them from damaged files, listed in {stage.folder / DAMAGED}"
+        )
 
 
 def _own_jobs(jobs: Sequence[Job], dataset: annotations.Dataset) -> list[Job]:
@@ -79,8 +107,15 @@ def _own_jobs(jobs: Sequence[Job], dataset: annotations.Dataset) -> list[Job]:
     if all(told.get(video, math.nan) > 0 for video, _ in jobs):
         lengths = [told[video] for video, _ in jobs]
     else:  # bytes say it nearly as well
-        lengths = [os.stat(source).st_size for _, source in jobs]
+        lengths = [_size(source) for _, source in jobs]
     return [jobs[index] for index in deal(lengths, ranks().size)[ranks().rank]]
+
+
+def _size(source: Source) -> int:
+    try:
+        return os.stat(source).st_size
+    except OSError:  # a broken link: reading it will say so
+        return 0
 
 
 def clip_grid(settings: Extract) -> ClipGrid:
@@ -107,6 +142,14 @@ def has_features(folder: Path, video: str, expected: FeatureMeta) -> bool:
     return True
 
 
+def save_features(path: Path, features: np.ndarray, meta: FeatureMeta) -> None:
+    """Write a feature file. Raises UserError where the disk is full or read-only: no video's fault."""
+    try:
+        write_features(path, features, meta)
+    except OSError as error:
+        raise artifacts.cannot_write(path, error) from error
+
+
 def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: Path) -> Handler:
     """What a worker process does with a (video, path) job: write its feature file, give the clips."""
     settings = config.extract
@@ -120,6 +163,7 @@ def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: 
 
     def handle(job: Job, beat: Beat) -> int:
         video, path = job
+        damage: list[tuple[float, float]] = []
         features, duration = extract_features(
             network,
             path,
@@ -130,10 +174,14 @@ def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: 
             decoder=settings.decoder,
             mean=config.backbone.mean,
             std=config.backbone.std,
+            allow_partial=settings.allow_partial,
             on_batch=beat,
+            on_damage=damage.extend,
         )
+        # First: killed between the two, the video is made again; features without it would be silent.
+        note_damage(folder / "extract", video, duration, damage)
         meta = replace(base, video=video, source_duration=duration)
-        write_features(feature_path(folder / "extract" / FEATURES, video), features, meta)
+        save_features(feature_path(folder / "extract" / FEATURES, video), features, meta)
         return len(features)
 
     return handle
@@ -143,59 +191,33 @@ def _extract_all(
     config: Config,
     dataset: annotations.Dataset,
     stage: artifacts.Stage,
-    expected: FeatureMeta,
     jobs: Sequence[Job],
     failures: dict[str, str],
+    before: Mapping[str, Failure],
     total: int,
 ) -> int:
-    (stage.folder / FEATURES).mkdir(exist_ok=True)
-    if stage.leads:
-        for litter in (stage.folder / FEATURES).glob(".tmp-*"):
-            litter.unlink()
-    distributed.barrier()
     clips = 0
     arguments = (config, dataset.num_classes, stage.folder.parent)
     start = total - len(jobs)
     with Progress(total, "extract", unit="video", start=start) as bar:
-        for done, outcome in enumerate(_outcomes(config, arguments, jobs), start=1):
+        stream = outcomes(
+            extract_handler,
+            arguments,
+            jobs,
+            workers=config.runtime.workers,
+            timeout=SILENCE_SECONDS,
+        )
+        for done, outcome in enumerate(stream, start=1):
             if outcome.reason is not None:
                 failures[outcome.job[0]] = outcome.reason
                 say(f"extract: video {outcome.job[0]} failed: {outcome.reason}", anyone=True)
+                if stage.leads:  # now, not at the end: the run may never come to it
+                    write_failures(stage.folder, "extract", before | counted(failures, before))
             else:
                 clips += outcome.result
             bar.update(1)
             stage.progress(start + done, total)
     return clips
-
-
-def _outcomes(config: Config, arguments: tuple[Any, ...], jobs: Sequence[Job]) -> Any:
-    workers = min(config.runtime.workers, len(jobs))
-    if workers:
-        yield from run_jobs(
-            extract_handler, arguments, jobs, workers=workers, timeout=SILENCE_SECONDS
-        )
-        return
-    handle = extract_handler(*arguments) if jobs else None
-    for job in jobs:
-        try:
-            yield Outcome(job, handle(job, lambda: None))
-        except (ValueError, OSError) as error:
-            yield Outcome(job, reason=str(error))
-
-
-def _report(config: Config, stage: artifacts.Stage, failures: dict[str, str]) -> None:
-    path = stage.folder / FAILURES
-    if not failures:
-        path.unlink(missing_ok=True)
-        return
-    rows = [{"video": v, "stage": "extract", "reason": r} for v, r in sorted(failures.items())]
-    artifacts.write_json(path, rows)
-    if len(failures) > config.runtime.allow_failures:
-        shown = "; ".join(f"{row['video']}: {row['reason']}" for row in rows[:3])
-        raise UserError(
-            f"extract: {len(failures)} videos failed ({shown}), all listed in {path}; mend them and run "
-            f"again, or go on without with --allow-failures {len(failures)}"
-        )
 
 
 def _expected_meta(config: Config, dataset: annotations.Dataset, folder: Path) -> FeatureMeta:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,16 +17,15 @@ from pipeline import annotations, artifacts, clips, distributed
 from pipeline.config import Config
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
+from pipeline.failures import NOT_THERE, Failure, counted, read_failures, write_failures
 from pipeline.models import MODEL_FILE, SharedClassifier, new_classifier, save_classifier
 from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
 from pipeline.progress import say
+from pipeline.skipping import without_skipped
 from pipeline.training import fit
 from pipeline.validation import network_input, validate
 from pipeline.videos import require_videos
-
-FAILURES = "failures.json"
-NOT_THERE = "no such file"
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -37,7 +35,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
         say("finetune: complete, nothing to do")
         return
     dataset = annotations.load(config.dataset)
-    train, validation, missing = _segments(config, dataset)
+    train, validation, missing, skipped = _segments(config, dataset)
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
     settings = config.finetune
@@ -52,14 +50,26 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     model.to(device, memory_format=torch.channels_last)
     model = distributed.synchronize_norms(model, device)
     allowed = config.runtime.allow_failures - len(missing)
-    unreadable = clips.Unreadable(allowed, _unreadable_before(stage))
-    history = _train(config, model, train, validation, missing, unreadable, stage, device)
+    before = read_failures(stage.folder)
+    unreadable = clips.Unreadable(allowed, _left_out_before(before))
+
+    def note() -> None:
+        if stage.leads:
+            _list_failures(stage, missing, unreadable, before)
+
+    try:
+        history = _train(config, model, train, validation, note, unreadable, stage, device)
+    except UserError:
+        note()
+        raise
     unreadable.merge(distributed.gather_values(unreadable.reasons))
     if not stage.leads:
         return
+    note()
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
-    stage.finish(history[-1] | {"left_out": _left_out(stage, missing, unreadable)})
+    left_out = {*missing, *skipped, *unreadable.reasons}
+    stage.finish(history[-1] | {"left_out": sorted(left_out), "skipped": len(skipped)})
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
     (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
 
@@ -78,13 +88,14 @@ def classification_loss(
 
 def _segments(
     config: Config, dataset: annotations.Dataset
-) -> tuple[clips.Segments, clips.Segments, list[str]]:
-    """Training and validation segments, and the videos that are not there."""
+) -> tuple[clips.Segments, clips.Segments, list[str], list[str]]:
+    """Training and validation segments, the videos that are not there, and those to skip."""
     for line, count in dataset.notes.items():
         say(f"annotations: {count} {line}")
     parts = []
     wanted = (config.dataset.train_subset, config.dataset.eval_subset)
     ids = [video for subset in wanted for video in dataset.rows(subset)["video"].unique()]
+    ids, skipped = without_skipped(config, ids, "finetune")
     paths = require_videos(config.dataset, dataset, ids, config.runtime.allow_failures)
     for subset in wanted:
         rows, counts = annotations.training_rows(dataset, subset)
@@ -93,39 +104,39 @@ def _segments(
         segments = clips.make_segments(rows, dataset.targets(rows), paths)
         if config.finetune.flip_swaps_sides and len(dataset.heads) == 1:
             mirrored = clips.mirrored_classes(dataset.heads[0])
-            segments = dataclasses.replace(segments, mirrored=mirrored)
+            segments = replace(segments, mirrored=mirrored)
         if len(segments) < len(rows):
-            say(
-                f"annotations, {subset}: {len(rows) - len(segments)} segments of missing videos left out"
-            )
+            gone = len(rows) - len(segments)
+            say(f"annotations, {subset}: {gone} segments of missing or skipped videos left out")
         parts.append(segments)
     train, validation = parts
     if not len(train):
         raise UserError(f"dataset.train_subset {wanted[0]!r}: no segment to train on")
-    return train, validation, [video for video in ids if video not in paths]
+    return train, validation, [video for video in ids if video not in paths], skipped
 
 
-def _unreadable_before(stage: artifacts.Stage) -> dict[str, str]:
-    """The videos that could not be read before this training was stopped."""
-    path = stage.folder / FAILURES
-    if not path.exists():
-        return {}
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    return {row["video"]: row["reason"] for row in rows if row["reason"] != NOT_THERE}
+def _left_out_before(before: Mapping[str, Failure]) -> dict[str, str]:
+    """The videos this training went without before it was stopped."""
+    return {
+        video: failure.reason
+        for video, failure in before.items()
+        if failure.left_out and failure.reason != NOT_THERE
+    }
 
 
-def _left_out(
-    stage: artifacts.Stage, missing: list[str], unreadable: clips.Unreadable
-) -> list[str]:
-    """List the videos the training went without in `failures.json`, and give their ids."""
-    reasons = dict.fromkeys(missing, NOT_THERE) | unreadable.reasons
-    path = stage.folder / FAILURES
-    if not reasons:
-        path.unlink(missing_ok=True)
-        return []
-    rows = [{"video": v, "stage": "finetune", "reason": r} for v, r in sorted(reasons.items())]
-    artifacts.write_json(path, rows)
-    return sorted(reasons)
+def _list_failures(
+    stage: artifacts.Stage,
+    missing: list[str],
+    unreadable: clips.Unreadable,
+    before: Mapping[str, Failure],
+) -> None:
+    """List the videos the training goes without, and the one that ended it, in `failures.json`."""
+    tried = {video: unreadable.reasons[video] for video in unreadable.tried}
+    rows = counted(dict.fromkeys(missing, NOT_THERE) | tried, before)
+    rows |= {video: before[video] for video in unreadable.reasons.keys() - rows.keys()}
+    for video in unreadable.refused:
+        rows[video] = replace(rows[video], left_out=False)
+    write_failures(stage.folder, "finetune", rows)
 
 
 def _train(
@@ -133,7 +144,7 @@ def _train(
     model: nn.Module,
     train: clips.Segments,
     validation: clips.Segments,
-    missing: list[str],
+    note: Callable[[], None],
     unreadable: clips.Unreadable,
     stage: artifacts.Stage,
     device: torch.device,
@@ -160,7 +171,7 @@ def _train(
 
     def saved(done: int, total: int) -> None:
         stage.progress(done, total)
-        _left_out(stage, missing, unreadable)
+        note()
 
     if settings.recompute:
         recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))

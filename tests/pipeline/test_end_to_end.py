@@ -3,86 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from click.testing import CliRunner
-
-from pipeline.cli import main
-from pipeline.demo import make_dataset
-
-SMALL = [
-    "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=4",
-    "finetune.crop=32", "finetune.short_side=[32,36]", "finetune.eval_short_side=32",
-    "extract.short_side=32", "bmn.epochs=2", "bmn.batch_size=2", "bmn.hidden_1d=8",
-    "bmn.hidden_2d=8", "bmn.hidden_3d=8", "bmn.num_samples=4", "bmn.temporal_scale=40",
-    "bmn.duration_scale=20", "bmn.window_step=20",
-]  # fmt: skip
-MADE = (
-    "finetune/model.pt",
-    "bmn/model.pt",
-    "bmn/proposals/proposals.csv",
-    "classify/detections.csv",
-    "eval/results.json",
-)
-
-
-def options(data: Path, run: Path, *extra: str) -> list[str]:
-    result = ["--config", "demo", "--run-dir", str(run), "--workers", "0", "--device", "cpu"]
-    result += ["--videos", str(data / "videos"), "--annotations", str(data / "annotations.csv")]
-    for assignment in [*SMALL, *extra]:
-        result += ["--set", assignment]
-    return result
-
-
-def tada(*arguments: str):
-    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    make_dataset(folder, train_videos=4, val_videos=2, seconds=14.0)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def whole(data, tmp_path_factory):
-    """An unbroken run; tests copy it before they change anything."""
-    run = tmp_path_factory.mktemp("runs") / "whole"
-    result = tada("run", *options(data, run))
-    assert result.exit_code == 0, result.output
-    return run
-
-
-def same_results(a: Path, b: Path) -> None:
-    for name in ("finetune/model.pt", "bmn/model.pt"):
-        one, two = (torch.load(run / name, weights_only=True)["model"] for run in (a, b))
-        assert one.keys() == two.keys()
-        for key in one:
-            torch.testing.assert_close(one[key], two[key], rtol=1e-5, atol=1e-6)
-    files = sorted(path.name for path in (a / "extract/features").iterdir())
-    assert files == sorted(path.name for path in (b / "extract/features").iterdir())
-    for name in files:
-        with (
-            h5py.File(a / "extract/features" / name) as one,
-            h5py.File(b / "extract/features" / name) as two,
-        ):
-            assert np.array_equal(one["features"][:], two["features"][:])
-            assert dict(one.attrs) == dict(two.attrs)
-    for name in MADE[2:]:
-        assert (a / name).read_bytes() == (b / name).read_bytes(), name
+from small_runs import MADE, kill, options, same_results, start, tada
 
 
 def test_every_stage_leaves_its_outputs(whole, data):
@@ -251,80 +179,6 @@ def test_worker_processes_give_the_same_features(whole, data, tmp_path):
     for path in (whole / "extract/features").iterdir():
         with h5py.File(path) as one, h5py.File(run / "extract/features" / path.name) as two:
             np.testing.assert_allclose(one["features"][:], two["features"][:], rtol=2e-3, atol=1e-3)
-
-
-def start(arguments: list[str]) -> subprocess.Popen:
-    """A run in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *arguments],
-        cwd=Path(__file__).resolve().parents[2],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-def kill(process: subprocess.Popen) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def often_saved(data: Path, run: Path) -> list[str]:
-    return [
-        "run",
-        *options(data, run, "finetune.checkpoint_seconds=0.01", "bmn.checkpoint_seconds=0.01"),
-    ]
-
-
-@pytest.mark.parametrize(
-    "sign",
-    [
-        "finetune/checkpoint.pt",
-        "extract/features/*.h5",
-        "bmn/checkpoint.pt",
-        "bmn/proposals/videos/*.csv",
-    ],
-)
-def test_killed_midway_and_run_again_equals_unbroken(whole, data, tmp_path, sign):
-    """Killed as soon as a stage has written the first of its outputs."""
-    run = tmp_path / "run"
-    process = start(often_saved(data, run))
-    while not list(run.glob(sign)):
-        assert process.poll() is None, "the run ended before it could be killed"
-        time.sleep(0.002)
-    kill(process)
-    stage = sign.split("/")[0] if "proposals" not in sign else "bmn/proposals"
-    state = json.loads((run / stage / "manifest.json").read_text())["state"]
-    result = tada(*often_saved(data, run))
-    assert result.exit_code == 0, result.output
-    assert state == "partial" or "nothing to do" in result.output
-    same_results(whole, run)
-    assert not list(run.rglob("*.tmp")) and not list(run.rglob(".tmp-*"))
-
-
-@pytest.mark.slow
-def test_thirty_kills_at_random_moments(whole, data, tmp_path):
-    began = time.monotonic()
-    assert start(often_saved(data, tmp_path / "timed")).wait() == 0
-    length = time.monotonic() - began
-    chance, killed = random.Random(0), 0
-    for number in range(100):
-        if killed >= 30:
-            break
-        run = tmp_path / f"run{number}"
-        for _ in range(4):
-            process = start(often_saved(data, run))
-            try:
-                process.wait(chance.uniform(0.2, 1.0) * length)
-                break
-            except subprocess.TimeoutExpired:
-                kill(process)
-                killed += 1
-        result = tada(*often_saved(data, run))
-        assert result.exit_code == 0, result.output
-        same_results(whole, run)
-    assert killed >= 30
 
 
 def test_without_options_the_only_run_here_is_used(whole, tmp_path, monkeypatch):

@@ -1,0 +1,181 @@
+"""Batches read in worker processes, where a crash or a hang costs the video that was being read."""
+
+from __future__ import annotations
+
+import faulthandler
+import mmap
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data import Dataset as TorchDataset
+
+from pipeline.errors import UserError
+from pipeline.workers import death, die_with_parent
+
+READ_SECONDS = 120.0  # a sample that takes longer to read hangs
+NAME_BYTES = 256
+_HUNG = 1  # the exit code the watchdog leaves
+
+Collate = Callable[[list[Any]], dict[str, Any]]
+
+
+class Samples(Protocol):
+    """What batches are made of: a sample a key, and the video a key's sample is read from."""
+
+    def __getitem__(self, key: Any) -> Any: ...
+
+    def video(self, key: Any) -> str:
+        """The video a key's sample is read from."""
+
+
+def read_batches(
+    samples: Samples,
+    plan: Sequence[Sequence[Any]],
+    collate: Collate,
+    *,
+    workers: int,
+    lost: Callable[[str, str], None],
+) -> Iterator[dict[str, Any]]:
+    """The batches of `plan` (keys of samples) in order, read ahead by `workers` processes.
+
+    A worker that dies or needs more than READ_SECONDS for a sample is ended; `lost(video, reason)` is
+    told, and has to see to it that `samples` does not read that video again, or to raise. Reading then
+    goes on from the batch that did not come. Without workers nothing guards the reading. Raises
+    UserError where reading a sample does.
+    """
+    if not workers or not plan:
+        for keys in plan:
+            yield collate([samples[key] for key in keys])
+        return
+    done = 0
+    while done < len(plan):
+        crew = _Crew(samples, plan[done:], collate, workers)
+        try:
+            while (batch := crew.next()) is not None:
+                done += 1
+                yield batch
+        finally:
+            crew.end()
+        for video, reason in crew.lost:
+            lost(video, reason)
+
+
+class _Crew:
+    """The processes that read a plan, until one of them is lost."""
+
+    def __init__(
+        self, samples: Samples, plan: Sequence[Sequence[Any]], collate: Collate, workers: int
+    ) -> None:
+        workers = min(workers, len(plan))
+        self._names = mmap.mmap(-1, workers * NAME_BYTES)  # shared with the processes forked below
+        self.lost: list[tuple[str, str]] = []
+        before = set(multiprocessing.active_children())
+        self._batches = iter(
+            DataLoader(
+                _Watched(samples, self._names),
+                batch_sampler=plan,
+                num_workers=workers,
+                collate_fn=_Collated(collate),
+                worker_init_fn=_begin,
+                pin_memory=torch.cuda.is_available(),
+                # Workers only read; forking them is cheap, and no reader is open in this process.
+                multiprocessing_context="fork",
+            )
+        )
+        self._processes = sorted(
+            set(multiprocessing.active_children()) - before, key=lambda process: process.pid or 0
+        )
+        # torch would raise wherever this process happens to be; a wait for a batch finds out, too.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+    def next(self) -> dict[str, Any] | None:
+        """The next batch; None after the last, and where a process was lost (`lost` says by what)."""
+        try:
+            batch = next(self._batches, None)
+        except RuntimeError as error:
+            gone = [p for p in self._processes if p.exitcode not in (0, None)]
+            if not gone:
+                raise
+            self.lost = [self._blame(process) for process in gone]
+            if not all(video for video, _ in self.lost):
+                reason = next(reason for video, reason in self.lost if not video)
+                raise UserError(
+                    f"a process that reads videos ended between two of them: {reason}; the same command "
+                    "goes on (too little memory? use fewer --workers)"
+                ) from error
+            return None
+        if batch is not None and "refused" in batch:
+            raise UserError(batch["refused"])
+        return batch
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        for process in self._processes:
+            process.kill()
+        self._batches = iter(())
+
+    def _blame(self, process: Any) -> tuple[str, str]:
+        place = self._processes.index(process) * NAME_BYTES
+        video = self._names[place : place + NAME_BYTES].rstrip(b"\0").decode(errors="replace")
+        if process.exitcode == _HUNG:
+            return video, f"no progress for {READ_SECONDS:g} s, given up"
+        return video, f"its process died ({death(process.exitcode)})"
+
+
+class _Watched(TorchDataset):
+    """Samples whose reading is noted where the parent sees it, and ended when it takes too long."""
+
+    def __init__(self, samples: Samples, names: mmap.mmap) -> None:
+        self._samples, self._names = samples, names
+
+    def __getitem__(self, key: Any) -> Any:
+        place = get_worker_info().id * NAME_BYTES
+        self._note(place, self._samples.video(key))
+        # Its thread is C's own: it acts also where a decoder holds the interpreter's lock.
+        with open(os.devnull, "w") as nowhere:
+            faulthandler.dump_traceback_later(READ_SECONDS, exit=True, file=nowhere)
+            try:
+                return self._samples[key]
+            except UserError as error:  # an exception would arrive as a traceback
+                return _Refused(error.message)
+            finally:
+                faulthandler.cancel_dump_traceback_later()
+                self._note(place, "")
+
+    def _note(self, place: int, name: str) -> None:
+        text = name.encode(errors="replace")[:NAME_BYTES].ljust(NAME_BYTES, b"\0")
+        self._names[place : place + NAME_BYTES] = text
+
+
+class _Refused:
+    """A sample that raised UserError, and what it said."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+
+class _Collated:
+    """Makes a batch of samples, or tells of the first that was refused."""
+
+    def __init__(self, collate: Collate) -> None:
+        self._collate = collate
+
+    def __call__(self, samples: list[Any]) -> dict[str, Any]:
+        for sample in samples:
+            if isinstance(sample, _Refused):
+                return {"refused": sample.message}
+        return self._collate(samples)
+
+
+def _begin(number: int) -> None:
+    """Signals to the whole group are the parent's to obey: it ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=die_with_parent, daemon=True).start()

@@ -1,0 +1,139 @@
+"""kill -9 at any moment: the same command finishes, and the results are those of an unbroken run."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from processes import session
+from small_runs import kill, often_saved, options, same_results, start, tada, without_stages
+
+from pipeline.artifacts import STAGES, read_manifest
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        "finetune/checkpoint.pt",
+        "extract/features/*.h5",
+        "bmn/checkpoint.pt",
+        "bmn/proposals/videos/*.csv",
+    ],
+)
+def test_killed_midway_and_run_again_equals_unbroken(whole, data, tmp_path, sign):
+    """Killed as soon as a stage has written the first of its outputs."""
+    run = tmp_path / "run"
+    process = start(often_saved(data, run))
+    wait_for(process, run, sign)
+    kill(process)
+    stage = sign.split("/")[0] if "proposals" not in sign else "bmn/proposals"
+    state = json.loads((run / stage / "manifest.json").read_text())["state"]
+    result = tada(*often_saved(data, run))
+    assert result.exit_code == 0, result.output
+    assert state == "partial" or "nothing to do" in result.output
+    same_results(whole, run)
+    assert not list(run.rglob("*.tmp")) and not list(run.rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize("stage", ["classify", pytest.param("eval", marks=pytest.mark.slow)])
+def test_killed_in_the_last_stages(whole, data, tmp_path, stage):
+    run = tmp_path / "run"
+    without_stages(whole, run, stage)
+    process = start(["eval", *options(data, run)])
+    wait_for(process, run, f"{stage}/manifest.json")
+    kill(process)
+    result = tada("eval", *options(data, run))
+    assert result.exit_code == 0, result.output
+    same_results(whole, run)
+
+
+@pytest.mark.parametrize(
+    ("stage", "sign"),
+    [
+        ("extract", "extract/features/*.h5"),
+        pytest.param("finetune", "finetune/checkpoint.pt", marks=pytest.mark.slow),
+    ],
+)
+def test_killed_alone_its_workers_do_not_live_on(whole, data, tmp_path, stage, sign):
+    run = tmp_path / "run"
+    without_stages(whole, run, stage)
+    process = start(often_saved(data, run, workers=2))
+    wait_for(process, run, sign)
+    process.kill()
+    process.wait()
+    until = time.monotonic() + 60
+    while session(process.pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not session(process.pid)
+    result = tada(*often_saved(data, run))
+    assert result.exit_code == 0, result.output
+    same_results(whole, run)
+
+
+def test_litter_is_cleared_and_never_a_result(whole, data, tmp_path):
+    run = tmp_path / "run"
+    without_stages(whole, run, "bmn")
+    (run / "classify/videos").mkdir(parents=True)
+    names = [
+        ".config.yaml.99999.tmp", "finetune/.model.pt.99999.tmp", "extract/features/.tmp-0.h5",
+        "extract/.manifest.json.99999.tmp", "classify/videos/.a.npz.99999.tmp",
+    ]  # fmt: skip
+    for name in names:
+        (run / name).write_bytes(b"half")
+    result = tada("run", *options(data, run))
+    assert result.exit_code == 0, result.output
+    assert not any((run / name).exists() for name in names)
+    same_results(whole, run)
+
+
+# About how many seconds after its manifest a stage still works in the small run.
+LASTS = {
+    "finetune": 1.5, "extract": 1.0, "bmn": 1.2, "bmn/proposals": 0.3, "classify": 0.1, "eval": 0.2,
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_of_every_stage(whole, data, tmp_path):
+    chance, killed, within = random.Random(0), 0, Counter()
+    for number in range(24):
+        run, stage = tmp_path / f"run{number}", STAGES[number % len(STAGES)]
+        workers = chance.choice([0, 2])
+        without_stages(whole, run, stage)
+        for _ in range(2):
+            process = start(often_saved(data, run, workers=workers))
+            if not seen(process, run, f"{stage}/manifest.json"):
+                break
+            time.sleep(chance.uniform(0, LASTS[stage]))
+            if process.poll() is not None:
+                break
+            states = [read_manifest(run, name) for name in STAGES]
+            at = [n for n, found in zip(STAGES, states) if found and found["state"] == "partial"]
+            kill(process)
+            killed += 1
+            within.update(at[-1:] or ["between stages"])
+        result = tada(*often_saved(data, run))
+        assert result.exit_code == 0, result.output
+        same_results(whole, run)
+        assert not list(run.rglob("*.tmp")) and not list(run.rglob(".tmp-*"))
+        shutil.rmtree(run)
+    print(f"{killed} kills survived: {dict(within)}")
+    assert killed >= 30
+
+
+def seen(process: subprocess.Popen, run: Path, sign: str) -> bool:
+    """Wait for a file; whether it came before the process ended."""
+    while not list(run.glob(sign)):
+        if process.poll() is not None:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def wait_for(process: subprocess.Popen, run: Path, sign: str) -> None:
+    assert seen(process, run, sign), "the run ended before it could be killed"
