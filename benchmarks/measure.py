@@ -159,10 +159,11 @@ def measured_run(run: Callable[[], Any], clock: Clock) -> tuple[Any, float | Non
 
 
 def relative_difference(expected: Any, found: Any) -> float:
-    """Largest difference of two tensors or arrays (or sequences of them), over the largest value."""
-    pairs = _pairs(expected, found)
-    largest = max(float(abs(one).max()) for one, _ in pairs)
-    return max(float(abs(one - other).max()) for one, other in pairs) / max(largest, 1e-30)
+    """Largest difference of two tensors or arrays, over the largest value; of several, the worst."""
+    return max(
+        float(abs(one - other).max()) / max(float(abs(one).max()), 1e-30)
+        for one, other in _pairs(expected, found)
+    )
 
 
 def absolute_difference(expected: Any, found: Any) -> float:

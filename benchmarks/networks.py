@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.machine import this_machine
 from bmn import BMN
-from feature_extraction.backbones import build_backbone, fold_for_inference
-from feature_extraction.backbones.resnet import VideoResNet
+from feature_extraction.backbones import VideoResNet, build_backbone, fold_for_inference
 
 Features = Callable[[Tensor], Tensor]
 
@@ -101,15 +101,15 @@ def inference_features(model: VideoResNet, precision: str, compiled: bool = Fals
     return features
 
 
-def why_no_bfloat16(flags: frozenset[str]) -> str:
-    """Why bfloat16 is not worth running on a CPU with these flags; empty where it is."""
-    if flags & {"amx_bf16", "avx512_bf16"}:
+def why_no_bfloat16() -> str:
+    """Why bfloat16 is not worth running on this CPU; empty where it is."""
+    if {"amx_bf16", "avx512_bf16"} & set(this_machine().flags):
         return ""
     return "the CPU has neither AMX nor AVX-512 BF16"
 
 
-def why_not_compiled(flags: frozenset[str]) -> str:
+def why_not_compiled() -> str:
     """Why torch.compile is not run here; empty where it is."""
     if not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
         return "no C++ compiler"
-    return why_no_bfloat16(flags)
+    return why_no_bfloat16()

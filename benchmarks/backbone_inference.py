@@ -1,0 +1,72 @@
+"""TAda2D-50 on a clip of 8 x 224 x 224: the usual form, ours folded, in bfloat16, compiled."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from benchmarks import networks
+from benchmarks.baselines.tada2d import usual_tada2d
+from benchmarks.costs import inference_cost
+from benchmarks.measure import Form, Row, compare, relative_difference, skipped
+
+STAGE = "backbone inference"
+USUAL = "grouped convolution, 5-D float32"
+EAGER, ROUGH, COMPILED = "folded, float32", "folded, bfloat16", "folded, bfloat16, compiled"
+
+
+def run(quick: bool) -> list[Row]:
+    """Batches of 1 and 4; seconds a clip."""
+    sizes = networks.SMALL if quick else networks.FULL
+    return [row for batch in (1, 4) for row in _batch(sizes, batch, 1 if quick else 3, quick)]
+
+
+def _batch(sizes: networks.Sizes, batch: int, runs: int, quick: bool) -> list[Row]:
+    model = networks.draw_tada2d(sizes)
+    usual = usual_tada2d(model)
+    video = networks.draw_clips(batch, sizes.side)
+    work = f"clip of 8 x {sizes.side} x {sizes.side}, batch {batch}"
+
+    def usual_run() -> torch.Tensor:
+        with torch.no_grad():
+            return usual.features(video)
+
+    def form(name: str, precision: str, features: networks.Features) -> Form:
+        cost = inference_cost(model, tuple(video.shape), precision)
+        return Form(name, lambda: features(video), batch, cost=cost)
+
+    forms = [form(EAGER, "float32", networks.inference_features(model, "float32"))]
+    left_out = []
+    why = networks.why_no_bfloat16()
+    if why:
+        left_out.append(skipped(STAGE, work, USUAL, ROUGH, why))
+    else:
+        forms.append(form(ROUGH, "bfloat16", networks.inference_features(model, "bfloat16")))
+    why = "quick" if quick else networks.why_not_compiled()
+    if why:
+        left_out.append(skipped(STAGE, work, USUAL, COMPILED, why))
+    else:
+        compiled, seconds = compile_for(model, video)
+        name = f"{COMPILED} ({seconds:.0f} s to build)"
+        forms.append(form(name, "bfloat16", compiled))
+    rows = compare(
+        STAGE,
+        work,
+        Form(USUAL, usual_run, batch),
+        forms,
+        runs=runs,
+        difference=relative_difference,
+        unit="of the largest",
+    )
+    return rows + left_out
+
+
+def compile_for(
+    model: networks.VideoResNet, video: torch.Tensor
+) -> tuple[networks.Features, float]:
+    """The compiled network, built for this size of video, and the seconds that took."""
+    features = networks.inference_features(model, "bfloat16", compiled=True)
+    begin = time.perf_counter()
+    features(video)
+    return features, time.perf_counter() - begin
