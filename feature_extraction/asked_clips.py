@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from feature_extraction.extractor import ExtractionError, clip_features
+from feature_extraction.extractor import ExtractionError, as_inference, clip_features
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import IMAGENET_MEAN, IMAGENET_STD, resize_short_side, to_tensor
 from feature_extraction.video import Reader, open_video
@@ -38,12 +38,13 @@ def features_at(
     """
     centers = np.asarray(centers, dtype=np.float64)
     features = np.empty((len(centers), 0), np.float32)
+    network = as_inference(model, precision).to(device)
     with open_video(path, decoder) as reader:
         clips = asked_clips(reader, centers, grid, short_side)
         while batch := list(islice(clips, batch_size)):
             numbers = [number for number, _ in batch]
             made = clip_features(
-                model, [clip for _, clip in batch], torch.device(device), precision, mean, std
+                network, [clip for _, clip in batch], batch_size, torch.device(device), mean, std
             )
             if not features.shape[1]:
                 features = np.empty((len(centers), made.shape[1]), np.float32)

@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from feature_extraction.backbones.inference import PRECISIONS, InferenceNetwork, for_inference
 from feature_extraction.decoding import CLOSING, FrameThread
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import IMAGENET_MEAN, IMAGENET_STD, normalize
-
-PRECISIONS = ("float32", "bfloat16")
 
 
 class ExtractionError(ValueError):
@@ -44,10 +43,10 @@ def extract_features(
 ) -> tuple[np.ndarray, float]:
     """Extract the features float32 [clips, C] of a video, and its duration in seconds.
 
-    Appendix A.2: `model.features` sees clips [B, 3, frames, H, W], the whole frame with its
-    shorter side at `short_side` pixels. The model is moved to `device` and run in eval mode.
-    `precision` is "float32" or "bfloat16" (autocast); `on_batch` is called after each batch;
-    `decoder`, `allow_partial` and `threads` are those of `open_video`. Raises VideoError, and
+    Appendix A.2: the network sees clips [B, 3, frames, H, W], the whole frame with its shorter
+    side at `short_side` pixels. `model` is a backbone, or what `for_inference` made of one (for many
+    videos, make it once; its own precision holds then). `precision` is "float32" or "bfloat16";
+    `on_batch` is called after each batch; `decoder`, `allow_partial` and `threads` are those of `open_video`. Raises VideoError, and
     ExtractionError for wrong settings or features that are not finite.
     """
     if precision not in PRECISIONS:
@@ -55,21 +54,17 @@ def extract_features(
     if batch_size < 1:
         raise ExtractionError(f"batch size is {batch_size}, must be at least 1")
     options = {"decoder": decoder, "allow_partial": allow_partial, "threads": threads}
-    training = model.training
-    model.to(device).eval()
-    try:
-        with FrameThread(path, grid, short_side, **options) as frames:
-            clips = iter_clips(frames, grid, lambda: frames.duration)
-            batches = iter(lambda: list(islice(clips, batch_size)), [])
-            features = _gather(
-                (
-                    clip_features(model, batch, torch.device(device), precision, mean, std)
-                    for batch in batches
-                ),
-                on_batch,
-            )
-    finally:
-        model.train(training)
+    network = as_inference(model, precision).to(device)
+    with FrameThread(path, grid, short_side, **options) as frames:
+        clips = iter_clips(frames, grid, lambda: frames.duration)
+        batches = iter(lambda: list(islice(clips, batch_size)), [])
+        features = _gather(
+            (
+                clip_features(network, batch, batch_size, torch.device(device), mean, std)
+                for batch in batches
+            ),
+            on_batch,
+        )
     return _checked(path, features), frames.duration
 
 
@@ -105,22 +100,28 @@ def iter_clips(
         yield torch.stack([window[k] for k in grid.clip_indices(late, last).tolist()])
 
 
+def as_inference(model: nn.Module, precision: str) -> InferenceNetwork:
+    """The network ready to extract with; one that is already is left as it is."""
+    if isinstance(model, InferenceNetwork):
+        return model
+    return for_inference(model, precision=precision)
+
+
 def clip_features(
-    model: nn.Module,
+    network: InferenceNetwork,
     clips: list[Tensor],
+    batch_size: int,
     device: torch.device,
-    precision: str,
     mean: Sequence[float],
     std: Sequence[float],
 ) -> np.ndarray:
-    """Put clips uint8 [frames, 3, H, W] through the network: float32 [B, C]."""
-    half = precision == "bfloat16"
-    with (
-        torch.inference_mode(),
-        torch.autocast(device.type, dtype=torch.bfloat16, enabled=half),
-    ):
+    """Put up to `batch_size` clips uint8 [frames, 3, H, W] through the network: float32 [B, C]."""
+    count = len(clips)
+    if network.compiled:  # a size of its own for a last, smaller batch would be built for minutes
+        clips = clips + clips[-1:] * (batch_size - count)
+    with torch.no_grad():
         video = normalize(torch.stack(clips).to(device), mean, std)
-        return model.features(video.transpose(1, 2)).float().cpu().numpy()
+        return network.features(video.transpose(1, 2))[:count].cpu().numpy()
 
 
 def _gather(

@@ -96,6 +96,8 @@ def planned_pass(
             if indices:
                 yield indices, frame
         if final_fps is None and not due.ticks and asked.done:
+            # A frame may stand for times after the end only where that is the end of the video.
+            video.end = plan.end if plan.overrun else None
             return
     if due.ticks:
         raise UnplannableError("the decoder did not show every frame")

@@ -122,6 +122,7 @@ class FramePlan:
         self._last_duration = 0
         self._final: int | None = None
         self.end: float | None = None  # seconds, once closed
+        self.overrun = False  # whether the last frame was given for a time after the end
 
     def seconds(self, ticks: int) -> float:
         """Seconds from the first frame."""
@@ -191,9 +192,13 @@ class FramePlan:
             high = boundary(time, following)
         elif self.end is None:
             raise UnplannableError("packets reordered further than was looked ahead")
-        elif not self._clamp:
+        else:
             high = self.end - TIME_EPSILON
         indices = self._asked.take(low, high)
+        if last and self._clamp:
+            beyond = self._asked.take(high, math.inf)
+            self.overrun = bool(beyond)
+            indices += beyond
         if ticks == self._final:
             indices.append(-1)
         return indices, bool(indices) or last

@@ -115,6 +115,7 @@ class Extract(Section):
     short_side: Positive
     batch_size: Positive = 4
     precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
     decoder: Literal["auto", "pyav", "decord"] = "auto"
 
 

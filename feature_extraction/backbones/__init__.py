@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from feature_extraction.backbones.folding import fold_for_inference
+from feature_extraction.backbones.inference import InferenceNetwork, for_inference
 from feature_extraction.backbones.resnet import VideoResNet, tada2d, tsn
 from feature_extraction.backbones.tadaconv import TAdaConv2d
 from feature_extraction.backbones.weights import (
@@ -54,11 +55,13 @@ def build_backbone(
 __all__ = [
     "BACKBONES",
     "CheckpointError",
+    "InferenceNetwork",
     "LoadReport",
     "TAdaConv2d",
     "VideoResNet",
     "build_backbone",
     "fold_for_inference",
+    "for_inference",
     "imagenet_state",
     "load_imagenet",
     "load_public_checkpoint",

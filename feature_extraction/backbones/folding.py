@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from feature_extraction.backbones.aggregation import FrameNorm, TemporalAggregation
-from feature_extraction.backbones.resnet import ConvNorm, FrameConv, VideoResNet
+from feature_extraction.backbones.resnet import Bottleneck, ConvNorm, FrameConv, VideoResNet
 from feature_extraction.backbones.tadaconv import CalibrationWeights
 
 
@@ -59,13 +59,12 @@ def fold_for_inference(model: VideoResNet) -> VideoResNet:
             module.conv, module.norm = fold_conv(module.conv, module.norm), nn.Identity()
         elif isinstance(module, CalibrationWeights):
             module.a, module.bn = fold_conv(module.a, module.bn), nn.Identity()
-    for stage in folded.stages:
-        for block in stage:
-            if isinstance(block.aggregate, TemporalAggregation):
-                block.aggregate = fold_aggregation(block.aggregate)
-            elif isinstance(block.aggregate, FrameNorm) and isinstance(block.conv, FrameConv):
-                block.conv = fold_conv(block.conv, block.aggregate.norm)
-                block.aggregate = Rectify()
+        elif isinstance(module, Bottleneck):
+            if isinstance(module.aggregate, TemporalAggregation):
+                module.aggregate = fold_aggregation(module.aggregate)
+            elif isinstance(module.aggregate, FrameNorm) and isinstance(module.conv, FrameConv):
+                module.conv = fold_conv(module.conv, module.aggregate.norm)
+                module.aggregate = Rectify()
     return folded.to(memory_format=torch.channels_last)
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from evaluation import fusion
 from feature_extraction.asked_clips import features_at
-from feature_extraction.backbones import fold_for_inference
+from feature_extraction.backbones import InferenceNetwork, for_inference
 from feature_extraction.extractor import ExtractionError
 from feature_extraction.video import VideoError
 from pipeline import annotations, artifacts
@@ -134,6 +134,9 @@ def _by_proposal(
     paths: Mapping[str, Source] = {}
     if config.classify.source == "video":
         paths = require_videos(config.dataset, dataset, groups, 0)
+        network = for_inference(
+            model, precision=config.extract.precision, compiled=config.extract.compile
+        )
     with Progress(len(groups), "classify", unit="video") as bar:
         for video, rows in groups.items():
             table = proposals.iloc[rows]
@@ -141,7 +144,7 @@ def _by_proposal(
                 table["start"].to_numpy(), table["end"].to_numpy(), config.classify.positions
             )
             if paths:
-                features, cells = _decoded(config, paths[video], times, model, device)
+                features, cells = _decoded(config, paths[video], times, network, device)
             else:
                 features, _ = load_features(config, folder, video)
                 cells = clip_grid(config.extract).clips_at(times, len(features))
@@ -156,21 +159,24 @@ def _by_proposal(
 
 
 def _decoded(
-    config: Config, path: Source, times: np.ndarray, model: nn.Module, device: torch.device
+    config: Config,
+    path: Source,
+    times: np.ndarray,
+    network: InferenceNetwork,
+    device: torch.device,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features [n, C] of clips decoded at the distinct `times`, and which of them each time has."""
     centers, cells = np.unique(times, return_inverse=True)
     settings = config.extract
     try:
         features = features_at(
-            fold_for_inference(model),
+            network,
             path,
             centers,
             clip_grid(settings),
             short_side=settings.short_side,
             batch_size=settings.batch_size,
             device=device,
-            precision=settings.precision,
             decoder=settings.decoder,
             mean=config.backbone.mean,
             std=config.backbone.std,

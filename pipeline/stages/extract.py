@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from feature_extraction.backbones import fold_for_inference
+from feature_extraction.backbones import for_inference
 from feature_extraction.backbones.weights import weights_digest
 from feature_extraction.extractor import extract_features
 from feature_extraction.sampling import ClipGrid
@@ -96,18 +96,17 @@ def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: 
         torch.set_num_threads(1)
     model = load_classifier(config.backbone, num_classes, folder, device)
     base = _meta(config, weights_digest(model))
-    folded = fold_for_inference(model)
+    network = for_inference(model, precision=settings.precision, compiled=settings.compile)
 
     def handle(job: Job, beat: Beat) -> int:
         video, path = job
         features, duration = extract_features(
-            folded,
+            network,
             path,
             clip_grid(settings),
             short_side=settings.short_side,
             batch_size=settings.batch_size,
             device=device,
-            precision=settings.precision,
             decoder=settings.decoder,
             mean=config.backbone.mean,
             std=config.backbone.std,

@@ -24,7 +24,6 @@ from pipeline.progress import say
 from pipeline.training import fit
 from pipeline.videos import require_videos
 
-
 FAILURES = "failures.json"
 NOT_THERE = "no such file"
 

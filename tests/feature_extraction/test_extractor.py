@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,13 +23,14 @@ from feature_extraction.video import VideoError, open_video
 class Pixels(nn.Module):
     """Features that tell every frame's pixels and place apart, one clip at a time."""
 
+    modes: ClassVar[list[bool]] = []  # of every call, copies made for inference included
+
     def __init__(self):
         super().__init__()
         self.scale = nn.Parameter(torch.ones(()))
-        self.modes = []
 
     def features(self, video):
-        assert video.shape[1] == 3 and video.dtype == torch.float32
+        assert video.shape[1] == 3 and video.dtype == self.scale.dtype
         self.modes.append(self.training)
         coarse = nn.functional.adaptive_avg_pool3d(video, (video.shape[2], 2, 2))
         return self.scale * coarse.flatten(1)
@@ -123,10 +125,11 @@ def test_the_decoder_runs_only_a_few_frames_ahead(videos):
 
 def test_model_mode_and_settings(videos):
     model, path, beats = Pixels().train(), videos["constant.mp4"][0], []
+    Pixels.modes.clear()
     options = {"short_side": 32, "batch_size": 4}
     grid = ClipGrid(30, 2, 4, 10)
     extract_features(model, path, grid, on_batch=lambda: beats.append(1), **options)
-    assert model.training and not any(model.modes) and len(beats) == 3  # 9 clips
+    assert model.training and len(Pixels.modes) == len(beats) == 3 and not any(Pixels.modes)  # 9 clips
     grey, _ = extract_features(model, path, grid, mean=(0.0,) * 3, std=(1.0,) * 3, **options)
     assert 0 < grey.min() and grey.max() < 1
     half, _ = extract_features(model, path, grid, precision="bfloat16", **options)

@@ -83,6 +83,18 @@ def test_broken_off_with_the_index_in_front(share, whole, tmp_path):
             reader.clip([9.5])
 
 
+def test_times_after_a_break_are_never_answered_by_the_last_frame_there_is(whole, tmp_path):
+    """Wherever it breaks off: at some points the decoder shows the last frame before it is flushed."""
+    content = whole.read_bytes()
+    path = tmp_path / "cut.mp4"
+    for share in np.linspace(0.55, 0.65, 80):
+        path.write_bytes(content[: int(len(content) * share)])
+        with open_video(path) as reader, pytest.raises(VideoError, match="are missing"):
+            reader.clip([9.5])
+        with open_video(path, allow_partial=True) as reader:
+            reader.clip([9.5])
+
+
 def test_broken_off_before_the_first_frame(whole, tmp_path):
     content = whole.read_bytes()
     path = tmp_path / "cut.mp4"
