@@ -32,24 +32,22 @@ def _batch(sizes: networks.Sizes, batch: int, runs: int, quick: bool) -> list[Ro
         with torch.no_grad():
             return usual.features(video)
 
-    def form(name: str, precision: str, features: networks.Features) -> Form:
-        cost = inference_cost(model, tuple(video.shape), precision)
-        return Form(name, lambda: features(video), batch, cost=cost)
+    def form(name: str, network: networks.InferenceNetwork) -> Form:
+        cost = inference_cost(model, tuple(video.shape), network.precision)
+        return Form(name, lambda: network.features(video), batch, cost=cost)
 
-    forms = [form(EAGER, "float32", networks.inference_features(model, "float32"))]
+    forms = [form(EAGER, networks.inference_network(model, "float32"))]
     left_out = []
     why = networks.why_no_bfloat16()
     if why:
         left_out.append(skipped(STAGE, work, USUAL, ROUGH, why))
     else:
-        forms.append(form(ROUGH, "bfloat16", networks.inference_features(model, "bfloat16")))
-    why = "quick" if quick else networks.why_not_compiled()
-    if why:
+        forms.append(form(ROUGH, networks.inference_network(model, "bfloat16")))
+    network, why = build_compiled(model, video, quick)
+    if network is None:
         left_out.append(skipped(STAGE, work, USUAL, COMPILED, why))
     else:
-        compiled, seconds = compile_for(model, video)
-        name = f"{COMPILED} ({seconds:.0f} s to build)"
-        forms.append(form(name, "bfloat16", compiled))
+        forms.append(form(f"{COMPILED} {why}", network))
     rows = compare(
         STAGE,
         work,
@@ -62,11 +60,16 @@ def _batch(sizes: networks.Sizes, batch: int, runs: int, quick: bool) -> list[Ro
     return rows + left_out
 
 
-def compile_for(
-    model: networks.VideoResNet, video: torch.Tensor
-) -> tuple[networks.Features, float]:
-    """The compiled network, built for this size of video, and the seconds that took."""
-    features = networks.inference_features(model, "bfloat16", compiled=True)
+def build_compiled(
+    model: networks.VideoResNet, video: torch.Tensor, quick: bool
+) -> tuple[networks.InferenceNetwork | None, str]:
+    """The network compiled for this size of video and how long that took, or None and why not."""
+    why = "it takes long to build" if quick else networks.why_not_compiled()
+    if why:
+        return None, why
+    network = networks.inference_network(model, "bfloat16", compiled=True)
     begin = time.perf_counter()
-    features(video)
-    return features, time.perf_counter() - begin
+    network.features(video)
+    if not network.compiled:
+        return None, "torch.compile failed"
+    return network, f"(built in {time.perf_counter() - begin:.0f} s)"

@@ -26,7 +26,13 @@ def run(quick: bool) -> list[Row]:
         STAGE,
         describe(sizes),
         Form(USUAL, lambda: probabilities(usual, features)),
-        [Form(OURS, lambda: probabilities(ours, features), cost=bmn_cost(ours, BATCH, backward=False))],
+        [
+            Form(
+                OURS,
+                lambda: probabilities(ours, features),
+                cost=bmn_cost(ours, BATCH, backward=False),
+            )
+        ],
         runs=1 if quick else 2,
         difference=absolute_difference,
         unit="of probability",

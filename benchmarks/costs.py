@@ -57,7 +57,8 @@ def bmn_cost(model: BMN, batch: int, *, backward: bool) -> Cost:
     operations += _operations(model.map_head, lambda net: net(torch.empty(grid, device="meta")))
     shape = (batch, model.base[0].in_channels, matching.temporal_scale)
     operations += _operations(
-        nn.Sequential(model.base, model.map_base), lambda net: net(torch.empty(shape, device="meta"))
+        nn.Sequential(model.base, model.map_base),
+        lambda net: net(torch.empty(shape, device="meta")),
     )
     moved = _parameters(model) + torch.Size(shape).numel() + 2 * cells * wide
     factor = 3 if backward else 1  # two products for each of the forward's

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import av
 import torch
 from torch import Tensor
 
 from benchmarks.baselines.video import open_usual, usual_clips
-from benchmarks.measure import Form, Row, absolute_difference, compare
+from benchmarks.measure import Cost, Form, Row, absolute_difference, compare
 from benchmarks.videos import FPS, LARGE_FRAME, SMALL_FRAME, encode_video, megabits
 from feature_extraction.decoding import FrameThread
 from feature_extraction.extractor import iter_clips
@@ -45,6 +47,8 @@ def _compare(path: Path, size: tuple[int, int], frames: int, every: int, runs: i
         f"{size[0]} x {size[1]}, {megabits(path, frames):.1f} Mbit/s, {total} clips of 8 x 8 "
         f"every 8{some}, a clip"
     )
+    pixels = next(iter(our_clips(path)))[0].numel()  # of the one frame a clip adds
+    cost = Cost(0.0, 2.0 * pixels, seconds=decoder_seconds(path) / total)
     return compare(
         STAGE,
         work,
@@ -53,7 +57,7 @@ def _compare(path: Path, size: tuple[int, int], frames: int, every: int, runs: i
             lambda: keep(zip(asked, usual_clips(path, GRID, asked, SHORT_SIDE)), kept),
             len(asked),
         ),
-        [Form(OURS, lambda: keep(enumerate(our_clips(path)), kept), total)],
+        [Form(OURS, lambda: keep(enumerate(our_clips(path)), kept), total, cost=cost)],
         runs=runs,
         difference=absolute_difference,
         unit="levels of 255",
@@ -64,6 +68,17 @@ def our_clips(path: Path) -> Iterable[Tensor]:
     """All clips of a video in order, as extraction sees them."""
     with FrameThread(path, GRID, SHORT_SIDE) as frames:
         yield from iter_clips(frames, GRID, lambda: frames.duration)
+
+
+def decoder_seconds(path: Path) -> float:
+    """CPU seconds of the decoder alone: the frames others refer to, one thread, no conversion."""
+    begin = time.process_time()
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        stream.thread_type, stream.codec_context.skip_frame = "NONE", "NONREF"
+        for _ in file.decode(stream):
+            pass
+    return time.process_time() - begin
 
 
 def keep(clips: Iterable[tuple[int, Tensor]], kept: set[int]) -> list[Tensor]:

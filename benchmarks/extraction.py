@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -12,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks import networks
-from benchmarks.backbone_inference import COMPILED, EAGER, ROUGH
+from benchmarks.backbone_inference import COMPILED, EAGER, ROUGH, build_compiled
 from benchmarks.baselines.tada2d import UsualTAda2D, usual_tada2d
 from benchmarks.baselines.video import open_usual, usual_clips
 from benchmarks.costs import inference_cost
@@ -53,7 +55,14 @@ def _compare(
         f"{video.shape[4]} (usual form: {len(asked)} of them), a clip"
     )
     name = f"{open_usual(path)[2]} a clip, grouped convolution"
-    forms, left_out = _forms(model, path, work, name, video, total, short_side, asked, quick)
+    forms, left_out, busy = [], [], []
+    for ours, network, why in _our_networks(model, video, quick):
+        if network is None:
+            left_out.append(skipped(STAGE, work, name, ours, why))
+            continue
+        cost = inference_cost(model, tuple(video.shape), network.precision)
+        run = partial(our_file, network, path, short_side, asked, busy)
+        forms.append(Form(ours, run, total, once=True, cost=cost))
     with torch.no_grad():
         usual.features(video)  # warm-up
     rows = compare(
@@ -66,37 +75,24 @@ def _compare(
         unit="of the largest",
         clock=time.perf_counter,
     )
-    return rows + left_out
+    shares = [f"the network's thread worked {100 * share:.0f} % of the time" for share in busy]
+    return [replace(row, note=note) for row, note in zip(rows, shares, strict=True)] + left_out
 
 
-def _forms(
-    model: networks.VideoResNet,
-    path: Path,
-    work: str,
-    usual: str,
-    video: torch.Tensor,
-    total: int,
-    short_side: int,
-    asked: list[int],
-    quick: bool,
-) -> tuple[list[Form], list[Row]]:
-    """Ours in the precisions that run here, and rows for the others."""
-    forms, left_out = [], []
-    plans = (
-        (EAGER, "float32", False, ""),
-        (ROUGH, "bfloat16", False, networks.why_no_bfloat16()),
-        (COMPILED, "bfloat16", True, "quick" if quick else networks.why_not_compiled()),
-    )
-    for name, precision, compiled, why in plans:
-        if why:
-            left_out.append(skipped(STAGE, work, usual, name, why))
-            continue
-        network = networks.inference_network(model, precision, compiled)
-        network.features(video)  # warm-up; builds the compiled one
-        cost = inference_cost(model, tuple(video.shape), precision)
-        run = _our_run(network, path, short_side, asked)
-        forms.append(Form(name, run, total, once=True, cost=cost))
-    return forms, left_out
+def _our_networks(
+    model: networks.VideoResNet, video: torch.Tensor, quick: bool
+) -> Iterator[tuple[str, networks.InferenceNetwork | None, str]]:
+    """(name, network warmed up, or None and why it does not run here)."""
+    exact = networks.inference_network(model, "float32")
+    exact.features(video)
+    yield EAGER, exact, ""
+    why = networks.why_no_bfloat16()
+    rough = None if why else networks.inference_network(model, "bfloat16")
+    if rough is not None:
+        rough.features(video)
+    yield ROUGH, rough, why
+    compiled, why = build_compiled(model, video, quick)
+    yield (f"{COMPILED} {why}" if compiled else COMPILED), compiled, why
 
 
 def usual_file(
@@ -115,17 +111,32 @@ def usual_file(
         return [torch.from_numpy(file["features"][:].astype(np.float32))]
 
 
-def _our_run(network, path, short_side, asked):
-    def run():
-        return our_file(network, path, short_side, asked)
-    return run
-
-
 def our_file(
-    network: networks.InferenceNetwork, path: Path, short_side: int, asked: list[int]
+    network: networks.InferenceNetwork,
+    path: Path,
+    short_side: int,
+    asked: list[int],
+    busy: list[float],
 ) -> list[torch.Tensor]:
-    """Features of every clip into an HDF5 file; those of the asked clips back out of it."""
+    """Features of every clip into an HDF5 file; those of the asked clips back out of it.
+
+    The share of the time in which this thread, the network's, had work is appended to `busy`.
+    """
+    begin, worked = time.perf_counter(), time.thread_time()
     features, duration = extract_features(network, path, GRID, short_side=short_side, batch_size=1)
+    busy.append((time.thread_time() - worked) / (time.perf_counter() - begin))
+    meta = FeatureMeta(
+        video=path.stem,
+        fps=GRID.fps,
+        clip_frames=GRID.frames,
+        frame_interval=GRID.interval,
+        clip_stride=GRID.stride,
+        resize=short_side,
+        source_duration=duration,
+        backbone="tada2d",
+        weights_digest="none",
+        precision=network.precision,
+    )
     output = path.with_name("ours.h5")
-    write_features(output, features, replace(META, source_duration=duration))
+    write_features(output, features, meta)
     return [torch.from_numpy(read_features(output)[0][asked])]

@@ -26,12 +26,14 @@ RESET = Path("/proc/self/clear_refs")
 class Cost:
     """What the work cannot do without: floating-point operations, and bytes moved once.
 
-    `precision` says which measured peak the operations are held against.
+    `precision` says which measured peak the operations are held against; `seconds` is what a part
+    that is not ours (the video decoder) was seen to take by itself.
     """
 
     operations: float
     bytes: float
     precision: str = "float32"
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

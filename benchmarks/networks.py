@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,9 +11,12 @@ from torch import Tensor, nn
 
 from benchmarks.machine import this_machine
 from bmn import BMN
-from feature_extraction.backbones import VideoResNet, build_backbone, fold_for_inference
-
-Features = Callable[[Tensor], Tensor]
+from feature_extraction.backbones import (
+    InferenceNetwork,
+    VideoResNet,
+    build_backbone,
+    for_inference,
+)
 
 
 @dataclass(frozen=True)
@@ -86,19 +88,11 @@ def draw_bmn(sizes: Sizes) -> BMN:
     ).eval()
 
 
-def inference_features(model: VideoResNet, precision: str, compiled: bool = False) -> Features:
-    """Ours for inference: video float32 [B, 3, T, H, W] -> features float32 [B, C]."""
-    dtype = getattr(torch, precision)
-    network = fold_for_inference(model).to(dtype)
-    run = network.features
-    if compiled:
-        run = torch.compile(run, options={"freezing": True})
-
-    def features(video: Tensor) -> Tensor:
-        with torch.no_grad():
-            return run(video.to(dtype)).float()
-
-    return features
+def inference_network(
+    model: VideoResNet, precision: str, compiled: bool = False
+) -> InferenceNetwork:
+    """Ours for inference: `features(video float32 [B, 3, T, H, W])` gives float32 [B, C]."""
+    return for_inference(model, precision=precision, compiled=compiled)
 
 
 def why_no_bfloat16() -> str:

@@ -25,7 +25,9 @@ def run(quick: bool) -> list[Row]:
     return compare(
         STAGE,
         f"{length} positions x {durations} durations, {decoded} proposals, {count} picks",
-        Form("loops over cells and over picks", lambda: usual_proposals(maps, count), once=not quick),
+        Form(
+            "loops over cells and over picks", lambda: usual_proposals(maps, count), once=not quick
+        ),
         [Form("arrays, neighbours of a pick only", lambda: our_proposals(maps, count), cost=cost)],
         runs=1 if quick else 5,
         difference=absolute_difference,

@@ -39,7 +39,11 @@ class UsualBMN(nn.Module):
     """BMN with the mask product and Conv3d, of the sizes of a BMN of ours."""
 
     def __init__(
-        self, in_channels: int, mask: Tensor, sizes: tuple[int, int, int], shape: tuple[int, int, int]
+        self,
+        in_channels: int,
+        mask: Tensor,
+        sizes: tuple[int, int, int],
+        shape: tuple[int, int, int],
     ) -> None:
         """sizes: hidden_1d, hidden_2d, hidden_3d; shape: N, D, T of the mask [T, N * D * T]."""
         super().__init__()

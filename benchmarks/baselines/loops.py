@@ -62,7 +62,9 @@ def usual_decode(start: np.ndarray, end: np.ndarray, maps: np.ndarray) -> np.nda
             if e < length and is_start[s] and is_end[e]:
                 classified, regressed = maps[1, d, s], maps[0, d, s]
                 score = start[s] * end[e] * classified * regressed
-                rows.append([s / length, e / length, start[s], end[e], classified, regressed, score])
+                rows.append(
+                    [s / length, e / length, start[s], end[e], classified, regressed, score]
+                )
     return np.array(rows).reshape(-1, 7)
 
 
