@@ -50,7 +50,7 @@ def run(quick: bool) -> list[Row]:
 def step(model: nn.Module, video: Tensor, target: Tensor, rough: bool = False) -> list[Tensor]:
     """Forward, cross-entropy, backward; the gradients of the classifier and of the stem."""
     model.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16, enabled=rough):
+    with torch.autocast(video.device.type, torch.bfloat16, enabled=rough):
         logits = model(video)
     F.cross_entropy(logits.float(), target).backward()
     gradients = [p.grad for p in model.parameters() if p.grad is not None]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -48,9 +50,13 @@ def floor_seconds(row: Row, peaks: dict[str, float]) -> float | None:
     return max(cost.operations / peaks[cost.precision], cost.bytes / peaks["bytes"], cost.seconds)
 
 
-def _seconds(run: object, device: str) -> float:
+def _seconds(run: Callable[[], Any], device: str) -> float:
+    if device == "cpu":
+        begin = time.process_time()
+        run()
+        return time.process_time() - begin
+    torch.cuda.synchronize()
     begin = time.perf_counter()
-    run()  # type: ignore[operator]
-    if device != "cpu":
-        torch.cuda.synchronize()
+    run()
+    torch.cuda.synchronize()
     return time.perf_counter() - begin
