@@ -36,6 +36,7 @@ def run(quick: bool) -> list[Row]:
         runs=1 if quick else 2,
         difference=absolute_difference,
         unit="of probability",
+        warm_up=quick,
     )
 
 

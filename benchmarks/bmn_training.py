@@ -34,6 +34,7 @@ def run(quick: bool) -> list[Row]:
         runs=1,
         difference=relative_difference,
         unit="of the largest gradient",
+        warm_up=quick,
     )
 
 

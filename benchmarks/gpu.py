@@ -120,7 +120,7 @@ def backbone(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
 
 def training(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
     """Clips a second forward and backward."""
-    ours = networks.draw_tada2d(plan.sizes).train()
+    ours = networks.training_network(networks.draw_tada2d(plan.sizes))
     usual = usual_tada2d(ours)
     batch = max(2, plan.batch // 4)
     video = networks.draw_clips(batch, plan.sizes.side).to(plan.device)

@@ -86,18 +86,22 @@ def compare(
     difference: Callable[[Any, Any], float],
     unit: str,
     clock: Clock = time.process_time,
+    warm_up: bool = True,
 ) -> list[Row]:
     """Compare the usual form of some work with one or more of ours; one row each of ours.
 
     runs: turns of the forms that are not `once`; `difference(usual result, our result)` is in
     `unit`. With the default clock the seconds are CPU seconds of all threads of the process.
+    warm_up: run every form once before its peak is measured. Long runs that take hundreds of
+    megabytes can do without: what is loaded on first use is nothing beside that, and the run that
+    measures the peak is not among the timed turns.
     """
     forms = [usual, *ours]
     expected: Any = None
     gaps, peaks, times = [], [], []
     for number, form in enumerate(forms):
-        if not form.once:
-            form.run()  # warm-up
+        if warm_up and not form.once:
+            form.run()
         result, peak, spent = measured_run(form.run, clock)
         if number == 0:
             expected = result
