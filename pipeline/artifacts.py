@@ -58,6 +58,7 @@ class Stage:
     folder: Path
     fields: Mapping[str, Any]
     complete: bool
+    leads: bool = True  # of several processes one writes the manifest
 
     @property
     def fingerprint(self) -> str:
@@ -66,11 +67,13 @@ class Stage:
 
     def progress(self, done: int, total: int) -> None:
         """Note how far the stage is, for `status`."""
-        _write_manifest(self, "partial", {"progress": {"done": done, "total": total}})
+        if self.leads:
+            _write_manifest(self, "partial", {"progress": {"done": done, "total": total}})
 
     def finish(self, summary: Mapping[str, Any] | None = None) -> None:
         """Turn the manifest complete; call it after the last output is in place."""
-        _write_manifest(self, "complete", {"summary": dict(summary or {})})
+        if self.leads:
+            _write_manifest(self, "complete", {"summary": dict(summary or {})})
 
 
 def fingerprint(fields: Mapping[str, Any]) -> str:
@@ -158,6 +161,11 @@ def open_stage(
     if not stage.complete:
         _write_manifest(stage, "partial", {})
     return stage
+
+
+def follow_stage(run: Path, name: str, fields: Mapping[str, Any]) -> Stage:
+    """The stage another process has opened: nothing is written here but outputs."""
+    return Stage(name, run / name, fields, is_complete(run, name, read_manifest(run, name)), False)
 
 
 def input_fields(run: Path, name: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import click
 
 from pipeline.errors import UserError
 from pipeline.options import common, start
-from pipeline.tools import demo, doctor, export_features, import_features
+from pipeline.tools import demo, doctor, export_features, import_features, plan
 
 EPILOG = (
     "Every command takes --help. Stages resume from what is on disk: run the same command again."
@@ -187,5 +187,5 @@ def status(force: bool, **options: Any) -> None:
     click.echo(status_table(*start(None, options)))
 
 
-for _command in (import_features, export_features, doctor, demo):
+for _command in (import_features, export_features, doctor, plan, demo):
     main.add_command(_command)

@@ -21,6 +21,7 @@ from pipeline.config import Finetune
 from pipeline.errors import UserError
 from pipeline.optimisation import epoch_order, step_seed
 from pipeline.progress import say
+from pipeline.ranks import own_part
 from pipeline.videos import Source
 
 
@@ -119,12 +120,22 @@ class Unreadable:
         if video in self.reasons:
             return
         self.reasons[video] = reason
+        self._check(video, reason)
+        say(f"finetune: video {video} is left out: {reason}", anyone=True)
+
+    def merge(self, others: Sequence[Mapping[str, str]]) -> None:
+        """Take in what other processes could not read."""
+        for reasons in others:
+            self.reasons |= reasons
+        if self.reasons:
+            self._check(*next(reversed(self.reasons.items())))
+
+    def _check(self, video: str, reason: str) -> None:
         if len(self.reasons) > self._allowed:
             raise UserError(
                 f"video {video}: {reason}; mend it, or go on without with "
                 f"--allow-failures {len(self.reasons)}"
             )
-        say(f"finetune: video {video} is left out: {reason}")
 
 
 def training_batches(
@@ -140,7 +151,7 @@ def training_batches(
     plan = []
     for number in range(epoch, settings.epochs):
         order = epoch_batches(len(segments), settings, number)
-        plan += [[(number, index) for index in batch] for batch in order[step:]]
+        plan += [[(number, index) for index in own_part(batch)] for batch in order[step:]]
         step = 0
     yield from _load(segments, settings, plan, unreadable, workers)
 
@@ -160,10 +171,10 @@ def epoch_batches(count: int, settings: Finetune, epoch: int) -> list[list[int]]
 def evaluation_batches(
     segments: Segments, settings: Finetune, unreadable: Unreadable, *, workers: int
 ) -> Iterator[dict[str, Any]]:
-    """Every segment once: the clip at its centre."""
+    """Every segment of this process's part once: the clip at its centre."""
     size = settings.batch_size
-    indices = range(len(segments))
-    plan = [[(-1, i) for i in indices[at : at + size]] for at in range(0, len(segments), size)]
+    keys = [(-1, index) for index in own_part(range(len(segments)))]
+    plan = [keys[at : at + size] for at in range(0, len(keys), size)]
     yield from _load(segments, settings, plan, unreadable, workers)
 
 
@@ -178,6 +189,7 @@ def _load(
         Clips(segments, settings),
         batch_sampler=plan,
         num_workers=min(workers, len(plan)),
+        pin_memory=torch.cuda.is_available(),
         collate_fn=_collate,
         # Workers only decode; forking them is cheap, and no reader is open in this process.
         multiprocessing_context="fork" if workers and len(plan) else None,

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import UserError
+from pipeline.ranks import ranks
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -22,12 +23,14 @@ def autocast(device: torch.device, precision: str) -> contextlib.AbstractContext
 
 
 def pick_device(name: str) -> torch.device:
-    """The device a configuration names; `auto` is the GPU if there is one.
+    """The device a configuration names; `auto` is the GPU if there is one, each process's its own.
 
     Raises UserError for a device that does not exist.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and ranks().size > 1:
+        name = f"cuda:{ranks().local}"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

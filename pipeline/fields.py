@@ -6,16 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.annotations import annotation_files
-from pipeline.artifacts import (
-    Stage,
-    file_digest,
-    flatten,
-    input_fields,
-    open_stage,
-    read_manifest,
-    write_text,
-)
-from pipeline.config import Config, dump_config
+from pipeline.artifacts import file_digest, flatten, input_fields, read_manifest
+from pipeline.config import Config
 from pipeline.errors import UserError
 
 _SECTIONS = {
@@ -38,6 +30,7 @@ _LEFT_OUT = frozenset(
         "finetune.checkpoint_seconds",
         "bmn.checkpoint_seconds",
         "extract.batch_size",
+        "finetune.recompute",
     }
 )
 IMPORTED = "imported"  # the field of the extract stage, and the backbone's name, of features from elsewhere
@@ -62,20 +55,6 @@ def stage_fields(config: Config, run: Path, stage: str) -> dict[str, Any]:
         for role, file in annotation_files(config.dataset).items():
             fields[f"file.{role}"] = file_digest(file)
     return fields
-
-
-def begin_stage(
-    config: Config, run: Path, stage: str, *, force: bool = False, replace: bool = False
-) -> Stage:
-    """Open a stage with these settings; where they make something, they are the run's `config.yaml`.
-
-    Raises UserError as `artifacts.open_stage` does.
-    """
-    opened = open_stage(run, stage, stage_fields(config, run, stage), force=force, replace=replace)
-    kept = run / "config.yaml"
-    if not (opened.complete and kept.is_file()):
-        write_text(kept, dump_config(config))
-    return opened
 
 
 def setting_fields(config: Config, stage: str) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from feature_extraction.backbones import BACKBONES, build_backbone
 from feature_extraction.backbones.weights import (
@@ -15,6 +16,7 @@ from feature_extraction.backbones.weights import (
     load_public_checkpoint,
     read_checkpoint,
 )
+from pipeline import distributed
 from pipeline.artifacts import atomic_path
 from pipeline.config import Backbone
 from pipeline.device import load_state
@@ -30,7 +32,7 @@ def new_classifier(settings: Backbone, num_classes: int | tuple[int, int], seed:
     Raises UserError for weights that do not fit, UsageError for an unknown backbone.
     """
     torch.manual_seed(seed)
-    model = _build(settings, num_classes)
+    model = untrained_classifier(settings, num_classes)
     if settings.pretrained is None:
         say(f"{settings.name}: random start weights (backbone.pretrained is not set)")
         return model
@@ -53,6 +55,27 @@ def new_classifier(settings: Backbone, num_classes: int | tuple[int, int], seed:
     return model
 
 
+class SharedClassifier(nn.Module):
+    """A classifier trained by several processes: each computes features of its part of the batch.
+
+    The head, with its dropout, sees the whole batch in every process: video [b, 3, T, H, W] -> logits of
+    the batch of all processes. Alone it is the network.
+    """
+
+    def __init__(self, network: nn.Module, *, compiled: bool = False) -> None:
+        super().__init__()
+        self.network = network
+        self.compiled = compiled
+        self._compiled: Any = None
+
+    def forward(self, video: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Logits of the whole batch, or (verb, noun) pairs."""
+        if self.compiled and self._compiled is None:
+            self._compiled = torch.compile(self.network.features, dynamic=False)
+        features = (self._compiled or self.network.features)(video)
+        return self.network.classify(distributed.gather(features))
+
+
 def save_classifier(model: nn.Module, path: Path) -> None:
     """Write a classifier's weights."""
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
@@ -67,7 +90,7 @@ def load_classifier(
     Raises UserError where the file is damaged or of another architecture.
     """
     path = run / "finetune" / MODEL_FILE
-    model = _build(settings, num_classes)
+    model = untrained_classifier(settings, num_classes)
     try:
         model.load_state_dict(load_state(path)["model"])
     except (KeyError, RuntimeError) as error:
@@ -76,7 +99,8 @@ def load_classifier(
     return model.to(device).eval()
 
 
-def _build(settings: Backbone, num_classes: int | tuple[int, int]) -> nn.Module:
+def untrained_classifier(settings: Backbone, num_classes: int | tuple[int, int]) -> nn.Module:
+    """The network of a configuration with random weights. Raises UsageError for what it cannot be."""
     if settings.name not in BACKBONES:
         names = ", ".join(sorted(BACKBONES))
         raise UsageError(f"backbone.name = {settings.name!r}: choose one of {names}")

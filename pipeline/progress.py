@@ -9,11 +9,18 @@ from types import TracebackType
 import click
 from tqdm import tqdm
 
+from pipeline.ranks import ranks
+
 LINE_SECONDS = 30.0
 
 
-def say(text: str) -> None:
-    """A line on stderr, above a bar if one is shown."""
+def say(text: str, *, anyone: bool = False) -> None:
+    """A line on stderr, above a bar if one is shown; of several processes the first one speaks.
+
+    `anyone` is for what only this process knows.
+    """
+    if not (anyone or ranks().leads):
+        return
     if sys.stderr.isatty():
         tqdm.write(text, file=sys.stderr)
     else:
@@ -27,7 +34,7 @@ class Progress:
         self._total, self._title, self._unit = total, title, unit
         self._start = self._done = start
         self._bar = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and ranks().leads:
             self._bar = tqdm(total=total, initial=start, desc=title, unit=unit, leave=False)
 
     def __enter__(self) -> Progress:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pipeline.config import Config, dump_config, find_config, load_config, parse
 from pipeline.errors import UsageError, UserError
 from pipeline.fields import is_imported, on_imported_grid, stage_fields
 from pipeline.progress import say
+from pipeline.ranks import ranks
 
 STAGE_MODULES = {
     "finetune": "pipeline.stages.finetune",
@@ -20,6 +22,8 @@ STAGE_MODULES = {
     "classify": "pipeline.stages.classify",
     "eval": "pipeline.stages.evaluate",
 }
+# What takes seconds the first process does alone.
+_ONE_PROCESS = frozenset({"classify", "eval"})
 RUNS = Path("runs")
 LOCAL_CONFIG = Path("tada-loc.yaml")
 DEFAULT_CONFIG = "ek100"
@@ -64,11 +68,33 @@ def run_stages(
             f"{folder / 'extract'}: holds imported features; go on with `tada-loc bmn`, or use --force to "
             "move them aside and extract, or another --run-dir"
         )
-    with artifacts.locked(folder):
+    with _held(folder):
         for stage in stages:
             if stage in quiet and stage_state(config, folder, stage)[0] == "complete":
                 continue
-            importlib.import_module(STAGE_MODULES[stage]).run(config, folder, force=force)
+            if ranks().leads or stage not in _ONE_PROCESS:
+                importlib.import_module(STAGE_MODULES[stage]).run(config, folder, force=force)
+            if ranks().size > 1:
+                _wait()
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """The run folder, held by this process; of several connected ones, by the first for all."""
+    with contextlib.ExitStack() as stack:
+        if ranks().size > 1:
+            from pipeline.distributed import process_group
+
+            stack.enter_context(process_group())
+        if ranks().leads:
+            stack.enter_context(artifacts.locked(folder))
+        yield
+
+
+def _wait() -> None:
+    from pipeline.distributed import barrier
+
+    barrier()
 
 
 def stage_state(config: Config, folder: Path, stage: str) -> tuple[str, str]:

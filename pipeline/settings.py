@@ -63,6 +63,8 @@ class Optimisation(Section):
     weight_decay: NonNegative = 1e-4
     momentum: Fraction = 0.9
     grad_clip: PositiveFloat | None = None
+    accumulate: Positive = 1
+    average: Annotated[float, Field(gt=0, lt=1)] | None = None
     precision: Precision = "float32"
     seed: Annotated[int, Field(ge=0)] = 0
     checkpoint_seconds: PositiveFloat = 45
@@ -94,6 +96,8 @@ class Finetune(Optimisation):
     flip: Fraction = 0.5
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     clips_per_segment: Positive = 1
+    compile: bool = False
+    recompute: bool = False
 
     @model_validator(mode="after")
     def _crop_fits(self) -> Finetune:

@@ -105,6 +105,36 @@ def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> N
 
 
 @click.command()
+@common
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes, each with a core or a GPU, the hours are for.",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Write the plan here too."
+)
+def plan(force: bool, processes: int, json_file: Path | None, **options: Any) -> None:
+    """Estimate hours and bytes of every stage from a short probe.
+
+    Reads the annotations, a few seconds of three videos, and times a few steps; writes nothing.
+
+    Example: tada-loc plan --config ek100 --processes 16
+    """
+    from pipeline.planning import as_json, table
+    from pipeline.planning import plan as reckon
+
+    costs = reckon(start(None, options)[0])
+    if json_file is not None:
+        from pipeline.artifacts import write_json
+
+        write_json(json_file, as_json(costs, processes))
+    click.echo(table(costs, processes))
+
+
+@click.command()
 @click.option(
     "--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/demo/BACKBONE."
 )

@@ -8,33 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pipeline.artifacts import atomic_path
-from pipeline.device import autocast, load_state
+from pipeline import checkpoints, distributed
+from pipeline.device import autocast
 from pipeline.errors import UserError
 from pipeline.optimisation import Schedule, step_seed
 from pipeline.progress import Progress, say
+from pipeline.ranks import ranks
+from pipeline.stopping import Interrupted, stop_signals
 
 Batch = Mapping[str, Any]
-
-
-class Interrupted(UserError):
-    """The user or the scheduler asked the run to stop; the checkpoint is on disk."""
-
-    def __init__(self, number: int) -> None:
-        name = signal.Signals(number).name
-        super().__init__(f"stopped by {name}; the checkpoint is written, the same command goes on")
-        self.exit_code = 128 + number
 
 
 def fit(
@@ -51,6 +44,8 @@ def fit(
     fingerprint: str,
     precision: str = "float32",
     grad_clip: float | None = None,
+    accumulate: int = 1,
+    average: float | None = None,
     checkpoint_seconds: float = 45.0,
     validate: Callable[[nn.Module], Mapping[str, float]] | None = None,
     on_checkpoint: Callable[[int, int], None] | None = None,
@@ -58,54 +53,104 @@ def fit(
 ) -> list[dict[str, float]]:
     """Train `model` for `schedule.epochs` epochs of `steps` steps; go on from `checkpoint` if it is there.
 
-    `batches(epoch, step)` gives the batches from that position to the end of the training; a batch is a
-    mapping of tensors, with `names` (what the samples are called) for error messages. `loss` gives named
-    terms with `total` among them. Returns one mapping of means and validation figures an epoch. Raises
-    UserError on a loss that is not finite, naming step, learning rate and samples; Interrupted after
-    SIGINT or SIGTERM, once the checkpoint is written.
+    `batches(epoch, step)` gives this process's parts of the batches from that position to the end of the
+    training; a batch is a mapping of tensors, with `names` (what the samples are called) for error
+    messages. `loss` gives named terms, of the whole batch of all processes, with `total` among them.
+    `accumulate` takes a batch in that many pieces; `average` keeps an exponential moving average of the
+    weights with this decay, which is validated and left in `model` at the end. Returns one mapping of
+    means and validation figures an epoch. Raises UserError on a loss that is not finite, naming step,
+    learning rate and samples; Interrupted after SIGINT or SIGTERM, once the checkpoint is written.
     """
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
+    averaged = None if average is None else _averaged(model, average)
+    parts = {"model": model, "optimizer": optimizer, "scaler": scaler, "average": averaged}
     state = {"epoch": 0, "step": 0, "history": [], "sums": {}}
     if checkpoint.exists():
-        state = _restore(checkpoint, fingerprint, model, optimizer, scaler, device)
+        state = checkpoints.restore(checkpoint, fingerprint, parts, device)
     total = schedule.epochs * steps
     generator = torch.Generator(device=device)
+    shared = distributed.spread(model, device)
     stream = batches(state["epoch"], state["step"])
 
     def save() -> None:
-        _save(checkpoint, fingerprint, state, model, optimizer, scaler)
-        if on_checkpoint:
-            on_checkpoint(state["epoch"] * steps + state["step"], total)
+        if ranks().leads:
+            checkpoints.save(checkpoint, fingerprint, state, parts)
+            if on_checkpoint:
+                on_checkpoint(state["epoch"] * steps + state["step"], total)
 
     done = state["epoch"] * steps + state["step"]
-    with _stop_signals() as stop, Progress(total, title, unit="step", start=done) as bar:
+    with stop_signals() as stop, Progress(total, title, unit="step", start=done) as bar:
         saved = time.monotonic()
         while state["epoch"] < schedule.epochs:
             epoch, step = state["epoch"], state["step"]
             rate = schedule.at(epoch + step / steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            torch.manual_seed(step_seed(seed, epoch, step, 1))
-            generator.manual_seed(step_seed(seed, epoch, step, 2))
+            _prepare(optimizer, rate, generator, seed, epoch, step)
             batch = _to_device(next(stream), device)
-            terms = _step(model, batch, loss, generator, optimizer, scaler, precision, grad_clip)
+            pieces = _pieces(batch, accumulate)
+            terms = _step(shared, pieces, loss, generator, optimizer, scaler, precision, grad_clip)
             _check_finite(terms, epoch * steps + step, rate, batch)
+            if averaged is not None:
+                averaged.update_parameters(model)
             _accumulate(state, terms)
             bar.update(1, loss=terms["total"], lr=rate)
             if state["step"] == steps:
-                _end_epoch(state, steps, rate, model, validate, schedule.epochs, title)
+                checked = model if averaged is None else averaged.module
+                _end_epoch(state, steps, rate, checked, validate, schedule.epochs, title)
             ended = state["step"] == 0
-            if stop or ended or time.monotonic() - saved > checkpoint_seconds:
+            stopping = distributed.any_rank(bool(stop))
+            if stopping or ended or time.monotonic() - saved > checkpoint_seconds:
                 save()
                 saved = time.monotonic()
-            if stop:
-                raise Interrupted(stop[0])
+            if stopping:
+                distributed.barrier()  # none is gone while the first still writes
+                raise Interrupted(stop[0] if stop else signal.SIGTERM)
+    if averaged is not None:
+        model.load_state_dict(averaged.module.state_dict())
     return state["history"]
+
+
+def _prepare(
+    optimizer: torch.optim.Optimizer,
+    rate: float,
+    generator: torch.Generator,
+    seed: int,
+    epoch: int,
+    step: int,
+) -> None:
+    """Set the learning rate of a step, and its random numbers, which no step before it changes."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    torch.manual_seed(step_seed(seed, epoch, step, 1))
+    generator.manual_seed(step_seed(seed, epoch, step, 2))
+
+
+def _averaged(model: nn.Module, decay: float) -> AveragedModel:
+    """A moving average of a model's weights and of its batch norms' averages."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
+def _pieces(batch: Batch, count: int) -> list[tuple[Batch, float]]:
+    """A batch in `count` pieces, each with its share of the batch of all processes.
+
+    Fewer pieces where a process has fewer samples.
+    """
+    if count == 1:
+        return [(batch, 1.0)]
+    size = len(batch["names"])
+    count = min(count, *distributed.gather_values(size))
+    bounds = [size * place // count for place in range(count + 1)]
+    spans = [slice(first, later) for first, later in pairwise(bounds)]
+    sizes = distributed.gather_values([span.stop - span.start for span in spans])
+    totals = [sum(column) for column in zip(*sizes, strict=True)]
+    return [
+        ({key: value[span] for key, value in batch.items()}, total / sum(totals))
+        for span, total in zip(spans, totals, strict=True)
+    ]
 
 
 def _step(
     model: nn.Module,
-    batch: Batch,
+    pieces: Sequence[tuple[Batch, float]],
     loss: Callable[[nn.Module, Batch, torch.Generator], Mapping[str, Tensor]],
     generator: torch.Generator,
     optimizer: torch.optim.Optimizer,
@@ -114,13 +159,18 @@ def _step(
     grad_clip: float | None,
 ) -> dict[str, float]:
     model.train()
-    with autocast(generator.device, precision):
-        terms = loss(model, batch, generator)
-    values = {name: float(term.detach()) for name, term in terms.items()}
-    if not math.isfinite(values["total"]):
-        return values
     optimizer.zero_grad(set_to_none=True)
-    scaler.scale(terms["total"]).backward()
+    values: dict[str, float] = {}
+    for number, (piece, share) in enumerate(pieces, start=1):
+        waits = number < len(pieces) and hasattr(model, "no_sync")
+        with model.no_sync() if waits else contextlib.nullcontext():
+            with autocast(generator.device, precision):
+                terms = loss(model, piece, generator)
+            for name, term in terms.items():
+                values[name] = values.get(name, 0.0) + share * float(term.detach())
+            if not math.isfinite(values["total"]):
+                return values
+            scaler.scale(terms["total"] * share).backward()
     if grad_clip is not None:
         scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
@@ -171,67 +221,3 @@ def _to_device(batch: Batch, device: torch.device) -> Batch:
         key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
         for key, value in batch.items()
     }
-
-
-def _save(
-    path: Path,
-    fingerprint: str,
-    state: Mapping[str, Any],
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-) -> None:
-    content = {
-        **state,
-        "fingerprint": fingerprint,
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "scaler": scaler.state_dict(),
-    }
-    # Through a Python file, a full disk is an OSError and not an assertion of the zip writer.
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        torch.save(content, stream)
-
-
-def _restore(
-    path: Path,
-    fingerprint: str,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    device: torch.device,
-) -> dict[str, Any]:
-    content = load_state(path)
-    if content.get("fingerprint") != fingerprint:
-        raise UserError(
-            f"{path}: belongs to a training with other settings or samples (have videos been added or "
-            "taken away?); delete it to start this training again"
-        )
-    model.load_state_dict(content["model"])
-    model.to(device)
-    optimizer.load_state_dict(content["optimizer"])
-    scaler.load_state_dict(content["scaler"])
-    say(f"going on from epoch {content['epoch'] + 1}, step {content['step']}")
-    return {key: content[key] for key in ("epoch", "step", "history", "sums")}
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying in the middle of a step; a second one kills."""
-    received: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if received:
-            os._exit(128 + number)
-        received.append(number)
-        print("stopping at the next step ...", file=sys.stderr, flush=True)
-
-    try:
-        old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: whoever runs us handles signals
-        old = {}
-    try:
-        yield received
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

@@ -30,6 +30,7 @@ from pipeline.config import BMN, Config
 from pipeline.errors import UserError
 from pipeline.features import feature_shape, load_features, normalised, positions
 from pipeline.optimisation import epoch_order
+from pipeline.ranks import own_part
 
 
 @dataclass(frozen=True)
@@ -128,22 +129,23 @@ def training_batches(
     settings = config.bmn
     plan: list[list[int]] = []
     for number in range(epoch, settings.epochs):
-        order = epoch_order(len(windows), settings.batch_size, settings.seed, number)
-        plan += order[step:]
+        order = epoch_batches(windows, settings, number)
+        plan += [own_part(batch) for batch in order[step:]]
         step = 0
     workers = min(workers, len(plan))
     yield from DataLoader(
         _Windows(config, run, windows),
         batch_sampler=plan,
         num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
         collate_fn=_collate,
         multiprocessing_context="fork" if workers else None,
     )
 
 
-def steps_an_epoch(windows: Sequence[Window], settings: BMN) -> int:
-    """Batches an epoch has."""
-    return -(-len(windows) // settings.batch_size)
+def epoch_batches(windows: Sequence[Window], settings: BMN, epoch: int) -> list[list[int]]:
+    """Numbers of the windows of an epoch's batches."""
+    return epoch_order(len(windows), settings.batch_size, settings.seed, epoch)
 
 
 class _Windows(TorchDataset):

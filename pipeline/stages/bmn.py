@@ -12,16 +12,18 @@ from torch import Tensor, nn
 
 from bmn import BMN, decode_proposals, fuse_windows, soft_nms
 from bmn.losses import bmn_loss
+from bmn.model import BMNOutput
 from bmn.targets import Targets, valid_mask
-from pipeline import annotations, artifacts, windows
+from pipeline import annotations, artifacts, distributed, windows
 from pipeline.config import Config, Proposals
 from pipeline.device import autocast, load_state, pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.features import feature_shape, videos_with_features
-from pipeline.fields import begin_stage
 from pipeline.models import MODEL_FILE, save_classifier
+from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
 from pipeline.progress import Progress, say
+from pipeline.ranks import deal, ranks
 from pipeline.training import fit
 
 PROPOSALS = "proposals.csv"
@@ -55,7 +57,7 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     say_learning_rate("bmn", settings)
     torch.manual_seed(settings.seed)
     channels = feature_shape(folder, videos[0])[1]
-    model = _build(config, channels).to(device)
+    model = build_network(config, channels).to(device)
     mask = valid_mask(settings.duration_scale, settings.temporal_scale).to(device)
 
     def batches(epoch: int, step: int) -> Iterator[Mapping]:
@@ -64,17 +66,19 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         )
 
     def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
-        output = model(batch["features"])
-        targets = Targets(batch["start"], batch["end"], batch["iou"])
+        output = BMNOutput(*map(distributed.gather, model(batch["features"])))
+        targets = Targets(*(distributed.gather(batch[key]) for key in ("start", "end", "iou")))
         return bmn_loss(output, targets, mask, generator=generator)._asdict()
 
+    sizes = [len(batch) for batch in windows.epoch_batches(samples, settings, 0)]
+    distributed.require_full_batches(sizes, "bmn")
     history = fit(
         model,
         batches,
         loss,
         optimizer=build_optimizer(model, settings),
         schedule=schedule_of(settings),
-        steps=windows.steps_an_epoch(samples, settings),
+        steps=len(sizes),
         seed=settings.seed,
         device=device,
         checkpoint=stage.folder / "checkpoint.pt",
@@ -83,10 +87,14 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         ),
         precision=settings.precision,
         grad_clip=settings.grad_clip,
+        accumulate=settings.accumulate,
+        average=settings.average,
         checkpoint_seconds=settings.checkpoint_seconds,
         on_checkpoint=stage.progress,
         title="bmn",
     )
+    if not stage.leads:
+        return
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
     stage.finish(history[-1])
@@ -106,14 +114,21 @@ def propose(config: Config, folder: Path, *, force: bool = False) -> None:
     device = pick_device(config.runtime.device)
     model = _load(config, folder, videos, device)
     parts = stage.folder / "videos"
-    todo = [video for video in videos if not (parts / f"{video}.csv").exists()]
+    todo = distributed.from_leader(
+        lambda: [video for video in videos if not (parts / f"{video}.csv").exists()]
+    )
+    sizes = [feature_shape(folder, video)[0] for video in todo]
+    mine = [todo[index] for index in deal(sizes, ranks().size)[ranks().rank]]
     start = len(videos) - len(todo)
-    with Progress(len(videos), "proposals", unit="video", start=start) as bar:
-        for done, video in enumerate(todo, start=1):
+    with Progress(start + len(mine), "proposals", unit="video", start=start) as bar:
+        for done, video in enumerate(mine, start=1):
             table = propose_video(config, folder, video, model, device)
             _write_csv(parts / f"{video}.csv", table)
             stage.progress(start + done, len(videos))
             bar.update(1)
+    distributed.barrier()
+    if not stage.leads:
+        return
     tables = [_read_csv(parts / f"{video}.csv") for video in videos]
     proposals = pd.concat(tables, ignore_index=True)
     _write_csv(stage.folder / PROPOSALS, proposals)
@@ -178,7 +193,8 @@ def _suppress(
     )
 
 
-def _build(config: Config, channels: int) -> BMN:
+def build_network(config: Config, channels: int) -> BMN:
+    """The network of a configuration for features of so many channels, with random weights."""
     settings = config.bmn
     return BMN(
         channels,
@@ -200,7 +216,7 @@ def _load(config: Config, folder: Path, videos: list[str], device: torch.device)
             f"dataset.eval_subset {config.dataset.eval_subset!r}: no video to propose for"
         )
     path = folder / "bmn" / MODEL_FILE
-    model = _build(config, feature_shape(folder, videos[0])[1])
+    model = build_network(config, feature_shape(folder, videos[0])[1])
     try:
         model.load_state_dict(load_state(path)["model"])
     except (KeyError, RuntimeError) as error:

@@ -26,8 +26,8 @@ from pipeline.features import (
     require_head,
     videos_with_features,
 )
-from pipeline.fields import begin_stage
 from pipeline.models import load_classifier
+from pipeline.opening import begin_alone
 from pipeline.progress import Progress, say
 from pipeline.stages.extract import clip_grid
 from pipeline.videos import Source, require_videos
@@ -38,7 +38,7 @@ DETECTIONS = "detections.csv"
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
     """Write `classify/detections.csv`: video, start, end, label, score (and verb, noun)."""
     require_head(folder)
-    stage = begin_stage(config, folder, "classify", force=force)
+    stage = begin_alone(config, folder, "classify", force=force)
     if stage.complete:
         say("classify: complete, nothing to do")
         return

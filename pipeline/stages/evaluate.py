@@ -13,7 +13,7 @@ from evaluation.recall import average_recall
 from pipeline import annotations, artifacts, scoring
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.fields import begin_stage
+from pipeline.opening import begin_alone
 from pipeline.stages.classify import read_detections, read_proposals
 
 RESULTS = "results.json"
@@ -25,7 +25,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     Other thresholds than last time need no --force: the numbers are made again in a moment, and the
     former ones are only a file of figures.
     """
-    stage = begin_stage(config, folder, "eval", replace=True)
+    stage = begin_alone(config, folder, "eval", replace=True)
     if not stage.complete:
         dataset = annotations.load(config.dataset)
         detections = read_detections(folder)

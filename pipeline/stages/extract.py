@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,13 +22,14 @@ from feature_extraction.store import (
     read_meta,
     write_features,
 )
-from pipeline import annotations, artifacts
+from pipeline import annotations, artifacts, distributed
 from pipeline.config import Config, Extract
 from pipeline.device import pick_device
 from pipeline.errors import UserError
-from pipeline.fields import begin_stage
 from pipeline.models import load_classifier
+from pipeline.opening import begin_stage
 from pipeline.progress import Progress, say
+from pipeline.ranks import deal, ranks
 from pipeline.videos import Source, require_videos
 from pipeline.workers import Beat, Handler, Outcome, run_jobs
 
@@ -49,18 +52,35 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     ids = [video for subset in subsets for video in dataset.video_ids(subset)]
     device = pick_device(config.runtime.device)
     expected = _expected_meta(config, dataset, folder)
-    todo = [video for video in ids if not has_features(stage.folder, video, expected)]
+    todo = distributed.from_leader(
+        lambda: [video for video in ids if not has_features(stage.folder, video, expected)]
+    )
     if stage.complete and not todo:
         say(f"extract: complete ({len(ids)} videos), nothing to do")
         return
     paths = require_videos(config.dataset, dataset, todo, config.runtime.allow_failures)
     say(f"extract: {len(todo)} of {len(ids)} videos to do on {device}")
     failures = {video: "no such file" for video in todo if video not in paths}
-    jobs = [(video, paths[video]) for video in todo if video in paths]
+    jobs = _own_jobs([(video, paths[video]) for video in todo if video in paths], dataset)
     clips = _extract_all(config, dataset, stage, expected, jobs, failures, len(ids))
+    for others in distributed.gather_values(failures):
+        failures |= others
+    clips = sum(distributed.gather_values(clips))
+    if not stage.leads:
+        return
     _report(config, stage, failures)
     stage.finish({"videos": len(ids) - len(failures), "left_out": sorted(failures), "clips": clips})
     say(f"extract: {len(ids) - len(failures)} videos complete, {clips} clips made in this run")
+
+
+def _own_jobs(jobs: Sequence[Job], dataset: annotations.Dataset) -> list[Job]:
+    """The jobs of this process: all processes get about the same length of video."""
+    told = dict(zip(dataset.videos["video"], dataset.videos["duration"], strict=True))
+    if all(told.get(video, math.nan) > 0 for video, _ in jobs):
+        lengths = [told[video] for video, _ in jobs]
+    else:  # bytes say it nearly as well
+        lengths = [os.stat(source).st_size for _, source in jobs]
+    return [jobs[index] for index in deal(lengths, ranks().size)[ranks().rank]]
 
 
 def clip_grid(settings: Extract) -> ClipGrid:
@@ -129,8 +149,10 @@ def _extract_all(
     total: int,
 ) -> int:
     (stage.folder / FEATURES).mkdir(exist_ok=True)
-    for litter in (stage.folder / FEATURES).glob(".tmp-*"):
-        litter.unlink()
+    if stage.leads:
+        for litter in (stage.folder / FEATURES).glob(".tmp-*"):
+            litter.unlink()
+    distributed.barrier()
     clips = 0
     arguments = (config, dataset.num_classes, stage.folder.parent)
     start = total - len(jobs)
@@ -138,7 +160,7 @@ def _extract_all(
         for done, outcome in enumerate(_outcomes(config, arguments, jobs), start=1):
             if outcome.reason is not None:
                 failures[outcome.job[0]] = outcome.reason
-                say(f"extract: video {outcome.job[0]} failed: {outcome.reason}")
+                say(f"extract: video {outcome.job[0]} failed: {outcome.reason}", anyone=True)
             else:
                 clips += outcome.result
             bar.update(1)

@@ -6,22 +6,22 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from evaluation.classification import action_accuracy, topk_accuracy
-from feature_extraction.transforms import normalize
-from pipeline import annotations, artifacts, clips
-from pipeline.config import Backbone, Config, Finetune
-from pipeline.device import autocast, pick_device, share_cores
+from feature_extraction.backbones.recompute import recompute_in_backward
+from feature_extraction.backbones.resnet import Bottleneck
+from pipeline import annotations, artifacts, clips, distributed
+from pipeline.config import Config
+from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
-from pipeline.fields import begin_stage
-from pipeline.models import MODEL_FILE, new_classifier, save_classifier
+from pipeline.models import MODEL_FILE, SharedClassifier, new_classifier, save_classifier
+from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
 from pipeline.progress import say
 from pipeline.training import fit
+from pipeline.validation import network_input, validate
 from pipeline.videos import require_videos
 
 FAILURES = "failures.json"
@@ -43,9 +43,13 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     say_learning_rate("finetune", settings)
     model = new_classifier(config.backbone, dataset.num_classes, settings.seed)
     model.to(device, memory_format=torch.channels_last)
+    model = distributed.synchronize_norms(model, device)
     allowed = config.runtime.allow_failures - len(missing)
     unreadable = clips.Unreadable(allowed, _unreadable_before(stage))
     history = _train(config, model, train, validation, missing, unreadable, stage, device)
+    unreadable.merge(distributed.gather_values(unreadable.reasons))
+    if not stage.leads:
+        return
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
     stage.finish(history[-1] | {"left_out": _left_out(stage, missing, unreadable)})
@@ -63,50 +67,6 @@ def classification_loss(
         for i, head in enumerate(heads)
     ]
     return torch.stack(losses).sum()
-
-
-def validate(
-    model: nn.Module,
-    segments: clips.Segments,
-    settings: Finetune,
-    backbone: Backbone,
-    unreadable: clips.Unreadable,
-    workers: int,
-    device: torch.device,
-) -> dict[str, float]:
-    """Accuracy in percent of one centred clip a segment: top-1 and top-5, or verb, noun and action."""
-    outputs: list[list[Tensor]] = []
-    targets: list[Tensor] = []
-    with torch.inference_mode():
-        for batch in clips.evaluation_batches(segments, settings, unreadable, workers=workers):
-            with autocast(device, settings.precision):
-                result = model(_network_input(batch["clip"].to(device), backbone))
-            heads = result if isinstance(result, tuple) else (result,)
-            outputs.append([head.float().softmax(1).cpu() for head in heads])
-            targets.append(batch["target"])
-    target = torch.cat(targets).numpy()
-    scores = [torch.cat(parts).numpy() for parts in zip(*outputs, strict=True)]
-    return _accuracies(scores, target)
-
-
-def _network_input(clips: Tensor, backbone: Backbone) -> Tensor:
-    """Clips uint8 [B, T, 3, H, W] to the network's input, float32 [B, 3, T, H, W]."""
-    return normalize(clips, backbone.mean, backbone.std).transpose(1, 2)
-
-
-def _accuracies(scores: list[np.ndarray], target: np.ndarray) -> dict[str, float]:
-    if len(scores) == 1:
-        top5 = min(5, scores[0].shape[1])
-        return {
-            "top1": 100 * topk_accuracy(scores[0], target[:, 0], 1),
-            f"top{top5}": 100 * topk_accuracy(scores[0], target[:, 0], top5),
-        }
-    verb, noun = scores
-    return {
-        "verb": 100 * topk_accuracy(verb, target[:, 0], 1),
-        "noun": 100 * topk_accuracy(noun, target[:, 1], 1),
-        "action": 100 * action_accuracy(verb, noun, target[:, 0], target[:, 1]),
-    }
 
 
 def _segments(
@@ -176,12 +136,14 @@ def _train(
         )
 
     def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
-        outputs = model(_network_input(batch["clip"], config.backbone))
-        return {"total": classification_loss(outputs, batch["target"], settings.label_smoothing)}
+        outputs = model(network_input(batch["clip"], config.backbone))
+        target = distributed.gather(batch["target"])
+        return {"total": classification_loss(outputs, target, settings.label_smoothing)}
 
     def check(model: nn.Module) -> dict[str, float]:
+        network = model.network
         return (
-            validate(model, validation, settings, config.backbone, unreadable, workers, device)
+            validate(network, validation, settings, config.backbone, unreadable, workers, device)
             if len(validation)
             else {}
         )
@@ -190,13 +152,18 @@ def _train(
         stage.progress(done, total)
         _left_out(stage, missing, unreadable)
 
+    if settings.recompute:
+        recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
+    sizes = [len(batch) for batch in clips.epoch_batches(len(train), settings, 0)]
+    distributed.require_full_batches(sizes, "finetune")
+    whole = SharedClassifier(model, compiled=settings.compile)
     return fit(
-        model,
+        whole,
         batches,
         loss,
-        optimizer=build_optimizer(model, settings),
+        optimizer=build_optimizer(whole, settings),
         schedule=schedule_of(settings),
-        steps=len(clips.epoch_batches(len(train), settings, 0)),
+        steps=len(sizes),
         seed=settings.seed,
         device=device,
         checkpoint=stage.folder / "checkpoint.pt",
@@ -205,6 +172,8 @@ def _train(
         ),
         precision=settings.precision,
         grad_clip=settings.grad_clip,
+        accumulate=settings.accumulate,
+        average=settings.average,
         checkpoint_seconds=settings.checkpoint_seconds,
         validate=check,
         on_checkpoint=saved,

@@ -129,7 +129,9 @@ def test_model_mode_and_settings(videos):
     options = {"short_side": 32, "batch_size": 4}
     grid = ClipGrid(30, 2, 4, 10)
     extract_features(model, path, grid, on_batch=lambda: beats.append(1), **options)
-    assert model.training and len(Pixels.modes) == len(beats) == 3 and not any(Pixels.modes)  # 9 clips
+    assert (
+        model.training and len(Pixels.modes) == len(beats) == 3 and not any(Pixels.modes)
+    )  # 9 clips
     grey, _ = extract_features(model, path, grid, mean=(0.0,) * 3, std=(1.0,) * 3, **options)
     assert 0 < grey.min() and grey.max() < 1
     half, _ = extract_features(model, path, grid, precision="bfloat16", **options)

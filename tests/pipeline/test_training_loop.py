@@ -14,7 +14,8 @@ from pipeline.config import find_config, load_config
 from pipeline.device import load_state, pick_device
 from pipeline.errors import UserError
 from pipeline.optimisation import Schedule, build_optimizer, epoch_order, step_seed
-from pipeline.training import Interrupted, fit
+from pipeline.stopping import Interrupted
+from pipeline.training import fit
 
 SETTINGS = load_config(find_config("ek100"), {"bmn.weight_decay": 0.1}).bmn
 STEPS, EPOCHS = 5, 3
@@ -167,3 +168,52 @@ def test_an_unknown_device_is_one_line():
         with pytest.raises(UserError, match="runtime.device"):
             pick_device(name)
     assert pick_device("cpu").type == "cpu"
+
+
+def test_a_batch_in_pieces_is_the_batch(tmp_path):
+    def plain():
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def squares(model, batch, generator):
+        return {"total": (model(batch["x"]) ** 2).mean()}
+
+    def named(epoch, step):
+        for batch in batches(epoch, step):
+            yield {**batch, "names": list("abcdef")}
+
+    results = []
+    for pieces in (1, 2, 4):
+        model = plain()
+        history = fit(
+            model,
+            named,
+            squares,
+            optimizer=build_optimizer(model, SETTINGS),
+            schedule=Schedule(0.05, EPOCHS, 1, 0.01),
+            steps=STEPS,
+            seed=3,
+            device=torch.device("cpu"),
+            checkpoint=tmp_path / f"{pieces}.pt",
+            fingerprint="f",
+            accumulate=pieces,
+        )
+        results.append((model.state_dict(), history))
+    for state, history in results[1:]:
+        assert history[-1]["total"] == pytest.approx(results[0][1][-1]["total"], rel=1e-4)
+        for key, value in state.items():
+            torch.testing.assert_close(value, results[0][0][key], rtol=1e-3, atol=1e-5)
+
+
+def test_averaged_weights_are_kept_resumed_and_left_in_the_model(tmp_path):
+    whole, history = train(tmp_path / "whole.pt", average=0.9)
+    path = tmp_path / "killed.pt"
+    with pytest.raises(Killed):
+        train(path, killed_at(7), average=0.9, checkpoint_seconds=1e-9)
+    resumed, _ = train(path, average=0.9)
+    plain, _ = train(tmp_path / "plain.pt")
+    for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b)
+    assert not torch.equal(whole[0].weight, plain[0].weight)
+    last = load_state(tmp_path / "whole.pt")
+    torch.testing.assert_close(last["model"]["0.weight"], plain[0].weight)

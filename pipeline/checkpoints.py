@@ -1,0 +1,49 @@
+"""A training's checkpoint: everything it needs to take the very steps it would have taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.artifacts import atomic_path
+from pipeline.device import load_state
+from pipeline.errors import UserError
+from pipeline.progress import say
+
+POSITION = ("epoch", "step", "history", "sums")
+
+
+def save(
+    path: Path, fingerprint: str, position: Mapping[str, Any], parts: Mapping[str, Any]
+) -> None:
+    """Write the position and the state of the parts (model, optimizer, scaler, average), atomically."""
+    states = {name: part.state_dict() for name, part in parts.items() if part is not None}
+    # Through a Python file, a full disk is an OSError and not an assertion of the zip writer.
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        torch.save({**position, "fingerprint": fingerprint, **states}, stream)
+
+
+def restore(
+    path: Path, fingerprint: str, parts: Mapping[str, Any], device: torch.device
+) -> dict[str, Any]:
+    """Put the states back into the parts and give the position.
+
+    Raises UserError where the file is damaged, or of another training.
+    """
+    content = load_state(path)
+    if content.get("fingerprint") != fingerprint:
+        raise UserError(
+            f"{path}: belongs to a training with other settings or samples (have videos been added or "
+            "taken away?); delete it to start this training again"
+        )
+    for name, part in parts.items():
+        if part is not None:
+            part.load_state_dict(content[name])
+            if isinstance(part, nn.Module):
+                part.to(device)
+    say(f"going on from epoch {content['epoch'] + 1}, step {content['step']}")
+    return {key: content[key] for key in POSITION}

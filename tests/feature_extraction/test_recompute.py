@@ -1,0 +1,42 @@
+"""Activation checkpointing: the same step, averages of batch norm included."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from feature_extraction import build_backbone
+from feature_extraction.backbones.recompute import recompute_in_backward
+from feature_extraction.backbones.resnet import Bottleneck
+
+
+@pytest.mark.parametrize("name", ["tsn", "tada2d"])
+def test_a_recomputed_step_is_the_step(name):
+    states, saved = [], []
+    for recomputed in (False, True):
+        torch.manual_seed(0)
+        model = build_backbone(
+            name, depth=(1, 2, 1, 1), width=8, num_classes=3, dropout=0.0
+        ).train()
+        if recomputed:
+            recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        kept = 0
+
+        def note(tensor):
+            nonlocal kept
+            kept += tensor.numel()
+            return tensor
+
+        for step in range(2):
+            video = torch.randn(2, 3, 4, 32, 32, generator=torch.Generator().manual_seed(step))
+            optimizer.zero_grad()
+            with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+                loss = model(video).square().mean()
+            loss.backward()
+            optimizer.step()
+        states.append(model.state_dict())
+        saved.append(kept)
+    for key, value in states[0].items():
+        torch.testing.assert_close(states[1][key], value, msg=key)
+    assert saved[1] < 0.5 * saved[0]

@@ -1,0 +1,145 @@
+"""Several processes give what one gives: features byte for byte, weights within rounding."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from pipeline.demo import make_dataset
+from pipeline.ranks import deal, own_part, ranks
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = [
+    "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=5",
+    "finetune.crop=32", "finetune.short_side=[32,36]", "finetune.eval_short_side=32",
+    "extract.short_side=32", "bmn.epochs=2", "bmn.batch_size=3", "bmn.hidden_1d=8",
+    "bmn.hidden_2d=8", "bmn.hidden_3d=8", "bmn.num_samples=4", "bmn.temporal_scale=40",
+    "bmn.duration_scale=20", "bmn.window_step=20",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    make_dataset(folder, train_videos=4, val_videos=2, seconds=14.0)
+    return folder
+
+
+def command(data: Path, run: Path, *more: str, processes: int, stage: str = "run") -> list[str]:
+    launch = [sys.executable, "-m"]
+    if processes > 1:
+        launch += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
+    line = [
+        *launch,
+        "pipeline",
+        stage,
+        "--config",
+        "demo",
+        "--run-dir",
+        str(run),
+        "--device",
+        "cpu",
+    ]
+    line += ["--videos", str(data / "videos"), "--annotations", str(data / "annotations.csv")]
+    line += ["--workers", "0"]
+    for assignment in [*SMALL, *more]:
+        line += ["--set", assignment]
+    return line
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def execute(line: list[str]) -> subprocess.CompletedProcess:
+    return subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=300)
+
+
+def test_two_processes_give_what_one_gives(data, tmp_path):
+    for processes in (1, 2):
+        done = execute(command(data, tmp_path / str(processes), processes=processes))
+        assert done.returncode == 0, done.stderr
+    one, two = tmp_path / "1", tmp_path / "2"
+    weights = [
+        torch.load(run / "finetune/model.pt", weights_only=True)["model"] for run in (one, two)
+    ]
+    assert weights[0].keys() == weights[1].keys()
+    for key in weights[0]:
+        torch.testing.assert_close(weights[1][key], weights[0][key], rtol=2e-3, atol=2e-4, msg=key)
+    histories = [json.loads((run / "finetune/history.json").read_text()) for run in (one, two)]
+    for ours, theirs in zip(*histories, strict=True):
+        assert ours["total"] == pytest.approx(theirs["total"], rel=1e-3)
+    # One process extracts, and two train on, the very same features.
+    shutil.copytree(one / "finetune", tmp_path / "3" / "finetune")
+    shutil.copy(one / "config.yaml", tmp_path / "3")
+    done = execute(command(data, tmp_path / "3", processes=2))
+    assert done.returncode == 0, done.stderr
+    for path in (one / "extract/features").iterdir():
+        again = tmp_path / "3/extract/features" / path.name
+        with h5py.File(path) as ours, h5py.File(again) as theirs:
+            assert np.array_equal(ours["features"][:], theirs["features"][:])
+            assert dict(ours.attrs) == dict(theirs.attrs)
+    weights = [
+        torch.load(run / "bmn/model.pt", weights_only=True)["model"]
+        for run in (one, tmp_path / "3")
+    ]
+    for key in weights[0]:
+        torch.testing.assert_close(weights[1][key], weights[0][key], rtol=2e-3, atol=2e-4, msg=key)
+
+
+def test_a_process_that_dies_ends_the_run_and_the_same_command_goes_on(data, tmp_path):
+    run = tmp_path / "run"
+    more = ("finetune.epochs=25", "finetune.checkpoint_seconds=0.01")
+    line = command(data, run, *more, processes=2, stage="finetune")
+    process = subprocess.Popen(line, env=environment(), stderr=subprocess.PIPE, text=True)
+    while not (run / "finetune/checkpoint.pt").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    children = subprocess.run(
+        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
+    )
+    os.kill(int(children.stdout.split()[-1]), 9)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode != 0 and "SIGKILL" in said
+    done = execute(line)
+    assert done.returncode == 0 and "going on from epoch" in done.stderr, done.stderr
+    assert (run / "finetune/model.pt").is_file()
+
+
+def test_a_batch_too_small_to_share_is_refused(data, tmp_path):
+    line = command(data, tmp_path / "run", "finetune.batch_size=1", processes=2, stage="finetune")
+    done = execute(line)
+    assert done.returncode != 0
+    assert "a batch of 1 samples cannot be shared by 2 processes" in done.stderr
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_parts_of_a_batch_make_it_up(monkeypatch, size):
+    batch = list(range(13))
+    parts = []
+    for rank in range(size):
+        monkeypatch.setenv("RANK", str(rank))
+        monkeypatch.setenv("WORLD_SIZE", str(size))
+        assert ranks().leads == (rank == 0)
+        parts.append(own_part(batch))
+    assert sum(parts, []) == batch
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_videos_are_dealt_by_length():
+    lengths = [100.0, 1.0, 50.0, 50.0, 1.0, 3.0]
+    dealt = deal(lengths, 2)
+    assert sorted(sum(dealt, [])) == list(range(6))
+    loads = [sum(lengths[i] for i in part) for part in dealt]
+    assert max(loads) - min(loads) <= 5
+    assert deal([], 3) == [[], [], []]

@@ -1,0 +1,68 @@
+"""The plan: its counts are those of the run, its rates are measured, its hours follow from both."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import main
+from pipeline.demo import make_dataset
+
+SMALL = [
+    "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=4",
+    "finetune.crop=32", "finetune.short_side=[32,36]", "finetune.eval_short_side=32",
+    "extract.short_side=32", "bmn.epochs=2", "bmn.batch_size=2", "bmn.hidden_1d=8",
+    "bmn.hidden_2d=8", "bmn.hidden_3d=8", "bmn.num_samples=4", "bmn.temporal_scale=40",
+    "bmn.duration_scale=20", "bmn.window_step=20",
+]  # fmt: skip
+
+
+def tada(data: Path, *arguments: str):
+    line = [*arguments, "--config", "demo", "--device", "cpu", "--workers", "0"]
+    line += ["--videos", str(data / "videos"), "--annotations", str(data / "annotations.csv")]
+    for assignment in SMALL:
+        line += ["--set", assignment]
+    return CliRunner().invoke(main, line, catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    make_dataset(folder, train_videos=3, val_videos=2, seconds=14.0)
+    return folder
+
+
+def test_counts_and_bytes_are_those_of_the_run(data, tmp_path):
+    run, file = tmp_path / "run", tmp_path / "plan.json"
+    result = tada(data, "plan", "--processes", "4", "--json", str(file))
+    assert result.exit_code == 0, result.output
+    assert "hours with 4" in result.output and "extract: network" in result.output
+    costs = {cost["stage"]: cost for cost in json.loads(file.read_text())["stages"]}
+    for stage in ("finetune", "extract"):
+        assert tada(data, stage, "--run-dir", str(run)).exit_code == 0
+    clips = written = 0
+    for path in (run / "extract/features").iterdir():
+        with h5py.File(path) as features:
+            clips += len(features["features"])
+            written += features["features"].nbytes
+    # The table of the demo does not say how long videos are: the last segment's end stands for it.
+    assert 0.7 * clips < costs["extract: network"]["count"] <= clips
+    assert 0.7 * written < costs["extract: network"]["written"] <= written
+    segments = int(result.output.split("clips")[0].split()[-1]) // 2
+    assert costs["finetune"]["count"] == 2 * segments
+    for cost in costs.values():
+        assert cost["rate"] > 0
+        assert cost["hours"] == pytest.approx(cost["count"] / cost["rate"] / 4 / 3600)
+
+
+def test_without_videos_decoding_is_not_measured(data, tmp_path):
+    (tmp_path / "videos").mkdir()
+    shutil.copy(data / "annotations.csv", tmp_path)
+    result = tada(tmp_path, "plan")
+    assert result.exit_code == 0, result.output
+    assert "not measured" in result.output
