@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -14,6 +18,7 @@ from benchmarks.measure import Form, Row, compare, relative_difference, skipped
 STAGE = "backbone inference"
 USUAL = "grouped convolution, 5-D float32"
 EAGER, ROUGH, COMPILED = "folded, float32", "folded, bfloat16", "folded, bfloat16, compiled"
+CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def run(quick: bool) -> list[Row]:
@@ -75,7 +80,22 @@ def build_compiled(
         return None, why
     network = networks.inference_network(model, "bfloat16", compiled=True)
     begin = time.perf_counter()
-    network.features(video)
+    with fresh_cache():
+        network.features(video)
     if not network.compiled:
         return None, "torch.compile failed"
     return network, f"(built in {time.perf_counter() - begin:.0f} s)"
+
+
+@contextmanager
+def fresh_cache() -> Iterator[None]:
+    """Let torch.compile build anew, and not find what an earlier run left."""
+    before = os.environ.get(CACHE)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[CACHE] = folder
+        try:
+            yield
+        finally:
+            del os.environ[CACHE]
+            if before is not None:
+                os.environ[CACHE] = before
