@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -47,9 +48,10 @@ def write_json(path: Path, content: Any) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise SubmissionError(f"{path}: cannot be written ({error})") from error
+        raise SubmissionError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a file system turned read-only refuses even this
+            temporary.unlink(missing_ok=True)
 
 
 def _read_bytes(path: Path) -> bytes:

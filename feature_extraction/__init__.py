@@ -1,7 +1,14 @@
 """Videos in, features out: decode by time, sample clips, run a backbone, store what it says."""
 
 from feature_extraction.asked_clips import features_at
-from feature_extraction.backbones import TAdaConv2d, build_backbone, load_public_checkpoint
+from feature_extraction.backbones import (
+    TAdaConv1d,
+    TAdaConv2d,
+    TAdaConv3d,
+    build_backbone,
+    insert_tadaconv,
+    load_public_checkpoint,
+)
 from feature_extraction.extractor import ExtractionError, extract_features
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
@@ -22,13 +29,16 @@ __all__ = [
     "FeatureFileError",
     "FeatureMeta",
     "FrameFolder",
+    "TAdaConv1d",
     "TAdaConv2d",
+    "TAdaConv3d",
     "VideoError",
     "VideoInfo",
     "build_backbone",
     "extract_features",
     "feature_path",
     "features_at",
+    "insert_tadaconv",
     "load_public_checkpoint",
     "open_video",
     "probe",

@@ -126,3 +126,27 @@ def training_clip_times(
     slack = (end - start) - span
     first = start + offset * slack if slack > 0 else (start + end - span) / 2
     return first + grid.times(np.arange(frames) * interval)
+
+
+def segment_clip_times(start: float, end: float, *, places: np.ndarray) -> np.ndarray:
+    """Seconds [frames] of one clip that spans the whole segment [start, end] (Appendix A.1, by segment).
+
+    The segment is cut into as many equal parts as there are `places` [frames]; each gives the frame
+    at its place, in [0, 1), of its part: drawn for training, one for all in evaluation.
+    """
+    if not (math.isfinite(start) and math.isfinite(end) and start <= end):
+        raise SamplingError(f"segment [{start}, {end}] s: start must not be after end")
+    places = np.asarray(places, dtype=np.float64)
+    if places.ndim != 1 or not places.size or not ((places >= 0) & (places <= 1)).all():
+        raise SamplingError("places must be numbers in [0, 1], one a frame")
+    return start + (end - start) * (np.arange(len(places)) + places) / len(places)
+
+
+def view_offsets(clips: int) -> np.ndarray:
+    """Where in a segment `clips` test clips lie: [clips] in [0, 1], evenly from its start to its end.
+
+    A single clip is the centred one (Section 5, evaluation).
+    """
+    if clips < 1:
+        raise SamplingError(f"{clips} clips: at least one")
+    return np.linspace(0.0, 1.0, clips) if clips > 1 else np.array([0.5])

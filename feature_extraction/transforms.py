@@ -84,6 +84,28 @@ def eval_transform(frames: Tensor, *, short_side: int, crop: int) -> Tensor:
     return F.center_crop(resize_short_side(frames, short_side), [crop, crop])
 
 
+def spatial_crops(frames: Tensor, *, short_side: int, count: int) -> Tensor:
+    """Square crops along the longer side: uint8 [T, 3, H, W] -> uint8 [count, T, 3, S, S].
+
+    The shorter side is resized to S = `short_side`; the crops lie evenly from one end to the other,
+    a single one in the centre (Section 5: three crops of 256).
+    """
+    if count < 1:
+        raise TransformError(f"{count} crops: at least one")
+    resized = resize_short_side(frames, short_side)
+    slack = max(resized.shape[-2:]) - short_side
+    starts = (
+        [round(slack / 2)] if count == 1 else [round(slack * k / (count - 1)) for k in range(count)]
+    )
+    wide = resized.shape[-1] >= resized.shape[-2]
+    return torch.stack(
+        [
+            F.crop(resized, 0 if wide else at, at if wide else 0, short_side, short_side)
+            for at in starts
+        ]
+    )
+
+
 def _draw(low: int, high: int, generator: torch.Generator | None) -> int:
     """Draw a whole number from low to high, both included."""
     return int(torch.randint(low, high + 1, (), generator=generator))

@@ -1,4 +1,4 @@
-"""The run folder: stage manifests, fingerprints, atomic writes and the lock.
+"""The run folder: stage manifests, fingerprints and atomic writes.
 
 A stage's folder holds its outputs and `manifest.json`. The manifest carries the *fields* the outputs
 depend on (the stage's own settings, its inputs' fingerprints, its input files' digests); their digest is
@@ -8,23 +8,18 @@ the fingerprint. The manifest is written `partial` before any output and turns `
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
-import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
-
-try:
-    import fcntl
-except ImportError:  # Windows: a run folder is then not guarded against a second process.
-    fcntl = None
 
 # In the order they run; a folder each, the command that makes it, and the folders it reads.
 STAGES = ("finetune", "extract", "bmn", "bmn/proposals", "classify", "eval")
@@ -36,8 +31,12 @@ INPUTS = {
     "bmn/proposals": ("bmn",),
     "classify": ("finetune", "bmn/proposals"),
     "eval": ("classify",),
+    "eval-classifier": ("finetune",),
 }
 
+
+# A full disk, a full quota, the largest file that is allowed.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 # What a complete stage has; one of them gone, it is not complete.
 OUTPUTS = {
@@ -47,6 +46,7 @@ OUTPUTS = {
     "bmn/proposals": ("proposals.csv",),
     "classify": ("detections.csv",),
     "eval": ("results.json",),
+    "eval-classifier": ("results.json",),
 }
 
 
@@ -155,9 +155,11 @@ def open_stage(
             _move_aside(run / name)
         old = None
     stage = Stage(name, run / name, fields, is_complete(run, name, old))
-    stage.folder.mkdir(parents=True, exist_ok=True)
-    for litter in stage.folder.rglob("*.tmp"):
-        litter.unlink()
+    try:
+        stage.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(stage.folder, error) from error
+    clear_litter(stage.folder.rglob("*.tmp"))
     if not stage.complete:
         _write_manifest(stage, "partial", {})
     return stage
@@ -188,20 +190,41 @@ def input_fields(run: Path, name: str) -> dict[str, str]:
     return fields
 
 
+def clear_litter(files: Iterable[Path]) -> None:
+    """Remove what a killed process left under temporary names.
+
+    Raises UserError where the folder cannot be written.
+    """
+    for path in list(files):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary name in the same folder, flushed and renamed into place when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise cannot_write(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a file system turned read-only refuses even this
+            temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """What a user is told when a file cannot be written, and how to go on."""
+    fix = "make room and run the same command again: it goes on from here"
+    if error.errno not in _FULL:
+        fix = "make it writable and run the same command again"
+    return UserError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -213,35 +236,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file atomically; NaN and infinity are refused."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
-@contextlib.contextmanager
-def locked(run: Path) -> Iterator[None]:
-    """Hold the run folder for this process; the lock goes with the process, however it ends.
-
-    Raises UserError saying who holds it and since when.
-    """
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        stream = (run / ".lock").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{run}: cannot be used as run folder ({error.strerror})") from error
-    with stream:
-        if fcntl is not None:
-            try:
-                # Of this process alone: forked workers must not hold it after a kill.
-                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                stream.seek(0)
-                holder = stream.read().strip() or "another process"
-                raise UserError(
-                    f"{run}: in use by {holder}; wait for it or use another --run-dir"
-                ) from error
-        stream.seek(0)
-        stream.truncate()
-        stream.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}")
-        stream.flush()
-        yield
 
 
 def why_again(run: Path, name: str, fields: Mapping[str, Any]) -> str:
@@ -286,7 +280,10 @@ def _move_aside(folder: Path) -> None:
     while target.exists():
         target = folder.with_name(f"{folder.name}.{stamp}-{number}")
         number += 1
-    folder.rename(target)
+    try:
+        folder.rename(target)
+    except OSError as error:
+        raise cannot_write(target, error) from error
 
 
 def _write_manifest(stage: Stage, state: str, extra: Mapping[str, Any]) -> None:

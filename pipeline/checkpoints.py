@@ -30,20 +30,29 @@ def save(
 def restore(
     path: Path, fingerprint: str, parts: Mapping[str, Any], device: torch.device
 ) -> dict[str, Any]:
-    """Put the states back into the parts and give the position.
+    """Put the states back into the parts and give the position; the start where there is no file.
 
     Raises UserError where the file is damaged, or of another training.
     """
+    if not path.exists():
+        return {"epoch": 0, "step": 0, "history": [], "sums": {}}
     content = load_state(path)
     if content.get("fingerprint") != fingerprint:
         raise UserError(
             f"{path}: belongs to a training with other settings or samples (have videos been added or "
             "taken away?); delete it to start this training again"
         )
-    for name, part in parts.items():
-        if part is not None:
-            part.load_state_dict(content[name])
-            if isinstance(part, nn.Module):
-                part.to(device)
-    say(f"going on from epoch {content['epoch'] + 1}, step {content['step']}")
-    return {key: content[key] for key in POSITION}
+    try:
+        for name, part in parts.items():
+            if part is not None:
+                part.load_state_dict(content[name])
+                if isinstance(part, nn.Module):
+                    part.to(device)
+        say(f"going on from epoch {content['epoch'] + 1}, step {content['step']}")
+        return {key: content[key] for key in POSITION}
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path}: not a checkpoint of this training ({type(error).__name__}: {reason}); delete it to "
+            "start this training again"
+        ) from error

@@ -10,6 +10,7 @@ import click
 
 from pipeline.errors import UserError
 from pipeline.options import common, start
+from pipeline.stopping import Terminated, terminable
 from pipeline.tools import demo, doctor, export_features, import_features, plan
 
 EPILOG = (
@@ -25,12 +26,16 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with terminable():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except KeyboardInterrupt:
-            click.echo("Error: stopped; the same command goes on from what is on disk", err=True)
-            sys.exit(130)
+        except KeyboardInterrupt as error:
+            code, name = (143, "SIGTERM") if isinstance(error, Terminated) else (130, "SIGINT")
+            click.echo(
+                f"Error: stopped by {name}; the same command goes on from what is on disk", err=True
+            )
+            sys.exit(code)
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
@@ -61,7 +66,7 @@ def main(debug: bool) -> None:
 @common
 @click.option("--epochs", type=int, help="finetune.epochs")
 @click.option("--batch-size", type=int, help="finetune.batch_size")
-@click.option("--backbone", help="backbone.name (tada2d, tsn)")
+@click.option("--backbone", help="backbone.name (tada2d, tsn, r3d_tada, ...)")
 def finetune(force: bool, **options: Any) -> None:
     """Train the classifier on trimmed segments.
 
@@ -161,6 +166,33 @@ def evaluate(force: bool, json_file: Path | None, detections: Path | None, **opt
         from pipeline.stages.evaluate import copy_numbers
 
         copy_numbers(folder, json_file)
+
+
+@main.command("eval-classifier")
+@common
+@click.option("--clips", type=int, help="views.clips: clips of a segment.")
+@click.option("--crops", type=int, help="views.crops: crops of a clip.")
+@click.option(
+    "--with",
+    "others",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="RUN_DIR",
+    help="Another run to average with; repeatable.",
+)
+def eval_classifier(force: bool, others: tuple[Path, ...], **options: Any) -> None:
+    """Test the classifier alone: accuracy over clips and crops.
+
+    \b
+    Example: tada-loc eval-classifier --config k400
+    Example: tada-loc eval-classifier --run-dir runs/ssv2 --with runs/ssv2_16
+    """
+    from pipeline.locks import locked
+    from pipeline.stages.eval_classifier import run as test
+
+    config, folder = start("views", options)
+    with locked(folder):
+        test(config, folder, others, force=force)
 
 
 @main.command()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +16,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from feature_extraction.sampling import training_clip_times
+from feature_extraction.sampling import segment_clip_times, training_clip_times
 from feature_extraction.transforms import eval_transform, train_transform
-from feature_extraction.video import VideoError, open_video
+from feature_extraction.video import Reader, VideoError, open_video
 from pipeline.config import Finetune
 from pipeline.errors import UserError
 from pipeline.optimisation import epoch_order, step_seed
@@ -34,6 +36,7 @@ class Segments:
     ends: np.ndarray
     targets: np.ndarray
     paths: Mapping[str, Source]
+    mirrored: np.ndarray | None = None  # the class each class is in the mirror
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -76,26 +79,33 @@ class Clips(TorchDataset):
         segments = self._segments
         index = number % len(segments)
         name = segments.videos[index]
+        target = segments.targets[index]
+        flip = self._settings.flip
+        if epoch >= 0 and segments.mirrored is not None:
+            # The mirror image of one class is another: whether it is mirrored must be known here.
+            drawn = torch.Generator().manual_seed(step_seed(self._settings.seed, 8, epoch, number))
+            flip = float(torch.rand((), generator=drawn) < flip)
+            target = segments.mirrored[target] if flip else target
         try:
-            clip = self._read(epoch, number, index)
+            clip = self._read(epoch, number, index, flip)
         except (VideoError, OSError) as error:
             # Errors travel as values: a worker's exception would reach the user as a traceback.
             return {"name": name, "error": str(error)}
-        return {"clip": clip, "target": segments.targets[index], "name": name}
+        return {"clip": clip, "target": target, "name": name}
 
-    def _read(self, epoch: int, number: int, index: int) -> Tensor:
+    def _read(self, epoch: int, number: int, index: int, flip: float) -> Tensor:
         settings, segments = self._settings, self._segments
         generator = torch.Generator().manual_seed(step_seed(settings.seed, 7, epoch + 1, number))
-        offset = float(torch.rand((), generator=generator)) if epoch >= 0 else 0.5
-        times = training_clip_times(
-            segments.starts[index],
-            segments.ends[index],
-            fps=settings.fps,
-            frames=settings.frames,
-            interval=settings.interval,
-            offset=offset,
-        )
         with open_video(segments.paths[segments.videos[index]], self._decoder) as reader:
+            start, end = span_of(segments, index, reader)
+            if settings.sampling == "segments":
+                places = np.full(settings.frames, 0.5)
+                if epoch >= 0:
+                    places = torch.rand(settings.frames, generator=generator).numpy()
+                times = segment_clip_times(start, end, places=places)
+            else:
+                offset = float(torch.rand((), generator=generator)) if epoch >= 0 else 0.5
+                times = interval_times(settings, start, end, offset)
             frames = torch.from_numpy(reader.clip(times)).permute(0, 3, 1, 2)
         if epoch < 0:
             return eval_transform(frames, short_side=settings.eval_short_side, crop=settings.crop)
@@ -103,9 +113,44 @@ class Clips(TorchDataset):
             frames,
             short_side_range=settings.short_side,
             crop=settings.crop,
-            flip=settings.flip,
+            flip=flip,
             generator=generator,
         )
+
+
+def span_of(segments: Segments, index: int, reader: Reader) -> tuple[float, float]:
+    """Seconds a segment runs from and to; of a trimmed file that is all of it."""
+    start, end = float(segments.starts[index]), float(segments.ends[index])
+    if math.isfinite(end):
+        return start, end
+    if reader.info.duration is None:
+        for _ in reader.frames_at([math.inf]):
+            pass
+        return start, float(reader.end_time)
+    return start, reader.info.duration
+
+
+def interval_times(settings: Finetune, start: float, end: float, offset: float) -> np.ndarray:
+    """Seconds [frames] of a clip of frames at a fixed interval."""
+    return training_clip_times(
+        start,
+        end,
+        fps=settings.fps,
+        frames=settings.frames,
+        interval=settings.interval,
+        offset=offset,
+    )
+
+
+def mirrored_classes(names: Sequence[str]) -> np.ndarray:
+    """The class each class is in the mirror: the one with left and right exchanged, else itself."""
+    numbers = {name: number for number, name in enumerate(names)}
+    swapped = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+
+    def mirror(name: str) -> str:
+        return re.sub(r"\b(left|right)\b", lambda m: swapped[m[0]], name, flags=re.IGNORECASE)
+
+    return np.array([numbers.get(mirror(name), number) for name, number in numbers.items()])
 
 
 class Unreadable:

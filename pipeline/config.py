@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -27,6 +28,7 @@ from pipeline.settings import (
     Optimisation,
     Proposals,
     Runtime,
+    Views,
 )
 
 SHIPPED = Path(__file__).resolve().parent.parent / "configs"
@@ -43,6 +45,7 @@ __all__ = [
     "Optimisation",
     "Proposals",
     "Runtime",
+    "Views",
     "dump_config",
     "find_config",
     "known_keys",
@@ -129,6 +132,8 @@ def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
     keys: list[str] = []
     for name, field in model.model_fields.items():
         inner = field.annotation
+        # a section a configuration may do without
+        inner = next((part for part in get_args(inner) if part is not NoneType), inner)
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             keys += known_keys(inner, f"{prefix}{name}.")
         else:

@@ -18,7 +18,7 @@ from pipeline import annotations
 from pipeline.artifacts import file_digest
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.fields import is_imported, on_imported_grid
+from pipeline.fields import is_imported, on_imported_grid, require_detection
 from pipeline.findings import NOTE, OK, WRONG, Finding
 from pipeline.probing import probe_all
 from pipeline.representable import best_tious, video_cells
@@ -34,6 +34,7 @@ LEAST_RECALL = (
 
 def examine(config: Config, folder: Path, *, deep: bool = False) -> list[Finding]:
     """Look at annotations, videos and settings; `deep` decodes every video to its end."""
+    require_detection(config)
     config = on_imported_grid(config, folder)
     try:
         dataset = annotations.load(config.dataset)

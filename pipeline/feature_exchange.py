@@ -17,6 +17,7 @@ from pipeline.errors import UserError
 from pipeline.feature_arrays import READERS, UnfitError, read_array
 from pipeline.features import load_features, videos_with_features
 from pipeline.fields import IMPORTED, on_imported_grid
+from pipeline.locks import locked
 from pipeline.progress import Progress, say
 from pipeline.stages.extract import FAILURES, FEATURES, clip_grid
 
@@ -49,7 +50,7 @@ def import_features(
     if not paths:
         raise UserError(f"{source}: no file of features that can be used")
     fields = _fields(config, digest, channels, layout, short_side)
-    with artifacts.locked(folder):
+    with locked(folder):
         stage = artifacts.open_stage(folder, "extract", fields, force=force)
         artifacts.write_text(folder / "config.yaml", dump_config(config))
         if stage.complete and all(_target(stage, video).exists() for video in paths):

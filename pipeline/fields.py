@@ -17,6 +17,7 @@ _SECTIONS = {
     "bmn/proposals": ("proposals",),
     "classify": ("classify",),
     "eval": ("eval",),
+    "eval-classifier": ("dataset", "views"),
 }
 # Where things lie, how often something is saved and how much is done at once changes no result.
 _LEFT_OUT = frozenset(
@@ -34,7 +35,7 @@ _LEFT_OUT = frozenset(
     }
 )
 IMPORTED = "imported"  # the field of the extract stage, and the backbone's name, of features from elsewhere
-_READ_ANNOTATIONS = frozenset({"finetune", "bmn", "eval"})
+_READ_ANNOTATIONS = frozenset({"finetune", "bmn", "eval", "eval-classifier"})
 
 
 def stage_fields(config: Config, run: Path, stage: str) -> dict[str, Any]:
@@ -57,11 +58,23 @@ def stage_fields(config: Config, run: Path, stage: str) -> dict[str, Any]:
     return fields
 
 
+def require_detection(config: Config) -> None:
+    """Refuse a configuration for a classifier alone. Raises UserError."""
+    for stage in ("extract", "bmn", "bmn/proposals", "classify", "eval"):
+        setting_fields(config, stage)
+
+
 def setting_fields(config: Config, stage: str) -> dict[str, Any]:
     """The settings of a stage alone."""
     fields: dict[str, Any] = {}
     for section in _SECTIONS[stage]:
-        values = getattr(config, section).model_dump(mode="json", exclude={"paper", "paper_iou"})
+        settings = getattr(config, section)
+        if settings is None:
+            raise UserError(
+                f"the configuration has no section {section}: it is for a classifier alone; take the "
+                "section from one for detection (hacs, ek100) to go on"
+            )
+        values = settings.model_dump(mode="json", exclude={"paper", "paper_iou"})
         fields |= flatten(section, values)
     return {key: value for key, value in fields.items() if key not in _LEFT_OUT}
 

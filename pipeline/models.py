@@ -15,6 +15,7 @@ from feature_extraction.backbones.weights import (
     load_imagenet,
     load_public_checkpoint,
     read_checkpoint,
+    require_imagenet_has_it,
 )
 from pipeline import distributed
 from pipeline.artifacts import atomic_path
@@ -38,6 +39,7 @@ def new_classifier(settings: Backbone, num_classes: int | tuple[int, int], seed:
         return model
     try:
         if settings.pretrained == "imagenet":
+            require_imagenet_has_it(model)  # before they are fetched
             report = load_imagenet(model, imagenet_state(None, depth=settings.depth))
         else:
             state = read_checkpoint(Path(settings.pretrained))
@@ -119,5 +121,12 @@ def _built(settings: Backbone, num_classes: int | tuple[int, int]) -> nn.Module:
         dropout=settings.dropout,
         reduction=settings.reduction,
         kernels=settings.kernels,
+        global_context=settings.global_context,
+        calibrate=settings.calibrate,
+        proportion=settings.proportion,
+        tada_stages=settings.tada_stages,
+        aggregation=settings.aggregation,
         pool_kernel=settings.pool_kernel,
+        shortcut=settings.shortcut,
+        separate_norms=settings.separate_norms,
     )

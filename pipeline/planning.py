@@ -24,6 +24,7 @@ from feature_extraction.video import VideoError, open_video
 from pipeline import annotations
 from pipeline.config import Config
 from pipeline.device import autocast, pick_device
+from pipeline.fields import require_detection
 from pipeline.models import untrained_classifier
 from pipeline.stages.bmn import build_network
 from pipeline.stages.extract import clip_grid
@@ -53,6 +54,7 @@ class Cost:
 
 def plan(config: Config) -> list[Cost]:
     """Look at the annotations and a few videos, time a few steps, and reckon the whole."""
+    require_detection(config)
     torch.manual_seed(0)
     dataset = annotations.load(config.dataset)
     subsets = (config.dataset.train_subset, config.dataset.eval_subset)

@@ -12,6 +12,7 @@ from pipeline import artifacts
 from pipeline.config import Config, dump_config, find_config, load_config, parse_overrides
 from pipeline.errors import UsageError, UserError
 from pipeline.fields import is_imported, on_imported_grid, stage_fields
+from pipeline.locks import locked
 from pipeline.progress import say
 from pipeline.ranks import ranks
 
@@ -87,7 +88,7 @@ def _held(folder: Path) -> Iterator[None]:
 
             stack.enter_context(process_group())
         if ranks().leads:
-            stack.enter_context(artifacts.locked(folder))
+            stack.enter_context(locked(folder))
         yield
 
 
@@ -156,7 +157,7 @@ def run_demo(
         overrides["runtime.device"] = device
     config = load_config(find_config("demo"), overrides | parse_overrides(assignments))
     say(f"demo: drawing the dataset in {data}")
-    with artifacts.locked(data):
+    with locked(data):
         make_dataset(data)
     run_stages(config, folder, list(STAGE_MODULES), force=force)
     say(f"demo: picture in {plot_run(config, folder)}")

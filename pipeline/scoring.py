@@ -104,7 +104,7 @@ def table(results: dict[str, Any], settings: config.Eval) -> str:
         paper = settings.paper.get(name, {})
         known = [paper.get(column) for column in [*columns, *(["average"] if same else [])]]
         if any(value is not None for value in known):
-            rows.append((f"{name}, the paper's", known if same else [*known, None]))
+            rows.append((f"{name}, the paper's TAda2D", known if same else [*known, None]))
     width = max(len("tIoU"), *(len(name) for name, _ in rows))
     titles = [*(f"@{column}" for column in columns), "average"]
     lines = ["tIoU".ljust(width) + "".join(title.rjust(9) for title in titles)]

@@ -25,7 +25,7 @@ class Dataset(Section):
     """Which annotations and videos; paths are relative to the folder the command runs in."""
 
     name: str
-    format: Literal["table", "activitynet", "epic_kitchens"]
+    format: Literal["table", "activitynet", "epic_kitchens", "kinetics", "something"]
     annotations: tuple[Path, ...] | Path
     videos: Path
     video_info: Path | None = None
@@ -36,15 +36,22 @@ class Dataset(Section):
 
 
 class Backbone(Section):
-    """The classifier's network (Sections 3 and 4, Appendix B)."""
+    """The classifier's network (Sections 3 and 4, Appendix B; feature_extraction.build_backbone)."""
 
     name: str = "tada2d"
     depth: Positive | tuple[Positive, ...] = 50
     width: Positive = 64
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     reduction: Positive = 4
-    kernels: tuple[Positive, Positive] = (3, 3)
+    kernels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=2)] = (3, 3)
+    global_context: bool | None = None
+    calibrate: Literal["in", "out", "in_out", "kernel"] = "in"
+    proportion: Annotated[float, Field(gt=0, le=1)] = 1.0
+    tada_stages: tuple[Positive, ...] | None = None
+    aggregation: Literal["none", "average", "maximum", "mixed"] | None = None
     pool_kernel: Positive = 3
+    shortcut: bool = True
+    separate_norms: bool = True
     mean: tuple[NonNegative, NonNegative, NonNegative] = (0.45, 0.45, 0.45)
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.225, 0.225, 0.225)
     pretrained: str | None = None
@@ -90,10 +97,12 @@ class Finetune(Optimisation):
     fps: PositiveFloat
     frames: Positive = 8
     interval: Positive = 8
+    sampling: Literal["interval", "segments"] = "interval"
     short_side: tuple[Positive, Positive] = (256, 320)
     crop: Positive = 224
     eval_short_side: Positive = 256
     flip: Fraction = 0.5
+    flip_swaps_sides: bool = False
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     clips_per_segment: Positive = 1
     compile: bool = False
@@ -107,6 +116,14 @@ class Finetune(Optimisation):
         if self.crop > smallest:
             raise ValueError(f"crop {self.crop} is larger than the smallest short side {smallest}")
         return self
+
+
+class Views(Section):
+    """What the classifier is tested on: clips of a segment, crops of a clip (Section 5)."""
+
+    clips: Positive = 10
+    crops: Positive = 3
+    short_side: Positive = 256
 
 
 class Extract(Section):
@@ -199,15 +216,18 @@ class Config(Section):
     dataset: Dataset
     backbone: Backbone
     finetune: Finetune
-    extract: Extract
-    bmn: BMN
-    proposals: Proposals
-    classify: Classify
-    eval: Eval
+    views: Views = Views()
+    extract: Extract | None = None
+    bmn: BMN | None = None
+    proposals: Proposals | None = None
+    classify: Classify | None = None
+    eval: Eval | None = None
     runtime: Runtime = Runtime()
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Config:
+        if self.bmn is None:
+            return self
         if self.bmn.mode == "rescale" and self.bmn.duration_scale > self.bmn.temporal_scale:
             raise ValueError("bmn.duration_scale is larger than bmn.temporal_scale")
         return self

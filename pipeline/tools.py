@@ -9,6 +9,23 @@ import click
 
 from pipeline.options import common, start
 
+# feature_extraction.backbones.BACKBONES, without importing torch for --help.
+BACKBONE_NAMES = (
+    "tada2d",
+    "tsn",
+    "slowonly_8x8",
+    "slowonly_8x8_tada",
+    "slowfast_4x16",
+    "slowfast_4x16_tada",
+    "slowfast_8x8",
+    "slowfast_8x8_tada",
+    "r2plus1d",
+    "r2plus1d_tada_2d",
+    "r2plus1d_tada_2d1d",
+    "r3d",
+    "r3d_tada",
+)
+
 
 @click.command("import-features")
 @common
@@ -140,10 +157,11 @@ def plan(force: bool, processes: int, json_file: Path | None, **options: Any) ->
 )
 @click.option(
     "--backbone",
-    type=click.Choice(["tada2d", "tsn"]),
+    type=click.Choice(BACKBONE_NAMES),
     default="tada2d",
     show_default=True,
-    help="tsn to compare.",
+    metavar="NAME",
+    help="tsn to compare, or any other backbone.name.",
 )
 @click.option(
     "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any config key; repeatable."

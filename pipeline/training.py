@@ -11,6 +11,7 @@ import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from pipeline.errors import UserError
 from pipeline.optimisation import Schedule, step_seed
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
-from pipeline.stopping import Interrupted, stop_signals
+from pipeline.stopping import Interrupted, Stop, StopNow, stop_signals
 
 Batch = Mapping[str, Any]
 
@@ -58,19 +59,18 @@ def fit(
     messages. `loss` gives named terms, of the whole batch of all processes, with `total` among them.
     `accumulate` takes a batch in that many pieces; `average` keeps an exponential moving average of the
     weights with this decay, which is validated and left in `model` at the end. Returns one mapping of
-    means and validation figures an epoch. Raises UserError on a loss that is not finite, naming step,
-    learning rate and samples; Interrupted after SIGINT or SIGTERM, once the checkpoint is written.
+    means and validation figures an epoch. Raises UserError on a loss or gradient that is not finite, naming
+    step, learning rate and samples; Interrupted after SIGINT or SIGTERM, the checkpoint being written.
     """
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     averaged = None if average is None else _averaged(model, average)
     parts = {"model": model, "optimizer": optimizer, "scaler": scaler, "average": averaged}
-    state = {"epoch": 0, "step": 0, "history": [], "sums": {}}
-    if checkpoint.exists():
-        state = checkpoints.restore(checkpoint, fingerprint, parts, device)
-    total = schedule.epochs * steps
+    state = checkpoints.restore(checkpoint, fingerprint, parts, device)
+    done, total = state["epoch"] * steps + state["step"], schedule.epochs * steps
     generator = torch.Generator(device=device)
     shared = distributed.spread(model, device)
     stream = batches(state["epoch"], state["step"])
+    step = partial(_step, shared, loss, generator, optimizer, scaler, precision, grad_clip)
 
     def save() -> None:
         if ranks().leads:
@@ -78,50 +78,61 @@ def fit(
             if on_checkpoint:
                 on_checkpoint(state["epoch"] * steps + state["step"], total)
 
-    done = state["epoch"] * steps + state["step"]
+    saved = time.monotonic()
     with stop_signals() as stop, Progress(total, title, unit="step", start=done) as bar:
-        saved = time.monotonic()
-        while state["epoch"] < schedule.epochs:
-            epoch, step = state["epoch"], state["step"]
-            rate = schedule.at(epoch + step / steps)
-            _prepare(optimizer, rate, generator, seed, epoch, step)
-            batch = _to_device(next(stream), device)
-            pieces = _pieces(batch, accumulate)
-            terms = _step(shared, pieces, loss, generator, optimizer, scaler, precision, grad_clip)
-            _check_finite(terms, epoch * steps + step, rate, batch)
-            if averaged is not None:
-                averaged.update_parameters(model)
-            _accumulate(state, terms)
-            bar.update(1, loss=terms["total"], lr=rate)
-            if state["step"] == steps:
-                checked = model if averaged is None else averaged.module
-                _end_epoch(state, steps, rate, checked, validate, schedule.epochs, title)
-            ended = state["step"] == 0
-            stopping = distributed.any_rank(bool(stop))
-            if stopping or ended or time.monotonic() - saved > checkpoint_seconds:
-                save()
-                saved = time.monotonic()
-            if stopping:
-                distributed.barrier()  # none is gone while the first still writes
-                raise Interrupted(stop[0] if stop else signal.SIGTERM)
+        try:
+            while state["epoch"] < schedule.epochs:
+                if state["step"] < steps:
+                    with _breakable(stop):
+                        batch = _to_device(next(stream), device)
+                    rate = _prepare(optimizer, schedule, generator, seed, state, steps)
+                    terms, fault = step(_pieces(batch, accumulate))
+                    _check(fault, state["epoch"] * steps + state["step"], rate, batch)
+                    if averaged is not None:
+                        averaged.update_parameters(model)
+                    _accumulate(state, terms)
+                    bar.update(1, loss=terms["total"], lr=rate)
+                if state["step"] == steps:
+                    if validate is not None:
+                        save()  # what breaks the validation off costs no step
+                    checked = model if averaged is None else averaged.module
+                    _end_epoch(state, steps, optimizer, checked, validate, stop)
+                    _say_epoch(state["history"][-1], schedule.epochs, title)
+                if distributed.any_rank(bool(stop)):
+                    raise StopNow
+                if state["step"] == 0 or time.monotonic() - saved > checkpoint_seconds:
+                    save()
+                    saved = time.monotonic()
+        except StopNow:
+            save()
+            distributed.barrier()  # none is gone while the first still writes
+            raise Interrupted(stop.number or signal.SIGTERM) from None
     if averaged is not None:
         model.load_state_dict(averaged.module.state_dict())
     return state["history"]
 
 
+def _breakable(stop: Stop) -> contextlib.AbstractContextManager[None]:
+    """What a signal may break off at once; several processes stop together, after a step."""
+    return stop.at_once() if ranks().size == 1 else contextlib.nullcontext()
+
+
 def _prepare(
     optimizer: torch.optim.Optimizer,
-    rate: float,
+    schedule: Schedule,
     generator: torch.Generator,
     seed: int,
-    epoch: int,
-    step: int,
-) -> None:
-    """Set the learning rate of a step, and its random numbers, which no step before it changes."""
+    state: Mapping[str, Any],
+    steps: int,
+) -> float:
+    """Set and give the learning rate of a step; set its random numbers, which no step before changes."""
+    epoch, step = state["epoch"], state["step"]
+    rate = schedule.at(epoch + step / steps)
     for group in optimizer.param_groups:
         group["lr"] = rate
     torch.manual_seed(step_seed(seed, epoch, step, 1))
     generator.manual_seed(step_seed(seed, epoch, step, 2))
+    return rate
 
 
 def _averaged(model: nn.Module, decay: float) -> AveragedModel:
@@ -150,14 +161,15 @@ def _pieces(batch: Batch, count: int) -> list[tuple[Batch, float]]:
 
 def _step(
     model: nn.Module,
-    pieces: Sequence[tuple[Batch, float]],
     loss: Callable[[nn.Module, Batch, torch.Generator], Mapping[str, Tensor]],
     generator: torch.Generator,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
     precision: str,
     grad_clip: float | None,
-) -> dict[str, float]:
+    pieces: Sequence[tuple[Batch, float]],
+) -> tuple[dict[str, float], str | None]:
+    """Take a step: the terms of the loss, and what was not finite; the weights are then as they were."""
     model.train()
     optimizer.zero_grad(set_to_none=True)
     values: dict[str, float] = {}
@@ -169,23 +181,25 @@ def _step(
             for name, term in terms.items():
                 values[name] = values.get(name, 0.0) + share * float(term.detach())
             if not math.isfinite(values["total"]):
-                return values
+                return values, f"loss is {values['total']}"
             scaler.scale(terms["total"] * share).backward()
-    if grad_clip is not None:
-        scaler.unscale_(optimizer)
-        nn.utils.clip_grad_norm_(model.parameters(), grad_clip)
+    scaler.unscale_(optimizer)
+    limit = math.inf if grad_clip is None else grad_clip
+    norm = float(nn.utils.clip_grad_norm_(model.parameters(), limit))
+    # In float16 the first ones overflow: the scaler leaves them out and lowers its scale.
+    if not math.isfinite(norm) and scaler.get_scale() <= 1:
+        return values, f"gradient is {norm}"
     scaler.step(optimizer)
     scaler.update()
-    return values
+    return values, None
 
 
-def _check_finite(terms: Mapping[str, float], step: int, rate: float, batch: Batch) -> None:
-    if math.isfinite(terms["total"]):
+def _check(fault: str | None, step: int, rate: float, batch: Batch) -> None:
+    if fault is None:
         return
-    names: Sequence[str] = batch.get("names", ())
-    shown = ", ".join(list(dict.fromkeys(names))[:8])
+    shown = ", ".join(list(dict.fromkeys(batch.get("names", ())))[:8])
     raise UserError(
-        f"loss is {terms['total']} at step {step}, learning rate {rate:.3g}, batch of {shown}; "
+        f"{fault} at step {step}, learning rate {rate:.3g}, batch of {shown}; "
         "lower base_lr or look at these videos"
     )
 
@@ -199,19 +213,23 @@ def _accumulate(state: dict[str, Any], terms: Mapping[str, float]) -> None:
 def _end_epoch(
     state: dict[str, Any],
     steps: int,
-    rate: float,
+    optimizer: torch.optim.Optimizer,
     model: nn.Module,
     validate: Callable[[nn.Module], Mapping[str, float]] | None,
-    epochs: int,
-    title: str,
+    stop: Stop,
 ) -> None:
-    row = {"epoch": state["epoch"] + 1, "lr": rate}
+    """Note the figures of an epoch whose steps are taken, and turn to the next."""
+    row = {"epoch": state["epoch"] + 1, "lr": optimizer.param_groups[0]["lr"]}
     row |= {name: value / steps for name, value in state["sums"].items()}
     if validate is not None:
         model.eval()
-        row |= validate(model)
+        with _breakable(stop):
+            row |= validate(model)
     state["history"].append(row)
     state["epoch"], state["step"], state["sums"] = state["epoch"] + 1, 0, {}
+
+
+def _say_epoch(row: Mapping[str, float], epochs: int, title: str) -> None:
     figures = "  ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")
     say(f"{title}: epoch {row['epoch']}/{epochs}  {figures}")
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
+
+from pipeline.errors import UserError
 
 Beat = Callable[[], None]
 Handler = Callable[[Any, Beat], Any]
@@ -45,7 +50,8 @@ def run_jobs(
     name, so they must be importable. The handler is given a `beat` to call while it makes progress; a
     process that is silent for `timeout` seconds is killed. A job whose process dies or whose handler
     raises ValueError or OSError has failed; other exceptions, being defects, are failures too and say so.
-    No process outlives the iteration.
+    Raises UserError where setup or handler does: that is no job's fault (a full disk). No process
+    outlives the iteration, nor this process, however it ends.
     """
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(jobs))
@@ -74,9 +80,23 @@ def run_jobs(
 def _start(context: Any, setup: Callable[..., Handler], arguments: Sequence[Any]) -> _Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, setup, tuple(arguments)), daemon=True)
-    process.start()
+    with _without_sigint():
+        process.start()
     theirs.close()
     return _Worker(process, ours)
+
+
+@contextlib.contextmanager
+def _without_sigint() -> Iterator[None]:
+    """Processes started inside never see Ctrl-C, which reaches the whole group: the parent ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _give(worker: _Worker, job: Any) -> None:
@@ -96,6 +116,8 @@ def _look(worker: _Worker, ready: bool, timeout: float) -> Outcome | None:
         worker.heard = time.monotonic()
         if kind == "beat":
             return None
+        if kind == "fatal":
+            raise UserError(value)
         return Outcome(worker.job, **{kind: value})
     if time.monotonic() - worker.heard > timeout:
         worker.process.kill()
@@ -121,8 +143,8 @@ def _end(worker: _Worker) -> None:
 
 
 def _work(pipe: Connection, setup: Callable[..., Handler], arguments: tuple[Any, ...]) -> None:
-    # Ctrl-C reaches the whole group: the parent decides, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     handle: Handler | None = None
     while True:
         try:
@@ -134,6 +156,16 @@ def _work(pipe: Connection, setup: Callable[..., Handler], arguments: tuple[Any,
             answer = ("result", handle(job, lambda: pipe.send(("beat", None))))
         except (ValueError, OSError) as error:
             answer = ("reason", str(error))
+        except UserError as error:
+            answer = ("fatal", error.message)
         except Exception as error:
             answer = ("reason", f"defect: {type(error).__name__}: {error}")
         pipe.send(answer)
+
+
+def _die_with_parent() -> None:
+    """End this process as soon as its parent has, also in the middle of a job that hangs."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,19 +1,22 @@
-"""R2D ResNets over video: TSN, and TAda2D, which is TSN with TAdaConv and temporal aggregation.
+"""ResNets over the frames of video, from the parts a network of the paper is made of.
 
-Paper, Section 4, Appendix B and Table A1. Everything runs frame by frame on [B*T, C, H, W] tensors;
-a block is given the convolution in its middle and what follows it, and these alone see time.
+Paper, Section 4, Appendix B and Table A1. Everything runs on frames [B*T, C, H, W], clip after clip;
+a block is given the convolution in its middle and what follows it, and these and kernels over time
+alone see more than one frame. `networks.py` puts the networks together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from feature_extraction.backbones.aggregation import FrameNorm, TemporalAggregation
-from feature_extraction.backbones.tadaconv import TAdaConv2d, to_frames
+from feature_extraction.backbones.clip_conv import ClipConv, lay_out
+from feature_extraction.backbones.generation import CalibrationWeights, LinearCalibration
+from feature_extraction.backbones.tadaconv import to_frames
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 EXPANSION = 4
@@ -23,17 +26,33 @@ MakeNorm = Callable[[int], nn.Module]  # (channels)
 
 
 class ConvNorm(nn.Module):
-    """A convolution without bias and its batch norm, frame by frame."""
+    """A convolution without bias and its batch norm, frame by frame or over `taps` frames."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        stride: int = 1,
+        *,
+        taps: int = 1,
+        time_stride: int = 1,
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False
-        )
+        if taps == 1:
+            self.conv = nn.Conv2d(
+                in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False
+            )
+        else:
+            self.conv = ClipConv(
+                in_channels, out_channels, stride, kernel=kernel, taps=taps, time_stride=time_stride
+            )
         self.norm = nn.BatchNorm2d(out_channels)
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """[N, Ci, H, W] -> [N, Co, H', W']."""
+    def forward(self, frames: Tensor, length: int = 1) -> Tensor:
+        """[B*T, Ci, H, W] of clips of `length` = T frames -> [B*T', Co, H', W']."""
+        if isinstance(self.conv, ClipConv):
+            return self.norm(self.conv.forward_frames(frames, length))
         return self.norm(self.conv(frames))
 
 
@@ -48,29 +67,25 @@ class FrameConv(nn.Conv2d):
         return self(frames)
 
 
-def adaptive_conv(
-    in_channels: int,
-    out_channels: int,
-    stride: int,
-    *,
-    reduction: int = 4,
-    kernels: tuple[int, int] = (3, 3),
-) -> TAdaConv2d:
-    """The 3x3 TAdaConv (calibrated on its input channels) a TAda2D block is given."""
-    return TAdaConv2d(
-        in_channels, out_channels, 3, stride=stride, padding=1, reduction=reduction, kernels=kernels
-    )
-
-
 class Bottleneck(nn.Module):
-    """1x1 reduce, the given spatial convolution (it carries the stride), 1x1 expand, shortcut."""
+    """1x1 reduce, the given convolution (it carries the stride), 1x1 expand, shortcut.
+
+    The reduction reaches over `taps` frames where that is more than one (SlowFast).
+    """
 
     def __init__(
-        self, in_channels: int, inner: int, stride: int, make_conv: MakeConv, make_norm: MakeNorm
+        self,
+        in_channels: int,
+        inner: int,
+        stride: int,
+        make_conv: MakeConv,
+        make_norm: MakeNorm,
+        *,
+        taps: int = 1,
     ) -> None:
         super().__init__()
         out_channels = inner * EXPANSION
-        self.reduce = ConvNorm(in_channels, inner, 1)
+        self.reduce = ConvNorm(in_channels, inner, 1, taps=taps)
         self.conv = make_conv(inner, inner, stride)
         self.aggregate = make_norm(inner)
         self.expand = ConvNorm(inner, out_channels, 1)
@@ -79,7 +94,7 @@ class Bottleneck(nn.Module):
 
     def forward(self, frames: Tensor, length: int) -> Tensor:
         """[B*T, Ci, H, W] of clips of `length` = T frames -> [B*T, Co, H', W']."""
-        branch = torch.relu_(self.reduce(frames))
+        branch = torch.relu_(self.reduce(frames, length))
         branch = self.aggregate(self.conv.forward_frames(branch, length), length)
         kept = frames if self.shortcut is None else self.shortcut(frames)
         return torch.relu_(self.expand(branch).add_(kept))
@@ -104,37 +119,61 @@ class Head(nn.Module):
         return logits if self.pair else logits[0]
 
 
+def bottleneck_stages(
+    channels: int,
+    width: int,
+    blocks: Sequence[int],
+    make_convs: Sequence[MakeConv],
+    make_norm: MakeNorm,
+    *,
+    first_stride: int = 2,
+    taps: Sequence[int] | None = None,
+    joined: Sequence[int] | None = None,
+) -> nn.ModuleList:
+    """The stages res2, res3, ... on features of `channels` channels.
+
+    blocks, make_convs: of each stage, its number of blocks and what makes their convolution;
+    first_stride: of res2, the others halve the frame; taps: over how many frames each stage's
+    reductions reach (1 everywhere); joined: channels put beside each stage's input (none).
+    """
+    stages = nn.ModuleList()
+    for index, count in enumerate(blocks):
+        inner = width * 2**index
+        channels += joined[index] if joined else 0
+        stage = nn.ModuleList()
+        for block in range(count):
+            stride = (2 if index else first_stride) if block == 0 else 1
+            reach = taps[index] if taps else 1
+            stage.append(
+                Bottleneck(channels, inner, stride, make_convs[index], make_norm, taps=reach)
+            )
+            channels = inner * EXPANSION
+        stages.append(stage)
+    return stages
+
+
 class VideoResNet(nn.Module):
     """A bottleneck ResNet over the frames of clips, averaged over space and time.
 
     Called on a video [B, 3, T, H, W] (any T, H, W) it gives logits [B, num_classes], or a
-    (verb, noun) pair of them. `blocks` counts the blocks of the four stages, `width` is the
-    stem's channels. No max pool after the stem; every stage halves the frame (Appendix B).
+    (verb, noun) pair of them. It takes its stem, its stages (`bottleneck_stages`), the channels of
+    the last of them, and whether a 3x3 max pool halves the frame after the stem.
     """
 
     def __init__(
         self,
-        blocks: tuple[int, ...],
-        width: int,
+        stem: ConvNorm,
+        stages: nn.ModuleList,
+        channels: int,
         num_classes: int | tuple[int, int],
         dropout: float,
-        make_conv: MakeConv,
-        make_norm: MakeNorm,
+        *,
+        max_pool: bool = False,
     ) -> None:
         super().__init__()
         self.num_classes = num_classes if isinstance(num_classes, int) else tuple(num_classes)
         self.memory_format = torch.preserve_format  # frames are computed in the video's own layout
-        self.stem = ConvNorm(3, width, 7, stride=2)
-        self.stages = nn.ModuleList()
-        channels = width
-        for index, count in enumerate(blocks):
-            inner = width * 2**index
-            stage = nn.ModuleList()
-            for block in range(count):
-                stride = 2 if block == 0 else 1
-                stage.append(Bottleneck(channels, inner, stride, make_conv, make_norm))
-                channels = inner * EXPANSION
-            self.stages.append(stage)
+        self.stem, self.max_pool, self.stages = stem, max_pool, stages
         self.feature_dim = channels
         self.head = Head(channels, num_classes, dropout)
         initialise(self)
@@ -143,7 +182,9 @@ class VideoResNet(nn.Module):
         """Video [B, 3, T, H, W] -> features [B, C], the mean over space and time."""
         length = video.shape[2]
         frames = to_frames(video).to(memory_format=self.memory_format)
-        frames = torch.relu_(self.stem(frames))
+        frames = torch.relu_(self.stem(frames, length))
+        if self.max_pool:
+            frames = F.max_pool2d(frames, 3, 2, 1)
         for stage in self.stages:
             for block in stage:
                 frames = block(frames, length)
@@ -157,14 +198,18 @@ class VideoResNet(nn.Module):
         """Video [B, 3, T, H, W] -> logits [B, num_classes], or a (verb, noun) pair."""
         return self.classify(self.features(video))
 
+    def to(self, *arguments: Any, **options: Any) -> VideoResNet:
+        """Move as any module; a memory format is taken by the kernels that can have it."""
+        return lay_out(super().to, self, *arguments, **options)
 
-def initialise(model: VideoResNet) -> None:
+
+def initialise(model: nn.Module) -> None:
     """He initialisation of every convolution (fan out), N(0, 0.01) for the classifiers.
 
     The last convolution of the calibration weights goes back to zero, so that they start at one.
     """
     for module in model.modules():
-        if isinstance(module, (nn.Conv1d, nn.Conv2d)):
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -172,8 +217,8 @@ def initialise(model: VideoResNet) -> None:
             nn.init.normal_(module.weight, std=0.01)
             nn.init.zeros_(module.bias)
     for module in model.modules():
-        if isinstance(module, TAdaConv2d):
-            nn.init.zeros_(module.route.b.weight)
+        if isinstance(module, (CalibrationWeights, LinearCalibration)):
+            nn.init.zeros_(module.b.weight)
 
 
 def blocks_of(depth: int | tuple[int, ...]) -> tuple[int, ...]:
@@ -184,33 +229,3 @@ def blocks_of(depth: int | tuple[int, ...]) -> tuple[int, ...]:
             raise ValueError(f"depth must be {known} or a tuple of blocks a stage, not {depth}")
         return DEPTHS[depth]
     return tuple(depth)
-
-
-def tsn(
-    *,
-    depth: int | tuple[int, ...] = 50,
-    width: int = 64,
-    num_classes: int | tuple[int, int],
-    dropout: float = 0.5,
-    reduction: int = 4,
-    kernels: tuple[int, int] = (3, 3),
-    pool_kernel: int = 3,
-) -> VideoResNet:
-    """TSN, the frame-wise baseline; reduction, kernels and pool_kernel have no effect on it."""
-    return VideoResNet(blocks_of(depth), width, num_classes, dropout, FrameConv, FrameNorm)
-
-
-def tada2d(
-    *,
-    depth: int | tuple[int, ...] = 50,
-    width: int = 64,
-    num_classes: int | tuple[int, int],
-    dropout: float = 0.5,
-    reduction: int = 4,
-    kernels: tuple[int, int] = (3, 3),
-    pool_kernel: int = 3,
-) -> VideoResNet:
-    """TAda2D (Section 4): TAdaConv in every block's middle, then temporal aggregation."""
-    make_conv = partial(adaptive_conv, reduction=reduction, kernels=kernels)
-    make_norm = partial(TemporalAggregation, kernel=pool_kernel)
-    return VideoResNet(blocks_of(depth), width, num_classes, dropout, make_conv, make_norm)

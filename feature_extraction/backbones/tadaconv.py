@@ -6,18 +6,25 @@ alpha_t comes from the frames around t and from the whole clip (Eq. 4 to 6).
 A convolution is linear, so a factor on the kernel's input channels may stand on the input instead,
 (alpha_t W) * x_t = W * (alpha_t x_t), and a factor on its output channels on the output. Every form
 here is therefore ONE ordinary convolution with W_b over all frames, exactly, and never a grouped
-convolution with one kernel a frame.
+convolution with one kernel a frame. But for one: a factor on each tap of the kernel (Table 4's k^2)
+has no such form and lies in `tap_factors.py`.
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Calibrate = Literal["in", "out"]
+from feature_extraction.backbones.generation import (
+    Calibrate,
+    CalibrationWeights,
+    calibrated,
+    calibration_route,
+    calibration_sizes,
+    complete,
+)
+from feature_extraction.backbones.tap_factors import conv_with_tap_factors
 
 
 def to_frames(video: Tensor) -> Tensor:
@@ -48,11 +55,20 @@ def tadaconv2d_frames(
 ) -> Tensor:
     """TAdaConv over frames that lie one after the other (Eq. 3).
 
-    frames [B*T, Ci, H, W]; weight [Co, Ci, kh, kw]; alpha [B, Ci, T] (calibrate "in") or
-    [B, Co, T] ("out"); bias [Co], added after the calibration. Returns [B*T, Co, H', W'].
+    frames [B*T, Ci, H, W]; weight [Co, Ci, kh, kw]; bias [Co], added after the calibration; alpha
+    [B, Ci, T] (calibrate "in"), [B, Co, T] ("out"), [B, Ci + Co, T] ("in_out", the factors of a
+    kernel's weight multiply) or [B, kh * kw, T] ("kernel"). Returns [B*T, Co, H', W'].
     """
+    if calibrate == "kernel":
+        factors = alpha.transpose(1, 2).flatten(0, 1).unflatten(1, (1, *weight.shape[2:]))
+        return conv_with_tap_factors(
+            frames, weight[:, :, None], factors, bias, stride=stride, padding=padding
+        )
     if calibrate == "in":
         return F.conv2d(scale_frames(frames, alpha), weight, bias, stride, padding)
+    if calibrate == "in_out":
+        before, alpha = alpha.split((weight.shape[1], weight.shape[0]), 1)
+        frames = scale_frames(frames, before)
     output = scale_frames(F.conv2d(frames, weight, None, stride, padding), alpha)
     return output if bias is None else output + bias[:, None, None]
 
@@ -74,6 +90,46 @@ def tadaconv2d(
     return to_video(output, video.shape[2])
 
 
+def neighbours(frames: Tensor, length: int, taps: int, time_stride: int = 1) -> Tensor:
+    """Every frame with those around it: [B*T, C, H, W] -> [B*T', C*taps, H, W].
+
+    A channel's `taps` (odd) frames lie side by side, zeros beyond the clip's ends; T' counts every
+    `time_stride`-th of the T frames, from the first.
+    """
+    padded = F.pad(frames.unflatten(0, (-1, length)), (0,) * 6 + (taps // 2, taps // 2))
+    around = padded.unfold(1, taps, time_stride)
+    return around.permute(0, 1, 2, 5, 3, 4).flatten(2, 3).flatten(0, 1)
+
+
+def tadaconv3d_frames(
+    frames: Tensor,
+    length: int,
+    weight: Tensor,
+    alpha: Tensor,
+    bias: Tensor | None = None,
+    *,
+    stride: int | tuple[int, int] = 1,
+    padding: int | tuple[int, int] = 0,
+    calibrate: Calibrate = "in",
+    time_stride: int = 1,
+) -> Tensor:
+    """3-D TAdaConv over frames [B*T, Ci, H, W] of clips of `length` = T; see `tadaconv3d`."""
+    taps, size = weight.shape[2], weight.shape[3:]
+    alpha = alpha[:, :, ::time_stride]
+    around = neighbours(frames, length, taps, time_stride)
+    if calibrate == "kernel":
+        factors = alpha.transpose(1, 2).flatten(0, 1).unflatten(1, (taps, *size))
+        return conv_with_tap_factors(around, weight, factors, bias, stride=stride, padding=padding)
+    before = alpha[:, : weight.shape[1]]
+    if calibrate in ("in", "in_out"):
+        around = scale_frames(around, before.repeat_interleave(taps, 1))
+    if calibrate == "in":
+        return F.conv2d(around, weight.flatten(1, 2), bias, stride, padding)
+    output = F.conv2d(around, weight.flatten(1, 2), None, stride, padding)
+    output = scale_frames(output, alpha[:, -weight.shape[0] :])
+    return output if bias is None else output + bias[:, None, None]
+
+
 def tadaconv3d(
     video: Tensor,
     weight: Tensor,
@@ -83,23 +139,29 @@ def tadaconv3d(
     stride: int | tuple[int, int] = 1,
     padding: int | tuple[int, int] = 0,
     calibrate: Calibrate = "in",
+    time_stride: int = 1,
 ) -> Tensor:
     """3-D TAdaConv: the kernel centred on frame t, all kt taps of it, is calibrated by alpha_t.
 
-    video [B, Ci, T, H, W]; weight [Co, Ci, kt, kh, kw] with kt odd; alpha [B, Ci or Co, T];
-    stride and padding are spatial (time keeps its length, padded with zeros).
-    Returns [B, Co, T, H', W']. Calibrated on the input channels, the kt taps see the same frame
+    video [B, Ci, T, H, W]; weight [Co, Ci, kt, kh, kw] with kt odd; alpha [B, ., T] as for
+    `tadaconv2d_frames` (kt * kh * kw taps); stride and padding are spatial, time is padded with
+    zeros to keep its length and every `time_stride`-th frame is put out.
+    Returns [B, Co, T', H', W']. Calibrated on the input channels, the kt taps see the same frame
     under different factors, so the taps are laid side by side as channels: one 2-D convolution.
     """
-    length, taps = video.shape[2], weight.shape[2]
-    padded = F.pad(video, (0, 0, 0, 0, taps // 2, taps // 2))
-    stacked = torch.cat([padded[:, :, tap : tap + length] for tap in range(taps)], dim=1)
-    flat = weight.transpose(1, 2).flatten(1, 2)
-    if calibrate == "in":
-        alpha = alpha.repeat(1, taps, 1)
-    return tadaconv2d(
-        stacked, flat, alpha, bias, stride=stride, padding=padding, calibrate=calibrate
+    length = video.shape[2]
+    output = tadaconv3d_frames(
+        to_frames(video),
+        length,
+        weight,
+        alpha,
+        bias,
+        stride=stride,
+        padding=padding,
+        calibrate=calibrate,
+        time_stride=time_stride,
     )
+    return to_video(output, -(-length // time_stride))
 
 
 def tadaconv1d(
@@ -109,49 +171,17 @@ def tadaconv1d(
     bias: Tensor | None = None,
     *,
     calibrate: Calibrate = "in",
+    time_stride: int = 1,
 ) -> Tensor:
     """Temporal TAdaConv: a kt x 1 x 1 kernel, weight [Co, Ci, kt]; otherwise as `tadaconv3d`."""
-    return tadaconv3d(video, weight[..., None, None], alpha, bias, calibrate=calibrate)
-
-
-class CalibrationWeights(nn.Module):
-    """Generate the calibration weights of a clip from its frames (Eq. 4 to 6).
-
-    Frame descriptors v = GAP_s(x) and the clip descriptor g = GAP_st(x) give
-    alpha = 1 + conv(relu(BN(conv(v + map(g))))), the convolutions running over time.
-
-    The map of g goes from C to C channels and is added BEFORE the first convolution, as in the
-    paper's public code, and as Table 4's +3.16 M parameters require; Eq. 5 in print maps C to C/r
-    and adds after it. The last convolution has no bias and starts at zero, so alpha starts at one.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int | None = None,
-        *,
-        reduction: int = 4,
-        kernels: tuple[int, int] = (3, 3),
-        global_context: bool = True,
-    ) -> None:
-        """Take C, the calibrated dimension (default C), the ratio r and the odd kernel lengths."""
-        super().__init__()
-        if any(kernel < 1 or kernel % 2 == 0 for kernel in kernels):
-            raise ValueError(f"kernels must be odd, so that time keeps its length, not {kernels}")
-        inner = max(1, in_channels // reduction)
-        first, last = kernels
-        self.g = nn.Conv1d(in_channels, in_channels, 1) if global_context else None
-        self.a = nn.Conv1d(in_channels, inner, first, padding=first // 2)
-        self.bn = nn.BatchNorm1d(inner)
-        self.b = nn.Conv1d(inner, out_channels or in_channels, last, padding=last // 2, bias=False)
-        nn.init.zeros_(self.b.weight)
-
-    def forward(self, frames: Tensor, length: int) -> Tensor:
-        """Frames [B*T, C, H, W] of clips of `length` = T frames -> alpha [B, C', T]."""
-        local = frames.mean((2, 3)).unflatten(0, (-1, length)).transpose(1, 2)
-        if self.g is not None:
-            local = local + self.g(local.mean(2, keepdim=True))
-        return 1 + self.b(torch.relu(self.bn(self.a(local))))
+    return tadaconv3d(
+        video,
+        weight[..., None, None],
+        alpha,
+        bias,
+        calibrate=calibrate,
+        time_stride=time_stride,
+    )
 
 
 class TAdaConv2d(nn.Module):
@@ -175,25 +205,30 @@ class TAdaConv2d(nn.Module):
         padding: int | tuple[int, int] = 0,
         bias: bool = False,
         calibrate: Calibrate = "in",
+        proportion: float = 1.0,
         reduction: int = 4,
-        kernels: tuple[int, int] = (3, 3),
+        kernels: tuple[int] | tuple[int, int] = (3, 3),
         global_context: bool = True,
     ) -> None:
-        """Take the convolution's sizes, the calibrated dimension and `CalibrationWeights`' options.
+        """Take the convolution's sizes and how its calibration weights are made.
 
-        Raises ValueError on a `calibrate` other than "in" and "out", or on even `kernels`.
+        calibrate: which dimension of the kernel has a factor a frame, "in", "out", "in_out" or
+        "kernel" (Table 4); proportion: of its channels, the first of them (Fig. 3); reduction,
+        kernels: the ratio r and the kernel lengths of Eq. 4, or one length for the linear form;
+        global_context: whether the clip descriptor is added (Table 3a).
+        Raises ValueError on a value outside these, or on even `kernels`.
         """
         super().__init__()
-        if calibrate not in ("in", "out"):
-            raise ValueError(f'calibrate must be "in" or "out", not {calibrate!r}')
         size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
         self.stride, self.padding, self.calibrate = stride, padding, calibrate
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, *size))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
-        self.route = CalibrationWeights(
+        self.sizes = calibration_sizes(in_channels, out_channels, size[0] * size[1], calibrate)
+        self.made = calibrated(self.sizes, calibrate, proportion)
+        self.route = calibration_route(
             in_channels,
-            in_channels if calibrate == "in" else out_channels,
+            sum(self.made),
             reduction=reduction,
             kernels=kernels,
             global_context=global_context,
@@ -201,7 +236,8 @@ class TAdaConv2d(nn.Module):
 
     def forward_frames(self, frames: Tensor, length: int, alpha: Tensor | None = None) -> Tensor:
         """Frames [B*T, Ci, H, W] of clips of `length` = T frames -> [B*T, Co, H', W']."""
-        alpha = self.route(frames, length) if alpha is None else alpha
+        if alpha is None:
+            alpha = complete(self.route(frames, length), self.made, self.sizes)
         return tadaconv2d_frames(
             frames,
             self.weight,
@@ -213,6 +249,22 @@ class TAdaConv2d(nn.Module):
         )
 
     def forward(self, video: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """Video [B, Ci, T, H, W] -> [B, Co, T, H', W']; `alpha` [B, Ci or Co, T] replaces ours."""
+        """Video [B, Ci, T, H, W] -> [B, Co, T, H', W']; `alpha` [B, Ci, T] (or as calibrated) replaces ours."""
         length = video.shape[2]
         return to_video(self.forward_frames(to_frames(video), length, alpha), length)
+
+
+__all__ = [
+    "Calibrate",
+    "CalibrationWeights",
+    "TAdaConv2d",
+    "neighbours",
+    "scale_frames",
+    "tadaconv1d",
+    "tadaconv2d",
+    "tadaconv2d_frames",
+    "tadaconv3d",
+    "tadaconv3d_frames",
+    "to_frames",
+    "to_video",
+]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from feature_extraction.backbones.checkpoint_names import one_pathway, public_name, torchvision_name
 from feature_extraction.backbones.checkpoints import (
     CheckpointError,
     imagenet_state,
@@ -22,41 +23,10 @@ from feature_extraction.backbones.checkpoints import (
     tensors_of,
 )
 
-# Tails of a residual block's names, public and torchvision's, to ours.
-PUBLIC_BLOCK = {
-    "short_cut": "shortcut.conv",
-    "short_cut_bn": "shortcut.norm",
-    "conv_branch.a": "reduce.conv",
-    "conv_branch.a_bn": "reduce.norm",
-    "conv_branch.b": "conv",
-    "conv_branch.b_rf.g": "conv.route.g",
-    "conv_branch.b_rf.a": "conv.route.a",
-    "conv_branch.b_rf.bn": "conv.route.bn",
-    "conv_branch.b_rf.b": "conv.route.b",
-    "conv_branch.b_bn": "aggregate.norm",
-    "conv_branch.b_avgpool_bn": "aggregate.pooled_norm",
-    "conv_branch.c": "expand.conv",
-    "conv_branch.c_bn": "expand.norm",
-}
-PUBLIC_REST = {
-    "backbone.conv1.a": "stem.conv",
-    "backbone.conv1.a_bn": "stem.norm",
-    "head.out": "head.classifiers.0",
-    "head.linear1": "head.classifiers.0",
-    "head.linear2": "head.classifiers.1",
-}
-TORCHVISION_BLOCK = {
-    "conv1": "reduce.conv",
-    "bn1": "reduce.norm",
-    "conv2": "conv",
-    "bn2": "aggregate.norm",
-    "conv3": "expand.conv",
-    "bn3": "expand.norm",
-    "downsample.0": "shortcut.conv",
-    "downsample.1": "shortcut.norm",
-}
-TORCHVISION_REST = {"conv1": "stem.conv", "bn1": "stem.norm"}
-OURS = re.compile(r"(backbone|stem|stages)\.")  # keys that must have a place in the network
+# Keys that must have a place in the network, and what ImageNet has no weights for.
+OURS = re.compile(r"(backbone|stem|stages|slow|fast|joints|s[1-9](_fuse)?)\.")
+NOT_IN_IMAGENET = re.compile(r"^head\.|\.route\.|\.pooled_norm\.")
+NOT_IN_R2PLUS1D = re.compile(r"\.conv\.temporal\.|\.aggregate\.norm\.")
 
 
 @dataclass(frozen=True)
@@ -73,30 +43,8 @@ class LoadReport:
     swapped_head: bool
 
 
-def public_name(key: str) -> str | None:
-    """Our name of a public checkpoint's key; None where it is none of a network's."""
-    owner, _, leaf = key.rpartition(".")
-    if owner in PUBLIC_REST:
-        return f"{PUBLIC_REST[owner]}.{leaf}"
-    found = re.fullmatch(r"backbone\.conv([2-9])\.res_([1-9]\d*)\.(.+)", owner)
-    if found is None or found[3] not in PUBLIC_BLOCK:
-        return None
-    return f"stages.{int(found[1]) - 2}.{int(found[2]) - 1}.{PUBLIC_BLOCK[found[3]]}.{leaf}"
-
-
-def torchvision_name(key: str) -> str | None:
-    """Our name of a torchvision ResNet's key; None for its classifier and for foreign keys."""
-    owner, _, leaf = key.rpartition(".")
-    if owner in TORCHVISION_REST:
-        return f"{TORCHVISION_REST[owner]}.{leaf}"
-    found = re.fullmatch(r"layer([1-9])\.(\d+)\.(.+)", owner)
-    if found is None or found[3] not in TORCHVISION_BLOCK:
-        return None
-    return f"stages.{int(found[1]) - 1}.{found[2]}.{TORCHVISION_BLOCK[found[3]]}.{leaf}"
-
-
 def load_public_checkpoint(model: nn.Module, state_dict: Mapping[str, object]) -> LoadReport:
-    """Load a public TAdaConv checkpoint, or a state dict of ours, into `model`.
+    """Load a public checkpoint (TAdaConv's code, PySlowFast), or a state dict of ours, into `model`.
 
     Strict on the backbone: every weight must be there, known and of the right shape. A head for
     other classes (another count, or single against pair) is left out, the model's own stays, and
@@ -105,6 +53,8 @@ def load_public_checkpoint(model: nn.Module, state_dict: Mapping[str, object]) -
     """
     state, own = tensors_of(state_dict), model.state_dict()
     names = {key: key if key in own else public_name(key) for key in state}
+    if not any(name.startswith("slow.") for name in own):
+        names = {key: name and one_pathway(name) for key, name in names.items()}
     if not any(name in own for name in names.values()):
         hint = " (torchvision's: use load_imagenet)" if "layer1.0.conv1.weight" in state else ""
         raise CheckpointError(f"no key of the checkpoint is the network's: {some(state)}{hint}")
@@ -124,20 +74,49 @@ def load_public_checkpoint(model: nn.Module, state_dict: Mapping[str, object]) -
 
 
 def load_imagenet(model: nn.Module, state_dict: Mapping[str, object]) -> LoadReport:
-    """Load a torchvision ResNet's ImageNet weights into a TSN or TAda2D of the same depth.
+    """Load a torchvision ResNet's ImageNet weights into a network of the same depth (Appendix B).
 
-    Its middle batch norm becomes BN1 of Eq. 7. What torchvision does not have (calibration weights,
-    BN2, the head) stays as it is and is reported missing; its `fc` is reported unused. Raises
-    CheckpointError on a missing or unknown key or a wrong shape, leaving the model untouched.
+    The middle batch norm becomes BN1 of Eq. 7. A kernel over time (R3D; SlowOnly's reductions) gets
+    ImageNet's spread evenly over its taps: of the same frame everywhere it makes what R2D makes.
+    R(2+1)D gets the spatial convolution and the norm after it; its temporal convolutions and their
+    norms stay random. What torchvision does not have (those, calibration weights, BN2, the head)
+    stays as it is and is reported missing; its `fc` is reported unused. Raises CheckpointError on a
+    missing or unknown key or a wrong shape, and for a SlowFast, which its paper trains from random
+    weights; the model is untouched then.
     """
+    require_imagenet_has_it(model)
     state, own = tensors_of(state_dict), model.state_dict()
-    names = {key: torchvision_name(key) for key in state if not key.startswith("fc.")}
+    factorised = any(".conv.spatial." in name for name in own)
+    names = {
+        key: torchvision_name(key, factorised=factorised)
+        for key in state
+        if not key.startswith("fc.")
+    }
     unknown = [key for key, name in names.items() if name not in own]
     if unknown:
         raise CheckpointError(f"the network has no place for the ImageNet weights {some(unknown)}")
-    optional = {key for key in own if re.search(r"^head\.|\.route\.|\.pooled_norm\.", key)}
+    optional = {key for key in own if NOT_IN_IMAGENET.search(key)}
+    if factorised:
+        optional |= {key for key in own if NOT_IN_R2PLUS1D.search(key)}
+    state |= {key: inflated(state[key], own[name]) for key, name in names.items()}
     chosen = fit(own, state, {key: name for key, name in names.items() if name})
     return apply(model, own, state, chosen, optional=optional, swapped=True)
+
+
+def require_imagenet_has_it(model: nn.Module) -> None:
+    """Raise CheckpointError for a network that ImageNet's weights do not go into: a SlowFast."""
+    if any(name.startswith("joints.") for name in model.state_dict()):
+        raise CheckpointError(
+            "a SlowFast starts from random weights, as in its paper, or from a SlowFast checkpoint"
+        )
+
+
+def inflated(weight: Tensor, ours: Tensor) -> Tensor:
+    """A kernel [Co, Ci, kh, kw] spread evenly over the taps of ours, [Co, Ci, kt, kh, kw]."""
+    if ours.dim() != 5 or weight.dim() != 4:
+        return weight
+    taps = ours.shape[2]
+    return (weight / taps)[:, :, None].repeat(1, 1, taps, 1, 1)
 
 
 def fit(
@@ -196,6 +175,9 @@ __all__ = [
     "imagenet_state",
     "load_imagenet",
     "load_public_checkpoint",
+    "public_name",
     "read_checkpoint",
+    "require_imagenet_has_it",
+    "torchvision_name",
     "weights_digest",
 ]

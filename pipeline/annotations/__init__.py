@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline import config
-from pipeline.annotations import activitynet, epic_kitchens, table
+from pipeline.annotations import activitynet, epic_kitchens, table, trimmed
 from pipeline.annotations.dataset import Dataset, training_rows
 from pipeline.errors import UserError
+
+_ONE_CLASS_FILE = frozenset({"activitynet", "kinetics", "something"})
 
 __all__ = ["Dataset", "annotation_files", "load", "training_rows"]
 
@@ -22,10 +24,14 @@ def load(settings: config.Dataset) -> Dataset:
         raise UserError("dataset.annotations: no file given")
     classes = _paths(settings.classes)
     subsets = (settings.train_subset, settings.eval_subset)
+    if settings.format in _ONE_CLASS_FILE and len(classes) > 1:
+        raise UserError("dataset.classes: give one file with a class name a line")
     if settings.format == "activitynet":
-        if len(classes) > 1:
-            raise UserError("dataset.classes: give one file with a class name a line")
-        dataset = activitynet.read(files, classes[0] if classes else None)
+        dataset = activitynet.read(files, *classes)
+    elif settings.format == "kinetics":
+        dataset = trimmed.read_kinetics(files, subsets, *classes)
+    elif settings.format == "something":
+        dataset = trimmed.read_something(files, subsets, *classes)
     elif settings.format == "epic_kitchens":
         dataset = epic_kitchens.read(files, subsets, classes, settings.video_info)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from feature_extraction.backbones import SlowFast
 from feature_extraction.backbones.recompute import recompute_in_backward
 from feature_extraction.backbones.resnet import Bottleneck
 from pipeline import annotations, artifacts, clips, distributed
@@ -42,6 +44,11 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     say(f"finetune: {len(train)} training and {len(validation)} validation segments on {device}")
     say_learning_rate("finetune", settings)
     model = new_classifier(config.backbone, dataset.num_classes, settings.seed)
+    if isinstance(model, SlowFast):
+        seen = -(-settings.frames // model.alpha)
+        say(
+            f"{config.backbone.name}: the slow pathway sees {seen} of a clip's {settings.frames} frames"
+        )
     model.to(device, memory_format=torch.channels_last)
     model = distributed.synchronize_norms(model, device)
     allowed = config.runtime.allow_failures - len(missing)
@@ -84,6 +91,9 @@ def _segments(
         for reason, count in counts.items():
             say(f"annotations, {subset}: {count} segments: {reason}")
         segments = clips.make_segments(rows, dataset.targets(rows), paths)
+        if config.finetune.flip_swaps_sides and len(dataset.heads) == 1:
+            mirrored = clips.mirrored_classes(dataset.heads[0])
+            segments = dataclasses.replace(segments, mirrored=mirrored)
         if len(segments) < len(rows):
             say(
                 f"annotations, {subset}: {len(rows) - len(segments)} segments of missing videos left out"

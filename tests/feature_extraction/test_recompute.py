@@ -10,7 +10,9 @@ from feature_extraction.backbones.recompute import recompute_in_backward
 from feature_extraction.backbones.resnet import Bottleneck
 
 
-@pytest.mark.parametrize("name", ["tsn", "tada2d"])
+@pytest.mark.parametrize(
+    "name", ["tsn", "tada2d", "slowonly_8x8", "slowfast_8x8_tada", "r2plus1d_tada_2d1d", "r3d_tada"]
+)
 def test_a_recomputed_step_is_the_step(name):
     states, saved = [], []
     for recomputed in (False, True):

@@ -6,6 +6,8 @@ import os
 import signal
 import time
 
+from pipeline.errors import UserError
+
 
 def setup(offset):
     def handle(job, beat):
@@ -13,6 +15,8 @@ def setup(offset):
             os.kill(os.getpid(), signal.SIGSEGV)
         if job == "hang":
             time.sleep(600)
+        if job == "full disk":
+            raise UserError("no room")
         if job == "bad":
             raise ValueError("bad job")
         if job == "defect":

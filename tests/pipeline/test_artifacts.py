@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import artifacts
 from pipeline.errors import UserError
+from pipeline.locks import locked
 
 
 def complete(run, name, fields):
@@ -74,7 +75,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be"), artifacts.locked(tmp_path / "file" / "run"):
+    with pytest.raises(UserError, match="cannot be"), locked(tmp_path / "file" / "run"):
         pass
 
 
@@ -99,7 +100,7 @@ def test_litter_of_a_killed_run_is_cleared(tmp_path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from pipeline.artifacts import locked
+from pipeline.locks import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -112,10 +113,10 @@ def test_a_second_process_is_refused_and_a_dead_one_does_not_block(tmp_path):
     )
     assert holder.stdout.readline() == "held\n"
     try:
-        with pytest.raises(UserError, match=f"process {holder.pid}"), artifacts.locked(tmp_path):
+        with pytest.raises(UserError, match=f"process {holder.pid}"), locked(tmp_path):
             pass
     finally:
         holder.kill()
         holder.communicate()
-    with artifacts.locked(tmp_path):
+    with locked(tmp_path):
         pass

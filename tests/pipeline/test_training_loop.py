@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import signal
+import time
+from itertools import islice
 
 import pytest
 import torch
@@ -37,7 +39,7 @@ def loss(model, batch, generator):
     return {"total": ((model(batch["x"]) - noise) ** 2).mean()}
 
 
-def train(path, loss=loss, **options):
+def train(path, loss=loss, batches=batches, **options):
     model = network()
     history = fit(
         model,
@@ -217,3 +219,77 @@ def test_averaged_weights_are_kept_resumed_and_left_in_the_model(tmp_path):
     assert not torch.equal(whole[0].weight, plain[0].weight)
     last = load_state(tmp_path / "whole.pt")
     torch.testing.assert_close(last["model"]["0.weight"], plain[0].weight)
+
+
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(tmp_path, clip):
+    """The loss is 0, its gradient is not a number: the root of a square at 0."""
+    seen = {}
+
+    def bad(model, batch, generator):
+        seen["model"] = model
+        return {"total": (model(batch["x"]).mean() * 0).square().sqrt()}
+
+    with pytest.raises(
+        UserError, match="gradient is nan at step 0, learning rate 0.01, batch of a, b"
+    ):
+        train(tmp_path / "c.pt", bad, grad_clip=clip)
+    before = dict(network().named_parameters())
+    assert all(torch.equal(value, before[name]) for name, value in seen["model"].named_parameters())
+
+
+def score(model):
+    return {"score": float(sum(value.sum() for value in model.state_dict().values()))}
+
+
+def test_killed_while_it_validates_no_step_is_lost(tmp_path):
+    whole, history = train(tmp_path / "whole.pt", validate=score)
+    path, count = tmp_path / "c.pt", iter(range(10))
+
+    def killed(model):
+        if next(count) == 1:
+            raise Killed
+        return score(model)
+
+    with pytest.raises(Killed):
+        train(path, validate=killed)
+    assert (load_state(path)["epoch"], load_state(path)["step"]) == (1, STEPS)
+    resumed, resumed_history = train(path, validate=score)
+    assert resumed_history == history
+    for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_breaks_off_a_validation_and_a_wait_for_a_batch(tmp_path, number):
+    def endless(model):
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+    with pytest.raises(Interrupted) as caught:
+        train(tmp_path / "a.pt", validate=endless)
+    assert caught.value.exit_code == 128 + number
+    assert load_state(tmp_path / "a.pt")["step"] == STEPS
+
+    def hanging(epoch, step):
+        yield from islice(batches(epoch, step), 3)
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+    with pytest.raises(Interrupted):
+        train(tmp_path / "b.pt", batches=hanging)
+    assert load_state(tmp_path / "b.pt")["step"] == 3
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    "change", [{"model": {}}, {"optimizer": 3}, {"epoch": None}, {"sums": None}]
+)
+def test_a_checkpoint_of_another_form_is_one_line(tmp_path, change):
+    path = tmp_path / "c.pt"
+    train(path)
+    content = torch.load(path, weights_only=True) | change
+    torch.save({key: value for key, value in content.items() if value is not None}, path)
+    with pytest.raises(UserError, match="not a checkpoint of this training") as caught:
+        train(path)
+    assert "\n" not in caught.value.message

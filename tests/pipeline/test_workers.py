@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.workers import run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))
 import jobs_for_workers  # noqa: E402
+from processes import session  # noqa: E402
 
 
 def results(jobs, workers=2, timeout=30.0):
@@ -46,6 +50,42 @@ def test_stopping_early_leaves_no_process():
     next(stream)
     stream.close()
     assert not multiprocessing.active_children()
+
+
+def test_what_is_no_jobs_fault_ends_them_all():
+    with pytest.raises(UserError, match="no room"):
+        results(["full disk", *range(50)], workers=1)
+    assert not multiprocessing.active_children()
+
+
+ORPHANS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import jobs_for_workers
+from pipeline.workers import run_jobs
+if __name__ == "__main__":
+    for _ in run_jobs(jobs_for_workers.setup, (1,), ["hang", 1, 2, 3], workers=2, timeout=600):
+        print("one done", flush=True)
+"""
+
+
+def test_workers_die_with_their_parent(tmp_path):
+    """Killed outright, with one worker in a job that hangs."""
+    script = tmp_path / "parent.py"
+    script.write_text(ORPHANS)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert parent.stdout.readline() == b"one done\n"
+    assert len(session(parent.pid)) >= 2
+    parent.kill()
+    parent.communicate()
+    until = time.monotonic() + 30
+    while session(parent.pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not session(parent.pid)
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -1,0 +1,74 @@
+"""What a classifier is tested on: several clips of a segment, several crops of a clip (Section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from feature_extraction.sampling import segment_clip_times, view_offsets
+from feature_extraction.transforms import spatial_crops
+from feature_extraction.video import VideoError, open_video
+from pipeline.clips import Segments, interval_times, span_of
+from pipeline.config import Finetune, Views
+
+
+class SegmentViews(TorchDataset):
+    """The views of a segment for each of several classifiers, which may want other frames.
+
+    An item: for each classifier uint8 [clips * crops, T, 3, S, S], or the reason it cannot be read.
+    """
+
+    def __init__(self, segments: Segments, classifiers: Sequence[Finetune], views: Views) -> None:
+        self._segments, self._classifiers, self._views = segments, classifiers, views
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        video = self._segments.videos[index]
+        try:
+            clips = [self._read(index, settings) for settings in self._classifiers]
+        except (VideoError, OSError) as error:
+            return {"index": index, "video": video, "error": str(error)}
+        return {"index": index, "video": video, "views": clips}
+
+    def _read(self, index: int, settings: Finetune) -> Tensor:
+        with open_video(self._segments.paths[self._segments.videos[index]]) as reader:
+            times = _times(settings, *span_of(self._segments, index, reader), self._views.clips)
+            frames = torch.from_numpy(reader.clip(times.ravel())).permute(0, 3, 1, 2)
+        crops = spatial_crops(frames, short_side=self._views.short_side, count=self._views.crops)
+        # [crops, clips * T, ...] -> [clips * crops, T, ...]
+        by_clip = crops.unflatten(1, (self._views.clips, settings.frames)).transpose(0, 1)
+        return by_clip.flatten(0, 1).contiguous()
+
+
+def load_views(
+    segments: Segments,
+    classifiers: Sequence[Finetune],
+    views: Views,
+    indices: Sequence[int],
+    workers: int,
+) -> DataLoader:
+    """Items of `SegmentViews` for some segments, read by worker processes."""
+    return DataLoader(
+        SegmentViews(segments, classifiers, views),
+        batch_size=None,
+        sampler=list(indices),
+        num_workers=min(workers, len(indices)),
+        multiprocessing_context="fork" if workers and len(indices) else None,
+    )
+
+
+def _times(settings: Finetune, start: float, end: float, clips: int) -> np.ndarray:
+    """Seconds [clips, T]: clips evenly over the segment, or each an even pass through all of it."""
+    if settings.sampling == "segments":
+        places = (np.arange(clips) + 0.5) / clips
+        return np.stack(
+            [segment_clip_times(start, end, places=np.full(settings.frames, p)) for p in places]
+        )
+    return np.stack(
+        [interval_times(settings, start, end, float(offset)) for offset in view_offsets(clips)]
+    )

@@ -1,0 +1,23 @@
+"""What the tests of kills and signals look at: the processes that live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def session(leader: int) -> list[int]:
+    """The living processes of a session (that of a process started with start_new_session)."""
+    return [pid for pid, fields in _stats() if int(fields[3]) == leader and fields[0] != "Z"]
+
+
+def _stats() -> list[tuple[int, list[str]]]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                text = (folder / "stat").read_text()
+            except OSError:
+                continue  # ended meanwhile
+            # After the name in brackets: state, parent, group, session, ...
+            found.append((int(folder.name), text.rpartition(")")[2].split()))
+    return found

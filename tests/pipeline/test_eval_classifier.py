@@ -1,0 +1,185 @@
+"""The classifier's own test: what its views show, how they are averaged, what it is run on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from evaluation.classification import action_accuracy, topk_accuracy
+from feature_extraction.sampling import segment_clip_times, view_offsets
+from feature_extraction.transforms import spatial_crops
+from pipeline.annotations import trimmed
+from pipeline.cli import main
+from pipeline.clips import mirrored_classes
+from pipeline.demo import make_dataset
+from pipeline.errors import UserError
+from pipeline.stages.eval_classifier import ranks_of
+
+SMALL = [
+    "backbone.depth=[1,1,1,1]", "backbone.width=4", "backbone.pretrained=null", "finetune.epochs=1",
+    "finetune.warmup_epochs=0", "finetune.batch_size=4", "finetune.crop=32", "finetune.frames=4",
+    "finetune.short_side=[32,36]", "finetune.eval_short_side=32", "views.short_side=32",
+    "runtime.device=cpu", "runtime.workers=0",
+]  # fmt: skip
+
+
+def tada(*arguments: str):
+    line = list(arguments)
+    for assignment in SMALL:
+        line += ["--set", assignment]
+    return CliRunner().invoke(main, line, catch_exceptions=False)
+
+
+@pytest.fixture
+def trimmed_videos(tmp_path, monkeypatch):
+    """Six short files, and both data sets' annotation files for them."""
+    make_dataset(tmp_path / "drawn", train_videos=4, val_videos=2, seconds=6.0)
+    videos = sorted((tmp_path / "drawn/videos").iterdir())
+    monkeypatch.chdir(tmp_path)
+    kinetics, something = Path("data/k400"), Path("data/ssv2")
+    for folder in (kinetics, something):
+        (folder / "videos").mkdir(parents=True)
+    rows = {"train": [], "val": []}
+    entries = {"train": [], "validation": []}
+    for number, video in enumerate(videos):
+        label = ("abseiling", "zumba")[number % 2]
+        shutil.copy(video, kinetics / "videos" / f"id-{number}_000003_000013.mp4")
+        rows["train" if number < 4 else "val"].append(f"{label},id-{number},3,13,x")
+        shutil.copy(video, something / "videos" / f"{number}{video.suffix}")
+        side = ("left to right", "right to left")[number % 2]
+        entries["train" if number < 4 else "validation"].append(
+            {"id": str(number), "label": "x", "template": f"Pushing [something] from {side}"}
+        )
+    for name, lines in rows.items():
+        head = "label,youtube_id,time_start,time_end,split"
+        (kinetics / f"{name}.csv").write_text("\n".join([head, *lines]) + "\n")
+    for name, items in entries.items():
+        (something / f"something-something-v2-{name}.json").write_text(json.dumps(items))
+    labels = {
+        f"Pushing something from {s}": str(i)
+        for i, s in enumerate(("left to right", "right to left"))
+    }
+    (something / "something-something-v2-labels.json").write_text(json.dumps(labels))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["k400", "ssv2"])
+def test_shipped_classifier_configs_train_and_test(trimmed_videos, name):
+    assert tada("finetune", "--config", name).exit_code == 0
+    result = tada("eval-classifier", "--config", name)
+    assert result.exit_code == 0, result.output
+    assert "2 segments" in result.output and "top-1" in result.output
+    file = trimmed_videos / f"runs/{name}/eval-classifier/results.json"
+    before = json.loads(file.read_text())
+    assert set(before["tasks"]) == {"class"} and before["segments"] == 2
+    assert "complete" in tada("eval-classifier", "--config", name).output
+    result = tada("eval-classifier", "--config", name, "--crops", "1", "--force")
+    assert result.exit_code == 0, result.output
+    result = tada("extract", "--config", name)
+    assert result.exit_code == 1 and "no section extract" in result.output
+    for command in ("doctor", "plan"):
+        assert "no section extract" in tada(command, "--config", name).output
+
+
+def test_runs_are_averaged_and_an_ensemble_of_one_run_twice_is_that_run(trimmed_videos):
+    assert tada("finetune", "--config", "k400").exit_code == 0
+    assert tada("eval-classifier", "--config", "k400").exit_code == 0
+    file = trimmed_videos / "runs/k400/eval-classifier/results.json"
+    alone = json.loads(file.read_text())
+    result = tada("eval-classifier", "--config", "k400", "--with", "runs/k400", "--force")
+    assert result.exit_code == 0, result.output
+    together = json.loads(file.read_text())
+    assert together["runs"] == 2 and together["tasks"] == alone["tasks"]
+    result = tada("eval-classifier", "--config", "k400", "--with", "runs/none", "--force")
+    assert result.exit_code == 1 and "runs/none" in result.output
+
+
+def test_an_unreadable_video_stops_the_test_unless_allowed(trimmed_videos):
+    assert tada("finetune", "--config", "k400").exit_code == 0
+    (trimmed_videos / "data/k400/videos/id-5_000003_000013.mp4").write_bytes(b"nothing")
+    result = tada("eval-classifier", "--config", "k400")
+    assert result.exit_code == 1 and "id-5_000003_000013" in result.output
+    result = tada("eval-classifier", "--config", "k400", "--allow-failures", "1")
+    assert result.exit_code == 0, result.output
+    results = json.loads((trimmed_videos / "runs/k400/eval-classifier/results.json").read_text())
+    assert results["segments"] == 1 and results["left_out"] == ["id-5_000003_000013"]
+
+
+def test_ranks_are_those_of_the_accuracies():
+    rng = np.random.default_rng(0)
+    verb, noun = rng.dirichlet(np.ones(7), (40, 6)), rng.dirichlet(np.ones(11), (40, 6))
+    target = np.stack([rng.integers(0, 7, 40), rng.integers(0, 11, 40)], 1)
+    rows = [ranks_of([v, n], t) for v, n, t in zip(verb, noun, target, strict=True)]
+    for k in (1, 5):
+        share = {name: np.mean([row[name] < k for row in rows]) for name in rows[0]}
+        assert share["verb"] == pytest.approx(topk_accuracy(verb.mean(1), target[:, 0], k))
+        assert share["noun"] == pytest.approx(topk_accuracy(noun.mean(1), target[:, 1], k))
+        assert share["action"] == pytest.approx(action_accuracy(verb, noun, *target.T, k))
+    single = [ranks_of([v], t[:1])["class"] for v, t in zip(verb, target, strict=True)]
+    assert np.mean(np.array(single) == 0) == topk_accuracy(verb.mean(1), target[:, 0], 1)
+
+
+def test_views_are_spread_over_time_and_space():
+    np.testing.assert_allclose(view_offsets(10), np.arange(10) / 9)
+    assert view_offsets(1).tolist() == [0.5]
+    np.testing.assert_allclose(
+        segment_clip_times(2.0, 10.0, places=np.full(4, 0.5)), [3.0, 5.0, 7.0, 9.0]
+    )
+    frames = torch.arange(60, dtype=torch.uint8).expand(2, 3, 20, 60)
+    crops = spatial_crops(frames, short_side=20, count=3)
+    assert crops.shape == (3, 2, 3, 20, 20)
+    assert crops[:, 0, 0, 0, 0].tolist() == [0, 20, 40]
+    tall = spatial_crops(frames.transpose(2, 3), short_side=20, count=3)
+    assert torch.equal(tall, crops.transpose(3, 4))
+    assert spatial_crops(frames, short_side=20, count=1)[0, 0, 0, 0, 0] == 20
+
+
+def test_classes_in_the_mirror():
+    names = [
+        "Pushing [x] from left to right",
+        "Pushing [x] from right to left",
+        "Turning left",
+        "Leftovers",
+    ]
+    assert mirrored_classes(names).tolist() == [1, 0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("reader", "name", "text", "said"),
+    [
+        (trimmed.read_kinetics, "a.csv", "label,youtube_id,time_start\na,b,1\n", "time_end"),
+        (
+            trimmed.read_kinetics,
+            "a.csv",
+            "label,youtube_id,time_start,time_end\na,../b,1,2\n",
+            "../b",
+        ),
+        (trimmed.read_kinetics, "a.txt", "one.mp4 3\ntwo.mp4\n", "line 2"),
+        (trimmed.read_kinetics, "a.txt", "one.mp4 3\none.mp4 4\n", "twice"),
+        (trimmed.read_something, "a.json", "{", "JSON"),
+        (trimmed.read_something, "a.json", "{}", "list"),
+        (trimmed.read_something, "a.json", '[{"id": "1"}]', "entry 0"),
+    ],
+)
+def test_wrong_files_are_named(tmp_path, reader, name, text, said):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError) as caught:
+        reader([tmp_path / name], ("training", "validation"))
+    assert name in caught.value.message and said in caught.value.message
+
+
+def test_lists_take_names_and_numbers(tmp_path):
+    (tmp_path / "train.txt").write_text("a/one.mp4 1\nb/two words.mp4 0\n")
+    (tmp_path / "val.csv").write_text("three.mp4,zumba\n")
+    (tmp_path / "names.txt").write_text("abseiling\nzumba\n")
+    files = [tmp_path / "train.txt", tmp_path / "val.csv"]
+    dataset = trimmed.read_kinetics(files, ("training", "validation"), tmp_path / "names.txt")
+    assert dataset.annotations["video"].tolist() == ["one", "two words", "three"]
+    assert dataset.annotations["label"].tolist() == ["zumba", "abseiling", "zumba"]
+    assert dataset.heads == (("abseiling", "zumba"),)
