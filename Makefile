@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: install demo test test-slow clean
+.PHONY: install demo test test-slow bench clean
 
 install: .venv/installed
 
@@ -19,6 +19,9 @@ test: install
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+bench: install
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf .venv runs build *.egg-info

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 GROUND = ("feature_extraction", "bmn", "evaluation")
 ROOMS = (*GROUND, "pipeline")
-FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+FILES = sorted(path for room in (*ROOMS, "benchmarks") for path in (ROOT / room).rglob("*.py"))
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -31,6 +31,12 @@ def test_ground_floor_rooms_do_not_import_one_another(room):
     for path in (ROOT / room).rglob("*.py"):
         found = imported(ast.parse(path.read_text())) & others
         assert not found, f"{path.relative_to(ROOT)} imports {found}"
+
+
+def test_nothing_imports_the_benchmarks():
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            assert "benchmarks" not in imported(ast.parse(path.read_text())), path
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,0 +1,1 @@
+"""The usual form of every stage, written the way the field writes it."""

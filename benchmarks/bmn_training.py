@@ -1,0 +1,56 @@
+"""A BMN training step: forward, the three losses, backward."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks import networks
+from benchmarks.baselines.bmn import usual_bmn
+from benchmarks.bmn_forward import BATCH, OURS, USUAL, describe
+from benchmarks.costs import bmn_cost
+from benchmarks.drawn import draw_segments
+from benchmarks.measure import Form, Row, compare, relative_difference
+from bmn import bmn_loss
+from bmn.targets import Targets, valid_mask, window_targets
+
+STAGE = "BMN training step"
+WINDOW_SECONDS = 53.3
+
+
+def run(quick: bool) -> list[Row]:
+    """A batch of 4 windows, seconds a step; the base convolution's gradients are compared."""
+    sizes = networks.SMALL if quick else networks.FULL
+    ours = networks.draw_bmn(sizes).train()
+    usual = usual_bmn(ours).train()
+    features = torch.randn(BATCH, sizes.channels, sizes.positions)
+    targets = draw_targets(sizes.positions)
+    cost = bmn_cost(ours, BATCH, backward=True)
+    return compare(
+        STAGE,
+        describe(sizes) + ", with backward",
+        Form(USUAL, lambda: step(usual, features, targets)),
+        [Form(OURS, lambda: step(ours, features, targets), cost=cost)],
+        runs=1,
+        difference=relative_difference,
+        unit="of the largest gradient",
+        warm_up=quick,
+    )
+
+
+def draw_targets(positions: int) -> Targets:
+    """A batch of targets, every window with 20 segments."""
+    segments = draw_segments(20, WINDOW_SECONDS)
+    one = window_targets(segments, (0.0, WINDOW_SECONDS), positions, positions)
+    return Targets(*(table.expand(BATCH, *table.shape) for table in one))
+
+
+def step(model: nn.Module, features: Tensor, targets: Targets) -> list[Tensor]:
+    """Forward, losses with the same cells picked every time, backward; two layers' gradients."""
+    model.zero_grad()
+    positions = features.shape[2]
+    generator = torch.Generator().manual_seed(0)
+    mask = valid_mask(positions, positions)
+    bmn_loss(model(features), targets, mask, generator=generator).total.backward()
+    layers = (model.base[0], model.map_head[0])
+    return [layer.weight.grad.clone() for layer in layers]
