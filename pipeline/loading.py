@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import mmap
 import multiprocessing
@@ -91,6 +92,8 @@ class _Crew:
         self._processes = sorted(
             set(multiprocessing.active_children()) - before, key=lambda process: process.pid or 0
         )
+        # Whatever ends this process: at exit it would wait for workers, which obey no signal of its.
+        atexit.register(self.end)
         # torch would raise wherever this process happens to be; a wait for a batch finds out, too.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -117,6 +120,7 @@ class _Crew:
 
     def end(self) -> None:
         """Leave no process behind."""
+        atexit.unregister(self.end)
         for process in self._processes:
             process.kill()
         self._batches = iter(())
