@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
 from pipeline.errors import UserError
-from pipeline.workers import death, die_with_parent
+from pipeline.workers import death, die_with_parent, without_signals
 
 READ_SECONDS = 120.0  # a sample that takes longer to read hangs
 NAME_BYTES = 256
@@ -48,7 +48,7 @@ def read_batches(
     A worker that dies or needs more than READ_SECONDS for a sample is ended; `lost(video, reason)` is
     told, and has to see to it that `samples` does not read that video again, or to raise. Reading then
     goes on from the batch that did not come. Without workers nothing guards the reading. Raises
-    UserError where reading a sample does.
+    UserError where reading a sample does. Signals to the whole group are this process's to obey.
     """
     if not workers or not plan:
         for keys in plan:
@@ -76,8 +76,23 @@ class _Crew:
         workers = min(workers, len(plan))
         self._names = mmap.mmap(-1, workers * NAME_BYTES)  # shared with the processes forked below
         self.lost: list[tuple[str, str]] = []
+        self._processes: list[Any] = []
         before = set(multiprocessing.active_children())
-        self._batches = iter(
+        atexit.register(self.end)  # these processes end for nobody else
+        with without_signals(signal.SIGINT, signal.SIGTERM):
+            try:
+                self._batches = self._start(samples, plan, collate, workers)
+            finally:
+                started = set(multiprocessing.active_children()) - before
+                self._processes = sorted(started, key=lambda process: process.pid or 0)
+        # torch would raise wherever this process happens to be; a wait for a batch finds out, too.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+    def _start(
+        self, samples: Samples, plan: Sequence[Sequence[Any]], collate: Collate, workers: int
+    ) -> Iterator[dict[str, Any]]:
+        return iter(
             DataLoader(
                 _Watched(samples, self._names),
                 batch_sampler=plan,
@@ -89,14 +104,6 @@ class _Crew:
                 multiprocessing_context="fork",
             )
         )
-        self._processes = sorted(
-            set(multiprocessing.active_children()) - before, key=lambda process: process.pid or 0
-        )
-        # Whatever ends this process: at exit it would wait for workers, which obey no signal of its.
-        atexit.register(self.end)
-        # torch would raise wherever this process happens to be; a wait for a batch finds out, too.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def next(self) -> dict[str, Any] | None:
         """The next batch; None after the last, and where a process was lost (`lost` says by what)."""
@@ -120,10 +127,10 @@ class _Crew:
 
     def end(self) -> None:
         """Leave no process behind."""
-        atexit.unregister(self.end)
         for process in self._processes:
             process.kill()
         self._batches = iter(())
+        atexit.unregister(self.end)
 
     def _blame(self, process: Any) -> tuple[str, str]:
         place = self._processes.index(process) * NAME_BYTES
@@ -179,7 +186,5 @@ class _Collated:
 
 
 def _begin(number: int) -> None:
-    """Signals to the whole group are the parent's to obey: it ends its workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """A worker ends with its parent, also where reading hangs."""
     threading.Thread(target=die_with_parent, daemon=True).start()

@@ -101,19 +101,20 @@ def run_jobs(
 def _start(context: Any, setup: Callable[..., Handler], arguments: Sequence[Any]) -> _Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, setup, tuple(arguments)), daemon=True)
-    with _without_sigint():
+    # Ctrl-C reaches the whole group: this process decides, and ends its workers.
+    with without_signals(signal.SIGINT):
         process.start()
     theirs.close()
     return _Worker(process, ours)
 
 
 @contextlib.contextmanager
-def _without_sigint() -> Iterator[None]:
-    """Processes started inside never see Ctrl-C, which reaches the whole group: the parent ends them."""
+def without_signals(*numbers: signal.Signals) -> Iterator[None]:
+    """Signals wait until this is left; processes started inside never see them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from pipeline.artifacts import STAGES
 from pipeline.cli import main
 
+ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=4",
     "finetune.crop=32", "finetune.short_side=[32,36]", "finetune.eval_short_side=32",
@@ -63,7 +64,7 @@ def start(arguments: list[str]) -> subprocess.Popen:
     """A run in a process group of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline", *arguments],
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -21,7 +21,7 @@ from pipeline.artifacts import STAGES, read_manifest
     "sign",
     [
         "finetune/checkpoint.pt",
-        "extract/features/*.h5",
+        "extract/features/[!.]*.h5",
         "bmn/checkpoint.pt",
         "bmn/proposals/videos/*.csv",
     ],
@@ -53,12 +53,10 @@ def test_killed_in_the_last_stages(whole, data, tmp_path, stage):
     same_results(whole, run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "sign"),
-    [
-        ("extract", "extract/features/*.h5"),
-        pytest.param("finetune", "finetune/checkpoint.pt", marks=pytest.mark.slow),
-    ],
+    [("extract", "extract/features/[!.]*.h5"), ("finetune", "finetune/checkpoint.pt")],
 )
 def test_killed_alone_its_workers_do_not_live_on(whole, data, tmp_path, stage, sign):
     run = tmp_path / "run"

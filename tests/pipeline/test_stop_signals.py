@@ -1,0 +1,147 @@
+"""Ctrl-C and SIGTERM: the checkpoint is written, one line says how to go on, no process is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from processes import session
+from small_runs import ROOT, options, same_results, tada, without_stages
+
+from pipeline.device import load_state
+
+LONG = ("finetune.epochs=4000", "bmn.epochs=4000", "finetune.warmup_epochs=0")
+slow = pytest.mark.slow
+
+
+def started(arguments: list[str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def stopped(process: subprocess.Popen, run: Path, sign: str, number: int) -> str:
+    """What a run says that is sent a signal once it has written something.
+
+    Ctrl-C goes to the whole group, as a terminal sends it; SIGTERM to the process, or as systemd and
+    Slurm do, to all.
+    """
+    while not list(run.glob(sign)):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.002)
+    os.killpg(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, said
+    lines = [line for line in said.splitlines() if line.startswith("Error")]
+    assert len(lines) == 1 and "goes on" in lines[0], said
+    assert signal.Signals(number).name in lines[0]
+    assert "Traceback" not in said and said.count("stopping at") <= 1, said
+    until = time.monotonic() + 30
+    while session(process.pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not session(process.pid), "a process was left behind"
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("stage", "workers", "number"),
+    [
+        ("finetune", 2, signal.SIGINT),
+        pytest.param("finetune", 0, signal.SIGTERM, marks=slow),
+        pytest.param("finetune", 2, signal.SIGTERM, marks=slow),
+        pytest.param("bmn", 0, signal.SIGINT, marks=slow),
+        pytest.param("bmn", 2, signal.SIGTERM, marks=slow),
+    ],
+)
+def test_training_writes_its_checkpoint_at_the_next_step(
+    whole, data, tmp_path, stage, workers, number
+):
+    """Long before the next checkpoint is due; the same command then goes on from that very step."""
+    run = tmp_path / "run"
+    without_stages(whole, run, stage)
+    extra = (*LONG, f"{stage}.checkpoint_seconds=0.5")
+    line = [stage, *options(data, run, *extra, workers=workers)]
+    first = stopped(started(line), run, f"{stage}/checkpoint.pt", number)
+    assert "the checkpoint is written" in first
+    state = load_state(run / stage / "checkpoint.pt")
+    progress = json.loads((run / stage / "manifest.json").read_text())["progress"]
+    assert progress["done"] == state["epoch"] * (progress["total"] // 4000) + state["step"] > 0
+    before = (state["epoch"], state["step"])
+    (run / stage / "first.pt").write_bytes((run / stage / "checkpoint.pt").read_bytes())
+    process = started(line)
+    for said in process.stderr:
+        if "going on from" in said:
+            assert f"epoch {before[0] + 1}, step {before[1]}" in said
+            break
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("stage", "sign", "workers", "number"),
+    [
+        ("extract", "extract/features/[!.]*.h5", 2, signal.SIGTERM),
+        pytest.param("extract", "extract/features/[!.]*.h5", 2, signal.SIGINT, marks=slow),
+        pytest.param("extract", "extract/features/[!.]*.h5", 0, signal.SIGINT, marks=slow),
+        pytest.param("extract", "extract/features/[!.]*.h5", 0, signal.SIGTERM, marks=slow),
+    ],
+)
+def test_extraction_keeps_what_is_done(whole, data, tmp_path, stage, sign, workers, number):
+    run = tmp_path / "run"
+    without_stages(whole, run, stage)
+    stopped(started(["run", *options(data, run, workers=workers)]), run, sign, number)
+    kept = {path: path.stat().st_mtime_ns for path in run.glob(sign)}
+    assert kept
+    result = tada("run", *options(data, run))
+    assert result.exit_code == 0, result.output
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    same_results(whole, run)
+
+
+@slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_classification_of_decoded_clips_keeps_what_is_done(whole, data, tmp_path, number):
+    decoded = ["--source", "video"]
+    unbroken, run = tmp_path / "unbroken", tmp_path / "run"
+    for folder in (unbroken, run):
+        without_stages(whole, folder, "classify")
+    assert tada("classify", *options(data, unbroken), *decoded).exit_code == 0
+    process = started(["classify", *options(data, run, workers=1), *decoded])
+    stopped(process, run, "classify/videos/*.npz", number)
+    kept = {path: path.stat().st_mtime_ns for path in run.glob("classify/videos/*.npz")}
+    assert len(kept) == 1
+    result = tada("classify", *options(data, run), *decoded)
+    assert result.exit_code == 0, result.output
+    one, two = (folder / "classify/detections.csv" for folder in (unbroken, run))
+    assert one.read_bytes() == two.read_bytes()
+    assert not (run / "classify/videos").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "number"),
+    [
+        pytest.param("eval", signal.SIGTERM, marks=slow),
+        pytest.param("eval", signal.SIGINT, marks=slow),
+        pytest.param("finetune", signal.SIGTERM, marks=slow),
+    ],
+)
+def test_stopped_before_anything_is_done(whole, data, tmp_path, stage, number):
+    """In the middle of reading the annotations: a pipe that gives nothing."""
+    run, pipe = tmp_path / "run", tmp_path / "pipe.csv"
+    without_stages(whole, run, "eval")
+    os.mkfifo(pipe)
+    process = started([stage, *options(data, run), "--annotations", str(pipe)])
+    with pipe.open("w"):  # returns once it is opened for reading
+        stopped(process, run, ".lock", number)
