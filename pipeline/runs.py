@@ -158,7 +158,10 @@ def run_demo(
     config = load_config(find_config("demo"), overrides | parse_overrides(assignments))
     say(f"demo: drawing the dataset in {data}")
     with locked(data):
-        make_dataset(data)
+        try:
+            make_dataset(data)
+        except OSError as error:
+            raise artifacts.cannot_write(data, error) from error
     run_stages(config, folder, list(STAGE_MODULES), force=force)
     say(f"demo: picture in {plot_run(config, folder)}")
 
