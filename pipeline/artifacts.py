@@ -124,7 +124,7 @@ def read_manifest(run: Path, stage: str) -> dict[str, Any] | None:
         return content
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path}: damaged ({error}); move the folder {path.parent} aside"
         ) from error
@@ -222,7 +222,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def cannot_write(path: Path, error: OSError) -> UserError:
     """What a user is told when a file cannot be written, and how to go on."""
     fix = "make room and run the same command again: it goes on from here"
-    if error.errno not in _FULL:
+    if (
+        error.errno not in _FULL and error.errno is not None
+    ):  # None: numpy, where a write fell short
         fix = "make it writable and run the same command again"
     return UserError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
 

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.artifacts import atomic_path
-from pipeline.device import load_state
+from pipeline.device import load_state, save_state
 from pipeline.errors import UserError
 from pipeline.progress import say
 
@@ -22,9 +21,7 @@ def save(
 ) -> None:
     """Write the position and the state of the parts (model, optimizer, scaler, average), atomically."""
     states = {name: part.state_dict() for name, part in parts.items() if part is not None}
-    # Through a Python file, a full disk is an OSError and not an assertion of the zip writer.
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        torch.save({**position, "fingerprint": fingerprint, **states}, stream)
+    save_state(path, {**position, "fingerprint": fingerprint, **states})
 
 
 def restore(

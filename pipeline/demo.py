@@ -78,7 +78,7 @@ def make_dataset(
         "fps": fps, "seconds": seconds, "width": width, "height": height,
     }  # fmt: skip
     marker = folder / "dataset.json"
-    if marker.exists() and json.loads(marker.read_text()) == made_with:
+    if _read(marker) == made_with:
         return
     (folder / "videos").mkdir(parents=True, exist_ok=True)
     marker.unlink(missing_ok=True)
@@ -95,6 +95,13 @@ def make_dataset(
         actions = list(pool.map(make, range(len(names))))
     _write_annotations(folder / "annotations.csv", names, actions)
     _replace(marker, json.dumps(made_with, indent=2) + "\n")
+
+
+def _read(marker: Path) -> object:
+    try:
+        return json.loads(marker.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def random_scene(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from pipeline.artifacts import atomic_path
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 
@@ -49,6 +52,15 @@ def share_cores(device: torch.device, workers: int) -> None:
     if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         torch.set_num_threads(max(1, (cores or 1) - bool(workers)))
+
+
+def save_state(path: Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values atomically. Raises UserError where they cannot be written."""
+    # In memory first: on a full disk torch's writer ends with an assertion that hides the reason.
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_state(path: Path) -> dict[str, Any]:

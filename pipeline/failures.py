@@ -36,7 +36,7 @@ def read_failures(folder: Path) -> dict[str, Failure]:
         }
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: damaged ({error}); delete it") from error
 
 

@@ -68,6 +68,20 @@ def feature_shape(run: Path, video: str) -> tuple[int, int]:
         raise UserError(str(error)) from error
 
 
+def common_channels(run: Path, videos: Sequence[str]) -> int:
+    """The channels of the videos' features. Raises UserError naming the file of one that has others."""
+    first = feature_shape(run, videos[0])[1]
+    for video in videos:
+        channels = feature_shape(run, video)[1]
+        if channels != first:
+            path = feature_path(run / "extract" / FEATURES, video)
+            raise UserError(
+                f"{path}: has {channels} channels, that of video {videos[0]} {first}; delete the one that "
+                "is wrong and run `tada-loc extract` again"
+            )
+    return first
+
+
 def videos_with_features(config: Config, run: Path, videos: Sequence[str], stage: str) -> list[str]:
     """The videos whose features are on disk; those skipped or failed to extract are said, not hidden.
 

@@ -18,9 +18,8 @@ from feature_extraction.backbones.weights import (
     require_imagenet_has_it,
 )
 from pipeline import distributed
-from pipeline.artifacts import atomic_path
 from pipeline.config import Backbone
-from pipeline.device import load_state
+from pipeline.device import load_state, save_state
 from pipeline.errors import UsageError, UserError
 from pipeline.progress import say
 
@@ -80,8 +79,7 @@ class SharedClassifier(nn.Module):
 
 def save_classifier(model: nn.Module, path: Path) -> None:
     """Write a classifier's weights."""
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        torch.save({"model": model.state_dict()}, stream)
+    save_state(path, {"model": model.state_dict()})
 
 
 def load_classifier(

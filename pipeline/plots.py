@@ -9,8 +9,8 @@ import pandas as pd
 
 from pipeline import annotations, artifacts
 from pipeline.config import Config
-from pipeline.stages.classify import read_detections
-from pipeline.stages.evaluate import read_results
+from pipeline.stage_tables import read_detections
+from pipeline.stages.evaluate import numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,7 @@ def plot_run(config: Config, folder: Path, *, videos: int = 4, min_score: float 
 
     dataset = annotations.load(config.dataset)
     truth = dataset.rows(config.dataset.eval_subset)
-    detections = read_detections(folder)
+    detections = read_detections(folder, dataset, config.dataset.eval_subset)
     names = truth["video"].unique()[:videos]
     colours = _colours(plt.get_cmap("tab10"), sorted(set(truth["label"])))
     figure, axes = plt.subplots(
@@ -43,7 +43,7 @@ def plot_run(config: Config, folder: Path, *, videos: int = 4, min_score: float 
     for axis, video in zip(axes, names, strict=False):
         _timeline(axis, video, truth, detections, colours, min_score)
     axes[len(names) - 1].set_xlabel("seconds")
-    _map_curve(axes[-1], read_results(folder), config.backbone.name)
+    _map_curve(axes[-1], numbers(folder), config.backbone.name)
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in colours.values()]
     figure.legend(handles, list(colours), loc="outside upper center", ncols=6, frameon=False)
     path = folder / "eval" / "detections.png"
@@ -88,9 +88,9 @@ def _timeline(
 
 
 def _map_curve(axis: Axes, results: dict, name: str) -> None:
-    for task, numbers in results["tasks"].items():
-        label = f"{name} {task}, average {numbers['average']:.1f} %"
-        axis.plot(results["iou"], numbers["map"], marker="o", label=label)
+    for task, figures in results["tasks"].items():
+        label = f"{name} {task}, average {figures["average"]:.1f} %"
+        axis.plot(results["iou"], figures["map"], marker="o", label=label)
     axis.set_xlabel("tIoU threshold")
     axis.set_ylabel("mAP (%)")
     axis.set_ylim(0, 100)

@@ -15,6 +15,8 @@ from typing import Any
 
 from pipeline.errors import UserError
 
+START_SECONDS = 300.0  # a process may take for its imports and its network
+
 Beat = Callable[[], None]
 Handler = Callable[[Any, Beat], Any]
 
@@ -34,6 +36,7 @@ class _Worker:
     pipe: Connection
     job: Any = None
     heard: float = 0.0
+    ready: bool = False  # set up
 
 
 def outcomes(
@@ -69,7 +72,7 @@ def run_jobs(
 
     Each process calls `setup(*arguments)` once and the handler it returns once a job; both are sent by
     name, so they must be importable. The handler is given a `beat` to call while it makes progress; a
-    process that is silent for `timeout` seconds is killed. A job whose process dies or whose handler
+    process that is silent for `timeout` seconds (START_SECONDS, until it is set up) is killed. A job whose process dies or whose handler
     raises ValueError or OSError has failed; other exceptions, being defects, are failures too and say so.
     Raises UserError where setup or handler does: that is no job's fault (a full disk). No process
     outlives the iteration, nor this process, however it ends.
@@ -136,15 +139,17 @@ def _look(worker: _Worker, ready: bool, timeout: float) -> Outcome | None:
                 worker.job, reason=f"its process died ({death(worker.process.exitcode)})"
             )
         worker.heard = time.monotonic()
+        worker.ready = True
         if kind == "beat":
             return None
         if kind == "fatal":
             raise UserError(value)
         return Outcome(worker.job, **{kind: value})
-    if time.monotonic() - worker.heard > timeout:
+    patience = timeout if worker.ready else max(timeout, START_SECONDS)
+    if time.monotonic() - worker.heard > patience:
         worker.process.kill()
         worker.process.join()
-        return Outcome(worker.job, reason=f"no progress for {timeout:g} s, given up")
+        return Outcome(worker.job, reason=f"no progress for {patience:g} s, given up")
     return None
 
 
@@ -175,7 +180,9 @@ def _work(pipe: Connection, setup: Callable[..., Handler], arguments: tuple[Any,
         except (EOFError, OSError):
             return
         try:
-            handle = handle or setup(*arguments)
+            if handle is None:
+                handle = setup(*arguments)
+                pipe.send(("beat", None))
             answer = ("result", handle(job, lambda: pipe.send(("beat", None))))
         except (ValueError, OSError) as error:
             answer = ("reason", str(error))

@@ -51,7 +51,8 @@ def read(files: Sequence[Path], classes: Path | None = None) -> Dataset:
 
 def _database(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        content = json.loads(text, object_pairs_hook=_distinct)
     except OSError as error:
         raise UserError(
             f"{file}: cannot be read ({error.strerror}); see dataset.annotations"
@@ -67,6 +68,16 @@ def _database(file: Path) -> dict[str, Any]:
                 f"{file}: video {video}: expected an object with subset and annotations"
             )
     return database
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a JSON file; of a key that comes twice json would take the last silently."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"{repeated!r} comes twice")
+    return content
 
 
 def _segments(entry: dict[str, Any], video: str, subset: str, where: str) -> list[dict]:
@@ -97,7 +108,7 @@ def _seconds(value: Any, where: str) -> float:
         if isinstance(value, bool):
             raise TypeError
         return float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{where}: {value!r} is no number of seconds") from error
 
 

@@ -18,15 +18,14 @@ from pipeline import annotations, artifacts, distributed, windows
 from pipeline.config import Config, Proposals
 from pipeline.device import autocast, load_state, pick_device, share_cores
 from pipeline.errors import UserError
-from pipeline.features import feature_shape, videos_with_features
+from pipeline.features import common_channels, feature_shape, videos_with_features
 from pipeline.models import MODEL_FILE, save_classifier
 from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
 from pipeline.progress import Progress, say
 from pipeline.ranks import deal, ranks
+from pipeline.stage_tables import PROPOSALS, read_part, write_table
 from pipeline.training import fit
-
-PROPOSALS = "proposals.csv"
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -48,6 +47,7 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         say(f"annotations, {config.dataset.train_subset}: {count} segments: {reason}")
     ids = list(rows["video"].unique())
     videos = videos_with_features(config, folder, ids, "bmn")
+    channels = common_channels(folder, videos) if videos else 0
     samples, counts = windows.training_windows(config, folder, rows, videos)
     for reason, count in counts.items():
         say(f"bmn: {count} of {len(rows)} training segments {reason}")
@@ -56,7 +56,6 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     say(f"bmn: {len(samples)} windows of {len(videos)} videos on {device}")
     say_learning_rate("bmn", settings)
     torch.manual_seed(settings.seed)
-    channels = feature_shape(folder, videos[0])[1]
     model = build_network(config, channels).to(device)
     mask = valid_mask(settings.duration_scale, settings.temporal_scale).to(device)
 
@@ -123,15 +122,15 @@ def propose(config: Config, folder: Path, *, force: bool = False) -> None:
     with Progress(start + len(mine), "proposals", unit="video", start=start) as bar:
         for done, video in enumerate(mine, start=1):
             table = propose_video(config, folder, video, model, device)
-            _write_csv(parts / f"{video}.csv", table)
+            write_table(parts / f"{video}.csv", table)
             stage.progress(start + done, len(videos))
             bar.update(1)
     distributed.barrier()
     if not stage.leads:
         return
-    tables = [_read_csv(parts / f"{video}.csv") for video in videos]
+    tables = [read_part(parts / f"{video}.csv", video) for video in videos]
     proposals = pd.concat(tables, ignore_index=True)
-    _write_csv(stage.folder / PROPOSALS, proposals)
+    write_table(folder / PROPOSALS, proposals)
     left_out = sorted(set(ids) - set(videos))
     stage.finish({"proposals": len(proposals), "videos": len(videos), "left_out": left_out})
     say(f"bmn: {len(proposals)} proposals of {len(videos)} videos")
@@ -217,19 +216,10 @@ def _load(config: Config, folder: Path, videos: list[str], device: torch.device)
             f"dataset.eval_subset {config.dataset.eval_subset!r}: no video to propose for"
         )
     path = folder / "bmn" / MODEL_FILE
-    model = build_network(config, feature_shape(folder, videos[0])[1])
+    model = build_network(config, common_channels(folder, videos))
     try:
         model.load_state_dict(load_state(path)["model"])
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: not the weights of this configuration ({reason})") from error
     return model.to(device).eval()
-
-
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    with artifacts.atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False)
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={"video": str}, keep_default_na=False)

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from evaluation import fusion
-from pipeline import annotations, artifacts
+from pipeline import annotations
 from pipeline.class_scores import class_probabilities, decoded_scores, drop_parts
 from pipeline.config import Config
 from pipeline.device import pick_device
 from pipeline.failures import read_failures
 from pipeline.features import (
     check_channels,
-    feature_shape,
+    common_channels,
     load_features,
     require_head,
     videos_with_features,
@@ -27,9 +27,8 @@ from pipeline.models import load_classifier
 from pipeline.opening import begin_alone
 from pipeline.progress import Progress, say
 from pipeline.skipping import without_skipped
+from pipeline.stage_tables import DETECTIONS, read_proposals, write_table
 from pipeline.stages.extract import clip_grid
-
-DETECTIONS = "detections.csv"
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -40,42 +39,24 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
         say("classify: complete, nothing to do")
         return
     dataset = annotations.load(config.dataset)
-    proposals = read_proposals(folder)
+    proposals = read_proposals(folder, dataset, config.dataset.eval_subset)
     device = pick_device(config.runtime.device)
     model = load_classifier(config.backbone, dataset.num_classes, folder, device)
     ids = dataset.video_ids(config.dataset.eval_subset)
     videos = videos_with_features(config, folder, ids, "classify")
     if videos:
-        check_channels(folder, feature_shape(folder, videos[0])[1], model.feature_dim)
+        check_channels(folder, common_channels(folder, videos), model.feature_dim)
     say(f"classify: {len(proposals)} proposals of {len(videos)} videos, by {config.classify.mode}")
     left_out: list[str] = []
     if config.classify.mode == "video":
         detections = _by_video(config, folder, dataset, model, proposals, videos, device)
     else:
         detections, left_out = _by_proposal(config, folder, dataset, model, proposals, device)
-    with artifacts.atomic_path(stage.folder / DETECTIONS) as temporary:
-        detections.to_csv(temporary, index=False)
+    write_table(folder / DETECTIONS, detections)
     stage.finish({"detections": len(detections), "left_out": left_out})
     if not read_failures(stage.folder):
         drop_parts(stage.folder)
     say(f"classify: {len(detections)} detections")
-
-
-def read_proposals(folder: Path) -> pd.DataFrame:
-    """The proposal table of a run."""
-    path = folder / "bmn" / "proposals" / "proposals.csv"
-    return pd.read_csv(path, dtype={"video": str}, keep_default_na=False)
-
-
-def read_detections(folder: Path) -> pd.DataFrame:
-    """The detection table of a run; classes are text, however they look."""
-    text, numbers = ("video", "label"), ("start", "end", "score")
-    types = (
-        dict.fromkeys(text, str)
-        | dict.fromkeys(numbers, float)
-        | {"verb": "int64", "noun": "int64"}
-    )
-    return pd.read_csv(folder / "classify" / DETECTIONS, dtype=types, keep_default_na=False)
 
 
 def spread_positions(start: np.ndarray, end: np.ndarray, count: int) -> np.ndarray:

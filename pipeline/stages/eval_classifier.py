@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipeline.errors import UserError
 from pipeline.fields import stage_fields
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
+from pipeline.results import read_results
 from pipeline.validation import network_input
 from pipeline.videos import require_videos
 from pipeline.views import read_views
@@ -57,7 +58,7 @@ def run(config: Config, folder: Path, others: Sequence[Path] = (), *, force: boo
             part.unlink()
     else:
         say(f"{STAGE}: complete")
-    click.echo(table(json.loads(results.read_text(encoding="utf-8"))))
+    click.echo(table(read_results(results, STAGE)))
 
 
 def table(results: dict[str, Any]) -> str:
@@ -122,15 +123,24 @@ def _ranks(
         for first in range(0, len(segments), PART):
             indices = range(first, min(first + PART, len(segments)))
             path = stage.folder / f"part-{first:07d}.npz"
-            if not path.exists():
+            table = _read_part(path)
+            if table is None:
                 table = _part(config, segments, classifiers, indices, unreadable, device, bar)
                 with artifacts.atomic_path(path) as temporary, temporary.open("wb") as stream:
                     np.savez(stream, **table)
                 stage.progress(indices.stop, len(segments))
-            with np.load(path, allow_pickle=False) as stored:
-                parts.append({key: stored[key] for key in stored.files})
+            parts.append(table)
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
     return joined, sorted({*missing, *unreadable.reasons})
+
+
+def _read_part(path: Path) -> dict[str, np.ndarray] | None:
+    """Ranks that an earlier run has left; None where there are none, or they are damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
 
 
 def _part(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ import click
 import pandas as pd
 
 from evaluation.recall import average_recall
-from pipeline import annotations, artifacts, scoring
+from pipeline import annotations, artifacts, results, scoring
 from pipeline.config import Config
-from pipeline.errors import UserError
 from pipeline.opening import begin_alone
-from pipeline.stages.classify import read_detections, read_proposals
+from pipeline.stage_tables import read_detections, read_proposals
 
 RESULTS = "results.json"
 
@@ -28,13 +26,13 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     stage = begin_alone(config, folder, "eval", replace=True)
     if not stage.complete:
         dataset = annotations.load(config.dataset)
-        detections = read_detections(folder)
-        results = score(config, folder, dataset, detections)
+        detections = read_detections(folder, dataset, config.dataset.eval_subset)
+        made = score(config, folder, dataset, detections)
         scoring.write_result_files(config, dataset, detections, stage.folder)
-        artifacts.write_json(stage.folder / RESULTS, results)
-        stage.finish({name: task["average"] for name, task in results["tasks"].items()})
-    results = read_results(folder)
-    click.echo(scoring.table(results, config.eval))
+        artifacts.write_json(stage.folder / RESULTS, made)
+        stage.finish({name: task["average"] for name, task in made["tasks"].items()})
+    made = numbers(folder)
+    click.echo(scoring.table(made, config.eval))
 
 
 def score(
@@ -43,9 +41,8 @@ def score(
     """mAP of every task and AR@AN, as plain JSON values in percent."""
     truth = scoring.truth_rows(config.dataset, dataset)
     tasks = scoring.score_tasks(truth, detections, dataset, config.eval.iou)
-    recall = average_recall(
-        truth, read_proposals(folder), config.eval.iou, config.eval.proposals_at
-    )
+    proposals = read_proposals(folder, dataset, config.dataset.eval_subset)
+    recall = average_recall(truth, proposals, config.eval.iou, config.eval.proposals_at)
     return {
         "iou": scoring.as_thresholds(config.eval.iou),
         "tasks": tasks,
@@ -56,18 +53,14 @@ def score(
     }
 
 
-def read_results(folder: Path) -> dict[str, Any]:
+def numbers(folder: Path) -> dict[str, Any]:
     """The numbers of a run.
 
     Raises UserError where it has none.
     """
-    path = folder / "eval" / RESULTS
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); run `tada-loc eval`") from error
+    return results.read_results(folder / "eval" / RESULTS, "eval")
 
 
 def copy_numbers(folder: Path, target: Path) -> None:
     """Write a run's numbers to a file of the user's choice."""
-    artifacts.write_json(target, read_results(folder))
+    artifacts.write_json(target, numbers(folder))

@@ -21,3 +21,17 @@ def _stats() -> list[tuple[int, list[str]]]:
             # After the name in brackets: state, parent, group, session, ...
             found.append((int(folder.name), text.rpartition(")")[2].split()))
     return found
+
+
+def readers(path: Path) -> list[int]:
+    """The processes that have a file open."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                links = [link.readlink() for link in (folder / "fd").iterdir()]
+            except OSError:
+                continue
+            if path in links:
+                found.append(int(folder.name))
+    return found

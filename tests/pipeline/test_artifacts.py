@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -71,6 +72,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         artifacts.write_json(path, {"x": float("nan")})
     assert json.loads(path.read_text()) == {"x": 1}
+
+
+def test_what_can_neither_be_written_nor_cleaned_up_is_one_line(tmp_path, monkeypatch):
+    """As on a disk the kernel has turned read-only while a file was open."""
+
+    def refused(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with pytest.raises(UserError, match="a.txt: cannot be written .Read-only.*writable"):
+        with artifacts.atomic_path(tmp_path / "a.txt") as temporary:
+            temporary.write_text("half")
+            monkeypatch.setattr(artifacts.os, "replace", refused)
+            monkeypatch.setattr(type(tmp_path), "unlink", refused)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
