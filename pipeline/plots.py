@@ -89,7 +89,7 @@ def _timeline(
 
 def _map_curve(axis: Axes, results: dict, name: str) -> None:
     for task, figures in results["tasks"].items():
-        label = f"{name} {task}, average {figures["average"]:.1f} %"
+        label = f"{name} {task}, average {figures['average']:.1f} %"
         axis.plot(results["iou"], figures["map"], marker="o", label=label)
     axis.set_xlabel("tIoU threshold")
     axis.set_ylabel("mAP (%)")
