@@ -89,14 +89,21 @@ def load_classifier(
 
     Raises UserError where the file is damaged or of another architecture.
     """
-    path = run / "finetune" / MODEL_FILE
     model = untrained_classifier(settings, num_classes)
+    load_weights(model, run / "finetune" / MODEL_FILE)
+    return model.to(device).eval()
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Put a stage's saved weights into a network.
+
+    Raises UserError where the file is damaged or of another architecture.
+    """
     try:
         model.load_state_dict(load_state(path)["model"])
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, RuntimeError, TypeError, AttributeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: not the weights of this configuration ({reason})") from error
-    return model.to(device).eval()
 
 
 def untrained_classifier(settings: Backbone, num_classes: int | tuple[int, int]) -> nn.Module:

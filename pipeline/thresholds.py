@@ -20,7 +20,7 @@ def parse_iou(value: str | float | Iterable[float]) -> tuple[float, ...]:
             numbers = [float(value)]
         else:
             numbers = _floats(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{value!r} is not a list of tIoU thresholds: {_FORM}") from error
     if not numbers or any(not 0 < number <= 1 for number in numbers):
         raise ValueError(f"{value!r}: tIoU thresholds lie above 0 and at most at 1; {_FORM}")

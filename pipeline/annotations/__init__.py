@@ -36,6 +36,9 @@ def load(settings: config.Dataset) -> Dataset:
         dataset = epic_kitchens.read(files, subsets, classes, settings.video_info)
     else:
         dataset = table.read(files, *subsets)
+    for name in {name for head in dataset.heads for name in head}:
+        if any("\ud800" <= mark <= "\udfff" for mark in name):  # half characters no file can hold
+            raise UserError(f"{files[-1]}: label {name!r} is no text; mend it")
     known = sorted(set(dataset.videos["subset"]))
     if settings.eval_subset not in known:
         raise UserError(

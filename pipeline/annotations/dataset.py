@@ -69,7 +69,7 @@ def training_rows(dataset: Dataset, subset: str) -> tuple[pd.DataFrame, Counter[
     counts["duplicate, used once"] = int(repeated.sum())
     rows = rows[~repeated]
     durations = dataset.videos.drop_duplicates("video").set_index("video")["duration"]
-    limit = rows["video"].map(durations).fillna(math.inf)
+    limit = rows["video"].map(durations).astype(float).fillna(math.inf)
     beyond = rows["start"] >= limit
     counts["begins after the video's end, left out"] = int(beyond.sum())
     late = (rows["end"] > limit) & ~beyond

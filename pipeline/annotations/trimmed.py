@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.annotations.csv_files import numbers, read_csv
-from pipeline.annotations.dataset import Dataset, check_video_id, segments_frame
+from pipeline.annotations.dataset import Dataset, check_times, check_video_id, segments_frame
 from pipeline.errors import UserError
 
 
@@ -59,11 +59,12 @@ def _dataset(
     for file, subset, table in zip(files, chosen, tables, strict=True):
         for video, label in table:
             if names is not None and label not in known:
-                if not (label.isdecimal() and int(label) < len(names)):
+                number = _number(label)
+                if number is None or number >= len(names):
                     raise UserError(
                         f"{file}: video {video}: label {label!r} is none of the classes"
                     )
-                label = names[int(label)]
+                label = names[number]
             rows.append(
                 {"video": video, "subset": subset, "start": 0.0, "end": math.inf, "label": label}
             )
@@ -77,7 +78,13 @@ def _dataset(
 
 
 def _by_number(label: str) -> tuple[int, str]:
-    return (int(label) if label.isdecimal() else -1, label)
+    number = _number(label)
+    return (-1 if number is None else number, label)
+
+
+def _number(label: str) -> int | None:
+    """The class number a label is, if it is one."""
+    return int(label) if label.isdecimal() and len(label) < 10 else None
 
 
 def _kinetics_rows(file: Path) -> list[tuple[str, str]]:
@@ -90,6 +97,8 @@ def _kinetics_rows(file: Path) -> list[tuple[str, str]]:
         return _list_rows(file)
     frame = read_csv(file, ["label", "youtube_id", "time_start", "time_end"])
     starts, ends = numbers(frame, "time_start", file), numbers(frame, "time_end", file)
+    for line, (start, end) in enumerate(zip(starts, ends, strict=True), start=2):
+        check_times(start, end, f"{file}, line {line}")
     return [
         (check_video_id(f"{video}_{int(start):06d}_{int(end):06d}", str(file)), label.strip())
         for video, label, start, end in zip(

@@ -16,10 +16,10 @@ from bmn.model import BMNOutput
 from bmn.targets import Targets, valid_mask
 from pipeline import annotations, artifacts, distributed, windows
 from pipeline.config import Config, Proposals
-from pipeline.device import autocast, load_state, pick_device, share_cores
+from pipeline.device import autocast, pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.features import common_channels, feature_shape, videos_with_features
-from pipeline.models import MODEL_FILE, save_classifier
+from pipeline.models import MODEL_FILE, load_weights, save_classifier
 from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
 from pipeline.progress import Progress, say
@@ -215,11 +215,6 @@ def _load(config: Config, folder: Path, videos: list[str], device: torch.device)
         raise UserError(
             f"dataset.eval_subset {config.dataset.eval_subset!r}: no video to propose for"
         )
-    path = folder / "bmn" / MODEL_FILE
     model = build_network(config, common_channels(folder, videos))
-    try:
-        model.load_state_dict(load_state(path)["model"])
-    except (KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: not the weights of this configuration ({reason})") from error
+    load_weights(model, folder / "bmn" / MODEL_FILE)
     return model.to(device).eval()

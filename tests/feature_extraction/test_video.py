@@ -227,6 +227,30 @@ def test_mirrored_and_rotated_display(videos, frames_kit, tmp_path):
         assert np.array_equal(clip[1], expected(frames[30]))
 
 
+def test_a_size_that_changes_on_the_way(frames_kit, tmp_path):
+    """As recorded television has it: all frames come in the size of the first."""
+    ticks = frames_kit.even_ticks(30)
+    parts = [
+        frames_kit.encode(tmp_path / f"{shift}.ts", ticks, bf="0", g="15", shift=shift, size=size)
+        for shift, size in ((0, (96, 64)), (90000, (192, 128)))
+    ]
+    path = tmp_path / "both.ts"
+    with av.open(str(path), "w") as out, av.open(str(parts[0])) as template:
+        stream = out.add_stream_from_template(template.streams.video[0])
+        for part in parts:
+            with av.open(str(part)) as file:
+                for packet in file.demux(video=0):
+                    if packet.dts is not None:
+                        packet.stream = stream
+                        out.mux(packet)
+    with open_video(path) as reader:
+        found = [frame for _, frame in reader.frames_at(k / 30 for k in range(60))]
+        assert len(found) == 60 and {frame.shape for frame in found} == {(64, 96, 3)}
+        assert [frames_kit.read_number(frame) for frame in found[:30]] == list(range(30))
+        large, small = found[40].astype(float), found[10].astype(float)
+        assert np.abs(large[40:] - small[40:]).mean() > 1  # another picture, scaled
+
+
 def test_times_that_run_back_are_refused(frames_kit, tmp_path):
     """Two recordings joined without a thought: the second starts at 0 again."""
     one = frames_kit.encode(tmp_path / "one.ts", frames_kit.even_ticks(60), shift=900000, bf="0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from itertools import count
 
 import av
@@ -118,6 +119,44 @@ def test_broken_off_in_other_containers(name, videos, tmp_path):
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(VideoError, match="breaks off"):
         read_to_end(path)
+
+
+def _with_value(content: bytes, mark: bytes, skip: int, form: str, factor: float) -> bytes:
+    """A number of a container's head, `skip` bytes behind the name of its field, multiplied."""
+    changed, at = bytearray(content), content.index(mark) + len(mark) + skip
+    (value,) = struct.unpack_from(form, changed, at)
+    struct.pack_into(form, changed, at, type(value)(value * factor))
+    return bytes(changed)
+
+
+# Where a length stands: the file, the field, bytes from its name to the number, the number's form.
+LENGTHS = {
+    "constant.mp4": [(b"mvhd", 16, ">I"), (b"mdhd", 16, ">I"), (b"tkhd", 20, ">I")],
+    "variable.mkv": [(b"\x44\x89\x88", 0, ">d")],
+    "mpeg4.avi": [(b"avih", 20, "<I"), (b"strh", 36, "<I")],
+}
+
+
+@pytest.mark.parametrize("name", sorted(LENGTHS))
+@pytest.mark.parametrize("factor", [0.5, 3.0])
+def test_a_container_that_lies_about_its_length(name, factor, videos, tmp_path):
+    """The frames there are decide; only a length beyond them cannot be told from a file broken off."""
+    content = videos[name][0].read_bytes()
+    for field in LENGTHS[name]:
+        content = _with_value(content, *field, factor)
+    path = tmp_path / name
+    path.write_bytes(content)
+    with open_video(videos[name][0]) as reader:
+        true = [frame for _, frame in reader.frames_at(k / 7 for k in count())]
+        true_end = reader.end_time
+    refused = factor > 1 and name == "mpeg4.avi"
+    if refused:
+        with pytest.raises(VideoError, match=r"of 9\.00 s are there"):
+            read_to_end(path)
+    with open_video(path, allow_partial=refused) as reader:
+        found = [frame for _, frame in reader.frames_at(k / 7 for k in count())]
+        assert reader.end_time == pytest.approx(true_end, abs=1e-6)
+    assert len(found) == len(true) and all(map(np.array_equal, found, true))
 
 
 def test_damaged_in_the_middle(whole, tmp_path):
