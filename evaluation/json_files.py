@@ -9,12 +9,13 @@ import os
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from evaluation.errors import SubmissionError
 
 # The name the challenge servers look for inside an uploaded zip.
 ZIP_MEMBER = "test.json"
+LARGEST = 2 << 30  # bytes; a few kilobytes can unpack to more than any memory
 
 
 def read_json(path: Path) -> Any:
@@ -62,9 +63,21 @@ def _read_bytes(path: Path) -> bytes:
                 raise SubmissionError(
                     f"{path}: holds {len(names)} JSON files; an upload has one, {ZIP_MEMBER}"
                 )
-            return archive.read(names[0])
-    content = path.read_bytes()
-    return gzip.decompress(content) if path.suffix == ".gz" else content
+            with archive.open(names[0]) as member:
+                return _bounded(path, member)
+    if path.suffix == ".gz":
+        with gzip.open(path) as packed:
+            return _bounded(path, packed)
+    return path.read_bytes()
+
+
+def _bounded(path: Path, packed: IO[bytes]) -> bytes:
+    content = packed.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise SubmissionError(
+            f"{path}: unpacks to more than {LARGEST >> 20} MB; no result file does"
+        )
+    return content
 
 
 def _write_bytes(path: Path, file: BinaryIO, text: bytes) -> None:

@@ -1,7 +1,8 @@
 """Feature files: one HDF5 file a video, self-describing, written whole or not at all.
 
 A file holds one dataset, `features` float16 [clips, channels], contiguous and uncompressed
-(measured fastest to write and read), and the fields of FeatureMeta as attributes.
+(measured fastest to write and read), and the fields of FeatureMeta as attributes. Any HDF5 reader reads
+it; one of other hands is refused here, as is one that was changed (see seal.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path, PurePosixPath
 
 import h5py
 import numpy as np
+
+from feature_extraction.seal import check_seal, seal
 
 SCHEMA_VERSION = 1
 DATASET = "features"
@@ -105,7 +108,7 @@ def read_features(
     are read from the disk. Raises FeatureFileError for a file that is missing, damaged or foreign,
     and, naming each, for fields that disagree.
     """
-    with _opened(path) as file:
+    with _opened(path, features=span == slice(None)) as file:
         meta = _meta_of(path, file)
         dataset = _dataset_of(path, file)
         _check_expected(path, meta, expect or {})
@@ -130,11 +133,12 @@ def read_meta(path: str | os.PathLike[str]) -> FeatureMeta:
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
-    """Open for reading; whatever the HDF5 library trips over becomes one FeatureFileError."""
+def _opened(path: str | os.PathLike[str], *, features: bool = False) -> Iterator[h5py.File]:
+    """Open for reading, the seal being whole; what goes wrong becomes one FeatureFileError."""
     if not os.path.isfile(path):
         raise FeatureFileError(f"{path}: no such feature file; extract this video first")
     try:
+        check_seal(path, features=features)
         with h5py.File(path, "r", locking=False) as file:
             yield file
     except FeatureFileError:
@@ -251,11 +255,12 @@ def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
     Made in memory: on a full disk the HDF5 library leaves a file that it cannot close.
     """
     with h5py.File("features", "w", driver="core", backing_store=False) as file:
-        file.create_dataset(DATASET, data=stored)
+        dataset = file.create_dataset(DATASET, data=stored)
         for name, value in asdict(meta).items():
             file.attrs[name] = value
         file.flush()
-        return file.id.get_file_image()
+        image = file.id.get_file_image()
+        return image + seal(image, dataset.id.get_offset(), stored.nbytes)
 
 
 def _sync(path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -35,3 +36,27 @@ def reference():
             return {key: archive[key] for key in archive.files}
 
     return load
+
+
+@pytest.fixture(scope="session")
+def edit_sealed():
+    """Change a feature file with h5py and seal it again: as whole as one by a hostile hand."""
+    from feature_extraction.seal import (
+        SIZE,
+        seal,
+    )  # with torch, which reads the above when imported
+
+    def change(path: Path, edit) -> None:
+        path.write_bytes(path.read_bytes()[:-SIZE])
+        with h5py.File(path, "a") as file:
+            edit(file)
+        offset = size = 0
+        with h5py.File(path) as file:
+            link = file.get("features", getlink=True)
+            if isinstance(link, h5py.HardLink) and isinstance(file["features"], h5py.Dataset):
+                offset = file["features"].id.get_offset() or 0
+                size = file["features"].id.get_storage_size() if offset else 0
+        image = path.read_bytes()
+        path.write_bytes(image + seal(image, offset, size))
+
+    return change

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feature_extraction import store
@@ -135,13 +135,38 @@ def test_files_that_are_none_of_ours(tmp_path):
         read_features(path)
     with h5py.File(path, "w") as file:
         file["features"] = np.zeros((2, 2), dtype=np.float16)
-    with pytest.raises(FeatureFileError, match="schema_version"):
+    with pytest.raises(FeatureFileError, match="no seal"):
         read_features(path)
 
 
-def _change(path, edit):
-    with h5py.File(path, "a") as file:
-        edit(file)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(place=st.integers(0), change=st.integers(1, 255))
+def test_a_changed_byte_anywhere_is_found_before_the_library_looks(written, place, change):
+    """A damaged HDF5 file can crash the library, or keep it busy for minutes."""
+    path, features = written
+    write_features(path, features, META)
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= change
+    path.write_bytes(content)
+    opened = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store.h5py, "File", lambda *_, **__: opened.append(1))
+        with pytest.raises(FeatureFileError, match="damaged.*extract again"):
+            read_features(path)
+    assert not opened
+
+
+def test_a_span_is_read_without_looking_at_the_rest(written):
+    path, features = written
+    content = bytearray(path.read_bytes())
+    with h5py.File(path) as file:
+        offset = file["features"].id.get_offset()
+    content[offset] ^= 1  # in the first clip
+    path.write_bytes(content)
+    with pytest.raises(FeatureFileError, match="not those that were written"):
+        read_features(path)
+    found, _ = read_features(path, span=slice(5, 9))
+    np.testing.assert_allclose(found, features[5:9], rtol=1e-3, atol=1e-3)
 
 
 def _replace(make):
@@ -189,15 +214,16 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS.keys())
-def test_edited_files_are_refused(edit, written, tmp_path, monkeypatch):
+def test_edited_files_are_refused(edit, written, tmp_path, monkeypatch, edit_sealed):
     monkeypatch.chdir(tmp_path)
     path, features = written
     write_features(tmp_path / "secret.h5", features, META)
     (tmp_path / "outside.bin").write_bytes(b"\0" * 768)
-    _change(path, edit)
+    edit_sealed(path, edit)
     with pytest.raises(FeatureFileError) as caught:
         read_features(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    assert "seal" not in str(caught.value) and "damaged" not in str(caught.value)
 
 
 def test_feature_paths(tmp_path):

@@ -158,13 +158,12 @@ def test_a_mistake_before_any_output_does_not_lock_the_stage(data, tmp_path):
     assert result.exit_code == 0, result.output
 
 
-def test_features_of_other_settings_are_refused(whole, data, tmp_path):
+def test_features_of_other_settings_are_refused(whole, data, tmp_path, edit_sealed):
     run = tmp_path / "run"
     shutil.copytree(whole, run)
     shutil.rmtree(run / "bmn")
     path = next((run / "extract/features").glob("training*"))
-    with h5py.File(path, "a") as file:
-        file.attrs["fps"] = 7.0
+    edit_sealed(path, lambda file: file.attrs.__setitem__("fps", 7.0))
     result = tada("bmn", *options(data, run))
     assert result.exit_code == 1
     assert path.name in result.output and "fps" in result.output

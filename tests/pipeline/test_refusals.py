@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -14,6 +16,7 @@ import pytest
 import torch
 from small_runs import error_line, options, tada, without_stages
 
+from evaluation import json_files
 from feature_extraction.store import read_features, write_features
 
 ROWS = "video,start,end,label,subset\n"
@@ -273,7 +276,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", [*EDITS, "cut", "empty", "text"])
-def test_feature_files(featured, data, tmp_path, monkeypatch, edit):
+def test_feature_files(featured, data, tmp_path, monkeypatch, edit, edit_sealed):
     monkeypatch.chdir(tmp_path)
     run = shutil.copytree(featured, tmp_path / "run")
     path = sorted((run / "extract/features").iterdir())[0]
@@ -284,10 +287,10 @@ def test_feature_files(featured, data, tmp_path, monkeypatch, edit):
     elif edit in {"empty", "text"}:
         path.write_text("" if edit == "empty" else "not HDF5")
     else:
-        with h5py.File(path, "a") as file:
-            EDITS[edit](file)
+        edit_sealed(path, EDITS[edit])
     said = refused("bmn", *options(data, run))
     assert path.name in said and "extract" in said
+    assert ("seal" in said) == (edit in {"cut", "empty", "text"})
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -336,6 +339,23 @@ def test_files_that_are_no_detections(data, tmp_path, name, content):
     line = options(data, tmp_path / "run", *extra)
     said = refused("eval", *line, "--annotations", truth, "--detections", tmp_path / name)
     assert name in said
+
+
+@pytest.mark.parametrize("name", ["found.json.gz", "found.zip"])
+def test_a_few_bytes_that_unpack_to_very_many(data, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(json_files, "LARGEST", 10 << 20)
+    truth, path = tmp_path / "truth.json", tmp_path / name
+    truth.write_text(json.dumps(database(annotations=segment(0, 2))))
+    content = b"[" + bytes(50 << 20)
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(content))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("test.json", content)
+    extra = ("dataset.format=activitynet", "dataset.eval_subset=training")
+    line = options(data, tmp_path / "run", *extra)
+    said = refused("eval", *line, "--annotations", truth, "--detections", path)
+    assert name in said and "unpacks to more than 10 MB" in said
 
 
 @pytest.mark.parametrize("name", ["bmn/proposals/proposals.csv", "classify/detections.csv"])
