@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pipeline.errors import UserError
-from pipeline.options import common, start
+from pipeline.options import NamedPath, common, start
 from pipeline.stopping import Terminated, terminable
 from pipeline.tools import demo, doctor, export_features, import_features, plan
 
@@ -130,12 +130,10 @@ def classify(force: bool, **options: Any) -> None:
 @main.command("eval")
 @common
 @click.option("--iou", help="eval.iou: start:step:end (end included) or a comma list.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the numbers here too."
-)
+@click.option("--json", "json_file", type=NamedPath(), help="Write the numbers here too.")
 @click.option(
     "--detections",
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     metavar="FILE",
     help="Score this official result file (.json, .json.gz, .zip); needs no run folder.",
 )
@@ -176,7 +174,7 @@ def evaluate(force: bool, json_file: Path | None, detections: Path | None, **opt
     "--with",
     "others",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     metavar="RUN_DIR",
     help="Another run to average with; repeatable.",
 )

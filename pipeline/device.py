@@ -36,7 +36,7 @@ def pick_device(name: str) -> torch.device:
         name = f"cuda:{ranks().local}"
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.zeros(1, device=device).item()  # a device without memory of its own fails here, too
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"runtime.device {name!r} cannot be used ({reason}); try cpu") from error

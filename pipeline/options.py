@@ -20,13 +20,26 @@ _KEYS = {
 }
 
 
+class NamedPath(click.Path):
+    """A path; an empty one, as an unset variable of a shell leaves it, is not the folder one is in."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click's; fails for an empty one."""
+        if value == "":
+            self.fail("is empty; name a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def common(command: Callable[..., None]) -> Callable[..., None]:
     """The options every stage takes."""
     options = [
         click.option("--config", metavar="FILE", help="A YAML file, or hacs, ek100, demo."),
         click.option(
             "--run-dir",
-            type=click.Path(path_type=Path),
+            type=NamedPath(),
             metavar="DIR",
             help="Default: runs/CONFIG.",
         ),

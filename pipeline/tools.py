@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.options import common, start
+from pipeline.options import NamedPath, common, start
 
 # feature_extraction.backbones.BACKBONES, without importing torch for --help.
 BACKBONE_NAMES = (
@@ -33,7 +33,7 @@ BACKBONE_NAMES = (
     "--from",
     "source",
     required=True,
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     metavar="FOLDER",
     help="Holds VIDEO.npy, VIDEO.npz or VIDEO.pt, float [features, channels].",
 )
@@ -79,7 +79,7 @@ def import_features(force: bool, source: Path, layout: str, **options: Any) -> N
     "--to",
     "target",
     required=True,
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     metavar="FOLDER",
     help="Where VIDEO.npy and grid.json go.",
 )
@@ -98,9 +98,7 @@ def export_features(force: bool, target: Path, **options: Any) -> None:
 @click.command()
 @common
 @click.option("--deep", is_flag=True, help="Decode every video to its end.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the report here too."
-)
+@click.option("--json", "json_file", type=NamedPath(), help="Write the report here too.")
 def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> None:
     """Look for what is wrong with videos, annotations and settings.
 
@@ -130,9 +128,7 @@ def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> N
     show_default=True,
     help="Processes, each with a core or a GPU, the hours are for.",
 )
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the plan here too."
-)
+@click.option("--json", "json_file", type=NamedPath(), help="Write the plan here too.")
 def plan(force: bool, processes: int, json_file: Path | None, **options: Any) -> None:
     """Estimate hours and bytes of every stage from a short probe.
 
@@ -152,9 +148,7 @@ def plan(force: bool, processes: int, json_file: Path | None, **options: Any) ->
 
 
 @click.command()
-@click.option(
-    "--run-dir", type=click.Path(path_type=Path), metavar="DIR", help="Default: runs/demo/BACKBONE."
-)
+@click.option("--run-dir", type=NamedPath(), metavar="DIR", help="Default: runs/demo/BACKBONE.")
 @click.option(
     "--backbone",
     type=click.Choice(BACKBONE_NAMES),

@@ -73,6 +73,21 @@ def test_thresholds(whole, data, tmp_path, iou):
     assert "tIoU" in refused("eval", *options(data, whole), "--iou", iou)
 
 
+def test_empty_paths(data, tmp_path, monkeypatch):
+    """As `--run-dir "$RUN"` gives where RUN is not set: not the folder one is in."""
+    monkeypatch.chdir(tmp_path)
+    for line in (("status", "--run-dir", ""), ("eval", "--json", ""), ("demo", "--run-dir", "")):
+        assert "is empty" in refused(*line)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("device", ["toaster", "", "meta", "cuda:99"])
+def test_devices(data, tmp_path, device):
+    assert "runtime.device" in refused(
+        "finetune", *options(data, tmp_path / "run"), "--device", device
+    )
+
+
 BOMB = "a0: &a0 [x, x]\n" + "\n".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60))
 
 
