@@ -38,11 +38,14 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, content: Any) -> None:
     """Write `.json`, `.json.gz` or `.zip` (one member, test.json) by a temporary file and a rename.
 
-    Raises SubmissionError where the folder cannot be written to.
+    Raises SubmissionError where the folder cannot be written to, or something that is no file (a
+    folder, a device) has the name.
     """
     text = json.dumps(content, allow_nan=False).encode()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is not a file")
         with temporary.open("wb") as file:
             _write_bytes(path, file, text)
             file.flush()

@@ -151,12 +151,12 @@ def evaluate(force: bool, json_file: Path | None, detections: Path | None, **opt
 
     config, folder = start("eval", options)
     if detections is not None:
-        from pipeline.artifacts import write_json
+        from pipeline.reports import write_report
         from pipeline.scoring import score_file, table
 
         results = score_file(config, detections)
         if json_file is not None:
-            write_json(json_file, results)
+            write_report(json_file, results)
         click.echo(table(results, config.eval))
         return
     run_stages(config, folder, ["classify", "eval"], force=force, quiet=("classify",))

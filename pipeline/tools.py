@@ -111,9 +111,9 @@ def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> N
 
     findings = examine(*start(None, options), deep=deep)
     if json_file is not None:
-        from pipeline.artifacts import write_json
+        from pipeline.reports import write_report
 
-        write_json(json_file, as_json(findings))
+        write_report(json_file, as_json(findings))
     click.echo(report(findings))
     if not is_sound(findings):
         click.get_current_context().exit(1)
@@ -141,9 +141,9 @@ def plan(force: bool, processes: int, json_file: Path | None, **options: Any) ->
 
     costs = reckon(start(None, options)[0])
     if json_file is not None:
-        from pipeline.artifacts import write_json
+        from pipeline.reports import write_report
 
-        write_json(json_file, as_json(costs, processes))
+        write_report(json_file, as_json(costs, processes))
     click.echo(table(costs, processes))
 
 

@@ -12,6 +12,7 @@ from evaluation.recall import average_recall
 from pipeline import annotations, artifacts, results, scoring
 from pipeline.config import Config
 from pipeline.opening import begin_alone
+from pipeline.reports import write_report
 from pipeline.stage_tables import read_detections, read_proposals
 
 RESULTS = "results.json"
@@ -63,4 +64,4 @@ def numbers(folder: Path) -> dict[str, Any]:
 
 def copy_numbers(folder: Path, target: Path) -> None:
     """Write a run's numbers to a file of the user's choice."""
-    artifacts.write_json(target, numbers(folder))
+    write_report(target, numbers(folder))

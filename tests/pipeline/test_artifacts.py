@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import pytest
 from pipeline import artifacts
 from pipeline.errors import UserError
 from pipeline.locks import locked
+from pipeline.reports import write_report
 
 
 def complete(run, name, fields):
@@ -87,6 +89,30 @@ def test_what_can_neither_be_written_nor_cleaned_up_is_one_line(tmp_path, monkey
             monkeypatch.setattr(type(tmp_path), "unlink", refused)
 
 
+def test_a_report_goes_into_a_pipe_and_through_a_link(tmp_path):
+    """A device has to stay one: as root, a rename over /dev/null breaks the whole machine."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # both ends: nothing waits for anybody
+    write_report(pipe, {"x": 1})
+    assert pipe.is_fifo() and json.loads(os.read(held, 1 << 16)) == {"x": 1}
+    os.close(held)
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    link.symlink_to(real)
+    for value in ({"x": 2}, {"x": 3}):  # the file is not there yet; it is
+        write_report(link, value)
+        assert json.loads(real.read_text()) == value and link.is_symlink()
+
+
+def test_links_in_a_run_folder_are_replaced_not_followed(tmp_path):
+    """A run folder from elsewhere could point at any file of the user's."""
+    mine, link = tmp_path / "mine.txt", tmp_path / "results.json"
+    mine.write_text("mine")
+    link.symlink_to(mine)
+    artifacts.write_json(link, {"x": 1})
+    assert mine.read_text() == "mine" and not link.is_symlink()
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be"), locked(tmp_path / "file" / "run"):
@@ -115,6 +141,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from pipeline.locks import locked
+from pipeline.reports import write_report
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

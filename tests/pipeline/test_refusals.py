@@ -427,3 +427,17 @@ def test_unknown_labels_of_proposals_cannot_reach_the_table(whole, data, tmp_pat
     table.to_csv(path, index=False)
     said = refused("eval", *options(data, run))
     assert "detections.csv" in said and "fly" in said
+
+
+def test_reports_into_a_pipe(whole, data, tmp_path):
+    """`--json` names something that is no file: it stays what it is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # both ends: nothing waits for anybody
+    try:
+        for command in ("eval", "doctor", "plan"):
+            tada(command, *options(data, whole), "--json", str(pipe))
+            assert pipe.is_fifo(), command
+            assert json.loads(os.read(held, 1 << 16)), command
+    finally:
+        os.close(held)
