@@ -36,7 +36,7 @@ INPUTS = {
 
 
 # A full disk, a full quota, the largest file that is allowed.
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 # What a complete stage has; one of them gone, it is not complete.
 OUTPUTS = {
@@ -222,9 +222,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def cannot_write(path: Path, error: OSError) -> UserError:
     """What a user is told when a file cannot be written, and how to go on."""
     fix = "make room and run the same command again: it goes on from here"
-    if (
-        error.errno not in _FULL and error.errno is not None
-    ):  # None: numpy, where a write fell short
+    if error.errno not in FULL and error.errno is not None:  # None: numpy, where a write fell short
         fix = "make it writable and run the same command again"
     return UserError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
 

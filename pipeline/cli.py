@@ -9,8 +9,10 @@ from typing import Any
 import click
 
 from pipeline.errors import UserError
+from pipeline.machine_errors import machine_error
 from pipeline.options import NamedPath, common, start
 from pipeline.stopping import Terminated, terminable
+from pipeline.streams import open_closed_streams
 from pipeline.tools import demo, doctor, export_features, import_features, plan
 
 EPILOG = (
@@ -25,6 +27,7 @@ class _Commands(click.Group):
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
+        open_closed_streams()
         try:
             with terminable():
                 return super().invoke(ctx)
@@ -39,6 +42,8 @@ class _Commands(click.Group):
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
+            if (said := machine_error(error)) is not None:
+                raise said from error
             reason = " ".join(str(error).split())[:300]
             raise UserError(
                 f"unexpected {type(error).__name__}: {reason} (tada-loc --debug shows where)"

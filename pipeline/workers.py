@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.machine_errors import machine_error
 
 START_SECONDS = 300.0  # a process may take for its imports and its network
 
@@ -72,8 +73,9 @@ def run_jobs(
 
     Each process calls `setup(*arguments)` once and the handler it returns once a job; both are sent by
     name, so they must be importable. The handler is given a `beat` to call while it makes progress; a
-    process that is silent for `timeout` seconds (START_SECONDS, until it is set up) is killed. A job whose process dies or whose handler
-    raises ValueError or OSError has failed; other exceptions, being defects, are failures too and say so.
+    process that is silent for `timeout` seconds (START_SECONDS, until it is set up) is killed. A job
+    whose process dies or whose handler raises ValueError or OSError has failed; other exceptions, being
+    defects, are failures too and say so.
     Raises UserError where setup or handler does: that is no job's fault (a full disk). No process
     outlives the iteration, nor this process, however it ends.
     """
@@ -91,8 +93,8 @@ def run_jobs(
                 if outcome is None:
                     continue
                 yield outcome
-                if worker.process.is_alive() and waiting:
-                    _give(worker, waiting.pop())
+                if waiting and worker.process.is_alive() and _give(worker, waiting[-1]):
+                    waiting.pop()
                 else:
                     _end(worker)
                     pool.remove(worker)
@@ -102,11 +104,17 @@ def run_jobs(
 
 
 def _start(context: Any, setup: Callable[..., Handler], arguments: Sequence[Any]) -> _Worker:
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, setup, tuple(arguments)), daemon=True)
-    # Ctrl-C reaches the whole group: this process decides, and ends its workers.
-    with without_signals(signal.SIGINT):
-        process.start()
+    try:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, setup, tuple(arguments)), daemon=True)
+        # Ctrl-C reaches the whole group: this process decides, and ends its workers.
+        with without_signals(signal.SIGINT):
+            process.start()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(
+            f"no process more could be started ({reason}); give fewer --workers"
+        ) from error
     theirs.close()
     return _Worker(process, ours)
 
@@ -124,9 +132,13 @@ def without_signals(*numbers: signal.Signals) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _give(worker: _Worker, job: Any) -> None:
+def _give(worker: _Worker, job: Any) -> bool:
     worker.job, worker.heard = job, time.monotonic()
-    worker.pipe.send(job)
+    try:
+        worker.pipe.send(job)
+    except OSError:  # it died while it had nothing to do
+        return False
+    return True
 
 
 def _look(worker: _Worker, ready: bool, timeout: float) -> Outcome | None:
@@ -189,7 +201,9 @@ def _work(pipe: Connection, setup: Callable[..., Handler], arguments: tuple[Any,
         except UserError as error:
             answer = ("fatal", error.message)
         except Exception as error:
-            answer = ("reason", f"defect: {type(error).__name__}: {error}")
+            said = machine_error(error)  # memory that one job needs and is not there
+            reason = said.message if said else f"defect: {type(error).__name__}: {error}"
+            answer = ("reason", reason)
         pipe.send(answer)
 
 

@@ -19,6 +19,8 @@ def setup(offset):
             raise UserError("no room")
         if job == "bad":
             raise ValueError("bad job")
+        if job == "huge":
+            raise MemoryError
         if job == "defect":
             raise KeyError("x")
         if job == "slow":

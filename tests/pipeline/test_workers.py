@@ -32,10 +32,11 @@ def test_every_job_is_done_once():
 
 
 def test_failures_are_reasons_and_the_rest_goes_on():
-    found = results(["crash", 1, "bad", "defect", 2])
+    found = results(["crash", 1, "bad", "defect", "huge", 2])
     assert found[1] == 11 and found[2] == 12
     assert "SIGSEGV" in found["crash"]
     assert found["bad"] == "bad job"
+    assert found["huge"].startswith("not enough memory")
     assert found["defect"].startswith("defect: KeyError")
 
 
@@ -49,6 +50,23 @@ def test_stopping_early_leaves_no_process():
     stream = run_jobs(jobs_for_workers.setup, (1,), [1, 2, "hang"], workers=2, timeout=60)
     next(stream)
     stream.close()
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_worker_that_dies_between_two_jobs_costs_none(monkeypatch, noticed):
+    """As when memory runs out while this process writes: no job is to blame."""
+    found = {}
+    stream = run_jobs(jobs_for_workers.setup, (10,), [1, 2, 3, 4], workers=1, timeout=30)
+    for outcome in stream:
+        found[outcome.job] = outcome.reason or outcome.result
+        if outcome.job == 2:
+            (process,) = multiprocessing.active_children()
+            process.kill()
+            process.join()
+            if not noticed:  # it was alive when looked at, and dead when given its next job
+                monkeypatch.setattr(process, "is_alive", lambda: True)
+    assert found == {i: i + 10 for i in range(1, 5)}
     assert not multiprocessing.active_children()
 
 
