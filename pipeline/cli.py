@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import click
 from pipeline.errors import UserError
 from pipeline.machine_errors import machine_error
 from pipeline.options import NamedPath, common, start
-from pipeline.stopping import Terminated, terminable
+from pipeline.stopping import terminable
 from pipeline.streams import open_closed_streams
 from pipeline.tools import demo, doctor, export_features, import_features, plan
 
@@ -34,11 +36,13 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt as error:
-            code, name = (143, "SIGTERM") if isinstance(error, Terminated) else (130, "SIGINT")
-            click.echo(
-                f"Error: stopped by {name}; the same command goes on from what is on disk", err=True
-            )
-            sys.exit(code)
+            stop = signal.Signals(getattr(error, "number", signal.SIGINT))
+            with contextlib.suppress(OSError):  # the terminal may be what is gone
+                click.echo(
+                    f"Error: stopped by {stop.name}; the same command goes on from what is on disk",
+                    err=True,
+                )
+            sys.exit(128 + stop)
         except Exception as error:
             if ctx.params.get("debug"):
                 raise

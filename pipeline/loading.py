@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
 from pipeline.errors import UserError
+from pipeline.stopping import SIGNALS
 from pipeline.workers import death, die_with_parent, without_signals
 
 READ_SECONDS = 120.0  # a sample that takes longer to read hangs
@@ -79,7 +80,7 @@ class _Crew:
         self._processes: list[Any] = []
         before = set(multiprocessing.active_children())
         atexit.register(self.end)  # these processes end for nobody else
-        with without_signals(signal.SIGINT, signal.SIGTERM):
+        with without_signals(*SIGNALS):
             try:
                 self._batches = self._start(samples, plan, collate, workers)
             finally:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import sys
 import time
+from collections.abc import Iterator
 from types import TracebackType
 
 import click
@@ -21,10 +24,21 @@ def say(text: str, *, anyone: bool = False) -> None:
     """
     if not (anyone or ranks().leads):
         return
-    if sys.stderr.isatty():
-        tqdm.write(text, file=sys.stderr)
-    else:
-        click.echo(text, err=True)
+    with _shown():
+        if sys.stderr.isatty():
+            tqdm.write(text, file=sys.stderr)
+        else:
+            click.echo(text, err=True)
+
+
+@contextlib.contextmanager
+def _shown() -> Iterator[None]:
+    """A terminal that has gone away is no reason to stop work that goes on without one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
 
 
 class Progress:
@@ -45,8 +59,9 @@ class Progress:
         """Count pieces done; figures are shown beside the rate."""
         self._done += count
         if self._bar is not None:
-            self._bar.set_postfix({k: f"{v:.3g}" for k, v in figures.items()}, refresh=False)
-            self._bar.update(count)
+            with _shown():
+                self._bar.set_postfix({k: f"{v:.3g}" for k, v in figures.items()}, refresh=False)
+                self._bar.update(count)
         elif time.monotonic() - self._said > LINE_SECONDS:
             self._said = time.monotonic()
             say(self._line(figures))
@@ -58,7 +73,8 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with _shown():
+                self._bar.close()
 
     def _line(self, figures: dict[str, float]) -> str:
         rate = (self._done - self._start) / (time.monotonic() - self._began)

@@ -1,4 +1,4 @@
-"""Stopping when asked to: SIGINT and SIGTERM are noted, and obeyed where nothing is lost by it."""
+"""Stopping when asked to: signals are noted, and obeyed where nothing is lost by it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from typing import Any
 
 from pipeline.errors import UserError
 
+# What asks a run to stop: Ctrl-C, a scheduler, a terminal that goes away.
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
 
 class Interrupted(UserError):
     """The user or the scheduler asked the run to stop; the checkpoint is on disk."""
@@ -22,7 +27,11 @@ class Interrupted(UserError):
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, where nothing has to be finished first: it ends a command as Ctrl-C does."""
+    """A signal where nothing has to be finished first: it ends a command as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 class StopNow(BaseException):
@@ -46,7 +55,8 @@ class Stop:
         self.number = number
         if self._breakable:
             raise StopNow
-        print("stopping at the next step ...", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # the terminal may be what is gone
+            print("stopping at the next step ...", file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
@@ -62,27 +72,29 @@ class Stop:
 
 @contextlib.contextmanager
 def stop_signals() -> Iterator[Stop]:
-    """Collect SIGINT and SIGTERM instead of dying in the middle of a step; a second one kills."""
+    """Collect signals instead of dying in the middle of a step; a second one kills."""
     stop = Stop()
-    with _handled(stop.note, signal.SIGINT, signal.SIGTERM):
+    with _handled(stop.note, *SIGNALS):
         yield stop
 
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Turn SIGTERM into Terminated, so that what is open is closed on the way out."""
+    """Turn signals but Ctrl-C into Terminated, so that what is open is closed on the way out."""
 
     def end(number: int, frame: Any) -> None:
-        raise Terminated
+        raise Terminated(number)
 
-    with _handled(end, signal.SIGTERM):
+    with _handled(end, *SIGNALS[1:]):
         yield
 
 
 @contextlib.contextmanager
 def _handled(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+    # nohup has SIGHUP ignored, and means it.
+    heard = [n for n in numbers if n == signal.SIGINT or signal.getsignal(n) != signal.SIG_IGN]
     try:
-        old = {number: signal.signal(number, handler) for number in numbers}
+        old = {number: signal.signal(number, handler) for number in heard}
     except ValueError:  # not the main thread: whoever runs us handles signals
         old = {}
     try:

@@ -60,7 +60,7 @@ def fit(
     `accumulate` takes a batch in that many pieces; `average` keeps an exponential moving average of the
     weights with this decay, which is validated and left in `model` at the end. Returns one mapping of
     means and validation figures an epoch. Raises UserError on a loss or gradient that is not finite, naming
-    step, learning rate and samples; Interrupted after SIGINT or SIGTERM, the checkpoint being written.
+    step, learning rate and samples; Interrupted after a signal, the checkpoint being written.
     """
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     averaged = None if average is None else _averaged(model, average)

@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM: the checkpoint is written, one line says how to go on, no process is left."""
+"""Ctrl-C, SIGTERM and a terminal that goes away: the checkpoint is written, one line says how to go on, no process is left."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -61,6 +62,7 @@ def stopped(process: subprocess.Popen, run: Path, sign: str, number: int) -> str
         ("finetune", 2, signal.SIGINT),
         pytest.param("finetune", 0, signal.SIGTERM, marks=slow),
         pytest.param("finetune", 2, signal.SIGTERM, marks=slow),
+        pytest.param("finetune", 2, signal.SIGHUP, marks=slow),
         pytest.param("bmn", 0, signal.SIGINT, marks=slow),
         pytest.param("bmn", 2, signal.SIGTERM, marks=slow),
     ],
@@ -96,6 +98,7 @@ def test_training_writes_its_checkpoint_at_the_next_step(
         pytest.param("extract", "extract/features/[!.]*.h5", 2, signal.SIGINT, marks=slow),
         pytest.param("extract", "extract/features/[!.]*.h5", 0, signal.SIGINT, marks=slow),
         pytest.param("extract", "extract/features/[!.]*.h5", 0, signal.SIGTERM, marks=slow),
+        ("extract", "extract/features/[!.]*.h5", 0, signal.SIGHUP),
     ],
 )
 def test_extraction_keeps_what_is_done(whole, data, tmp_path, stage, sign, workers, number):
@@ -145,3 +148,47 @@ def test_stopped_before_anything_is_done(whole, data, tmp_path, stage, number):
     process = started([stage, *options(data, run), "--annotations", str(pipe)])
     with pipe.open("w"):  # returns once it is opened for reading
         stopped(process, run, ".lock", number)
+
+
+def on_a_terminal(arguments: list[str], sign: str, run: Path, hangup: int) -> int:
+    """The exit code of a run whose terminal closes once it has written something."""
+    ours, theirs = os.openpty()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", *arguments],
+            cwd=ROOT,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, hangup) and None,
+        )
+    finally:
+        os.close(theirs)
+    os.set_blocking(ours, False)
+    while not list(run.glob(sign)):
+        assert process.poll() is None
+        with contextlib.suppress(BlockingIOError):
+            os.read(ours, 1 << 16)
+        time.sleep(0.002)
+    os.close(ours)
+    if hangup == signal.SIG_IGN:  # as nohup and disown do
+        os.killpg(process.pid, signal.SIGHUP)
+    return process.wait(timeout=240)
+
+
+@pytest.mark.parametrize(
+    ("stage", "sign", "hangup"),
+    [
+        ("finetune", "finetune/checkpoint.pt", signal.SIG_IGN),
+        ("extract", "extract/features/[!.]*.h5", signal.SIG_DFL),
+    ],
+)
+def test_a_run_outlives_its_terminal(whole, data, tmp_path, stage, sign, hangup):
+    """Whether the hangup is ignored or none is sent: what it has to say, nobody hears."""
+    run = tmp_path / "run"
+    without_stages(whole, run, stage)
+    line = [stage, *options(data, run, "finetune.checkpoint_seconds=0.01", workers=1)]
+    assert on_a_terminal(line, sign, run, hangup) == 0
+    assert tada("run", *options(data, run)).exit_code == 0
+    same_results(whole, run)
