@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import atexit
-import faulthandler
 import mmap
 import multiprocessing
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -21,8 +19,11 @@ from pipeline.stopping import SIGNALS
 from pipeline.workers import death, die_with_parent, without_signals
 
 READ_SECONDS = 120.0  # a sample that takes longer to read hangs
-NAME_BYTES = 256
-_HUNG = 1  # the exit code the watchdog leaves
+_LOOK_SECONDS = 1.0
+_COUNT_BYTES, _NOTE_BYTES = (
+    8,
+    256,
+)  # a process notes how many samples it has begun, and whose it reads
 
 Collate = Callable[[list[Any]], dict[str, Any]]
 
@@ -75,9 +76,12 @@ class _Crew:
         self, samples: Samples, plan: Sequence[Sequence[Any]], collate: Collate, workers: int
     ) -> None:
         workers = min(workers, len(plan))
-        self._names = mmap.mmap(-1, workers * NAME_BYTES)  # shared with the processes forked below
+        self._notes = mmap.mmap(-1, workers * _NOTE_BYTES)  # shared with the processes forked below
         self.lost: list[tuple[str, str]] = []
+        self._hung: set[Any] = set()
         self._processes: list[Any] = []
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
         before = set(multiprocessing.active_children())
         atexit.register(self.end)  # these processes end for nobody else
         with without_signals(*SIGNALS):
@@ -89,13 +93,14 @@ class _Crew:
         # torch would raise wherever this process happens to be; a wait for a batch finds out, too.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._watcher.start()
 
     def _start(
         self, samples: Samples, plan: Sequence[Sequence[Any]], collate: Collate, workers: int
     ) -> Iterator[dict[str, Any]]:
         return iter(
             DataLoader(
-                _Watched(samples, self._names),
+                _Watched(samples, self._notes),
                 batch_sampler=plan,
                 num_workers=workers,
                 collate_fn=_Collated(collate),
@@ -128,42 +133,61 @@ class _Crew:
 
     def end(self) -> None:
         """Leave no process behind."""
+        self._over.set()
         for process in self._processes:
             process.kill()
         self._batches = iter(())
         atexit.unregister(self.end)
 
+    def _watch(self) -> None:
+        """End a process that reads one sample for READ_SECONDS.
+
+        They are counted while this process is awake: a run that was suspended has not hung.
+        """
+        notes = [b""] * len(self._processes)
+        seconds = [0.0] * len(self._processes)
+        while not self._over.wait(_LOOK_SECONDS):
+            for number, process in enumerate(self._processes):
+                note = self._note(number)
+                reads_on = note == notes[number] and bool(note[_COUNT_BYTES:])
+                seconds[number] = seconds[number] + _LOOK_SECONDS if reads_on else 0.0
+                notes[number] = note
+                if seconds[number] >= READ_SECONDS:
+                    self._hung.add(process)
+                    process.kill()
+
+    def _note(self, number: int) -> bytes:
+        place = number * _NOTE_BYTES
+        return self._notes[place : place + _NOTE_BYTES].rstrip(b"\0")
+
     def _blame(self, process: Any) -> tuple[str, str]:
-        place = self._processes.index(process) * NAME_BYTES
-        video = self._names[place : place + NAME_BYTES].rstrip(b"\0").decode(errors="replace")
-        if process.exitcode == _HUNG:
+        note = self._note(self._processes.index(process))
+        video = note[_COUNT_BYTES:].decode(errors="replace")
+        if process in self._hung:
             return video, f"no progress for {READ_SECONDS:g} s, given up"
         return video, f"its process died ({death(process.exitcode)})"
 
 
 class _Watched(TorchDataset):
-    """Samples whose reading is noted where the parent sees it, and ended when it takes too long."""
+    """Samples whose reading is noted where the parent sees it."""
 
-    def __init__(self, samples: Samples, names: mmap.mmap) -> None:
-        self._samples, self._names = samples, names
+    def __init__(self, samples: Samples, notes: mmap.mmap) -> None:
+        self._samples, self._notes, self._begun = samples, notes, 0
 
     def __getitem__(self, key: Any) -> Any:
-        place = get_worker_info().id * NAME_BYTES
-        self._note(place, self._samples.video(key))
-        # Its thread is C's own: it acts also where a decoder holds the interpreter's lock.
-        with open(os.devnull, "w") as nowhere:
-            faulthandler.dump_traceback_later(READ_SECONDS, exit=True, file=nowhere)
-            try:
-                return self._samples[key]
-            except UserError as error:  # an exception would arrive as a traceback
-                return _Refused(error.message)
-            finally:
-                faulthandler.cancel_dump_traceback_later()
-                self._note(place, "")
+        self._note(self._samples.video(key))
+        try:
+            return self._samples[key]
+        except UserError as error:  # an exception would arrive as a traceback
+            return _Refused(error.message)
+        finally:
+            self._note("")
 
-    def _note(self, place: int, name: str) -> None:
-        text = name.encode(errors="replace")[:NAME_BYTES].ljust(NAME_BYTES, b"\0")
-        self._names[place : place + NAME_BYTES] = text
+    def _note(self, video: str) -> None:
+        self._begun += 1
+        place = get_worker_info().id * _NOTE_BYTES
+        note = self._begun.to_bytes(_COUNT_BYTES, "little") + video.encode(errors="replace")
+        self._notes[place : place + _NOTE_BYTES] = note[:_NOTE_BYTES].ljust(_NOTE_BYTES, b"\0")
 
 
 class _Refused:

@@ -17,6 +17,7 @@ from pipeline.errors import UserError
 from pipeline.machine_errors import machine_error
 
 START_SECONDS = 300.0  # a process may take for its imports and its network
+_LISTEN_SECONDS = 1.0
 
 Beat = Callable[[], None]
 Handler = Callable[[Any, Beat], Any]
@@ -36,7 +37,7 @@ class _Worker:
     process: Any
     pipe: Connection
     job: Any = None
-    heard: float = 0.0
+    silent: float = 0.0  # seconds, as far as this process was there to listen
     ready: bool = False  # set up
 
 
@@ -87,8 +88,12 @@ def run_jobs(
             while waiting and len(pool) < workers:
                 pool.append(_start(context, setup, arguments))
                 _give(pool[-1], waiting.pop())
-            ready = wait([w.pipe for w in pool], timeout=min(timeout, 1.0))
+            began = time.monotonic()
+            ready = wait([w.pipe for w in pool], timeout=min(timeout, _LISTEN_SECONDS))
+            # A run that was suspended meanwhile (Ctrl-Z, a scheduler) has not hung.
+            waited = min(time.monotonic() - began, _LISTEN_SECONDS)
             for worker in list(pool):
+                worker.silent += waited
                 outcome = _look(worker, worker.pipe in ready, timeout)
                 if outcome is None:
                     continue
@@ -133,7 +138,7 @@ def without_signals(*numbers: signal.Signals) -> Iterator[None]:
 
 
 def _give(worker: _Worker, job: Any) -> bool:
-    worker.job, worker.heard = job, time.monotonic()
+    worker.job, worker.silent = job, 0.0
     try:
         worker.pipe.send(job)
     except OSError:  # it died while it had nothing to do
@@ -150,7 +155,7 @@ def _look(worker: _Worker, ready: bool, timeout: float) -> Outcome | None:
             return Outcome(
                 worker.job, reason=f"its process died ({death(worker.process.exitcode)})"
             )
-        worker.heard = time.monotonic()
+        worker.silent = 0.0
         worker.ready = True
         if kind == "beat":
             return None
@@ -158,7 +163,7 @@ def _look(worker: _Worker, ready: bool, timeout: float) -> Outcome | None:
             raise UserError(value)
         return Outcome(worker.job, **{kind: value})
     patience = timeout if worker.ready else max(timeout, START_SECONDS)
-    if time.monotonic() - worker.heard > patience:
+    if worker.silent > patience:
         worker.process.kill()
         worker.process.join()
         return Outcome(worker.job, reason=f"no progress for {patience:g} s, given up")

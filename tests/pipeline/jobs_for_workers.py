@@ -28,6 +28,26 @@ def setup(offset):
                 time.sleep(0.5)
                 beat()
             return "slow"
+        if job == "quiet":
+            return quiet()
         return job + offset
 
     return handle
+
+
+def quiet():
+    """Work of three seconds that shows no progress."""
+    print("begun", flush=True)
+    for _ in range(60):
+        time.sleep(0.05)
+    return "done"
+
+
+class QuietSamples:
+    """As `loading.Samples`."""
+
+    def __getitem__(self, key):
+        return quiet()
+
+    def video(self, key):
+        return "a"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -104,6 +106,43 @@ def test_workers_die_with_their_parent(tmp_path):
     while session(parent.pid) and time.monotonic() < until:
         time.sleep(0.05)
     assert not session(parent.pid)
+
+
+SUSPENDED = """
+import sys
+sys.path[:0] = sys.argv[1:3]
+import jobs_for_workers
+from pipeline import loading
+from pipeline.workers import run_jobs
+
+if __name__ == "__main__":
+    for outcome in run_jobs(jobs_for_workers.setup, (1,), ["quiet"], workers=1, timeout=4.0):
+        print(outcome.reason or outcome.result, flush=True)
+    loading.READ_SECONDS = 4.0
+    samples = jobs_for_workers.QuietSamples()
+    for batch in loading.read_batches(samples, [[0]], list, workers=1, lost=print):
+        print(*batch, flush=True)
+"""
+
+
+def test_a_run_that_was_suspended_has_not_hung(tmp_path):
+    """Ctrl-Z, or a scheduler that stops a job: the clock runs on, the work does not."""
+    script = tmp_path / "suspended.py"
+    script.write_text(SUSPENDED)
+    here = Path(__file__).parent
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(here), str(here.parents[1])],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for _ in range(2):
+        assert process.stdout.readline() == "begun\n"
+        os.killpg(process.pid, signal.SIGSTOP)
+        time.sleep(5)
+        os.killpg(process.pid, signal.SIGCONT)
+        assert process.stdout.readline() == "done\n"
+    assert process.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize("workers", [1, 3])
