@@ -52,8 +52,12 @@ class FrameThread:
         self.damaged: list[tuple[float, float]] = []
 
     def __enter__(self) -> FrameThread:
-        self._thread.start()
-        return self
+        try:
+            self._thread.start()
+            return self
+        except BaseException:  # Ctrl-C may come when it runs already, and none would leave `with`
+            self._stop.set()
+            raise
 
     def __exit__(
         self,

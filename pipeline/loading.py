@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
 from pipeline.errors import UserError
-from pipeline.stopping import SIGNALS
-from pipeline.workers import death, die_with_parent, without_signals
+from pipeline.stopping import SIGNALS, unbroken
+from pipeline.workers import death, die_with_parent
 
 READ_SECONDS = 120.0  # a sample that takes longer to read hangs
 _LOOK_SECONDS = 1.0
@@ -84,7 +84,7 @@ class _Crew:
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         before = set(multiprocessing.active_children())
         atexit.register(self.end)  # these processes end for nobody else
-        with without_signals(*SIGNALS):
+        with unbroken(*SIGNALS):
             try:
                 self._batches = self._start(samples, plan, collate, workers)
             finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,7 +56,8 @@ class Stop:
         if self._breakable:
             raise StopNow
         with contextlib.suppress(OSError):  # the terminal may be what is gone
-            print("stopping at the next step ...", file=sys.stderr, flush=True)
+            # Not print: this may interrupt a print, which allows none inside it.
+            os.write(2, b"stopping at the next step ...\n")
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
@@ -90,15 +91,41 @@ def terminable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _handled(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
-    # nohup has SIGHUP ignored, and means it.
-    heard = [n for n in numbers if n == signal.SIGINT or signal.getsignal(n) != signal.SIG_IGN]
+def unbroken(*hidden: signal.Signals) -> Iterator[None]:
+    """Signals wait until this is left; processes started inside never see those `hidden` from them.
+
+    A start that is broken off leaves a process that complains of it, or an exception that nobody gets.
+    """
+    come: list[int] = []
     try:
-        old = {number: signal.signal(number, handler) for number in heard}
-    except ValueError:  # not the main thread: whoever runs us handles signals
-        old = {}
+        # Both: other threads' signals run the handlers of this one, whatever it has blocked.
+        with _blocked(*hidden), _handled(lambda number, frame: come.append(number), *SIGNALS):
+            yield
+    finally:
+        for number in come:
+            signal.raise_signal(number)
+
+
+@contextlib.contextmanager
+def _blocked(*numbers: signal.Signals) -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:
-        for number, before in old.items():
-            signal.signal(number, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _handled(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # whoever runs us handles signals
+        return
+    # nohup has SIGHUP ignored, and means it.
+    heard = [n for n in numbers if n == signal.SIGINT or signal.getsignal(n) != signal.SIG_IGN]
+    with contextlib.ExitStack() as restored:
+        for number in heard:
+            restored.callback(signal.signal, number, signal.signal(number, handler))
+        yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
@@ -10,11 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.machine_errors import machine_error
+from pipeline.stopping import unbroken
 
 START_SECONDS = 300.0  # a process may take for its imports and its network
 _LISTEN_SECONDS = 1.0
@@ -110,10 +111,11 @@ def run_jobs(
 
 def _start(context: Any, setup: Callable[..., Handler], arguments: Sequence[Any]) -> _Worker:
     try:
+        resource_tracker.ensure_running()  # its start would unblock Ctrl-C below
         ours, theirs = context.Pipe()
         process = context.Process(target=_work, args=(theirs, setup, tuple(arguments)), daemon=True)
         # Ctrl-C reaches the whole group: this process decides, and ends its workers.
-        with without_signals(signal.SIGINT):
+        with unbroken(signal.SIGINT):
             process.start()
     except OSError as error:
         reason = error.strerror or error
@@ -122,19 +124,6 @@ def _start(context: Any, setup: Callable[..., Handler], arguments: Sequence[Any]
         ) from error
     theirs.close()
     return _Worker(process, ours)
-
-
-@contextlib.contextmanager
-def without_signals(*numbers: signal.Signals) -> Iterator[None]:
-    """Signals wait until this is left; processes started inside never see them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _give(worker: _Worker, job: Any) -> bool:
@@ -178,13 +167,13 @@ def death(code: int | None) -> str:
 
 
 def _end(worker: _Worker) -> None:
-    worker.pipe.close()
     if worker.process.is_alive():
         worker.process.terminate()
         worker.process.join(5)
         if worker.process.is_alive():
             worker.process.kill()
     worker.process.join()
+    worker.pipe.close()  # last: a process still there would complain
 
 
 def _work(pipe: Connection, setup: Callable[..., Handler], arguments: tuple[Any, ...]) -> None:
@@ -209,7 +198,10 @@ def _work(pipe: Connection, setup: Callable[..., Handler], arguments: tuple[Any,
             said = machine_error(error)  # memory that one job needs and is not there
             reason = said.message if said else f"defect: {type(error).__name__}: {error}"
             answer = ("reason", reason)
-        pipe.send(answer)
+        try:
+            pipe.send(answer)
+        except OSError:  # nobody is there any more
+            return
 
 
 def die_with_parent() -> None:

@@ -123,6 +123,21 @@ def test_the_decoder_runs_only_a_few_frames_ahead(videos):
     assert not frames._thread.is_alive()
 
 
+def test_ctrl_c_while_the_decoder_starts_leaves_no_thread(videos, monkeypatch):
+    start = threading.Thread.start
+
+    def broken_off(thread):
+        start(thread)
+        raise KeyboardInterrupt
+
+    frames = FrameThread(videos["b_frames.mp4"][0], ClipGrid(30, 1, 1, 1), 32)
+    monkeypatch.setattr(threading.Thread, "start", broken_off)
+    with pytest.raises(KeyboardInterrupt), frames:
+        pass
+    frames._thread.join(20)
+    assert not frames._thread.is_alive()
+
+
 def test_model_mode_and_settings(videos):
     model, path, beats = Pixels().train(), videos["constant.mp4"][0], []
     Pixels.modes.clear()

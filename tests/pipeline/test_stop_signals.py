@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from processes import session
 from small_runs import ROOT, options, same_results, tada, without_stages
 
 from pipeline.device import load_state
+from pipeline.stopping import SIGNALS, StopNow, stop_signals, terminable, unbroken
 
 LONG = ("finetune.epochs=4000", "bmn.epochs=4000", "finetune.warmup_epochs=0")
 slow = pytest.mark.slow
@@ -192,3 +194,33 @@ def test_a_run_outlives_its_terminal(whole, data, tmp_path, stage, sign, hangup)
     assert on_a_terminal(line, sign, run, hangup) == 0
     assert tada("run", *options(data, run)).exit_code == 0
     same_results(whole, run)
+
+
+def from_another_thread(number: int) -> None:
+    """A signal that this thread cannot hold back, as the libraries' threads take them."""
+
+    def take() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+        signal.pthread_kill(threading.get_ident(), number)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_start_of_a_process_is_not_broken_off(number):
+    """The signal is obeyed as soon as the process is there; the handlers are then what they were."""
+    reached = []
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with pytest.raises(StopNow), stop_signals() as stop, stop.at_once():
+        with unbroken(*SIGNALS):
+            from_another_thread(number)
+            reached.append(stop.number)
+        reached.append("past it")
+    assert reached == [None] and stop.number == number
+    with pytest.raises(KeyboardInterrupt), terminable(), unbroken(signal.SIGINT):
+        from_another_thread(number)
+        reached.append("no handler ran")
+    assert reached == [None, "no handler ran"]
+    assert [signal.getsignal(number) for number in SIGNALS] == before
