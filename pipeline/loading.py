@@ -6,8 +6,10 @@ import atexit
 import mmap
 import multiprocessing
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
 from typing import Any, Protocol
 
 import torch
@@ -20,10 +22,8 @@ from pipeline.workers import death, die_with_parent
 
 READ_SECONDS = 120.0  # a sample that takes longer to read hangs
 _LOOK_SECONDS = 1.0
-_COUNT_BYTES, _NOTE_BYTES = (
-    8,
-    256,
-)  # a process notes how many samples it has begun, and whose it reads
+# A process notes how many samples it has begun, and whose it reads.
+_COUNT_BYTES, _NOTE_BYTES = 8, 256
 
 Collate = Callable[[list[Any]], dict[str, Any]]
 
@@ -213,3 +213,10 @@ class _Collated:
 def _begin(number: int) -> None:
     """A worker ends with its parent, also where reading hangs."""
     threading.Thread(target=die_with_parent, daemon=True).start()
+    sys.excepthook = _tell
+
+
+def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    # A run that stops while it takes a batch hangs up on the thread that hands it over.
+    if not isinstance(error, (ConnectionError, EOFError)):
+        sys.__excepthook__(kind, error, trace)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.loading import read_batches
 from pipeline.workers import run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -143,6 +144,23 @@ def test_a_run_that_was_suspended_has_not_hung(tmp_path):
         os.killpg(process.pid, signal.SIGCONT)
         assert process.stdout.readline() == "done\n"
     assert process.wait(timeout=60) == 0
+
+
+class Complaining:
+    """Samples whose process tells of errors, as its threads do."""
+
+    def __getitem__(self, key):
+        for error in (ConnectionResetError("hung up"), EOFError("over"), KeyError("defect")):
+            sys.excepthook(type(error), error, None)
+        return key
+
+    def video(self, key):
+        return "video"
+
+
+def test_a_reader_whose_run_stops_says_nothing_of_it(capfd):
+    assert list(read_batches(Complaining(), [[1]], list, workers=1, lost=print)) == [[1]]
+    assert capfd.readouterr().err.strip() == "KeyError: 'defect'"
 
 
 @pytest.mark.parametrize("workers", [1, 3])
