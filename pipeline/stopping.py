@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,8 @@ from pipeline.errors import UserError
 SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
+
+_AGAIN_SECONDS = 0.01
 
 
 class Interrupted(UserError):
@@ -37,6 +40,10 @@ class Terminated(KeyboardInterrupt):
 class StopNow(BaseException):
     """Raised out of a wait that may be broken off; no `except Exception` on the way takes it."""
 
+    def __init__(self, stop: Stop | None = None) -> None:
+        super().__init__()
+        self.stop = stop
+
 
 class Stop:
     """Whether a signal has come, and which; `at_once` marks what may be broken off."""
@@ -54,7 +61,7 @@ class Stop:
             os._exit(128 + number)
         self.number = number
         if self._breakable:
-            raise StopNow
+            raise StopNow(self)
         with contextlib.suppress(OSError):  # the terminal may be what is gone
             # Not print: this may interrupt a print, which allows none inside it.
             os.write(2, b"stopping at the next step ...\n")
@@ -75,7 +82,7 @@ class Stop:
 def stop_signals() -> Iterator[Stop]:
     """Collect signals instead of dying in the middle of a step; a second one kills."""
     stop = Stop()
-    with _handled(stop.note, *SIGNALS):
+    with _handled(stop.note, *SIGNALS), _nothing_dropped():
         yield stop
 
 
@@ -86,8 +93,36 @@ def terminable() -> Iterator[None]:
     def end(number: int, frame: Any) -> None:
         raise Terminated(number)
 
-    with _handled(end, *SIGNALS[1:]):
+    with _handled(end, *SIGNALS[1:]), _nothing_dropped():
         yield
+
+
+@contextlib.contextmanager
+def _nothing_dropped() -> Iterator[None]:
+    """Send a signal again where Python drops what its handler raised: in destructors and weak references."""
+    before = sys.unraisablehook
+
+    def again(dropped: Any) -> None:
+        error = dropped.exc_value
+        if not isinstance(error, (KeyboardInterrupt, StopNow)) or not hasattr(
+            signal, "pthread_kill"
+        ):
+            before(dropped)
+            return
+        stop = getattr(error, "stop", None)
+        number = stop.number if stop else getattr(error, "number", signal.SIGINT)
+        if stop:
+            stop.number = None  # it comes for the first time
+        thread = threading.main_thread().ident
+        timer = threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, [thread, number])
+        timer.daemon = True
+        timer.start()
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextlib.contextmanager

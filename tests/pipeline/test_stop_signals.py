@@ -224,3 +224,24 @@ def test_the_start_of_a_process_is_not_broken_off(number):
         reached.append("no handler ran")
     assert reached == [None, "no handler ran"]
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_in_a_destructor_is_not_lost(number, capfd):
+    """Python drops what is raised there; the signal then comes once more."""
+
+    class Signalling:
+        def __del__(self):
+            signal.raise_signal(number)
+            time.sleep(0)  # the handler runs here at the latest
+
+    with pytest.raises(StopNow), stop_signals() as stop, stop.at_once():
+        Signalling()
+        time.sleep(60)
+    assert stop.number == number
+    with pytest.raises(KeyboardInterrupt) as raised, terminable():
+        Signalling()
+        time.sleep(60)
+    assert getattr(raised.value, "number", signal.SIGINT) == number
+    assert not capfd.readouterr().err
