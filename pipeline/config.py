@@ -25,11 +25,11 @@ from pipeline.settings import (
     Eval,
     Extract,
     Finetune,
-    Optimisation,
     Proposals,
     Runtime,
     Views,
 )
+from pipeline.training_settings import Optimisation
 
 SHIPPED = Path(__file__).resolve().parent.parent / "configs"
 

@@ -5,24 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from pipeline.sections import Fraction, NonNegative, Positive, PositiveFloat, Section, Share
 from pipeline.thresholds import parse_iou
+from pipeline.training_settings import BMN, Finetune
 
-Positive = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 Level = Annotated[int, Field(ge=0, le=5)]
-Precision = Literal["float32", "bfloat16", "float16"]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Dataset(Section):
-    """Which annotations and videos; paths are relative to the folder the command runs in."""
+    """Which annotations and videos; paths are relative to the folder the command runs in.
+
+    `hold_out` is the share of the training videos that choose the epoch to keep instead of training.
+    """
 
     name: str
     format: Literal["table", "activitynet", "epic_kitchens", "kinetics", "something"]
@@ -33,6 +29,7 @@ class Dataset(Section):
     classes: tuple[Path, ...] | Path | None = None
     train_subset: str = "training"
     eval_subset: str = "validation"
+    hold_out: Share = 0.0
 
 
 class Backbone(Section):
@@ -41,7 +38,7 @@ class Backbone(Section):
     name: str = "tada2d"
     depth: Positive | tuple[Positive, ...] = 50
     width: Positive = 64
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    dropout: Share = 0.5
     reduction: Positive = 4
     kernels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=2)] = (3, 3)
     global_context: bool | None = None
@@ -57,67 +54,6 @@ class Backbone(Section):
     pretrained: str | None = None
 
 
-class Optimisation(Section):
-    """What fine-tuning and BMN share: optimiser, schedule and length of a training."""
-
-    optimizer: Literal["sgd", "adamw", "adam"]
-    base_lr: PositiveFloat
-    base_batch: Positive | None = None
-    batch_size: Positive
-    epochs: Positive
-    warmup_epochs: NonNegative = 0
-    warmup_lr: NonNegative = 0
-    weight_decay: NonNegative = 1e-4
-    momentum: Fraction = 0.9
-    grad_clip: PositiveFloat | None = None
-    accumulate: Positive = 1
-    average: Annotated[float, Field(gt=0, lt=1)] | None = None
-    precision: Precision = "float32"
-    seed: Annotated[int, Field(ge=0)] = 0
-    checkpoint_seconds: PositiveFloat = 45
-
-    @model_validator(mode="after")
-    def _warms_up(self) -> Optimisation:
-        if self.warmup_epochs >= self.epochs:
-            raise ValueError(
-                f"{self.epochs} epochs with a warm-up of {self.warmup_epochs:g}: "
-                "lower warmup_epochs below epochs too"
-            )
-        return self
-
-    @property
-    def batch_ratio(self) -> float:
-        """The batch that runs over the batch the learning rates are stated for; they scale with it."""
-        return self.batch_size / (self.base_batch or self.batch_size)
-
-
-class Finetune(Optimisation):
-    """Trimmed segments to a classifier (Appendix A)."""
-
-    fps: PositiveFloat
-    frames: Positive = 8
-    interval: Positive = 8
-    sampling: Literal["interval", "segments"] = "interval"
-    short_side: tuple[Positive, Positive] = (256, 320)
-    crop: Positive = 224
-    eval_short_side: Positive = 256
-    flip: Fraction = 0.5
-    flip_swaps_sides: bool = False
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    clips_per_segment: Positive = 1
-    compile: bool = False
-    recompute: bool = False
-
-    @model_validator(mode="after")
-    def _crop_fits(self) -> Finetune:
-        smallest = min(*self.short_side, self.eval_short_side)
-        if self.short_side[0] > self.short_side[1]:
-            raise ValueError(f"short_side {list(self.short_side)}: the smaller comes first")
-        if self.crop > smallest:
-            raise ValueError(f"crop {self.crop} is larger than the smallest short side {smallest}")
-        return self
-
-
 class Views(Section):
     """What the classifier is tested on: clips of a segment, crops of a clip (Section 5)."""
 
@@ -127,13 +63,14 @@ class Views(Section):
 
 
 class Extract(Section):
-    """Sliding-window clip features (Appendix A.2)."""
+    """Sliding-window clip features (Appendix A.2); `crop`: the whole frame, or its central square."""
 
     fps: PositiveFloat
     frames: Positive = 8
     interval: Positive = 8
     stride: Positive
     short_side: Positive
+    crop: Literal["whole", "center"] = "whole"
     batch_size: Positive = 4
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
@@ -141,33 +78,11 @@ class Extract(Section):
     allow_partial: bool = False
 
 
-class BMN(Optimisation):
-    """The boundary-matching network and its training (Lin et al. 2019; Appendix A.2)."""
-
-    mode: Literal["windows", "rescale"]
-    temporal_scale: Annotated[int, Field(gt=1)]
-    duration_scale: Positive
-    feature_step: Positive = 1
-    window_step: Positive | None = None
-    min_inside: Fraction = 0.999
-    normalize: bool = False
-    hidden_1d: Positive = 256
-    hidden_2d: Positive = 128
-    hidden_3d: Positive = 512
-    num_samples: Annotated[int, Field(gt=1)] = 32
-    samples_per_bin: Positive = 3
-    boundary_ratio: NonNegative = 0.5
-    groups: Positive = 4
-
-    @model_validator(mode="after")
-    def _groups_fit(self) -> BMN:
-        if self.hidden_1d % self.groups:
-            raise ValueError(f"hidden_1d {self.hidden_1d} is no multiple of groups {self.groups}")
-        return self
-
-
 class Proposals(Section):
-    """Maps to proposals: score powers and soft-NMS (Appendix A.2; Lin et al. 2019)."""
+    """Maps to proposals: score powers and soft-NMS (Appendix A.2; Lin et al. 2019).
+
+    `voting`: each pick becomes the mean of the proposals with at least this tIoU to it, weighted by score.
+    """
 
     cls_power: NonNegative = 1.0
     reg_power: NonNegative = 1.0
@@ -178,15 +93,21 @@ class Proposals(Section):
     power: PositiveFloat = 2.0
     count: Positive | None = 100
     per_second: NonNegative = 0.0
+    voting: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class Classify(Section):
-    """Class scores of a video or of each proposal (Appendix A.2)."""
+    """Class scores of a video or of each proposal (Appendix A.2).
+
+    `spread` places the positions: in the `middle` of equal parts of the proposal, from end to end
+    (`over`), or so that their clips lie `inside` it.
+    """
 
     mode: Literal["video", "proposal"]
     source: Literal["features", "video"] = "features"
     top: Positive = 2
     positions: Positive = 6
+    spread: Literal["middle", "over", "inside"] = "middle"
     top_verbs: Positive = 10
     top_nouns: Positive = 30
     pairs: Positive = 5
