@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from feature_extraction.extractor import ExtractionError, as_inference, clip_features
 from feature_extraction.sampling import ClipGrid
-from feature_extraction.transforms import IMAGENET_MEAN, IMAGENET_STD, resize_short_side, to_tensor
+from feature_extraction.transforms import IMAGENET_MEAN, IMAGENET_STD, eval_transform, to_tensor
 from feature_extraction.video import Reader, open_video
 
 
@@ -23,6 +23,7 @@ def features_at(
     grid: ClipGrid,
     *,
     short_side: int,
+    crop: int | None = None,
     batch_size: int = 4,
     device: str | torch.device = "cpu",
     precision: str = "float32",
@@ -35,7 +36,7 @@ def features_at(
     """Features float32 [n, C] of clips centred on `centers` [n] seconds (Appendix A.2, Classification).
 
     The clips have the frames and the interval of `grid`, the whole frame with its shorter side at
-    `short_side` pixels; `model` is in eval mode on `device`; `on_batch` is called after each batch,
+    `short_side` pixels, or its central square of `crop`; `model` is in eval mode on `device`; `on_batch` is called after each batch,
     `decoder` and `allow_partial` are those of `open_video`. Raises VideoError, and ExtractionError
     for features that are not finite.
     """
@@ -43,7 +44,7 @@ def features_at(
     features = np.empty((len(centers), 0), np.float32)
     network = as_inference(model, precision).to(device)
     with open_video(path, decoder, allow_partial=allow_partial) as reader:
-        clips = asked_clips(reader, centers, grid, short_side)
+        clips = asked_clips(reader, centers, grid, short_side, crop)
         while batch := list(islice(clips, batch_size)):
             numbers = [number for number, _ in batch]
             made = clip_features(
@@ -60,7 +61,7 @@ def features_at(
 
 
 def asked_clips(
-    reader: Reader, centers: np.ndarray, grid: ClipGrid, short_side: int
+    reader: Reader, centers: np.ndarray, grid: ClipGrid, short_side: int, crop: int | None = None
 ) -> Iterator[tuple[int, Tensor]]:
     """Give (number, clip uint8 [frames, 3, h, w]) for every centre, each as soon as it is complete.
 
@@ -73,7 +74,8 @@ def asked_clips(
     last: tuple[np.ndarray, Tensor] | None = None
     for place, frame in reader.frames_at(times.ravel()[order], final_fps=grid.fps):
         if last is None or last[0] is not frame:
-            last = frame, resize_short_side(to_tensor(frame[None]), short_side)[0]
+            seen = eval_transform(to_tensor(frame[None]), short_side=short_side, crop=crop)
+            last = frame, seen[0]
         if place < 0:
             break
         number, position = divmod(int(order[place]), grid.frames)

@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from feature_extraction.sampling import ClipGrid
-from feature_extraction.transforms import resize_short_side, to_tensor
+from feature_extraction.transforms import eval_transform, to_tensor
 from feature_extraction.video import Reader, open_video
 
 CLOSING = -1  # stands for the number of the last frame, which is not known before the end
@@ -35,13 +35,14 @@ class FrameThread:
         grid: ClipGrid,
         short_side: int,
         *,
+        crop: int | None = None,
         decoder: str = "auto",
         allow_partial: bool = False,
         threads: int = 1,
     ) -> None:
         self._path = path
         self._grid = grid
-        self._short_side = short_side
+        self._view = {"short_side": short_side, "crop": crop}
         self._options = {"decoder": decoder, "allow_partial": allow_partial, "threads": threads}
         self._queue: queue.Queue[tuple[int, Tensor] | float | BaseException] = queue.Queue(
             QUEUE_FRAMES
@@ -103,7 +104,7 @@ class FrameThread:
         for position, picture in reader.frames_at(times(), final_fps=self._grid.fps):
             if picture is not before or frame is None:  # numbers can share a frame
                 before = picture
-                frame = resize_short_side(to_tensor(picture[None]), self._short_side)[0]
+                frame = eval_transform(to_tensor(picture[None]), **self._view)[0]
             yield CLOSING if position < 0 else drawn.popleft(), frame
 
     def _put(self, item: tuple[int, Tensor] | float | BaseException) -> bool:

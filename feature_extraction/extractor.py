@@ -31,6 +31,7 @@ def extract_features(
     grid: ClipGrid,
     *,
     short_side: int,
+    crop: int | None = None,
     batch_size: int = 4,
     device: str | torch.device = "cpu",
     precision: str = "float32",
@@ -45,7 +46,7 @@ def extract_features(
     """Extract the features float32 [clips, C] of a video, and its duration in seconds.
 
     Appendix A.2: the network sees clips [B, 3, frames, H, W], the whole frame with its shorter
-    side at `short_side` pixels. `model` is a backbone, or what `for_inference` made of one (for many
+    side at `short_side` pixels, or its central square of `crop`. `model` is a backbone, or what `for_inference` made of one (for many
     videos, make it once; its own precision holds then). `precision` is "float32" or "bfloat16";
     `on_batch` is called after each batch, `on_damage` once where spans [seconds] did not decode or are
     missing (with `allow_partial`); `decoder`, `allow_partial` and `threads` are those of `open_video`.
@@ -55,7 +56,7 @@ def extract_features(
         raise ExtractionError(f"precision is {precision!r}, must be {' or '.join(PRECISIONS)}")
     if batch_size < 1:
         raise ExtractionError(f"batch size is {batch_size}, must be at least 1")
-    options = {"decoder": decoder, "allow_partial": allow_partial, "threads": threads}
+    options = {"crop": crop, "decoder": decoder, "allow_partial": allow_partial, "threads": threads}
     network = as_inference(model, precision).to(device)
     with FrameThread(path, grid, short_side, **options) as frames:
         clips = iter_clips(frames, grid, lambda: frames.duration)

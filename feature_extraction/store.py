@@ -23,6 +23,7 @@ from feature_extraction.seal import check_seal, seal
 SCHEMA_VERSION = 1
 DATASET = "features"
 SUFFIX = ".h5"
+WHOLE = "whole"  # the crop of a file that names none
 MAX_NAME_BYTES = 255  # what common file systems allow for one name
 EXPECT_TOLERANCE = 1e-6  # relative, for fields that are not whole numbers
 
@@ -33,7 +34,10 @@ class FeatureFileError(ValueError):
 
 @dataclass(frozen=True)
 class FeatureMeta:
-    """How a video's features were made; `resize` is the short side in pixels, durations seconds."""
+    """How a video's features were made; `resize` is the short side in pixels, durations seconds.
+
+    `crop`: the network saw the `whole` frame or its `center` square.
+    """
 
     video: str
     fps: float
@@ -45,6 +49,7 @@ class FeatureMeta:
     backbone: str
     weights_digest: str
     precision: str
+    crop: str = WHOLE
     schema_version: int = SCHEMA_VERSION
 
 
@@ -186,7 +191,7 @@ def _meta_of(path: str | os.PathLike[str], file: h5py.File) -> FeatureMeta:
         )
     values = {}
     for name, kind in _kinds().items():
-        value = file.attrs.get(name)
+        value = file.attrs.get(name, WHOLE if name == "crop" else None)
         if isinstance(value, np.generic):
             value = value.item()
         values[name] = value
@@ -257,6 +262,8 @@ def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
     with h5py.File("features", "w", driver="core", backing_store=False) as file:
         dataset = file.create_dataset(DATASET, data=stored)
         for name, value in asdict(meta).items():
+            if name == "crop" and value == WHOLE:
+                continue  # files of whole frames stay as they were before there was a choice
             file.attrs[name] = value
         file.flush()
         image = file.id.get_file_image()

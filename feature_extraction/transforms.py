@@ -56,29 +56,36 @@ def train_transform(
     frames: Tensor,
     *,
     short_side_range: tuple[int, int] = (256, 320),
-    crop: int = 224,
+    crop: int | None = 224,
     flip: float = 0.5,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Random short side (both ends of the range included), random crop, random mirror.
 
-    One draw for the whole clip: uint8 [T, 3, H, W] -> uint8 [T, 3, crop, crop] (Appendix A.1).
+    One draw for the whole clip: uint8 [T, 3, H, W] -> uint8 [T, 3, crop, crop] (Appendix A.1). A crop
+    of None is the whole frame.
     """
     low, high = short_side_range
-    if not crop <= low <= high:
+    if not (crop or 1) <= low <= high:
         raise TransformError(
             f"crop {crop} and short side range [{low}, {high}]: need crop <= low <= high"
         )
-    resized = resize_short_side(frames, _draw(low, high, generator))
-    top = _draw(0, resized.shape[-2] - crop, generator)
-    left = _draw(0, resized.shape[-1] - crop, generator)
-    cropped = F.crop(resized, top, left, crop, crop)
+    cropped = resize_short_side(frames, _draw(low, high, generator))
+    if crop is not None:
+        top = _draw(0, cropped.shape[-2] - crop, generator)
+        left = _draw(0, cropped.shape[-1] - crop, generator)
+        cropped = F.crop(cropped, top, left, crop, crop)
     mirrored = torch.rand((), generator=generator).item() < flip
     return F.horizontal_flip(cropped) if mirrored else cropped
 
 
-def eval_transform(frames: Tensor, *, short_side: int, crop: int) -> Tensor:
-    """Resize the short side and cut the centre: uint8 [T, 3, H, W] -> uint8 [T, 3, crop, crop]."""
+def eval_transform(frames: Tensor, *, short_side: int, crop: int | None) -> Tensor:
+    """Resize the short side and cut the centre: uint8 [T, 3, H, W] -> uint8 [T, 3, crop, crop].
+
+    A crop of None is the whole frame. Validation, extraction and classification all see frames so.
+    """
+    if crop is None:
+        return resize_short_side(frames, short_side)
     if crop > short_side:
         raise TransformError(f"crop {crop} does not fit in a short side of {short_side}")
     return F.center_crop(resize_short_side(frames, short_side), [crop, crop])

@@ -18,9 +18,10 @@ from pipeline import annotations, artifacts
 from pipeline.config import Config
 from pipeline.device import pick_device
 from pipeline.failures import NOT_THERE, counted, read_failures, require_few, write_failures
+from pipeline.geometry import clip_grid, extraction_view
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
-from pipeline.stages.extract import SILENCE_SECONDS, clip_grid
+from pipeline.stages.extract import SILENCE_SECONDS
 from pipeline.videos import require_videos
 from pipeline.workers import Beat, Handler, outcomes
 
@@ -78,7 +79,7 @@ def decoded_scores(
 
 def score_handler(config: Config, num_classes: int | tuple[int, int], folder: Path) -> Handler:
     """What a worker process does with a job: write the scores of a video's proposals."""
-    settings = config.extract
+    settings, view = config.extract, extraction_view(config.extract)
     device = pick_device(config.runtime.device)
     model = load_classifier(config.backbone, num_classes, folder, device)
     network = for_inference(model, precision=settings.precision, compiled=settings.compile)
@@ -91,7 +92,8 @@ def score_handler(config: Config, num_classes: int | tuple[int, int], folder: Pa
             path,
             centers,
             clip_grid(settings),
-            short_side=settings.short_side,
+            short_side=view.short_side,
+            crop=view.crop,
             batch_size=settings.batch_size,
             device=device,
             decoder=settings.decoder,

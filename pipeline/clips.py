@@ -1,74 +1,36 @@
-"""Trimmed segments as clips for the classifier: read in worker processes, one clip a sample."""
+"""Training clips of trimmed segments: read in worker processes, one clip a sample."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
+from torchvision.transforms.v2 import functional as F
 
-from feature_extraction.sampling import segment_clip_times, training_clip_times
-from feature_extraction.transforms import eval_transform, train_transform
-from feature_extraction.video import Reader, VideoError, open_video
+from feature_extraction.sampling import segment_clip_times
+from feature_extraction.transforms import train_transform
+from feature_extraction.video import VideoError, open_video
 from pipeline.config import Finetune
 from pipeline.errors import UserError
-from pipeline.failures import how_to_go_on
-from pipeline.loading import read_batches
-from pipeline.optimisation import epoch_order, step_seed
-from pipeline.progress import say
+from pipeline.geometry import interval_times, training_crop
+from pipeline.loading import Collate, Samples, read_batches
+from pipeline.optimisation import epoch_order, grouped_order, step_seed
 from pipeline.ranks import own_part
-from pipeline.videos import Source
+from pipeline.segments import Segments, span_of
+from pipeline.unreadable import Unreadable
 
-
-@dataclass(frozen=True)
-class Segments:
-    """Segments to read clips of: times in seconds, class indices [n, heads] and video files."""
-
-    videos: Sequence[str]
-    starts: np.ndarray
-    ends: np.ndarray
-    targets: np.ndarray
-    paths: Mapping[str, Source]
-    mirrored: np.ndarray | None = None  # the class each class is in the mirror
-
-    def __len__(self) -> int:
-        return len(self.videos)
-
-
-def digest(segments: Segments) -> str:
-    """What tells one list of training segments from another."""
-    state = hashlib.sha256("\0".join(segments.videos).encode())
-    for table in (segments.starts, segments.ends, segments.targets):
-        state.update(np.ascontiguousarray(table).tobytes())
-    return state.hexdigest()
-
-
-def make_segments(rows: pd.DataFrame, targets: np.ndarray, paths: Mapping[str, Source]) -> Segments:
-    """Segments of an annotation table whose videos were found."""
-    keep = rows["video"].isin(list(paths)).to_numpy()
-    rows = rows[keep]
-    return Segments(
-        rows["video"].tolist(),
-        rows["start"].to_numpy(float),
-        rows["end"].to_numpy(float),
-        targets[keep],
-        dict(paths),
-    )
+Key = tuple[int, int, int | None]  # epoch, clip number, short side of a batch of whole frames
 
 
 class Clips:
-    """One clip of a segment: uint8 [T, 3, H, W] with its class indices.
+    """One training clip of a segment: uint8 [T, 3, H, W] with its class indices.
 
-    Keys are (epoch, number): segment `number % n`, of which an epoch may take several clips; epoch -1 is
-    evaluation (centred clip, centre crop). A key's clip depends on the key and the seed alone, so it
-    does not matter which worker reads it, or when. Videos in `given_up` (why, by id) are not opened.
+    Keys are (epoch, number, short side): segment `number % n`, of which an epoch may take several clips;
+    a short side of None is drawn. A key's clip depends on the key and the seed alone, so it does not
+    matter which worker reads it, or when. Videos in `given_up` (why, by id) are not opened.
     """
 
     def __init__(
@@ -81,12 +43,12 @@ class Clips:
         self._segments, self._settings, self._decoder = segments, settings, decoder
         self._given_up = {} if given_up is None else given_up
 
-    def video(self, key: tuple[int, int]) -> str:
+    def video(self, key: Key) -> str:
         """The video of a key's segment."""
         return self._segments.videos[key[1] % len(self._segments)]
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
-        epoch, number = key
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, number, side = key
         segments = self._segments
         index = number % len(segments)
         name = segments.videos[index]
@@ -94,118 +56,39 @@ class Clips:
             return {"name": name, "error": self._given_up[name]}
         target = segments.targets[index]
         flip = self._settings.flip
-        if epoch >= 0 and segments.mirrored is not None:
+        if segments.mirrored is not None:
             # The mirror image of one class is another: whether it is mirrored must be known here.
             drawn = torch.Generator().manual_seed(step_seed(self._settings.seed, 8, epoch, number))
             flip = float(torch.rand((), generator=drawn) < flip)
             target = segments.mirrored[target] if flip else target
         try:
-            clip = self._read(epoch, number, index, flip)
+            clip = self._read(epoch, number, index, flip, side)
         except (VideoError, OSError) as error:
             # Errors travel as values: a worker's exception would reach the user as a traceback.
             return {"name": name, "error": str(error)}
         return {"clip": clip, "target": target, "name": name}
 
-    def _read(self, epoch: int, number: int, index: int, flip: float) -> Tensor:
+    def _read(
+        self, epoch: int, number: int, index: int, flip: float, side: int | None
+    ) -> Tensor:
         settings, segments = self._settings, self._segments
         generator = torch.Generator().manual_seed(step_seed(settings.seed, 7, epoch + 1, number))
         with open_video(segments.paths[segments.videos[index]], self._decoder) as reader:
             start, end = span_of(segments, index, reader)
             if settings.sampling == "segments":
-                places = np.full(settings.frames, 0.5)
-                if epoch >= 0:
-                    places = torch.rand(settings.frames, generator=generator).numpy()
+                places = torch.rand(settings.frames, generator=generator).numpy()
                 times = segment_clip_times(start, end, places=places)
             else:
-                offset = float(torch.rand((), generator=generator)) if epoch >= 0 else 0.5
+                offset = float(torch.rand((), generator=generator))
                 times = interval_times(settings, start, end, offset)
             frames = torch.from_numpy(reader.clip(times)).permute(0, 3, 1, 2)
-        if epoch < 0:
-            return eval_transform(frames, short_side=settings.eval_short_side, crop=settings.crop)
         return train_transform(
             frames,
-            short_side_range=settings.short_side,
-            crop=settings.crop,
+            short_side_range=settings.short_side if side is None else (side, side),
+            crop=training_crop(settings),
             flip=flip,
             generator=generator,
         )
-
-
-def span_of(segments: Segments, index: int, reader: Reader) -> tuple[float, float]:
-    """Seconds a segment runs from and to; of a trimmed file that is all of it."""
-    start, end = float(segments.starts[index]), float(segments.ends[index])
-    if math.isfinite(end):
-        return start, end
-    if reader.info.duration is None:
-        for _ in reader.frames_at([math.inf]):
-            pass
-        return start, float(reader.end_time)
-    return start, reader.info.duration
-
-
-def interval_times(settings: Finetune, start: float, end: float, offset: float) -> np.ndarray:
-    """Seconds [frames] of a clip of frames at a fixed interval."""
-    return training_clip_times(
-        start,
-        end,
-        fps=settings.fps,
-        frames=settings.frames,
-        interval=settings.interval,
-        offset=offset,
-    )
-
-
-def mirrored_classes(names: Sequence[str]) -> np.ndarray:
-    """The class each class is in the mirror: the one with left and right exchanged, else itself."""
-    numbers = {name: number for number, name in enumerate(names)}
-    swapped = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
-
-    def mirror(name: str) -> str:
-        return re.sub(r"\b(left|right)\b", lambda m: swapped[m[0]], name, flags=re.IGNORECASE)
-
-    return np.array([numbers.get(mirror(name), number) for name, number in numbers.items()])
-
-
-class Unreadable:
-    """The videos that could not be read, with why; UserError once there are more than `allowed`.
-
-    `reasons`: also those of runs before; `tried`: those of this run; `given_up`: those that are not to be
-    read again in this run, because that hangs or kills the process; `refused`: the one too many.
-    """
-
-    def __init__(self, allowed: int, reasons: Mapping[str, str]) -> None:
-        self.reasons = dict(reasons)
-        self.tried: set[str] = set()
-        self.given_up: dict[str, str] = {}
-        self.refused: set[str] = set()
-        self._allowed = allowed
-
-    def give_up(self, video: str, reason: str) -> None:
-        """Count a video, and have it read no more."""
-        self.given_up[video] = reason
-        self.note(video, reason)
-
-    def note(self, video: str, reason: str) -> None:
-        """Count a video once; its clips are left out of their batches."""
-        if video in self.tried:
-            return
-        self.tried.add(video)
-        self.reasons[video] = reason
-        self._check(video, reason)
-        say(f"finetune: video {video} is left out: {reason}", anyone=True)
-
-    def merge(self, others: Sequence[Mapping[str, str]]) -> None:
-        """Take in what other processes could not read."""
-        for reasons in others:
-            self.tried |= reasons.keys() - self.reasons.keys()
-            self.reasons |= reasons
-        if self.reasons:
-            self._check(*next(reversed(self.reasons.items())))
-
-    def _check(self, video: str, reason: str) -> None:
-        if len(self.reasons) > self._allowed:
-            self.refused.add(video)
-            raise UserError(f"video {video}: {reason}; mend it, {how_to_go_on(len(self.reasons))}")
 
 
 def training_batches(
@@ -220,43 +103,48 @@ def training_batches(
     """Batches from a position of the training to its end, in the order an unbroken run has."""
     plan = []
     for number in range(epoch, settings.epochs):
-        order = epoch_batches(len(segments), settings, number)
-        plan += [[(number, index) for index in own_part(batch)] for batch in order[step:]]
+        for place, batch in enumerate(epoch_batches(segments, settings, number)):
+            if place >= step:
+                side = _shared_side(settings, number, place)
+                plan.append([(number, index, side) for index in own_part(batch)])
         step = 0
-    yield from _load(segments, settings, plan, unreadable, workers)
+    clips = Clips(segments, settings, unreadable.given_up)
+    yield from load(clips, _collate, plan, unreadable, workers)
 
 
-def epoch_batches(count: int, settings: Finetune, epoch: int) -> list[list[int]]:
+def epoch_batches(segments: Segments, settings: Finetune, epoch: int) -> list[list[int]]:
     """Clip numbers of an epoch's batches; each segment gives `clips_per_segment` clips.
 
-    A last batch of a single clip gives batch norm next to nothing: it joins the one before.
+    A last batch of a single clip gives batch norm next to nothing: it joins the one before. Clips of
+    whole frames share a batch with those of their shape.
     """
-    clips = count * settings.clips_per_segment
-    order = epoch_order(clips, settings.batch_size, settings.seed, epoch)
+    count, size = settings.clips_per_segment, settings.batch_size
+    if segments.shapes is not None:
+        return grouped_order(np.tile(segments.shapes, count), size, settings.seed, epoch)
+    order = epoch_order(len(segments) * count, size, settings.seed, epoch)
     if len(order) > 1 and len(order[-1]) == 1:
         order[-2:] = [order[-2] + order[-1]]
     return order
 
 
-def evaluation_batches(
-    segments: Segments, settings: Finetune, unreadable: Unreadable, *, workers: int
-) -> Iterator[dict[str, Any]]:
-    """Every segment of this process's part once: the clip at its centre."""
-    size = settings.batch_size
-    keys = [(-1, index) for index in own_part(range(len(segments)))]
-    plan = [keys[at : at + size] for at in range(0, len(keys), size)]
-    yield from _load(segments, settings, plan, unreadable, workers)
+def _shared_side(settings: Finetune, epoch: int, place: int) -> int | None:
+    """The short side of a batch of whole frames, which must be of one size; None: each clip draws its own."""
+    if settings.crop != "whole":
+        return None
+    generator = torch.Generator().manual_seed(step_seed(settings.seed, 9, epoch, place))
+    low, high = settings.short_side
+    return int(torch.randint(low, high + 1, (), generator=generator))
 
 
-def _load(
-    segments: Segments,
-    settings: Finetune,
-    plan: list[list[tuple[int, int]]],
+def load(
+    samples: Samples,
+    collate: Collate,
+    plan: Sequence[Sequence[Any]],
     unreadable: Unreadable,
     workers: int,
 ) -> Iterator[dict[str, Any]]:
-    clips = Clips(segments, settings, unreadable.given_up)
-    for batch in read_batches(clips, plan, _collate, workers=workers, lost=unreadable.give_up):
+    """Batches of `plan`; their unreadable samples are counted and left out."""
+    for batch in read_batches(samples, plan, collate, workers=workers, lost=unreadable.give_up):
         for video, reason in batch.pop("errors"):
             unreadable.note(video, reason)
         if not batch["names"]:
@@ -265,13 +153,23 @@ def _load(
 
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    samples, batch = common(samples)
+    if samples:
+        batch["clip"] = torch.stack(_trimmed([sample["clip"] for sample in samples]))
+    return batch
+
+
+def common(samples: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The samples that could be read, and what a batch of them has whatever their clips are."""
     errors = [(sample["name"], sample["error"]) for sample in samples if "error" in sample]
     samples = [sample for sample in samples if "error" not in sample]
-    if not samples:
-        return {"names": [], "errors": errors}
-    return {
-        "errors": errors,
-        "clip": torch.stack([sample["clip"] for sample in samples]),
-        "target": torch.from_numpy(np.stack([sample["target"] for sample in samples])),
-        "names": [sample["name"] for sample in samples],
-    }
+    batch: dict[str, Any] = {"errors": errors, "names": [sample["name"] for sample in samples]}
+    if samples:
+        batch["target"] = torch.from_numpy(np.stack([sample["target"] for sample in samples]))
+    return samples, batch
+
+
+def _trimmed(clips: list[Tensor]) -> list[Tensor]:
+    """Clips of nearly one shape cut at their edges to one: whole frames of videos of nearly one aspect."""
+    height, width = (min(clip.shape[side] for clip in clips) for side in (-2, -1))
+    return [F.center_crop(clip, [height, width]) for clip in clips]

@@ -20,10 +20,11 @@ from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.fields import is_imported, on_imported_grid, require_detection
 from pipeline.findings import NOTE, OK, WRONG, Finding
+from pipeline.geometry import clip_grid
 from pipeline.probing import probe_all
 from pipeline.representable import best_tious, video_cells
 from pipeline.skipping import skipped_ids
-from pipeline.stages.extract import FEATURES, clip_grid
+from pipeline.stages.extract import FEATURES
 from pipeline.videos import Source, find_videos
 
 DURATION_SECONDS, DURATION_SHARE = 1.0, 0.02

@@ -18,10 +18,11 @@ from pipeline.failures import counted, how_to_go_on, read_failures, write_failur
 from pipeline.feature_arrays import READERS, UnfitError, read_array
 from pipeline.features import load_features, videos_with_features
 from pipeline.fields import IMPORTED, on_imported_grid
+from pipeline.geometry import clip_grid
 from pipeline.locks import locked
 from pipeline.progress import Progress, say
 from pipeline.skipping import without_skipped
-from pipeline.stages.extract import FEATURES, clip_grid, save_features
+from pipeline.stages.extract import FEATURES, save_features
 
 GRID_FILE = "grid.json"
 

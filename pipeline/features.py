@@ -38,6 +38,7 @@ def expected_attributes(config: Config, *, imported: bool = False) -> dict[str, 
         return grid | {"backbone": IMPORTED}
     return grid | {
         "resize": settings.short_side,
+        "crop": settings.crop,
         "backbone": config.backbone.name,
         "precision": settings.precision,
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
-from pipeline.config import Optimisation
+from pipeline.training_settings import Optimisation
 from pipeline.progress import say
 
 
@@ -87,3 +88,24 @@ def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[list
     generator = torch.Generator().manual_seed(step_seed(seed, epoch))
     order = torch.randperm(count, generator=generator).tolist()
     return [order[i : i + batch_size] for i in range(0, count, batch_size)]
+
+
+def grouped_order(
+    groups: np.ndarray, batch_size: int, seed: int, epoch: int
+) -> list[list[int]]:
+    """Shuffled batches of sample indices of an epoch, each within one of the `groups` [count].
+
+    A last batch of one sample joins the one before it, where its group has one. The number of batches is
+    that of every epoch.
+    """
+    generator = torch.Generator().manual_seed(step_seed(seed, epoch))
+    order = torch.randperm(len(groups), generator=generator).numpy()
+    batches: list[list[int]] = []
+    for group in np.unique(groups):
+        members = order[groups[order] == group].tolist()
+        parts = [members[i : i + batch_size] for i in range(0, len(members), batch_size)]
+        if len(parts) > 1 and len(parts[-1]) == 1:
+            parts[-2:] = [parts[-2] + parts[-1]]
+        batches += parts
+    shuffled = torch.randperm(len(batches), generator=generator).tolist()
+    return [batches[place] for place in shuffled]

@@ -19,15 +19,15 @@ from bmn.targets import valid_mask, window_targets
 from bmn.windows import sliding_windows
 from feature_extraction.backbones import for_inference
 from feature_extraction.sampling import ClipGrid
-from feature_extraction.transforms import resize_short_side, to_tensor
+from feature_extraction.transforms import to_tensor
 from feature_extraction.video import VideoError, open_video
 from pipeline import annotations
 from pipeline.config import Config
 from pipeline.device import autocast, pick_device
 from pipeline.fields import require_detection
+from pipeline.geometry import View, clip_grid, extraction_view, training_crop
 from pipeline.models import untrained_classifier
 from pipeline.stages.bmn import build_network
-from pipeline.stages.extract import clip_grid
 from pipeline.stages.finetune import classification_loss
 from pipeline.videos import Source, find_videos
 
@@ -65,7 +65,8 @@ def plan(config: Config) -> list[Cost]:
     grid = clip_grid(config.extract)
     lengths = [length for subset in subsets for length in seconds[subset].values()]
     clips = sum(grid.num_clips(length) for length in lengths)
-    size, decode_rate, bytes_a_second = _probe_videos(paths, grid, config.extract.short_side)
+    view = extraction_view(config.extract)
+    size, decode_rate, bytes_a_second = _probe_videos(paths, grid, view)
     device = pick_device(config.runtime.device)
     model = untrained_classifier(config.backbone, dataset.num_classes)
     rows, _ = annotations.training_rows(dataset, subsets[0])
@@ -74,7 +75,7 @@ def plan(config: Config) -> list[Cost]:
     stored = clips * model.feature_dim * 2.0
     videos = sum(lengths) * bytes_a_second
     return [
-        Cost("finetune", "clips", steps, _training_rate(config, model, device)),
+        Cost("finetune", "clips", steps, _training_rate(config, model, size, device)),
         Cost("extract: decode", "s of video", round(sum(lengths)), decode_rate, read=videos),
         Cost(
             "extract: network",
@@ -144,7 +145,7 @@ def _windows(config: Config, seconds: float) -> int:
 
 
 def _probe_videos(
-    paths: Mapping[str, Source], grid: ClipGrid, short_side: int
+    paths: Mapping[str, Source], grid: ClipGrid, view: View
 ) -> tuple[tuple[int, int], float, float]:
     """Size of a clip's frames, seconds of video decoded and resized a second, bytes a second of video."""
     sizes, spent, seen, rates = [], 0.0, 0.0, []
@@ -154,7 +155,7 @@ def _probe_videos(
                 began, last = time.perf_counter(), 0.0
                 times = (k / grid.fps for k in grid.needed_frames())
                 for index, frame in reader.frames_at(times):
-                    small = resize_short_side(to_tensor(frame[None]), short_side)
+                    small = view(to_tensor(frame[None]))
                     last = index / grid.fps
                     if last > PROBED_SECONDS:
                         break
@@ -166,7 +167,8 @@ def _probe_videos(
             continue  # `tada-loc doctor` says which and why
     if not sizes:
         width, height = USUAL_SIZE
-        return (short_side, round(short_side * width / height)), 0.0, 0.0
+        usual = torch.zeros(1, 3, height, width, dtype=torch.uint8)
+        return tuple(view(usual).shape[-2:]), 0.0, 0.0
     return sizes[0], seen / spent, float(np.mean(rates)) if rates else 0.0
 
 
@@ -192,12 +194,18 @@ def _network_rate(
     return _rate(lambda: network.features(video), settings.batch_size, device)
 
 
-def _training_rate(config: Config, model: torch.nn.Module, device: torch.device) -> float:
+def _training_rate(
+    config: Config, model: torch.nn.Module, whole: tuple[int, int], device: torch.device
+) -> float:
     settings = config.finetune
+    crop = training_crop(settings)
+    # Whole frames as training sees them: those of extraction, at the middle of the jittered short sides.
+    scale = sum(settings.short_side) / 2 / min(whole)
+    size = (crop, crop) if crop else tuple(round(side * scale) for side in whole)
     # No more than fits anywhere; a step of more clips costs in proportion.
     count = min(2, settings.batch_size)
     model = model.to(device, memory_format=torch.channels_last).train()
-    video = torch.randn(count, 3, settings.frames, settings.crop, settings.crop, device=device)
+    video = torch.randn(count, 3, settings.frames, *size, device=device)
     heads = 2 if isinstance(model.num_classes, tuple) else 1
     target = torch.zeros(count, heads, dtype=torch.int64, device=device)
 

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline import checkpoints, distributed
+from pipeline.best_epoch import BestEpoch
 from pipeline.device import autocast
 from pipeline.errors import UserError
 from pipeline.optimisation import Schedule, step_seed
@@ -29,6 +30,13 @@ from pipeline.ranks import ranks
 from pipeline.stopping import Interrupted, Stop, StopNow, stop_signals
 
 Batch = Mapping[str, Any]
+
+
+class Fitted(NamedTuple):
+    """What a training gives besides weights: a mapping of figures an epoch, and the epoch (from 1) kept."""
+
+    history: list[dict[str, float]]
+    kept: int
 
 
 def fit(
@@ -47,24 +55,30 @@ def fit(
     grad_clip: float | None = None,
     accumulate: int = 1,
     average: float | None = None,
+    keep: str = "last",
+    patience: int | None = None,
+    judge: Callable[[Mapping[str, float]], float | None] | None = None,
     checkpoint_seconds: float = 45.0,
     validate: Callable[[nn.Module], Mapping[str, float]] | None = None,
     on_checkpoint: Callable[[int, int], None] | None = None,
     title: str = "training",
-) -> list[dict[str, float]]:
+) -> Fitted:
     """Train `model` for `schedule.epochs` epochs of `steps` steps; go on from `checkpoint` if it is there.
 
     `batches(epoch, step)` gives this process's parts of the batches from that position to the end of the
     training; a batch is a mapping of tensors, with `names` (what the samples are called) for error
     messages. `loss` gives named terms, of the whole batch of all processes, with `total` among them.
     `accumulate` takes a batch in that many pieces; `average` keeps an exponential moving average of the
-    weights with this decay, which is validated and left in `model` at the end. Returns one mapping of
-    means and validation figures an epoch. Raises UserError on a loss or gradient that is not finite, naming
+    weights with this decay, which is validated and left in `model` at the end. `judge` makes one score of
+    an epoch's figures, higher being better: `keep="best"` leaves the weights of the best epoch in
+    `model`, and `patience` ends the training after so many epochs without a better one. Raises UserError on a loss or gradient that is not finite, naming
     step, learning rate and samples; Interrupted after a signal, the checkpoint being written.
     """
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     averaged = None if average is None else _averaged(model, average)
+    best = BestEpoch(keeps_weights=keep == "best")
     parts = {"model": model, "optimizer": optimizer, "scaler": scaler, "average": averaged}
+    parts["best"] = best if judge is not None and (keep == "best" or patience) else None
     state = checkpoints.restore(checkpoint, fingerprint, parts, device)
     done, total = state["epoch"] * steps + state["step"], schedule.epochs * steps
     generator = torch.Generator(device=device)
@@ -81,7 +95,7 @@ def fit(
     saved = time.monotonic()
     with stop_signals() as stop, Progress(total, title, unit="step", start=done) as bar:
         try:
-            while state["epoch"] < schedule.epochs:
+            while state["epoch"] < schedule.epochs and not _waited(state, best, patience):
                 if state["step"] < steps:
                     with _breakable(stop):
                         batch = _to_device(next(stream), device)
@@ -98,6 +112,8 @@ def fit(
                     checked = model if averaged is None else averaged.module
                     _end_epoch(state, steps, optimizer, checked, validate, stop)
                     _say_epoch(state["history"][-1], schedule.epochs, title)
+                    if parts["best"] is not None:
+                        _offer(best, judge(state["history"][-1]), state["epoch"], checked)
                 if distributed.any_rank(bool(stop)):
                     raise StopNow
                 if state["step"] == 0 or time.monotonic() - saved > checkpoint_seconds:
@@ -109,7 +125,34 @@ def fit(
             raise Interrupted(stop.number or signal.SIGTERM) from None
     if averaged is not None:
         model.load_state_dict(averaged.module.state_dict())
-    return state["history"]
+    kept = state["epoch"]
+    if keep == "best" and best.epoch:
+        best.put_back(model)
+        kept = best.epoch
+    _say_kept(state["history"], kept, keep, averaged is not None, title)
+    return Fitted(state["history"], kept)
+
+
+def _waited(state: Mapping[str, Any], best: BestEpoch, patience: int | None) -> bool:
+    """Whether a training has gone on for long enough without a better epoch."""
+    return patience is not None and best.epoch > 0 and state["epoch"] - best.epoch >= patience
+
+
+def _offer(best: BestEpoch, score: float | None, epoch: int, model: nn.Module) -> None:
+    if score is not None:
+        best.offer(score, epoch, model)
+
+
+def _say_kept(
+    history: Sequence[Mapping[str, float]], kept: int, keep: str, averaged: bool, title: str
+) -> None:
+    """Say which weights a training leaves, where that is not simply the last."""
+    if keep == "best" and kept < len(history):
+        say(f"{title}: kept the weights of epoch {kept}, which validated best, of {len(history)}")
+    elif keep == "best":
+        say(f"{title}: kept the weights of the last epoch, {kept}")
+    elif averaged:
+        say(f"{title}: kept the moving average of the weights after epoch {kept}")
 
 
 def _breakable(stop: Stop) -> contextlib.AbstractContextManager[None]:

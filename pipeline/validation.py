@@ -2,42 +2,93 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from evaluation.classification import action_accuracy, topk_accuracy
 from feature_extraction.transforms import normalize
-from pipeline import clips, distributed
-from pipeline.config import Backbone, Finetune
+from pipeline import distributed
+from pipeline.config import Backbone, Config
 from pipeline.device import autocast
+from pipeline.geometry import EXTRACT
+from pipeline.segments import Segments
+from pipeline.unreadable import Unreadable
+from pipeline.validation_clips import evaluation_batches
+
+GAP = 3.0  # points between the two accuracies that are worth a word
 
 
 def validate(
     model: nn.Module,
-    segments: clips.Segments,
-    settings: Finetune,
-    backbone: Backbone,
-    unreadable: clips.Unreadable,
-    workers: int,
+    segments: Segments,
+    config: Config,
+    unreadable: Unreadable,
     device: torch.device,
 ) -> dict[str, float]:
-    """Accuracy in percent of one centred clip a segment: top-1 and top-5, or verb, noun and action.
+    """Accuracy in percent of the clip at each segment's middle: top-1 and top-5, or verb, noun and action.
 
-    Several processes each take a part of the segments.
+    Seen as fine-tuning crops, and, with `extract_` before the name, as extraction will see it. Several
+    processes each take a part of the segments.
     """
-    seen: list[tuple[list[np.ndarray], np.ndarray]] = []
+    scores: dict[str, list[list[np.ndarray]]] = {}
+    targets: list[np.ndarray] = []
+    batches = evaluation_batches(segments, config, unreadable, workers=config.runtime.workers)
     with torch.inference_mode():
-        for batch in clips.evaluation_batches(segments, settings, unreadable, workers=workers):
-            with autocast(device, settings.precision):
-                result = model(network_input(batch["clip"].to(device), backbone))
-            heads = result if isinstance(result, tuple) else (result,)
-            scores = [head.float().softmax(1).cpu().numpy() for head in heads]
-            seen.append((scores, batch["target"].numpy()))
-    seen = [part for parts in distributed.gather_values(seen) for part in parts]
-    target = np.concatenate([part for _, part in seen])
-    return accuracies(
-        [np.concatenate(parts) for parts in zip(*(s for s, _ in seen), strict=True)], target
+        for batch in batches:
+            targets.append(batch["target"].numpy())
+            for prefix, stacks in batch["views"].items():
+                heads = _stack_scores(model, stacks, config, device)
+                scores.setdefault(prefix, []).append(heads)
+    parts = distributed.gather_values((scores, targets))
+    target = np.concatenate([table for _, tables in parts for table in tables])
+    figures: dict[str, float] = {}
+    for prefix in dict.fromkeys(prefix for part, _ in parts for prefix in part):
+        found = [heads for part, _ in parts for heads in part.get(prefix, [])]
+        heads = [np.concatenate(head) for head in zip(*found, strict=True)]
+        figures |= {prefix + name: value for name, value in accuracies(heads, target).items()}
+    return figures
+
+
+def _stack_scores(
+    model: nn.Module,
+    stacks: Sequence[tuple[list[int], Tensor]],
+    config: Config,
+    device: torch.device,
+) -> list[np.ndarray]:
+    """Probabilities [n, classes] a head of a batch's clips, which come in stacks of one shape."""
+    rows = [row for rows, _ in stacks for row in rows]
+    found = []
+    for _, clips in stacks:
+        with autocast(device, config.finetune.precision):
+            result = model(network_input(clips.to(device), config.backbone))
+        heads = result if isinstance(result, tuple) else (result,)
+        found.append([head.float().softmax(1).cpu().numpy() for head in heads])
+    order = np.argsort(rows)
+    return [np.concatenate(head)[order] for head in zip(*found, strict=True)]
+
+
+def main_accuracy(figures: Mapping[str, float], prefix: str = "") -> float | None:
+    """The accuracy a classifier is judged by: top-1, or that of actions; None where there is none."""
+    return next((figures[prefix + k] for k in ("top1", "action") if prefix + k in figures), None)
+
+
+def judged(figures: Mapping[str, float]) -> float | None:
+    """The score by which the epoch to keep is chosen: accuracy as extraction sees it, where that is known."""
+    seen = main_accuracy(figures, EXTRACT)
+    return main_accuracy(figures) if seen is None else seen
+
+
+def geometry_warning(figures: Mapping[str, float]) -> str | None:
+    """What to say where what extraction will show the classifier changes its accuracy; else None."""
+    own, seen = main_accuracy(figures), main_accuracy(figures, EXTRACT)
+    if own is None or seen is None or abs(own - seen) <= GAP:
+        return None
+    return (
+        f"warning: accuracy is {own:.1f} on finetune.crop and {seen:.1f} on what extraction will show "
+        "the network; set finetune.crop=whole, or extract.crop=center, so that the two agree"
     )
 
 

@@ -12,9 +12,11 @@ from torch import Tensor
 from feature_extraction.sampling import segment_clip_times, view_offsets
 from feature_extraction.transforms import spatial_crops
 from feature_extraction.video import VideoError, open_video
-from pipeline.clips import Segments, Unreadable, interval_times, span_of
 from pipeline.config import Finetune, Views
+from pipeline.geometry import interval_times
 from pipeline.loading import read_batches
+from pipeline.segments import Segments, span_of
+from pipeline.unreadable import Unreadable
 
 
 class SegmentViews:

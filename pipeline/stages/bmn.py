@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from bmn.losses import bmn_loss
 from bmn.model import BMNOutput
 from bmn.targets import Targets, valid_mask
 from pipeline import annotations, artifacts, distributed, windows
+from pipeline.config import BMN as BMNSettings
 from pipeline.config import Config, Proposals
 from pipeline.device import autocast, pick_device, share_cores
 from pipeline.errors import UserError
@@ -26,6 +27,7 @@ from pipeline.progress import Progress, say
 from pipeline.ranks import deal, ranks
 from pipeline.stage_tables import PROPOSALS, read_part, write_table
 from pipeline.training import fit
+from pipeline.training_length import long_enough, say_length
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -40,7 +42,6 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     if stage.complete:
         say("bmn: network complete, nothing to do")
         return
-    settings = config.bmn
     dataset = annotations.load(config.dataset)
     rows, counts = annotations.training_rows(dataset, config.dataset.train_subset)
     for reason, count in counts.items():
@@ -53,7 +54,11 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         say(f"bmn: {count} of {len(rows)} training segments {reason}")
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
+    config = _long_enough(config, samples)
+    settings = config.bmn
+    sizes = [len(batch) for batch in windows.epoch_batches(samples, settings, 0)]
     say(f"bmn: {len(samples)} windows of {len(videos)} videos on {device}")
+    say_length("bmn", settings, len(samples), "windows", len(sizes))
     say_learning_rate("bmn", settings)
     torch.manual_seed(settings.seed)
     model = build_network(config, channels).to(device)
@@ -69,9 +74,8 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         targets = Targets(*(distributed.gather(batch[key]) for key in ("start", "end", "iou")))
         return bmn_loss(output, targets, mask, generator=generator)._asdict()
 
-    sizes = [len(batch) for batch in windows.epoch_batches(samples, settings, 0)]
     distributed.require_full_batches(sizes, "bmn")
-    history = fit(
+    history, kept = fit(
         model,
         batches,
         loss,
@@ -87,7 +91,9 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         precision=settings.precision,
         grad_clip=settings.grad_clip,
         accumulate=settings.accumulate,
-        average=settings.average,
+        average=settings.ema_decay,
+        keep=settings.keep,
+        patience=settings.patience,
         checkpoint_seconds=settings.checkpoint_seconds,
         on_checkpoint=stage.progress,
         title="bmn",
@@ -96,9 +102,18 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         return
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
-    stage.finish(history[-1] | {"left_out": sorted(set(ids) - set(videos))})
+    stage.finish(history[kept - 1] | {"kept_epoch": kept, "left_out": sorted(set(ids) - set(videos))})
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
     (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def _long_enough(config: Config, samples: Sequence[windows.Window]) -> Config:
+    """The configuration with the batch and epochs so many windows need."""
+
+    def steps(settings: BMNSettings) -> int:
+        return len(windows.epoch_batches(samples, settings, 0))
+
+    return config.model_copy(update={"bmn": long_enough(config.bmn, len(samples), steps)})
 
 
 def propose(config: Config, folder: Path, *, force: bool = False) -> None:

@@ -23,12 +23,12 @@ from pipeline.features import (
     require_head,
     videos_with_features,
 )
+from pipeline.geometry import clip_grid
 from pipeline.models import load_classifier
 from pipeline.opening import begin_alone
 from pipeline.progress import Progress, say
 from pipeline.skipping import without_skipped
 from pipeline.stage_tables import DETECTIONS, read_proposals, write_table
-from pipeline.stages.extract import clip_grid
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:

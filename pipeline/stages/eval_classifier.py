@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from evaluation.classification import action_probabilities
 from feature_extraction.backbones import InferenceNetwork, for_inference
-from pipeline import annotations, artifacts, clips
+from pipeline import annotations, artifacts
 from pipeline.config import Config, Finetune, load_config
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
@@ -23,6 +23,8 @@ from pipeline.fields import stage_fields
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
 from pipeline.results import read_results
+from pipeline.segments import Segments, make_segments
+from pipeline.unreadable import Unreadable
 from pipeline.validation import network_input
 from pipeline.videos import require_videos
 from pipeline.views import read_views
@@ -108,12 +110,12 @@ def _ranks(
     rows = rows[rows["end"] > rows["start"]].reset_index(drop=True)
     ids = rows["video"].unique()
     paths = require_videos(config.dataset, dataset, ids, config.runtime.allow_failures)
-    segments = clips.make_segments(rows, dataset.targets(rows), paths)
+    segments = make_segments(rows, dataset.targets(rows), paths)
     say(
         f"{STAGE}: {len(segments)} segments x {config.views.clips} clips x {config.views.crops} crops"
     )
     missing = [video for video in ids if video not in paths]
-    unreadable = clips.Unreadable(config.runtime.allow_failures - len(missing), {})
+    unreadable = Unreadable(config.runtime.allow_failures - len(missing), {})
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
     classifiers = [_classifier(config, folder, dataset, device)]
@@ -145,10 +147,10 @@ def _read_part(path: Path) -> dict[str, np.ndarray] | None:
 
 def _part(
     config: Config,
-    segments: clips.Segments,
+    segments: Segments,
     classifiers: Sequence[Classifier],
     indices: range,
-    unreadable: clips.Unreadable,
+    unreadable: Unreadable,
     device: torch.device,
     bar: Progress,
 ) -> dict[str, np.ndarray]:

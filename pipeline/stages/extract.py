@@ -14,7 +14,6 @@ import torch
 from feature_extraction.backbones import for_inference
 from feature_extraction.backbones.weights import weights_digest
 from feature_extraction.extractor import extract_features
-from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
     FeatureFileError,
     FeatureMeta,
@@ -23,7 +22,7 @@ from feature_extraction.store import (
     write_features,
 )
 from pipeline import annotations, artifacts, distributed
-from pipeline.config import Config, Extract
+from pipeline.config import Config
 from pipeline.damage import DAMAGED, damaged_videos, note_damage
 from pipeline.device import pick_device
 from pipeline.errors import UserError
@@ -35,6 +34,7 @@ from pipeline.failures import (
     require_few,
     write_failures,
 )
+from pipeline.geometry import clip_grid, extraction_view
 from pipeline.models import load_classifier
 from pipeline.opening import begin_stage
 from pipeline.progress import Progress, say
@@ -118,11 +118,6 @@ def _size(source: Source) -> int:
         return 0
 
 
-def clip_grid(settings: Extract) -> ClipGrid:
-    """The grid of clips a run extracts."""
-    return ClipGrid(settings.fps, settings.frames, settings.interval, settings.stride)
-
-
 def has_features(folder: Path, video: str, expected: FeatureMeta) -> bool:
     """Whether a video's feature file is there, whole, and made as expected.
 
@@ -152,7 +147,7 @@ def save_features(path: Path, features: np.ndarray, meta: FeatureMeta) -> None:
 
 def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: Path) -> Handler:
     """What a worker process does with a (video, path) job: write its feature file, give the clips."""
-    settings = config.extract
+    settings, view = config.extract, extraction_view(config.extract)
     device = pick_device(config.runtime.device)
     if device.type == "cpu":
         # Two processes of one thread beat one of two.
@@ -168,7 +163,8 @@ def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: 
             network,
             path,
             clip_grid(settings),
-            short_side=settings.short_side,
+            short_side=view.short_side,
+            crop=view.crop,
             batch_size=settings.batch_size,
             device=device,
             decoder=settings.decoder,
@@ -234,6 +230,7 @@ def _meta(config: Config, digest: str) -> FeatureMeta:
         frame_interval=settings.interval,
         clip_stride=settings.stride,
         resize=settings.short_side,
+        crop=settings.crop,
         source_duration=0.0,
         backbone=config.backbone.name,
         weights_digest=digest,

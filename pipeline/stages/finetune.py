@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,18 +16,26 @@ from feature_extraction.backbones import SlowFast
 from feature_extraction.backbones.recompute import recompute_in_backward
 from feature_extraction.backbones.resnet import Bottleneck
 from pipeline import annotations, artifacts, clips, distributed
-from pipeline.config import Config
+from pipeline.config import Config, Finetune
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.failures import NOT_THERE, Failure, counted, read_failures, write_failures
 from pipeline.models import MODEL_FILE, SharedClassifier, new_classifier, save_classifier
 from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
+from pipeline.probing import probe_all
 from pipeline.progress import say
+from pipeline.segments import Segments, digest, make_segments, mirrored_classes
 from pipeline.skipping import without_skipped
-from pipeline.training import fit
-from pipeline.validation import network_input, validate
+from pipeline.training import Fitted, fit
+from pipeline.training_length import long_enough, say_length
+from pipeline.unreadable import Unreadable
+from pipeline.validation import geometry_warning, judged, network_input, validate
 from pipeline.videos import require_videos
+
+LEAST_BATCH = 8  # batch norm sees too little in smaller ones
+ASPECT_STEP = 0.05  # videos whose aspects differ by less share batches of whole frames, trimmed to the narrowest
+UNKNOWN_SHAPE = -10**6
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -38,8 +48,12 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     train, validation, missing, skipped = _segments(config, dataset)
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
+    config = _long_enough(config, train)
     settings = config.finetune
+    steps = len(clips.epoch_batches(train, settings, 0))
     say(f"finetune: {len(train)} training and {len(validation)} validation segments on {device}")
+    count = len(train) * settings.clips_per_segment
+    say_length("finetune", settings, count, "clips", steps)
     say_learning_rate("finetune", settings)
     model = new_classifier(config.backbone, dataset.num_classes, settings.seed)
     if isinstance(model, SlowFast):
@@ -51,14 +65,14 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     model = distributed.synchronize_norms(model, device)
     allowed = config.runtime.allow_failures - len(missing)
     before = read_failures(stage.folder)
-    unreadable = clips.Unreadable(allowed, _left_out_before(before))
+    unreadable = Unreadable(allowed, _left_out_before(before))
 
     def note() -> None:
         if stage.leads:
             _list_failures(stage, missing, unreadable, before)
 
     try:
-        history = _train(config, model, train, validation, note, unreadable, stage, device)
+        history, kept = _train(config, model, train, validation, note, unreadable, stage, device)
     except UserError:
         note()
         raise
@@ -68,8 +82,11 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     note()
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
+    if (warning := geometry_warning(history[kept - 1])) is not None:
+        say(f"finetune: {warning}")
     left_out = {*missing, *skipped, *unreadable.reasons}
-    stage.finish(history[-1] | {"left_out": sorted(left_out), "skipped": len(skipped)})
+    summary = history[kept - 1] | {"kept_epoch": kept}
+    stage.finish(summary | {"left_out": sorted(left_out), "skipped": len(skipped)})
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
     (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
 
@@ -86,9 +103,33 @@ def classification_loss(
     return torch.stack(losses).sum()
 
 
+def _long_enough(config: Config, train: Segments) -> Config:
+    """The configuration with the batch and epochs so many segments need."""
+
+    def steps(settings: Finetune) -> int:
+        return len(clips.epoch_batches(train, settings, 0))
+
+    settings = config.finetune
+    count = len(train) * settings.clips_per_segment
+    longer = long_enough(settings, count, steps, least_batch=LEAST_BATCH)
+    return config.model_copy(update={"finetune": longer})
+
+
+def _shapes(config: Config, segments: Segments) -> np.ndarray:
+    """A number a segment [n], one for all whose videos have nearly one aspect; -1 where it is not known."""
+    paths = {video: segments.paths[video] for video in dict.fromkeys(segments.videos)}
+    workers = config.runtime.workers
+    infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
+    number = {
+        video: round(math.log(info.width / info.height) / math.log(1 + ASPECT_STEP))
+        for video, info in infos.items()
+    }
+    return np.array([number.get(video, UNKNOWN_SHAPE) for video in segments.videos])
+
+
 def _segments(
     config: Config, dataset: annotations.Dataset
-) -> tuple[clips.Segments, clips.Segments, list[str], list[str]]:
+) -> tuple[Segments, Segments, list[str], list[str]]:
     """Training and validation segments, the videos that are not there, and those to skip."""
     for line, count in dataset.notes.items():
         say(f"annotations: {count} {line}")
@@ -101,9 +142,9 @@ def _segments(
         rows, counts = annotations.training_rows(dataset, subset)
         for reason, count in counts.items():
             say(f"annotations, {subset}: {count} segments: {reason}")
-        segments = clips.make_segments(rows, dataset.targets(rows), paths)
+        segments = make_segments(rows, dataset.targets(rows), paths)
         if config.finetune.flip_swaps_sides and len(dataset.heads) == 1:
-            mirrored = clips.mirrored_classes(dataset.heads[0])
+            mirrored = mirrored_classes(dataset.heads[0])
             segments = replace(segments, mirrored=mirrored)
         if len(segments) < len(rows):
             gone = len(rows) - len(segments)
@@ -112,6 +153,8 @@ def _segments(
     train, validation = parts
     if not len(train):
         raise UserError(f"dataset.train_subset {wanted[0]!r}: no segment to train on")
+    if config.finetune.crop == "whole":
+        train = replace(train, shapes=_shapes(config, train))
     return train, validation, [video for video in ids if video not in paths], skipped
 
 
@@ -127,7 +170,7 @@ def _left_out_before(before: Mapping[str, Failure]) -> dict[str, str]:
 def _list_failures(
     stage: artifacts.Stage,
     missing: list[str],
-    unreadable: clips.Unreadable,
+    unreadable: Unreadable,
     before: Mapping[str, Failure],
 ) -> None:
     """List the videos the training goes without, and the one that ended it, in `failures.json`."""
@@ -142,13 +185,13 @@ def _list_failures(
 def _train(
     config: Config,
     model: nn.Module,
-    train: clips.Segments,
-    validation: clips.Segments,
+    train: Segments,
+    validation: Segments,
     note: Callable[[], None],
-    unreadable: clips.Unreadable,
+    unreadable: Unreadable,
     stage: artifacts.Stage,
     device: torch.device,
-) -> list[dict[str, float]]:
+) -> Fitted:
     settings, workers = config.finetune, config.runtime.workers
 
     def batches(epoch: int, step: int) -> Iterator[Mapping]:
@@ -162,12 +205,9 @@ def _train(
         return {"total": classification_loss(outputs, target, settings.label_smoothing)}
 
     def check(model: nn.Module) -> dict[str, float]:
-        network = model.network
-        return (
-            validate(network, validation, settings, config.backbone, unreadable, workers, device)
-            if len(validation)
-            else {}
-        )
+        if not len(validation):
+            return {}
+        return validate(model.network, validation, config, unreadable, device)
 
     def saved(done: int, total: int) -> None:
         stage.progress(done, total)
@@ -175,7 +215,7 @@ def _train(
 
     if settings.recompute:
         recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
-    sizes = [len(batch) for batch in clips.epoch_batches(len(train), settings, 0)]
+    sizes = [len(batch) for batch in clips.epoch_batches(train, settings, 0)]
     distributed.require_full_batches(sizes, "finetune")
     whole = SharedClassifier(model, compiled=settings.compile)
     return fit(
@@ -189,12 +229,15 @@ def _train(
         device=device,
         checkpoint=stage.folder / "checkpoint.pt",
         fingerprint=artifacts.fingerprint(
-            {"stage": stage.fingerprint, "samples": clips.digest(train)}
+            {"stage": stage.fingerprint, "samples": digest(train)}
         ),
         precision=settings.precision,
         grad_clip=settings.grad_clip,
         accumulate=settings.accumulate,
-        average=settings.average,
+        average=settings.ema_decay,
+        keep=settings.keep,
+        patience=settings.patience,
+        judge=judged,
         checkpoint_seconds=settings.checkpoint_seconds,
         validate=check,
         on_checkpoint=saved,

@@ -41,7 +41,7 @@ def loss(model, batch, generator):
 
 def train(path, loss=loss, batches=batches, **options):
     model = network()
-    history = fit(
+    history, _ = fit(
         model,
         batches,
         loss,
@@ -187,7 +187,7 @@ def test_a_batch_in_pieces_is_the_batch(tmp_path):
     results = []
     for pieces in (1, 2, 4):
         model = plain()
-        history = fit(
+        history, _ = fit(
             model,
             named,
             squares,

@@ -1,0 +1,43 @@
+"""Which epoch of a training validated best, and its weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class BestEpoch:
+    """The best score so far, the epoch it came with (from 1; 0: none yet) and, where kept, its weights.
+
+    Part of a checkpoint: a training that goes on remembers it.
+    """
+
+    def __init__(self, *, keeps_weights: bool) -> None:
+        self.score, self.epoch = -math.inf, 0
+        self._keeps_weights = keeps_weights
+        self._weights: dict[str, torch.Tensor] = {}
+
+    def offer(self, score: float, epoch: int, model: nn.Module) -> None:
+        """Take an epoch's score; the earlier of two equal ones stays."""
+        if not score > self.score:
+            return
+        self.score, self.epoch = score, epoch
+        if self._keeps_weights:
+            self._weights = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
+
+    def put_back(self, model: nn.Module) -> None:
+        """Put the best epoch's weights into a model."""
+        model.load_state_dict(self._weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """As plain values and tensors."""
+        return {"score": self.score, "epoch": self.epoch, "weights": self._weights}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict`."""
+        self.score, self.epoch = float(state["score"]), int(state["epoch"])
+        self._weights = dict(state["weights"])

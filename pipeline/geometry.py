@@ -1,0 +1,85 @@
+"""What a network is shown of a moment of a video: which frames, how large, whole or cut.
+
+The one place where the configuration's sizes become views; validation, extraction and classification
+take theirs from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from feature_extraction.sampling import ClipGrid, segment_clip_times, training_clip_times
+from feature_extraction.transforms import eval_transform
+from pipeline.config import Config, Extract, Finetune
+
+EXTRACT = "extract_"  # goes before the accuracies of what extraction will see
+
+
+@dataclass(frozen=True)
+class View:
+    """Frames with the shorter side at `short_side` pixels: the central square of `crop`, or whole (None).
+
+    `prefix` goes before the names of the accuracies that are measured on it.
+    """
+
+    short_side: int
+    crop: int | None
+    prefix: str = ""
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """Frames uint8 [T, 3, H, W] as the network is shown them, uint8 [T, 3, h, w]."""
+        return eval_transform(frames, short_side=self.short_side, crop=self.crop)
+
+
+def extraction_view(settings: Extract) -> View:
+    """What extraction, and classification from the video, show the network."""
+    crop = settings.short_side if settings.crop == "center" else None
+    return View(settings.short_side, crop, EXTRACT)
+
+
+def training_crop(settings: Finetune) -> int | None:
+    """The side of the square that training cuts out, None for whole frames."""
+    return None if settings.crop == "whole" else settings.crop
+
+
+def validation_view(settings: Finetune) -> View:
+    """What fine-tuning is validated on by itself: its crop at the centre."""
+    return View(settings.eval_short_side, training_crop(settings))
+
+
+def clip_grid(settings: Extract) -> ClipGrid:
+    """The grid of clips a run extracts."""
+    return ClipGrid(settings.fps, settings.frames, settings.interval, settings.stride)
+
+
+def interval_times(settings: Finetune, start: float, end: float, offset: float) -> np.ndarray:
+    """Seconds [frames] of a clip of frames at a fixed interval."""
+    return training_clip_times(
+        start,
+        end,
+        fps=settings.fps,
+        frames=settings.frames,
+        interval=settings.interval,
+        offset=offset,
+    )
+
+
+def centred_clips(config: Config, start: float, end: float) -> list[tuple[View, np.ndarray]]:
+    """The views of a segment [start, end] (seconds) validation looks at, each with its frames' seconds.
+
+    Fine-tuning's own, and what extraction will see at the segment's middle where a run extracts.
+    """
+    settings = config.finetune
+    if settings.sampling == "segments":
+        times = segment_clip_times(start, end, places=np.full(settings.frames, 0.5))
+    else:
+        times = interval_times(settings, start, end, 0.5)
+    found = [(validation_view(settings), times)]
+    if config.extract is not None:
+        middle = np.array([(start + end) / 2])
+        around = clip_grid(config.extract).times_around(middle)[0]
+        found.append((extraction_view(config.extract), around))
+    return found

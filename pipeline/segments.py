@@ -1,0 +1,78 @@
+"""Trimmed segments of the annotations: where they lie, their classes and the files they are read from."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from feature_extraction.video import Reader
+from pipeline.videos import Source
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Segments to read clips of: times in seconds, class indices [n, heads] and video files.
+
+    `shapes` [n]: segments of one number have frames of one shape; None where that does not matter.
+    """
+
+    videos: Sequence[str]
+    starts: np.ndarray
+    ends: np.ndarray
+    targets: np.ndarray
+    paths: Mapping[str, Source]
+    mirrored: np.ndarray | None = None  # the class each class is in the mirror
+    shapes: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+
+def digest(segments: Segments) -> str:
+    """What tells one list of training segments from another."""
+    state = hashlib.sha256("\0".join(segments.videos).encode())
+    for table in (segments.starts, segments.ends, segments.targets):
+        state.update(np.ascontiguousarray(table).tobytes())
+    return state.hexdigest()
+
+
+def make_segments(rows: pd.DataFrame, targets: np.ndarray, paths: Mapping[str, Source]) -> Segments:
+    """Segments of an annotation table whose videos were found."""
+    keep = rows["video"].isin(list(paths)).to_numpy()
+    rows = rows[keep]
+    return Segments(
+        rows["video"].tolist(),
+        rows["start"].to_numpy(float),
+        rows["end"].to_numpy(float),
+        targets[keep],
+        dict(paths),
+    )
+
+
+def span_of(segments: Segments, index: int, reader: Reader) -> tuple[float, float]:
+    """Seconds a segment runs from and to; of a trimmed file that is all of it."""
+    start, end = float(segments.starts[index]), float(segments.ends[index])
+    if math.isfinite(end):
+        return start, end
+    if reader.info.duration is None:
+        for _ in reader.frames_at([math.inf]):
+            pass
+        return start, float(reader.end_time)
+    return start, reader.info.duration
+
+
+def mirrored_classes(names: Sequence[str]) -> np.ndarray:
+    """The class each class is in the mirror: the one with left and right exchanged, else itself."""
+    numbers = {name: number for number, name in enumerate(names)}
+    swapped = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+
+    def mirror(name: str) -> str:
+        return re.sub(r"\b(left|right)\b", lambda m: swapped[m[0]], name, flags=re.IGNORECASE)
+
+    return np.array([numbers.get(mirror(name), number) for name, number in numbers.items()])
