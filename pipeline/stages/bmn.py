@@ -161,6 +161,7 @@ def propose_video(
         reg_power=config.proposals.reg_power,
         boundary_power=config.proposals.boundary_power,
         seconds_per_position=source.grid.seconds_per_position,
+        boundary_center=settings.boundary_center,
     )
     duration = float(source.grid.to_seconds(np.array(source.length)))
     return _suppress(video, decoded, config.proposals, duration)
