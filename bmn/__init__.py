@@ -1,11 +1,12 @@
 """Features to proposals: the boundary-matching network."""
 
-from . import boundary_matching, losses, nms, proposals, targets, windows
+from . import boundary_matching, losses, nms, proposals, targets, voting, windows
 from .errors import BMNError
 from .losses import bmn_loss
 from .model import BMN, BMNOutput, load_public_checkpoint
 from .nms import soft_nms
 from .proposals import decode_proposals
+from .voting import vote
 from .windows import fuse_windows
 
 __all__ = [
@@ -22,5 +23,7 @@ __all__ = [
     "proposals",
     "soft_nms",
     "targets",
+    "vote",
+    "voting",
     "windows",
 ]

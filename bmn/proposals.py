@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from .errors import BMNError
+from .targets import check_boundary_center
 
 PROPOSAL_COLUMNS = ("xmin", "xmax", "xmin_score", "xmax_score", "clr_score", "reg_score", "score")
 
@@ -19,18 +20,24 @@ def decode_proposals(
     reg_power: float = 1.0,
     boundary_power: float = 1.0,
     seconds_per_position: float | None = None,
+    boundary_center: float = 0.0,
 ) -> np.ndarray:
     """Every pair of a start peak and a later end peak that a cell of the map stands for.
 
     start, end [L]: boundary probabilities; confidence_map [2, D, L] (0 regression, 1
-        classification). Start s and end s + d + 1 < L pair up as cell (d, s).
+        classification). Cell (d, s), the segment [s, s + d + 1], pairs the start of position s with
+        the end of position s + d + 1 < L (boundary_center 0), or of s + d < L (0.5).
     cls_power, reg_power, boundary_power: score = (start * end) ** boundary_power
         * classification ** cls_power * regression ** reg_power.
     seconds_per_position: gives xmin and xmax in seconds; as shares of the L positions otherwise.
+    boundary_center: that of the labels the network was trained on (`targets.batch_targets`). 0
+        decodes as the public code, half a position early, and no proposal ends at L; 0.5 without
+        bias, up to L.
 
     Returns float64 [n, 7] in PROPOSAL_COLUMNS, by duration and then by start. Raises BMNError
-    where the shapes do not fit together.
+    where the shapes do not fit together, or for another boundary_center.
     """
+    check_boundary_center(boundary_center)
     starts, ends, maps = (_to_array(table) for table in (start, end, confidence_map))
     length = len(starts)
     fits = starts.ndim == 1 and ends.shape == starts.shape
@@ -39,11 +46,13 @@ def decode_proposals(
             f"start {starts.shape}, end {ends.shape} and confidence_map {maps.shape} do not fit "
             "together: expected [L], [L] and [2, D, L]"
         )
-    first, last, duration = _peak_pairs(starts, ends, maps.shape[1])
+    # The end at time s + d + 1 is the end probability of position s + d + ahead.
+    ahead = 0 if boundary_center else 1
+    first, last, duration = _peak_pairs(starts, ends, maps.shape[1], ahead)
     scale = 1.0 / length if seconds_per_position is None else seconds_per_position
     table = np.empty((len(first), len(PROPOSAL_COLUMNS)))
     table[:, 0] = first * scale
-    table[:, 1] = last * scale
+    table[:, 1] = (first + duration + 1) * scale
     table[:, 2] = starts[first]
     table[:, 3] = ends[last]
     table[:, 4] = maps[1, duration, first]
@@ -62,19 +71,19 @@ def boundary_peaks(probability: np.ndarray) -> np.ndarray:
 
 
 def _peak_pairs(
-    start: np.ndarray, end: np.ndarray, durations: int
+    start: np.ndarray, end: np.ndarray, durations: int, ahead: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start positions, end positions and duration indices of all pairs, by duration, then start.
 
-    The video's first position is always a start and its last one always an end.
+    Cell (d, s) takes the end at position s + d + ahead. The video's first position is always a start and its last one always an end.
     """
     is_start, is_end = boundary_peaks(start), boundary_peaks(end)
     is_start[:1] = True
     is_end[-1:] = True
     first = np.flatnonzero(is_start)
     reachable = np.pad(is_end, (0, durations))  # no end beyond the video
-    duration, which = np.nonzero(reachable[np.arange(1, durations + 1)[:, None] + first])
-    return first[which], first[which] + duration + 1, duration
+    duration, which = np.nonzero(reachable[np.arange(ahead, durations + ahead)[:, None] + first])
+    return first[which], first[which] + duration + ahead, duration
 
 
 def _to_array(table: np.ndarray | Tensor) -> np.ndarray:

@@ -17,7 +17,12 @@ from torch import Tensor
 from .errors import BMNError
 
 BOUNDARY_REACH = 1.5  # a boundary's region is this many positions to either side of it
-ANCHOR_REACH = 1.0  # a position is compared as the span this far around its centre
+ANCHOR_REACH = 1.0  # a position is compared as the span this far around its label's centre
+
+# Where in position i the labels of a start and of an end are centred, by `boundary_center`.
+# 0 is the public code's, which reads a start or an end at position i as time i: half a position early.
+# 0.5 marks the edges that a cell's segment begins and ends at, so an end at T has a label of its own.
+LABEL_CENTERS = {0.0: (0.5, 0.5), 0.5: (0.0, 1.0)}
 
 
 class Targets(NamedTuple):
@@ -32,6 +37,12 @@ class Targets(NamedTuple):
     iou: Tensor
 
 
+def check_boundary_center(boundary_center: float) -> None:
+    """Raises BMNError where there are no such labels."""
+    if boundary_center not in LABEL_CENTERS:
+        raise BMNError(f"boundary_center {boundary_center} must be 0 or 0.5")
+
+
 def valid_mask(duration_scale: int, temporal_scale: int) -> Tensor:
     """Float mask [D, T]: 1 where the segment [s, s + d + 1] of cell (d, s) ends within T."""
     ends = torch.arange(duration_scale)[:, None] + torch.arange(temporal_scale)
@@ -43,18 +54,22 @@ def window_targets(
     window: tuple[float, float],
     temporal_scale: int,
     duration_scale: int,
+    boundary_center: float = 0.0,
 ) -> Targets:
     """Targets of one window.
 
     segments [N, 2]: start and end of the actions in seconds, N may be 0; those that reach beyond
         the window are taken as they are, so a boundary outside leaves no mark inside.
     window: start and end of the window in seconds, cut into T positions.
+    boundary_center: 0 or 0.5, see `batch_targets`.
 
-    Raises BMNError for a window without length or segments of another shape.
+    Raises BMNError for a window without length, segments of another shape or another centre.
     """
     positions = segment_positions(segments, window, temporal_scale)
     present = torch.ones(1, len(positions), dtype=torch.bool)
-    batch = batch_targets(positions[None], present, temporal_scale, duration_scale)
+    batch = batch_targets(
+        positions[None], present, temporal_scale, duration_scale, boundary_center
+    )
     return Targets(*(table[0] for table in batch))
 
 
@@ -81,20 +96,30 @@ def pad_segments(positions: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def batch_targets(
-    positions: Tensor, present: Tensor, temporal_scale: int, duration_scale: int
+    positions: Tensor,
+    present: Tensor,
+    temporal_scale: int,
+    duration_scale: int,
+    boundary_center: float = 0.0,
 ) -> Targets:
     """Targets of B windows at once, on the device of `positions`.
 
     positions [B, N, 2]: segments in positions of their window (`segment_positions`), float64 where
         the device has it. present [B, N]: False for rows that only pad (`pad_segments`).
+    boundary_center: 0 centres the labels of position i at i + 0.5, of starts and of ends (Lin et
+        al.; the public code). 0.5 centres a start's at i and an end's at i + 1, the edges that cell
+        (d, s) has at s and at s + d + 1: decoding with the same value has no bias.
     Returns float32 start, end [B, T] and iou [B, D, T]; zeros for a window without segments.
+    Raises BMNError for another boundary_center.
     """
+    check_boundary_center(boundary_center)
     batch, count, _ = positions.shape
     if count == 0:
         zeros = positions.new_zeros(batch, temporal_scale, dtype=torch.float32)
         return Targets(zeros, zeros.clone(), zeros[:, None].repeat(1, duration_scale, 1))
-    start = _boundary_overlap(positions[..., 0], present, temporal_scale)
-    end = _boundary_overlap(positions[..., 1], present, temporal_scale)
+    centers = LABEL_CENTERS[boundary_center]
+    start = _boundary_overlap(positions[..., 0], present, temporal_scale, centers[0])
+    end = _boundary_overlap(positions[..., 1], present, temporal_scale, centers[1])
     iou = _cell_ious(positions, present, temporal_scale, duration_scale)
     return Targets(start, end, iou.amax(1))
 
@@ -122,10 +147,15 @@ def label_map(
     return table.reshape(len(table), -1)[ious.argmax(0)].permute(2, 0, 1)
 
 
-def _boundary_overlap(boundary: Tensor, present: Tensor, temporal_scale: int) -> Tensor:
-    """Share of each position's span that the nearest boundary region covers: [B, N] -> [B, T]."""
-    centres = torch.arange(temporal_scale, device=boundary.device) + 0.5
-    distance = (centres - boundary[..., None]).abs()
+def _boundary_overlap(
+    boundary: Tensor, present: Tensor, temporal_scale: int, center: float
+) -> Tensor:
+    """Share of each position's span that the nearest boundary region covers: [B, N] -> [B, T].
+
+    The span of position i lies around i + center.
+    """
+    centers = torch.arange(temporal_scale, device=boundary.device) + center
+    distance = (centers - boundary[..., None]).abs()
     overlap = (BOUNDARY_REACH + ANCHOR_REACH - distance).clamp(0, 2 * ANCHOR_REACH)
     overlap = overlap.div(2 * ANCHOR_REACH).mul(present[..., None])
     return overlap.amax(1).float()

@@ -15,7 +15,8 @@ from pipeline.config import Config
 class Cells:
     """BMN's cells of one video: positions of `grid`, L of them, seen in windows of T from `offsets` on.
 
-    A cell is a segment of 1 to D positions that lies in a window and ends before the last position's end.
+    A cell is a segment of 1 to D positions that lies in a window. None ends at the last position's end
+    (time L) with `boundary_center` 0, as none is decoded there (`bmn.decode_proposals`).
     """
 
     grid: TimeGrid
@@ -23,6 +24,12 @@ class Cells:
     offsets: np.ndarray
     temporal_scale: int
     duration_scale: int
+    boundary_center: float = 0.0
+
+    @property
+    def last_end(self) -> int:
+        """The latest position edge at which a proposal can end."""
+        return self.length if self.boundary_center else self.length - 1
 
 
 def video_cells(config: Config, duration: float) -> Cells:
@@ -36,34 +43,38 @@ def video_cells(config: Config, duration: float) -> Cells:
             np.zeros(1, int),
             scale,
             settings.duration_scale,
+            settings.boundary_center,
         )
     grid = ClipGrid(clips.fps, clips.frames, clips.interval, clips.stride)
     length = -(-grid.num_clips(duration) // settings.feature_step)
     step = min(settings.window_step or settings.duration_scale, scale)
     positions = sliding_grid(grid.seconds_per_clip, settings.feature_step)
     return Cells(
-        positions, length, sliding_windows(length, scale, step), scale, settings.duration_scale
+        positions,
+        length,
+        sliding_windows(length, scale, step),
+        scale,
+        settings.duration_scale,
+        settings.boundary_center,
     )
 
 
 def best_tious(segments: np.ndarray, cells: Cells) -> np.ndarray:
     """The tIoU [N] of each segment [N, 2] (seconds, of some length) with the cell nearest to it."""
     start, end = cells.grid.to_positions(segments).T
-    if cells.length < 2:
+    if cells.last_end < 1:
         return np.zeros(len(segments))
     reach = cells.duration_scale
     # The best cell begins at a whole position beside the segment's start, or is as long as a cell can be
     # and ends beside its end, or begins with the next window because this one breaks off.
     firsts = [np.floor(start), np.ceil(start), np.floor(end) - reach, np.ceil(end) - reach]
     firsts += [np.floor(end) - 1]
-    firsts = [np.clip(first, 0, cells.length - 2) for first in firsts]
+    firsts = [np.clip(first, 0, cells.last_end - 1) for first in firsts]
     firsts += [_next_offset(first, cells) for first in firsts[:2]]
     best = np.zeros(len(segments))
     for first in firsts:
         offset = cells.offsets[np.searchsorted(cells.offsets, first, side="right") - 1]
-        last = np.minimum(
-            np.minimum(offset + cells.temporal_scale, cells.length - 1), first + reach
-        )
+        last = np.minimum(np.minimum(offset + cells.temporal_scale, cells.last_end), first + reach)
         for wished in (np.floor(end), np.ceil(end)):
             stop = np.minimum(np.maximum(wished, first + 1), last)
             best = np.maximum(best, _tiou(start, end, first, stop))

@@ -81,7 +81,8 @@ class Extract(Section):
 class Proposals(Section):
     """Maps to proposals: score powers and soft-NMS (Appendix A.2; Lin et al. 2019).
 
-    `voting`: each pick becomes the mean of the proposals with at least this tIoU to it, weighted by score.
+    `voting`: each pick becomes the mean of the proposals with at least this tIoU to it, weighted by
+    score x tIoU.
     """
 
     cls_power: NonNegative = 1.0

@@ -160,7 +160,11 @@ class _Windows:
         window, settings = self._windows[index], self._config.bmn
         part = self._features(window, settings)
         targets = window_targets(
-            window.segments, window.span, settings.temporal_scale, settings.duration_scale
+            window.segments,
+            window.span,
+            settings.temporal_scale,
+            settings.duration_scale,
+            settings.boundary_center,
         )
         return {
             "features": torch.from_numpy(np.ascontiguousarray(part.T)),

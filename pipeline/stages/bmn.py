@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from bmn import BMN, decode_proposals, fuse_windows, soft_nms
+from bmn import BMN, decode_proposals, fuse_windows, soft_nms, vote
 from bmn.losses import bmn_loss
 from bmn.model import BMNOutput
 from bmn.targets import Targets, valid_mask
@@ -176,6 +176,7 @@ def propose_video(
         reg_power=config.proposals.reg_power,
         boundary_power=config.proposals.boundary_power,
         seconds_per_position=source.grid.seconds_per_position,
+        boundary_center=settings.boundary_center,
     )
     duration = float(source.grid.to_seconds(np.array(source.length)))
     return _suppress(video, decoded, config.proposals, duration)
@@ -198,13 +199,11 @@ def _suppress(
         count=count,
         duration=duration,
     )
+    picked = segments[index]
+    if settings.voting is not None:
+        picked = vote(segments, scores, index, settings.voting)
     return pd.DataFrame(
-        {
-            "video": video,
-            "start": segments[index, 0],
-            "end": segments[index, 1],
-            "score": kept,
-        }
+        {"video": video, "start": picked[:, 0], "end": picked[:, 1], "score": kept}
     )
 
 

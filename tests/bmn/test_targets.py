@@ -19,7 +19,7 @@ from bmn.targets import (
 )
 
 
-def textbook(positions, temporal_scale, duration_scale):
+def textbook(positions, temporal_scale, duration_scale, centers=(0.5, 0.5)):
     """Targets a cell at a time."""
 
     def span_overlap(low, high, other_low, other_high):
@@ -29,8 +29,9 @@ def textbook(positions, temporal_scale, duration_scale):
     iou = np.zeros((duration_scale, temporal_scale))
     for t in range(temporal_scale):
         for side in range(2):
+            low = t + centers[side] - 1.0
             for point in positions[:, side]:
-                shared = span_overlap(t - 0.5, t + 1.5, point - 1.5, point + 1.5) / 2.0
+                shared = span_overlap(low, low + 2.0, point - 1.5, point + 1.5) / 2.0
                 boundaries[side, t] = max(boundaries[side, t], shared)
         for d in range(duration_scale):
             for low, high in positions:
@@ -57,11 +58,14 @@ def test_valid_mask_equals_the_public_one(reference):
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.tuples(st.floats(-20, 30), st.floats(0, 25)), max_size=5))
-def test_targets_equal_the_textbook(drawn):
+@given(
+    st.lists(st.tuples(st.floats(-20, 30), st.floats(0, 25)), max_size=5),
+    st.sampled_from([(0, (0.5, 0.5)), (0.5, (0.0, 1.0))]),
+)
+def test_targets_equal_the_textbook(drawn, center):
     segments = np.array([(start, start + length) for start, length in drawn]).reshape(-1, 2)
-    ours = window_targets(segments, (2.0, 18.0), 12, 7)
-    for mine, theirs in zip(ours, textbook((segments - 2.0) * (12 / 16.0), 12, 7)):
+    ours = window_targets(segments, (2.0, 18.0), 12, 7, center[0])
+    for mine, theirs in zip(ours, textbook((segments - 2.0) * (12 / 16.0), 12, 7, center[1])):
         assert np.abs(mine.numpy() - theirs).max() < 1e-6
 
 
@@ -97,7 +101,27 @@ def test_no_segments_and_reversed_segments_give_zeros():
     assert reversed_segment.iou.abs().sum() == 0
 
 
+@pytest.mark.parametrize("center", [0, 0.5])
+def test_a_boundary_marks_its_nearest_label_fully_and_three_as_positive(center):
+    """So the loss (targets above 0.5) sees as many positives with either centre."""
+    times = np.random.default_rng(0).uniform(3, 17, 200)
+    for time in times:
+        targets = window_targets(np.array([[time, time]]), (0.0, 20.0), 20, 5, center)
+        places = np.arange(20) + (0.5 if center == 0 else 0.0)
+        for labels, at in ((targets.start, places), (targets.end, places + 2 * center)):
+            assert labels[np.abs(at - time).argmin()] == 1.0
+            assert (labels > 0.5).sum() == 3
+
+
+def test_edges_of_the_window_have_labels_of_their_own():
+    targets = window_targets(np.array([[0.0, 20.0]]), (0.0, 20.0), 20, 20, 0.5)
+    assert targets.start[0] == targets.end[-1] == targets.iou[19, 0] == 1.0
+    assert targets.start.argmax() == 0 and targets.end.argmax() == 19
+
+
 def test_bad_input_is_refused():
+    with pytest.raises(BMNError, match="boundary_center 0.3"):
+        window_targets(np.zeros((1, 2)), (0.0, 3.0), 8, 4, 0.3)
     with pytest.raises(BMNError, match="no length"):
         window_targets(np.array([[1.0, 2.0]]), (3.0, 3.0), 8, 4)
     with pytest.raises(BMNError, match="shape"):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bmn import decode_proposals
 from bmn.windows import sliding_grid, sliding_windows
-from pipeline.representable import Cells, best_tious
+from pipeline.config import find_config, load_config
+from pipeline.representable import Cells, best_tious, video_cells
 
 
 def every_cell(cells: Cells) -> np.ndarray:
@@ -16,19 +18,20 @@ def every_cell(cells: Cells) -> np.ndarray:
             for stop in range(
                 first + 1, min(first + cells.duration_scale, cells.temporal_scale) + 1
             ):
-                if offset + stop < cells.length:
+                if offset + stop < cells.length + bool(cells.boundary_center):
                     found.add((offset + first, offset + stop))
     return np.array(sorted(found), float).reshape(-1, 2)
 
 
+@pytest.mark.parametrize("center", [0, 0.5])
 @pytest.mark.parametrize(
     ("length", "scale", "durations", "step"),
     [(40, 20, 10, 10), (37, 20, 10, 10), (12, 20, 10, 10), (60, 20, 20, 20), (50, 10, 10, 10), (10, 10, 10, 10),
      (64, 16, 12, 7), (2, 10, 5, 5), (1, 10, 5, 5), (33, 8, 1, 1), (55, 20, 5, 20)],
 )  # fmt: skip
-def test_best_tiou_equals_a_search_of_every_cell(length, scale, durations, step):
+def test_best_tiou_equals_a_search_of_every_cell(length, scale, durations, step, center):
     grid = sliding_grid(0.4)
-    cells = Cells(grid, length, sliding_windows(length, scale, step), scale, durations)
+    cells = Cells(grid, length, sliding_windows(length, scale, step), scale, durations, center)
     rng = np.random.default_rng(length)
     start = rng.uniform(0, length * 0.4, 400)
     end = start + rng.exponential(2.5, 400) + 0.01
@@ -46,3 +49,23 @@ def test_best_tiou_equals_a_search_of_every_cell(length, scale, durations, step)
         union = (segments[:, 1] - segments[:, 0])[:, None] + (table[:, 1] - table[:, 0]) - overlap
         naive = (overlap / union).max(1)
     np.testing.assert_allclose(best_tious(segments, cells), naive, atol=1e-9)
+
+
+@pytest.mark.parametrize("center", [0, 0.5])
+def test_decoding_gives_the_cells_and_no_others(center):
+    """Where every position is a peak, the proposals are the cells of the one window."""
+    rng = np.random.default_rng(0)
+    maps = rng.uniform(0.6, 1, 12), rng.uniform(0.6, 1, 12), rng.random((2, 5, 12))
+    decoded = decode_proposals(*maps, seconds_per_position=1.0, boundary_center=center)
+    cells = Cells(sliding_grid(1.0), 12, np.zeros(1, int), 12, 5, center)
+    assert set(map(tuple, decoded[:, :2])) == set(map(tuple, every_cell(cells)))
+
+
+def test_cells_are_those_of_the_configured_labels():
+    for center, last in ((0, 99), (0.5, 100)):
+        config = load_config(find_config("hacs"), {"bmn.boundary_center": center})
+        assert video_cells(config, 50.0).last_end == last
+    config = load_config(find_config("ek100"), {"bmn.boundary_center": 0.5})
+    cells = video_cells(config, 64.0)
+    assert cells.last_end == cells.length == 240
+    assert best_tious(np.array([[60.0, 64.0]]), cells) == pytest.approx(1.0)

@@ -1,0 +1,76 @@
+"""From the network's maps to a video's proposals, with a network that knows the labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from bmn import BMNOutput
+from bmn.targets import window_targets
+from bmn.windows import sliding_grid, sliding_windows
+from pipeline import windows
+from pipeline.config import find_config, load_config
+from pipeline.stages.bmn import propose_video
+
+LENGTH, SCALE, DURATIONS, SECONDS = 75, 40, 20, 0.5
+SEGMENTS = np.array([[2.2, 6.1], [9.4, 12.3], [15.0, 20.5], [31.5, 37.5]])  # the last up to the end
+
+
+@pytest.fixture
+def propose(monkeypatch, tmp_path):
+    """The proposals of a video by labels with these settings."""
+    offsets = sliding_windows(LENGTH, SCALE, 20)
+    grid = sliding_grid(SECONDS)
+
+    def proposals(center: float, **settings):
+        config = load_config(
+            find_config("ek100"),
+            {
+                "bmn.temporal_scale": SCALE,
+                "bmn.duration_scale": DURATIONS,
+                "bmn.window_step": 20,
+                "bmn.boundary_center": center,
+                "proposals.count": 20,
+                "proposals.per_second": 0.0,
+                "proposals.boundary_power": 1.0,
+                **{f"proposals.{key}": value for key, value in settings.items()},
+            },
+        )
+
+        def network(features):
+            spans = [grid.window(int(number), SCALE) for number in features[:, 0, 0].tolist()]
+            tables = [window_targets(SEGMENTS, span, SCALE, DURATIONS, center) for span in spans]
+            start, end, iou = (torch.stack(table) for table in zip(*tables))
+            return BMNOutput(torch.stack([iou, iou], 1), start, end)
+
+        features = np.broadcast_to(offsets[:, None, None], (len(offsets), 1, SCALE))
+        source = windows.VideoInput(features.astype(np.float32), offsets, grid, LENGTH)
+        monkeypatch.setattr(windows, "video_input", lambda *_: source)
+        return propose_video(config, tmp_path, "a", network, torch.device("cpu"))
+
+    return proposals
+
+
+def best_tiou(table):
+    start, end = table["start"].to_numpy()[:, None], table["end"].to_numpy()[:, None]
+    shared = (np.minimum(end, SEGMENTS[:, 1]) - np.maximum(start, SEGMENTS[:, 0])).clip(0)
+    return (shared / (end - start + SEGMENTS[:, 1] - SEGMENTS[:, 0] - shared)).max(0)
+
+
+def test_an_action_up_to_the_end_of_the_video_is_found_with_half_centred_labels(propose):
+    found = propose(0.5)
+    assert best_tiou(found)[-1] == pytest.approx(1.0)
+    assert found["end"].max() == LENGTH * SECONDS
+    public = propose(0)
+    assert public["end"].max() == (LENGTH - 1) * SECONDS
+    assert (best_tiou(found) >= best_tiou(public) - 0.02).all()
+
+
+def test_voting_moves_the_picks_and_keeps_their_order_and_scores(propose):
+    plain, voted = propose(0.5), propose(0.5, voting=0.7)
+    assert plain["score"].tolist() == voted["score"].tolist()
+    assert (plain["start"] != voted["start"]).any()
+    assert (np.abs(voted[["start", "end"]] - plain[["start", "end"]]) < 2.0).all(axis=None)
+    between = [0, 1]  # whole positions are not their boundaries
+    assert (best_tiou(voted)[between] > best_tiou(plain)[between]).all()
