@@ -82,12 +82,18 @@ def sliding_windows(length: int, window: int, step: int) -> np.ndarray:
 
 
 def window_features(features: np.ndarray, offset: int, window: int) -> np.ndarray:
-    """Rows offset : offset + window of features [n, C], zeros beyond the end: [window, C]."""
-    if not 0 <= offset < len(features):
-        raise BMNError(f"window offset {offset} is outside the {len(features)} positions there are")
-    cut = features[offset : offset + window]
+    """Rows offset : offset + window of features [n, C], zeros outside them: [window, C].
+
+    An offset below 0 pads in front. Raises BMNError where the window holds no row at all.
+    """
+    if not -window < offset < len(features):
+        raise BMNError(
+            f"window offset {offset}: {window} positions from there hold none of {len(features)}"
+        )
+    before = max(-offset, 0)
+    cut = features[max(offset, 0) : offset + window]
     padded = np.zeros((window, features.shape[1]), dtype=features.dtype)
-    padded[: len(cut)] = cut
+    padded[before : before + len(cut)] = cut
     return padded
 
 

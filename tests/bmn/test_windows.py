@@ -64,6 +64,10 @@ def test_window_features_pads_with_zeros():
     assert np.array_equal(window_features(features, 1, 3), features[1:4])
     padded = window_features(features, 3, 4)
     assert np.array_equal(padded[:2], features[3:]) and not padded[2:].any()
+    before = window_features(features, -2, 4)
+    assert np.array_equal(before[2:], features[:2]) and not before[:2].any()
+    both = window_features(features, -2, 9)
+    assert np.array_equal(both[2:7], features) and not both[[0, 1, 7, 8]].any()
 
 
 def test_rescale_equals_torch_interpolation():
@@ -118,6 +122,8 @@ def test_bad_input_is_refused():
         sliding_windows(10, 4, 5)
     with pytest.raises(BMNError, match="offset 7"):
         window_features(np.zeros((5, 2)), 7, 3)
+    with pytest.raises(BMNError, match="offset -3"):
+        window_features(np.zeros((5, 2)), -3, 3)
     with pytest.raises(BMNError, match="rescale 0"):
         rescale(np.zeros((0, 2)), 3)
     with pytest.raises(BMNError, match="above 0"):
