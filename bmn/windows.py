@@ -67,6 +67,21 @@ def position_features(features: np.ndarray, every: int, *, average: bool = False
     return sums / counts[:, None].astype(np.float32)
 
 
+def interpolated_positions(features: np.ndarray, every: int) -> np.ndarray:
+    """One row a position of `every` rows, from features [n, C]: what they are at its centre.
+
+    Returns [ceil(n / every), C] float32: position i is the linear interpolation at row
+    (i + 1/2) * every - 1/2 between the two rows around it, so it stands for [i, i + 1) * every like
+    the mean does (and is the mean for every = 2), and depends on no row of another position. A last
+    group that breaks off before its centre gives the last row there is.
+    Raises BMNError for every < 1.
+    """
+    if every < 1:
+        raise BMNError(f"a position every {every} features: must be 1 or more")
+    centres = (np.arange(math.ceil(len(features) / every)) + 0.5) * every - 0.5
+    return _interpolated(features, centres)
+
+
 def sliding_windows(length: int, window: int, step: int) -> np.ndarray:
     """Offsets int64 [W] of windows every `step` positions until one reaches the end of `length`.
 
@@ -124,9 +139,15 @@ def rescale(
     if count == 0 or not 0.0 < span <= count + 1e-6:
         raise BMNError(f"cannot rescale {count} features over an extent of {span} cells")
     centres = (np.arange(temporal_scale) + 0.5) * (span / temporal_scale) - 0.5
-    centres = np.clip(centres, 0.0, count - 1.0)
+    return _interpolated(features, centres)
+
+
+def _interpolated(features: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Features [n, C] at fractional row numbers [m], clamped to the first and the last: [m, C]."""
+    last = len(features) - 1
+    centres = np.clip(rows, 0.0, float(last))
     lower = np.floor(centres).astype(np.int64)
-    upper = np.minimum(lower + 1, count - 1)
+    upper = np.minimum(lower + 1, last)
     share = (centres - lower).astype(np.float32)[:, None]
     return features[lower] * (1 - share) + features[upper] * share
 

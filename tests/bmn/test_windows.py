@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from bmn import BMNError, fuse_windows
 from bmn.windows import (
     TimeGrid,
+    interpolated_positions,
     position_features,
     rescale,
     share_inside,
@@ -96,6 +99,35 @@ def test_positions_of_several_features():
     assert np.array_equal(position_features(features, 1), features)
 
 
+@pytest.mark.parametrize("every", [1, 2, 3, 4, 5])
+def test_interpolated_positions_equal_torch_interpolation_of_whole_groups(every):
+    features = np.random.default_rng(every).normal(size=(every * 20, 3)).astype(np.float32)
+    tensor = torch.from_numpy(features.T)[None]
+    theirs = torch.nn.functional.interpolate(tensor, 20, mode="linear", align_corners=False)
+    ours = interpolated_positions(features, every)
+    np.testing.assert_allclose(ours, theirs[0].T.numpy(), atol=1e-6)
+    if every == 2:
+        assert np.array_equal(ours, position_features(features, 2, average=True))
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("count", [1, 2, 7, 20, 23])
+def test_every_position_is_made_of_its_own_features_alone(every, count):
+    """A ramp stays in place, and any span of whole groups gives the positions of the whole."""
+    ramp = np.arange(count, dtype=np.float32)[:, None]
+    centres = (np.arange(-(-count // every)) + 0.5) * every - 0.5
+    whole = interpolated_positions(ramp, every)
+    np.testing.assert_array_equal(whole[:, 0], np.minimum(centres, count - 1))
+    noise = np.random.default_rng(count).normal(size=(count, 4)).astype(np.float32)
+    averaged = partial(position_features, average=True)
+    for cut in (position_features, averaged, interpolated_positions):
+        whole = cut(noise, every)
+        for first in range(len(whole)):
+            for stop in range(first + 1, len(whole) + 1):
+                part = cut(noise[first * every : stop * every], every)
+                assert np.array_equal(part, whole[first:stop])
+
+
 def test_time_grids_map_both_ways():
     grid = sliding_grid(8 / 60, 2)
     assert grid.seconds_per_position == pytest.approx(16 / 60)
@@ -126,5 +158,7 @@ def test_bad_input_is_refused():
         window_features(np.zeros((5, 2)), -3, 3)
     with pytest.raises(BMNError, match="rescale 0"):
         rescale(np.zeros((0, 2)), 3)
+    with pytest.raises(BMNError, match="every 0"):
+        interpolated_positions(np.zeros((5, 2)), 0)
     with pytest.raises(BMNError, match="above 0"):
         whole_video_grid(0.0, 100)

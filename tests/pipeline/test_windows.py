@@ -59,7 +59,15 @@ def test_segments_are_cut_at_the_decoded_end_and_those_in_no_window_counted(run)
     np.testing.assert_array_equal(held, [[1.0, 3.0], [49.0, 50.0]])
 
 
-@pytest.mark.parametrize("more", [{}, {"mode": "rescale", "temporal_scale": 100}])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"mode": "rescale", "temporal_scale": 100}]
+    + [
+        {"feature_step": step, "positions": kind, "normalize": step == 3}
+        for kind in ("every", "average", "interpolate")
+        for step in (2, 3, 4)
+    ],
+)
 def test_a_training_window_is_the_window_of_the_whole_video(run, more):
     settings = config(**({"temporal_scale": 20, "duration_scale": 10, "window_step": 10} | more))
     whole = windows.video_input(settings, run, "a")
@@ -69,6 +77,21 @@ def test_a_training_window_is_the_window_of_the_whole_video(run, more):
     batches = windows.training_batches(settings, run, found, workers=0, epoch=9, step=0)
     made = {tuple(row.ravel().tolist()) for batch in batches for row in batch["features"].numpy()}
     assert made == {tuple(row.ravel().tolist()) for row in whole.features}
+
+
+@pytest.mark.parametrize("kind", ["average", "interpolate"])
+def test_a_position_of_several_features_is_their_mean_or_what_lies_at_its_centre(run, kind):
+    settings = config(feature_step=4, positions=kind, temporal_scale=200)
+    features, _ = load_features(settings, run, "a")  # 375: the last position has three of four
+    source = windows.video_input(settings, run, "a")
+    made = source.features[0, :, : source.length].T
+    assert source.length == 94
+    groups = np.split(features[:372], 93)
+    if kind == "average":
+        wished = [group.mean(0) for group in groups] + [features[372:].mean(0)]
+    else:
+        wished = [group[1:3].mean(0) for group in groups] + [features[373:375].mean(0)]
+    np.testing.assert_allclose(made, wished, atol=1e-6)
 
 
 def test_other_windows_have_another_digest(run):
