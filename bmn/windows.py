@@ -82,18 +82,21 @@ def interpolated_positions(features: np.ndarray, every: int) -> np.ndarray:
     return _interpolated(features, centres)
 
 
-def sliding_windows(length: int, window: int, step: int) -> np.ndarray:
+def sliding_windows(length: int, window: int, step: int, *, to_end: bool = False) -> np.ndarray:
     """Offsets int64 [W] of windows every `step` positions until one reaches the end of `length`.
 
     There is always a first window; the last may reach beyond the video, where it is padded. With
-    step + D <= window every segment of up to D positions lies wholly in one of them.
+    step + D <= window every segment of up to D positions lies wholly in one of them. `to_end`: one
+    begins every `step` positions as long as it begins before the end, as in the TAdaConv paper's
+    public code (which leaves out one with under 0.2 s of video); those hold nothing new but padding.
     Raises BMNError where the windows would leave gaps or there is nothing to cover.
     """
     if length < 1 or not 1 <= step <= window:
         raise BMNError(
             f"length {length}, window {window}, step {step}: need length >= 1, 1 <= step <= window"
         )
-    return np.arange(math.ceil(max(length - window, 0) / step) + 1, dtype=np.int64) * step
+    first_beyond = length if to_end else max(length - window, 0) + step
+    return np.arange(0, first_beyond, step, dtype=np.int64)
 
 
 def window_features(features: np.ndarray, offset: int, window: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bmn.windows import TimeGrid, share_inside
+from bmn.windows import TimeGrid, share_inside, sliding_windows
 from pipeline.config import BMN
 from pipeline.optimisation import step_seed
 
@@ -52,6 +52,17 @@ def held(segments: np.ndarray, span: tuple[float, float], settings: BMN) -> np.n
 def window_step(settings: BMN) -> int:
     """Positions from one window to the next."""
     return min(settings.window_step or settings.duration_scale, settings.temporal_scale)
+
+
+def window_offsets(length: int, settings: BMN) -> np.ndarray:
+    """Offsets int64 [W] of the regular windows of a video of L positions, 0 alone of a rescaled one.
+
+    `bmn.windows_to_end` says where they end (bmn.windows.sliding_windows).
+    """
+    if settings.mode == "rescale":
+        return np.zeros(1, np.int64)
+    step, scale = window_step(settings), settings.temporal_scale
+    return sliding_windows(length, scale, step, to_end=settings.windows_to_end)
 
 
 def redrawn(window: Window, settings: BMN, epoch: int, index: int) -> Window:

@@ -17,7 +17,6 @@ from bmn.windows import (
     TimeGrid,
     rescale,
     sliding_grid,
-    sliding_windows,
     whole_video_grid,
     window_features,
 )
@@ -28,7 +27,7 @@ from pipeline.features import feature_shape, load_features, normalised, position
 from pipeline.loading import read_batches
 from pipeline.optimisation import epoch_order
 from pipeline.ranks import own_part
-from pipeline.training_windows import Surroundings, Window, digest, held, redrawn, window_step
+from pipeline.training_windows import Surroundings, Window, digest, held, redrawn, window_offsets
 
 __all__ = [
     "VideoInput", "Window", "digest", "epoch_batches", "time_grid", "training_batches",
@@ -50,7 +49,7 @@ def video_input(config: Config, run: Path, video: str) -> VideoInput:
     """All windows of a video, one every `window_step` positions, or the one rescaled video."""
     features, meta = load_features(config, run, video)
     sequence = _sequence(features, meta, config.bmn)
-    offsets = _offsets(len(sequence), config.bmn)
+    offsets = window_offsets(len(sequence), config.bmn)
     scale = config.bmn.temporal_scale
     windows = [window_features(sequence, offset, scale).T for offset in offsets]
     return VideoInput(np.stack(windows), offsets, time_grid(meta, config.bmn), len(sequence))
@@ -82,7 +81,7 @@ def training_windows(
         segments = groups[video][["start", "end"]].to_numpy(float)
         around = _surroundings(config, run, video, segments, counts)
         used = np.zeros(len(around.segments), bool)
-        for offset in map(int, _offsets(around.length, settings)):
+        for offset in map(int, window_offsets(around.length, settings)):
             span = around.grid.window(offset, scale)
             inside = held(around.segments, span, settings)
             used |= inside
@@ -210,7 +209,3 @@ def _sequence(features: np.ndarray, meta: FeatureMeta, settings: BMN) -> np.ndar
     # The last clip's cell may reach beyond the end; the video is rescaled, not the padding.
     extent = min(len(features), meta.source_duration * meta.fps / meta.clip_stride)
     return normalised(rescale(features, settings.temporal_scale, extent=extent), settings)
-
-
-def _offsets(length: int, settings: BMN) -> np.ndarray:
-    return sliding_windows(length, settings.temporal_scale, window_step(settings))

@@ -62,6 +62,16 @@ def test_every_segment_of_window_less_step_lies_in_a_window(length, step, durati
         assert ((offsets <= start) & (end <= offsets + window)).any()
 
 
+@given(st.integers(1, 300), st.integers(1, 60), st.integers(1, 60))
+def test_windows_to_the_end_begin_wherever_they_can(length, window, step):
+    step = min(step, window)
+    every = sliding_windows(length, window, step, to_end=True)
+    assert every.tolist() == [k * step for k in range(length) if k * step < length]
+    usual = sliding_windows(length, window, step)
+    assert np.array_equal(every[: len(usual)], usual)
+    assert all(offset + window >= length for offset in every[len(usual) :])
+
+
 def test_window_features_pads_with_zeros():
     features = np.arange(10, dtype=np.float32).reshape(5, 2)
     assert np.array_equal(window_features(features, 1, 3), features[1:4])

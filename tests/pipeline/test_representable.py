@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bmn.windows import sliding_grid, sliding_windows
-from pipeline.representable import Cells, best_tious
+from pipeline.config import find_config, load_config
+from pipeline.representable import Cells, best_tious, video_cells
 
 
 def every_cell(cells: Cells) -> np.ndarray:
@@ -21,14 +22,16 @@ def every_cell(cells: Cells) -> np.ndarray:
     return np.array(sorted(found), float).reshape(-1, 2)
 
 
+@pytest.mark.parametrize("to_end", [False, True])
 @pytest.mark.parametrize(
     ("length", "scale", "durations", "step"),
     [(40, 20, 10, 10), (37, 20, 10, 10), (12, 20, 10, 10), (60, 20, 20, 20), (50, 10, 10, 10), (10, 10, 10, 10),
      (64, 16, 12, 7), (2, 10, 5, 5), (1, 10, 5, 5), (33, 8, 1, 1), (55, 20, 5, 20)],
 )  # fmt: skip
-def test_best_tiou_equals_a_search_of_every_cell(length, scale, durations, step):
+def test_best_tiou_equals_a_search_of_every_cell(length, scale, durations, step, to_end):
     grid = sliding_grid(0.4)
-    cells = Cells(grid, length, sliding_windows(length, scale, step), scale, durations)
+    offsets = sliding_windows(length, scale, step, to_end=to_end)
+    cells = Cells(grid, length, offsets, scale, durations)
     rng = np.random.default_rng(length)
     start = rng.uniform(0, length * 0.4, 400)
     end = start + rng.exponential(2.5, 400) + 0.01
@@ -46,3 +49,15 @@ def test_best_tiou_equals_a_search_of_every_cell(length, scale, durations, step)
         union = (segments[:, 1] - segments[:, 0])[:, None] + (table[:, 1] - table[:, 0]) - overlap
         naive = (overlap / union).max(1)
     np.testing.assert_allclose(best_tious(segments, cells), naive, atol=1e-9)
+
+
+@pytest.mark.parametrize("to_end", [False, True])
+def test_the_cells_of_a_video_are_those_of_the_windows_it_gets(to_end):
+    config = load_config(find_config("ek100"), {"bmn.windows_to_end": to_end})
+    cells = video_cells(config, 100.0)  # 375 positions of 0.267 s, windows of 200 every 100
+    assert cells.length == 375
+    assert cells.offsets.tolist() == ([0, 100, 200, 300] if to_end else [0, 100, 200])
+    rescaled = load_config(
+        find_config("hacs"), {"bmn.windows_to_end": to_end, "bmn.duration_scale": 20}
+    )
+    assert video_cells(rescaled, 100.0).offsets.tolist() == [0]

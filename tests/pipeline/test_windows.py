@@ -79,6 +79,22 @@ def test_a_training_window_is_the_window_of_the_whole_video(run, more):
     assert made == {tuple(row.ravel().tolist()) for row in whole.features}
 
 
+def test_windows_to_the_end_are_trained_on_and_proposed_from(run):
+    small = {"temporal_scale": 20, "duration_scale": 10, "window_step": 5}
+    usual, longer = config(**small), config(**small, windows_to_end=True)
+    one, other = (windows.video_input(settings, run, "a") for settings in (usual, longer))
+    assert one.length == other.length == 188
+    assert one.offsets.tolist() == list(range(0, 171, 5))
+    assert other.offsets.tolist() == list(range(0, 186, 5))
+    np.testing.assert_array_equal(other.features[: len(one.features)], one.features)
+    assert not other.features[-1, :, 3:].any() and other.features[-1, :, :3].any()
+    segments = rows((1.0, 2.0), (47.5, 48.5))  # the second begins at position 178.1
+    held, counts = windows.training_windows(longer, run, segments, ["a"])
+    assert not counts and [window.offset for window in held] == [0, 165, 170, 175]
+    held, _ = windows.training_windows(usual, run, segments, ["a"])
+    assert [window.offset for window in held] == [0, 165, 170]
+
+
 @pytest.mark.parametrize("kind", ["average", "interpolate"])
 def test_a_position_of_several_features_is_their_mean_or_what_lies_at_its_centre(run, kind):
     settings = config(feature_step=4, positions=kind, temporal_scale=200)
