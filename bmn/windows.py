@@ -67,27 +67,51 @@ def position_features(features: np.ndarray, every: int, *, average: bool = False
     return sums / counts[:, None].astype(np.float32)
 
 
-def sliding_windows(length: int, window: int, step: int) -> np.ndarray:
+def interpolated_positions(features: np.ndarray, every: int) -> np.ndarray:
+    """One row a position of `every` rows, from features [n, C]: what they are at its centre.
+
+    Returns [ceil(n / every), C] float32: position i is the linear interpolation at row
+    (i + 1/2) * every - 1/2 between the two rows around it, so it stands for [i, i + 1) * every like
+    the mean does (and is the mean for every = 2), and depends on no row of another position. A last
+    group that breaks off before its centre gives the last row there is.
+    Raises BMNError for every < 1.
+    """
+    if every < 1:
+        raise BMNError(f"a position every {every} features: must be 1 or more")
+    centres = (np.arange(math.ceil(len(features) / every)) + 0.5) * every - 0.5
+    return _interpolated(features, centres)
+
+
+def sliding_windows(length: int, window: int, step: int, *, to_end: bool = False) -> np.ndarray:
     """Offsets int64 [W] of windows every `step` positions until one reaches the end of `length`.
 
     There is always a first window; the last may reach beyond the video, where it is padded. With
-    step + D <= window every segment of up to D positions lies wholly in one of them.
+    step + D <= window every segment of up to D positions lies wholly in one of them. `to_end`: one
+    begins every `step` positions as long as it begins before the end, as in the TAdaConv paper's
+    public code (which leaves out one with under 0.2 s of video); those hold nothing new but padding.
     Raises BMNError where the windows would leave gaps or there is nothing to cover.
     """
     if length < 1 or not 1 <= step <= window:
         raise BMNError(
             f"length {length}, window {window}, step {step}: need length >= 1, 1 <= step <= window"
         )
-    return np.arange(math.ceil(max(length - window, 0) / step) + 1, dtype=np.int64) * step
+    first_beyond = length if to_end else max(length - window, 0) + step
+    return np.arange(0, first_beyond, step, dtype=np.int64)
 
 
 def window_features(features: np.ndarray, offset: int, window: int) -> np.ndarray:
-    """Rows offset : offset + window of features [n, C], zeros beyond the end: [window, C]."""
-    if not 0 <= offset < len(features):
-        raise BMNError(f"window offset {offset} is outside the {len(features)} positions there are")
-    cut = features[offset : offset + window]
+    """Rows offset : offset + window of features [n, C], zeros outside them: [window, C].
+
+    An offset below 0 pads in front. Raises BMNError where the window holds no row at all.
+    """
+    if not -window < offset < len(features):
+        raise BMNError(
+            f"window offset {offset}: {window} positions from there hold none of {len(features)}"
+        )
+    before = max(-offset, 0)
+    cut = features[max(offset, 0) : offset + window]
     padded = np.zeros((window, features.shape[1]), dtype=features.dtype)
-    padded[: len(cut)] = cut
+    padded[before : before + len(cut)] = cut
     return padded
 
 
@@ -118,9 +142,15 @@ def rescale(
     if count == 0 or not 0.0 < span <= count + 1e-6:
         raise BMNError(f"cannot rescale {count} features over an extent of {span} cells")
     centres = (np.arange(temporal_scale) + 0.5) * (span / temporal_scale) - 0.5
-    centres = np.clip(centres, 0.0, count - 1.0)
+    return _interpolated(features, centres)
+
+
+def _interpolated(features: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Features [n, C] at fractional row numbers [m], clamped to the first and the last: [m, C]."""
+    last = len(features) - 1
+    centres = np.clip(rows, 0.0, float(last))
     lower = np.floor(centres).astype(np.int64)
-    upper = np.minimum(lower + 1, count - 1)
+    upper = np.minimum(lower + 1, last)
     share = (centres - lower).astype(np.float32)[:, None]
     return features[lower] * (1 - share) + features[upper] * share
 

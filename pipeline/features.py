@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bmn.windows import position_features
+from bmn.windows import interpolated_positions, position_features
 from feature_extraction.store import (
     FeatureFileError,
     FeatureMeta,
@@ -107,8 +107,17 @@ def videos_with_features(config: Config, run: Path, videos: Sequence[str], stage
 
 
 def positions(features: np.ndarray, settings: BMN) -> np.ndarray:
-    """BMN's positions [L, C] among a video's clip features: every `feature_step`-th."""
-    return normalised(position_features(features, settings.feature_step), settings)
+    """BMN's positions [L, C] among a video's clip features [n, C], each of `feature_step` of them.
+
+    `bmn.positions` says what a group becomes: its first feature (`every`), its mean (`average`), or
+    what lies at its centre (`interpolate`). No position depends on another's features, so a span of
+    whole groups gives the positions that the whole video has there.
+    """
+    step = settings.feature_step
+    if settings.positions == "interpolate":
+        return normalised(interpolated_positions(features, step), settings)
+    average = settings.positions == "average"
+    return normalised(position_features(features, step, average=average), settings)
 
 
 def normalised(features: np.ndarray, settings: BMN) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipeline.training_settings import Optimisation
 from pipeline.progress import say
+from pipeline.training_settings import Optimisation
 
 
 def schedule_of(settings: Optimisation) -> Schedule:

@@ -16,7 +16,6 @@ import torch
 
 from bmn.losses import bmn_loss
 from bmn.targets import valid_mask, window_targets
-from bmn.windows import sliding_windows
 from feature_extraction.backbones import for_inference
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import to_tensor
@@ -29,6 +28,7 @@ from pipeline.geometry import View, clip_grid, extraction_view, training_crop
 from pipeline.models import untrained_classifier
 from pipeline.stages.bmn import build_network
 from pipeline.stages.finetune import classification_loss
+from pipeline.training_windows import window_offsets
 from pipeline.videos import Source, find_videos
 
 PROBED_VIDEOS = 3
@@ -136,12 +136,8 @@ def _seconds(dataset: annotations.Dataset, subset: str) -> dict[str, float]:
 
 def _windows(config: Config, seconds: float) -> int:
     """The most training windows a video can have; those without a segment are not trained on."""
-    if config.bmn.mode == "rescale":
-        return 1
     positions = -(-clip_grid(config.extract).num_clips(seconds) // config.bmn.feature_step)
-    step = config.bmn.window_step or config.bmn.duration_scale
-    scale = config.bmn.temporal_scale
-    return len(sliding_windows(positions, scale, min(step, scale)))
+    return len(window_offsets(positions, config.bmn))
 
 
 def _probe_videos(

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bmn.windows import TimeGrid, sliding_grid, sliding_windows, whole_video_grid
+from bmn.windows import TimeGrid, sliding_grid, whole_video_grid
 from feature_extraction.sampling import ClipGrid
 from pipeline.config import Config
+from pipeline.training_windows import window_offsets
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,11 @@ def video_cells(config: Config, duration: float) -> Cells:
         )
     grid = ClipGrid(clips.fps, clips.frames, clips.interval, clips.stride)
     length = -(-grid.num_clips(duration) // settings.feature_step)
-    step = min(settings.window_step or settings.duration_scale, scale)
     positions = sliding_grid(grid.seconds_per_clip, settings.feature_step)
     return Cells(
         positions,
         length,
-        sliding_windows(length, scale, step),
+        window_offsets(length, settings),
         scale,
         settings.duration_scale,
         settings.boundary_center,

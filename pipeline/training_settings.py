@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.sections import Fraction, NonNegative, Positive, PositiveFloat, Precision, Section, Share
+from pipeline.sections import (
+    Fraction,
+    NonNegative,
+    Positive,
+    PositiveFloat,
+    Precision,
+    Section,
+    Share,
+)
 
 EMA_DECAY = 0.99  # of `keep: ema` where `average` says nothing: about the last hundred steps
 

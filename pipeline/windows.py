@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,7 @@ from bmn.targets import window_targets
 from bmn.windows import (
     TimeGrid,
     rescale,
-    share_inside,
     sliding_grid,
-    sliding_windows,
     whole_video_grid,
     window_features,
 )
@@ -30,20 +27,12 @@ from pipeline.features import feature_shape, load_features, normalised, position
 from pipeline.loading import read_batches
 from pipeline.optimisation import epoch_order
 from pipeline.ranks import own_part
+from pipeline.training_windows import Surroundings, Window, digest, held, redrawn, window_offsets
 
-
-@dataclass(frozen=True)
-class Window:
-    """A training sample: where it lies in its video, and the segments it is trained on.
-
-    `offset` counts positions (0 for a rescaled video), `span` is (start, end) in seconds, `segments`
-    [N, 2] are seconds of the video.
-    """
-
-    video: str
-    offset: int
-    span: tuple[float, float]
-    segments: np.ndarray
+__all__ = [
+    "VideoInput", "Window", "digest", "epoch_batches", "time_grid", "training_batches",
+    "training_windows", "video_input", "window_sample",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,7 @@ def video_input(config: Config, run: Path, video: str) -> VideoInput:
     """All windows of a video, one every `window_step` positions, or the one rescaled video."""
     features, meta = load_features(config, run, video)
     sequence = _sequence(features, meta, config.bmn)
-    offsets = _offsets(len(sequence), config.bmn)
+    offsets = window_offsets(len(sequence), config.bmn)
     scale = config.bmn.temporal_scale
     windows = [window_features(sequence, offset, scale).T for offset in offsets]
     return VideoInput(np.stack(windows), offsets, time_grid(meta, config.bmn), len(sequence))
@@ -79,32 +68,31 @@ def training_windows(
     """The windows a run trains on, and how many segments were cut or are in none, by reason.
 
     A window is one with a segment at least `min_inside` inside; segments are cut at the video's end
-    as it was decoded, which annotations overrun. Raises UserError when there is no window.
+    as it was decoded, which annotations overrun. `bmn.random_windows` moves these windows anew
+    every epoch (`training_batches`); a rescaled video stays as it is, whatever it says. Raises
+    UserError when there is no window.
     """
+    settings, scale = config.bmn, config.bmn.temporal_scale
+    moving = settings.random_windows and settings.mode == "windows"
     windows: list[Window] = []
     counts: Counter[str] = Counter()
-    scale = config.bmn.temporal_scale
     groups = dict(list(rows.groupby("video", sort=False)))
     for video in videos:
         segments = groups[video][["start", "end"]].to_numpy(float)
-        clips = feature_shape(run, video)[0]
-        _, meta = load_features(config, run, video, slice(0, 1))
-        late = segments[:, 1] > meta.source_duration
-        counts["end after the decoded video's end, cut there"] += int(late.sum())
-        segments = np.minimum(segments, meta.source_duration)
-        gone = segments[:, 1] <= segments[:, 0]
-        counts["begin after the decoded video's end, left out"] += int(gone.sum())
-        segments = segments[~gone]
-        used = np.zeros(len(segments), bool)
-        grid = time_grid(meta, config.bmn)
-        length = scale if config.bmn.mode == "rescale" else -(-clips // config.bmn.feature_step)
-        for offset in _offsets(length, config.bmn):
-            span = grid.window(int(offset), scale)
-            inside = share_inside(segments, span) >= config.bmn.min_inside
+        around = _surroundings(config, run, video, segments, counts)
+        used = np.zeros(len(around.segments), bool)
+        for offset in map(int, window_offsets(around.length, settings)):
+            span = around.grid.window(offset, scale)
+            inside = held(around.segments, span, settings)
             used |= inside
             if inside.any():
-                windows.append(Window(video, int(offset), span, segments[inside]))
-        counts["fit into no window, left out"] += int((~used).sum())
+                windows.append(
+                    Window(
+                        video, offset, span, around.segments[inside], around if moving else None
+                    )
+                )
+        place = "regular window, only by chance in a shifted one" if moving else "window, left out"
+        counts[f"fit into no {place}"] += int((~used).sum())
     if not windows:
         raise UserError(
             f"bmn: no window of {scale} positions holds a whole training segment; "
@@ -113,23 +101,35 @@ def training_windows(
     return windows, +counts
 
 
-def digest(windows: Sequence[Window]) -> str:
-    """What tells one list of training windows from another."""
-    state = hashlib.sha256()
-    for window in windows:
-        state.update(f"{window.video}\0{window.offset}\0{window.segments.tolist()}\n".encode())
-    return state.hexdigest()
+def _surroundings(
+    config: Config, run: Path, video: str, segments: np.ndarray, counts: Counter[str]
+) -> Surroundings:
+    """A video's grid, length and segments [N, 2], cut at its end; what is cut off is counted."""
+    clips = feature_shape(run, video)[0]
+    _, meta = load_features(config, run, video, slice(0, 1))
+    late = segments[:, 1] > meta.source_duration
+    counts["end after the decoded video's end, cut there"] += int(late.sum())
+    segments = np.minimum(segments, meta.source_duration)
+    gone = segments[:, 1] <= segments[:, 0]
+    counts["begin after the decoded video's end, left out"] += int(gone.sum())
+    settings = config.bmn
+    rescaled = settings.mode == "rescale"
+    length = settings.temporal_scale if rescaled else -(-clips // settings.feature_step)
+    return Surroundings(time_grid(meta, settings), length, segments[~gone])
 
 
 def training_batches(
     config: Config, run: Path, windows: Sequence[Window], *, workers: int, epoch: int, step: int
 ) -> Iterator[dict[str, Any]]:
-    """Batches of windows from a position of the training to its end, in an unbroken run's order."""
+    """Batches of windows from a position of the training to its end, in an unbroken run's order.
+
+    Windows that move lie where (seed, epoch, number of the window) puts them, whatever came before.
+    """
     settings = config.bmn
-    plan: list[list[int]] = []
+    plan: list[list[tuple[int, int]]] = []
     for number in range(epoch, settings.epochs):
         order = epoch_batches(windows, settings, number)
-        plan += [own_part(batch) for batch in order[step:]]
+        plan += [[(number, index) for index in own_part(batch)] for batch in order[step:]]
         step = 0
     samples = _Windows(config, run, windows)
     yield from read_batches(samples, plan, _collate, workers=workers, lost=_refuse)
@@ -148,42 +148,54 @@ def epoch_batches(windows: Sequence[Window], settings: BMN, epoch: int) -> list[
 
 
 class _Windows:
-    """Features [C, T] and targets of a window; files are opened where they are read."""
+    """The samples of a training; files are opened where they are read.
+
+    A key is (epoch, number of the window), which places a window that moves.
+    """
 
     def __init__(self, config: Config, run: Path, windows: Sequence[Window]) -> None:
         self._config, self._run, self._windows = config, run, windows
 
-    def video(self, index: int) -> str:
-        return self._windows[index].video
+    def video(self, key: tuple[int, int]) -> str:
+        return self._windows[key[1]].video
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        window, settings = self._windows[index], self._config.bmn
-        part = self._features(window, settings)
-        targets = window_targets(
-            window.segments,
-            window.span,
-            settings.temporal_scale,
-            settings.duration_scale,
-            settings.boundary_center,
-        )
-        return {
-            "features": torch.from_numpy(np.ascontiguousarray(part.T)),
-            "start": targets.start,
-            "end": targets.end,
-            "iou": targets.iou,
-            "names": window.video,
-        }
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        epoch, index = key
+        window = redrawn(self._windows[index], self._config.bmn, epoch, index)
+        return window_sample(self._config, self._run, window)
 
-    def _features(self, window: Window, settings: BMN) -> np.ndarray:
-        """A window's positions [T, C]; of a long video no more than the window is read."""
-        scale, step = settings.temporal_scale, settings.feature_step
-        if settings.mode == "rescale":
-            clips, meta = load_features(self._config, self._run, window.video)
-            return window_features(_sequence(clips, meta, settings), window.offset, scale)
-        first = window.offset * step
-        span = slice(first, first + scale * step)
-        clips, _ = load_features(self._config, self._run, window.video, span)
-        return window_features(positions(clips, settings), 0, scale)
+
+def window_sample(config: Config, run: Path, window: Window) -> dict[str, Any]:
+    """A window's features [C, T] and targets: start, end [T], iou [D, T]; `names` is its video."""
+    settings = config.bmn
+    part = _window_features(config, run, window)
+    targets = window_targets(
+        window.segments,
+        window.span,
+        settings.temporal_scale,
+        settings.duration_scale,
+        settings.boundary_center,
+    )
+    return {
+        "features": torch.from_numpy(np.ascontiguousarray(part.T)),
+        "start": targets.start,
+        "end": targets.end,
+        "iou": targets.iou,
+        "names": window.video,
+    }
+
+
+def _window_features(config: Config, run: Path, window: Window) -> np.ndarray:
+    """A window's positions [T, C]; of a long video no more than the window is read."""
+    settings = config.bmn
+    scale, step = settings.temporal_scale, settings.feature_step
+    if settings.mode == "rescale":
+        clips, meta = load_features(config, run, window.video)
+        return window_features(_sequence(clips, meta, settings), window.offset, scale)
+    # A window may begin before its video; what is read does not.
+    first, stop = max(window.offset, 0), window.offset + scale
+    clips, _ = load_features(config, run, window.video, slice(first * step, stop * step))
+    return window_features(positions(clips, settings), window.offset - first, scale)
 
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -201,8 +213,3 @@ def _sequence(features: np.ndarray, meta: FeatureMeta, settings: BMN) -> np.ndar
     # The last clip's cell may reach beyond the end; the video is rescaled, not the padding.
     extent = min(len(features), meta.source_duration * meta.fps / meta.clip_stride)
     return normalised(rescale(features, settings.temporal_scale, extent=extent), settings)
-
-
-def _offsets(length: int, settings: BMN) -> np.ndarray:
-    step = settings.window_step or settings.duration_scale
-    return sliding_windows(length, settings.temporal_scale, min(step, settings.temporal_scale))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from bmn import BMNError, fuse_windows
 from bmn.windows import (
     TimeGrid,
+    interpolated_positions,
     position_features,
     rescale,
     share_inside,
@@ -59,11 +62,25 @@ def test_every_segment_of_window_less_step_lies_in_a_window(length, step, durati
         assert ((offsets <= start) & (end <= offsets + window)).any()
 
 
+@given(st.integers(1, 300), st.integers(1, 60), st.integers(1, 60))
+def test_windows_to_the_end_begin_wherever_they_can(length, window, step):
+    step = min(step, window)
+    every = sliding_windows(length, window, step, to_end=True)
+    assert every.tolist() == [k * step for k in range(length) if k * step < length]
+    usual = sliding_windows(length, window, step)
+    assert np.array_equal(every[: len(usual)], usual)
+    assert all(offset + window >= length for offset in every[len(usual) :])
+
+
 def test_window_features_pads_with_zeros():
     features = np.arange(10, dtype=np.float32).reshape(5, 2)
     assert np.array_equal(window_features(features, 1, 3), features[1:4])
     padded = window_features(features, 3, 4)
     assert np.array_equal(padded[:2], features[3:]) and not padded[2:].any()
+    before = window_features(features, -2, 4)
+    assert np.array_equal(before[2:], features[:2]) and not before[:2].any()
+    both = window_features(features, -2, 9)
+    assert np.array_equal(both[2:7], features) and not both[[0, 1, 7, 8]].any()
 
 
 def test_rescale_equals_torch_interpolation():
@@ -92,6 +109,35 @@ def test_positions_of_several_features():
     assert np.array_equal(position_features(features, 1), features)
 
 
+@pytest.mark.parametrize("every", [1, 2, 3, 4, 5])
+def test_interpolated_positions_equal_torch_interpolation_of_whole_groups(every):
+    features = np.random.default_rng(every).normal(size=(every * 20, 3)).astype(np.float32)
+    tensor = torch.from_numpy(features.T)[None]
+    theirs = torch.nn.functional.interpolate(tensor, 20, mode="linear", align_corners=False)
+    ours = interpolated_positions(features, every)
+    np.testing.assert_allclose(ours, theirs[0].T.numpy(), atol=1e-6)
+    if every == 2:
+        assert np.array_equal(ours, position_features(features, 2, average=True))
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("count", [1, 2, 7, 20, 23])
+def test_every_position_is_made_of_its_own_features_alone(every, count):
+    """A ramp stays in place, and any span of whole groups gives the positions of the whole."""
+    ramp = np.arange(count, dtype=np.float32)[:, None]
+    centres = (np.arange(-(-count // every)) + 0.5) * every - 0.5
+    whole = interpolated_positions(ramp, every)
+    np.testing.assert_array_equal(whole[:, 0], np.minimum(centres, count - 1))
+    noise = np.random.default_rng(count).normal(size=(count, 4)).astype(np.float32)
+    averaged = partial(position_features, average=True)
+    for cut in (position_features, averaged, interpolated_positions):
+        whole = cut(noise, every)
+        for first in range(len(whole)):
+            for stop in range(first + 1, len(whole) + 1):
+                part = cut(noise[first * every : stop * every], every)
+                assert np.array_equal(part, whole[first:stop])
+
+
 def test_time_grids_map_both_ways():
     grid = sliding_grid(8 / 60, 2)
     assert grid.seconds_per_position == pytest.approx(16 / 60)
@@ -118,7 +164,11 @@ def test_bad_input_is_refused():
         sliding_windows(10, 4, 5)
     with pytest.raises(BMNError, match="offset 7"):
         window_features(np.zeros((5, 2)), 7, 3)
+    with pytest.raises(BMNError, match="offset -3"):
+        window_features(np.zeros((5, 2)), -3, 3)
     with pytest.raises(BMNError, match="rescale 0"):
         rescale(np.zeros((0, 2)), 3)
+    with pytest.raises(BMNError, match="every 0"):
+        interpolated_positions(np.zeros((5, 2)), 0)
     with pytest.raises(BMNError, match="above 0"):
         whole_video_grid(0.0, 100)

@@ -16,9 +16,9 @@ from feature_extraction.sampling import segment_clip_times, view_offsets
 from feature_extraction.transforms import spatial_crops
 from pipeline.annotations import trimmed
 from pipeline.cli import main
-from pipeline.segments import mirrored_classes
 from pipeline.demo import make_dataset
 from pipeline.errors import UserError
+from pipeline.segments import mirrored_classes
 from pipeline.stages.eval_classifier import ranks_of
 
 SMALL = [

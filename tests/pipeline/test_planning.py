@@ -10,7 +10,9 @@ import h5py
 import pytest
 from click.testing import CliRunner
 
+from pipeline import planning
 from pipeline.cli import main
+from pipeline.config import find_config, load_config
 from pipeline.demo import make_dataset
 
 SMALL = [
@@ -66,3 +68,16 @@ def test_without_videos_decoding_is_not_measured(data, tmp_path):
     result = tada(tmp_path, "plan")
     assert result.exit_code == 0, result.output
     assert "not measured" in result.output
+
+
+def test_training_windows_are_counted_as_they_are_cut():
+    def windows(name, seconds, **more):
+        config = load_config(find_config(name), {f"bmn.{key}": more[key] for key in more})
+        return planning._windows(config, seconds)
+
+    # EPIC-KITCHENS-100: windows of 53.3 s, one every 26.7 s.
+    assert windows("ek100", 100.0) == 3
+    assert windows("ek100", 100.0, windows_to_end=True) == 4
+    assert windows("ek100", 100.0, random_windows=True) == 3
+    assert windows("ek100", 20.0) == windows("ek100", 20.0, windows_to_end=True) == 1
+    assert windows("hacs", 100.0, windows_to_end=True, duration_scale=20) == 1

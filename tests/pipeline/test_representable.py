@@ -24,14 +24,16 @@ def every_cell(cells: Cells) -> np.ndarray:
 
 
 @pytest.mark.parametrize("center", [0, 0.5])
+@pytest.mark.parametrize("to_end", [False, True])
 @pytest.mark.parametrize(
     ("length", "scale", "durations", "step"),
     [(40, 20, 10, 10), (37, 20, 10, 10), (12, 20, 10, 10), (60, 20, 20, 20), (50, 10, 10, 10), (10, 10, 10, 10),
      (64, 16, 12, 7), (2, 10, 5, 5), (1, 10, 5, 5), (33, 8, 1, 1), (55, 20, 5, 20)],
 )  # fmt: skip
-def test_best_tiou_equals_a_search_of_every_cell(length, scale, durations, step, center):
+def test_best_tiou_equals_a_search_of_every_cell(length, scale, durations, step, to_end, center):
     grid = sliding_grid(0.4)
-    cells = Cells(grid, length, sliding_windows(length, scale, step), scale, durations, center)
+    offsets = sliding_windows(length, scale, step, to_end=to_end)
+    cells = Cells(grid, length, offsets, scale, durations, center)
     rng = np.random.default_rng(length)
     start = rng.uniform(0, length * 0.4, 400)
     end = start + rng.exponential(2.5, 400) + 0.01
@@ -69,3 +71,15 @@ def test_cells_are_those_of_the_configured_labels():
     cells = video_cells(config, 64.0)
     assert cells.last_end == cells.length == 240
     assert best_tious(np.array([[60.0, 64.0]]), cells) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("to_end", [False, True])
+def test_the_cells_of_a_video_are_those_of_the_windows_it_gets(to_end):
+    config = load_config(find_config("ek100"), {"bmn.windows_to_end": to_end})
+    cells = video_cells(config, 100.0)  # 375 positions of 0.267 s, windows of 200 every 100
+    assert cells.length == 375
+    assert cells.offsets.tolist() == ([0, 100, 200, 300] if to_end else [0, 100, 200])
+    rescaled = load_config(
+        find_config("hacs"), {"bmn.windows_to_end": to_end, "bmn.duration_scale": 20}
+    )
+    assert video_cells(rescaled, 100.0).offsets.tolist() == [0]
