@@ -24,12 +24,12 @@ from pipeline.windows import Window, regular_batches
 def validation_loss(
     config: Config, run: Path, windows: Sequence[Window], model: nn.Module, device: torch.device
 ) -> dict[str, float]:
-    """The terms of BMN's loss (Lin et al. 2019), each the mean over windows: val_total, val_tem, ...
+    """The terms of BMN's loss (Lin et al. 2019), means over windows: val_total, val_tem, ...
 
     The same windows and weights give the same figures in every epoch and, but for rounding, in
     batches of any size: windows lie at their regular places, a window's loss is its own, and the
-    cells its regression picks follow from bmn.seed and the window's place in the list alone. Several
-    processes each take a part. Raises UserError where there is no window.
+    cells its regression picks follow from bmn.seed and the window's place in the list alone.
+    Several processes each take a part. Raises UserError where there is no window.
     """
     if not windows:
         raise UserError("bmn: there is no window to validate on; raise dataset.hold_out")

@@ -112,6 +112,22 @@ def test_reading_processes_give_the_same(run, model):
     assert validation_loss(shared, run, found, model, CPU) == alone
 
 
+@pytest.mark.parametrize("size", [4, 100])  # of batches: the second leaves one process none
+def test_two_processes_give_what_one_gives(run, model, monkeypatch, size):
+    settings = config(batch_size=size)
+    found = windows_of(settings, run)
+    alone = validation_loss(settings, run, found, model, CPU)
+    parts = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setattr(
+            bmn_validation.distributed, "gather_values", lambda part: parts.append(part) or parts
+        )
+        both = validation_loss(settings, run, found, model, CPU)
+    assert both == alone
+
+
 def test_no_window_is_refused(run, model):
     with pytest.raises(UserError, match="no window to validate on"):
         validation_loss(config(), run, [], model, CPU)
