@@ -88,7 +88,7 @@ def sliding_windows(length: int, window: int, step: int, *, to_end: bool = False
     There is always a first window; the last may reach beyond the video, where it is padded. With
     step + D <= window every segment of up to D positions lies wholly in one of them. `to_end`: one
     begins every `step` positions as long as it begins before the end, as in the TAdaConv paper's
-    public code (which leaves out one with under 0.2 s of video); those hold nothing new but padding.
+    public code (which leaves out one with under 0.2 s of video); what they add is padding.
     Raises BMNError where the windows would leave gaps or there is nothing to cover.
     """
     if length < 1 or not 1 <= step <= window:

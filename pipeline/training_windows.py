@@ -45,7 +45,7 @@ class Window:
 
 
 def held(segments: np.ndarray, span: tuple[float, float], settings: BMN) -> np.ndarray:
-    """Bool [N]: the segments [N, 2] that a window trains on, those at least `min_inside` inside it."""
+    """Bool [N]: which segments [N, 2] a window trains on, those at least `min_inside` inside."""
     return share_inside(segments, span) >= settings.min_inside
 
 
@@ -55,7 +55,7 @@ def window_step(settings: BMN) -> int:
 
 
 def window_offsets(length: int, settings: BMN) -> np.ndarray:
-    """Offsets int64 [W] of the regular windows of a video of L positions, 0 alone of a rescaled one.
+    """Offsets int64 [W] of the regular windows of a video of L positions, 0 for a rescaled one.
 
     `bmn.windows_to_end` says where they end (bmn.windows.sliding_windows).
     """
@@ -68,7 +68,7 @@ def window_offsets(length: int, settings: BMN) -> np.ndarray:
 def redrawn(window: Window, settings: BMN, epoch: int, index: int) -> Window:
     """The window where it lies in an epoch, as (seed, epoch, index) alone has it.
 
-    A place without a training segment inside is drawn again; after DRAWS of them it stays as it was.
+    A place with no training segment inside is drawn again; after DRAWS of them it stays in place.
     """
     if window.around is None:
         return window
@@ -86,7 +86,7 @@ def redrawn(window: Window, settings: BMN, epoch: int, index: int) -> Window:
 def _reach(offset: int, length: int, settings: BMN) -> tuple[int, int]:
     """The first and the last offset a window can be drawn at.
 
-    Half a step to either side, `window_step` places in all: so the windows of a video, a step apart,
+    Half a step to either side, a step's places in all: so the windows of a video, a step apart,
     reach each place once. A video shorter than the window lies in it whole, wherever.
     """
     if length < settings.temporal_scale:

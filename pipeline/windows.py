@@ -30,8 +30,8 @@ from pipeline.ranks import own_part
 from pipeline.training_windows import Surroundings, Window, digest, held, redrawn, window_offsets
 
 __all__ = [
-    "VideoInput", "Window", "digest", "epoch_batches", "time_grid", "training_batches",
-    "training_windows", "video_input", "window_sample",
+    "VideoInput", "Window", "digest", "epoch_batches", "regular_batches", "time_grid",
+    "training_batches", "training_windows", "video_input", "window_sample",
 ]  # fmt: skip
 
 
@@ -135,6 +135,16 @@ def training_batches(
     yield from read_batches(samples, plan, _collate, workers=workers, lost=_refuse)
 
 
+def regular_batches(
+    config: Config, run: Path, windows: Sequence[Window], plan: Sequence[Sequence[int]]
+) -> Iterator[dict[str, Any]]:
+    """Batches of the windows of these numbers, at their regular places."""
+    samples = _Windows(config, run, windows)
+    keys = [[(None, index) for index in numbers] for numbers in plan]
+    workers = config.runtime.workers
+    yield from read_batches(samples, keys, _collate, workers=workers, lost=_refuse)
+
+
 def _refuse(video: str, reason: str) -> None:
     raise UserError(
         f"bmn: reading the features of video {video}: {reason}; delete their file and run "
@@ -150,18 +160,20 @@ def epoch_batches(windows: Sequence[Window], settings: BMN, epoch: int) -> list[
 class _Windows:
     """The samples of a training; files are opened where they are read.
 
-    A key is (epoch, number of the window), which places a window that moves.
+    A key is (epoch, number of the window), which places a window that moves; no epoch leaves it.
     """
 
     def __init__(self, config: Config, run: Path, windows: Sequence[Window]) -> None:
         self._config, self._run, self._windows = config, run, windows
 
-    def video(self, key: tuple[int, int]) -> str:
+    def video(self, key: tuple[int | None, int]) -> str:
         return self._windows[key[1]].video
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+    def __getitem__(self, key: tuple[int | None, int]) -> dict[str, Any]:
         epoch, index = key
-        window = redrawn(self._windows[index], self._config.bmn, epoch, index)
+        window = self._windows[index]
+        if epoch is not None:
+            window = redrawn(window, self._config.bmn, epoch, index)
         return window_sample(self._config, self._run, window)
 
 

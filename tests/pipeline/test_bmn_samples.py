@@ -1,0 +1,45 @@
+"""BMN trained on windows that move, of interpolated positions, until the end: killed and resumed."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import torch
+from small_runs import kill, options, start, tada, without_stages
+from test_kills import wait_for
+
+SAMPLES = [
+    "bmn.random_windows=true", "bmn.windows_to_end=true", "bmn.feature_step=2",
+    "bmn.positions=interpolate", "bmn.temporal_scale=24", "bmn.duration_scale=12",
+    "bmn.window_step=12", "bmn.epochs=6", "bmn.checkpoint_seconds=0.01",
+]  # fmt: skip
+
+
+def test_a_killed_training_goes_on_with_the_very_same_windows(whole, data, tmp_path):
+    unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
+    for run in (unbroken, broken):
+        without_stages(whole, run, "bmn")
+    result = tada("bmn", *options(data, unbroken, *SAMPLES))
+    assert result.exit_code == 0, result.output
+    process = start(["bmn", *options(data, broken, *SAMPLES, workers=1)])
+    wait_for(process, broken, "bmn/checkpoint.pt")
+    kill(process)
+    state = json.loads((broken / "bmn/manifest.json").read_text())["state"]
+    result = tada("bmn", *options(data, broken, *SAMPLES))
+    assert result.exit_code == 0, result.output
+    assert state == "partial" or "nothing to do" in result.output
+    one, two = (
+        torch.load(run / "bmn/model.pt", weights_only=True)["model"] for run in (unbroken, broken)
+    )
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], rtol=1e-5, atol=1e-6)
+    losses = [json.loads((run / "bmn/history.json").read_text()) for run in (unbroken, broken)]
+    assert [row["epoch"] for row in losses[0]] == [row["epoch"] for row in losses[1]]
+    proposals = pd.read_csv(unbroken / "bmn/proposals/proposals.csv")
+    assert len(proposals) and (proposals["start"] < proposals["end"]).all()
+    still = [line for line in SAMPLES if "random" not in line]
+    result = tada("bmn", *options(data, broken, *still), "--force")
+    assert result.exit_code == 0, result.output
+    other = torch.load(broken / "bmn/model.pt", weights_only=True)["model"]
+    assert any(not torch.equal(one[name], other[name]) for name in one)
