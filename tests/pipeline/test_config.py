@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.clips import interval_times
 from pipeline.config import SHIPPED, dump_config, find_config, load_config, parse_overrides
 from pipeline.errors import UsageError
 from pipeline.thresholds import parse_iou
@@ -16,8 +17,11 @@ from pipeline.thresholds import parse_iou
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
-def test_the_three_are_shipped():
-    assert {"hacs", "ek100", "demo"} <= set(NAMES)
+SLOWFAST = [f"{name}_slowfast{tada}" for name in ("hacs", "ek100") for tada in ("", "_tada")]
+
+
+def test_the_protocols_and_the_demo_are_shipped():
+    assert {"hacs", "ek100", "k400", "ssv2", "demo", *SLOWFAST} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -38,6 +42,46 @@ def test_the_papers_numbers_are_in_the_configs():
     assert hacs.finetune.base_lr == 2e-4 and hacs.finetune.base_batch == 512
     assert (hacs.proposals.cls_power, hacs.proposals.reg_power) == (1.2, 1.2)
     assert (ek100.proposals.low, ek100.proposals.high) == (0.25, 0.9)
+
+
+def test_what_the_public_code_does_is_in_the_configs():
+    hacs, ek100, k400, ssv2 = (
+        load_config(find_config(name)) for name in ("hacs", "ek100", "k400", "ssv2")
+    )
+    assert all(c.finetune.short_segments == "inside" for c in (hacs, ek100, k400, ssv2))
+    assert (ssv2.finetune.warmup_lr, k400.finetune.warmup_lr) == (1e-4, 0.01)
+    assert (ek100.bmn.positions, ek100.bmn.windows_to_end) == ("interpolate", True)
+    assert (ek100.bmn.warmup_lr, hacs.bmn.warmup_lr) == (1e-5, 1e-4)
+    for config in (hacs, ek100, k400, ssv2):
+        assert config.finetune.short_side == (256, 320) and config.finetune.keep == "last"
+    for config in (hacs, ek100):
+        assert config.proposals.boundary_power == 0 and config.bmn.keep == "last"
+
+
+@pytest.mark.parametrize("name", SLOWFAST)
+def test_a_slowfast_protocol_differs_in_network_clip_and_row_alone(name):
+    config = load_config(find_config(name))
+    same = load_config(find_config(name.split("_")[0])).model_dump()
+    network = name.replace(name.split("_")[0], "").replace("_slowfast", "slowfast_8x8")
+    assert config.backbone.name == network
+    assert config.backbone.pretrained == f"data/weights/{network}_k400.pyth"
+    mine = config.model_dump()
+    for section in ("finetune", "extract"):
+        assert (mine[section]["frames"], mine[section]["interval"]) == (32, 2)
+        same[section] |= {"frames": 32, "interval": 2}
+    assert mine["eval"]["paper"] != same["eval"]["paper"]
+    for part, key in (("backbone", "name"), ("backbone", "pretrained"), ("eval", "paper")):
+        same[part][key] = mine[part][key]
+    assert mine == same
+
+
+@pytest.mark.parametrize("name", ["k400", "ek100", "hacs"])
+def test_interval_nine_samples_as_the_public_weights_were_trained(name):
+    overrides = parse_overrides(["finetune.interval=9", "finetune.short_side=[224,340]"])
+    settings = load_config(find_config(name), overrides).finetune
+    times = interval_times(settings, 2.0, 12.0, 0.0)
+    frames = np.floor(np.linspace(0, 63, 8) + 1e-9)  # 8 frames spread over 8 x 8
+    np.testing.assert_allclose((times - 2.0) * settings.fps, frames, atol=1e-6)
 
 
 @pytest.mark.parametrize(
