@@ -17,8 +17,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from feature_extraction import open_video
 from feature_extraction.sampling import ClipGrid
 from pipeline.cli import main
+from pipeline.clips import Clips, Segments
+from pipeline.config import find_config, load_config, parse_overrides
 
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "backbone.pretrained=null", "finetune.epochs=1",
@@ -132,7 +135,7 @@ def test_epic_kitchens_config_runs_on_videos_and_frame_folders(name, figures, ep
 
 def test_videos_of_every_rate_are_resampled_by_time(epic):
     """The clip at the same second shows the same moment, whatever the rate and the form."""
-    from feature_extraction import FrameFolder, open_video
+    from feature_extraction import FrameFolder
 
     root = epic / "data/ek100/videos"
     times = np.arange(0, 29.5 * 60) / 60
@@ -173,3 +176,22 @@ def test_hacs_config_runs_on_class_folders(name, figures, tmp_path, monkeypatch)
     assert all(figure in output for figure in figures)
     results = json.loads((tmp_path / f"runs/{name}/eval/submission.json").read_text())
     assert set(results["results"]) <= {key.removeprefix("v_") for key in database}
+
+
+@pytest.mark.parametrize("name", ["k400", "ek100", "hacs"])
+def test_interval_nine_samples_as_the_public_weights_were_trained(name, tmp_path):
+    """There, the 8 frames of a clip are spread over 64 counted at the rate of the configuration."""
+    overrides = ["finetune.interval=9", "finetune.short_side=[36,36]", "finetune.crop=32"]
+    settings = load_config(find_config(name), parse_overrides(overrides)).finetune
+    rate = int(settings.fps)
+    write_video(tmp_path / "v.mp4", Fraction(rate), 100 / rate)
+    with open_video(tmp_path / "v.mp4") as reader:
+        shown = reader.clip(np.arange(100) / rate).mean((1, 2, 3))
+    assert len(np.unique(shown)) == 100
+    whole = np.array([0.0]), np.array([100 / rate]), np.zeros((1, 1), np.int64)
+    clips = Clips(Segments(["v"], *whole, {"v": tmp_path / "v.mp4"}), settings)
+    for epoch in range(5):
+        levels = clips[(epoch, 0)]["clip"].float().mean((1, 2, 3)).numpy()
+        frames = np.abs(levels[:, None] - shown).argmin(1)
+        public = np.floor(np.linspace(frames[0], frames[0] + 63, 8) + 1e-9)
+        np.testing.assert_array_equal(frames, public)

@@ -25,7 +25,8 @@ def run(tmp_path):
 
 
 def config(**more):
-    return load_config(find_config("ek100"), {f"bmn.{key}": value for key, value in more.items()})
+    bmn = {"positions": "every", "windows_to_end": False} | more
+    return load_config(find_config("ek100"), {f"bmn.{key}": value for key, value in bmn.items()})
 
 
 def rows(*segments):
