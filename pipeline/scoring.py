@@ -93,8 +93,8 @@ def as_thresholds(tious: Sequence[float]) -> list[float]:
 def table(results: dict[str, Any], settings: config.Eval) -> str:
     """The mAP table a user sees: a row a task, a column a threshold, the average last.
 
-    The paper's row stands under ours with the figures of the same thresholds, its average only where
-    ours is over the same ones.
+    The paper's row, of the network `eval.paper` was written for, stands under ours with the figures of
+    the same thresholds, its average only where ours is over the same ones.
     """
     columns = [f"{iou:g}" for iou in results["iou"]]
     same = settings.paper_iou in (None, ()) or as_thresholds(settings.paper_iou) == results["iou"]
@@ -104,7 +104,7 @@ def table(results: dict[str, Any], settings: config.Eval) -> str:
         paper = settings.paper.get(name, {})
         known = [paper.get(column) for column in [*columns, *(["average"] if same else [])]]
         if any(value is not None for value in known):
-            rows.append((f"{name}, the paper's TAda2D", known if same else [*known, None]))
+            rows.append((f"{name}, the paper", known if same else [*known, None]))
     width = max(len("tIoU"), *(len(name) for name, _ in rows))
     titles = [*(f"@{column}" for column in columns), "average"]
     lines = ["tIoU".ljust(width) + "".join(title.rjust(9) for title in titles)]

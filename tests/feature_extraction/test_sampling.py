@@ -84,6 +84,17 @@ def test_training_clips_slide_within_their_segment():
         assert times.mean() == pytest.approx(10.2)
 
 
+@pytest.mark.parametrize("fps", [30, 60])
+@pytest.mark.parametrize("first", [0, 1, 37, 1000])
+def test_interval_nine_gives_the_frames_of_the_public_sampler(fps, first):
+    """There, 8 frames of "interval 8" are spread evenly over 64 frames: 0 to 63, nine apart."""
+    public = np.floor(np.linspace(first, first + 63, 8) + 1e-9)
+    start = first / fps
+    times = training_clip_times(start, start + 5, fps=fps, frames=8, interval=9, offset=0.0)
+    np.testing.assert_array_equal(np.rint(times * fps), public)
+    np.testing.assert_array_equal(np.diff(public), 9)
+
+
 @given(st.floats(0, 100), st.floats(0, 60), st.floats(0, 1))
 def test_training_clips_lie_in_long_segments(start, length, offset):
     times = training_clip_times(start, start + length, fps=60, frames=8, interval=8, offset=offset)

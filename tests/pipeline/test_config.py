@@ -16,8 +16,11 @@ from pipeline.thresholds import parse_iou
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
-def test_the_three_are_shipped():
-    assert {"hacs", "ek100", "demo"} <= set(NAMES)
+SLOWFAST = [f"{name}_slowfast{tada}" for name in ("hacs", "ek100") for tada in ("", "_tada")]
+
+
+def test_the_protocols_and_the_demo_are_shipped():
+    assert {"hacs", "ek100", "k400", "ssv2", "demo", *SLOWFAST} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -38,6 +41,37 @@ def test_the_papers_numbers_are_in_the_configs():
     assert hacs.finetune.base_lr == 2e-4 and hacs.finetune.base_batch == 512
     assert (hacs.proposals.cls_power, hacs.proposals.reg_power) == (1.2, 1.2)
     assert (ek100.proposals.low, ek100.proposals.high) == (0.25, 0.9)
+
+
+def test_what_the_public_code_does_is_in_the_configs():
+    hacs, ek100, k400, ssv2 = (
+        load_config(find_config(name)) for name in ("hacs", "ek100", "k400", "ssv2")
+    )
+    assert all(c.finetune.short_segments == "inside" for c in (hacs, ek100, k400, ssv2))
+    assert (ssv2.finetune.warmup_lr, k400.finetune.warmup_lr) == (1e-4, 0.01)
+    assert (ek100.bmn.positions, ek100.bmn.windows_to_end) == ("interpolate", True)
+    assert (ek100.bmn.warmup_lr, hacs.bmn.warmup_lr) == (1e-5, 1e-4)
+    for config in (hacs, ek100, k400, ssv2):
+        assert config.finetune.short_side == (256, 320) and config.finetune.keep == "last"
+    for config in (hacs, ek100):
+        assert config.proposals.boundary_power == 0 and config.bmn.keep == "last"
+
+
+@pytest.mark.parametrize("name", SLOWFAST)
+def test_a_slowfast_protocol_differs_in_network_clip_and_row_alone(name):
+    config = load_config(find_config(name))
+    same = load_config(find_config(name.split("_")[0])).model_dump()
+    network = name.replace(name.split("_")[0], "").replace("_slowfast", "slowfast_8x8")
+    assert config.backbone.name == network
+    assert config.backbone.pretrained == f"data/weights/{network}_k400.pyth"
+    mine = config.model_dump()
+    for section in ("finetune", "extract"):
+        assert (mine[section]["frames"], mine[section]["interval"]) == (32, 2)
+        same[section] |= {"frames": 32, "interval": 2}
+    assert mine["eval"]["paper"] != same["eval"]["paper"]
+    for part, key in (("backbone", "name"), ("backbone", "pretrained"), ("eval", "paper")):
+        same[part][key] = mine[part][key]
+    assert mine == same
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from feature_extraction import open_video
 from feature_extraction.sampling import ClipGrid
 from pipeline.cli import main
+from pipeline.clips import Clips, Segments
+from pipeline.config import find_config, load_config, parse_overrides
 
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "backbone.pretrained=null", "finetune.epochs=1",
@@ -108,27 +111,31 @@ def epic(tmp_path_factory):
     return data.parents[1]
 
 
-def test_epic_kitchens_config_runs_on_videos_and_frame_folders(epic, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [("ek100", ("15.15", "13.18")), ("ek100_slowfast_tada", ("14.90", "13.00", "17.13"))],
+)
+def test_epic_kitchens_config_runs_on_videos_and_frame_folders(name, figures, epic, monkeypatch):
     monkeypatch.chdir(epic)
-    output = tada("run", "ek100")
+    output = tada("run", name)
     lines = output.splitlines()
-    for name in ("action", "verb", "noun"):
-        assert any(line.strip().startswith(name) for line in lines), output
-    assert "15.15" in output and "13.18" in output  # the paper's row under ours
+    for task in ("action", "verb", "noun"):
+        assert any(line.strip().startswith(task) for line in lines), output
+    assert all(figure in output for figure in figures)  # the paper's row under ours
     grid = ClipGrid(fps=60.0, frames=8, interval=8, stride=8)
     for video in EK_VIDEOS:
-        with h5py.File(epic / "runs/ek100/extract/features" / f"{video}.h5") as file:
+        with h5py.File(epic / f"runs/{name}/extract/features" / f"{video}.h5") as file:
             # Whatever its own rate: a clip every 8 / 60 s over the same 30 s.
             assert abs(float(file.attrs["source_duration"]) - SECONDS) < 0.03
             assert abs(len(file["features"]) - grid.num_clips(SECONDS)) <= 1
             assert file.attrs["fps"] == 60.0
-    submission = json.loads((epic / "runs/ek100/eval/submission.json").read_text())
+    submission = json.loads((epic / f"runs/{name}/eval/submission.json").read_text())
     assert submission["version"] == "0.2" and set(submission["results"]) <= {"P05_01", "P06_102"}
 
 
 def test_videos_of_every_rate_are_resampled_by_time(epic):
     """The clip at the same second shows the same moment, whatever the rate and the form."""
-    from feature_extraction import FrameFolder, open_video
+    from feature_extraction import FrameFolder
 
     root = epic / "data/ek100/videos"
     times = np.arange(0, 29.5 * 60) / 60
@@ -147,7 +154,10 @@ def test_videos_of_every_rate_are_resampled_by_time(epic):
         assert np.abs(moments - times).max() < 0.5 / true + 2.5 * SECONDS / 200
 
 
-def test_hacs_config_runs_on_class_folders(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "figures"), [("hacs", ("48.7", "32.3")), ("hacs_slowfast", ("50.0", "33.7"))]
+)
+def test_hacs_config_runs_on_class_folders(name, figures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     database, names = {}, ["Archery", "Long jump"]
     for number in range(6):
@@ -162,7 +172,26 @@ def test_hacs_config_runs_on_class_folders(tmp_path, monkeypatch):
     (tmp_path / "data/hacs/HACS_segments_v1.1.1.json").write_text(
         json.dumps({"database": database})
     )
-    output = tada("run", "hacs")
-    assert "48.7" in output and "32.3" in output
-    results = json.loads((tmp_path / "runs/hacs/eval/submission.json").read_text())
+    output = tada("run", name)
+    assert all(figure in output for figure in figures)
+    results = json.loads((tmp_path / f"runs/{name}/eval/submission.json").read_text())
     assert set(results["results"]) <= {key.removeprefix("v_") for key in database}
+
+
+@pytest.mark.parametrize("name", ["k400", "ek100", "hacs"])
+def test_interval_nine_samples_as_the_public_weights_were_trained(name, tmp_path):
+    """There, the 8 frames of a clip are spread over 64 counted at the rate of the configuration."""
+    overrides = ["finetune.interval=9", "finetune.short_side=[36,36]", "finetune.crop=32"]
+    settings = load_config(find_config(name), parse_overrides(overrides)).finetune
+    rate = int(settings.fps)
+    write_video(tmp_path / "v.mp4", Fraction(rate), 100 / rate)
+    with open_video(tmp_path / "v.mp4") as reader:
+        shown = reader.clip(np.arange(100) / rate).mean((1, 2, 3))
+    assert len(np.unique(shown)) == 100
+    whole = np.array([0.0]), np.array([100 / rate]), np.zeros((1, 1), np.int64)
+    clips = Clips(Segments(["v"], *whole, {"v": tmp_path / "v.mp4"}), settings)
+    for epoch in range(5):
+        levels = clips[(epoch, 0)]["clip"].float().mean((1, 2, 3)).numpy()
+        frames = np.abs(levels[:, None] - shown).argmin(1)
+        public = np.floor(np.linspace(frames[0], frames[0] + 63, 8) + 1e-9)
+        np.testing.assert_array_equal(frames, public)

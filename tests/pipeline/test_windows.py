@@ -37,7 +37,8 @@ def made(folder, clips):
 
 
 def config(**more):
-    return load_config(find_config("ek100"), {f"bmn.{key}": value for key, value in more.items()})
+    bmn = {"positions": "every", "windows_to_end": False} | more
+    return load_config(find_config("ek100"), {f"bmn.{key}": value for key, value in bmn.items()})
 
 
 def rows(*segments):
