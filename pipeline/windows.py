@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from bmn.moves import window_moves
 from bmn.targets import window_targets
 from bmn.windows import (
     TimeGrid,
@@ -166,13 +167,18 @@ class _Windows:
             settings.duration_scale,
             settings.boundary_center,
         )
-        return {
+        sample = {
             "features": torch.from_numpy(np.ascontiguousarray(part.T)),
             "start": targets.start,
             "end": targets.end,
             "iou": targets.iou,
             "names": window.video,
         }
+        if settings.regression:
+            sample["moves"] = window_moves(
+                window.segments, window.span, settings.temporal_scale, settings.duration_scale
+            )
+        return sample
 
     def _features(self, window: Window, settings: BMN) -> np.ndarray:
         """A window's positions [T, C]; of a long video no more than the window is read."""
@@ -189,7 +195,8 @@ class _Windows:
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
     batch: dict[str, Any] = {
         key: torch.stack([torch.as_tensor(sample[key]) for sample in samples])
-        for key in ("features", "start", "end", "iou")
+        for key in samples[0]
+        if key != "names"
     }
     return batch | {"names": [sample["names"] for sample in samples]}
 

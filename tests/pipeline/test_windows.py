@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from bmn.moves import window_moves
+from bmn.targets import window_targets
 from feature_extraction import FeatureMeta, feature_path, write_features
 from pipeline import windows
 from pipeline.artifacts import Stage
@@ -57,6 +60,26 @@ def test_a_training_window_is_the_window_of_the_whole_video(run, more):
     batches = windows.training_batches(settings, run, found, workers=0, epoch=9, step=0)
     made = {tuple(row.ravel().tolist()) for batch in batches for row in batch["features"].numpy()}
     assert made == {tuple(row.ravel().tolist()) for row in whole.features}
+
+
+def test_targets_are_those_of_the_settings(run):
+    small = {"temporal_scale": 20, "duration_scale": 10, "window_step": 10}
+    segments = rows((1.0, 2.7))
+    batches = {}
+    for name, more in {"as ever": {}, "fine": {"boundary_center": 0.5, "regression": True}}.items():
+        settings = config(**small, **more)
+        found, _ = windows.training_windows(settings, run, segments, ["a"])
+        batches[name] = next(
+            windows.training_batches(settings, run, found, workers=0, epoch=0, step=0)
+        )
+    assert list(batches["as ever"]) == ["features", "start", "end", "iou", "names"]
+    assert torch.equal(batches["fine"]["iou"], batches["as ever"]["iou"])
+    span = (0.0, 20 * 16 / 60)
+    exact = window_targets(np.array([[1.0, 2.7]]), span, 20, 10, 0.5)
+    assert torch.equal(batches["fine"]["start"][0], exact.start)
+    assert torch.equal(
+        batches["fine"]["moves"][0], window_moves(np.array([[1.0, 2.7]]), span, 20, 10)
+    )
 
 
 def test_other_windows_have_another_digest(run):
