@@ -1,4 +1,4 @@
-"""The three losses of the boundary-matching network (Lin et al., ICCV 2019, training of BMN)."""
+"""The losses of the boundary-matching network (Lin et al., ICCV 2019, training of BMN; the moves)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from .model import BMNOutput
+from .errors import BMNError
+from .model import BMNOutput, MovedOutput
 from .targets import Targets
 
 EPSILON = 1e-6  # inside logarithms
 BOUNDARY_THRESHOLD = 0.5
 HIGH_IOU, LOW_IOU = 0.7, 0.3  # regression: high above the first, low up to the second
 POSITIVE_IOU = 0.9  # classification
+MOVED_IOU = 0.5  # moves are trained on the cells above it
+MOVE_BETA = 0.1  # and their loss is 10 times half the squared error, as pem_reg's, up to this error
 
 
 class BMNLoss(NamedTuple):
@@ -25,25 +29,41 @@ class BMNLoss(NamedTuple):
     pem_cls: Tensor
 
 
+class MovedLoss(NamedTuple):
+    """A BMNLoss and the loss of the moves, which total adds with `move_weight`."""
+
+    total: Tensor
+    tem: Tensor
+    pem_reg: Tensor
+    pem_cls: Tensor
+    moves: Tensor
+
+
 def bmn_loss(
-    output: BMNOutput,
+    output: BMNOutput | MovedOutput,
     targets: Targets,
     mask: Tensor,
     *,
     weights: tuple[float, float, float] = (1.0, 10.0, 1.0),
     uniforms: tuple[Tensor, Tensor] | None = None,
     generator: torch.Generator | None = None,
-) -> BMNLoss:
+    moves: Tensor | None = None,
+    move_weight: float = 1.0,
+) -> BMNLoss | MovedLoss:
     """Weighted sum of the boundary, tIoU regression and tIoU classification losses of a batch.
 
     output: start, end [B, T], confidence_map [B, 2, D, T]; targets: start, end [B, T], iou
     [B, D, T]; mask [D, T], 1 for valid cells (`targets.valid_mask`).
     uniforms: two fields [B, D, T] in [0, 1) that pick the regression's middle and low cells; drawn
     from `generator` otherwise.
+    moves [B, 2, D, T]: targets (`moves.window_moves`) of an output that has moves; their loss is a
+    term more then. Raises BMNError where only one of the two has them.
 
     Computed in float32 whatever the precision of `output`. A batch without positives is finite:
     the balanced terms keep their negatives, and the regression is 0 when it picks no cell.
     """
+    if (moves is None) != (output.moves is None):
+        raise BMNError("moves need both the network's output for them and their targets")
     iou = targets.iou * mask
     regression, classification = output.confidence_map.float().unbind(1)
     tem = balanced_cross_entropy(output.start.float(), targets.start > BOUNDARY_THRESHOLD)
@@ -55,7 +75,10 @@ def bmn_loss(
     pem_reg = _half_squared_error(regression, iou, picked)
     pem_cls = balanced_cross_entropy(classification, iou > POSITIVE_IOU, mask.expand_as(iou))
     total = weights[0] * tem + weights[1] * pem_reg + weights[2] * pem_cls
-    return BMNLoss(total, tem, pem_reg, pem_cls)
+    if moves is None or output.moves is None:
+        return BMNLoss(total, tem, pem_reg, pem_cls)
+    moved = move_loss(output.moves.float(), moves, iou)
+    return MovedLoss(total + move_weight * moved, tem, pem_reg, pem_cls, moved)
 
 
 def balanced_cross_entropy(
@@ -88,6 +111,21 @@ def regression_cells(iou: Tensor, middle_field: Tensor, low_field: Tensor) -> Te
         share = high.sum().to(field.dtype) / cells.sum().clamp(min=1)
         taken = taken | (cells & (field > 1.0 - share))
     return taken
+
+
+def move_loss(prediction: Tensor, target: Tensor, iou: Tensor) -> Tensor:
+    """Mean smooth L1 error of the moves [B, 2, D, T] of the cells with iou [B, D, T] above 0.5.
+
+    0 where there is no such cell. Raises BMNError where the shapes do not fit together.
+    """
+    if not prediction.shape == target.shape == (len(iou), 2, *iou.shape[1:]):
+        raise BMNError(
+            f"moves {tuple(prediction.shape)}, their targets {tuple(target.shape)} and iou "
+            f"{tuple(iou.shape)} do not fit together"
+        )
+    cells = (iou > MOVED_IOU).unsqueeze(1)
+    error = functional.smooth_l1_loss(prediction, target, reduction="none", beta=MOVE_BETA)
+    return (error * cells).sum() / (2 * cells.sum()).clamp(min=1)
 
 
 def _half_squared_error(prediction: Tensor, target: Tensor, cells: Tensor) -> Tensor:

@@ -25,6 +25,13 @@ PUBLIC_LAYERS = {
     "head.x_2d_p.4": "map_head.2",
     "head.x_2d_p.6": "map_head.4",
 }
+# The same of the moves, which the public code has where it is told to.
+PUBLIC_MOVES = {
+    "head.x_2d_r.0": "move_reduce",
+    "head.x_2d_r.2": "move_head.0",
+    "head.x_2d_r.4": "move_head.2",
+    "head.x_2d_r.6": "move_head.4",
+}
 PUBLIC_IGNORED = "head.sample_mask"  # the dense sampling mask: ours follows from the sizes
 
 
@@ -39,6 +46,20 @@ class BMNOutput(NamedTuple):
     start: Tensor
     end: Tensor
 
+    @property
+    def moves(self) -> Tensor | None:
+        """None: the network has no such output (see MovedOutput)."""
+        return None
+
+
+class MovedOutput(NamedTuple):
+    """A BMNOutput and moves [B, 2, D, T], those of every cell's centre and length (`moves`)."""
+
+    confidence_map: Tensor
+    start: Tensor
+    end: Tensor
+    moves: Tensor
+
 
 class BMN(nn.Module):
     """Features of a window -> probabilities of starts, of ends and of every candidate segment.
@@ -48,9 +69,11 @@ class BMN(nn.Module):
     hidden_1d, hidden_2d, hidden_3d: widths of the layers over time, over the map and over samples.
     num_samples, samples_per_bin, boundary_ratio: see `boundary_matching.sampling_rows`.
     groups: groups of the base convolutions and of the boundary heads.
+    regression: adds the output that moves each cell's segment, with layers of its own.
 
-    Call it on features [B, in_channels, T]; gives a BMNOutput. Cells whose segment ends beyond T
-    hold what the network makes of features sampled as zero, as in the dense form: mask them.
+    Call it on features [B, in_channels, T]; gives a BMNOutput, with regression a MovedOutput. Cells
+    whose segment ends beyond T hold what the network makes of features sampled as zero, as in the
+    dense form: mask them.
     Raises BMNError for sizes that do not fit together.
     """
 
@@ -67,6 +90,7 @@ class BMN(nn.Module):
         samples_per_bin: int = 3,
         boundary_ratio: float = 0.5,
         groups: int = 4,
+        regression: bool = False,
     ) -> None:
         super().__init__()
         if in_channels % groups or hidden_1d % groups:
@@ -92,36 +116,40 @@ class BMN(nn.Module):
             boundary_ratio=boundary_ratio,
         )
         self.reduce = nn.Linear(hidden_3d, hidden_2d)
-        self.map_head = nn.Sequential(
-            nn.Conv2d(hidden_2d, hidden_2d, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden_2d, hidden_2d, 3, padding=1),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(hidden_2d, 2, 1),
-        )
+        self.map_head = _map_head(hidden_2d)
+        if regression:  # last: the other layers' first weights are the same with and without
+            self.move_reduce = nn.Linear(hidden_3d, hidden_2d)
+            self.move_head = _map_head(hidden_2d)
+        self.regression = regression
 
-    def forward(self, features: Tensor) -> BMNOutput:
-        """features [B, in_channels, T] -> BMNOutput. Raises BMNError for any other length."""
+    def forward(self, features: Tensor) -> BMNOutput | MovedOutput:
+        """features [B, in_channels, T] -> the output. Raises BMNError for any other length."""
         shared = self.base(features)
         start = self.start_head(shared).squeeze(1).sigmoid()
         end = self.end_head(shared).squeeze(1).sigmoid()
-        cells = self._reduced(self.matching(self.map_base(shared)).relu_())
+        matched = self.matching(self.map_base(shared)).relu_()
+        moves = self._map_of(self.move_reduce, matched) if self.regression else None
+        reduced = self._map_of(self.reduce, matched)
+        del matched  # large, and not needed by what follows
+        confidence_map = self.map_head(reduced).sigmoid().contiguous()
+        if moves is None:
+            return BMNOutput(confidence_map, start, end)
+        return MovedOutput(confidence_map, start, end, self.move_head(moves).contiguous())
+
+    def _map_of(self, reduce: nn.Linear, matched: Tensor) -> Tensor:
+        """A map's first 1x1 convolution: matched [B, cells, hidden_3d] -> [B, hidden_2d, D, T]."""
+        cells = reduce(matched).relu_()
         # Every cell beyond T samples nothing, so the matching layer leaves its bias alone there.
-        outside = self._reduced(self.matching.bias.relu())
-        confidence_map = self.map_head(self.matching.to_map(cells, outside)).sigmoid()
-        return BMNOutput(confidence_map.contiguous(), start, end)
+        outside = reduce(self.matching.bias.relu()).relu_()
+        return self.matching.to_map(cells, outside)
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
         """As nn.Module's; weights under the public names (see PUBLIC_LAYERS) are taken too."""
         if any(key.startswith("head.") for key in state_dict):
-            state_dict = from_public_names(state_dict)
+            state_dict = from_public_names(state_dict, regression=self.regression)
         return super().load_state_dict(state_dict, strict=strict, assign=assign)
-
-    def _reduced(self, matched: Tensor) -> Tensor:
-        """The map's first 1x1 convolution, on cells in any arrangement [..., hidden_3d]."""
-        return self.reduce(matched).relu_()
 
 
 def _boundary_head(channels: int, groups: int) -> nn.Sequential:
@@ -129,6 +157,16 @@ def _boundary_head(channels: int, groups: int) -> nn.Sequential:
         nn.Conv1d(channels, channels, 3, padding=1, groups=groups),
         nn.ReLU(inplace=True),
         nn.Conv1d(channels, 1, 1),
+    )
+
+
+def _map_head(channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(channels, channels, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(channels, 2, 1),
     )
 
 
@@ -142,7 +180,7 @@ def load_public_checkpoint(model: BMN, state_dict: Mapping[str, Tensor]) -> None
     the model is unchanged then.
     """
     own_state = model.state_dict()
-    converted = from_public_names(state_dict)
+    converted = from_public_names(state_dict, regression=model.regression)
     for name, tensor in converted.items():
         if tensor.shape != own_state[name].shape:
             raise BMNError(
@@ -152,14 +190,18 @@ def load_public_checkpoint(model: BMN, state_dict: Mapping[str, Tensor]) -> None
     model.load_state_dict(converted)
 
 
-def from_public_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def from_public_names(
+    state_dict: Mapping[str, Tensor], *, regression: bool = False
+) -> dict[str, Tensor]:
     """A public checkpoint's weights under BMN's names and in its layouts.
 
+    regression: whether it must have the layers of the moves too, or may not.
     Raises BMNError naming the keys that are missing or unknown.
     """
+    layers = PUBLIC_LAYERS | PUBLIC_MOVES if regression else PUBLIC_LAYERS
     names = {
         f"{public}.{kind}": f"{own}.{kind}"
-        for public, own in PUBLIC_LAYERS.items()
+        for public, own in layers.items()
         for kind in ("weight", "bias")
     }
     given = set(state_dict) - {PUBLIC_IGNORED}
@@ -172,6 +214,6 @@ def from_public_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _own_layout(name: str, tensor: Tensor) -> Tensor:
     if name == "matching.weight" and tensor.ndim == 5:  # [out, in, N, 1, 1] -> [N, out, in]
         return tensor.flatten(2).permute(2, 0, 1)
-    if name == "reduce.weight" and tensor.ndim == 4:  # [out, in, 1, 1] -> [out, in]
+    if name in ("reduce.weight", "move_reduce.weight") and tensor.ndim == 4:  # [out, in, 1, 1] -> [out, in]
         return tensor.flatten(1)
     return tensor

@@ -38,7 +38,7 @@ def decode_proposals(
     where the shapes do not fit together, or for another boundary_center.
     """
     check_boundary_center(boundary_center)
-    starts, ends, maps = (_to_array(table) for table in (start, end, confidence_map))
+    starts, ends, maps = (to_array(table) for table in (start, end, confidence_map))
     length = len(starts)
     fits = starts.ndim == 1 and ends.shape == starts.shape
     if not fits or maps.shape != (2, *maps.shape[1:2], length):
@@ -86,5 +86,6 @@ def _peak_pairs(
     return first[which], first[which] + duration + ahead, duration
 
 
-def _to_array(table: np.ndarray | Tensor) -> np.ndarray:
+def to_array(table: np.ndarray | Tensor) -> np.ndarray:
+    """A tensor's values in float32 on the CPU; an array as it is."""
     return table.detach().float().cpu().numpy() if isinstance(table, Tensor) else np.asarray(table)

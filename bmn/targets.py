@@ -120,7 +120,7 @@ def batch_targets(
     centers = LABEL_CENTERS[boundary_center]
     start = _boundary_overlap(positions[..., 0], present, temporal_scale, centers[0])
     end = _boundary_overlap(positions[..., 1], present, temporal_scale, centers[1])
-    iou = _cell_ious(positions, present, temporal_scale, duration_scale)
+    iou = cell_ious(positions, present, temporal_scale, duration_scale)
     return Targets(start, end, iou.amax(1))
 
 
@@ -143,7 +143,7 @@ def label_map(
             f"{len(positions)} segments and {len(table)} rows of labels: give one row a segment"
         )
     present = torch.ones(1, len(positions), dtype=torch.bool)
-    ious = _cell_ious(positions[None], present, temporal_scale, duration_scale)[0]
+    ious = cell_ious(positions[None], present, temporal_scale, duration_scale)[0]
     return table.reshape(len(table), -1)[ious.argmax(0)].permute(2, 0, 1)
 
 
@@ -161,7 +161,7 @@ def _boundary_overlap(
     return overlap.amax(1).float()
 
 
-def _cell_ious(
+def cell_ious(
     positions: Tensor, present: Tensor, temporal_scale: int, duration_scale: int
 ) -> Tensor:
     """tIoU of every segment with every cell: [B, N, 2] -> float32 [B, N, D, T], padding is 0.

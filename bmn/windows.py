@@ -165,9 +165,10 @@ def fuse_windows(
 ) -> tuple[np.ndarray | Tensor, np.ndarray | Tensor, np.ndarray | Tensor]:
     """Average overlapping windows into the maps of the video (TAdaConv paper, Appendix A.2).
 
-    offsets [W] in positions; start, end [W, T]; confidence_map [W, 2, D, T]; mask [D, T], 1 for
-    valid cells; length L of the video in positions.
-    Returns start, end [L] and confidence_map [2, D, L]: sums over the windows that cover a position
+    offsets [W] in positions; start, end [W, T]; confidence_map [W, C, D, T], its two channels and
+    any others of the same cells (moves); mask [D, T], 1 for valid cells; length L of the video in
+    positions.
+    Returns start, end [L] and confidence_map [C, D, L]: sums over the windows that cover a position
     (for maps: with a valid cell there), divided by their number, 0 where there is none. Positions
     beyond L are dropped. Tensors give tensors on their device, arrays give arrays.
     Raises BMNError where the shapes do not fit together or a window begins outside the video.
@@ -176,11 +177,11 @@ def fuse_windows(
     parts = [torch.as_tensor(table).to(maps) for table in (start, end, mask)]
     begins = [int(offset) for offset in offsets]
     _check_windows(begins, parts, maps, length)
-    durations, scale = parts[2].shape
-    # Rows: start, end, both maps; then how often each was covered.
+    channels, durations, scale = maps.shape[1:]
+    # Rows: start, end, all maps; then how often each was covered.
     rows = torch.cat([parts[0][:, None], parts[1][:, None], (maps * parts[2]).flatten(1, 2)], 1)
     covers = torch.cat([torch.ones_like(parts[2][:1]), parts[2]])
-    sums = maps.new_zeros(2 + 2 * durations, max(begins) + scale)
+    sums = maps.new_zeros(2 + channels * durations, max(begins) + scale)
     counts = maps.new_zeros(1 + durations, max(begins) + scale)
     for begin, window in zip(begins, rows):
         sums[:, begin : begin + scale] += window
@@ -190,7 +191,7 @@ def fuse_windows(
     fused = (
         sums[0] / counts[0],
         sums[1] / counts[0],
-        sums[2:].unflatten(0, (2, durations)) / counts[1:],
+        sums[2:].unflatten(0, (channels, durations)) / counts[1:],
     )
     return fused if isinstance(confidence_map, Tensor) else tuple(part.numpy() for part in fused)
 
@@ -199,7 +200,7 @@ def _check_windows(begins: list[int], parts: list[Tensor], maps: Tensor, length:
     start, end, mask = parts
     fits = (
         maps.ndim == 4
-        and maps.shape[1] == 2
+        and maps.shape[1] >= 2
         and mask.shape == maps.shape[2:]
         and start.shape == end.shape == (len(maps), maps.shape[3])
         and len(begins) == len(maps) > 0

@@ -224,10 +224,11 @@ def _bmn_rate(config: Config, channels: int, device: torch.device) -> float:
     one = window_targets(np.array([[scale * 0.2, scale * 0.4]]), span, scale, longest)
     targets = type(one)(*(field.expand(count, *field.shape).to(device) for field in one))
     mask = valid_mask(longest, scale).to(device)
+    moves = torch.zeros(count, 2, longest, scale, device=device) if settings.regression else None
 
     def step() -> None:
         with autocast(device, settings.precision):
-            loss = bmn_loss(network(features), targets, mask).total
+            loss = bmn_loss(network(features), targets, mask, moves=moves).total
         loss.backward()
         network.zero_grad(set_to_none=True)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from bmn.moves import window_moves
 from bmn.targets import window_targets
 from bmn.windows import (
     TimeGrid,
@@ -178,7 +179,9 @@ class _Windows:
 
 
 def window_sample(config: Config, run: Path, window: Window) -> dict[str, Any]:
-    """A window's features [C, T] and targets: start, end [T], iou [D, T]; `names` is its video."""
+    """A window's features [C, T] and targets: start, end [T], iou [D, T], moves [2, D, T] with
+    `bmn.regression`; `names` is its video.
+    """
     settings = config.bmn
     part = _window_features(config, run, window)
     targets = window_targets(
@@ -188,13 +191,18 @@ def window_sample(config: Config, run: Path, window: Window) -> dict[str, Any]:
         settings.duration_scale,
         settings.boundary_center,
     )
-    return {
+    sample = {
         "features": torch.from_numpy(np.ascontiguousarray(part.T)),
         "start": targets.start,
         "end": targets.end,
         "iou": targets.iou,
         "names": window.video,
     }
+    if settings.regression:
+        sample["moves"] = window_moves(
+            window.segments, window.span, settings.temporal_scale, settings.duration_scale
+        )
+    return sample
 
 
 def _window_features(config: Config, run: Path, window: Window) -> np.ndarray:
@@ -213,7 +221,8 @@ def _window_features(config: Config, run: Path, window: Window) -> np.ndarray:
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
     batch: dict[str, Any] = {
         key: torch.stack([torch.as_tensor(sample[key]) for sample in samples])
-        for key in ("features", "start", "end", "iou")
+        for key in samples[0]
+        if key != "names"
     }
     return batch | {"names": [sample["names"] for sample in samples]}
 

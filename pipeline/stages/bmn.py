@@ -10,9 +10,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from bmn import BMN, decode_proposals, fuse_windows, soft_nms, vote
+from bmn import BMN, decode_proposals, fuse_windows, move_proposals, soft_nms, vote
 from bmn.losses import bmn_loss
-from bmn.model import BMNOutput
+from bmn.model import BMNOutput, MovedOutput
 from bmn.targets import Targets, valid_mask
 from pipeline import annotations, artifacts, distributed, windows
 from pipeline.config import BMN as BMNSettings
@@ -70,9 +70,11 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         )
 
     def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
-        output = BMNOutput(*map(distributed.gather, model(batch["features"])))
+        parts = map(distributed.gather, model(batch["features"]))
+        output = MovedOutput(*parts) if settings.regression else BMNOutput(*parts)
         targets = Targets(*(distributed.gather(batch[key]) for key in ("start", "end", "iou")))
-        return bmn_loss(output, targets, mask, generator=generator)._asdict()
+        moves = distributed.gather(batch["moves"]) if settings.regression else None
+        return bmn_loss(output, targets, mask, generator=generator, moves=moves)._asdict()
 
     distributed.require_full_batches(sizes, "bmn")
     history, kept = fit(
@@ -165,19 +167,25 @@ def propose_video(
         parts.append([getattr(output, name).float().cpu() for name in output._fields])
     maps = {name: torch.cat([part[i] for part in parts]) for i, name in enumerate(output._fields)}
     mask = valid_mask(settings.duration_scale, settings.temporal_scale)
-    start, end, confidence = fuse_windows(
-        source.offsets, maps["start"], maps["end"], maps["confidence_map"], mask, source.length
+    cells = maps["confidence_map"]
+    if settings.regression:
+        cells = torch.cat([cells, maps["moves"]], dim=1)
+    start, end, cells = fuse_windows(
+        source.offsets, maps["start"], maps["end"], cells, mask, source.length
     )
+    seconds = source.grid.seconds_per_position
     decoded = decode_proposals(
         start,
         end,
-        confidence,
+        cells[:2],
         cls_power=config.proposals.cls_power,
         reg_power=config.proposals.reg_power,
         boundary_power=config.proposals.boundary_power,
-        seconds_per_position=source.grid.seconds_per_position,
+        seconds_per_position=seconds,
         boundary_center=settings.boundary_center,
     )
+    if settings.regression:
+        decoded = move_proposals(decoded, cells[2:], seconds_per_position=seconds)
     duration = float(source.grid.to_seconds(np.array(source.length)))
     return _suppress(video, decoded, config.proposals, duration)
 
@@ -221,6 +229,7 @@ def build_network(config: Config, channels: int) -> BMN:
         samples_per_bin=settings.samples_per_bin,
         boundary_ratio=settings.boundary_ratio,
         groups=settings.groups,
+        regression=settings.regression,
     )
 
 

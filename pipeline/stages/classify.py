@@ -59,10 +59,21 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     say(f"classify: {len(detections)} detections")
 
 
-def spread_positions(start: np.ndarray, end: np.ndarray, count: int) -> np.ndarray:
-    """Times [n, count] in the middle of `count` equal parts of each proposal."""
-    parts = (np.arange(count) + 0.5) / count
-    return start[:, None] + (end - start)[:, None] * parts
+def spread_positions(
+    start: np.ndarray, end: np.ndarray, count: int, *, spread: str = "middle", span: float = 0.0
+) -> np.ndarray:
+    """Times [n, count] spread over proposals from `start` to `end` [n], in seconds, as `spread` says.
+
+    middle: the centres of `count` equal parts. over: from start to end, both included. inside: as far
+    apart as clips of `span` seconds, centred on them, stay inside the proposal; all at its middle where
+    it is shorter than a clip. A single time is the middle.
+    """
+    if spread == "middle" or count == 1:
+        parts = (np.arange(count) + 0.5) / count
+        return start[:, None] + (end - start)[:, None] * parts
+    margin = np.minimum(span, end - start) / 2 if spread == "inside" else 0.0
+    first, last = start + margin, end - margin
+    return first[:, None] + (last - first)[:, None] * (np.arange(count) / (count - 1))
 
 
 def _by_video(
@@ -103,11 +114,14 @@ def _by_proposal(
     sizes = [len(head) for head in dataset.heads]
     scores = [np.zeros((len(proposals), size), np.float32) for size in sizes]
     groups: Mapping[str, np.ndarray] = proposals.groupby("video", sort=False).indices
+    settings, clips = config.classify, config.extract
     times = {
         video: spread_positions(
             proposals["start"].to_numpy()[rows],
             proposals["end"].to_numpy()[rows],
-            config.classify.positions,
+            settings.positions,
+            spread=settings.spread,
+            span=(clips.frames - 1) * clips.interval / clips.fps,
         )
         for video, rows in groups.items()
     }

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from bmn import BMNOutput
+from bmn import BMNOutput, MovedOutput
+from bmn.moves import window_moves
 from bmn.targets import window_targets
 from bmn.windows import sliding_grid, sliding_windows
 from pipeline import windows
@@ -23,7 +24,7 @@ def propose(monkeypatch, tmp_path):
     offsets = sliding_windows(LENGTH, SCALE, 20)
     grid = sliding_grid(SECONDS)
 
-    def proposals(center: float, **settings):
+    def proposals(center: float, regression: bool = False, **settings):
         config = load_config(
             find_config("ek100"),
             {
@@ -31,6 +32,7 @@ def propose(monkeypatch, tmp_path):
                 "bmn.duration_scale": DURATIONS,
                 "bmn.window_step": 20,
                 "bmn.boundary_center": center,
+                "bmn.regression": regression,
                 "proposals.count": 20,
                 "proposals.per_second": 0.0,
                 "proposals.boundary_power": 1.0,
@@ -42,7 +44,11 @@ def propose(monkeypatch, tmp_path):
             spans = [grid.window(int(number), SCALE) for number in features[:, 0, 0].tolist()]
             tables = [window_targets(SEGMENTS, span, SCALE, DURATIONS, center) for span in spans]
             start, end, iou = (torch.stack(table) for table in zip(*tables))
-            return BMNOutput(torch.stack([iou, iou], 1), start, end)
+            output = BMNOutput(torch.stack([iou, iou], 1), start, end)
+            if not regression:
+                return output
+            moves = [window_moves(SEGMENTS, span, SCALE, DURATIONS) for span in spans]
+            return MovedOutput(*output, torch.stack(moves))
 
         features = np.broadcast_to(offsets[:, None, None], (len(offsets), 1, SCALE))
         source = windows.VideoInput(features.astype(np.float32), offsets, grid, LENGTH)
@@ -74,3 +80,9 @@ def test_voting_moves_the_picks_and_keeps_their_order_and_scores(propose):
     assert (np.abs(voted[["start", "end"]] - plain[["start", "end"]]) < 2.0).all(axis=None)
     between = [0, 1]  # whole positions are not their boundaries
     assert (best_tiou(voted)[between] > best_tiou(plain)[between]).all()
+
+
+@pytest.mark.parametrize("center", [0, 0.5])
+def test_the_network_s_own_moves_find_what_lies_between_positions(propose, center):
+    assert best_tiou(propose(center, regression=True)) == pytest.approx(1.0, abs=1e-4)
+    assert (best_tiou(propose(center))[:2] < 0.95).all()

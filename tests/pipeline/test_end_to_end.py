@@ -207,6 +207,23 @@ def test_classes_from_decoded_clips_are_near_those_of_the_features(whole, data, 
     assert np.median(np.abs(both["score_x"] - both["score_y"]) / both["score_x"]) < 0.05
 
 
+def test_finer_boundaries_go_through_all_stages(whole, data, tmp_path):
+    finer = ["bmn.boundary_center=0.5", "bmn.regression=true", "proposals.voting=0.7"]
+    finer += ["classify.spread=inside"]
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    result = tada("run", *options(data, run, *finer), "--force")
+    assert result.exit_code == 0, result.output
+    assert "extract: complete" in result.output
+    history = json.loads((run / "bmn/history.json").read_text())
+    assert {"total", "tem", "pem_reg", "pem_cls", "moves"} <= history[-1].keys()
+    assert "moves" not in json.loads((whole / "bmn/history.json").read_text())[-1]
+    proposals = pd.read_csv(run / "bmn/proposals/proposals.csv")
+    assert (proposals["start"] < proposals["end"]).all() and (proposals["start"] >= 0).all()
+    again = tada("run", *options(data, run, *finer))
+    assert again.exit_code == 0 and "bmn: network complete" in again.output
+
+
 def test_training_goes_on_without_unreadable_videos_only_where_allowed(data, tmp_path):
     videos = tmp_path / "videos"
     shutil.copytree(data / "videos", videos)

@@ -7,7 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from bmn.moves import window_moves
 from bmn.targets import window_targets
 from bmn.windows import share_inside
 from feature_extraction import FeatureMeta, feature_path, write_features
@@ -109,6 +111,26 @@ def test_a_position_of_several_features_is_their_mean_or_what_lies_at_its_centre
     else:
         wished = [group[1:3].mean(0) for group in groups] + [features[373:375].mean(0)]
     np.testing.assert_allclose(made, wished, atol=1e-6)
+
+
+def test_targets_are_those_of_the_settings(run):
+    small = {"temporal_scale": 20, "duration_scale": 10, "window_step": 10}
+    segments = rows((1.0, 2.7))
+    batches = {}
+    for name, more in {"as ever": {}, "fine": {"boundary_center": 0.5, "regression": True}}.items():
+        settings = config(**small, **more)
+        found, _ = windows.training_windows(settings, run, segments, ["a"])
+        batches[name] = next(
+            windows.training_batches(settings, run, found, workers=0, epoch=0, step=0)
+        )
+    assert list(batches["as ever"]) == ["features", "start", "end", "iou", "names"]
+    assert torch.equal(batches["fine"]["iou"], batches["as ever"]["iou"])
+    span = (0.0, 20 * 16 / 60)
+    exact = window_targets(np.array([[1.0, 2.7]]), span, 20, 10, 0.5)
+    assert torch.equal(batches["fine"]["start"][0], exact.start)
+    assert torch.equal(
+        batches["fine"]["moves"][0], window_moves(np.array([[1.0, 2.7]]), span, 20, 10)
+    )
 
 
 def test_other_windows_have_another_digest(run):
