@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,17 @@ class Segments:
 
     def __len__(self) -> int:
         return len(self.videos)
+
+    def only(self, keep: np.ndarray) -> Segments:
+        """Those segments that a mask [n] keeps."""
+        return replace(
+            self,
+            videos=[video for video, kept in zip(self.videos, keep, strict=True) if kept],
+            starts=self.starts[keep],
+            ends=self.ends[keep],
+            targets=self.targets[keep],
+            shapes=None if self.shapes is None else self.shapes[keep],
+        )
 
 
 def digest(segments: Segments) -> str:

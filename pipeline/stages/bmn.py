@@ -15,11 +15,13 @@ from bmn.losses import bmn_loss
 from bmn.model import BMNOutput, MovedOutput
 from bmn.targets import Targets, valid_mask
 from pipeline import annotations, artifacts, distributed, windows
+from pipeline.bmn_validation import validation_loss
 from pipeline.config import BMN as BMNSettings
 from pipeline.config import Config, Proposals
 from pipeline.device import autocast, pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.features import common_channels, feature_shape, videos_with_features
+from pipeline.hold_out import chosen_by, hold_out_videos
 from pipeline.models import MODEL_FILE, load_weights, save_classifier
 from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
@@ -49,9 +51,11 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     ids = list(rows["video"].unique())
     videos = videos_with_features(config, folder, ids, "bmn")
     channels = common_channels(folder, videos) if videos else 0
-    samples, counts = windows.training_windows(config, folder, rows, videos)
+    training, held_out = hold_out_videos(videos, config.dataset.hold_out, config.bmn.seed)
+    samples, counts = windows.training_windows(config, folder, rows, training)
     for reason, count in counts.items():
         say(f"bmn: {count} of {len(rows)} training segments {reason}")
+    judges = _judging_windows(config, folder, dataset, held_out)
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
     config = _long_enough(config, samples)
@@ -77,6 +81,9 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         return bmn_loss(output, targets, mask, generator=generator, moves=moves)._asdict()
 
     distributed.require_full_batches(sizes, "bmn")
+    def check(model: nn.Module) -> dict[str, float]:
+        return validation_loss(config, folder, judges, model, device)
+
     history, kept = fit(
         model,
         batches,
@@ -96,6 +103,8 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         average=settings.ema_decay,
         keep=settings.keep,
         patience=settings.patience,
+        judge=lambda row: -row["val_total"],
+        validate=check if judges else None,
         checkpoint_seconds=settings.checkpoint_seconds,
         on_checkpoint=stage.progress,
         title="bmn",
@@ -107,6 +116,24 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     stage.finish(history[kept - 1] | {"kept_epoch": kept, "left_out": sorted(set(ids) - set(videos))})
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
     (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def _judging_windows(
+    config: Config, folder: Path, dataset: annotations.Dataset, held_out: list[str]
+) -> list[windows.Window]:
+    """The windows whose loss chooses the epoch to keep; none where none is chosen.
+
+    Those of the training videos held out, else those of the evaluation subset, which is said.
+    """
+    settings = config.bmn
+    if settings.keep != "best" and settings.patience is None:
+        return []
+    subset = config.dataset.train_subset if held_out else config.dataset.eval_subset
+    rows, _ = annotations.training_rows(dataset, subset)
+    videos = held_out or videos_with_features(config, folder, list(rows["video"].unique()), "bmn")
+    say(f"bmn: {chosen_by(config, len(videos))}")
+    rows = rows[rows["video"].isin(videos)]
+    return windows.training_windows(config, folder, rows, videos)[0]
 
 
 def _long_enough(config: Config, samples: Sequence[windows.Window]) -> Config:

@@ -20,6 +20,7 @@ from pipeline.config import Config, Finetune
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.failures import NOT_THERE, Failure, counted, read_failures, write_failures
+from pipeline.hold_out import chosen_by, hold_out_videos
 from pipeline.models import MODEL_FILE, SharedClassifier, new_classifier, save_classifier
 from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
@@ -115,6 +116,21 @@ def _long_enough(config: Config, train: Segments) -> Config:
     return config.model_copy(update={"finetune": longer})
 
 
+def _judged_by(
+    config: Config, train: Segments, validation: Segments
+) -> tuple[Segments, Segments]:
+    """The segments that train and those that are validated on: of training videos held out, if any are."""
+    settings = config.finetune
+    if config.dataset.hold_out:
+        videos = list(dict.fromkeys(train.videos))
+        _, held_out = hold_out_videos(videos, config.dataset.hold_out, settings.seed)
+        apart = np.isin(np.array(train.videos), held_out)
+        train, validation = train.only(~apart), train.only(apart)
+    if settings.keep == "best" or settings.patience is not None:
+        say(f"finetune: {chosen_by(config, len(set(validation.videos)))}")
+    return train, validation
+
+
 def _shapes(config: Config, segments: Segments) -> np.ndarray:
     """A number a segment [n], one for all whose videos have nearly one aspect; -1 where it is not known."""
     paths = {video: segments.paths[video] for video in dict.fromkeys(segments.videos)}
@@ -150,7 +166,7 @@ def _segments(
             gone = len(rows) - len(segments)
             say(f"annotations, {subset}: {gone} segments of missing or skipped videos left out")
         parts.append(segments)
-    train, validation = parts
+    train, validation = _judged_by(config, *parts)
     if not len(train):
         raise UserError(f"dataset.train_subset {wanted[0]!r}: no segment to train on")
     if config.finetune.crop == "whole":
