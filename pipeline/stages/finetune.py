@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from feature_extraction.backbones import SlowFast
 from feature_extraction.backbones.recompute import recompute_in_backward
 from feature_extraction.backbones.resnet import Bottleneck
-from pipeline import annotations, artifacts, clips, distributed
+from pipeline import annotations, artifacts, balance, clips, distributed
 from pipeline.config import Config, Finetune
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
@@ -217,6 +217,8 @@ def _train(
         recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
     sizes = [len(batch) for batch in clips.epoch_batches(train, settings, 0)]
     distributed.require_full_batches(sizes, "finetune")
+    if settings.balance != "none":
+        say(f"finetune: {balance.describe(train, settings)}")
     whole = SharedClassifier(model, compiled=settings.compile)
     return fit(
         whole,
