@@ -81,7 +81,7 @@ class Clips:
                 times = segment_clip_times(start, end, places=places)
             else:
                 offset = float(torch.rand((), generator=generator))
-                times = interval_times(settings, start, end, offset)
+                times = interval_times(settings, start, end, offset, reader.info.fps)
             frames = torch.from_numpy(reader.clip(times)).permute(0, 3, 1, 2)
         return train_transform(
             frames,
