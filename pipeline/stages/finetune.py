@@ -219,7 +219,9 @@ def _train(
     distributed.require_full_batches(sizes, "finetune")
     if settings.balance != "none":
         say(f"finetune: {balance.describe(train, settings)}")
-    whole = SharedClassifier(model, compiled=settings.compile)
+    whole = SharedClassifier(
+        model, compiled=settings.compile, freeze_norm=settings.freeze_norm
+    )
     return fit(
         whole,
         batches,
