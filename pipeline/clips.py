@@ -13,6 +13,7 @@ from torchvision.transforms.v2 import functional as F
 from feature_extraction.sampling import segment_clip_times
 from feature_extraction.transforms import train_transform
 from feature_extraction.video import VideoError, open_video
+from pipeline.augmentation import augmented
 from pipeline.balance import clip_numbers
 from pipeline.config import Finetune
 from pipeline.errors import UserError
@@ -67,6 +68,7 @@ class Clips:
         except (VideoError, OSError) as error:
             # Errors travel as values: a worker's exception would reach the user as a traceback.
             return {"name": name, "error": str(error)}
+        clip = augmented(clip, self._settings, epoch, number)
         return {"clip": clip, "target": target, "name": name}
 
     def _read(
