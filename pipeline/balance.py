@@ -14,8 +14,8 @@ POWERS = {"none": 0.0, "sqrt": 0.5, "full": 1.0}
 def clip_numbers(segments: Segments, settings: Finetune, epoch: int) -> np.ndarray:
     """The numbers [n * clips_per_segment] of the clips an epoch takes of n segments, not shuffled.
 
-    A clip's number is (its segment) + n * (which of that segment's clips it is), so two clips of one
-    segment differ. `none` takes as many of each; else they are drawn, from the run's seed and the
+    A clip's number is (its segment) + n * (which of that segment's clips it is), so two clips of
+    one segment differ. `none` takes as many of each; else they are drawn, from the run's seed and the
     epoch alone. Every epoch has as many clips of each shape, and so as many batches.
     """
     count = len(segments)

@@ -118,8 +118,8 @@ def training_batches(
 def epoch_batches(segments: Segments, settings: Finetune, epoch: int) -> list[list[int]]:
     """Clip numbers of an epoch's batches; each segment gives `clips_per_segment` clips.
 
-    With `balance`, more or fewer. A last batch of a single clip gives batch norm next to nothing: it
-    joins the one before. Clips of whole frames share a batch with those of their shape.
+    With `balance`, more or fewer. A last batch of a single clip gives batch norm next to nothing:
+    it joins the one before. Clips of whole frames share a batch with those of their shape.
     """
     numbers, size = clip_numbers(segments, settings, epoch), settings.batch_size
     if segments.shapes is not None:

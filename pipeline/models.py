@@ -92,25 +92,24 @@ class SharedClassifier(nn.Module):
 def freeze_norms(network: nn.Module) -> list[str]:
     """Keep batch norms as they were loaded; their names.
 
-    Frozen are those whose running mean and variance came with the start weights: they normalise by
-    these, which stay as they are, and their weight and bias are not trained. A norm whose statistics
-    are still 0 and 1 was not loaded (after ImageNet's weights: in TAdaConv's routes and in the
-    temporal aggregation). It has nothing to keep and is trained as ever. Raises UserError where no
-    norm was loaded.
+    Frozen are those whose running mean and variance came with the start weights: they normalise
+    by these, which stay as they are, and their weight and bias are not trained. A norm whose
+    statistics are still 0 and 1 was not loaded (after ImageNet's weights: in TAdaConv's routes and
+    in the temporal aggregation). It has nothing to keep and is trained as ever. Raises UserError
+    where no norm was loaded.
     """
     kinds = nn.modules.batchnorm._BatchNorm
     norms = {name: m for name, m in network.named_modules() if isinstance(m, kinds)}
     names = [n for n, m in norms.items() if m.running_mean.any() or (m.running_var != 1).any()]
     for name in names:
         norms[name].eval().requires_grad_(False)
-    say(
-        f"finetune: {len(names)} batch norms stay as loaded, {len(norms) - len(names)} new are trained"
-    )
     if not names:
         raise UserError(
             "finetune.freeze_norm: the start weights have no batch norm to keep; "
             "set backbone.pretrained, or freeze_norm=false"
         )
+    new = len(norms) - len(names)
+    say(f"finetune: {len(names)} batch norms stay as loaded, {new} new ones are trained")
     return names
 
 

@@ -50,8 +50,10 @@ def train(path, **options):
     if options.pop("recompute", False):
         recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
     whole = SharedClassifier(model, freeze_norm=True)
-    loss = lambda model, batch, generator: {"total": model(batch["x"]).square().mean()}  # noqa: E731
     checked = []
+
+    def loss(model, batch, generator):
+        return {"total": model(batch["x"]).square().mean()}
 
     def validate(model):
         assert not any(module.training for module in model.modules())
