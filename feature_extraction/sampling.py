@@ -128,6 +128,20 @@ def training_clip_times(
     return first + grid.times(np.arange(frames) * interval)
 
 
+def times_inside(times: np.ndarray, start: float, end: float, *, fps: float) -> np.ndarray:
+    """Times moved into the segment [start, end), so that the frames nearest to them lie in it.
+
+    `fps`: frames a second of the video. The last time is half a frame before the end: the frame
+    nearest to the end itself may come after it. At the start it is the frame shown then, or the
+    next; of a segment shorter than a frame, the one nearest to its start. Raises SamplingError.
+    """
+    if not (math.isfinite(start) and math.isfinite(end) and start <= end):
+        raise SamplingError(f"segment [{start}, {end}] s: start must not be after end")
+    if not (math.isfinite(fps) and fps > 0):
+        raise SamplingError(f"fps is {fps!r}, must be a positive number")
+    return np.clip(times, start, max(start, end - 0.5 / fps))
+
+
 def segment_clip_times(start: float, end: float, *, places: np.ndarray) -> np.ndarray:
     """Seconds [frames] of one clip that spans the whole segment [start, end] (Appendix A.1, by segment).
 

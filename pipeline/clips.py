@@ -13,6 +13,8 @@ from torchvision.transforms.v2 import functional as F
 from feature_extraction.sampling import segment_clip_times
 from feature_extraction.transforms import train_transform
 from feature_extraction.video import VideoError, open_video
+from pipeline.augmentation import augmented
+from pipeline.balance import clip_numbers
 from pipeline.config import Finetune
 from pipeline.errors import UserError
 from pipeline.geometry import interval_times, training_crop
@@ -66,6 +68,7 @@ class Clips:
         except (VideoError, OSError) as error:
             # Errors travel as values: a worker's exception would reach the user as a traceback.
             return {"name": name, "error": str(error)}
+        clip = augmented(clip, self._settings, epoch, number)
         return {"clip": clip, "target": target, "name": name}
 
     def _read(
@@ -80,7 +83,7 @@ class Clips:
                 times = segment_clip_times(start, end, places=places)
             else:
                 offset = float(torch.rand((), generator=generator))
-                times = interval_times(settings, start, end, offset)
+                times = interval_times(settings, start, end, offset, reader.info.fps)
             frames = torch.from_numpy(reader.clip(times)).permute(0, 3, 1, 2)
         return train_transform(
             frames,
@@ -115,16 +118,18 @@ def training_batches(
 def epoch_batches(segments: Segments, settings: Finetune, epoch: int) -> list[list[int]]:
     """Clip numbers of an epoch's batches; each segment gives `clips_per_segment` clips.
 
-    A last batch of a single clip gives batch norm next to nothing: it joins the one before. Clips of
-    whole frames share a batch with those of their shape.
+    With `balance`, more or fewer. A last batch of a single clip gives batch norm next to nothing:
+    it joins the one before. Clips of whole frames share a batch with those of their shape.
     """
-    count, size = settings.clips_per_segment, settings.batch_size
+    numbers, size = clip_numbers(segments, settings, epoch), settings.batch_size
     if segments.shapes is not None:
-        return grouped_order(np.tile(segments.shapes, count), size, settings.seed, epoch)
-    order = epoch_order(len(segments) * count, size, settings.seed, epoch)
-    if len(order) > 1 and len(order[-1]) == 1:
-        order[-2:] = [order[-2] + order[-1]]
-    return order
+        shapes = segments.shapes[numbers % len(segments)]
+        order = grouped_order(shapes, size, settings.seed, epoch)
+    else:
+        order = epoch_order(len(numbers), size, settings.seed, epoch)
+        if len(order) > 1 and len(order[-1]) == 1:
+            order[-2:] = [order[-2] + order[-1]]
+    return [numbers[batch].tolist() for batch in order]
 
 
 def _shared_side(settings: Finetune, epoch: int, place: int) -> int | None:

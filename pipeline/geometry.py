@@ -11,7 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from feature_extraction.sampling import ClipGrid, segment_clip_times, training_clip_times
+from feature_extraction.sampling import (
+    ClipGrid,
+    segment_clip_times,
+    times_inside,
+    training_clip_times,
+)
 from feature_extraction.transforms import eval_transform
 from pipeline.config import Config, Extract, Finetune
 
@@ -55,9 +60,14 @@ def clip_grid(settings: Extract) -> ClipGrid:
     return ClipGrid(settings.fps, settings.frames, settings.interval, settings.stride)
 
 
-def interval_times(settings: Finetune, start: float, end: float, offset: float) -> np.ndarray:
-    """Seconds [frames] of a clip of frames at a fixed interval."""
-    return training_clip_times(
+def interval_times(
+    settings: Finetune, start: float, end: float, offset: float, video_fps: float
+) -> np.ndarray:
+    """Seconds [frames] of a clip of frames at a fixed interval.
+
+    `video_fps`: the video's frames a second (0 where it does not say), for `short_segments: inside`.
+    """
+    times = training_clip_times(
         start,
         end,
         fps=settings.fps,
@@ -65,18 +75,24 @@ def interval_times(settings: Finetune, start: float, end: float, offset: float) 
         interval=settings.interval,
         offset=offset,
     )
+    if settings.short_segments == "inside":
+        return times_inside(times, start, end, fps=video_fps or settings.fps)
+    return times
 
 
-def centred_clips(config: Config, start: float, end: float) -> list[tuple[View, np.ndarray]]:
+def centred_clips(
+    config: Config, start: float, end: float, video_fps: float
+) -> list[tuple[View, np.ndarray]]:
     """The views of a segment [start, end] (seconds) validation looks at, each with its frames' seconds.
 
     Fine-tuning's own, and what extraction will see at the segment's middle where a run extracts.
+    `video_fps` is that of `interval_times`.
     """
     settings = config.finetune
     if settings.sampling == "segments":
         times = segment_clip_times(start, end, places=np.full(settings.frames, 0.5))
     else:
-        times = interval_times(settings, start, end, 0.5)
+        times = interval_times(settings, start, end, 0.5, video_fps)
     found = [(validation_view(settings), times)]
     if config.extract is not None:
         middle = np.array([(start + end) / 2])

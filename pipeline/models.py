@@ -60,14 +60,26 @@ class SharedClassifier(nn.Module):
     """A classifier trained by several processes: each computes features of its part of the batch.
 
     The head, with its dropout, sees the whole batch in every process: video [b, 3, T, H, W] -> logits of
-    the batch of all processes. Alone it is the network.
+    the batch of all processes. Alone it is the network. With `freeze_norm`, batch norms stay as
+    `freeze_norms` leaves them in every train() that follows: build it on the start weights then,
+    after `distributed.synchronize_norms`, which puts others in their place.
     """
 
-    def __init__(self, network: nn.Module, *, compiled: bool = False) -> None:
+    def __init__(
+        self, network: nn.Module, *, compiled: bool = False, freeze_norm: bool = False
+    ) -> None:
         super().__init__()
         self.network = network
         self.compiled = compiled
+        self._frozen = freeze_norms(network) if freeze_norm else []
         self._compiled: Any = None
+
+    def train(self, mode: bool = True) -> SharedClassifier:
+        """Training or evaluation mode; frozen batch norms are always in evaluation's."""
+        super().train(mode)
+        for name in self._frozen:
+            self.network.get_submodule(name).eval()
+        return self
 
     def forward(self, video: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Logits of the whole batch, or (verb, noun) pairs."""
@@ -75,6 +87,30 @@ class SharedClassifier(nn.Module):
             self._compiled = torch.compile(self.network.features, dynamic=False)
         features = (self._compiled or self.network.features)(video)
         return self.network.classify(distributed.gather(features))
+
+
+def freeze_norms(network: nn.Module) -> list[str]:
+    """Keep batch norms as they were loaded; their names.
+
+    Frozen are those whose running mean and variance came with the start weights: they normalise
+    by these, which stay as they are, and their weight and bias are not trained. A norm whose
+    statistics are still 0 and 1 was not loaded (after ImageNet's weights: in TAdaConv's routes and
+    in the temporal aggregation). It has nothing to keep and is trained as ever. Raises UserError
+    where no norm was loaded.
+    """
+    kinds = nn.modules.batchnorm._BatchNorm
+    norms = {name: m for name, m in network.named_modules() if isinstance(m, kinds)}
+    names = [n for n, m in norms.items() if m.running_mean.any() or (m.running_var != 1).any()]
+    for name in names:
+        norms[name].eval().requires_grad_(False)
+    if not names:
+        raise UserError(
+            "finetune.freeze_norm: the start weights have no batch norm to keep; "
+            "set backbone.pretrained, or freeze_norm=false"
+        )
+    new = len(norms) - len(names)
+    say(f"finetune: {len(names)} batch norms stay as loaded, {new} new ones are trained")
+    return names
 
 
 def save_classifier(model: nn.Module, path: Path) -> None:

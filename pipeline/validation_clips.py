@@ -40,7 +40,8 @@ class CentredClips:
             return {"name": name, "error": self._given_up[name]}
         try:
             with open_video(self._segments.paths[name]) as reader:
-                wanted = centred_clips(self._config, *span_of(self._segments, key, reader))
+                span = span_of(self._segments, key, reader)
+                wanted = centred_clips(self._config, *span, reader.info.fps)
                 # One pass for all views: they share most of their frames.
                 frames = reader.clip(np.concatenate([times for _, times in wanted]))
         except (VideoError, OSError) as error:

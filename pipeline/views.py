@@ -51,7 +51,8 @@ class SegmentViews:
 
     def _read(self, index: int, settings: Finetune) -> Tensor:
         with open_video(self._segments.paths[self._segments.videos[index]]) as reader:
-            times = _times(settings, *span_of(self._segments, index, reader), self._views.clips)
+            span = span_of(self._segments, index, reader)
+            times = _times(settings, *span, self._views.clips, reader.info.fps)
             frames = torch.from_numpy(reader.clip(times.ravel())).permute(0, 3, 1, 2)
         crops = spatial_crops(frames, short_side=self._views.short_side, count=self._views.crops)
         # [crops, clips * T, ...] -> [clips * crops, T, ...]
@@ -77,13 +78,14 @@ def _only(items: list[dict[str, Any]]) -> dict[str, Any]:
     return items[0]
 
 
-def _times(settings: Finetune, start: float, end: float, clips: int) -> np.ndarray:
+def _times(
+    settings: Finetune, start: float, end: float, clips: int, video_fps: float
+) -> np.ndarray:
     """Seconds [clips, T]: clips evenly over the segment, or each an even pass through all of it."""
     if settings.sampling == "segments":
         places = (np.arange(clips) + 0.5) / clips
         return np.stack(
             [segment_clip_times(start, end, places=np.full(settings.frames, p)) for p in places]
         )
-    return np.stack(
-        [interval_times(settings, start, end, float(offset)) for offset in view_offsets(clips)]
-    )
+    offsets = view_offsets(clips).tolist()
+    return np.stack([interval_times(settings, start, end, at, video_fps) for at in offsets])

@@ -34,6 +34,7 @@ def _contexts(block: nn.Module) -> tuple[Any, Any]:
 @contextlib.contextmanager
 def _untouched_averages(block: nn.Module) -> Iterator[None]:
     norms = [m for m in block.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms = [norm for norm in norms if norm.training]  # a frozen one keeps its averages anyway
     kept = [(norm, norm.momentum) for norm in norms]
     for norm in norms:
         norm.momentum = 0.0

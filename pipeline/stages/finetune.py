@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from feature_extraction.backbones import SlowFast
 from feature_extraction.backbones.recompute import recompute_in_backward
 from feature_extraction.backbones.resnet import Bottleneck
-from pipeline import annotations, artifacts, clips, distributed
+from pipeline import annotations, artifacts, balance, clips, distributed, mixing
 from pipeline.config import Config, Finetune
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
@@ -216,9 +216,14 @@ def _train(
         )
 
     def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
-        outputs = model(network_input(batch["clip"], config.backbone))
+        video = network_input(batch["clip"], config.backbone)
+        mix = mixing.draw_mix(video, settings.augment, generator)
+        outputs = model(mixing.mixed(video, mix))
+        smoothing = settings.label_smoothing
+        if mix is not None:
+            return {"total": mixing.mixed_loss(outputs, batch["target"], mix, smoothing)}
         target = distributed.gather(batch["target"])
-        return {"total": classification_loss(outputs, target, settings.label_smoothing)}
+        return {"total": classification_loss(outputs, target, smoothing)}
 
     def check(model: nn.Module) -> dict[str, float]:
         if not len(validation):
@@ -233,7 +238,11 @@ def _train(
         recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
     sizes = [len(batch) for batch in clips.epoch_batches(train, settings, 0)]
     distributed.require_full_batches(sizes, "finetune")
-    whole = SharedClassifier(model, compiled=settings.compile)
+    if settings.balance != "none":
+        say(f"finetune: {balance.describe(train, settings)}")
+    whole = SharedClassifier(
+        model, compiled=settings.compile, freeze_norm=settings.freeze_norm
+    )
     return fit(
         whole,
         batches,

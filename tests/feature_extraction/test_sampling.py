@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_extraction.sampling import ClipGrid, SamplingError, training_clip_times
+from feature_extraction.sampling import (
+    ClipGrid,
+    SamplingError,
+    times_inside,
+    training_clip_times,
+)
 
 GRIDS = st.builds(
     ClipGrid,
@@ -104,6 +109,21 @@ def test_training_clips_lie_in_long_segments(start, length, offset):
         assert times.mean() == pytest.approx(start + length / 2, abs=1e-6)
 
 
+@given(
+    st.floats(0, 100), st.floats(0, 3), st.floats(0, 1), st.sampled_from([12.5, 25, 29.97, 60])
+)
+def test_frames_nearest_to_times_inside_lie_inside(start, length, offset, fps):
+    end = start + length
+    times = training_clip_times(start, end, fps=60, frames=8, interval=8, offset=offset)
+    moved = times_inside(times, start, end, fps=fps)
+    kept = (times >= start) & (times <= end - 0.5 / fps)
+    assert (moved[kept] == times[kept]).all() and (np.diff(moved) >= 0).all()
+    shown = np.ceil(moved * fps - 0.5 - 1e-6) / fps  # the nearest frame; the earlier of two as near
+    assert (shown > start - 1 / fps).all()
+    if length > 1 / fps:
+        assert (shown < end + 1e-6).all()
+
+
 @pytest.mark.parametrize(
     "grid", [(0, 8, 8, 8), (float("nan"), 8, 8, 8), (30, 0, 8, 8), (30, 8, 1.5, 8), (30, 8, 8, -1)]
 )
@@ -119,3 +139,7 @@ def test_wrong_segments_are_refused():
         training_clip_times(0.0, 1.0, fps=30, frames=8, interval=8, offset=1.5)
     with pytest.raises(SamplingError, match="duration"):
         ClipGrid(30, 8, 8, 8).num_clips(float("nan"))
+    with pytest.raises(SamplingError, match="start"):
+        times_inside(np.zeros(3), 2.0, 1.0, fps=30)
+    with pytest.raises(SamplingError, match="fps"):
+        times_inside(np.zeros(3), 1.0, 2.0, fps=0)
