@@ -114,7 +114,9 @@ def _video(
         piece = _piece(rng, frames[action], subset, manner.seconds, fps)
         shared = 0
         if found and action != last and rng.uniform() < manner.overlap:
-            shared = int(rng.uniform(0.2, 0.5) * min(len(piece), found[-1][1] * fps - found[-1][0] * fps))
+            shared = int(
+                rng.uniform(0.2, 0.5) * min(len(piece), found[-1][1] * fps - found[-1][0] * fps)
+            )
         elif found:
             between = _piece(rng, frames[str(rng.choice(BETWEEN))], subset, manner.between, fps)
             video = np.concatenate([video, between])
@@ -166,7 +168,17 @@ def measure(folder: Path, settings: tuple[str, ...] = ()) -> dict[str, float]:
     chosen = [part for setting in settings for part in ("--set", setting)]
     subprocess.run([*program, "run", "--run-dir", "runs/own", *chosen], cwd=folder, check=True)
     subprocess.run(
-        [*program, "eval", "--run-dir", "runs/own", "--iou", IOU, "--json", "numbers.json", *chosen],
+        [
+            *program,
+            "eval",
+            "--run-dir",
+            "runs/own",
+            "--iou",
+            IOU,
+            "--json",
+            "numbers.json",
+            *chosen,
+        ],
         cwd=folder,
         check=True,
     )

@@ -71,9 +71,7 @@ class Clips:
         clip = augmented(clip, self._settings, epoch, number)
         return {"clip": clip, "target": target, "name": name}
 
-    def _read(
-        self, epoch: int, number: int, index: int, flip: float, side: int | None
-    ) -> Tensor:
+    def _read(self, epoch: int, number: int, index: int, flip: float, side: int | None) -> Tensor:
         settings, segments = self._settings, self._segments
         generator = torch.Generator().manual_seed(step_seed(settings.seed, 7, epoch + 1, number))
         with open_video(segments.paths[segments.videos[index]], self._decoder) as reader:

@@ -52,12 +52,16 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
     ids = [video for subset in subsets for video in dataset.video_ids(subset)]
     paths, missing = find_videos(settings, dataset, ids)
     if missing:
-        say(f"{len(missing)} of {len(ids)} annotated videos are not in {settings.videos}: {_some(missing)}")
+        say(
+            f"{len(missing)} of {len(ids)} annotated videos are not in {settings.videos}: {_some(missing)}"
+        )
     infos, failures = probe_all(paths, "auto", deep=False, workers=workers)
     for video, reason in failures.items():
         say(f"video {video} cannot be read: {reason}")
     if not infos:
-        raise UserError(f"{settings.videos}: none of the {len(ids)} annotated videos can be read there")
+        raise UserError(
+            f"{settings.videos}: none of the {len(ids)} annotated videos can be read there"
+        )
     train, _ = annotations.training_rows(dataset, subsets[0])
     rows = dataset.annotations[dataset.annotations["subset"].isin(subsets)]
     lengths = (rows["end"] - rows["start"]).to_numpy()

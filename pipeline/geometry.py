@@ -80,12 +80,28 @@ def interval_times(
     return times
 
 
+def agree(config: Config) -> bool:
+    """Whether fine-tuning's validation shows the very clips that extraction will, so that one look is enough."""
+    settings, extract = config.finetune, config.extract
+    grid = clip_grid(extract)
+    own, seen = validation_view(settings), extraction_view(extract)
+    return (
+        (own.short_side, own.crop) == (seen.short_side, seen.crop)
+        and (settings.fps, settings.frames, settings.interval)
+        == (grid.fps, grid.frames, grid.interval)
+        and settings.sampling == "interval"
+        and settings.short_segments == "around"
+        and (grid.stride - (grid.frames - 1) * grid.interval) % 2 == 0  # else half a frame apart
+    )
+
+
 def centred_clips(
     config: Config, start: float, end: float, video_fps: float
 ) -> list[tuple[View, np.ndarray]]:
     """The views of a segment [start, end] (seconds) validation looks at, each with its frames' seconds.
 
-    Fine-tuning's own, and what extraction will see at the segment's middle where a run extracts.
+    Fine-tuning's own, and what extraction will see at the segment's middle where a run extracts and
+    that is another.
     `video_fps` is that of `interval_times`.
     """
     settings = config.finetune
@@ -94,7 +110,7 @@ def centred_clips(
     else:
         times = interval_times(settings, start, end, 0.5, video_fps)
     found = [(validation_view(settings), times)]
-    if config.extract is not None:
+    if config.extract is not None and not agree(config):
         middle = np.array([(start + end) / 2])
         around = clip_grid(config.extract).times_around(middle)[0]
         found.append((extraction_view(config.extract), around))

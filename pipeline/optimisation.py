@@ -90,9 +90,7 @@ def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[list
     return [order[i : i + batch_size] for i in range(0, count, batch_size)]
 
 
-def grouped_order(
-    groups: np.ndarray, batch_size: int, seed: int, epoch: int
-) -> list[list[int]]:
+def grouped_order(groups: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
     """Shuffled batches of sample indices of an epoch, each within one of the `groups` [count].
 
     A last batch of one sample joins the one before it, where its group has one. The number of batches is

@@ -13,7 +13,7 @@ from feature_extraction.transforms import normalize
 from pipeline import distributed
 from pipeline.config import Backbone, Config
 from pipeline.device import autocast
-from pipeline.geometry import EXTRACT
+from pipeline.geometry import EXTRACT, agree
 from pipeline.segments import Segments
 from pipeline.unreadable import Unreadable
 from pipeline.validation_clips import evaluation_batches
@@ -49,6 +49,8 @@ def validate(
         found = [heads for part, _ in parts for heads in part.get(prefix, [])]
         heads = [np.concatenate(head) for head in zip(*found, strict=True)]
         figures |= {prefix + name: value for name, value in accuracies(heads, target).items()}
+    if config.extract is not None and agree(config):
+        figures |= {EXTRACT + name: value for name, value in figures.items()}
     return figures
 
 

@@ -81,6 +81,7 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         return bmn_loss(output, targets, mask, generator=generator, moves=moves)._asdict()
 
     distributed.require_full_batches(sizes, "bmn")
+
     def check(model: nn.Module) -> dict[str, float]:
         return validation_loss(config, folder, judges, model, device)
 
@@ -113,7 +114,9 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
         return
     save_classifier(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
-    stage.finish(history[kept - 1] | {"kept_epoch": kept, "left_out": sorted(set(ids) - set(videos))})
+    stage.finish(
+        history[kept - 1] | {"kept_epoch": kept, "left_out": sorted(set(ids) - set(videos))}
+    )
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
     (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
 
@@ -237,9 +240,7 @@ def _suppress(
     picked = segments[index]
     if settings.voting is not None:
         picked = vote(segments, scores, index, settings.voting)
-    return pd.DataFrame(
-        {"video": video, "start": picked[:, 0], "end": picked[:, 1], "score": kept}
-    )
+    return pd.DataFrame({"video": video, "start": picked[:, 0], "end": picked[:, 1], "score": kept})
 
 
 def build_network(config: Config, channels: int) -> BMN:

@@ -36,7 +36,7 @@ from pipeline.videos import require_videos
 
 LEAST_BATCH = 8  # batch norm sees too little in smaller ones
 ASPECT_STEP = 0.05  # videos whose aspects differ by less share batches of whole frames, trimmed to the narrowest
-UNKNOWN_SHAPE = -10**6
+UNKNOWN_SHAPE = -(10**6)
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -116,9 +116,7 @@ def _long_enough(config: Config, train: Segments) -> Config:
     return config.model_copy(update={"finetune": longer})
 
 
-def _judged_by(
-    config: Config, train: Segments, validation: Segments
-) -> tuple[Segments, Segments]:
+def _judged_by(config: Config, train: Segments, validation: Segments) -> tuple[Segments, Segments]:
     """The segments that train and those that are validated on: of training videos held out, if any are."""
     settings = config.finetune
     if config.dataset.hold_out:
@@ -240,9 +238,7 @@ def _train(
     distributed.require_full_batches(sizes, "finetune")
     if settings.balance != "none":
         say(f"finetune: {balance.describe(train, settings)}")
-    whole = SharedClassifier(
-        model, compiled=settings.compile, freeze_norm=settings.freeze_norm
-    )
+    whole = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
     return fit(
         whole,
         batches,
@@ -253,9 +249,7 @@ def _train(
         seed=settings.seed,
         device=device,
         checkpoint=stage.folder / "checkpoint.pt",
-        fingerprint=artifacts.fingerprint(
-            {"stage": stage.fingerprint, "samples": digest(train)}
-        ),
+        fingerprint=artifacts.fingerprint({"stage": stage.fingerprint, "samples": digest(train)}),
         precision=settings.precision,
         grad_clip=settings.grad_clip,
         accumulate=settings.accumulate,
