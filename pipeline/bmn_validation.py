@@ -1,4 +1,4 @@
-"""How well BMN does on windows of videos it is not trained on: the loss, made comparable."""
+"""How well BMN does on windows of videos it is not trained on: which ones, and their loss."""
 
 from __future__ import annotations
 
@@ -12,13 +12,35 @@ from torch import Tensor, nn
 
 from bmn.losses import bmn_loss
 from bmn.targets import Targets, valid_mask
-from pipeline import distributed
+from pipeline import annotations, distributed
 from pipeline.config import BMN, Config
 from pipeline.device import autocast
 from pipeline.errors import UserError
+from pipeline.features import videos_with_features
+from pipeline.hold_out import chosen_by
 from pipeline.optimisation import step_seed
+from pipeline.progress import say
 from pipeline.ranks import own_part
-from pipeline.windows import Window, regular_batches
+from pipeline.windows import Window, regular_batches, training_windows
+
+
+def judging_windows(
+    config: Config, folder: Path, dataset: annotations.Dataset, held_out: list[str]
+) -> list[Window]:
+    """The windows whose loss chooses the epoch to keep; none where none is chosen.
+
+    Those of the training videos held out, else those of the evaluation subset, which is said. Raises
+    UserError where features are missing, or no window holds a segment.
+    """
+    settings = config.bmn
+    if settings.keep != "best" and settings.patience is None:
+        return []
+    subset = config.dataset.train_subset if held_out else config.dataset.eval_subset
+    rows, _ = annotations.training_rows(dataset, subset)
+    videos = held_out or videos_with_features(config, folder, list(rows["video"].unique()), "bmn")
+    say(f"bmn: {chosen_by(config, len(videos))}")
+    rows = rows[rows["video"].isin(videos)]
+    return training_windows(config, folder, rows, videos)[0]
 
 
 def validation_loss(
@@ -43,9 +65,7 @@ def validation_loss(
         seen += _losses(model, batch, places, config.bmn, device)
     model.train(was_training)
     seen = [terms for part in distributed.gather_values(seen) for terms in part]
-    return {
-        f"val_{name}": math.fsum(terms[name] for terms in seen) / len(seen) for name in seen[0]
-    }
+    return {f"val_{name}": math.fsum(terms[name] for terms in seen) / len(seen) for name in seen[0]}
 
 
 @torch.inference_mode()

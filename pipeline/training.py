@@ -7,29 +7,23 @@ a killed run that goes on from its checkpoint takes the very steps an unbroken o
 from __future__ import annotations
 
 import contextlib
-import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline import checkpoints, distributed
 from pipeline.best_epoch import BestEpoch
-from pipeline.device import autocast
-from pipeline.errors import UserError
 from pipeline.optimisation import Schedule, step_seed
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
+from pipeline.steps import Batch, Loss, Stepper, to_device
 from pipeline.stopping import Interrupted, Stop, StopNow, stop_signals
-
-Batch = Mapping[str, Any]
 
 
 class Fitted(NamedTuple):
@@ -42,7 +36,7 @@ class Fitted(NamedTuple):
 def fit(
     model: nn.Module,
     batches: Callable[[int, int], Iterator[Batch]],
-    loss: Callable[[nn.Module, Batch, torch.Generator], Mapping[str, Tensor]],
+    loss: Loss,
     *,
     optimizer: torch.optim.Optimizer,
     schedule: Schedule,
@@ -71,8 +65,9 @@ def fit(
     `accumulate` takes a batch in that many pieces; `average` keeps an exponential moving average of the
     weights with this decay, which is validated and left in `model` at the end. `judge` makes one score of
     an epoch's figures, higher being better: `keep="best"` leaves the weights of the best epoch in
-    `model`, and `patience` ends the training after so many epochs without a better one. Raises UserError on a loss or gradient that is not finite, naming
-    step, learning rate and samples; Interrupted after a signal, the checkpoint being written.
+    `model`, and `patience` ends the training after so many epochs without a better one. Raises UserError
+    on a loss or gradient that is not finite, naming step, learning rate and samples; Interrupted after a
+    signal, the checkpoint being written.
     """
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     averaged = None if average is None else _averaged(model, average)
@@ -80,28 +75,30 @@ def fit(
     parts = {"model": model, "optimizer": optimizer, "scaler": scaler, "average": averaged}
     parts["best"] = best if judge is not None and (keep == "best" or patience) else None
     state = checkpoints.restore(checkpoint, fingerprint, parts, device)
-    done, total = state["epoch"] * steps + state["step"], schedule.epochs * steps
+    total = schedule.epochs * steps
     generator = torch.Generator(device=device)
     shared = distributed.spread(model, device)
+    stepper = Stepper(shared, loss, optimizer, scaler, generator, precision, grad_clip, accumulate)
     stream = batches(state["epoch"], state["step"])
-    step = partial(_step, shared, loss, generator, optimizer, scaler, precision, grad_clip)
 
     def save() -> None:
         if ranks().leads:
             checkpoints.save(checkpoint, fingerprint, state, parts)
             if on_checkpoint:
-                on_checkpoint(state["epoch"] * steps + state["step"], total)
+                on_checkpoint(_taken(state, steps), total)
 
     saved = time.monotonic()
-    with stop_signals() as stop, Progress(total, title, unit="step", start=done) as bar:
+    with (
+        stop_signals() as stop,
+        Progress(total, title, unit="step", start=_taken(state, steps)) as bar,
+    ):
         try:
             while state["epoch"] < schedule.epochs and not _waited(state, best, patience):
                 if state["step"] < steps:
                     with _breakable(stop):
-                        batch = _to_device(next(stream), device)
+                        batch = to_device(next(stream), device)
                     rate = _prepare(optimizer, schedule, generator, seed, state, steps)
-                    terms, fault = step(_pieces(batch, accumulate))
-                    _check(fault, state["epoch"] * steps + state["step"], rate, batch)
+                    terms = stepper.take(batch, _taken(state, steps), rate)
                     if averaged is not None:
                         averaged.update_parameters(model)
                     _accumulate(state, terms)
@@ -112,10 +109,8 @@ def fit(
                     checked = model if averaged is None else averaged.module
                     _end_epoch(state, steps, optimizer, checked, validate, stop)
                     _say_epoch(state["history"][-1], schedule.epochs, title)
-                    if parts["best"] is not None:
-                        _offer(best, judge(state["history"][-1]), state["epoch"], checked)
-                if distributed.any_rank(bool(stop)):
-                    raise StopNow
+                    _offer(parts["best"], judge, state, checked)
+                _raise_if_stopped(stop)
                 if state["step"] == 0 or time.monotonic() - saved > checkpoint_seconds:
                     save()
                     saved = time.monotonic()
@@ -123,14 +118,7 @@ def fit(
             save()
             distributed.barrier()  # none is gone while the first still writes
             raise Interrupted(stop.number or signal.SIGTERM) from None
-    if averaged is not None:
-        model.load_state_dict(averaged.module.state_dict())
-    kept = state["epoch"]
-    if keep == "best" and best.epoch:
-        best.put_back(model)
-        kept = best.epoch
-    _say_kept(state["history"], kept, keep, averaged is not None, title)
-    return Fitted(state["history"], kept)
+    return _finish(model, averaged, best, keep, state, schedule.epochs, title)
 
 
 def _waited(state: Mapping[str, Any], best: BestEpoch, patience: int | None) -> bool:
@@ -138,21 +126,58 @@ def _waited(state: Mapping[str, Any], best: BestEpoch, patience: int | None) -> 
     return patience is not None and best.epoch > 0 and state["epoch"] - best.epoch >= patience
 
 
-def _offer(best: BestEpoch, score: float | None, epoch: int, model: nn.Module) -> None:
-    if score is not None:
-        best.offer(score, epoch, model)
+def _taken(state: Mapping[str, Any], steps: int) -> int:
+    """How many steps of the training are taken."""
+    return state["epoch"] * steps + state["step"]
 
 
-def _say_kept(
-    history: Sequence[Mapping[str, float]], kept: int, keep: str, averaged: bool, title: str
+def _raise_if_stopped(stop: Stop) -> None:
+    if distributed.any_rank(bool(stop)):
+        raise StopNow
+
+
+def _offer(
+    best: BestEpoch | None,
+    judge: Callable[[Mapping[str, float]], float | None] | None,
+    state: Mapping[str, Any],
+    model: nn.Module,
 ) -> None:
-    """Say which weights a training leaves, where that is not simply the last."""
-    if keep == "best" and kept < len(history):
-        say(f"{title}: kept the weights of epoch {kept}, which validated best, of {len(history)}")
+    """Offer the epoch that just ended, where an epoch is chosen and this one has a score."""
+    if best is None or judge is None:
+        return
+    score = judge(state["history"][-1])
+    if score is not None:
+        best.offer(score, state["epoch"], model)
+
+
+def _finish(
+    model: nn.Module,
+    averaged: AveragedModel | None,
+    best: BestEpoch,
+    keep: str,
+    state: Mapping[str, Any],
+    epochs: int,
+    title: str,
+) -> Fitted:
+    """Leave in the model the weights that are kept, and say which."""
+    if state["epoch"] < epochs:
+        waited = state["epoch"] - best.epoch
+        say(f"{title}: ended after epoch {state['epoch']}, {waited} after the best")
+    if averaged is not None:
+        model.load_state_dict(averaged.module.state_dict())
+    kept = state["epoch"]
+    if keep == "best" and best.epoch:
+        best.put_back(model)
+        kept = best.epoch
+    if keep == "best" and not best.epoch:
+        say(f"{title}: kept the weights of the last epoch, {kept}: none was validated")
+    elif keep == "best" and kept == state["epoch"]:
+        say(f"{title}: kept the weights of the last epoch, {kept}, which validated best")
     elif keep == "best":
-        say(f"{title}: kept the weights of the last epoch, {kept}")
-    elif averaged:
+        say(f"{title}: kept the weights of epoch {kept}, which validated best, of {state['epoch']}")
+    elif averaged is not None:
         say(f"{title}: kept the moving average of the weights after epoch {kept}")
+    return Fitted(state["history"], kept)
 
 
 def _breakable(stop: Stop) -> contextlib.AbstractContextManager[None]:
@@ -183,70 +208,6 @@ def _averaged(model: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
-def _pieces(batch: Batch, count: int) -> list[tuple[Batch, float]]:
-    """A batch in `count` pieces, each with its share of the batch of all processes.
-
-    Fewer pieces where a process has fewer samples.
-    """
-    if count == 1:
-        return [(batch, 1.0)]
-    size = len(batch["names"])
-    count = min(count, *distributed.gather_values(size))
-    bounds = [size * place // count for place in range(count + 1)]
-    spans = [slice(first, later) for first, later in pairwise(bounds)]
-    sizes = distributed.gather_values([span.stop - span.start for span in spans])
-    totals = [sum(column) for column in zip(*sizes, strict=True)]
-    return [
-        ({key: value[span] for key, value in batch.items()}, total / sum(totals))
-        for span, total in zip(spans, totals, strict=True)
-    ]
-
-
-def _step(
-    model: nn.Module,
-    loss: Callable[[nn.Module, Batch, torch.Generator], Mapping[str, Tensor]],
-    generator: torch.Generator,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    precision: str,
-    grad_clip: float | None,
-    pieces: Sequence[tuple[Batch, float]],
-) -> tuple[dict[str, float], str | None]:
-    """Take a step: the terms of the loss, and what was not finite; the weights are then as they were."""
-    model.train()
-    optimizer.zero_grad(set_to_none=True)
-    values: dict[str, float] = {}
-    for number, (piece, share) in enumerate(pieces, start=1):
-        waits = number < len(pieces) and hasattr(model, "no_sync")
-        with model.no_sync() if waits else contextlib.nullcontext():
-            with autocast(generator.device, precision):
-                terms = loss(model, piece, generator)
-            for name, term in terms.items():
-                values[name] = values.get(name, 0.0) + share * float(term.detach())
-            if not math.isfinite(values["total"]):
-                return values, f"loss is {values['total']}"
-            scaler.scale(terms["total"] * share).backward()
-    scaler.unscale_(optimizer)
-    limit = math.inf if grad_clip is None else grad_clip
-    norm = float(nn.utils.clip_grad_norm_(model.parameters(), limit))
-    # In float16 the first ones overflow: the scaler leaves them out and lowers its scale.
-    if not math.isfinite(norm) and scaler.get_scale() <= 1:
-        return values, f"gradient is {norm}"
-    scaler.step(optimizer)
-    scaler.update()
-    return values, None
-
-
-def _check(fault: str | None, step: int, rate: float, batch: Batch) -> None:
-    if fault is None:
-        return
-    shown = ", ".join(list(dict.fromkeys(batch.get("names", ())))[:8])
-    raise UserError(
-        f"{fault} at step {step}, learning rate {rate:.3g}, batch of {shown}; "
-        "lower base_lr or look at these videos"
-    )
-
-
 def _accumulate(state: dict[str, Any], terms: Mapping[str, float]) -> None:
     state["step"] += 1
     for name, value in terms.items():
@@ -275,10 +236,3 @@ def _end_epoch(
 def _say_epoch(row: Mapping[str, float], epochs: int, title: str) -> None:
     figures = "  ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")
     say(f"{title}: epoch {row['epoch']}/{epochs}  {figures}")
-
-
-def _to_device(batch: Batch, device: torch.device) -> Batch:
-    return {
-        key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
-        for key, value in batch.items()
-    }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,23 +18,18 @@ from pipeline.config import Config, Finetune
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.failures import NOT_THERE, Failure, counted, read_failures, write_failures
-from pipeline.hold_out import chosen_by, hold_out_videos
 from pipeline.models import MODEL_FILE, SharedClassifier, new_classifier, save_classifier
 from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
-from pipeline.probing import probe_all
 from pipeline.progress import say
-from pipeline.segments import Segments, digest, make_segments, mirrored_classes
-from pipeline.skipping import without_skipped
+from pipeline.segments import Segments, digest
 from pipeline.training import Fitted, fit
 from pipeline.training_length import long_enough, say_length
+from pipeline.training_segments import training_segments
 from pipeline.unreadable import Unreadable
 from pipeline.validation import geometry_warning, judged, network_input, validate
-from pipeline.videos import require_videos
 
 LEAST_BATCH = 8  # batch norm sees too little in smaller ones
-ASPECT_STEP = 0.05  # videos whose aspects differ by less share batches of whole frames, trimmed to the narrowest
-UNKNOWN_SHAPE = -(10**6)
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -46,7 +39,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
         say("finetune: complete, nothing to do")
         return
     dataset = annotations.load(config.dataset)
-    train, validation, missing, skipped = _segments(config, dataset)
+    train, validation, missing, skipped = training_segments(config, dataset)
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
     config = _long_enough(config, train)
@@ -114,62 +107,6 @@ def _long_enough(config: Config, train: Segments) -> Config:
     count = len(train) * settings.clips_per_segment
     longer = long_enough(settings, count, steps, least_batch=LEAST_BATCH)
     return config.model_copy(update={"finetune": longer})
-
-
-def _judged_by(config: Config, train: Segments, validation: Segments) -> tuple[Segments, Segments]:
-    """The segments that train and those that are validated on: of training videos held out, if any are."""
-    settings = config.finetune
-    if config.dataset.hold_out:
-        videos = list(dict.fromkeys(train.videos))
-        _, held_out = hold_out_videos(videos, config.dataset.hold_out, settings.seed)
-        apart = np.isin(np.array(train.videos), held_out)
-        train, validation = train.only(~apart), train.only(apart)
-    if settings.keep == "best" or settings.patience is not None:
-        say(f"finetune: {chosen_by(config, len(set(validation.videos)))}")
-    return train, validation
-
-
-def _shapes(config: Config, segments: Segments) -> np.ndarray:
-    """A number a segment [n], one for all whose videos have nearly one aspect; -1 where it is not known."""
-    paths = {video: segments.paths[video] for video in dict.fromkeys(segments.videos)}
-    workers = config.runtime.workers
-    infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
-    number = {
-        video: round(math.log(info.width / info.height) / math.log(1 + ASPECT_STEP))
-        for video, info in infos.items()
-    }
-    return np.array([number.get(video, UNKNOWN_SHAPE) for video in segments.videos])
-
-
-def _segments(
-    config: Config, dataset: annotations.Dataset
-) -> tuple[Segments, Segments, list[str], list[str]]:
-    """Training and validation segments, the videos that are not there, and those to skip."""
-    for line, count in dataset.notes.items():
-        say(f"annotations: {count} {line}")
-    parts = []
-    wanted = (config.dataset.train_subset, config.dataset.eval_subset)
-    ids = [video for subset in wanted for video in dataset.rows(subset)["video"].unique()]
-    ids, skipped = without_skipped(config, ids, "finetune")
-    paths = require_videos(config.dataset, dataset, ids, config.runtime.allow_failures)
-    for subset in wanted:
-        rows, counts = annotations.training_rows(dataset, subset)
-        for reason, count in counts.items():
-            say(f"annotations, {subset}: {count} segments: {reason}")
-        segments = make_segments(rows, dataset.targets(rows), paths)
-        if config.finetune.flip_swaps_sides and len(dataset.heads) == 1:
-            mirrored = mirrored_classes(dataset.heads[0])
-            segments = replace(segments, mirrored=mirrored)
-        if len(segments) < len(rows):
-            gone = len(rows) - len(segments)
-            say(f"annotations, {subset}: {gone} segments of missing or skipped videos left out")
-        parts.append(segments)
-    train, validation = _judged_by(config, *parts)
-    if not len(train):
-        raise UserError(f"dataset.train_subset {wanted[0]!r}: no segment to train on")
-    if config.finetune.crop == "whole":
-        train = replace(train, shapes=_shapes(config, train))
-    return train, validation, [video for video in ids if video not in paths], skipped
 
 
 def _left_out_before(before: Mapping[str, Failure]) -> dict[str, str]:

@@ -1,0 +1,85 @@
+"""The segments fine-tuning trains on, and those it is validated on."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline import annotations
+from pipeline.config import Config
+from pipeline.errors import UserError
+from pipeline.hold_out import chosen_by, hold_out_videos
+from pipeline.probing import probe_all
+from pipeline.progress import say
+from pipeline.segments import Segments, make_segments, mirrored_classes
+from pipeline.skipping import without_skipped
+from pipeline.videos import require_videos
+
+ASPECT_STEP = 0.05  # videos whose aspects differ by less share batches, trimmed to the narrowest
+
+
+def training_segments(
+    config: Config, dataset: annotations.Dataset
+) -> tuple[Segments, Segments, list[str], list[str]]:
+    """Training and validation segments, the videos that are not there, and those to skip.
+
+    With `dataset.hold_out` some of the training videos are validated on, and train nothing. What is
+    left out is said. Raises UserError where more videos are missing than allowed, or nothing trains.
+    """
+    for line, count in dataset.notes.items():
+        say(f"annotations: {count} {line}")
+    parts = []
+    wanted = (config.dataset.train_subset, config.dataset.eval_subset)
+    ids = [video for subset in wanted for video in dataset.rows(subset)["video"].unique()]
+    ids, skipped = without_skipped(config, ids, "finetune")
+    paths = require_videos(config.dataset, dataset, ids, config.runtime.allow_failures)
+    for subset in wanted:
+        rows, counts = annotations.training_rows(dataset, subset)
+        for reason, count in counts.items():
+            say(f"annotations, {subset}: {count} segments: {reason}")
+        segments = make_segments(rows, dataset.targets(rows), paths)
+        if config.finetune.flip_swaps_sides and len(dataset.heads) == 1:
+            mirrored = mirrored_classes(dataset.heads[0])
+            segments = replace(segments, mirrored=mirrored)
+        if len(segments) < len(rows):
+            gone = len(rows) - len(segments)
+            say(f"annotations, {subset}: {gone} segments of missing or skipped videos left out")
+        parts.append(segments)
+    train, validation = _judged_by(config, *parts)
+    if not len(train):
+        raise UserError(f"dataset.train_subset {wanted[0]!r}: no segment to train on")
+    if config.finetune.crop == "whole":
+        train = replace(train, shapes=aspect_shapes(train, config.runtime.workers))
+    return train, validation, [video for video in ids if video not in paths], skipped
+
+
+def _judged_by(config: Config, train: Segments, validation: Segments) -> tuple[Segments, Segments]:
+    """The segments that train and those that are validated on: of training videos held out, if any are."""
+    settings = config.finetune
+    if config.dataset.hold_out:
+        videos = list(dict.fromkeys(train.videos))
+        _, held_out = hold_out_videos(videos, config.dataset.hold_out, settings.seed)
+        apart = np.isin(np.array(train.videos), held_out)
+        train, validation = train.only(~apart), train.only(apart)
+    if settings.keep == "best" or settings.patience is not None:
+        say(f"finetune: {chosen_by(config, len(set(validation.videos)))}")
+    return train, validation
+
+
+def aspect_shapes(segments: Segments, workers: int) -> np.ndarray:
+    """A number a segment [n]: one for all whose videos have nearly one aspect.
+
+    A video that cannot be looked at has the commonest: among others' clips its own can be left out.
+    """
+    paths = {video: segments.paths[video] for video in dict.fromkeys(segments.videos)}
+    infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
+    number = {
+        video: round(math.log(info.width / info.height) / math.log(1 + ASPECT_STEP))
+        for video, info in infos.items()
+    }
+    known = Counter(number[video] for video in segments.videos if video in number)
+    commonest = known.most_common(1)[0][0] if known else 0
+    return np.array([number.get(video, commonest) for video in segments.videos])
