@@ -75,7 +75,7 @@ def fit(
     parts = {"model": model, "optimizer": optimizer, "scaler": scaler, "average": averaged}
     parts["best"] = best if judge is not None and (keep == "best" or patience) else None
     state = checkpoints.restore(checkpoint, fingerprint, parts, device)
-    total = schedule.epochs * steps
+    start, total = _taken(state, steps), schedule.epochs * steps
     generator = torch.Generator(device=device)
     shared = distributed.spread(model, device)
     stepper = Stepper(shared, loss, optimizer, scaler, generator, precision, grad_clip, accumulate)
@@ -88,10 +88,7 @@ def fit(
                 on_checkpoint(_taken(state, steps), total)
 
     saved = time.monotonic()
-    with (
-        stop_signals() as stop,
-        Progress(total, title, unit="step", start=_taken(state, steps)) as bar,
-    ):
+    with stop_signals() as stop, Progress(total, title, unit="step", start=start) as bar:
         try:
             while state["epoch"] < schedule.epochs and not _waited(state, best, patience):
                 if state["step"] < steps:
