@@ -60,14 +60,13 @@ def fit(
     """Train `model` for `schedule.epochs` epochs of `steps` steps; go on from `checkpoint` if it is there.
 
     `batches(epoch, step)` gives this process's parts of the batches from that position to the end of the
-    training; a batch is a mapping of tensors, with `names` (what the samples are called) for error
-    messages. `loss` gives named terms, of the whole batch of all processes, with `total` among them.
+    training: mappings of tensors, with `names` (what the samples are called). `loss` gives named terms,
+    of the whole batch of all processes, with `total` among them.
     `accumulate` takes a batch in that many pieces; `average` keeps an exponential moving average of the
     weights with this decay, which is validated and left in `model` at the end. `judge` makes one score of
     an epoch's figures, higher being better: `keep="best"` leaves the weights of the best epoch in
     `model`, and `patience` ends the training after so many epochs without a better one. Raises UserError
-    on a loss or gradient that is not finite, naming step, learning rate and samples; Interrupted after a
-    signal, the checkpoint being written.
+    on a loss or gradient that is not finite; Interrupted after a signal, the checkpoint being written.
     """
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     averaged = None if average is None else _averaged(model, average)
@@ -96,17 +95,15 @@ def fit(
                         batch = to_device(next(stream), device)
                     rate = _prepare(optimizer, schedule, generator, seed, state, steps)
                     terms = stepper.take(batch, _taken(state, steps), rate)
-                    if averaged is not None:
-                        averaged.update_parameters(model)
-                    _accumulate(state, terms)
+                    _after_step(state, terms, model, averaged)
                     bar.update(1, loss=terms["total"], lr=rate)
                 if state["step"] == steps:
                     if validate is not None:
                         save()  # what breaks the validation off costs no step
                     checked = model if averaged is None else averaged.module
                     _end_epoch(state, steps, optimizer, checked, validate, stop)
+                    _judge(parts["best"], judge, state, checked)
                     _say_epoch(state["history"][-1], schedule.epochs, title)
-                    _offer(parts["best"], judge, state, checked)
                 _raise_if_stopped(stop)
                 if state["step"] == 0 or time.monotonic() - saved > checkpoint_seconds:
                     save()
@@ -133,7 +130,7 @@ def _raise_if_stopped(stop: Stop) -> None:
         raise StopNow
 
 
-def _offer(
+def _judge(
     best: BestEpoch | None,
     judge: Callable[[Mapping[str, float]], float | None] | None,
     state: Mapping[str, Any],
@@ -205,7 +202,15 @@ def _averaged(model: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
-def _accumulate(state: dict[str, Any], terms: Mapping[str, float]) -> None:
+def _after_step(
+    state: dict[str, Any],
+    terms: Mapping[str, float],
+    model: nn.Module,
+    averaged: AveragedModel | None,
+) -> None:
+    """Note a step that was taken, and bring the moving average up to it."""
+    if averaged is not None:
+        averaged.update_parameters(model)
     state["step"] += 1
     for name, value in terms.items():
         state["sums"][name] = state["sums"].get(name, 0.0) + value
