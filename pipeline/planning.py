@@ -28,7 +28,7 @@ from pipeline.geometry import View, clip_grid, extraction_view, training_crop
 from pipeline.models import untrained_classifier
 from pipeline.stages.bmn import build_network
 from pipeline.stages.finetune import classification_loss
-from pipeline.training_windows import window_offsets
+from pipeline.training_outlook import bmn_outlook, finetune_outlook
 from pipeline.videos import Source, find_videos
 
 PROBED_VIDEOS = 3
@@ -69,13 +69,17 @@ def plan(config: Config) -> list[Cost]:
     size, decode_rate, bytes_a_second = _probe_videos(paths, grid, view)
     device = pick_device(config.runtime.device)
     model = untrained_classifier(config.backbone, dataset.num_classes)
-    rows, _ = annotations.training_rows(dataset, subsets[0])
-    steps = len(rows) * config.finetune.clips_per_segment * config.finetune.epochs
-    windows = sum(_windows(config, length) for length in seconds[subsets[0]].values())
+    finetune = finetune_outlook(config, dataset, {})
+    bmn = bmn_outlook(config, dataset, seconds[subsets[0]])
     stored = clips * model.feature_dim * 2.0
     videos = sum(lengths) * bytes_a_second
     return [
-        Cost("finetune", "clips", steps, _training_rate(config, model, size, device)),
+        Cost(
+            "finetune",
+            "clips",
+            finetune.samples * finetune.settings.epochs,
+            _training_rate(config, model, size, device),
+        ),
         Cost("extract: decode", "s of video", round(sum(lengths)), decode_rate, read=videos),
         Cost(
             "extract: network",
@@ -87,9 +91,9 @@ def plan(config: Config) -> list[Cost]:
         Cost(
             "bmn",
             "windows",
-            windows * config.bmn.epochs,
+            bmn.samples * bmn.settings.epochs,
             _bmn_rate(config, model.feature_dim, device),
-            read=stored * config.bmn.epochs,
+            read=stored * bmn.settings.epochs,
         ),
     ]
 
@@ -132,12 +136,6 @@ def _seconds(dataset: annotations.Dataset, subset: str) -> dict[str, float]:
         row.video: row.duration if row.duration > 0 else float(last.get(row.video, 0.0))
         for row in rows.itertuples(index=False)
     }
-
-
-def _windows(config: Config, seconds: float) -> int:
-    """The most training windows a video can have; those without a segment are not trained on."""
-    positions = -(-clip_grid(config.extract).num_clips(seconds) // config.bmn.feature_step)
-    return len(window_offsets(positions, config.bmn))
 
 
 def _probe_videos(

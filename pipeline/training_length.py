@@ -4,14 +4,59 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
+from pipeline.clips import epoch_batches
+from pipeline.optimisation import epoch_order
 from pipeline.progress import say
-from pipeline.training_settings import Optimisation
+from pipeline.segments import Segments
+from pipeline.training_settings import BMN, Finetune, Optimisation
 
 FEW_STEPS = 300  # below this a network learns next to nothing
+LEAST_BATCH = 8  # batch norm sees too little in smaller ones
 
 Settings = TypeVar("Settings", bound=Optimisation)
+
+
+@dataclass(frozen=True)
+class Length(Generic[Settings]):
+    """A training as it runs: its settings made long enough, and the sizes of an epoch's batches.
+
+    `samples` are counted in `unit`s, clips or windows.
+    """
+
+    section: str
+    settings: Settings
+    samples: int
+    unit: str
+    batches: tuple[int, ...]
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return len(self.batches)
+
+
+def finetune_length(settings: Finetune, segments: Segments) -> Length[Finetune]:
+    """How long fine-tuning on these segments is."""
+
+    def batches(settings: Finetune) -> list[list[int]]:
+        return epoch_batches(segments, settings, 0)
+
+    count = len(segments) * settings.clips_per_segment
+    longer = long_enough(settings, count, lambda s: len(batches(s)), least_batch=LEAST_BATCH)
+    return Length("finetune", longer, count, "clips", tuple(map(len, batches(longer))))
+
+
+def bmn_length(settings: BMN, windows: int) -> Length[BMN]:
+    """How long a training of BMN on so many windows is."""
+
+    def batches(settings: BMN) -> list[list[int]]:
+        return epoch_order(windows, settings.batch_size, settings.seed, 0)
+
+    longer = long_enough(settings, windows, lambda s: len(batches(s)))
+    return Length("bmn", longer, windows, "windows", tuple(map(len, batches(longer))))
 
 
 def long_enough(
@@ -50,8 +95,9 @@ def length_warning(section: str, settings: Optimisation, steps: int) -> str | No
     )
 
 
-def say_length(section: str, settings: Optimisation, samples: int, unit: str, steps: int) -> None:
+def say_length(length: Length[Settings]) -> None:
     """Say how long a training will be, and whether that is too short."""
-    say(f"{section}: {length_line(settings, samples, unit, steps)}")
+    section, settings, steps = length.section, length.settings, length.steps
+    say(f"{section}: {length_line(settings, length.samples, length.unit, steps)}")
     if (warning := length_warning(section, settings, steps)) is not None:
         say(f"{section}: warning: {warning}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from feature_extraction.video import VideoInfo
 from pipeline import annotations
 from pipeline.config import Config
 from pipeline.errors import UserError
@@ -70,16 +72,21 @@ def _judged_by(config: Config, train: Segments, validation: Segments) -> tuple[S
 
 
 def aspect_shapes(segments: Segments, workers: int) -> np.ndarray:
-    """A number a segment [n]: one for all whose videos have nearly one aspect.
-
-    A video that cannot be looked at has the commonest: among others' clips its own can be left out.
-    """
+    """The numbers [n] of `shapes_of`; `workers` processes look at the videos."""
     paths = {video: segments.paths[video] for video in dict.fromkeys(segments.videos)}
     infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
+    return shapes_of(segments.videos, infos)
+
+
+def shapes_of(videos: Sequence[str], infos: Mapping[str, VideoInfo]) -> np.ndarray:
+    """A number a segment [n], one for all whose videos have nearly one aspect; `videos` [n] are theirs.
+
+    A video of which nothing is known has the commonest: among others' clips its own can be left out.
+    """
     number = {
         video: round(math.log(info.width / info.height) / math.log(1 + ASPECT_STEP))
         for video, info in infos.items()
     }
-    known = Counter(number[video] for video in segments.videos if video in number)
+    known = Counter(number[video] for video in videos if video in number)
     commonest = known.most_common(1)[0][0] if known else 0
-    return np.array([number.get(video, commonest) for video in segments.videos])
+    return np.array([number.get(video, commonest) for video in videos], int)

@@ -15,7 +15,6 @@ from bmn.model import BMNOutput, MovedOutput
 from bmn.targets import Targets, valid_mask
 from pipeline import annotations, artifacts, distributed, windows
 from pipeline.bmn_validation import judging_windows, validation_loss
-from pipeline.config import BMN as BMNSettings
 from pipeline.config import Config
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
@@ -29,7 +28,7 @@ from pipeline.proposing import propose_video
 from pipeline.ranks import deal, ranks
 from pipeline.stage_tables import PROPOSALS, read_part, write_table
 from pipeline.training import Fitted, fit
-from pipeline.training_length import long_enough, say_length
+from pipeline.training_length import bmn_length, say_length
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -58,13 +57,13 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     judges = judging_windows(config, folder, dataset, held_out)
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
-    config = _long_enough(config, samples)
-    settings = config.bmn
-    sizes = [len(batch) for batch in windows.epoch_batches(samples, settings, 0)]
+    length = bmn_length(config.bmn, len(samples))
+    settings = length.settings
+    config = config.model_copy(update={"bmn": settings})
     say(f"bmn: {len(samples)} windows of {len(training)} videos on {device}")
-    say_length("bmn", settings, len(samples), "windows", len(sizes))
+    say_length(length)
     say_learning_rate("bmn", settings)
-    distributed.require_full_batches(sizes, "bmn")
+    distributed.require_full_batches(list(length.batches), "bmn")
     torch.manual_seed(settings.seed)
     model = build_network(config, channels).to(device)
     history, kept = _fit(config, folder, model, samples, judges, stage, device)
@@ -131,15 +130,6 @@ def _fit(
         on_checkpoint=stage.progress,
         title="bmn",
     )
-
-
-def _long_enough(config: Config, samples: Sequence[windows.Window]) -> Config:
-    """The configuration with the batch and epochs so many windows need."""
-
-    def steps(settings: BMNSettings) -> int:
-        return len(windows.epoch_batches(samples, settings, 0))
-
-    return config.model_copy(update={"bmn": long_enough(config.bmn, len(samples), steps)})
 
 
 def propose(config: Config, folder: Path, *, force: bool = False) -> None:

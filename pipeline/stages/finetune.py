@@ -22,14 +22,13 @@ from pipeline.models import MODEL_FILE, SharedClassifier, new_classifier, save_c
 from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
 from pipeline.progress import say
+from pipeline.ranks import ranks
 from pipeline.segments import Segments, digest
 from pipeline.training import Fitted, fit
-from pipeline.training_length import long_enough, say_length
+from pipeline.training_length import finetune_length, say_length
 from pipeline.training_segments import training_segments
 from pipeline.unreadable import Unreadable
 from pipeline.validation import geometry_warning, judged, network_input, validate
-
-LEAST_BATCH = 8  # batch norm sees too little in smaller ones
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -42,12 +41,11 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     train, validation, missing, skipped = training_segments(config, dataset)
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
-    config = _long_enough(config, train)
-    settings = config.finetune
-    steps = len(clips.epoch_batches(train, settings, 0))
+    length = finetune_length(config.finetune, train)
+    settings = length.settings
+    config = config.model_copy(update={"finetune": settings})
     say(f"finetune: {len(train)} training and {len(validation)} validation segments on {device}")
-    count = len(train) * settings.clips_per_segment
-    say_length("finetune", settings, count, "clips", steps)
+    say_length(length)
     say_learning_rate("finetune", settings)
     model = new_classifier(config.backbone, dataset.num_classes, settings.seed)
     if isinstance(model, SlowFast):
@@ -97,18 +95,6 @@ def classification_loss(
     return torch.stack(losses).sum()
 
 
-def _long_enough(config: Config, train: Segments) -> Config:
-    """The configuration with the batch and epochs so many segments need."""
-
-    def steps(settings: Finetune) -> int:
-        return len(clips.epoch_batches(train, settings, 0))
-
-    settings = config.finetune
-    count = len(train) * settings.clips_per_segment
-    longer = long_enough(settings, count, steps, least_batch=LEAST_BATCH)
-    return config.model_copy(update={"finetune": longer})
-
-
 def _left_out_before(before: Mapping[str, Failure]) -> dict[str, str]:
     """The videos this training went without before it was stopped."""
     return {
@@ -131,6 +117,17 @@ def _list_failures(
     for video in unreadable.refused:
         rows[video] = replace(rows[video], left_out=False)
     write_failures(stage.folder, "finetune", rows)
+
+
+def _require_shared(sizes: list[int], settings: Finetune) -> None:
+    """Refuse batches too small for every process to have a clip of. Raises UserError."""
+    if settings.crop == "whole" and min(sizes) < ranks().size:
+        raise UserError(
+            f"finetune: a batch of {min(sizes)} clips cannot be shared by {ranks().size} processes: whole "
+            "frames share a batch with those of their shape alone; start fewer processes, or give "
+            "finetune.crop a number"
+        )
+    distributed.require_full_batches(sizes, "finetune")
 
 
 def _train(
@@ -172,7 +169,7 @@ def _train(
     if settings.recompute:
         recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
     sizes = [len(batch) for batch in clips.epoch_batches(train, settings, 0)]
-    distributed.require_full_batches(sizes, "finetune")
+    _require_shared(sizes, settings)
     if settings.balance != "none":
         say(f"finetune: {balance.describe(train, settings)}")
     whole = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)

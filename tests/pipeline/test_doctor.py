@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from pipeline.cli import main
 from pipeline.demo import make_dataset
@@ -156,3 +157,63 @@ def test_segments_the_grid_cannot_represent(data):
 def test_bad_annotations_are_a_finding(data):
     output, wrong, _ = look(data, {"../x": database()["training_000"]})
     assert "no plain file name" in wrong["annotations"]["detail"]
+
+
+def trainings(report):
+    found = [entry for entry in report["checks"] if entry["check"].startswith("training, ")]
+    assert [entry["check"] for entry in found] == ["training, finetune", "training, bmn"]
+    return found
+
+
+def test_short_trainings_are_noted_with_what_to_do(data):
+    output, wrong, report = look(data, database())
+    finetune, bmn = trainings(report)
+    # Three videos of two segments; each of 30 features lies in one window of 80.
+    assert finetune["detail"].startswith(
+        "6 clips in batches of 16: 44 epochs of 1 steps, 44 in all; 44 steps teach"
+    )
+    assert bmn["detail"].startswith("3 windows in batches of 8: 10 epochs of 1 steps, 10 in all; ")
+    assert "set bmn.min_steps=300 or more" in bmn["detail"]
+    assert finetune["state"] == bmn["state"] == "note" and not wrong
+    assert bmn["numbers"] == {"windows": 3, "batch_size": 8, "epochs": 10, "steps": 10}
+
+
+def test_trainings_made_long_enough_are_fine(data):
+    raised = ("--set", "finetune.min_steps=300", "--set", "bmn.min_steps=300")
+    output, _, report = look(data, database(), *raised)
+    finetune, bmn = trainings(report)
+    assert finetune["state"] == bmn["state"] == "ok"
+    # 8 is the least batch of fine-tuning; BMN's is a quarter of 3 windows, at least 1.
+    assert finetune["detail"] == "6 clips in batches of 8: 300 epochs of 1 steps, 300 in all"
+    assert bmn["detail"] == "3 windows in batches of 1: 100 epochs of 3 steps, 300 in all"
+
+
+def test_trainings_go_without_skipped_and_held_out_videos(data):
+    (data / "skip.txt").write_text("training_000\n")
+    held = ("--set", "dataset.hold_out=0.01")
+    for more, segments in (
+        (("--set", f"runtime.skip={data / 'skip.txt'}"), 4), (held, 4), ((), 6)
+    ):  # fmt: skip
+        finetune, bmn = trainings(look(data, database(), *more)[2])
+        assert finetune["detail"].startswith(f"{segments} clips")
+        assert bmn["detail"].startswith(f"{segments // 2} windows")
+
+
+def test_whole_frames_of_several_shapes_take_more_batches(data):
+    for number, size in enumerate([(48, 48), (48, 64)]):
+        frames = data / f"videos/training_00{number}"
+        (data / f"videos/training_00{number}.mp4").unlink()
+        frames.mkdir()
+        for frame in range(8):
+            Image.new("RGB", size).save(frames / f"frame_{frame + 1:010d}.jpg")
+    more = ("--set", "dataset.frame_fps=1", "--set", "finetune.crop=whole")
+    finetune, _ = trainings(look(data, database(), *more)[2])
+    assert "epochs of 3 steps" in finetune["detail"]
+
+
+def test_segments_longer_than_every_window_are_wrong(data):
+    fields = ("bmn.temporal_scale=4", "bmn.duration_scale=4", "bmn.window_step=4")
+    more = [part for field in fields for part in ("--set", field)]
+    _, wrong, report = look(data, database(), *more)
+    assert "no window holds a whole training segment" in wrong["training, bmn"]["detail"]
+    assert trainings(report)[0]["state"] == "note"

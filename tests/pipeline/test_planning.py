@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pipeline import planning
 from pipeline.cli import main
 from pipeline.config import find_config, load_config
 from pipeline.demo import make_dataset
+from pipeline.training_outlook import windows_with_segments
 
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=4",
@@ -70,14 +72,39 @@ def test_without_videos_decoding_is_not_measured(data, tmp_path):
     assert "not measured" in result.output
 
 
-def test_training_windows_are_counted_as_they_are_cut():
-    def windows(name, seconds, **more):
-        config = load_config(find_config(name), {f"bmn.{key}": more[key] for key in more})
-        return planning._windows(config, seconds)
+def windows(name, seconds, segments=((0.0, 1.0),), **more):
+    config = load_config(find_config(name), {f"bmn.{key}": more[key] for key in more})
+    return windows_with_segments(config, np.array(segments, float), seconds)
 
+
+def test_training_windows_are_counted_as_they_are_cut():
+    everywhere = [(second, second + 1.0) for second in range(100)]
     # EPIC-KITCHENS-100: windows of 53.3 s, one every 26.7 s.
-    assert windows("ek100", 100.0) == 3
-    assert windows("ek100", 100.0, windows_to_end=True) == 4
-    assert windows("ek100", 100.0, random_windows=True) == 3
-    assert windows("ek100", 20.0) == windows("ek100", 20.0, windows_to_end=True) == 1
-    assert windows("hacs", 100.0, windows_to_end=True, duration_scale=20) == 1
+    assert windows("ek100", 100.0, everywhere, windows_to_end=False) == 3
+    assert windows("ek100", 100.0, everywhere, windows_to_end=True) == 4
+    assert windows("ek100", 100.0, everywhere, windows_to_end=True, random_windows=True) == 4
+    assert windows("ek100", 20.0, everywhere[:20]) == 1
+    assert windows("hacs", 100.0, everywhere, windows_to_end=True, duration_scale=20) == 1
+
+
+def test_only_windows_that_hold_a_segment_are_counted():
+    assert windows("ek100", 100.0, [(1.0, 2.0)]) == 1
+    assert windows("ek100", 100.0, [(30.0, 31.0)]) == 2
+    assert windows("ek100", 100.0, [(1.0, 90.0)]) == 0
+    assert windows("ek100", 100.0, [(110.0, 111.0)]) == 0  # beyond the video's end
+    assert windows("ek100", 20.0, [(19.0, 25.0)]) == 1  # cut at its end
+
+
+def test_epochs_raised_for_min_steps_are_those_of_the_run(data, tmp_path):
+    run, file = tmp_path / "run", tmp_path / "plan.json"
+    raised = ("--set", "finetune.min_steps=40", "--set", "bmn.min_steps=20")
+    result = tada(data, "plan", "--json", str(file), *raised)
+    assert result.exit_code == 0, result.output
+    costs = {cost["stage"]: cost for cost in json.loads(file.read_text())["stages"]}
+    for stage, unit in (("finetune", "clips"), ("extract", ""), ("bmn", "windows")):
+        done = tada(data, stage, "--run-dir", str(run), *raised)
+        assert done.exit_code == 0, done.output
+        if unit:
+            said = re.search(rf"{stage}: (\d+) {unit} in batches of \d+: (\d+) epochs", done.output)
+            assert costs[stage]["count"] == int(said[1]) * int(said[2])
+            assert int(said[2]) > 2
