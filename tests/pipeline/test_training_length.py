@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from small_runs import options, tada
 
@@ -44,6 +45,7 @@ def test_without_min_steps_nothing_changes():
         assert finetune_length(given_settings, segments(count)).settings is given_settings
 
 
+@hypothesis_settings(deadline=None, max_examples=50)
 @given(st.integers(1, 2000), st.integers(1, 3000), st.integers(1, 60), st.integers(1, 64))
 def test_epochs_are_raised_as_far_as_needed(windows, least, epochs, size):
     before = settings("bmn", min_steps=least, epochs=epochs, batch_size=size, warmup_epochs=0)

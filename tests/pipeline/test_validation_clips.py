@@ -1,0 +1,104 @@
+"""The clips validation looks at: all views of one pass, stacked by shape, read here or elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from seen_videos import SIZES, draw, segments_of
+
+from feature_extraction.asked_clips import asked_clips
+from feature_extraction.video import open_video
+from pipeline.config import find_config, load_config
+from pipeline.errors import UserError
+from pipeline.geometry import clip_grid, extraction_view
+from pipeline.unreadable import Unreadable
+from pipeline.validation_clips import CentredClips, evaluation_batches
+
+SMALL = {
+    "finetune.fps": 12, "finetune.frames": 4, "finetune.interval": 2, "finetune.crop": 24,
+    "finetune.short_side": [32, 36], "finetune.eval_short_side": 32, "finetune.batch_size": 5,
+    "extract.fps": 10, "extract.frames": 3, "extract.interval": 2, "extract.stride": 4,
+    "extract.short_side": 32, "runtime.workers": 0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def segments(tmp_path_factory):
+    centers = np.linspace(0.2, 5.8, 13)
+    return segments_of(draw(tmp_path_factory.mktemp("seen")), centers, np.full(13, 0.3), 3)
+
+
+@pytest.fixture(scope="module")
+def config():
+    return load_config(find_config("demo"), SMALL)
+
+
+def batches(segments, config, workers=0, allowed=0):
+    return list(evaluation_batches(segments, config, Unreadable(allowed, {}), workers=workers))
+
+
+def unstacked(found):
+    """The clips of each view in order, whatever the stacks."""
+    clips = {"": [], "extract_": []}
+    for batch in found:
+        for prefix, stacks in batch["views"].items():
+            placed = {
+                place: clip
+                for rows, stack in stacks
+                for place, clip in zip(rows, stack, strict=True)
+            }
+            assert sorted(placed) == list(range(len(batch["names"])))
+            clips[prefix] += [placed[place] for place in range(len(placed))]
+    return clips
+
+
+def test_each_view_has_the_clips_of_its_own_reader(segments, config):
+    """Extraction's view is that of clips asked for at the segments' middles."""
+    grid, view = clip_grid(config.extract), extraction_view(config.extract)
+    for number, video in enumerate(segments.videos):
+        found = CentredClips(segments, config)[number]
+        middle = np.array([(segments.starts[number] + segments.ends[number]) / 2])
+        with open_video(segments.paths[video]) as reader:
+            ((_, clip),) = asked_clips(reader, middle, grid, view.short_side, view.crop)
+        assert torch.equal(found["clips"]["extract_"], clip)
+        assert found["clips"][""].shape == (4, 3, 24, 24)
+        assert found["target"] == segments.targets[number]
+
+
+def test_a_batch_has_a_stack_a_shape(segments, config):
+    found = batches(segments, config)
+    assert [batch["names"] for batch in found] == [segments.videos[i : i + 5] for i in (0, 5, 10)]
+    for batch in found:
+        assert len(batch["views"][""]) == 1  # squares, all of one size
+        shapes = {stack.shape[-2:] for _, stack in batch["views"]["extract_"]}
+        assert len(shapes) == len(batch["views"]["extract_"]) == len(set(batch["names"]))
+    shapes = {clip.shape[-2:] for clip in unstacked(found)["extract_"]}
+    assert len(shapes) == len(SIZES)
+
+
+def test_reading_processes_and_other_batches_give_the_same(segments, config):
+    alone = unstacked(batches(segments, config))
+    settings = config.finetune.model_copy(update={"batch_size": 3})
+    for other in (
+        batches(segments, config, workers=2),
+        batches(segments, config.model_copy(update={"finetune": settings})),
+    ):
+        clips = unstacked(other)
+        for prefix, expected in alone.items():
+            assert len(clips[prefix]) == len(expected)
+            assert all(map(torch.equal, clips[prefix], expected))
+
+
+def test_a_video_that_cannot_be_read_is_left_out_and_counted(segments, config, tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    paths = dict(segments.paths) | {"wide": tmp_path / "bad.mp4"}
+    broken = type(segments)(
+        segments.videos, segments.starts, segments.ends, segments.targets, paths
+    )
+    found = batches(broken, config, allowed=1)
+    names = [name for batch in found for name in batch["names"]]
+    assert names == [video for video in segments.videos if video != "wide"]
+    assert len(unstacked(found)["extract_"]) == len(names)
+    with pytest.raises(UserError, match="video wide"):
+        batches(broken, config)
