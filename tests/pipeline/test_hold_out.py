@@ -7,8 +7,11 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_runs import options, tada, without_stages
 
-from pipeline.hold_out import hold_out_videos
+from pipeline.config import find_config, load_config
+from pipeline.hold_out import chosen_by, hold_out_videos
+from pipeline.stages import bmn, finetune
 
 VIDEOS = [f"P{person:02d}/P{person:02d}_{video}" for person in range(40) for video in range(25)]
 
@@ -48,3 +51,57 @@ def test_one_video_trains(share):
 
 def test_nothing_is_held_out_unless_asked():
     assert hold_out_videos(VIDEOS, 0.0, 0) == (VIDEOS, [])
+
+
+def test_who_chooses_is_said():
+    held = load_config(find_config("demo"), {"dataset.hold_out": 0.2})
+    assert chosen_by(held, 3).endswith("by 3 training videos held out (dataset.hold_out)")
+    line = chosen_by(load_config(find_config("demo"), {}), 7)
+    assert "by the 7 videos of validation, which flatters" in line and "hold_out=0.2" in line
+
+
+def test_both_trainings_go_without_the_videos_that_judge_them(data, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    held = ("dataset.hold_out=0.3", "finetune.keep=best", "bmn.keep=best")
+    seen = {}
+    for stage, name in ((finetune, "_train"), (bmn, "_fit")):
+        monkeypatch.setattr(stage, name, noting(getattr(stage, name), stage, seen))
+    done = tada("run", *options(data, run, *held))
+    assert done.exit_code == 0, done.output
+    for stage in (finetune, bmn):
+        train, judging = seen[stage]
+        assert (sorted(train), sorted(judging)) == tuple(
+            map(sorted, hold_out_videos([f"training_{n:03d}" for n in range(4)], 0.3, 0))
+        )
+    for stage in ("finetune", "bmn"):
+        count = len(judging)
+        assert f"{stage}: the epoch is chosen by {count} training videos held out" in done.output
+        assert f"{stage}: kept the weights of" in done.output and "val_total" in done.output
+    assert f"windows of {4 - count} videos on" in done.output
+    assert "flatters" not in done.output
+
+
+def noting(work, stage, seen):
+    """Work that notes the videos of its training and of its judging samples."""
+
+    def noted(*arguments):
+        train, judging = arguments[2:4] if stage is finetune else arguments[3:5]
+        names = (
+            set(s.videos) if stage is finetune else {w.video for w in s} for s in (train, judging)
+        )
+        seen[stage] = tuple(names)
+        return work(*arguments)
+
+    return noted
+
+
+def test_chosen_by_the_evaluation_videos_it_is_said_to_flatter(whole, data, tmp_path):
+    run = tmp_path / "run"
+    without_stages(whole, run, "bmn")
+    done = tada("bmn", *options(data, run, "bmn.keep=best", "bmn.patience=1"))
+    assert done.exit_code == 0, done.output
+    assert "bmn: the epoch is chosen by the 2 videos of validation, which flatters" in done.output
+    plain = tmp_path / "plain"
+    without_stages(whole, plain, "bmn")
+    done = tada("bmn", *options(data, plain))
+    assert "chosen" not in done.output and "val_total" not in done.output

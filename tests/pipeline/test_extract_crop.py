@@ -1,0 +1,120 @@
+"""extract.crop=center from videos to detections, and feature files that are of the other crop."""
+
+from __future__ import annotations
+
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+from seen_videos import encode
+from small_runs import error_line, options, tada
+
+from feature_extraction import FeatureMeta, feature_path, read_features, write_features
+from feature_extraction.store import FeatureFileError
+from feature_extraction.video import open_video
+from pipeline.artifacts import Stage
+from pipeline.config import find_config, load_config
+from pipeline.errors import UserError
+from pipeline.features import load_features
+from pipeline.geometry import extraction_view
+from pipeline.stages.extract import has_features
+
+FULL = ("extract.short_side=48",)  # the videos' own: nothing is resized
+CENTER = (*FULL, "extract.crop=center")
+VIDEO = ("classify.source=video",)
+
+
+@pytest.fixture(scope="module")
+def squares(data, tmp_path_factory):
+    """The drawn dataset with each frame cut to its central square, 48 of 64 columns, losslessly."""
+    folder = tmp_path_factory.mktemp("squares")
+    (folder / "videos").mkdir()
+    shutil.copy(data / "annotations.csv", folder)
+    for path in (data / "videos").iterdir():
+        with open_video(path) as reader:
+            times = np.arange(round(reader.info.duration * 15)) / 15
+            frames = reader.clip(times)[:, :, 8:56]
+        encode(folder / "videos" / path.name, frames, rate=15, lossless=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def center(whole, data, tmp_path_factory):
+    """A run on the central squares of the drawn dataset, with an unbroken run's classifier."""
+    return finished(whole, data, tmp_path_factory.mktemp("center") / "run", *CENTER)
+
+
+def finished(whole, data, run, *more):
+    run.mkdir()
+    shutil.copytree(whole / "finetune", run / "finetune")
+    shutil.copy(whole / "config.yaml", run)
+    done = tada("run", *options(data, run, *more, *VIDEO))
+    assert done.exit_code == 0 and "finetune: complete" in done.output, done.output
+    return run
+
+
+def test_a_run_on_squares_is_a_run_on_videos_cut_beforehand(whole, center, squares, tmp_path):
+    other = finished(whole, squares, tmp_path / "run", *FULL)
+    files = sorted((center / "extract/features").iterdir())
+    assert len(files) == 6
+    for path in files:
+        ours, meta = read_features(path, {"crop": "center"})
+        theirs, plain = read_features(other / "extract/features" / path.name, {"crop": "whole"})
+        np.testing.assert_array_equal(ours, theirs)
+        assert meta.source_duration == plain.source_duration
+        with h5py.File(path) as one, h5py.File(other / "extract/features" / path.name) as two:
+            assert one.attrs["crop"] == "center" and "crop" not in two.attrs
+    # Proposals come of the features, class scores of clips decoded anew.
+    for name in ("bmn/proposals/proposals.csv", "classify/detections.csv"):
+        assert (center / name).read_bytes() == (other / name).read_bytes()
+
+
+def test_other_crops_features_are_refused(center, whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(center, run)
+    line = error_line(tada("extract", *options(data, run, *FULL, *VIDEO)))
+    assert "extract.crop: center -> whole" in line
+    # Files put there by hand, under a manifest that says nothing of it.
+    for config, crop, other in (
+        (load(*FULL), "center", "whole"), (load(*CENTER), "whole", "center")
+    ):  # fmt: skip
+        path = feature_path(tmp_path / crop / "extract/features", "v")
+        meta = FeatureMeta(
+            "v", 15.0, 8, 4, 4, 48, 1.0, "tada2d", "x", "float32", crop=crop
+        )  # fmt: skip
+        write_features(path, np.ones((4, 8), np.float32), meta)
+        Stage("extract", tmp_path / crop / "extract", {}, False).finish()
+        with pytest.raises(
+            UserError, match=f"crop is '{crop}', expected '{other}'.*extract"
+        ) as caught:
+            load_features(config, tmp_path / crop, "v")
+        assert "\n" not in caught.value.message
+        expected = FeatureMeta(
+            "", 15.0, 8, 4, 4, 48, 0.0, "tada2d", "x", "float32", crop=other
+        )  # fmt: skip
+        with pytest.raises(UserError, match="made with other settings; use --force"):
+            has_features(tmp_path / crop / "extract", "v", expected)
+
+
+def load(*assignments):
+    values = dict(pair.split("=") for pair in assignments)
+    values["extract.short_side"] = int(values["extract.short_side"])
+    return load_config(find_config("demo"), values)
+
+
+def test_files_that_name_no_crop_are_of_whole_frames(tmp_path):
+    meta = FeatureMeta("v", 15.0, 8, 4, 4, 48, 1.0, "tada2d", "x", "float32")
+    path = tmp_path / "v.h5"
+    write_features(path, np.ones((4, 8), np.float32), meta)
+    with h5py.File(path) as file:
+        assert "crop" not in file.attrs
+    assert read_features(path, {"crop": "whole"})[1] == meta
+    with pytest.raises(FeatureFileError, match="crop is 'whole', expected 'center'"):
+        read_features(path, {"crop": "center"})
+
+
+def test_the_square_is_of_the_short_side():
+    view = extraction_view(load(*CENTER).extract)
+    assert (view.short_side, view.crop) == (48, 48)
+    assert extraction_view(load(*FULL).extract).crop is None
