@@ -12,8 +12,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from seen_videos import encode, pictures
 
 from pipeline.demo import make_dataset
 from pipeline.ranks import deal, own_part, ranks
@@ -121,6 +123,40 @@ def test_a_batch_too_small_to_share_is_refused(data, tmp_path):
     done = execute(line)
     assert done.returncode != 0
     assert "a batch of 1 samples cannot be shared by 2 processes" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Four training videos and one to validate on of 64 x 48 pixels, and of 48 x 64."""
+    folder = tmp_path_factory.mktemp("mixed")
+    (folder / "videos").mkdir()
+    rows = []
+    for number in range(10):
+        video, subset = f"v{number}", "validation" if number < 2 else "training"
+        frames = pictures([(64, 48), (48, 64)][number % 2], number, count=30)
+        encode(folder / "videos" / f"{video}.mp4", frames)
+        rows += [(video, 1.2 * place, 1.2 * place + 1, "ab"[place], subset) for place in range(2)]
+    table = pd.DataFrame(rows, columns=["video", "start", "end", "label", "subset"])
+    table.to_csv(folder / "annotations.csv", index=False)
+    return folder
+
+
+def test_two_processes_train_whole_frames_of_two_shapes_as_one_does(mixed, tmp_path):
+    more = ("finetune.crop=whole", "finetune.keep=best", "finetune.flip=0.5")
+    # Adam makes rounding as large as the gradients where those are next to nothing.
+    more += ("finetune.optimizer=sgd", "finetune.base_lr=0.05")
+    runs = [tmp_path / "1", tmp_path / "2"]
+    for processes, run in enumerate(runs, start=1):
+        done = execute(command(mixed, run, *more, processes=processes, stage="finetune"))
+        assert done.returncode == 0, done.stderr
+        assert "16 clips in batches of 5: 2 epochs of 4 steps" in done.stderr
+    one, two = (torch.load(run / "finetune/model.pt", weights_only=True)["model"] for run in runs)
+    for key in one:
+        torch.testing.assert_close(two[key], one[key], rtol=2e-3, atol=2e-4, msg=key)
+    histories = [json.loads((run / "finetune/history.json").read_text()) for run in runs]
+    for ours, theirs in zip(*histories, strict=True):
+        assert ours["total"] == pytest.approx(theirs["total"], rel=1e-3)
+        assert ours["extract_top1"] == theirs["extract_top1"]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
