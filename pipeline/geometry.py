@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from feature_extraction.sampling import (
+    TIME_EPSILON,
     ClipGrid,
     segment_clip_times,
     times_inside,
@@ -96,22 +97,31 @@ def agree(config: Config) -> bool:
 
 
 def centred_clips(
-    config: Config, start: float, end: float, video_fps: float
+    config: Config, start: float, end: float, video_fps: float, duration: float | None = None
 ) -> list[tuple[View, np.ndarray]]:
     """The views of a segment [start, end] (seconds) validation looks at, each with its frames' seconds.
 
     Fine-tuning's own, and what extraction will see at the segment's middle where a run extracts and
-    that is another.
-    `video_fps` is that of `interval_times`.
+    that is another. `video_fps` is that of `interval_times`, `duration` the video's in seconds, None
+    where it is not known: after it, extraction repeats the last frame of its own rate.
     """
     settings = config.finetune
     if settings.sampling == "segments":
         times = segment_clip_times(start, end, places=np.full(settings.frames, 0.5))
     else:
         times = interval_times(settings, start, end, 0.5, video_fps)
-    found = [(validation_view(settings), times)]
-    if config.extract is not None and not agree(config):
-        middle = np.array([(start + end) / 2])
-        around = clip_grid(config.extract).times_around(middle)[0]
-        found.append((extraction_view(config.extract), around))
-    return found
+    if config.extract is None:
+        return [(validation_view(settings), times)]
+    grid = clip_grid(config.extract)
+    if agree(config):
+        return [(validation_view(settings), _until_end(times, grid, duration))]
+    around = grid.times_around(np.array([(start + end) / 2]))[0]
+    seen = _until_end(around, grid, duration)
+    return [(validation_view(settings), times), (extraction_view(config.extract), seen)]
+
+
+def _until_end(times: np.ndarray, grid: ClipGrid, duration: float | None) -> np.ndarray:
+    if duration is None:
+        return times
+    last = grid.last_frame(duration) / grid.fps
+    return np.where(times >= duration - TIME_EPSILON, last, times)

@@ -41,7 +41,8 @@ class CentredClips:
         try:
             with open_video(self._segments.paths[name]) as reader:
                 span = span_of(self._segments, key, reader)
-                wanted = centred_clips(self._config, *span, reader.info.fps)
+                info = reader.info
+                wanted = centred_clips(self._config, *span, info.fps, info.duration)
                 # One pass for all views: they share most of their frames.
                 frames = reader.clip(np.concatenate([times for _, times in wanted]))
         except (VideoError, OSError) as error:

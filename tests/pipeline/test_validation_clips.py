@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from seen_videos import SIZES, draw, segments_of
+from seen_videos import FPS, SECONDS, SIZES, draw, segments_of
 
 from feature_extraction.asked_clips import asked_clips
 from feature_extraction.video import open_video
 from pipeline.config import find_config, load_config
 from pipeline.errors import UserError
-from pipeline.geometry import clip_grid, extraction_view
+from pipeline.geometry import agree, clip_grid, extraction_view
 from pipeline.unreadable import Unreadable
 from pipeline.validation_clips import CentredClips, evaluation_batches
 
@@ -64,6 +64,25 @@ def test_each_view_has_the_clips_of_its_own_reader(segments, config):
         assert torch.equal(found["clips"]["extract_"], clip)
         assert found["clips"][""].shape == (4, 3, 24, 24)
         assert found["target"] == segments.targets[number]
+
+
+@pytest.mark.parametrize("crop", ["24", "whole"])
+@pytest.mark.parametrize("rate", [10, 15, 25])
+def test_beyond_both_ends_they_are_extractions_too(rate, crop, tmp_path):
+    """Extraction's last frame is the last of its own 10 a second, whatever the video has."""
+    fields = SMALL | {"finetune.crop": int(crop) if crop == "24" else crop}
+    fields |= {"finetune.fps": 10, "finetune.frames": 4, "extract.frames": 4}
+    config = load_config(find_config("demo"), fields)
+    assert agree(config) == (crop == "whole")
+    end = FPS * SECONDS / rate
+    centers = np.concatenate([np.linspace(0.05, 0.4, 8), end - np.linspace(0.05, 0.5, 16)])
+    segments = segments_of(draw(tmp_path, rate), centers, np.full(24, 0.02), 3)
+    grid = clip_grid(config.extract)
+    for number, video in enumerate(segments.videos):
+        found = CentredClips(segments, config)[number]["clips"]
+        with open_video(segments.paths[video]) as reader:
+            ((_, clip),) = asked_clips(reader, centers[number : number + 1], grid, 32)
+        assert torch.equal(found["" if crop == "whole" else "extract_"], clip)
 
 
 def test_a_batch_has_a_stack_a_shape(segments, config):
