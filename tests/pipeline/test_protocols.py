@@ -191,7 +191,7 @@ def test_interval_nine_samples_as_the_public_weights_were_trained(name, tmp_path
     whole = np.array([0.0]), np.array([100 / rate]), np.zeros((1, 1), np.int64)
     clips = Clips(Segments(["v"], *whole, {"v": tmp_path / "v.mp4"}), settings)
     for epoch in range(5):
-        levels = clips[(epoch, 0)]["clip"].float().mean((1, 2, 3)).numpy()
+        levels = clips[(epoch, 0, None)]["clip"].float().mean((1, 2, 3)).numpy()
         frames = np.abs(levels[:, None] - shown).argmin(1)
         public = np.floor(np.linspace(frames[0], frames[0] + 63, 8) + 1e-9)
         np.testing.assert_array_equal(frames, public)
