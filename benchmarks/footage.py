@@ -1,11 +1,12 @@
-"""Untrimmed videos joined from pieces of real clips, in two manners, and what `tada-loc init` makes of them.
+"""Untrimmed videos joined from pieces of real clips, in three manners, and what `tada-loc init` makes of them.
 
-    python -m benchmarks.footage --clips CLIPS --to runs/footage          # both manners, one seed
+    python -m benchmarks.footage --clips CLIPS --to runs/footage          # all manners, one seed
     python -m benchmarks.footage --clips CLIPS --manner hard --seeds 3
 
 CLIPS is a folder with the clips named below. Training takes its pieces from the first half of each clip,
 validation from the second. `easy`: actions of 2 to 4.5 s with other footage between them. `hard`: actions
-of 1 to 2 s, the first class eight times as frequent as the last, half of the neighbours overlapping.
+of 1 to 2 s, the first class eight times as frequent as the last, a third of them overlapping the one
+before. `rough`: as hard, each piece zoomed, mirrored and lit at random, videos of several sizes and rates.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ ACTIONS = (
 BETWEEN = ("demo.mp4", "test.avi")
 VIDEOS = {"training": 14, "validation": 6}
 IOU = "0.1:0.1:0.5"
+SIZES = ((128, 96), (160, 90), (96, 128), (192, 144))  # width, height of rough videos
+RATES = (12.5, 15.0, 24.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Manner:
     """How pieces are joined: seconds of an action and of what is between, actions a video, frequencies, overlap.
 
     `ratio` is the frequency of a class over that of the next; `overlap` the share of actions that begin
-    before the one before them ends, the two blended.
+    before the one before them ends, the two blended; `rough` zooms, mirrors and lights each piece at random,
+    and gives each video a size and a rate of its own.
     """
 
     seconds: tuple[float, float]
@@ -50,11 +54,13 @@ class Manner:
     actions: int
     ratio: float
     overlap: float
+    rough: bool = False
 
 
 MANNERS = {
     "easy": Manner((2.0, 4.5), (2.0, 4.5), 5, 1.0, 0.0),
-    "hard": Manner((1.0, 2.0), (1.0, 3.0), 10, 8 ** (1 / 5), 0.3),
+    "hard": Manner((1.0, 2.0), (1.0, 3.0), 10, 8 ** (1 / 5), 0.33),
+    "rough": Manner((1.0, 2.0), (1.0, 3.0), 10, 8 ** (1 / 5), 0.33, rough=True),
 }
 
 
@@ -90,7 +96,13 @@ def make_footage(
         for number in range(count):
             name = f"{subset}_{number:02d}"
             video, found = _video(rng, frames, subset, MANNERS[manner], fps)
-            _write(folder / "videos" / f"{name}.mp4", video, fps)
+            path = folder / "videos" / f"{name}.mp4"
+            if MANNERS[manner].rough:
+                wide, high = SIZES[int(rng.integers(len(SIZES)))]
+                rate = RATES[int(rng.integers(len(RATES)))]
+                _write(path, _resampled(video, fps, rate, (wide, high)), rate)
+            else:
+                _write(path, video, fps)
             rows += [[name, f"{a:.3f}", f"{b:.3f}", label, subset] for a, b, label in found]
     with (folder / "own.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
@@ -112,6 +124,8 @@ def _video(
     for _ in range(manner.actions):
         action = str(rng.choice(ACTIONS, p=weights))
         piece = _piece(rng, frames[action], subset, manner.seconds, fps)
+        if manner.rough:
+            piece = _roughened(rng, piece)
         shared = 0
         if found and action != last and rng.uniform() < manner.overlap:
             shared = int(
@@ -145,6 +159,28 @@ def _piece(
     length = min(len(part), int(rng.uniform(*seconds) * fps))
     start = int(rng.integers(len(part) - length + 1))
     return part[start : start + length]
+
+
+def _roughened(rng: np.random.Generator, frames: np.ndarray) -> np.ndarray:
+    """A piece [n, H, W, 3] zoomed to 65 to 100 % of its frame, mirrored half the time, lit by 0.7 to 1.3."""
+    height, width = frames.shape[1:3]
+    part = rng.uniform(0.65, 1.0)
+    high, wide = int(part * height), int(part * width)
+    top, left = int(rng.integers(height - high + 1)), int(rng.integers(width - wide + 1))
+    rows = top + (np.arange(height) * high) // height
+    columns = left + (np.arange(width) * wide) // width
+    if rng.uniform() < 0.5:
+        columns = columns[::-1]
+    zoomed = frames[:, rows[:, None], columns[None]]
+    return np.clip(zoomed * rng.uniform(0.7, 1.3), 0, 255).astype(np.uint8)
+
+
+def _resampled(frames: np.ndarray, fps: float, rate: float, size: tuple[int, int]) -> np.ndarray:
+    """Frames [n, H, W, 3] at another rate and size (width, height), by the nearest."""
+    asked = np.minimum(np.round(np.arange(0, len(frames) / fps, 1 / rate) * fps), len(frames) - 1)
+    rows = (np.arange(size[1]) * frames.shape[1]) // size[1]
+    columns = (np.arange(size[0]) * frames.shape[2]) // size[0]
+    return frames[asked.astype(int)[:, None, None], rows[None, :, None], columns[None, None]]
 
 
 def _write(path: Path, frames: np.ndarray, fps: float) -> None:
@@ -193,7 +229,7 @@ def measure(folder: Path, settings: tuple[str, ...] = ()) -> dict[str, float]:
 @click.command()
 @click.option("--clips", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option("--to", "target", type=click.Path(path_type=Path), default=Path("runs/footage"))
-@click.option("--manner", type=click.Choice(sorted(MANNERS)), help="Default: both.")
+@click.option("--manner", type=click.Choice(sorted(MANNERS)), help="Default: all.")
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE")
 @click.option("--only-make", is_flag=True, help="Write the videos and stop.")

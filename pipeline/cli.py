@@ -15,7 +15,7 @@ from pipeline.machine_errors import machine_error
 from pipeline.options import NamedPath, common, start
 from pipeline.stopping import terminable
 from pipeline.streams import open_closed_streams
-from pipeline.tools import demo, doctor, export_features, import_features, plan
+from pipeline.tools import demo, doctor, export_features, import_features, init, plan
 
 EPILOG = (
     "Every command takes --help. Stages resume from what is on disk: run the same command again."
@@ -226,5 +226,5 @@ def status(force: bool, **options: Any) -> None:
     click.echo(status_table(*start(None, options)))
 
 
-for _command in (import_features, export_features, doctor, plan, demo):
+for _command in (init, import_features, export_features, doctor, plan, demo):
     main.add_command(_command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +14,17 @@ from pipeline.probing import probe_all
 from pipeline.progress import say
 from pipeline.videos import find_videos
 
+SIDES = re.compile(r"(?<![a-z])(left|right|(counter|anti)?[ -]?clockwise)(?![a-z])", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Footage:
     """Counts, and the middle of rates and sizes; all lengths are seconds.
 
-    `shortest`, `quarter`, `median` and `longest` are the 5th, 25th, 50th and 98th percentile of the
-    annotated segments' lengths, `extreme` the longest of all; `seconds` is all footage together,
-    `short_side` and `aspect` (long over short side) those of the middle video.
+    `shortest`, `quarter` and `longest` are the 5th, 25th and 98th percentile of the annotated segments'
+    lengths; `seconds` is all footage together, `short_side`
+    (pixels) that of the middle video; `rarest` and `commonest` count a class's training segments;
+    `sided` are labels a mirror image would make wrong.
     """
 
     videos: int
@@ -31,13 +35,11 @@ class Footage:
     commonest: int
     fps: float
     short_side: int
-    aspect: float
     seconds: float
     shortest: float
     quarter: float
-    median: float
     longest: float
-    extreme: float
+    sided: tuple[str, ...]
 
 
 def look_at(settings: DatasetSettings, workers: int) -> Footage:
@@ -71,7 +73,7 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
     last = dataset.annotations.groupby("video")["end"].max()
     seconds = sum(info.duration or float(last.get(v, 0.0)) for v, info in infos.items())
     counts = np.unique(dataset.targets(train), axis=0, return_counts=True)[1]
-    sides = [sorted((info.width, info.height)) for info in infos.values()]
+    names = sorted({name for head in dataset.heads for name in head})
     return Footage(
         videos=len(infos),
         segments=len(rows),
@@ -80,14 +82,12 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
         rarest=int(counts.min()),
         commonest=int(counts.max()),
         fps=float(np.median([info.fps for info in infos.values() if info.fps > 0] or [30.0])),
-        short_side=int(np.median([short for short, _ in sides])),
-        aspect=float(np.median([long / short for short, long in sides])),
+        short_side=int(np.median([min(info.width, info.height) for info in infos.values()])),
         seconds=float(seconds),
         shortest=float(np.quantile(lengths, 0.05)),
         quarter=float(np.quantile(lengths, 0.25)),
-        median=float(np.median(lengths)),
         longest=float(np.quantile(lengths, 0.98)),
-        extreme=float(lengths.max()),
+        sided=tuple(name for name in names if SIDES.search(name)),
     )
 
 

@@ -96,6 +96,45 @@ def export_features(force: bool, target: Path, **options: Any) -> None:
 
 
 @click.command()
+@click.argument("videos", type=NamedPath())
+@click.argument("annotations", nargs=-1, required=True, type=NamedPath())
+@click.option(
+    "--to",
+    "target",
+    type=NamedPath(),
+    default=Path("tada-loc.yaml"),
+    show_default=True,
+    metavar="FILE",
+    help="The configuration to write.",
+)
+@click.option(
+    "--for",
+    "kind",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    default="auto",
+    show_default=True,
+    help="What it will run on; auto: a GPU if there is one.",
+)
+@click.option("--workers", type=click.IntRange(0), default=2, help="Processes that look at videos.")
+@click.option("--force", is_flag=True, help="Write the file anew if it exists.")
+def init(
+    videos: Path, annotations: tuple[Path, ...], target: Path, kind: str, workers: int, force: bool
+) -> None:
+    """Write a configuration that suits your own videos.
+
+    VIDEOS is their folder, ANNOTATIONS a table video,start,end,label[,subset] in seconds (or one for
+    training and one for validation), or ActivityNet's JSON. Every line says why it is as it is.
+
+    Example: tada-loc init videos own.csv
+    """
+    from pipeline.starting import write_configuration
+
+    click.echo(
+        write_configuration(videos, annotations, target, kind=kind, workers=workers, force=force)
+    )
+
+
+@click.command()
 @common
 @click.option("--deep", is_flag=True, help="Decode every video to its end.")
 @click.option("--json", "json_file", type=NamedPath(), help="Write the report here too.")
