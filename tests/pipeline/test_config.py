@@ -20,7 +20,7 @@ SLOWFAST = [f"{name}_slowfast{tada}" for name in ("hacs", "ek100") for tada in (
 
 
 def test_the_protocols_and_the_demo_are_shipped():
-    assert {"hacs", "ek100", "k400", "ssv2", "demo", *SLOWFAST} == set(NAMES)
+    assert {"hacs", "ek100", "k400", "ssv2", "demo", "small", *SLOWFAST} == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
