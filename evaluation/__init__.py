@@ -1,4 +1,4 @@
-"""Tables of segments to numbers: mAP, AR@AN, accuracy, fusion of scores, and official result files.
+"""Tables of segments to numbers: mAP, AR@AN, boundary errors, accuracy, fusion, official result files.
 
 Everything takes pandas frames and numpy arrays; times are seconds. The tables:
 annotations(video, start, end, label), proposals(video, start, end, score) and
@@ -9,6 +9,7 @@ is the string "verb,noun".
 from __future__ import annotations
 
 from evaluation import fusion, submission
+from evaluation.boundaries import SignedErrors, signed_errors
 from evaluation.classification import (
     action_accuracy,
     action_probabilities,
@@ -22,6 +23,7 @@ from evaluation.recall import Recall, average_recall
 __all__ = [
     "DetectionMap",
     "Recall",
+    "SignedErrors",
     "SubmissionError",
     "TableError",
     "action_accuracy",
@@ -30,6 +32,7 @@ __all__ = [
     "detection_map",
     "fusion",
     "per_class_accuracy",
+    "signed_errors",
     "submission",
     "topk_accuracy",
 ]
