@@ -172,8 +172,11 @@ def _finetune(footage: Footage, machine: Machine) -> list[Entry]:
             f"the commonest class has {footage.commonest} training segments, the rarest {footage.rarest}",
         ),
     ]
-    if footage.sided:
-        shown = ", ".join(footage.sided[:2])
+    shown = ", ".join(footage.sided[:2])
+    if footage.sided and footage.paired:
+        why = f"a mirror image has the label of the other side ({shown})"
+        entries.append(("flip_swaps_sides", True, why))
+    elif footage.sided:
         entries.append(("flip", 0.0, f"a mirror image would make labels wrong ({shown})"))
     return entries
 

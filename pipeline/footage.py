@@ -12,6 +12,7 @@ from pipeline.config import Dataset as DatasetSettings
 from pipeline.errors import UserError
 from pipeline.probing import probe_all
 from pipeline.progress import say
+from pipeline.segments import mirrored_classes
 from pipeline.videos import find_videos
 
 SIDES = re.compile(r"(?<![a-z])(left|right|(counter|anti)?[ -]?clockwise)(?![a-z])", re.IGNORECASE)
@@ -24,7 +25,8 @@ class Footage:
     `shortest`, `quarter` and `longest` are the 5th, 25th and 98th percentile of the annotated segments'
     lengths; `seconds` is all footage together, `short_side`
     (pixels) that of the middle video; `rarest` and `commonest` count a class's training segments;
-    `sided` are labels a mirror image would make wrong.
+    `sided` are labels a mirror image would make wrong, `paired` says that each of these has its mirror image
+    among the labels.
     """
 
     videos: int
@@ -40,6 +42,7 @@ class Footage:
     quarter: float
     longest: float
     sided: tuple[str, ...]
+    paired: bool
 
 
 def look_at(settings: DatasetSettings, workers: int) -> Footage:
@@ -74,6 +77,8 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
     seconds = sum(info.duration or float(last.get(v, 0.0)) for v, info in infos.items())
     counts = np.unique(dataset.targets(train), axis=0, return_counts=True)[1]
     names = sorted({name for head in dataset.heads for name in head})
+    sided = tuple(name for name in names if SIDES.search(name))
+    mirror = mirrored_classes(names)
     return Footage(
         videos=len(infos),
         segments=len(rows),
@@ -87,7 +92,9 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
         shortest=float(np.quantile(lengths, 0.05)),
         quarter=float(np.quantile(lengths, 0.25)),
         longest=float(np.quantile(lengths, 0.98)),
-        sided=tuple(name for name in names if SIDES.search(name)),
+        sided=sided,
+        paired=len(dataset.heads) == 1
+        and all(mirror[names.index(name)] != names.index(name) for name in sided),
     )
 
 

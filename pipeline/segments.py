@@ -14,6 +14,9 @@ import pandas as pd
 from feature_extraction.video import Reader
 from pipeline.videos import Source
 
+COUNTER = re.compile(r"\b(counter|anti)[ -]?(?=clockwise\b)")
+COUNTER_WORDS = tuple(w + gap + "clockwise" for w in ("counter", "anti") for gap in ("-", "", " "))
+
 
 @dataclass(frozen=True)
 class Segments:
@@ -79,11 +82,21 @@ def span_of(segments: Segments, index: int, reader: Reader) -> tuple[float, floa
 
 
 def mirrored_classes(names: Sequence[str]) -> np.ndarray:
-    """The class each class is in the mirror: the one with left and right exchanged, else itself."""
+    """The class each class is in the mirror, else itself.
+
+    That with left and right exchanged, and clockwise with counter-clockwise (or anti-clockwise).
+    """
     numbers = {name: number for number, name in enumerate(names)}
     swapped = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
 
-    def mirror(name: str) -> str:
-        return re.sub(r"\b(left|right)\b", lambda m: swapped[m[0]], name, flags=re.IGNORECASE)
+    def mirrors(name: str) -> list[str]:
+        sides = re.sub(r"\b(left|right)\b", lambda m: swapped[m[0]], name, flags=re.IGNORECASE)
+        if COUNTER.search(sides):
+            return [COUNTER.sub("", sides)]
+        turned = [re.sub(r"\bclockwise\b", word, sides) for word in COUNTER_WORDS]
+        return [*turned, sides] if "clockwise" in sides else [sides]
 
-    return np.array([numbers.get(mirror(name), number) for name, number in numbers.items()])
+    def mirror(name: str, number: int) -> int:
+        return next((numbers[other] for other in mirrors(name) if other in numbers), number)
+
+    return np.array([mirror(name, number) for name, number in numbers.items()])

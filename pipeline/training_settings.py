@@ -88,7 +88,8 @@ class Finetune(Optimisation):
     `crop` is the side of a square in pixels, or `whole` for whole frames; `short_segments` says what a
     segment shorter than a clip gives: frames `around` it too, or frames `inside` alone, its first and
     last ones repeated; `balance` draws rare classes more often: in proportion to
-    count ** -0.5 (sqrt) or count ** -1 (full) a segment; `freeze_norm` keeps batch norm as it was loaded.
+    count ** -0.5 (sqrt) or count ** -1 (full) a segment; `flip_swaps_sides` gives a mirrored clip the class
+    with left and right, clockwise and counter-clockwise exchanged; `freeze_norm` keeps batch norm as it was loaded.
     """
 
     fps: PositiveFloat

@@ -18,7 +18,7 @@ from pipeline.representable import best_tious, video_cells
 
 FOOTAGE = Footage(
     videos=20, segments=100, training_segments=70, classes=6, rarest=10, commonest=15, fps=25.0,
-    short_side=480, seconds=700.0, shortest=2.0, quarter=2.6, longest=4.5, sided=(),
+    short_side=480, seconds=700.0, shortest=2.0, quarter=2.6, longest=4.5, sided=(), paired=False,
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def changed(**values) -> Footage:
         changed(seconds=4e6),
         changed(training_segments=1, rarest=1, commonest=1, classes=1),
         changed(sided=("turn\nleft: #1",), rarest=1, commonest=500),
+        changed(sided=("turn left", "turn right"), paired=True),
     ],
 )
 def test_whatever_the_footage_a_valid_configuration_comes_out(tmp_path, footage, kind):
@@ -64,7 +65,8 @@ def test_whatever_the_footage_a_valid_configuration_comes_out(tmp_path, footage,
     assert config.bmn.window_step + config.bmn.duration_scale <= config.bmn.temporal_scale
     position = config.extract.stride / config.extract.fps
     assert config.bmn.duration_scale * position >= footage.longest
-    assert (config.finetune.flip == 0) == bool(footage.sided)
+    assert (config.finetune.flip == 0) == (bool(footage.sided) and not footage.paired)
+    assert config.finetune.flip_swaps_sides == footage.paired
 
 
 def test_usual_actions_are_cells():
@@ -96,7 +98,9 @@ def test_what_it_writes_trains(drawn, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "6 videos" in result.output and "tada-loc run" in result.output
     config = load_config(Path("tada-loc.yaml"))
-    assert config.finetune.flip == 0.0  # slide left, slide right
+    assert (
+        config.finetune.flip == 0.5 and config.finetune.flip_swaps_sides
+    )  # slide left, slide right
     assert config.extract.fps == 15 and config.finetune.min_steps >= 300
     small = ["--set", "finetune.min_steps=0", "--set", "finetune.epochs=3", "--set", "backbone.width=4",
              "--set", "bmn.min_steps=0", "--set", "bmn.epochs=2", "--workers", "0"]  # fmt: skip
