@@ -98,9 +98,9 @@ def test_what_it_writes_trains(drawn, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     assert "6 videos" in result.output and "tada-loc run" in result.output
     config = load_config(Path("tada-loc.yaml"))
-    assert (
-        config.finetune.flip == 0.5 and config.finetune.flip_swaps_sides
-    )  # slide left, slide right
+    found = look_at(config.dataset, workers=0)
+    assert found.sided  # slide left, slide right
+    assert config.finetune.flip_swaps_sides == found.paired
     assert config.extract.fps == 15 and config.finetune.min_steps >= 300
     small = ["--set", "finetune.min_steps=0", "--set", "finetune.epochs=3", "--set", "backbone.width=4",
              "--set", "bmn.min_steps=0", "--set", "bmn.epochs=2", "--workers", "0"]  # fmt: skip
