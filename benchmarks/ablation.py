@@ -34,6 +34,7 @@ TRAINING: dict[str, Any] = {
     "finetune.crop": 48,
     "finetune.base_lr": 3.0e-3,
     "finetune.batch_size": 16,
+    "finetune.flip": 0.0,
     "finetune.keep": "last",
 }
 ORDER = (  # (worse, better) as the paper finds them

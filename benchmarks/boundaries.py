@@ -11,7 +11,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from bmn import decode_proposals, move_proposals, soft_nms, vote
+from bmn import decode_proposals, move_proposals, soft_nms, vote, voting_weights
 from bmn.moves import window_moves
 from bmn.targets import window_targets
 from evaluation import detection_map
@@ -70,7 +70,7 @@ def propose(
     index, kept = soft_nms(segments, scores, duration=float(POSITIONS), **SOFT_NMS)
     picked = segments[index]
     if form.voting is not None:
-        picked = vote(segments, scores, index, form.voting)
+        picked = vote(segments, voting_weights(decoded), index, form.voting)
     return picked, kept
 
 

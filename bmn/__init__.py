@@ -7,7 +7,7 @@ from .model import BMN, BMNOutput, MovedOutput, load_public_checkpoint
 from .moves import move_proposals
 from .nms import soft_nms
 from .proposals import decode_proposals
-from .voting import vote
+from .voting import vote, voting_weights
 from .windows import fuse_windows
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "soft_nms",
     "targets",
     "vote",
+    "voting_weights",
     "voting",
     "windows",
 ]

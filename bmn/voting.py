@@ -12,8 +12,17 @@ from .errors import BMNError
 MARGIN = 1e-9  # of a run's reach, relative: rounding leaves no voter out of it
 
 
+def voting_weights(decoded: np.ndarray) -> np.ndarray:
+    """How much each decoded proposal [n, 7] (`PROPOSAL_COLUMNS`) counts in `vote`: float64 [n].
+
+    Its score times the squared product of its boundary probabilities: what moves a boundary should know
+    where boundaries are, also where the score leaves them out (`boundary_power` 0).
+    """
+    return decoded[:, 6] * (decoded[:, 2] * decoded[:, 3]) ** 2
+
+
 def vote(segments: np.ndarray, scores: np.ndarray, picks: np.ndarray, tiou: float) -> np.ndarray:
-    """The picks, each moved to the mean of the proposals around it, weighted by score x tIoU.
+    """The picks, each moved to the mean of the proposals around it, weighted by `scores` x tIoU.
 
     segments [n, 2] and scores [n] of all proposals before soft-NMS, each start at most its end and
     each score 0 or more; picks int64 [m] are places in them. A proposal votes where its tIoU with

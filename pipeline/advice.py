@@ -206,7 +206,7 @@ def _bmn(footage: Footage, machine: Machine, grid: Grid) -> list[Entry]:
         ("epochs", 20, ""),
         ("min_steps", 600, "raises the epochs of a small set"),
         ("warmup_epochs", 1, ""),
-        ("weight_decay", 0.01, ""),
+        ("weight_decay", 0.05, ""),
         ("keep", "ema", ""),
     ]
 

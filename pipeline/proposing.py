@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from bmn import decode_proposals, fuse_windows, move_proposals, soft_nms, vote
+from bmn import decode_proposals, fuse_windows, move_proposals, soft_nms, vote, voting_weights
 from bmn.targets import valid_mask
 from pipeline import windows
 from pipeline.config import Config, Proposals
@@ -75,5 +75,5 @@ def _suppress(
     )
     picked = segments[index]
     if settings.voting is not None:
-        picked = vote(segments, scores, index, settings.voting)
+        picked = vote(segments, voting_weights(decoded), index, settings.voting)
     return pd.DataFrame({"video": video, "start": picked[:, 0], "end": picked[:, 1], "score": kept})
