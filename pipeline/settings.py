@@ -87,7 +87,7 @@ class Proposals(Section):
 
     cls_power: NonNegative = 1.0
     reg_power: NonNegative = 1.0
-    boundary_power: NonNegative = 1.0
+    boundary_power: NonNegative = 0.0
     alpha: PositiveFloat = 0.4
     low: Fraction = 0.0
     high: Fraction = 0.0

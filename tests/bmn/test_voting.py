@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bmn import BMNError, soft_nms, vote
+from bmn import BMNError, soft_nms, vote, voting_weights
 
 
 def textbook(segments, scores, picks, tiou):
@@ -89,3 +89,16 @@ def test_no_picks_and_bad_input():
         vote(np.zeros((2, 2)), np.zeros(3), np.zeros(0, int), 0.5)
     with pytest.raises(BMNError, match="tiou 0"):
         vote(np.zeros((2, 2)), np.zeros(2), np.zeros(0, int), 0.0)
+
+
+def test_weights_know_where_boundaries_are_whatever_the_score():
+    """Of two voters as good by their score, the one whose ends are likelier boundaries counts more."""
+    decoded = np.array(
+        # xmin, xmax, its start and end probability, classification, regression, score
+        [[0.0, 10.0, 1.0, 1.0, 0.9, 0.9, 0.8], [0.5, 10.0, 0.5, 1.0, 0.9, 0.9, 0.8]]
+    )
+    weights = voting_weights(decoded)
+    np.testing.assert_allclose(weights, [0.8, 0.8 * 0.25])
+    (moved,) = vote(decoded[:, :2], weights, np.array([0]), 0.7)
+    assert moved[0] == pytest.approx(0.5 * 0.2 * 0.95 / (0.8 + 0.2 * 0.95))
+    assert moved[1] == pytest.approx(10.0)
