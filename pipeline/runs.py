@@ -142,9 +142,14 @@ def run_demo(
     *,
     force: bool = False,
 ) -> None:
-    """Draw the embedded dataset, run all stages on it, and draw ground truth against detections."""
+    """Draw the embedded dataset, run all stages on it, and draw ground truth against detections.
+
+    Says whether the figure is the promised one.
+    """
     from pipeline.demo import make_dataset
+    from pipeline.demo_promise import verdict
     from pipeline.plots import plot_run
+    from pipeline.stages.evaluate import numbers
 
     folder = run_dir or RUNS / "demo" / backbone
     data = RUNS / "demo" / "data" if run_dir is None else folder / "data"
@@ -164,6 +169,9 @@ def run_demo(
             raise artifacts.cannot_write(data, error) from error
     run_stages(config, folder, list(STAGE_MODULES), force=force)
     say(f"demo: picture in {plot_run(config, folder)}")
+    said = verdict(config, data, numbers(folder)["tasks"]["mAP"]["average"])
+    if said is not None:
+        say(said)
 
 
 def _locate(config: str | None, run_dir: Path | None) -> tuple[Path, Path]:

@@ -1,0 +1,100 @@
+"""What the demo says of its figure, when, and that the README promises the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from small_runs import SMALL
+
+from pipeline import runs
+from pipeline.artifacts import write_json
+from pipeline.config import find_config, load_config, parse_overrides
+from pipeline.demo_promise import EXPECTED, Expected, is_shipped, verdict
+from pipeline.runs import run_demo
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+DATA = Path("drawn")
+
+
+def demo_config(*assignments, backbone="tada2d"):
+    fields = {
+        "backbone.name": backbone,
+        "dataset.videos": str(DATA / "videos"),
+        "dataset.annotations": str(DATA / "annotations.csv"),
+    }
+    return load_config(find_config("demo"), fields | parse_overrides(assignments))
+
+
+def test_both_ends_are_inside_as_they_are_shown():
+    expected = Expected(69.5, 2.0)
+    assert str(expected) == "69.5 +- 2.0"
+    for average in (67.5, 67.4951, 69.5, 71.5, 71.504):
+        assert expected.holds(average), average
+    for average in (67.494, 71.506, 43.86):
+        assert not expected.holds(average), average
+
+
+@pytest.mark.parametrize("backbone", EXPECTED)
+def test_what_is_said(backbone):
+    expected = EXPECTED[backbone]
+    config = demo_config(backbone=backbone)
+    inside = verdict(config, DATA, expected.mean)
+    assert inside == f"demo: average mAP {expected.mean:.2f}, inside the expected {expected}"
+    outside = verdict(config, DATA, expected.mean + expected.half_width + 1)
+    assert f"outside the expected {expected}: please report it" in outside
+    assert "CPU and torch version" in outside
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "finetune.seed=1", "bmn.seed=1", "bmn.epochs=3", "extract.stride=8", "proposals.voting=null",
+        "classify.top=1", "eval.iou=0.5", "backbone.width=16", "backbone.pretrained=imagenet",
+        "runtime.skip=ids.txt", "dataset.videos=mine", "dataset.annotations=mine.csv",
+        "dataset.hold_out=0.1",
+    ],
+)  # fmt: skip
+def test_nothing_is_promised_of_other_settings(assignment):
+    assert verdict(demo_config(assignment), DATA, 69.5) is None
+
+
+def test_nothing_is_promised_of_other_networks():
+    assert verdict(demo_config(backbone="r3d"), DATA, 69.5) is None
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["runtime.workers=0", "runtime.device=cpu", "extract.batch_size=1", "finetune.seed=0"],
+)
+def test_where_and_how_it_runs_is_free(assignment):
+    assert is_shipped(demo_config(assignment))
+
+
+def test_the_demo_ends_with_it(tmp_path, monkeypatch, capsys):
+    def stages(config, folder, names, *, force):
+        write_json(folder / "eval" / "results.json", {"tasks": {"mAP": {"average": 12.344}}})
+
+    monkeypatch.setattr("pipeline.demo.make_dataset", lambda data: None)
+    monkeypatch.setattr("pipeline.plots.plot_run", lambda config, folder: "a.png")
+    monkeypatch.setattr(runs, "run_stages", stages)
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "data").mkdir()
+    run_demo(tmp_path, "tsn", [], None)
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("demo: average mAP 12.34, outside the expected"), said
+    run_demo(tmp_path, "tsn", SMALL, None)
+    assert "average mAP" not in capsys.readouterr().err
+
+
+def test_the_readme_promises_the_same():
+    text = README.read_text().partition("## Use it")[0]
+    spans = re.findall(r"(\d+\.\d) \+- (\d+\.\d)", text)
+    wanted = [str(EXPECTED[name]) for name in ("tada2d", "tsn")]
+    assert [f"{mean} +- {half}" for mean, half in spans] == wanted
+    tables = re.findall(r"^mAP +.* (\d+\.\d\d)$\nproposals: .*\n(.*)$", text, re.MULTILINE)
+    assert len(tables) == 2
+    for (average, line), name in zip(tables, ("tada2d", "tsn"), strict=True):
+        assert line == f"demo: average mAP {average}, inside the expected {EXPECTED[name]}"
+        assert EXPECTED[name].holds(float(average)), f"the table of {name} breaks the promise"
