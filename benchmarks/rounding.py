@@ -6,8 +6,8 @@ python -m benchmarks.rounding [--videos N] [--steps N] [--epochs N] [--copies N]
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from benchmarks.machine import describe, this_machine
 from pipeline import annotations
+from pipeline.artifacts import write_json
 from pipeline.clips import epoch_batches, training_batches
 from pipeline.config import Config, find_config, load_config
 from pipeline.models import new_classifier
@@ -33,7 +34,6 @@ from pipeline.training_segments import training_segments
 from pipeline.unreadable import Unreadable
 from pipeline.validation import network_input, validate
 
-CPU = torch.device("cpu")
 OLD = {"crop": 48, "batch_size": 16, "base_lr": 3e-3}  # of the demo that fine-tuned on squares
 GEOMETRIES = {"square": OLD, "whole frames": OLD | {"crop": "whole"}}
 
@@ -77,8 +77,7 @@ class Training:
             move_one(next(model.parameters()), form.moved)
         self.model = model.to(memory_format=torch.channels_last)
         self._optimizer = build_optimizer(self.model, config.finetune)
-        scaler = torch.amp.GradScaler("cpu", enabled=False)
-        generator = torch.Generator().manual_seed(0)
+        scaler, generator = torch.amp.GradScaler("cpu", enabled=False), torch.Generator()
 
         def loss(model: nn.Module, batch: Mapping[str, Any], _: torch.Generator) -> dict:
             video = network_input(batch["clip"], config.backbone).to(dtype)
@@ -179,13 +178,13 @@ def endings(data: Path, settings: Mapping[str, Any], copies: int) -> list[Ended]
     config, classes, train, validation = load(data, settings)
     forms = [Form(f"copy {k}", moved=k - 1 if k else None) for k in range(copies)]
     trainings = [Training(config, classes, form, torch.float32) for form in forms]
-    for _ in take_together(trainings, config, train):
-        pass
+    deque(take_together(trainings, config, train), maxlen=0)
     ended = []
     for training in trainings:
         training.model.eval()
-        figures = validate(training.model, validation, config, Unreadable(0, {}), CPU)
-        ended.append(Ended(figures["top1"], figures["extract_top1"]))
+        device = torch.device("cpu")
+        seen = validate(training.model, validation, config, Unreadable(0, {}), device)
+        ended.append(Ended(seen["top1"], seen["extract_top1"]))
     return ended
 
 
@@ -208,8 +207,7 @@ def ending_table(results: Mapping[str, Sequence[Ended]]) -> str:
             if name == seen and key == "whole":
                 continue  # what it was fine-tuned on are whole frames
             values = [getattr(run, key) for run in ended]
-            shown = " ".join(f"{value:.1f}" for value in values)
-            spread = max(values) - min(values)
+            shown, spread = " ".join(f"{v:.1f}" for v in values), max(values) - min(values)
             lines.append(f"{name:14s} {seen:14s} {mean(values):6.2f} {spread:6.2f}  {shown}")
     return "\n".join(lines)
 
@@ -229,7 +227,7 @@ def main(
     """Print how far trainings drift apart, and what accuracies that differ by rounding alone end with."""
     from pipeline.demo import make_dataset
 
-    made: dict[str, Any] = {"videos": videos, "distances": {}, "endings": {}}
+    made: dict[str, Any] = {"distances": {}, "endings": {}}
     results: dict[str, list[Ended]] = {}
     torch.set_num_threads(1)  # of what is not trained: every training sets its own
     click.echo(describe(this_machine()).removesuffix(", 1 thread") + "\n")
@@ -245,7 +243,7 @@ def main(
             made["endings"][name] = [asdict(run) for run in results[name]]
     click.echo(ending_table(results))
     if json_file is not None:
-        json_file.write_text(json.dumps(made, indent=2) + "\n")
+        write_json(json_file, made)
 
 
 if __name__ == "__main__":
