@@ -112,9 +112,13 @@ def move_one(weight: Tensor, place: int) -> None:
 
 
 def load(data: Path, settings: Mapping[str, Any]) -> tuple[Config, int, Segments, Segments]:
-    """The demo with other `finetune` settings, its number of classes, training and validation segments."""
+    """The demo with other `finetune` settings and no mirrored clips, and what it trains and validates on.
+
+    The configuration, the number of classes, the training and the validation segments.
+    """
     overrides: dict[str, Any] = {f"finetune.{key}": value for key, value in settings.items()}
     overrides |= {
+        "finetune.flip": 0.0,  # as the demo was when docs/reproducibility.md was written
         "dataset.videos": str(data / "videos"),
         "dataset.annotations": str(data / "annotations.csv"),
         "runtime.device": "cpu",
