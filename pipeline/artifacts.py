@@ -137,21 +137,29 @@ def is_complete(run: Path, name: str, manifest: Mapping[str, Any] | None) -> boo
 
 
 def open_stage(
-    run: Path, name: str, fields: Mapping[str, Any], *, force: bool = False, replace: bool = False
+    run: Path,
+    name: str,
+    fields: Mapping[str, Any],
+    *,
+    force: bool = False,
+    replace: bool = False,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Stage:
     """Open a stage for work.
 
     The same fields: go on, or nothing to do. Other fields: UserError that prints the differing ones,
     unless `force`, which moves the old folder aside, or `replace`, which writes over it (for outputs
-    that are made again in a moment). A stage that had not written anything is nobody's yet.
+    that are made again in a moment). A stage that had not written anything is nobody's yet. A field that
+    an older program did not know counts as its value in `defaults`, which does what was done then.
     """
-    # Through JSON once, so that tuples, paths and numbers compare as they will after reading back.
-    fields = json.loads(json.dumps(fields, sort_keys=True, default=str))
+    fields = _plain(fields)
     old = read_manifest(run, name)
+    if old is not None and not _differences(old["fields"], fields, defaults):
+        fields = old["fields"]
     if old is not None and old["fields"] != fields:
         if not (replace or _holds_nothing(run / name)):
             if not force:
-                raise UserError(_difference(run, name, old["fields"], fields))
+                raise UserError(_difference(run, name, old["fields"], fields, defaults))
             _move_aside(run / name)
         old = None
     stage = Stage(name, run / name, fields, is_complete(run, name, old))
@@ -165,9 +173,18 @@ def open_stage(
     return stage
 
 
-def follow_stage(run: Path, name: str, fields: Mapping[str, Any]) -> Stage:
+def follow_stage(
+    run: Path,
+    name: str,
+    fields: Mapping[str, Any],
+    *,
+    defaults: Mapping[str, Any] | None = None,
+) -> Stage:
     """The stage another process has opened: nothing is written here but outputs."""
-    return Stage(name, run / name, fields, is_complete(run, name, read_manifest(run, name)), False)
+    opened = read_manifest(run, name)
+    if opened is not None and not _differences(opened["fields"], _plain(fields), defaults):
+        fields = opened["fields"]
+    return Stage(name, run / name, fields, is_complete(run, name, opened), False)
 
 
 def input_fields(run: Path, name: str) -> dict[str, str]:
@@ -238,15 +255,27 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def why_again(run: Path, name: str, fields: Mapping[str, Any]) -> str:
-    """Why a stage would run again with these fields: the fields that differ, or an empty string."""
+def why_again(
+    run: Path, name: str, fields: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> str:
+    """Why a stage would run again with these fields: the fields that differ, or an empty string.
+
+    `defaults` is that of `open_stage`.
+    """
     old = read_manifest(run, name)
-    fields = json.loads(json.dumps(fields, sort_keys=True, default=str))
-    return "; ".join(_differences(old["fields"], fields)) if old else ""
+    return "; ".join(_differences(old["fields"], _plain(fields), defaults)) if old else ""
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields through JSON once, so that tuples, paths and numbers compare as they will after reading back."""
+    return json.loads(json.dumps(fields, sort_keys=True, default=str))
+
+
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> list[str]:
     lines = []
+    old = {key: value for key, value in (defaults or {}).items() if key in new} | dict(old)
     for key in sorted(old.keys() | new.keys()):
         before, now = old.get(key), new.get(key)
         if before == now:
@@ -258,8 +287,14 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _difference(run: Path, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    lines = "; ".join(_differences(old, new))
+def _difference(
+    run: Path,
+    name: str,
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    defaults: Mapping[str, Any] | None,
+) -> str:
+    lines = "; ".join(_differences(old, new, defaults))
     return (
         f"{run / name}: made with other settings ({lines}); use --force to move it aside and "
         "start again, or another --run-dir"

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline import distributed
 from pipeline.artifacts import Stage, follow_stage, open_stage, write_text
 from pipeline.config import Config, dump_config
+from pipeline.default_fields import default_fields
 from pipeline.fields import stage_fields
 from pipeline.ranks import ranks
 
@@ -22,7 +23,7 @@ def begin_stage(config: Config, run: Path, stage: str, *, force: bool = False) -
         distributed.barrier()
         return opened
     distributed.barrier()
-    return follow_stage(run, stage, stage_fields(config, run, stage))
+    return follow_stage(run, stage, stage_fields(config, run, stage), defaults=default_fields())
 
 
 def begin_alone(
@@ -33,7 +34,7 @@ def begin_alone(
     Raises UserError as `artifacts.open_stage` does.
     """
     fields = stage_fields(config, run, stage)
-    opened = open_stage(run, stage, fields, force=force, replace=replace)
+    opened = open_stage(run, stage, fields, force=force, replace=replace, defaults=default_fields())
     kept = run / "config.yaml"
     if not (opened.complete and kept.is_file()):
         write_text(kept, dump_config(config))

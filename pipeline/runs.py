@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline import artifacts
 from pipeline.config import Config, dump_config, find_config, load_config, parse_overrides
+from pipeline.default_fields import default_fields
 from pipeline.errors import UsageError, UserError
 from pipeline.fields import is_imported, on_imported_grid, stage_fields
 from pipeline.locks import locked
@@ -106,7 +107,8 @@ def stage_state(config: Config, folder: Path, stage: str) -> tuple[str, str]:
     if stage == "extract" and is_imported(folder):
         return manifest["state"], ""
     try:
-        why = artifacts.why_again(folder, stage, stage_fields(config, folder, stage))
+        fields = stage_fields(config, folder, stage)
+        why = artifacts.why_again(folder, stage, fields, default_fields())
     except UserError as error:
         return "stale", error.message
     if why:

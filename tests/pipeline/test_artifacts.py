@@ -11,9 +11,18 @@ import sys
 import pytest
 
 from pipeline import artifacts
+from pipeline.config import find_config, load_config
+from pipeline.default_fields import default_fields
 from pipeline.errors import UserError
+from pipeline.fields import setting_fields
 from pipeline.locks import locked
 from pipeline.reports import write_report
+
+# What a configuration has to say itself.
+REQUIRED = {
+    "format", "train_subset", "fps", "stride", "short_side", "optimizer", "base_lr", "batch_size",
+    "epochs", "mode", "temporal_scale", "duration_scale", "name",
+}  # fmt: skip
 
 
 def complete(run, name, fields):
@@ -142,6 +151,7 @@ import sys, time
 from pathlib import Path
 from pipeline.locks import locked
 from pipeline.reports import write_report
+
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -161,3 +171,34 @@ def test_a_second_process_is_refused_and_a_dead_one_does_not_block(tmp_path):
         holder.communicate()
     with locked(tmp_path):
         pass
+
+
+def test_a_manifest_of_before_a_key_existed_stays_valid(tmp_path):
+    """A field it lacks counts as its default, which does what was done then; any other value is a difference."""
+    config = load_config(find_config("demo"))
+    new = setting_fields(config, "bmn")
+    keys = ("bmn.regression", "bmn.positions", "dataset.hold_out")
+    old = {key: value for key, value in new.items() if key not in keys}
+    stage = artifacts.open_stage(tmp_path, "bmn", old)
+    (stage.folder / "model.pt").write_text("weights")
+    stage.finish({})
+    opened = artifacts.open_stage(tmp_path, "bmn", new, defaults=default_fields())
+    assert opened.complete and opened.fingerprint == stage.fingerprint
+    assert not artifacts.why_again(tmp_path, "bmn", new, default_fields())
+    other = new | {"bmn.regression": True}
+    assert "bmn.regression: False -> True" in artifacts.why_again(
+        tmp_path, "bmn", other, default_fields()
+    )
+    with pytest.raises(UserError, match="bmn.regression: False -> True"):
+        artifacts.open_stage(tmp_path, "bmn", other, defaults=default_fields())
+    assert artifacts.follow_stage(tmp_path, "bmn", new, defaults=default_fields()).fingerprint == (
+        stage.fingerprint
+    )
+
+
+def test_every_optional_key_has_its_default():
+    fields, config = default_fields(), load_config(find_config("ek100"))
+    for stage in ("finetune", "extract", "bmn", "bmn/proposals", "classify"):
+        missing = setting_fields(config, stage).keys() - fields.keys()
+        assert all(key.split(".")[-1] in REQUIRED for key in missing), missing
+    assert fields["finetune.augment.mixup"] == 0 and fields["extract.crop"] == "whole"
