@@ -122,9 +122,7 @@ def table(boundary_power: float, noise: float, videos: int) -> str:
         start, end, *rest = measure(form, boundary_power, noise, videos).values()
         voting, moved = form.voting or "off", "on" if form.regression else "off"
         shown = " ".join(f"{value:6.2f}" for value in rest)
-        lines.append(
-            f"{form.center:6g} {voting:>6} {moved:>5} {start:+7.3f} {end:+7.3f} {shown}"
-        )
+        lines.append(f"{form.center:6g} {voting:>6} {moved:>5} {start:+7.3f} {end:+7.3f} {shown}")
     return "\n".join(lines)
 
 
