@@ -58,15 +58,15 @@ def measure(footage: Path, name: str, settings: Mapping[str, str]) -> dict[str, 
     number = list(VARIANTS).index(name)
     run, base = Path("runs") / f"variant_{number:02d}", Path("runs") / "variant_00"
     if number and not any(key.startswith(EARLY) for key in settings):
+        if not (footage / base / "extract" / "manifest.json").exists():
+            raise click.ClickException(f"{footage / base}: run 'as init chooses' first")
         for stage in ("finetune", "extract"):
-            if not (footage / run / stage).exists():
-                shutil.copytree(footage / base / stage, footage / run / stage)
+            _copy(footage / base / stage, footage / run / stage)
     chosen = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     program = [sys.executable, "-m", "pipeline"]
     words = ["--config", "tada-loc.yaml", "--run-dir", str(run), *chosen]
-    subprocess.run([*program, "run", *words], cwd=footage, check=True, capture_output=True)
-    scored = [*words, "--iou", IOU, "--json", "numbers.json"]
-    subprocess.run([*program, "eval", *scored], cwd=footage, check=True, capture_output=True)
+    _work([*program, "run", *words], footage)
+    _work([*program, "eval", *words, "--iou", IOU, "--json", "numbers.json"], footage)
     numbers = json.loads((footage / "numbers.json").read_text())["tasks"]["mAP"]
     truth = pd.read_csv(footage / "own.csv")
     found = pd.read_csv(footage / run / "classify" / "detections.csv")
@@ -77,6 +77,23 @@ def measure(footage: Path, name: str, settings: Mapping[str, str]) -> dict[str, 
         "start": errors.start,
         "end": errors.end,
     }
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a stage's folder, whole or not at all."""
+    if target.exists():
+        return
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(source, partial)
+    partial.rename(target)
+
+
+def _work(command: list[str], folder: Path) -> None:
+    """Run a command quietly; the last line it said where it fails."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise click.ClickException((done.stderr.strip().splitlines() or ["no word"])[-1])
 
 
 @click.command()

@@ -24,6 +24,9 @@ from statistics import mean
 import av
 import click
 import numpy as np
+import pandas as pd
+
+from evaluation import signed_errors
 
 ACTIONS = (
     "flipping_a_pancake.mkv",
@@ -194,34 +197,28 @@ def _write(path: Path, frames: np.ndarray, fps: float) -> None:
 
 
 def measure(folder: Path, settings: tuple[str, ...] = ()) -> dict[str, float]:
-    """Run `init` and every stage in a folder of footage; mAP and minutes.
+    """Run `init` and every stage in a folder of footage: mAP, signed errors in seconds, minutes.
 
     `settings` are KEY=VALUE of the configuration, to compare with what `init` chose.
     """
     began = time.monotonic()
     program = [sys.executable, "-m", "pipeline"]
-    subprocess.run([*program, "init", "videos", "own.csv"], cwd=folder, check=True)
+    if not (folder / "tada-loc.yaml").exists():
+        subprocess.run([*program, "init", "videos", "own.csv"], cwd=folder, check=True)
     chosen = [part for setting in settings for part in ("--set", setting)]
-    subprocess.run([*program, "run", "--run-dir", "runs/own", *chosen], cwd=folder, check=True)
-    subprocess.run(
-        [
-            *program,
-            "eval",
-            "--run-dir",
-            "runs/own",
-            "--iou",
-            IOU,
-            "--json",
-            "numbers.json",
-            *chosen,
-        ],
-        cwd=folder,
-        check=True,
-    )
+    words = ["--config", "tada-loc.yaml", "--run-dir", "runs/own", *chosen]
+    subprocess.run([*program, "run", *words], cwd=folder, check=True)
+    scored = [*words, "--iou", IOU, "--json", "numbers.json"]
+    subprocess.run([*program, "eval", *scored], cwd=folder, check=True)
     numbers = json.loads((folder / "numbers.json").read_text())["tasks"]["mAP"]
+    truth = pd.read_csv(folder / "own.csv")
+    found = pd.read_csv(folder / "runs" / "own" / "classify" / "detections.csv")
+    errors = signed_errors(truth[truth["subset"] == "validation"], found)
     return {
         "average": numbers["average"],
         "@0.5": numbers["map"][-1],
+        "start": errors.start,
+        "end": errors.end,
         "minutes": (time.monotonic() - began) / 60,
     }
 

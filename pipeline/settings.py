@@ -81,8 +81,9 @@ class Extract(Section):
 class Proposals(Section):
     """Maps to proposals: score powers and soft-NMS (Appendix A.2; Lin et al. 2019).
 
+    `boundary_power` 0 lets the boundary scores pick and not weigh (public code; the paper of BMN has 1).
     `voting`: each pick becomes the mean of the proposals with at least this tIoU to it, weighted by
-    score x tIoU.
+    score x tIoU x (start x end probability)².
     """
 
     cls_power: NonNegative = 1.0
