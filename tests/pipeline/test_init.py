@@ -179,10 +179,11 @@ def test_mistakes_are_one_line(drawn, tmp_path):
     for words, said in (
         ([str(tmp_path / "nowhere"), str(drawn / "annotations.csv")], "no such folder"),
         ([str(drawn / "videos"), str(tmp_path / "no.csv")], "cannot be read"),
-        ([str(drawn / "videos"), str(table)], "none of the 1 annotated videos"),
+        ([str(drawn / "videos"), str(table)], "none of the 2 annotated videos"),
         ([str(drawn / "videos"), str(table), str(tmp_path / "a.json")], "not both"),
     ):
-        rows.head(1).assign(video="other").drop(columns="subset").to_csv(table, index=False)
+        others = rows.head(2).assign(video=["other", "another"])
+        others.drop(columns="subset").to_csv(table, index=False)
         result = init(*words, "--to", str(tmp_path / "c.yaml"), "--workers", "0")
         assert result.exit_code == 1 and said in result.output, result.output
         assert "Traceback" not in result.output and not (tmp_path / "c.yaml").exists()
