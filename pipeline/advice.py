@@ -63,12 +63,16 @@ Entry = tuple[str, Any, str]  # key, value, reason
 
 @dataclass(frozen=True)
 class Grid:
-    """Clips and positions: frames a second, frames from one to the next, frames from clip to clip."""
+    """Clips and positions: frames a second, frames from one to the next, frames from clip to clip.
+
+    `why` says what decided the stride.
+    """
 
     fps: int
     interval: int
     stride: int
     durations: int
+    why: str
 
     @property
     def position(self) -> float:
@@ -82,13 +86,19 @@ def choose_grid(footage: Footage, machine: Machine) -> Grid:
     span = min(footage.quarter, LONGEST_CLIP)
     interval = max(1, round(span * fps / FRAMES))
     wanted = footage.longest * LENGTHS_BEYOND
-    position = max(
-        footage.shortest / POSITIONS_IN_SHORTEST,
-        wanted / machine.durations,
-        footage.seconds / machine.clips,
+    shortest = f"of an action of {footage.shortest:.2g} s; 95 of 100 are longer"
+    position, why = max(
+        (footage.shortest / POSITIONS_IN_SHORTEST, f"1/{POSITIONS_IN_SHORTEST} {shortest}"),
+        (
+            wanted / machine.durations,
+            f"else actions of {footage.longest:.3g} s need more than {machine.durations} positions",
+        ),
+        (footage.seconds / machine.clips, f"else there are more than {machine.clips} of them"),
     )
+    if position * fps < 1:
+        why = "each frame, and nothing lies closer"
     stride = max(1, round(position * fps))
-    return Grid(fps, interval, stride, max(4, math.ceil(wanted * fps / stride)))
+    return Grid(fps, interval, stride, max(4, math.ceil(wanted * fps / stride)), why)
 
 
 def advice(footage: Footage, kind: str) -> dict[str, list[Entry]]:
@@ -117,7 +127,7 @@ def advice(footage: Footage, kind: str) -> dict[str, list[Entry]]:
             (
                 "stride",
                 grid.stride,
-                f"a feature every {grid.position:.2g} s; 95 of 100 actions are longer than {footage.shortest:.2g} s",
+                f"a feature every {grid.position:.2g} s: {grid.why}",
             ),
             ("short_side", machine.sides[0], "pixels, as in validation"),
             ("crop", "whole", "as in finetune"),

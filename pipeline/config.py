@@ -51,6 +51,7 @@ __all__ = [
     "known_keys",
     "load_config",
     "parse_overrides",
+    "read_config",
 ]
 
 
@@ -81,9 +82,19 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Confi
     try:
         if path.stat().st_size > 1_000_000:
             raise UsageError(f"{path}: larger than 1 MB, not a configuration")
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from error
+    return read_config(text, path, overrides)
+
+
+def read_config(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Validate the text of a configuration; `path`, where it is or will be, is for messages.
+
+    Raises UsageError as `load_config` does.
+    """
+    try:
+        data = yaml.load(text, Loader=_PlainLoader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(data, dict):

@@ -14,7 +14,9 @@ import pandas as pd
 from feature_extraction.video import Reader
 from pipeline.videos import Source
 
-COUNTER = re.compile(r"\b(counter|anti)[ -]?(?=clockwise\b)")
+SIDE = re.compile(r"\b(left|right)\b", re.IGNORECASE)
+CLOCKWISE = re.compile(r"\bclockwise\b", re.IGNORECASE)
+COUNTER = re.compile(r"\b(counter|anti)[ -]?(?=clockwise\b)", re.IGNORECASE)
 COUNTER_WORDS = tuple(w + gap + "clockwise" for w in ("counter", "anti") for gap in ("-", "", " "))
 
 
@@ -84,19 +86,34 @@ def span_of(segments: Segments, index: int, reader: Reader) -> tuple[float, floa
 def mirrored_classes(names: Sequence[str]) -> np.ndarray:
     """The class each class is in the mirror, else itself.
 
-    That with left and right exchanged, and clockwise with counter-clockwise (or anti-clockwise).
+    That with left and right exchanged, in the same case, and clockwise with counter-clockwise (or
+    anti-clockwise), in any case.
     """
     numbers = {name: number for number, name in enumerate(names)}
-    swapped = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+    folded = {name.lower(): number for number, name in reversed(list(enumerate(names)))}
 
     def mirrors(name: str) -> list[str]:
-        sides = re.sub(r"\b(left|right)\b", lambda m: swapped[m[0]], name, flags=re.IGNORECASE)
+        sides = SIDE.sub(_other_side, name)
         if COUNTER.search(sides):
             return [COUNTER.sub("", sides)]
-        turned = [re.sub(r"\bclockwise\b", word, sides) for word in COUNTER_WORDS]
-        return [*turned, sides] if "clockwise" in sides else [sides]
+        turned = [CLOCKWISE.sub(word, sides) for word in COUNTER_WORDS]
+        return [*turned, sides] if CLOCKWISE.search(sides) else [sides]
 
     def mirror(name: str, number: int) -> int:
-        return next((numbers[other] for other in mirrors(name) if other in numbers), number)
+        any_case = folded if "clockwise" in name.lower() else {}
+        for other in mirrors(name):
+            if other.lower() != name.lower():
+                number = numbers.get(other, any_case.get(other.lower(), number))
+            if number != numbers[name]:
+                break
+        return number
 
     return np.array([mirror(name, number) for name, number in numbers.items()])
+
+
+def _other_side(match: re.Match[str]) -> str:
+    """Right for left and left for right, written as the word found."""
+    other = "right" if match[0].lower() == "left" else "left"
+    if match[0].isupper():
+        return other.upper()
+    return other.capitalize() if match[0].istitle() else other

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,13 @@ import torch
 from pipeline.advice import Entry, advice, configuration_text
 from pipeline.artifacts import write_text
 from pipeline.config import Dataset as DatasetSettings
-from pipeline.config import load_config
-from pipeline.errors import UserError
+from pipeline.config import read_config
+from pipeline.errors import UsageError, UserError
 from pipeline.footage import Footage, look_at
 
 
 def write_configuration(
-    videos: Path,
-    annotations: tuple[Path, ...],
+    dataset: Mapping[str, Any],
     target: Path,
     *,
     kind: str = "auto",
@@ -26,6 +27,7 @@ def write_configuration(
 ) -> str:
     """Look at the footage and write `target`; the lines a user is told.
 
+    `dataset` is its dataset section, as `dataset_section` gives it.
     `kind` is cpu, gpu, or auto: a GPU where torch sees one. Raises UserError where `target` exists and
     `force` is not given, and for what is wrong with videos and annotations.
     """
@@ -35,30 +37,48 @@ def write_configuration(
         )
     if kind == "auto":
         kind = "gpu" if torch.cuda.is_available() else "cpu"
-    dataset = _dataset(videos, annotations)
     footage = look_at(DatasetSettings.model_validate(dataset), workers)
     sections: dict[str, list[Entry]] = {"dataset": [(k, v, "") for k, v in dataset.items()]}
     sections |= advice(footage, kind)
     text = configuration_text(_heading(footage, kind, target), sections)
+    read_config(text, target)  # before an older file is lost
     write_text(target, text)
-    load_config(target)  # what is written is read again before anyone relies on it
     return _told(footage, target)
 
 
-def _dataset(videos: Path, annotations: tuple[Path, ...]) -> dict[str, Any]:
-    """The dataset section: a table, or ActivityNet's JSON, by the files' ending."""
+def dataset_section(
+    videos: Path,
+    annotations: tuple[Path, ...],
+    *,
+    frame_fps: float | None = None,
+    train_subset: str | None = None,
+    eval_subset: str | None = None,
+) -> dict[str, Any]:
+    """The dataset section: a table, or ActivityNet's JSON, by the files' ending; keys that are None left out.
+
+    Raises UserError where there is no such folder, and for files and a rate it cannot take.
+    """
     if not videos.is_dir():
         raise UserError(f"{videos}: no such folder of videos")
+    if frame_fps is not None and not 0 < frame_fps < math.inf:
+        raise UsageError(f"--frame-fps {frame_fps:g}: give the frames a second, above 0")
+    for path in annotations:
+        if [suffix.lower() for suffix in path.suffixes[-2:-1]] == [".json"]:
+            raise UserError(f"{path}: a packed JSON file is not read; unpack it first")
     kinds = {path.suffix.lower() == ".json" for path in annotations}
     if len(kinds) > 1:
         raise UserError("annotations: give CSV tables or JSON files, not both")
     files = [str(path) for path in annotations]
-    return {
+    section = {
         "name": "own",
         "format": "activitynet" if kinds == {True} else "table",
         "annotations": files[0] if len(files) == 1 else files,
         "videos": str(videos),
+        "frame_fps": frame_fps,
+        "train_subset": train_subset,
+        "eval_subset": eval_subset,
     }
+    return {key: value for key, value in section.items() if value is not None}
 
 
 def _heading(footage: Footage, kind: str, target: Path) -> str:

@@ -115,10 +115,25 @@ def export_features(force: bool, target: Path, **options: Any) -> None:
     show_default=True,
     help="What it will run on; auto: a GPU if there is one.",
 )
+@click.option(
+    "--frame-fps", type=float, metavar="RATE", help="Frames a second of folders of frames."
+)
+@click.option(
+    "--train-subset", metavar="NAME", help="The subset to train on, where it is not training."
+)
+@click.option(
+    "--eval-subset", metavar="NAME", help="The subset to measure on, where it is not validation."
+)
 @click.option("--workers", type=click.IntRange(0), default=2, help="Processes that look at videos.")
 @click.option("--force", is_flag=True, help="Write the file anew if it exists.")
 def init(
-    videos: Path, annotations: tuple[Path, ...], target: Path, kind: str, workers: int, force: bool
+    videos: Path,
+    annotations: tuple[Path, ...],
+    target: Path,
+    kind: str,
+    workers: int,
+    force: bool,
+    **dataset: Any,
 ) -> None:
     """Write a configuration that suits your own videos.
 
@@ -127,11 +142,10 @@ def init(
 
     Example: tada-loc init videos own.csv
     """
-    from pipeline.starting import write_configuration
+    from pipeline.starting import dataset_section, write_configuration
 
-    click.echo(
-        write_configuration(videos, annotations, target, kind=kind, workers=workers, force=force)
-    )
+    section = dataset_section(videos, annotations, **dataset)
+    click.echo(write_configuration(section, target, kind=kind, workers=workers, force=force))
 
 
 @click.command()

@@ -116,6 +116,7 @@ def _frames(
     if not fps > 0:
         raise UserError(
             f"{folder}: video {video} is a folder of frames whose rate is not known; set "
-            "dataset.frame_fps, or dataset.video_info (EPIC_100_video_info.csv)"
+            "dataset.frame_fps (tada-loc init: --frame-fps RATE), or dataset.video_info "
+            "(EPIC_100_video_info.csv)"
         )
     return FrameFolder(folder, (fps, *EPIC_FRAME_RATES) if known else (fps,), known)

@@ -1,4 +1,4 @@
-"""docs/own-data.md, followed step by step: its table, its configuration and its commands, in its order."""
+"""docs/own-data.md, followed step by step: its table and its commands, in its order."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from pipeline.advice import CPU, GPU, LONGEST_CLIP, POSITIONS_IN_SHORTEST
 from pipeline.annotations import table
 from pipeline.cli import main
+from pipeline.config import load_config
 from pipeline.demo import make_dataset
 
 TEXT = (Path(__file__).resolve().parents[1] / "docs" / "own-data.md").read_text()
-# The document's own configuration, made small: another network and shorter windows, nothing else.
+# What init writes, made small: another network, less of a picture and one epoch, nothing else.
 SMALL = [
-    "backbone.depth=[1,1,1,1]", "backbone.width=4", "backbone.pretrained=null", "finetune.epochs=1",
-    "finetune.warmup_epochs=0", "finetune.batch_size=4", "finetune.crop=32", "finetune.short_side=[32,36]",
-    "finetune.eval_short_side=32", "extract.short_side=32", "bmn.epochs=1", "bmn.warmup_epochs=0",
-    "bmn.batch_size=2", "bmn.hidden_1d=8", "bmn.hidden_2d=8", "bmn.hidden_3d=8", "bmn.num_samples=4",
-    "bmn.temporal_scale=40", "bmn.duration_scale=20",
+    "backbone.width=4", "finetune.epochs=1", "finetune.min_steps=0", "finetune.warmup_epochs=0",
+    "finetune.batch_size=4", "finetune.short_side=[32,36]", "finetune.eval_short_side=32",
+    "extract.short_side=32", "bmn.epochs=1", "bmn.min_steps=0", "bmn.warmup_epochs=0", "bmn.batch_size=2",
+    "bmn.hidden_1d=8", "bmn.hidden_2d=8", "bmn.hidden_3d=8", "bmn.num_samples=4",
 ]  # fmt: skip
 
 
@@ -32,12 +33,23 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
+def shell_lines() -> list[str]:
+    return [
+        line
+        for block in blocks("sh")
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.strip()
+    ]
+
+
 def follow(line: str) -> str:
     words = shlex.split(line)
     assert words[0] == "tada-loc"
     small = [word for assignment in SMALL for word in ("--set", assignment)]
+    # init looks, and trains nothing: it writes the same on a machine with a GPU as on one without.
+    more = ["--for", "cpu"] if words[1] == "init" else [*small, "--device", "cpu"]
     # The document's own options stand last, and win.
-    arguments = [words[1], *small, "--device", "cpu", "--workers", "0", *words[2:]]
+    arguments = [words[1], *more, "--workers", "0", *words[2:]]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0, f"{line}\n{result.output}"
     return result.output
@@ -45,7 +57,7 @@ def follow(line: str) -> str:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch):
-    """A folder as step 1 lays it out: videos, own.csv with the document's columns, and tada-loc.yaml."""
+    """A folder as step 1 lays it out: videos, and own.csv with the document's columns."""
     monkeypatch.chdir(tmp_path)
     make_dataset(Path("drawn"), train_videos=4, val_videos=2, seconds=10.0, workers=1)
     shutil.move("drawn/videos", "videos")
@@ -53,8 +65,6 @@ def here(tmp_path: Path, monkeypatch):
     rows["label"] = np.where(np.arange(len(rows)) % 2, "pour", "stir")  # few videos: two classes
     (example,) = blocks("csv")
     rows[example.splitlines()[0].split(",")].to_csv("own.csv", index=False)
-    (configuration,) = blocks("yaml")
-    Path("tada-loc.yaml").write_text(configuration)
     return tmp_path
 
 
@@ -66,13 +76,8 @@ def test_the_table_of_the_document_is_read(tmp_path):
 
 
 def test_the_document_step_by_step(here):
-    lines = [
-        line
-        for block in blocks("sh")
-        for line in block.replace("\\\n", " ").splitlines()
-        if line.strip()
-    ]
-    assert len(lines) >= 12 and lines[0].startswith("tada-loc doctor")
+    lines = shell_lines()
+    assert len(lines) >= 13 and lines[0].startswith("tada-loc init")
     outputs = {line: follow(line) for line in lines}
     said = {line.split()[1]: text for line, text in reversed(outputs.items())}
     assert "nothing wrong" in said["doctor"]
@@ -90,13 +95,12 @@ def test_the_document_step_by_step(here):
     assert set(one["video"]) == set(two["video"])
 
 
-def test_the_numbers_of_the_text_follow_from_the_configuration():
-    import yaml
-
-    config = yaml.safe_load(blocks("yaml")[0])
-    position = config["extract"]["stride"] / config["extract"]["fps"]
-    assert f"{position:.2f} s" in TEXT
-    assert f"= {config['bmn']['temporal_scale'] * position:.0f} s seen" in TEXT
-    assert f"actions up to {config['bmn']['duration_scale'] * position:.0f} s" in TEXT
-    options = "--fps {fps} --stride {stride}".format(**config["extract"])
-    assert options in TEXT
+def test_the_numbers_of_the_text_are_those_init_writes(here):
+    follow(shell_lines()[0])
+    extract = load_config(Path("tada-loc.yaml")).extract
+    (line,) = [line for line in shell_lines() if line.startswith("tada-loc import-features")]
+    assert line.endswith(f"--fps {extract.fps:g} --stride {extract.stride}")
+    for number in (CPU.durations, GPU.durations, POSITIONS_IN_SHORTEST):
+        assert str(number) in TEXT.replace("an eighth", "8")
+    assert f"{CPU.clips:,}".replace(",", " ") in TEXT and GPU.clips == 1e6 and "a million" in TEXT
+    assert f"at most {LONGEST_CLIP} s" in TEXT

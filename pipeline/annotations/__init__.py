@@ -43,7 +43,7 @@ def load(settings: config.Dataset) -> Dataset:
     if settings.eval_subset not in known:
         raise UserError(
             f"{files[-1]}: no video of subset {settings.eval_subset!r} (dataset.eval_subset); "
-            f"it has {', '.join(known)}"
+            f"it has {', '.join(known)} (tada-loc init: --train-subset NAME --eval-subset NAME)"
         )
     others = dataset.videos["subset"][~dataset.videos["subset"].isin(subsets)]
     for name, count in others.value_counts().items():

@@ -28,8 +28,11 @@ def read_csv(file: Path, columns: Sequence[str]) -> pd.DataFrame:
         )
     missing = [name for name in columns if name not in frame.columns]
     if missing:
+        # A file that is no table can have columns without end.
+        shown = [name if len(name) <= 40 else name[:37] + "..." for name in map(str, frame.columns)]
+        more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
         raise UserError(
-            f"{file}: no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}"
+            f"{file}: no column {', '.join(missing)}; it has {', '.join(shown[:10])}{more}"
         )
     return frame
 

@@ -14,6 +14,7 @@ from pipeline.annotations.dataset import Dataset, check_times, check_video_id
 from pipeline.errors import UserError
 
 _COLUMNS = ["video", "start", "end", "label"]
+HELD_OUT = "videos held out for validation (the table has no subset column)"  # a note
 
 
 def read(files: Sequence[Path], train_subset: str, eval_subset: str) -> Dataset:
@@ -35,7 +36,7 @@ def read(files: Sequence[Path], train_subset: str, eval_subset: str) -> Dataset:
         held_out = set(names[4::5] or names[-1:])
         chosen = annotations["video"].isin(held_out)
         annotations["subset"] = np.where(chosen, eval_subset, train_subset)
-        notes["videos held out for validation (the table has no subset column)"] = len(held_out)
+        notes[HELD_OUT] = len(held_out)
     videos = annotations[["video", "subset"]].drop_duplicates(ignore_index=True)
     both = videos["video"][videos["video"].duplicated()]
     if len(both):

@@ -90,6 +90,27 @@ def test_much_footage_is_looked_at_less_closely():
     assert choose_grid(long, GPU).position == choose_grid(FOOTAGE, GPU).position
 
 
+@pytest.mark.parametrize(
+    ("footage", "said"),
+    [
+        (FOOTAGE, "a feature every 0.27 s: 1/8 of an action of 2 s; 95 of 100 are longer"),
+        (changed(longest=45.0), "a feature every 1.2 s: else actions of 45 s need more than 48 positions"),
+        (changed(seconds=1e5), "a feature every 1.7 s: else there are more than 60000 of them"),
+        (changed(shortest=0.2, longest=1.0), "a feature every 0.067 s: each frame"),
+    ],
+)  # fmt: skip
+def test_the_stride_says_what_decided_it(footage, said):
+    (reason,) = [why for key, _, why in advice(footage, "cpu")["extract"] if key == "stride"]
+    assert said in reason
+
+
+@pytest.mark.parametrize(("durations", "window"), [(10, 64), (25, 100), (48, 128), (90, 180)])
+def test_windows_are_as_the_document_says(durations, window):
+    footage = changed(shortest=8.0, longest=durations / 1.25 - 0.1, fps=1.0)  # a position a second
+    written = {key: value for key, value, _ in advice(footage, "gpu")["bmn"]}
+    assert (written["duration_scale"], written["temporal_scale"]) == (durations, window)
+
+
 def test_what_it_writes_trains(drawn, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = init(
@@ -179,10 +200,11 @@ def test_mistakes_are_one_line(drawn, tmp_path):
     for words, said in (
         ([str(tmp_path / "nowhere"), str(drawn / "annotations.csv")], "no such folder"),
         ([str(drawn / "videos"), str(tmp_path / "no.csv")], "cannot be read"),
-        ([str(drawn / "videos"), str(table)], "none of the 1 annotated videos"),
+        ([str(drawn / "videos"), str(table)], "none of the 2 annotated videos"),
         ([str(drawn / "videos"), str(table), str(tmp_path / "a.json")], "not both"),
     ):
-        rows.head(1).assign(video="other").drop(columns="subset").to_csv(table, index=False)
+        others = rows.head(2).assign(video=["other", "another"])
+        others.drop(columns="subset").to_csv(table, index=False)
         result = init(*words, "--to", str(tmp_path / "c.yaml"), "--workers", "0")
         assert result.exit_code == 1 and said in result.output, result.output
         assert "Traceback" not in result.output and not (tmp_path / "c.yaml").exists()

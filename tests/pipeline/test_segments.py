@@ -75,3 +75,20 @@ def test_classes_in_the_mirror():
     names = ["push left to right", "push right to left", "turn", "Left up", "Right up", "leftover"]
     names += ["lift right"]  # has no mirror image among the classes: it is its own
     assert mirrored_classes(names).tolist() == [1, 0, 2, 4, 3, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("names", "mirror"),
+    [
+        (["LEFT hand", "RIGHT hand"], [1, 0]),
+        (["Left hand", "RIGHT hand", "Right hand"], [2, 1, 0]),  # the case is kept
+        (["lEFT", "right"], [1, 1]),  # no case to keep
+        (["TURN LEFT"], [0]),
+        (["Clockwise", "Counter-clockwise"], [1, 0]),
+        (["TURN CLOCKWISE", "turn anti clockwise"], [1, 0]),
+        (["Clockwise", "clockwise"], [0, 1]),
+        (["Left, clockwise", "RIGHT, CounterClockwise"], [1, 0]),
+    ],
+)
+def test_classes_in_the_mirror_in_any_case(names, mirror):
+    assert mirrored_classes(names).tolist() == mirror
