@@ -73,7 +73,7 @@ def fit(
     best = BestEpoch(keeps_weights=keep == "best")
     parts = {"model": model, "optimizer": optimizer, "scaler": scaler, "average": averaged}
     parts["best"] = best if judge is not None and (keep == "best" or patience) else None
-    state = checkpoints.restore(checkpoint, fingerprint, parts, device)
+    state = checkpoints.restore(checkpoint, fingerprint, parts, device, steps)
     start, total = _taken(state, steps), schedule.epochs * steps
     generator = torch.Generator(device=device)
     shared = distributed.spread(model, device)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from feature_extraction.video import VideoInfo
-from pipeline import annotations
+from pipeline import annotations, distributed
 from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.hold_out import chosen_by, hold_out_videos
@@ -72,10 +72,17 @@ def _judged_by(config: Config, train: Segments, validation: Segments) -> tuple[S
 
 
 def aspect_shapes(segments: Segments, workers: int) -> np.ndarray:
-    """The numbers [n] of `shapes_of`; `workers` processes look at the videos."""
+    """The numbers [n] of `shapes_of`; `workers` processes look at the videos.
+
+    The first process of a run looks for all: were a video to fail on one alone, batches would differ.
+    """
     paths = {video: segments.paths[video] for video in dict.fromkeys(segments.videos)}
-    infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
-    return shapes_of(segments.videos, infos)
+
+    def look() -> list[int]:
+        infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
+        return shapes_of(segments.videos, infos).tolist()
+
+    return np.array(distributed.from_leader(look), int)
 
 
 def shapes_of(videos: Sequence[str], infos: Mapping[str, VideoInfo]) -> np.ndarray:

@@ -121,6 +121,16 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
         train(path)
 
 
+def test_a_checkpoint_beyond_the_steps_of_an_epoch_is_refused(tmp_path):
+    path = tmp_path / "c.pt"
+    train(path)
+    content = torch.load(path, weights_only=True) | {"epoch": 1, "step": STEPS + 1}
+    torch.save(content, path)
+    with pytest.raises(UserError, match="other settings or samples") as caught:
+        train(path)
+    assert "\n" not in caught.value.message
+
+
 @pytest.mark.parametrize("content", [b"", b"text", b"\x80\x04K\x01.", b"PK\x03\x04 broken"])
 def test_a_damaged_checkpoint_is_one_line(tmp_path, content):
     path = tmp_path / "c.pt"
