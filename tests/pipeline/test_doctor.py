@@ -171,12 +171,12 @@ def test_short_trainings_are_noted_with_what_to_do(data):
     finetune, bmn = trainings(report)
     # Three videos of two segments; each of 30 features lies in one window of 80.
     assert finetune["detail"].startswith(
-        "6 clips in batches of 16: 44 epochs of 1 steps, 44 in all; 44 steps teach"
+        "6 clips in batches of 32: 44 epochs of 1 steps, 44 in all; 44 steps teach"
     )
-    assert bmn["detail"].startswith("3 windows in batches of 8: 10 epochs of 1 steps, 10 in all; ")
+    assert bmn["detail"].startswith("3 windows in batches of 8: 20 epochs of 1 steps, 20 in all; ")
     assert "set bmn.min_steps=300 or more" in bmn["detail"]
     assert finetune["state"] == bmn["state"] == "note" and not wrong
-    assert bmn["numbers"] == {"windows": 3, "batch_size": 8, "epochs": 10, "steps": 10}
+    assert bmn["numbers"] == {"windows": 3, "batch_size": 8, "epochs": 20, "steps": 20}
 
 
 def test_trainings_made_long_enough_are_fine(data):

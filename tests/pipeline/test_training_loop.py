@@ -252,6 +252,20 @@ def score(model):
     return {"score": float(sum(value.sum() for value in model.state_dict().values()))}
 
 
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_a_validation_that_is_not_finite_stops_and_no_step_is_lost(tmp_path, value):
+    count = iter(range(10))
+
+    def bad(model):
+        return {"good": 1.0, "val_total": value if next(count) == 1 else 2.0}
+
+    path = tmp_path / "c.pt"
+    with pytest.raises(UserError, match=f"val_total of the validation is {value} after epoch 2") as caught:
+        train(path, validate=bad)
+    assert "\n" not in caught.value.message
+    assert (load_state(path)["epoch"], load_state(path)["step"]) == (1, STEPS)
+
+
 def test_killed_while_it_validates_no_step_is_lost(tmp_path):
     whole, history = train(tmp_path / "whole.pt", validate=score)
     path, count = tmp_path / "c.pt", iter(range(10))
