@@ -17,7 +17,7 @@ from pipeline.config import BMN, Config
 from pipeline.device import autocast
 from pipeline.errors import UserError
 from pipeline.features import videos_with_features
-from pipeline.hold_out import chosen_by, chooses_epoch, nothing_to_choose_by
+from pipeline.hold_out import chooses_epoch, chosen_by, nothing_to_choose_by
 from pipeline.optimisation import step_seed
 from pipeline.progress import say
 from pipeline.ranks import own_part

@@ -14,8 +14,8 @@ from pipeline import annotations, distributed
 from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.hold_out import (
-    chosen_by,
     chooses_epoch,
+    chosen_by,
     held_out_line,
     hold_out_videos,
     nothing_to_choose_by,

@@ -147,7 +147,7 @@ def test_a_checkpoint_judged_by_other_segments_is_of_another_training(whole, dat
             real = getattr(stage, name)
             for number in range(count):
 
-                def fewer(*arguments, real=real, number=number):
+                def fewer(*arguments, real=real, number=number, stage=stage):
                     train, other, *rest = real(*arguments)
                     keep = [index != number for index in range(len(other))]
                     if stage is bmn:
