@@ -125,7 +125,8 @@ def move_loss(prediction: Tensor, target: Tensor, iou: Tensor) -> Tensor:
         )
     cells = (iou > MOVED_IOU).unsqueeze(1)
     error = functional.smooth_l1_loss(prediction, target, reduction="none", beta=MOVE_BETA)
-    return (error * cells).sum() / (2 * cells.sum()).clamp(min=1)
+    # Not times 0: an error that is infinite where it does not count would leave no number.
+    return torch.where(cells, error, 0.0).sum() / (2 * cells.sum()).clamp(min=1)
 
 
 def _half_squared_error(prediction: Tensor, target: Tensor, cells: Tensor) -> Tensor:

@@ -75,7 +75,8 @@ def _peak_pairs(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start positions, end positions and duration indices of all pairs, by duration, then start.
 
-    Cell (d, s) takes the end at position s + d + ahead. The video's first position is always a start and its last one always an end.
+    Cell (d, s) takes the end at position s + d + ahead. The video's first position is always a start
+    and its last one always an end.
     """
     is_start, is_end = boundary_peaks(start), boundary_peaks(end)
     is_start[:1] = True

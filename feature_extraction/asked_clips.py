@@ -36,9 +36,9 @@ def features_at(
     """Features float32 [n, C] of clips centred on `centers` [n] seconds (Appendix A.2, Classification).
 
     The clips have the frames and the interval of `grid`, the whole frame with its shorter side at
-    `short_side` pixels, or its central square of `crop`; `model` is in eval mode on `device`; `on_batch` is called after each batch,
-    `decoder` and `allow_partial` are those of `open_video`. Raises VideoError, and ExtractionError
-    for features that are not finite.
+    `short_side` pixels, or its central square of `crop`; `model` is in eval mode on `device`;
+    `on_batch` is called after each batch, `decoder` and `allow_partial` are those of `open_video`.
+    Raises VideoError, and ExtractionError for features that are not finite.
     """
     centers = np.asarray(centers, dtype=np.float64)
     features = np.empty((len(centers), 0), np.float32)

@@ -46,8 +46,9 @@ def extract_features(
     """Extract the features float32 [clips, C] of a video, and its duration in seconds.
 
     Appendix A.2: the network sees clips [B, 3, frames, H, W], the whole frame with its shorter
-    side at `short_side` pixels, or its central square of `crop`. `model` is a backbone, or what `for_inference` made of one (for many
-    videos, make it once; its own precision holds then). `precision` is "float32" or "bfloat16";
+    side at `short_side` pixels, or its central square of `crop`. `model` is a backbone, or what
+    `for_inference` made of one (for many videos, make it once; its own precision holds then).
+    `precision` is "float32" or "bfloat16";
     `on_batch` is called after each batch, `on_damage` once where spans [seconds] did not decode or are
     missing (with `allow_partial`); `decoder`, `allow_partial` and `threads` are those of `open_video`.
     Raises VideoError, and ExtractionError for wrong settings or features that are not finite.

@@ -9,6 +9,18 @@ from typing import Any
 import torch
 from torch import nn
 
+from pipeline.errors import UserError
+
+
+def require_finite(figures: Mapping[str, float], epoch: int) -> None:
+    """Refuse a validation that gives no number: no epoch can be chosen by it. Raises UserError."""
+    for name, value in figures.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"{name} of the validation is {value} after epoch {epoch}; lower base_lr or look at the "
+                "videos it is validated on"
+            )
+
 
 class BestEpoch:
     """The best score so far, the epoch it came with (from 1; 0: none yet) and, where kept, its weights.

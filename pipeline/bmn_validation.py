@@ -17,11 +17,11 @@ from pipeline.config import BMN, Config
 from pipeline.device import autocast
 from pipeline.errors import UserError
 from pipeline.features import videos_with_features
-from pipeline.hold_out import chosen_by
+from pipeline.hold_out import chooses_epoch, chosen_by, nothing_to_choose_by
 from pipeline.optimisation import step_seed
 from pipeline.progress import say
 from pipeline.ranks import own_part
-from pipeline.windows import Window, regular_batches, training_windows
+from pipeline.windows import Window, regular_batches, windows_holding
 
 
 def judging_windows(
@@ -29,18 +29,26 @@ def judging_windows(
 ) -> list[Window]:
     """The windows whose loss chooses the epoch to keep; none where none is chosen.
 
-    Those of the training videos held out, else those of the evaluation subset, which is said. Raises
-    UserError where features are missing, or no window holds a segment.
+    Those of the training videos held out, else those of the evaluation subset, which is said, as is
+    what is left out. Raises UserError where features are missing, or no window holds a segment.
     """
-    settings = config.bmn
-    if settings.keep != "best" and settings.patience is None:
+    if not chooses_epoch(config.bmn):
         return []
     subset = config.dataset.train_subset if held_out else config.dataset.eval_subset
-    rows, _ = annotations.training_rows(dataset, subset)
+    rows, counts = annotations.training_rows(dataset, subset)
+    if not held_out:  # of the training subset it is said already
+        for reason, count in counts.items():
+            say(f"annotations, {subset}: {count} segments: {reason}")
     videos = held_out or videos_with_features(config, folder, list(rows["video"].unique()), "bmn")
-    say(f"bmn: {chosen_by(config, len(videos))}")
     rows = rows[rows["video"].isin(videos)]
-    return training_windows(config, folder, rows, videos)[0]
+    found, counts = windows_holding(config, folder, rows, videos, moving=False)
+    for reason, count in counts.items():
+        say(f"bmn: {count} of {len(rows)} judging segments {reason}")
+    if not found:
+        raise nothing_to_choose_by(config, held_out=bool(held_out))
+    count = len({window.video for window in found})
+    say(f"bmn: {chosen_by(config, count, held_out=bool(held_out))}")
+    return found
 
 
 def validation_loss(

@@ -25,21 +25,21 @@ def save(
 
 
 def restore(
-    path: Path, fingerprint: str, parts: Mapping[str, Any], device: torch.device
+    path: Path, fingerprint: str, parts: Mapping[str, Any], device: torch.device, steps: int
 ) -> dict[str, Any]:
     """Put the states back into the parts and give the position; the start where there is no file.
 
-    Raises UserError where the file is damaged, or of another training.
+    `steps` are those of an epoch. Raises UserError where the file is damaged, or of another training.
     """
     if not path.exists():
         return {"epoch": 0, "step": 0, "history": [], "sums": {}}
     content = load_state(path)
-    if content.get("fingerprint") != fingerprint:
-        raise UserError(
-            f"{path}: belongs to a training with other settings or samples (have videos been added or "
-            "taken away?); delete it to start this training again"
-        )
     try:
+        if content.get("fingerprint") != fingerprint or content["step"] > steps:
+            raise UserError(
+                f"{path}: belongs to a training with other settings or samples (have videos been "
+                "added or taken away?); delete it to start this training again"
+            )
         for name, part in parts.items():
             if part is not None:
                 part.load_state_dict(content[name])

@@ -19,10 +19,12 @@ from pipeline.errors import UserError
 from pipeline.fields import is_imported, on_imported_grid, require_detection
 from pipeline.findings import NOTE, OK, WRONG, Finding
 from pipeline.geometry import clip_grid
+from pipeline.hold_out import require_use
 from pipeline.representable import best_tious, video_cells
 from pipeline.skipping import skipped_ids
 from pipeline.stages.extract import FEATURES
 from pipeline.training_findings import training_findings
+from pipeline.training_outlook import rows_that_train
 from pipeline.video_findings import (
     compare_durations,
     compare_rates,
@@ -58,7 +60,8 @@ def examine(config: Config, folder: Path, *, deep: bool = False) -> list[Finding
     found, infos = look_at_videos(config, dataset, videos["video"], findings, allowed, deep)
     findings += compare_durations(dataset, videos, infos)
     findings += compare_rates(config, infos)
-    findings += _classes(dataset, subsets)
+    findings += _held_out(config)
+    findings += _classes(config, dataset, subsets)
     findings += _leaks(dataset, found)
     seconds = known_durations(dataset, infos)
     for subset in subsets:
@@ -87,8 +90,26 @@ def _annotations(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list
     return findings
 
 
-def _classes(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list[Finding]:
-    train, counts = annotations.training_rows(dataset, subsets[0])
+def _held_out(config: Config) -> list[Finding]:
+    """Whether videos are held out for nothing."""
+    try:
+        require_use(config)
+    except UserError as error:
+        return [Finding("hold out", WRONG, error.message)]
+    return []
+
+
+def _classes(
+    config: Config, dataset: annotations.Dataset, subsets: tuple[str, str]
+) -> list[Finding]:
+    """Classes that are tested and not trained; videos skipped or held out train nothing."""
+    train = rows_that_train(config, dataset)
+    whole = len(train) == len(annotations.training_rows(dataset, subsets[0])[0])
+    where = (
+        f"in {subsets[0]}"
+        if whole
+        else f"that trains in {subsets[0]} (some is held out or skipped)"
+    )
     tables = (dataset.targets(train), dataset.targets(dataset.rows(subsets[1])))
     findings = []
     for head, names in enumerate(dataset.heads):
@@ -98,7 +119,7 @@ def _classes(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list[Fin
         check = "classes" if len(dataset.heads) == 1 else ("verbs", "nouns")[head]
         share = float(np.isin(tables[1][:, head], list(tested - trained)).mean()) if unseen else 0.0
         state = WRONG if share > UNSEEN_SHARE else NOTE if unseen else OK
-        text = f"{len(unseen)} of {len(names)} have {subsets[1]} segments and none in {subsets[0]}"
+        text = f"{len(unseen)} of {len(names)} have {subsets[1]} segments and none {where}"
         text += f" ({100 * share:.2g} % of the {subsets[1]} segments)" if unseen else ""
         findings.append(Finding(check, state, text, unseen))
         if idle:

@@ -36,6 +36,11 @@ _LEFT_OUT = frozenset(
     }
 )
 IMPORTED = "imported"  # the field of the extract stage, and the backbone's name, of features from elsewhere
+_DECODES = ("proposal", "video")  # classify's mode and source where it decodes clips itself
+# What clips decoded at proposals depend on; the grid's stride and batches change none of them.
+_DECODED = ("crop", "short_side", "fps", "frames", "interval", "precision")
+# What the views of the classifier's own test depend on.
+_VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
 _READ_ANNOTATIONS = frozenset({"finetune", "bmn", "eval", "eval-classifier"})
 
 
@@ -53,10 +58,23 @@ def stage_fields(config: Config, run: Path, stage: str) -> dict[str, Any]:
             )
         name = file_digest(path) if path.is_file() else config.backbone.pretrained
         fields["file.pretrained weights"] = name
+    if stage == "eval-classifier":
+        fields |= viewed_otherwise(config, run)
     if stage in _READ_ANNOTATIONS:
         for role, file in annotation_files(config.dataset).items():
             fields[f"file.{role}"] = file_digest(file)
     return fields
+
+
+def viewed_otherwise(config: Config, run: Path) -> dict[str, Any]:
+    """The settings by which a classifier is shown other views than those it was trained on.
+
+    None where they agree: what it was trained on is part of the field `input.finetune`.
+    """
+    trained = (read_manifest(run, "finetune") or {"fields": {}})["fields"]
+    values = config.finetune.model_dump(mode="json", include=set(_VIEWED))
+    fields = flatten("finetune", values)
+    return {key: value for key, value in fields.items() if trained.get(key) != value}
 
 
 def require_detection(config: Config) -> None:
@@ -77,6 +95,11 @@ def setting_fields(config: Config, stage: str) -> dict[str, Any]:
             )
         values = settings.model_dump(mode="json", exclude={"paper", "paper_iou"})
         fields |= flatten(section, values)
+    if stage == "bmn" and config.dataset.hold_out and config.finetune.seed != config.bmn.seed:
+        fields["finetune.seed"] = config.finetune.seed  # it picks the videos held out
+    if stage == "classify" and (config.classify.mode, config.classify.source) == _DECODES:
+        settings = config.extract.model_dump(mode="json", include=set(_DECODED))
+        fields |= flatten("extract", settings)
     return {key: value for key, value in fields.items() if key not in _LEFT_OUT}
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pipeline.config import Config
+from pipeline.errors import UsageError, UserError
+from pipeline.training_settings import Optimisation
 
 
 def hold_out_videos(videos: Sequence[str], share: float, seed: int) -> tuple[list[str], list[str]]:
@@ -29,13 +31,60 @@ def hold_out_videos(videos: Sequence[str], share: float, seed: int) -> tuple[lis
     )
 
 
-def chosen_by(config: Config, videos: int) -> str:
-    """What chooses the epoch to keep: videos held out, or those the reported number comes from, said as such."""
-    if config.dataset.hold_out:
-        return f"the epoch is chosen by {videos} training videos held out (dataset.hold_out)"
+def chooses_epoch(settings: Optimisation) -> bool:
+    """Whether a training's validation decides which weights it keeps, or when it ends."""
+    return settings.keep == "best" or settings.patience is not None
+
+
+def require_use(config: Config) -> None:
+    """Refuse to hold videos out where no training chooses by them. Raises UsageError."""
+    trainings = {"finetune": config.finetune, "bmn": config.bmn}
+    names = [name for name, settings in trainings.items() if settings is not None]
+    if not config.dataset.hold_out or any(chooses_epoch(trainings[name]) for name in names):
+        return
+    keys = " or ".join(f"{name}.keep=best or {name}.patience" for name in names)
+    raise UsageError(
+        f"dataset.hold_out={config.dataset.hold_out:g} keeps videos from training, and nothing is chosen "
+        f"by them; set {keys}, or dataset.hold_out=0"
+    )
+
+
+def held_out_line(videos: Sequence[str], held_out: Collection[str]) -> str:
+    """How much is held out; `videos` are those of all segments, one a segment."""
+    apart = set(held_out)
+    segments = sum(video in apart for video in videos)
     return (
+        f"{len(apart)} of {len(set(videos))} training videos are held out (dataset.hold_out), "
+        f"with {segments} of {len(videos)} segments"
+    )
+
+
+def chosen_by(config: Config, videos: int, *, held_out: bool) -> str:
+    """What chooses the epoch to keep: videos held out, or those the reported number comes from, said as such.
+
+    `held_out`: whether any video was; of a single training video none is, whatever the setting.
+    """
+    if held_out:
+        return f"the epoch is chosen by {videos} training videos held out (dataset.hold_out)"
+    line = (
         f"the epoch is chosen by the {videos} videos of {config.dataset.eval_subset}, which flatters the "
-        "figures measured on them; dataset.hold_out=0.2 chooses by a part of the training videos"
+        "figures measured on them; "
+    )
+    if config.dataset.hold_out:
+        return line + "dataset.hold_out needs two training videos or more"
+    return line + "dataset.hold_out=0.2 chooses by a part of the training videos"
+
+
+def nothing_to_choose_by(config: Config, *, held_out: bool) -> UserError:
+    """The refusal of a training that is to choose an epoch and has nothing to choose it by."""
+    if held_out:
+        return UserError(
+            "dataset.hold_out: the videos held out have no segment to choose the epoch by; raise "
+            "dataset.hold_out, or keep: last without patience"
+        )
+    return UserError(
+        f"dataset.eval_subset {config.dataset.eval_subset!r} has no segment to choose the epoch by; "
+        "set dataset.hold_out, or keep: last without patience"
     )
 
 

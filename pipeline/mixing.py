@@ -76,7 +76,8 @@ def mixed_loss(
     """Cross-entropy of mixed clips: the mean over the batch of all processes, summed over heads.
 
     outputs: logits [B, classes] of the whole batch, one or a verb and a noun head's; target
-    [b, heads]: class indices of this process's own clips as they were before. Processes may have mixed by different shares, so each clip's goes with it.
+    [b, heads]: class indices of this process's own clips as they were before. Processes may have
+    mixed by different shares, so each clip's goes with it.
     """
     partners = torch.from_numpy(mix.partners).to(target.device)
     labels = [distributed.gather(rows) for rows in (target, target[partners])]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bmn.windows import TimeGrid, sliding_grid, whole_video_grid
-from feature_extraction.sampling import ClipGrid
 from pipeline.config import Config
+from pipeline.geometry import clip_grid
 from pipeline.training_windows import window_offsets
 
 
@@ -35,7 +35,7 @@ class Cells:
 
 def video_cells(config: Config, duration: float) -> Cells:
     """The cells of a video of `duration` seconds, as the configuration samples it."""
-    settings, clips = config.bmn, config.extract
+    settings = config.bmn
     scale = settings.temporal_scale
     if settings.mode == "rescale":
         return Cells(
@@ -46,7 +46,7 @@ def video_cells(config: Config, duration: float) -> Cells:
             settings.duration_scale,
             settings.boundary_center,
         )
-    grid = ClipGrid(clips.fps, clips.frames, clips.interval, clips.stride)
+    grid = clip_grid(config.extract)
     length = -(-grid.num_clips(duration) // settings.feature_step)
     positions = sliding_grid(grid.seconds_per_clip, settings.feature_step)
     return Cells(

@@ -51,10 +51,12 @@ class Segments:
 
 
 def digest(segments: Segments) -> str:
-    """What tells one list of training segments from another."""
+    """What tells one list of training segments from another, the shapes that make batches included."""
     state = hashlib.sha256("\0".join(segments.videos).encode())
     for table in (segments.starts, segments.ends, segments.targets):
         state.update(np.ascontiguousarray(table).tobytes())
+    if segments.shapes is not None:
+        state.update(b"shapes" + np.ascontiguousarray(segments.shapes, dtype=np.int64).tobytes())
     return state.hexdigest()
 
 

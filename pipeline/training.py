@@ -18,7 +18,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline import checkpoints, distributed
-from pipeline.best_epoch import BestEpoch
+from pipeline.best_epoch import BestEpoch, require_finite
 from pipeline.optimisation import Schedule, step_seed
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
@@ -66,14 +66,14 @@ def fit(
     weights with this decay, which is validated and left in `model` at the end. `judge` makes one score of
     an epoch's figures, higher being better: `keep="best"` leaves the weights of the best epoch in
     `model`, and `patience` ends the training after so many epochs without a better one. Raises UserError
-    on a loss or gradient that is not finite; Interrupted after a signal, the checkpoint being written.
+    on a loss, gradient or validation that is not finite; Interrupted after a signal, the checkpoint being written.
     """
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     averaged = None if average is None else _averaged(model, average)
     best = BestEpoch(keeps_weights=keep == "best")
     parts = {"model": model, "optimizer": optimizer, "scaler": scaler, "average": averaged}
     parts["best"] = best if judge is not None and (keep == "best" or patience) else None
-    state = checkpoints.restore(checkpoint, fingerprint, parts, device)
+    state = checkpoints.restore(checkpoint, fingerprint, parts, device, steps)
     start, total = _taken(state, steps), schedule.epochs * steps
     generator = torch.Generator(device=device)
     shared = distributed.spread(model, device)
@@ -230,7 +230,9 @@ def _end_epoch(
     if validate is not None:
         model.eval()
         with _breakable(stop):
-            row |= validate(model)
+            figures = validate(model)
+        require_finite(figures, row["epoch"])
+        row |= figures
     state["history"].append(row)
     state["epoch"], state["step"], state["sums"] = state["epoch"] + 1, 0, {}
 

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from pipeline.clips import epoch_batches
 from pipeline.optimisation import epoch_order
 from pipeline.progress import say
+from pipeline.ranks import ranks
 from pipeline.segments import Segments
 from pipeline.training_settings import BMN, Finetune, Optimisation
 
@@ -64,12 +65,12 @@ def long_enough(
 ) -> Settings:
     """Settings with the batch and the epochs a set of so many samples needs for `min_steps` steps.
 
-    The batch is at most a quarter of the samples (at least `least_batch`); `steps_of` tells the steps of an
-    epoch. The warm-up stays the same part of the training. Without `min_steps` nothing changes.
+    The batch is at most a quarter of the samples (at least `least_batch`, and one for each process of
+    the run); `steps_of` tells the steps of an epoch. The warm-up stays the same part of the training. Without `min_steps` nothing changes.
     """
     if not settings.min_steps:
         return settings
-    size = min(settings.batch_size, max(least_batch, samples // 4))
+    size = min(settings.batch_size, max(least_batch, ranks().size, samples // 4))
     settings = settings.model_copy(update={"batch_size": size})
     epochs = max(settings.epochs, math.ceil(settings.min_steps / max(1, steps_of(settings))))
     warmup = settings.warmup_epochs * epochs / settings.epochs

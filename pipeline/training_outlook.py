@@ -28,7 +28,7 @@ def finetune_outlook(
     `infos` tells the videos' aspects, which whole frames share batches by; where it lacks a video, it is
     taken to be like the others. Missing videos count as if they were there.
     """
-    rows = _training_rows(config, dataset, config.finetune.seed)
+    rows = rows_that_train(config, dataset)
     if rows.empty:
         return Length("finetune", config.finetune, 0, "clips", ())
     videos = rows["video"].tolist()
@@ -51,7 +51,7 @@ def bmn_outlook(
 
     A video whose length is not known (0) has none.
     """
-    rows = _training_rows(config, dataset, config.bmn.seed)
+    rows = rows_that_train(config, dataset)
     windows = sum(
         windows_with_segments(config, group[["start", "end"]].to_numpy(float), seconds[video])
         for video, group in rows.groupby("video", sort=False)
@@ -69,10 +69,10 @@ def windows_with_segments(config: Config, segments: np.ndarray, duration: float)
     return sum(bool(held(segments, span, config.bmn).any()) for span in spans)
 
 
-def _training_rows(config: Config, dataset: annotations.Dataset, seed: int) -> pd.DataFrame:
-    """The segments that train: of videos neither skipped nor held out."""
+def rows_that_train(config: Config, dataset: annotations.Dataset) -> pd.DataFrame:
+    """The segments that train, both networks alike: of videos neither skipped nor held out."""
     rows, _ = annotations.training_rows(dataset, config.dataset.train_subset)
     rows = rows[~rows["video"].isin(skipped_ids(config))]
     videos = list(rows["video"].unique())
-    training, _ = hold_out_videos(videos, config.dataset.hold_out, seed)
+    training, _ = hold_out_videos(videos, config.dataset.hold_out, config.finetune.seed)
     return rows[rows["video"].isin(training)]

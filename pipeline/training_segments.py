@@ -10,10 +10,16 @@ from dataclasses import replace
 import numpy as np
 
 from feature_extraction.video import VideoInfo
-from pipeline import annotations
+from pipeline import annotations, distributed
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.hold_out import chosen_by, hold_out_videos
+from pipeline.hold_out import (
+    chooses_epoch,
+    chosen_by,
+    held_out_line,
+    hold_out_videos,
+    nothing_to_choose_by,
+)
 from pipeline.probing import probe_all
 from pipeline.progress import say
 from pipeline.segments import Segments, make_segments, mirrored_classes
@@ -29,7 +35,8 @@ def training_segments(
     """Training and validation segments, the videos that are not there, and those to skip.
 
     With `dataset.hold_out` some of the training videos are validated on, and train nothing. What is
-    left out is said. Raises UserError where more videos are missing than allowed, or nothing trains.
+    left out is said. Raises UserError where more videos are missing than allowed, or nothing trains,
+    or there is nothing to choose the epoch by.
     """
     for line, count in dataset.notes.items():
         say(f"annotations: {count} {line}")
@@ -50,9 +57,9 @@ def training_segments(
             gone = len(rows) - len(segments)
             say(f"annotations, {subset}: {gone} segments of missing or skipped videos left out")
         parts.append(segments)
-    train, validation = _judged_by(config, *parts)
-    if not len(train):
+    if not len(parts[0]):
         raise UserError(f"dataset.train_subset {wanted[0]!r}: no segment to train on")
+    train, validation = _judged_by(config, *parts)
     if config.finetune.crop == "whole":
         train = replace(train, shapes=aspect_shapes(train, config.runtime.workers))
     return train, validation, [video for video in ids if video not in paths], skipped
@@ -61,21 +68,33 @@ def training_segments(
 def _judged_by(config: Config, train: Segments, validation: Segments) -> tuple[Segments, Segments]:
     """The segments that train and those that are validated on: of training videos held out, if any are."""
     settings = config.finetune
+    videos = list(dict.fromkeys(train.videos))
+    _, held_out = hold_out_videos(videos, config.dataset.hold_out, settings.seed)
     if config.dataset.hold_out:
-        videos = list(dict.fromkeys(train.videos))
-        _, held_out = hold_out_videos(videos, config.dataset.hold_out, settings.seed)
+        say(f"finetune: {held_out_line(train.videos, held_out)}")
+    if held_out:
         apart = np.isin(np.array(train.videos), held_out)
         train, validation = train.only(~apart), train.only(apart)
-    if settings.keep == "best" or settings.patience is not None:
-        say(f"finetune: {chosen_by(config, len(set(validation.videos)))}")
+    if chooses_epoch(settings):
+        if not len(validation):
+            raise nothing_to_choose_by(config, held_out=bool(held_out))
+        count = len(set(validation.videos))
+        say(f"finetune: {chosen_by(config, count, held_out=bool(held_out))}")
     return train, validation
 
 
 def aspect_shapes(segments: Segments, workers: int) -> np.ndarray:
-    """The numbers [n] of `shapes_of`; `workers` processes look at the videos."""
+    """The numbers [n] of `shapes_of`; `workers` processes look at the videos.
+
+    The first process of a run looks for all: were a video to fail on one alone, batches would differ.
+    """
     paths = {video: segments.paths[video] for video in dict.fromkeys(segments.videos)}
-    infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
-    return shapes_of(segments.videos, infos)
+
+    def look() -> list[int]:
+        infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
+        return shapes_of(segments.videos, infos).tolist()
+
+    return np.array(distributed.from_leader(look), int)
 
 
 def shapes_of(videos: Sequence[str], infos: Mapping[str, VideoInfo]) -> np.ndarray:

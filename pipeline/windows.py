@@ -32,7 +32,7 @@ from pipeline.training_windows import Surroundings, Window, digest, held, redraw
 
 __all__ = [
     "VideoInput", "Window", "digest", "epoch_batches", "regular_batches", "time_grid",
-    "training_batches", "training_windows", "video_input", "window_sample",
+    "training_batches", "training_windows", "video_input", "window_sample", "windows_holding",
 ]  # fmt: skip
 
 
@@ -73,8 +73,22 @@ def training_windows(
     every epoch (`training_batches`); a rescaled video stays as it is, whatever it says. Raises
     UserError when there is no window.
     """
-    settings, scale = config.bmn, config.bmn.temporal_scale
+    settings = config.bmn
     moving = settings.random_windows and settings.mode == "windows"
+    windows, counts = windows_holding(config, run, rows, videos, moving=moving)
+    if not windows:
+        raise UserError(
+            f"bmn: no window of {settings.temporal_scale} positions holds a whole training segment; "
+            "raise bmn.temporal_scale or bmn.feature_step"
+        )
+    return windows, counts
+
+
+def windows_holding(
+    config: Config, run: Path, rows: pd.DataFrame, videos: Sequence[str], *, moving: bool
+) -> tuple[list[Window], Counter[str]]:
+    """As `training_windows`, of `moving` windows or of such that stay; there may be none."""
+    settings, scale = config.bmn, config.bmn.temporal_scale
     windows: list[Window] = []
     counts: Counter[str] = Counter()
     groups = dict(list(rows.groupby("video", sort=False)))
@@ -88,17 +102,10 @@ def training_windows(
             used |= inside
             if inside.any():
                 windows.append(
-                    Window(
-                        video, offset, span, around.segments[inside], around if moving else None
-                    )
+                    Window(video, offset, span, around.segments[inside], around if moving else None)
                 )
         place = "regular window, only by chance in a shifted one" if moving else "window, left out"
         counts[f"fit into no {place}"] += int((~used).sum())
-    if not windows:
-        raise UserError(
-            f"bmn: no window of {scale} positions holds a whole training segment; "
-            "raise bmn.temporal_scale or bmn.feature_step"
-        )
     return windows, +counts
 
 

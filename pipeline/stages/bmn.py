@@ -19,7 +19,7 @@ from pipeline.config import Config
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.features import common_channels, feature_shape, videos_with_features
-from pipeline.hold_out import hold_out_videos
+from pipeline.hold_out import held_out_line, hold_out_videos, require_use
 from pipeline.models import MODEL_FILE, load_weights, save_classifier
 from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
@@ -43,6 +43,7 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     if stage.complete:
         say("bmn: network complete, nothing to do")
         return
+    require_use(config)
     dataset = annotations.load(config.dataset)
     rows, counts = annotations.training_rows(dataset, config.dataset.train_subset)
     for reason, count in counts.items():
@@ -50,17 +51,14 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     ids = list(rows["video"].unique())
     videos = videos_with_features(config, folder, ids, "bmn")
     channels = common_channels(folder, videos) if videos else 0
-    training, held_out = hold_out_videos(videos, config.dataset.hold_out, config.bmn.seed)
-    samples, counts = windows.training_windows(config, folder, rows, training)
-    for reason, count in counts.items():
-        say(f"bmn: {count} of {len(rows)} training segments {reason}")
-    judges = judging_windows(config, folder, dataset, held_out)
+    samples, judges = _samples(config, folder, dataset, rows[rows["video"].isin(videos)])
     device = pick_device(config.runtime.device)
     share_cores(device, config.runtime.workers)
     length = bmn_length(config.bmn, len(samples))
     settings = length.settings
     config = config.model_copy(update={"bmn": settings})
-    say(f"bmn: {len(samples)} windows of {len(training)} videos on {device}")
+    count = len({window.video for window in samples})
+    say(f"bmn: {len(samples)} windows of {count} videos on {device}")
     say_length(length)
     say_learning_rate("bmn", settings)
     distributed.require_full_batches(list(length.batches), "bmn")
@@ -76,6 +74,25 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     )
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
     (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def _samples(
+    config: Config, folder: Path, dataset: annotations.Dataset, rows: pd.DataFrame
+) -> tuple[list[windows.Window], list[windows.Window]]:
+    """The windows that train, and those whose loss chooses the epoch; what is left out is said.
+
+    `rows` are the training segments of videos with features. Videos are held out as fine-tuning holds
+    them out: BMN is not judged on features of videos the classifier has learnt by heart.
+    """
+    share, videos = config.dataset.hold_out, list(rows["video"].unique())
+    training, held_out = hold_out_videos(videos, share, config.finetune.seed)
+    if share:
+        say(f"bmn: {held_out_line(rows['video'].tolist(), held_out)}")
+    rows = rows[rows["video"].isin(training)]
+    samples, counts = windows.training_windows(config, folder, rows, training)
+    for reason, count in counts.items():
+        say(f"bmn: {count} of {len(rows)} training segments {reason}")
+    return samples, judging_windows(config, folder, dataset, held_out)
 
 
 def _fit(
@@ -117,6 +134,7 @@ def _fit(
         checkpoint=stage.folder / "checkpoint.pt",
         fingerprint=artifacts.fingerprint(
             {"stage": stage.fingerprint, "samples": windows.digest(samples)}
+            | ({"judges": windows.digest(judges)} if judges else {})
         ),
         precision=settings.precision,
         grad_clip=settings.grad_clip,

@@ -19,7 +19,7 @@ from pipeline import annotations, artifacts
 from pipeline.config import Config, Finetune, load_config
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
-from pipeline.fields import stage_fields
+from pipeline.fields import stage_fields, viewed_otherwise
 from pipeline.models import load_classifier
 from pipeline.progress import Progress, say
 from pipeline.results import read_results
@@ -49,6 +49,8 @@ def run(config: Config, folder: Path, others: Sequence[Path] = (), *, force: boo
     fields = stage_fields(config, folder, STAGE)
     for number, other in enumerate(others):
         fields[f"input.ensemble[{number}]"] = artifacts.input_fields(other, STAGE)["input.finetune"]
+        for key, value in viewed_otherwise(_config_of(other), other).items():
+            fields[f"ensemble[{number}].{key}"] = value
     stage = artifacts.open_stage(folder, STAGE, fields, force=force)
     results = stage.folder / "results.json"
     if not stage.complete:

@@ -18,6 +18,7 @@ from pipeline.config import Config, Finetune
 from pipeline.device import pick_device, share_cores
 from pipeline.errors import UserError
 from pipeline.failures import NOT_THERE, Failure, counted, read_failures, write_failures
+from pipeline.hold_out import chooses_epoch, require_use
 from pipeline.models import MODEL_FILE, SharedClassifier, new_classifier, save_classifier
 from pipeline.opening import begin_stage
 from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
@@ -37,6 +38,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     if stage.complete:
         say("finetune: complete, nothing to do")
         return
+    require_use(config)
     dataset = annotations.load(config.dataset)
     train, validation, missing, skipped = training_segments(config, dataset)
     device = pick_device(config.runtime.device)
@@ -172,6 +174,9 @@ def _train(
     _require_shared(sizes, settings)
     if settings.balance != "none":
         say(f"finetune: {balance.describe(train, settings)}")
+    samples = {"samples": digest(train)}
+    if chooses_epoch(settings):
+        samples["judges"] = digest(validation)
     whole = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
     return fit(
         whole,
@@ -183,7 +188,7 @@ def _train(
         seed=settings.seed,
         device=device,
         checkpoint=stage.folder / "checkpoint.pt",
-        fingerprint=artifacts.fingerprint({"stage": stage.fingerprint, "samples": digest(train)}),
+        fingerprint=artifacts.fingerprint({"stage": stage.fingerprint} | samples),
         precision=settings.precision,
         grad_clip=settings.grad_clip,
         accumulate=settings.accumulate,

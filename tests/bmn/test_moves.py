@@ -151,6 +151,13 @@ def test_the_loss_of_moves_is_of_the_cells_above_half():
     small_error, large_error = 0.02**2 / (2 * MOVE_BETA), 0.4 - MOVE_BETA / 2
     assert loss.item() == pytest.approx((small_error + large_error) / 4)
     assert move_loss(prediction, prediction * 2, iou * 0) == 0
+    # What does not count may be anything, and takes no part in the gradient.
+    wild = prediction.clone()
+    wild[:, :, (iou <= 0.5)[0]] = math.inf
+    wild.requires_grad_()
+    assert torch.equal(move_loss(wild, torch.zeros(1, 2, 1, 3), iou), loss)
+    move_loss(wild, torch.zeros(1, 2, 1, 3), iou).backward()
+    assert wild.grad.isfinite().all() and not wild.grad[:, :, (iou <= 0.5)[0]].any()
 
 
 def test_training_learns_the_moves():

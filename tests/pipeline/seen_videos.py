@@ -14,6 +14,13 @@ from pipeline.segments import Segments
 
 FPS, SECONDS = 10, 6
 SIZES = {"wide": (64, 32), "tall": (32, 48), "odd": (53, 37), "square": (40, 40)}  # width, height
+# Of the demo's configuration, so that clips of these videos are made.
+SMALL = {
+    "finetune.fps": 10, "finetune.frames": 4, "finetune.interval": 2, "finetune.crop": 24,
+    "finetune.short_side": [32, 36], "finetune.eval_short_side": 32, "finetune.batch_size": 4,
+    "extract.fps": 10, "extract.frames": 4, "extract.interval": 2, "extract.stride": 4,
+    "extract.short_side": 32, "runtime.workers": 0,
+}  # fmt: skip
 
 
 def pictures(size: tuple[int, int], seed: int, count: int = FPS * SECONDS) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tiny_training import Killed, batches_of, network
 from torch import nn
 
 from pipeline.best_epoch import BestEpoch
@@ -15,21 +16,7 @@ from pipeline.training import fit
 SETTINGS = load_config(find_config("ek100"), {}).bmn
 STEPS, EPOCHS = 3, 6
 SCORES = [1.0, 4.0, 2.0, 4.0, 3.0, 0.0]  # by epoch; the best is the second
-
-
-class Killed(Exception):
-    pass
-
-
-def network() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
-
-
-def batches(epoch, step):
-    for number in range(epoch * STEPS + step, EPOCHS * STEPS):
-        generator = torch.Generator().manual_seed(number)
-        yield {"x": torch.randn(6, 4, generator=generator), "names": ["a"]}
+batches = batches_of(STEPS, EPOCHS, ("a",))
 
 
 def copied(model):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pipeline.cli import main
 from pipeline.demo import make_dataset
+from pipeline.hold_out import hold_out_videos
 
 
 @pytest.fixture(scope="module")
@@ -170,12 +171,12 @@ def test_short_trainings_are_noted_with_what_to_do(data):
     finetune, bmn = trainings(report)
     # Three videos of two segments; each of 30 features lies in one window of 80.
     assert finetune["detail"].startswith(
-        "6 clips in batches of 16: 44 epochs of 1 steps, 44 in all; 44 steps teach"
+        "6 clips in batches of 32: 44 epochs of 1 steps, 44 in all; 44 steps teach"
     )
-    assert bmn["detail"].startswith("3 windows in batches of 8: 10 epochs of 1 steps, 10 in all; ")
+    assert bmn["detail"].startswith("3 windows in batches of 8: 20 epochs of 1 steps, 20 in all; ")
     assert "set bmn.min_steps=300 or more" in bmn["detail"]
     assert finetune["state"] == bmn["state"] == "note" and not wrong
-    assert bmn["numbers"] == {"windows": 3, "batch_size": 8, "epochs": 10, "steps": 10}
+    assert bmn["numbers"] == {"windows": 3, "batch_size": 8, "epochs": 20, "steps": 20}
 
 
 def test_trainings_made_long_enough_are_fine(data):
@@ -190,13 +191,29 @@ def test_trainings_made_long_enough_are_fine(data):
 
 def test_trainings_go_without_skipped_and_held_out_videos(data):
     (data / "skip.txt").write_text("training_000\n")
-    held = ("--set", "dataset.hold_out=0.01")
+    held = ("--set", "dataset.hold_out=0.01", "--set", "bmn.keep=best")
     for more, segments in (
         (("--set", f"runtime.skip={data / 'skip.txt'}"), 4), (held, 4), ((), 6)
     ):  # fmt: skip
         finetune, bmn = trainings(look(data, database(), *more)[2])
         assert finetune["detail"].startswith(f"{segments} clips")
         assert bmn["detail"].startswith(f"{segments // 2} windows")
+
+
+def test_videos_held_out_for_nothing_are_wrong(data):
+    _, wrong, _ = look(data, database(), "--set", "dataset.hold_out=0.01")
+    assert "nothing is chosen by them" in wrong["hold out"]["detail"] and len(wrong) == 1
+
+
+def test_a_class_that_only_videos_held_out_have_is_not_trained(data):
+    entries = database()
+    more = ("--set", "dataset.hold_out=0.01", "--set", "bmn.keep=best")
+    (held,) = hold_out_videos([name for name in entries if "training" in name], 0.01, 0)[1]
+    for name in (held, "validation_000"):
+        entries[name]["annotations"][0]["label"] = "apart"
+    _, wrong, _ = look(data, entries, *more)
+    assert wrong["classes"]["items"] == ["apart"] and "trains in" in wrong["classes"]["detail"]
+    assert not look(data, entries)[1]
 
 
 def test_whole_frames_of_several_shapes_take_more_batches(data):

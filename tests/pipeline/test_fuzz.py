@@ -432,7 +432,7 @@ def test_checkpoints_of_anything(tmp_path, parts):
     optimizer = torch.optim.SGD(model.parameters(), lr=1)
     states = {"model": model, "optimizer": optimizer, "scaler": torch.amp.GradScaler("cpu")}
     with only_ours():
-        checkpoints.restore(path, "same", states, torch.device("cpu"))
+        checkpoints.restore(path, "same", states, torch.device("cpu"), 9)
     with only_ours():
         load_classifier(SMALL, 3, tmp_path, torch.device("cpu"))
     with only_ours():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_runs import options, tada, without_stages
+from small_runs import error_line, options, tada, without_stages
 
 from pipeline.config import find_config, load_config
-from pipeline.hold_out import chosen_by, hold_out_videos
+from pipeline.errors import UsageError, UserError
+from pipeline.hold_out import chosen_by, held_out_line, hold_out_videos, require_use
 from pipeline.stages import bmn, finetune
 
 VIDEOS = [f"P{person:02d}/P{person:02d}_{video}" for person in range(40) for video in range(25)]
@@ -55,9 +58,110 @@ def test_nothing_is_held_out_unless_asked():
 
 def test_who_chooses_is_said():
     held = load_config(find_config("demo"), {"dataset.hold_out": 0.2})
-    assert chosen_by(held, 3).endswith("by 3 training videos held out (dataset.hold_out)")
-    line = chosen_by(load_config(find_config("demo"), {}), 7)
+    line = chosen_by(held, 3, held_out=True)
+    assert line.endswith("by 3 training videos held out (dataset.hold_out)")
+    line = chosen_by(load_config(find_config("demo"), {}), 7, held_out=False)
     assert "by the 7 videos of validation, which flatters" in line and "hold_out=0.2" in line
+    # What is said is what happened, not what was asked for: of a single video none is held out.
+    line = chosen_by(held, 7, held_out=False)
+    assert "by the 7 videos of validation, which flatters" in line and "two training videos" in line
+
+
+def test_how_much_is_held_out_is_said():
+    line = held_out_line(["a", "b", "a", "c"], ["a"])
+    assert "1 of 3 training videos are held out" in line and "2 of 4 segments" in line
+
+
+@pytest.mark.parametrize("stage", ["finetune", "bmn"])
+def test_videos_held_out_for_nothing_are_refused(whole, data, tmp_path, stage):
+    run = tmp_path / "run"
+    if stage == "bmn":
+        without_stages(whole, run, "bmn")
+    else:
+        run.mkdir()
+    refused = tada(
+        stage, *options(data, run, "dataset.hold_out=0.3", "finetune.keep=last", "bmn.keep=last")
+    )
+    line = error_line(refused)
+    assert refused.exit_code == 2 and "dataset.hold_out=0.3" in line
+    assert "finetune.keep=best or finetune.patience or bmn.keep=best or bmn.patience" in line
+    for more in ({"finetune.keep": "best"}, {"bmn.patience": 2}, {"dataset.hold_out": 0}):
+        require_use(load_config(find_config("demo"), {"dataset.hold_out": 0.3} | more))
+    alone = load_config(find_config("k400"), {"dataset.hold_out": 0.3, "finetune.keep": "last"})
+    with pytest.raises(UsageError, match="finetune.patience, or dataset.hold_out=0"):
+        require_use(alone)
+
+
+def test_bmn_holds_out_what_fine_tuning_does_and_counts_what_trains(whole, data, tmp_path):
+    """Whatever the seed of its own training."""
+    run = tmp_path / "run"
+    without_stages(whole, run, "bmn")
+    more = (
+        "dataset.hold_out=0.3",
+        "bmn.keep=best",
+        "bmn.seed=7",
+        "bmn.epochs=1",
+        "bmn.warmup_epochs=0",
+    )
+    done = tada("bmn", *options(data, run, *more))
+    assert done.exit_code == 0, done.output
+    _, held = hold_out_videos([f"training_{n:03d}" for n in range(4)], 0.3, 0)
+    assert (
+        f"bmn: {len(held)} of 4 training videos are held out (dataset.hold_out), with"
+        in done.output
+    )
+    assert f"windows of {4 - len(held)} videos on" in done.output
+
+
+@pytest.mark.parametrize("stage", ["finetune", "bmn"])
+def test_nothing_to_choose_the_epoch_by_is_one_line_before_training(whole, data, tmp_path, stage):
+    """The evaluation subset has videos, and no segment that can be used."""
+    run = tmp_path / "run"
+    if stage == "bmn":
+        without_stages(whole, run, "bmn")
+    table = pd.read_csv(data / "annotations.csv")
+    judging = table["subset"] == "validation"
+    table.loc[judging, "end"] = table.loc[judging, "start"]
+    table.to_csv(tmp_path / "empty.csv", index=False)
+    more = ("--set", f"dataset.annotations={tmp_path / 'empty.csv'}")
+    setting = (f"{stage}.keep=best", "bmn.mode=windows")
+    refused = tada(stage, *options(data, run, *setting), *more)
+    line = error_line(refused)
+    assert "dataset.eval_subset 'validation' has no segment to choose the epoch by" in line
+    assert "set dataset.hold_out, or keep: last" in line
+    assert not (run / stage / "checkpoint.pt").exists()
+
+
+def test_a_checkpoint_judged_by_other_segments_is_of_another_training(whole, data, tmp_path):
+    prints = []
+
+    def noted(*arguments, **options):
+        prints.append(options["fingerprint"])
+        raise UserError("noted")
+
+    for stage, count in ((bmn, 2), (finetune, 2)):
+        prints.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stage, "fit", noted)
+            name = "_samples" if stage is bmn else "training_segments"
+            real = getattr(stage, name)
+            for number in range(count):
+
+                def fewer(*arguments, real=real, number=number, stage=stage):
+                    train, other, *rest = real(*arguments)
+                    keep = [index != number for index in range(len(other))]
+                    if stage is bmn:
+                        return train, [w for w, kept in zip(other, keep, strict=True) if kept]
+                    return train, other.only(np.array(keep)), *rest
+
+                patch.setattr(stage, name, fewer)
+                run = tmp_path / f"{stage.__name__}.{number}"
+                if stage is bmn:
+                    without_stages(whole, run, "bmn")
+                key = stage.__name__.rpartition(".")[2]
+                for keep in ("best", "last"):
+                    error_line(tada(key, *options(data, run, f"{key}.keep={keep}"), "--force"))
+        assert prints[0] != prints[2] and prints[1] == prints[3]
 
 
 def test_both_trainings_go_without_the_videos_that_judge_them(data, tmp_path, monkeypatch):

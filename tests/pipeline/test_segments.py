@@ -48,11 +48,17 @@ def test_rows_of_videos_that_were_not_found_are_left_out():
         {"starts": np.array([0.0, 1.0, 2.1])},
         {"ends": np.array([1.0, 2.5, 3.0])},
         {"targets": np.array([[0], [1], [1]])},
+        {"shapes": np.zeros(3, int)},
     ],
 )
 def test_a_digest_tells_lists_apart(change):
-    assert digest(some()) == digest(some(paths={}, shapes=np.zeros(3)))
+    assert digest(some()) == digest(some(paths={}))
     assert digest(some(**change)) != digest(some())
+
+
+def test_a_digest_tells_shapes_apart():
+    one, other = some(shapes=np.array([0, 0, 1])), some(shapes=np.array([0, 1, 0]))
+    assert digest(one) != digest(other) and digest(one) == digest(some(shapes=[0, 0, 1]))
 
 
 def test_a_segment_without_end_is_the_whole_file():

@@ -15,6 +15,7 @@ from small_runs import options, tada
 
 from pipeline.clips import epoch_batches
 from pipeline.config import find_config, load_config
+from pipeline.distributed import require_full_batches
 from pipeline.optimisation import schedule_of
 from pipeline.segments import Segments
 from pipeline.training_length import (
@@ -28,7 +29,8 @@ from pipeline.training_length import (
 
 
 def settings(section, **more):
-    config = load_config(find_config("demo"), {f"{section}.{key}": more[key] for key in more})
+    values = {"finetune.batch_size": 16} | {f"{section}.{key}": more[key] for key in more}
+    config = load_config(find_config("demo"), values)
     return getattr(config, section)
 
 
@@ -76,6 +78,15 @@ def test_fine_tunings_batch_stays_large_enough_for_batch_norm():
     # A batch the user chose smaller stays.
     found = finetune_length(settings("finetune", min_steps=1, batch_size=4), segments(1000))
     assert found.settings.batch_size == 4
+
+
+def test_every_process_has_a_sample_of_the_smaller_batch(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    found = bmn_length(settings("bmn", min_steps=10, batch_size=8), 8)
+    assert found.batches == (4, 4)
+    require_full_batches(list(found.batches), "bmn")
+    # The batch is not raised above the one that was chosen.
+    assert bmn_length(settings("bmn", min_steps=10, batch_size=2), 8).settings.batch_size == 2
 
 
 def test_a_smaller_batch_takes_its_learning_rate_with_it():

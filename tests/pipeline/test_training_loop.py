@@ -10,6 +10,7 @@ from itertools import islice
 
 import pytest
 import torch
+from tiny_training import Killed, batches_of, network
 from torch import nn
 
 from pipeline.config import find_config, load_config
@@ -21,17 +22,7 @@ from pipeline.training import fit
 
 SETTINGS = load_config(find_config("ek100"), {"bmn.weight_decay": 0.1}).bmn
 STEPS, EPOCHS = 5, 3
-
-
-def network() -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
-
-
-def batches(epoch, step):
-    for number in range(epoch * STEPS + step, EPOCHS * STEPS):
-        generator = torch.Generator().manual_seed(number)
-        yield {"x": torch.randn(6, 4, generator=generator), "names": ["a", "b"]}
+batches = batches_of(STEPS, EPOCHS, ("a", "b"))
 
 
 def loss(model, batch, generator):
@@ -55,10 +46,6 @@ def train(path, loss=loss, batches=batches, **options):
         **options,
     )
     return model, history
-
-
-class Killed(Exception):
-    pass
 
 
 def killed_at(step):
@@ -119,6 +106,16 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     torch.save(content, path)
     with pytest.raises(UserError, match="other settings"):
         train(path)
+
+
+def test_a_checkpoint_beyond_the_steps_of_an_epoch_is_refused(tmp_path):
+    path = tmp_path / "c.pt"
+    train(path)
+    content = torch.load(path, weights_only=True) | {"epoch": 1, "step": STEPS + 1}
+    torch.save(content, path)
+    with pytest.raises(UserError, match="other settings or samples") as caught:
+        train(path)
+    assert "\n" not in caught.value.message
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x80\x04K\x01.", b"PK\x03\x04 broken"])
@@ -240,6 +237,22 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(tmp_path,
 
 def score(model):
     return {"score": float(sum(value.sum() for value in model.state_dict().values()))}
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_a_validation_that_is_not_finite_stops_and_no_step_is_lost(tmp_path, value):
+    count = iter(range(10))
+
+    def bad(model):
+        return {"good": 1.0, "val_total": value if next(count) == 1 else 2.0}
+
+    path = tmp_path / "c.pt"
+    with pytest.raises(
+        UserError, match=f"val_total of the validation is {value} after epoch 2"
+    ) as caught:
+        train(path, validate=bad)
+    assert "\n" not in caught.value.message
+    assert (load_state(path)["epoch"], load_state(path)["step"]) == (1, STEPS)
 
 
 def test_killed_while_it_validates_no_step_is_lost(tmp_path):

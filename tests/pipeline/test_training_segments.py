@@ -16,6 +16,7 @@ from small_runs import SMALL, error_line, tada
 from torchvision.transforms.v2 import functional as F
 
 from pipeline import annotations
+from pipeline import training_segments as training_segments_module
 from pipeline.clips import Clips, epoch_batches, training_batches
 from pipeline.config import find_config, load_config
 from pipeline.errors import UserError
@@ -95,6 +96,16 @@ def test_shapes_are_those_of_the_files(mixed):
     assert of_video["wide"] == of_video["nearly"] and len(set(of_video.values())) == 4
     _, square, _ = segments_of(mixed, "finetune.crop=32")
     assert square.shapes is None
+
+
+def test_the_first_process_looks_at_the_videos_for_all(mixed, monkeypatch):
+    _, train, _ = segments_of(mixed)
+    told = list(range(len(train)))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(training_segments_module, "probe_all", None)  # looks at nothing itself
+    monkeypatch.setattr(training_segments_module.distributed, "from_leader", lambda make: told)
+    assert aspect_shapes(train, 0).tolist() == told
 
 
 def test_batches_are_of_one_shape_and_an_epoch_has_every_clip(mixed):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from seen_videos import SECONDS, draw, encode, segments_of
+from seen_videos import SECONDS, SMALL, draw, encode, segments_of
 from small_runs import options, tada
 from torch import nn
 
@@ -19,12 +19,6 @@ from pipeline.validation import geometry_warning, judged, main_accuracy, validat
 
 CLASSES = 4
 CPU = torch.device("cpu")
-SMALL = {
-    "finetune.fps": 10, "finetune.frames": 4, "finetune.interval": 2, "finetune.crop": 24,
-    "finetune.short_side": [32, 36], "finetune.eval_short_side": 32, "finetune.batch_size": 4,
-    "extract.fps": 10, "extract.frames": 4, "extract.interval": 2, "extract.stride": 4,
-    "extract.short_side": 32, "runtime.workers": 0,
-}  # fmt: skip
 WHOLE = {"finetune_crop": "whole"}
 
 

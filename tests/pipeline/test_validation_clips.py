@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from seen_videos import FPS, SECONDS, SIZES, draw, segments_of
+from seen_videos import FPS, SECONDS, SIZES, SMALL, draw, segments_of
 
 from feature_extraction.asked_clips import asked_clips
 from feature_extraction.video import open_video
@@ -15,12 +15,8 @@ from pipeline.geometry import agree, clip_grid, extraction_view
 from pipeline.unreadable import Unreadable
 from pipeline.validation_clips import CentredClips, evaluation_batches
 
-SMALL = {
-    "finetune.fps": 12, "finetune.frames": 4, "finetune.interval": 2, "finetune.crop": 24,
-    "finetune.short_side": [32, 36], "finetune.eval_short_side": 32, "finetune.batch_size": 5,
-    "extract.fps": 10, "extract.frames": 3, "extract.interval": 2, "extract.stride": 4,
-    "extract.short_side": 32, "runtime.workers": 0,
-}  # fmt: skip
+# Fine-tuning's clips are others than extraction's.
+FIELDS = SMALL | {"finetune.fps": 12, "finetune.batch_size": 5, "extract.frames": 3}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +27,7 @@ def segments(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def config():
-    return load_config(find_config("demo"), SMALL)
+    return load_config(find_config("demo"), FIELDS)
 
 
 def batches(segments, config, workers=0, allowed=0):
@@ -70,7 +66,7 @@ def test_each_view_has_the_clips_of_its_own_reader(segments, config):
 @pytest.mark.parametrize("rate", [10, 15, 25])
 def test_beyond_both_ends_they_are_extractions_too(rate, crop, tmp_path):
     """Extraction's last frame is the last of its own 10 a second, whatever the video has."""
-    fields = SMALL | {"finetune.crop": int(crop) if crop == "24" else crop}
+    fields = FIELDS | {"finetune.crop": int(crop) if crop == "24" else crop}
     fields |= {"finetune.fps": 10, "finetune.frames": 4, "extract.frames": 4}
     config = load_config(find_config("demo"), fields)
     assert agree(config) == (crop == "whole")
