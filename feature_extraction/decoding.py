@@ -26,7 +26,8 @@ class FrameThread:
 
     Numbers ascend; (CLOSING, frame) for the last frame before the end comes last, and `duration`
     [seconds] and `damaged` (spans of seconds) are known then. A context manager: leaving it stops the
-    thread and closes the video, whatever happened. Errors of the reader (VideoError) are raised where frames are taken.
+    thread and closes the video, whatever happened. Errors of the reader (VideoError) are raised where
+    frames are taken.
     """
 
     def __init__(
