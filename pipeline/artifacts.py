@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.field_differences import field_differences, plain_fields
 
 # In the order they run; a folder each, the command that makes it, and the folders it reads.
 STAGES = ("finetune", "extract", "bmn", "bmn/proposals", "classify", "eval")
@@ -152,9 +153,9 @@ def open_stage(
     that are made again in a moment). A stage that had not written anything is nobody's yet. A field that
     an older program did not know counts as its value in `defaults`, which does what was done then.
     """
-    fields = _plain(fields)
+    fields = plain_fields(fields)
     old = read_manifest(run, name)
-    if old is not None and not _differences(old["fields"], fields, defaults):
+    if old is not None and not field_differences(old["fields"], fields, defaults):
         fields = old["fields"]
     if old is not None and old["fields"] != fields:
         if not (replace or _holds_nothing(run / name)):
@@ -174,15 +175,13 @@ def open_stage(
 
 
 def follow_stage(
-    run: Path,
-    name: str,
-    fields: Mapping[str, Any],
-    *,
-    defaults: Mapping[str, Any] | None = None,
+    run: Path, name: str, fields: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
 ) -> Stage:
     """The stage another process has opened: nothing is written here but outputs."""
     opened = read_manifest(run, name)
-    if opened is not None and not _differences(opened["fields"], _plain(fields), defaults):
+    if opened is not None and not field_differences(
+        opened["fields"], plain_fields(fields), defaults
+    ):
         fields = opened["fields"]
     return Stage(name, run / name, fields, is_complete(run, name, opened), False)
 
@@ -263,28 +262,9 @@ def why_again(
     `defaults` is that of `open_stage`.
     """
     old = read_manifest(run, name)
-    return "; ".join(_differences(old["fields"], _plain(fields), defaults)) if old else ""
-
-
-def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields through JSON once, so that tuples, paths and numbers compare as they will after reading back."""
-    return json.loads(json.dumps(fields, sort_keys=True, default=str))
-
-
-def _differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
-) -> list[str]:
-    lines = []
-    old = {key: value for key, value in (defaults or {}).items() if key in new} | dict(old)
-    for key in sorted(old.keys() | new.keys()):
-        before, now = old.get(key), new.get(key)
-        if before == now:
-            continue
-        if key.startswith(("input.", "file.")):
-            lines.append(f"{key.partition('.')[2]} changed")
-        else:
-            lines.append(f"{key}: {before} -> {now}")
-    return lines
+    return (
+        "; ".join(field_differences(old["fields"], plain_fields(fields), defaults)) if old else ""
+    )
 
 
 def _difference(
@@ -294,7 +274,7 @@ def _difference(
     new: Mapping[str, Any],
     defaults: Mapping[str, Any] | None,
 ) -> str:
-    lines = "; ".join(_differences(old, new, defaults))
+    lines = "; ".join(field_differences(old, new, defaults))
     return (
         f"{run / name}: made with other settings ({lines}); use --force to move it aside and "
         "start again, or another --run-dir"

@@ -66,8 +66,7 @@ def fit(
     weights with this decay, which is validated and left in `model` at the end. `judge` makes one score of
     an epoch's figures, higher being better: `keep="best"` leaves the weights of the best epoch in
     `model`, and `patience` ends the training after so many epochs without a better one. Raises UserError
-    on a loss, gradient or validation that is not finite; Interrupted after a signal, the checkpoint
-    being written.
+    on a loss, gradient or validation that is not finite; Interrupted after a signal, once it is saved.
     """
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     averaged = None if average is None else _averaged(model, average)

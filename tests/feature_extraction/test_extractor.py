@@ -16,7 +16,7 @@ from feature_extraction import decoding, extractor
 from feature_extraction.decoding import CLOSING, FrameThread
 from feature_extraction.extractor import ExtractionError, extract_features, iter_clips
 from feature_extraction.sampling import ClipGrid
-from feature_extraction.transforms import normalize, resize_short_side, to_tensor
+from feature_extraction.transforms import eval_transform, normalize, resize_short_side, to_tensor
 from feature_extraction.video import VideoError, open_video
 
 
@@ -78,11 +78,11 @@ def test_equals_every_clip_decoded_alone(name, grid, videos):
 def test_needed_frames_are_resized_once(videos, monkeypatch):
     sizes = []
 
-    def counting(frames, short_side):
+    def counting(frames, *, short_side, crop):
         sizes.append(len(frames))
-        return resize_short_side(frames, short_side)
+        return eval_transform(frames, short_side=short_side, crop=crop)
 
-    monkeypatch.setattr(decoding, "resize_short_side", counting)
+    monkeypatch.setattr(decoding, "eval_transform", counting)
     grid = ClipGrid(60, 8, 8, 8)  # 3 s: 23 clips of 8 frames; numbers 0, 8, ..., 176 and the last
     features, _ = extract_features(Pixels(), videos["b_frames.mp4"][0], grid, short_side=32)
     assert len(features) == 23 and len(sizes) == 24
