@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.field_differences import field_differences, plain_fields
+from pipeline.stage_fields import field_differences, plain_fields
 
 # In the order they run; a folder each, the command that makes it, and the folders it reads.
 STAGES = ("finetune", "extract", "bmn", "bmn/proposals", "classify", "eval")
@@ -96,17 +96,6 @@ def file_digest(path: Path) -> str:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     return digest.hexdigest()
-
-
-def flatten(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A settings section as dotted fields, nested mappings included."""
-    fields: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            fields |= flatten(f"{section}.{key}", value)
-        else:
-            fields[f"{section}.{key}"] = value
-    return fields
 
 
 def read_manifest(run: Path, stage: str) -> dict[str, Any] | None:

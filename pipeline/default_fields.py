@@ -9,8 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from pipeline.artifacts import flatten
 from pipeline.config import Config
+from pipeline.stage_fields import flatten
 
 
 @cache

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.annotations import annotation_files
-from pipeline.artifacts import file_digest, flatten, input_fields, read_manifest
+from pipeline.artifacts import file_digest, input_fields, read_manifest
 from pipeline.config import Config
 from pipeline.errors import UserError
+from pipeline.stage_fields import flatten
 
 _SECTIONS = {
     "finetune": ("dataset", "backbone", "finetune"),

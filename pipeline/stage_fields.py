@@ -1,10 +1,21 @@
-"""Whether a stage's fields are those its results were made with, and if not, what differs."""
+"""The fields a stage's results depend on: made of settings, and compared."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from typing import Any
+
+
+def flatten(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A settings section as dotted fields, nested mappings included."""
+    fields: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            fields |= flatten(f"{section}.{key}", value)
+        else:
+            fields[f"{section}.{key}"] = value
+    return fields
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
