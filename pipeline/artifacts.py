@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.stage_fields import field_differences, plain_fields
+from pipeline.field_differences import field_differences, plain_fields
 
 # In the order they run; a folder each, the command that makes it, and the folders it reads.
 STAGES = ("finetune", "extract", "bmn", "bmn/proposals", "classify", "eval")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from pipeline.config import Config
-from pipeline.stage_fields import flatten
+from pipeline.field_differences import flatten
 
 
 @cache

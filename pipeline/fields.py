@@ -9,7 +9,7 @@ from pipeline.annotations import annotation_files
 from pipeline.artifacts import file_digest, input_fields, read_manifest
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.stage_fields import flatten
+from pipeline.field_differences import flatten
 
 _SECTIONS = {
     "finetune": ("dataset", "backbone", "finetune"),
