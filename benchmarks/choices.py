@@ -8,7 +8,6 @@ once where a variant does not touch them.
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -16,10 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-import pandas as pd
 
-from benchmarks.footage import IOU, MANNERS, make_footage
-from evaluation import signed_errors
+from benchmarks.footage import IOU, MANNERS, figures, make_footage
 
 SIDE = "64"  # the short side init chooses for a CPU
 VARIANTS: dict[str, dict[str, str]] = {
@@ -67,16 +64,7 @@ def measure(footage: Path, name: str, settings: Mapping[str, str]) -> dict[str, 
     words = ["--config", "tada-loc.yaml", "--run-dir", str(run), *chosen]
     _work([*program, "run", *words], footage)
     _work([*program, "eval", *words, "--iou", IOU, "--json", "numbers.json"], footage)
-    numbers = json.loads((footage / "numbers.json").read_text())["tasks"]["mAP"]
-    truth = pd.read_csv(footage / "own.csv")
-    found = pd.read_csv(footage / run / "classify" / "detections.csv")
-    errors = signed_errors(truth[truth["subset"] == "validation"], found)
-    return {
-        "average": numbers["average"],
-        "at 0.5": numbers["map"][-1],
-        "start": errors.start,
-        "end": errors.end,
-    }
+    return figures(footage, run)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -116,7 +104,7 @@ def main(clips: Path, target: Path, manner: str, seed: int, only: tuple[str, ...
             continue
         row = measure(footage, name, settings)
         click.echo(
-            f"{name:38s} {row['average']:7.2f} {row['at 0.5']:7.2f} {row['start']:+9.3f} {row['end']:+9.3f}"
+            f"{name:38s} {row['average']:7.2f} {row['@0.5']:7.2f} {row['start']:+9.3f} {row['end']:+9.3f}"
         )
 
 

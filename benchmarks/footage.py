@@ -210,16 +210,23 @@ def measure(folder: Path, settings: tuple[str, ...] = ()) -> dict[str, float]:
     subprocess.run([*program, "run", *words], cwd=folder, check=True)
     scored = [*words, "--iou", IOU, "--json", "numbers.json"]
     subprocess.run([*program, "eval", *scored], cwd=folder, check=True)
+    return figures(folder, Path("runs/own")) | {"minutes": (time.monotonic() - began) / 60}
+
+
+def figures(folder: Path, run: Path) -> dict[str, float]:
+    """What a run in a folder of footage came to: mAP over IOU and at 0.5, signed errors in seconds.
+
+    From numbers.json, which the last `eval` there wrote, and the detections of `run`.
+    """
     numbers = json.loads((folder / "numbers.json").read_text())["tasks"]["mAP"]
     truth = pd.read_csv(folder / "own.csv")
-    found = pd.read_csv(folder / "runs" / "own" / "classify" / "detections.csv")
+    found = pd.read_csv(folder / run / "classify" / "detections.csv")
     errors = signed_errors(truth[truth["subset"] == "validation"], found)
     return {
         "average": numbers["average"],
         "@0.5": numbers["map"][-1],
         "start": errors.start,
         "end": errors.end,
-        "minutes": (time.monotonic() - began) / 60,
     }
 
 
@@ -248,10 +255,10 @@ def main(
             if only_make:
                 continue
             found.append(measure(folder, settings))
-            figures = "  ".join(f"{key} {value:.2f}" for key, value in found[-1].items())
-            click.echo(f"{name}, seed {seed}: {figures}")
+            shown = "  ".join(f"{key} {value:.2f}" for key, value in found[-1].items())
+            click.echo(f"{name}, seed {seed}: {shown}")
         if found:
-            averages = [figures["average"] for figures in found]
+            averages = [row["average"] for row in found]
             spread = max(averages) - min(averages)
             click.echo(f"{name}: average {mean(averages):.2f}, spread {spread:.2f}")
 
