@@ -1,14 +1,14 @@
 """Features to proposals: the boundary-matching network."""
 
-from . import boundary_matching, losses, moves, nms, proposals, targets, voting, windows
-from .errors import BMNError
-from .losses import bmn_loss
-from .model import BMN, BMNOutput, MovedOutput, load_public_checkpoint
-from .moves import move_proposals
-from .nms import soft_nms
-from .proposals import decode_proposals
-from .voting import vote, voting_weights
-from .windows import fuse_windows
+from bmn import boundary_matching, losses, moves, nms, proposals, targets, voting, windows
+from bmn.errors import BMNError
+from bmn.losses import bmn_loss
+from bmn.model import BMN, BMNOutput, MovedOutput, load_public_checkpoint
+from bmn.moves import move_proposals
+from bmn.nms import soft_nms
+from bmn.proposals import decode_proposals
+from bmn.voting import vote, voting_weights
+from bmn.windows import fuse_windows
 
 __all__ = [
     "BMN",

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .errors import BMNError
+from bmn.errors import BMNError
 
 
 class SparseRows(NamedTuple):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .errors import BMNError
-from .model import BMNOutput, MovedOutput
-from .targets import Targets
+from bmn.errors import BMNError
+from bmn.model import BMNOutput, MovedOutput
+from bmn.targets import Targets
 
 EPSILON = 1e-6  # inside logarithms
 BOUNDARY_THRESHOLD = 0.5

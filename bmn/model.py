@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from .boundary_matching import BoundaryMatching
-from .errors import BMNError
+from bmn.boundary_matching import BoundaryMatching
+from bmn.errors import BMNError
 
 # Where the layers of the public checkpoints live in BMN.
 PUBLIC_LAYERS = {
@@ -214,6 +214,8 @@ def from_public_names(
 def _own_layout(name: str, tensor: Tensor) -> Tensor:
     if name == "matching.weight" and tensor.ndim == 5:  # [out, in, N, 1, 1] -> [N, out, in]
         return tensor.flatten(2).permute(2, 0, 1)
-    if name in ("reduce.weight", "move_reduce.weight") and tensor.ndim == 4:  # [out, in, 1, 1] -> [out, in]
+    if (
+        name in ("reduce.weight", "move_reduce.weight") and tensor.ndim == 4
+    ):  # [out, in, 1, 1] -> [out, in]
         return tensor.flatten(1)
     return tensor

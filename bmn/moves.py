@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import BMNError
-from .proposals import to_array
-from .targets import cell_ious, segment_positions
+from bmn.errors import BMNError
+from bmn.proposals import to_array
+from bmn.targets import cell_ious, segment_positions
 
 # A cell is moved no further than tIoU > 0.5, the trained cells' (losses.MOVED_IOU), ever asks for.
 MOVE_LIMITS = (0.5, math.log(2.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .errors import BMNError
+from bmn.errors import BMNError
 
 BLOCK = 256  # scores under one running maximum
 

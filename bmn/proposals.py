@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from .errors import BMNError
-from .targets import check_boundary_center
+from bmn.errors import BMNError
+from bmn.targets import check_boundary_center
 
 PROPOSAL_COLUMNS = ("xmin", "xmax", "xmin_score", "xmax_score", "clr_score", "reg_score", "score")
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import BMNError
+from bmn.errors import BMNError
 
 BOUNDARY_REACH = 1.5  # a boundary's region is this many positions to either side of it
 ANCHOR_REACH = 1.0  # a position is compared as the span this far around its label's centre
@@ -67,9 +67,7 @@ def window_targets(
     """
     positions = segment_positions(segments, window, temporal_scale)
     present = torch.ones(1, len(positions), dtype=torch.bool)
-    batch = batch_targets(
-        positions[None], present, temporal_scale, duration_scale, boundary_center
-    )
+    batch = batch_targets(positions[None], present, temporal_scale, duration_scale, boundary_center)
     return Targets(*(table[0] for table in batch))
 
 

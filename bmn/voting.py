@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .errors import BMNError
+from bmn.errors import BMNError
 
 MARGIN = 1e-9  # of a run's reach, relative: rounding leaves no voter out of it
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .errors import BMNError
+from bmn.errors import BMNError
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,11 @@ class NamedPath(click.Path):
 def common(command: Callable[..., None]) -> Callable[..., None]:
     """The options every stage takes."""
     options = [
-        click.option("--config", metavar="FILE", help="A YAML file, or the name of a shipped one: small, hacs, ek100, demo, ..."),
+        click.option(
+            "--config",
+            metavar="FILE",
+            help="A YAML file, or the name of a shipped one: small, hacs, ek100, demo, ...",
+        ),
         click.option(
             "--run-dir",
             type=NamedPath(),

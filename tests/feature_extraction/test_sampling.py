@@ -109,9 +109,7 @@ def test_training_clips_lie_in_long_segments(start, length, offset):
         assert times.mean() == pytest.approx(start + length / 2, abs=1e-6)
 
 
-@given(
-    st.floats(0, 100), st.floats(0, 3), st.floats(0, 1), st.sampled_from([12.5, 25, 29.97, 60])
-)
+@given(st.floats(0, 100), st.floats(0, 3), st.floats(0, 1), st.sampled_from([12.5, 25, 29.97, 60]))
 def test_frames_nearest_to_times_inside_lie_inside(start, length, offset, fps):
     end = start + length
     times = training_clip_times(start, end, fps=60, frames=8, interval=8, offset=offset)

@@ -50,7 +50,9 @@ def test_round_trip(written):
     with h5py.File(path) as file:
         dataset = file["features"]
         assert dataset.dtype == np.float16 and dataset.chunks is None
-        assert dataset.compression is None and dict(file.attrs).keys() == asdict(META).keys() - {"crop"}
+        assert dataset.compression is None and dict(file.attrs).keys() == asdict(META).keys() - {
+            "crop"
+        }
 
 
 def test_equal_features_make_equal_files(written, tmp_path):

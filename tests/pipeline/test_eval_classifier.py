@@ -148,7 +148,13 @@ def test_classes_in_the_mirror():
         "Leftovers",
     ]
     assert mirrored_classes(names).tolist() == [1, 0, 2, 3]
-    turns = ["turn clockwise", "turn counter-clockwise", "anticlockwise", "clockwise", "run counter clockwise"]
+    turns = [
+        "turn clockwise",
+        "turn counter-clockwise",
+        "anticlockwise",
+        "clockwise",
+        "run counter clockwise",
+    ]
     assert mirrored_classes(turns).tolist() == [1, 0, 3, 2, 4]
 
 
