@@ -48,7 +48,7 @@ ORDER = (  # (worse, better) as the paper finds them
 
 def train(variant: Mapping[str, Any], data: Path, epochs: int, seed: int) -> float:
     """Validation top-1 in percent of a variant after its last epoch."""
-    from pipeline.config import find_config, load_config
+    from pipeline.configuration.reading import find_config, load_config
     from pipeline.stages.finetune import run
 
     overrides: dict[str, Any] = {f"backbone.{key}": value for key, value in variant.items()}
@@ -90,7 +90,7 @@ def table(results: Mapping[str, Sequence[float]]) -> str:
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE")
 def main(epochs: int, seeds: int, videos: int, json_file: Path | None) -> None:
     """Train every variant with every seed and print mean, spread and the paper's ordering."""
-    from pipeline.demo import make_dataset
+    from pipeline.demo.dataset import make_dataset
 
     results: dict[str, list[float]] = {name: [] for name in VARIANTS}
     with tempfile.TemporaryDirectory() as folder:

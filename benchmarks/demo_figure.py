@@ -21,16 +21,16 @@ import click
 
 from benchmarks.machine import describe, this_machine
 from evaluation import SignedErrors, signed_errors
-from pipeline import annotations
-from pipeline.artifacts import write_json
-from pipeline.config import Config, find_config, load_config, parse_overrides
+from pipeline.cli.options import NamedPath
+from pipeline.configuration.reading import Config, find_config, load_config, parse_overrides
+from pipeline.data import annotations
 from pipeline.errors import UserError
-from pipeline.options import NamedPath
-from pipeline.runs import stage_state
-from pipeline.scoring import truth_rows
-from pipeline.stage_tables import read_detections
+from pipeline.processes.stopping import terminable
+from pipeline.results.scoring import truth_rows
+from pipeline.results.tables import read_detections
+from pipeline.run_folder.manifests import write_json
 from pipeline.stages.evaluate import numbers
-from pipeline.stopping import terminable
+from pipeline.stages.running import stage_state
 
 TIOU = 0.5  # of a detection whose boundaries are compared with the truth's
 TOOK = "took.json"  # seconds a run has taken so far, beside its stages
@@ -168,7 +168,7 @@ def main(
     seeds: int, threads: tuple[int, ...], backbone: str, folder: Path, json_file: Path | None
 ) -> None:
     """Run the demo once for every seed and number of threads, one after the other; print a table."""
-    from pipeline.demo import make_dataset
+    from pipeline.demo.dataset import make_dataset
 
     machine = describe(this_machine()).removesuffix(", 1 thread")
     rows: list[Row] = []

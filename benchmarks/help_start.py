@@ -13,7 +13,7 @@ from benchmarks.measure import Form, Row, compare
 STAGE = "tada-loc --help"
 # What the commands need, imported when the program starts.
 HEAVY = "import torch, torchvision, numpy, pandas, scipy, h5py, av, pydantic, yaml, matplotlib\n"
-HELP = "from pipeline.cli import main\nmain(['--help'], standalone_mode=False)\n"
+HELP = "from pipeline.cli.commands import main\nmain(['--help'], standalone_mode=False)\n"
 # Of the process itself: what wait4 reports begins with the size of the one that started it.
 PEAK = (
     "import pathlib, re, sys\n"

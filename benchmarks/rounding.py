@@ -21,18 +21,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.machine import describe, this_machine
-from pipeline import annotations
-from pipeline.artifacts import write_json
-from pipeline.clips import epoch_batches, training_batches
-from pipeline.config import Config, find_config, load_config
-from pipeline.models import new_classifier
-from pipeline.optimisation import build_optimizer, schedule_of
-from pipeline.options import NamedPath
-from pipeline.segments import Segments
-from pipeline.steps import Stepper
-from pipeline.training_segments import training_segments
-from pipeline.unreadable import Unreadable
-from pipeline.validation import network_input, validate
+from pipeline.cli.options import NamedPath
+from pipeline.configuration.reading import Config, find_config, load_config
+from pipeline.data import annotations
+from pipeline.data.clips.segments import Segments
+from pipeline.data.clips.selection import training_segments
+from pipeline.data.clips.training import epoch_batches, training_batches
+from pipeline.data.unreadable import Unreadable
+from pipeline.results.accuracy import network_input, validate
+from pipeline.run_folder.manifests import write_json
+from pipeline.training.classifier import new_classifier
+from pipeline.training.optimisation import build_optimizer, schedule_of
+from pipeline.training.steps import Stepper
 
 OLD = {"crop": 48, "batch_size": 16, "base_lr": 3e-3}  # of the demo that fine-tuned on squares
 GEOMETRIES = {"square": OLD, "whole frames": OLD | {"crop": "whole"}}
@@ -229,7 +229,7 @@ def main(
     videos: int, steps: int, epochs: int, copies: int, data: Path | None, json_file: Path | None
 ) -> None:
     """Print how far trainings drift apart, and what accuracies that differ by rounding alone end with."""
-    from pipeline.demo import make_dataset
+    from pipeline.demo.dataset import make_dataset
 
     made: dict[str, Any] = {"distances": {}, "endings": {}}
     results: dict[str, list[Ended]] = {}

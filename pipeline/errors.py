@@ -1,26 +1,73 @@
-"""The one exception a user sees: a clear line, an exit code, no traceback."""
+"""The one exception a user sees, and what the machine refuses told as what to do about it."""
 
 from __future__ import annotations
 
-import click
+import errno
+from pathlib import Path
 
+# A full disk, a full quota, the largest file that is allowed.
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_GOES_ON = "the same command goes on from what is on disk"
+_TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN})
 _LONGEST = 1500  # characters of a message; a value can have millions
 
 
-class UserError(click.ClickException):
-    """Something the user can put right; the message names it, its value and the fix (exit code 1).
+class UserError(Exception):
+    """Something the user can put right; the message names it, its value and the fix.
 
     It is one line whatever was in the value: line ends and characters that steer a terminal are escaped,
-    and what is too long to read is cut in the middle.
+    and what is too long to read is cut in the middle. `exit_code` is what the command ends with.
     """
+
+    exit_code = 1
 
     def __init__(self, message: str) -> None:
         if len(message) > _LONGEST:
             message = f"{message[:1000]} [...] {message[-400:]}"
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
+        self.message = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
+        super().__init__(self.message)
 
 
 class UsageError(UserError):
-    """A wrong option or configuration value (exit code 2, as click's own usage errors)."""
+    """A wrong option or configuration value (exit code 2, as a wrong option's own)."""
 
     exit_code = 2
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """What a user is told when a file cannot be written, and how to go on."""
+    fix = "make room and run the same command again: it goes on from here"
+    if error.errno not in FULL and error.errno is not None:  # None: numpy, where a write fell short
+        fix = "make it writable and run the same command again"
+    return UserError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
+
+
+def machine_error(error: Exception) -> UserError | None:
+    """The line for an output nobody reads or no disk holds, and for files and memory that ran out.
+
+    None for other errors.
+    """
+    if isinstance(error, BrokenPipeError):
+        return UserError(f"nobody reads the output any more (broken pipe); {_GOES_ON}")
+    if isinstance(error, OSError):
+        if error.errno in FULL and error.filename is None:
+            return cannot_write(Path("the output"), error)
+        if error.errno in _TOO_MANY:
+            return UserError(
+                f"{error.strerror}: raise the limit (ulimit -n, ulimit -u) or give fewer --workers; {_GOES_ON}"
+            )
+    if _out_of_memory(error):
+        reason = " ".join(str(error).split()).partition(". ")[0] or "out of memory"
+        return UserError(
+            f"not enough memory ({reason}); give a smaller --batch-size or fewer --workers"
+        )
+    return None
+
+
+def _out_of_memory(error: Exception) -> bool:
+    # By name and text: to know torch's own classes here, every command would have to import it.
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )

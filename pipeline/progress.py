@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from types import TracebackType
 
-import click
 from tqdm import tqdm
 
 from pipeline.ranks import ranks
@@ -28,7 +27,7 @@ def say(text: str, *, anyone: bool = False) -> None:
         if sys.stderr.isatty():
             tqdm.write(text, file=sys.stderr)
         else:
-            click.echo(text, err=True)
+            print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -31,26 +26,3 @@ def ranks() -> Ranks:
         int(os.environ.get(name, "0")) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     )
     return Ranks(rank, size, local) if size > 1 else Ranks(0, 1, 0)
-
-
-def own_part(items: Sequence[Item]) -> list[Item]:
-    """This process's stretch of a batch: equal shares in order, the first ones an item longer."""
-    place = ranks()
-    share, longer = divmod(len(items), place.size)
-    start = place.rank * share + min(place.rank, longer)
-    return list(items[start : start + share + (place.rank < longer)])
-
-
-def deal(weights: Sequence[float], size: int) -> list[list[int]]:
-    """Indices dealt to `size` processes so that their weights come out about equal.
-
-    The heaviest first, each to whoever has least; a process's own are in falling order.
-    """
-    order = sorted(range(len(weights)), key=lambda index: (-weights[index], index))
-    loads = [(0.0, rank) for rank in range(size)]
-    dealt: list[list[int]] = [[] for _ in range(size)]
-    for index in order:
-        load, rank = heapq.heappop(loads)
-        dealt[rank].append(index)
-        heapq.heappush(loads, (load + weights[index], rank))
-    return dealt

@@ -78,7 +78,7 @@ def test_nothing_unpickles_or_runs_data(path):
 def test_help_imports_nothing_heavy(command):
     code = (
         "import sys\n"
-        "from pipeline.cli import main\n"
+        "from pipeline.cli.commands import main\n"
         f"try: main({command!r})\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'pandas', 'numpy', 'av', 'h5py', 'pydantic'} & set(sys.modules)\n"

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from pipeline.advice import CPU, GPU, LONGEST_CLIP, POSITIONS_IN_SHORTEST
-from pipeline.annotations import table
-from pipeline.cli import main
-from pipeline.config import load_config
-from pipeline.demo import make_dataset
+from pipeline.cli.commands import main
+from pipeline.configuration.reading import load_config
+from pipeline.data.annotations import table
+from pipeline.demo.dataset import make_dataset
+from pipeline.tools.starting.advice import CPU, GPU, LONGEST_CLIP, POSITIONS_IN_SHORTEST
 
 TEXT = (Path(__file__).resolve().parents[1] / "docs" / "own-data.md").read_text()
 # What init writes, made small: another network, less of a picture and one epoch, nothing else.

@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 import pytest
 
-from pipeline.cli import main
-from pipeline.config import known_keys
+from pipeline.cli.commands import main
+from pipeline.configuration.reading import known_keys
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     ROOT / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
-    *sorted((ROOT / "configs").glob("*.yaml")),
+    *sorted((ROOT / "pipeline" / "configs").glob("*.yaml")),
 ]
 
 

@@ -13,22 +13,26 @@ from bmn import BMN
 from bmn.losses import bmn_loss
 from bmn.model import BMNOutput, MovedOutput
 from bmn.targets import Targets, valid_mask
-from pipeline import annotations, artifacts, distributed, windows
-from pipeline.bmn_validation import judging_windows, validation_loss
-from pipeline.config import Config
-from pipeline.device import pick_device, share_cores
+from pipeline.configuration.reading import Config
+from pipeline.data import annotations
+from pipeline.data.features import common_channels, feature_shape, videos_with_features
+from pipeline.data.hold_out import held_out_line, hold_out_videos, require_use
+from pipeline.data.length import bmn_length, say_length
+from pipeline.data.order import deal
+from pipeline.data.windows import samples as windows
 from pipeline.errors import UserError
-from pipeline.features import common_channels, feature_shape, videos_with_features
-from pipeline.hold_out import held_out_line, hold_out_videos, require_use
-from pipeline.models import MODEL_FILE, load_weights, save_classifier
-from pipeline.opening import begin_stage
-from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
+from pipeline.processes import distributed
+from pipeline.processes.device import pick_device, share_cores
 from pipeline.progress import Progress, say
-from pipeline.proposing import propose_video
-from pipeline.ranks import deal, ranks
-from pipeline.stage_tables import PROPOSALS, read_part, write_table
-from pipeline.training import Fitted, fit
-from pipeline.training_length import bmn_length, say_length
+from pipeline.ranks import ranks
+from pipeline.results.bmn_loss import judging_windows, validation_loss
+from pipeline.results.proposing import propose_video
+from pipeline.results.tables import PROPOSALS, read_part, write_table
+from pipeline.run_folder import manifests as artifacts
+from pipeline.stages.opening import begin_stage
+from pipeline.training.classifier import MODEL_FILE, load_weights, save_classifier
+from pipeline.training.loop import Fitted, fit
+from pipeline.training.optimisation import build_optimizer, say_learning_rate, schedule_of
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:

@@ -11,24 +11,24 @@ import torch
 from torch import nn
 
 from evaluation import fusion
-from pipeline import annotations
-from pipeline.class_scores import class_probabilities, decoded_scores, drop_parts
-from pipeline.config import Config
-from pipeline.device import pick_device
-from pipeline.failures import read_failures
-from pipeline.features import (
+from pipeline.configuration.reading import Config
+from pipeline.data import annotations
+from pipeline.data.clips.geometry import clip_grid
+from pipeline.data.failures import read_failures
+from pipeline.data.features import (
     check_channels,
     common_channels,
     load_features,
     require_head,
     videos_with_features,
 )
-from pipeline.geometry import clip_grid
-from pipeline.models import load_classifier
-from pipeline.opening import begin_alone
+from pipeline.data.skipping import without_skipped
+from pipeline.processes.device import pick_device
 from pipeline.progress import Progress, say
-from pipeline.skipping import without_skipped
-from pipeline.stage_tables import DETECTIONS, read_proposals, write_table
+from pipeline.results.class_scores import class_probabilities, decoded_scores, drop_parts
+from pipeline.results.tables import DETECTIONS, read_proposals, write_table
+from pipeline.stages.opening import begin_alone
+from pipeline.training.classifier import load_classifier
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:

@@ -15,19 +15,22 @@ from torch import Tensor, nn
 
 from evaluation.classification import action_probabilities
 from feature_extraction.backbones import InferenceNetwork, for_inference
-from pipeline import annotations, artifacts
-from pipeline.config import Config, Finetune, load_config
-from pipeline.device import pick_device, share_cores
+from pipeline.configuration.reading import load_config
+from pipeline.configuration.settings import Config
+from pipeline.configuration.training_settings import FinetuneSettings
+from pipeline.data import annotations
+from pipeline.data.clips.segments import Segments, make_segments
+from pipeline.data.clips.views import read_views
+from pipeline.data.unreadable import Unreadable
+from pipeline.data.videos import require_videos
 from pipeline.errors import UserError
-from pipeline.fields import stage_fields, viewed_otherwise
-from pipeline.models import load_classifier
+from pipeline.processes.device import pick_device, share_cores
 from pipeline.progress import Progress, say
-from pipeline.results import read_results
-from pipeline.segments import Segments, make_segments
-from pipeline.unreadable import Unreadable
-from pipeline.validation import network_input
-from pipeline.videos import require_videos
-from pipeline.views import read_views
+from pipeline.results.accuracy import network_input
+from pipeline.results.figures import read_results
+from pipeline.run_folder import manifests as artifacts
+from pipeline.stages.fields import stage_fields, viewed_otherwise
+from pipeline.training.classifier import load_classifier
 
 STAGE = "eval-classifier"
 PART = 200  # segments a file: what a kill can cost
@@ -38,7 +41,7 @@ VIEWS_AT_ONCE = 3
 class Classifier:
     """One of the runs tested together."""
 
-    settings: Finetune
+    settings: FinetuneSettings
     network: InferenceNetwork
     head: nn.Module
     config: Config

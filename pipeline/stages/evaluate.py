@@ -9,11 +9,14 @@ import click
 import pandas as pd
 
 from evaluation.recall import average_recall
-from pipeline import annotations, artifacts, results, scoring
-from pipeline.config import Config
-from pipeline.opening import begin_alone
-from pipeline.reports import write_report
-from pipeline.stage_tables import read_detections, read_proposals
+from pipeline.configuration.reading import Config
+from pipeline.data import annotations
+from pipeline.results import figures as results
+from pipeline.results import scoring
+from pipeline.results.tables import read_detections, read_proposals
+from pipeline.run_folder import manifests as artifacts
+from pipeline.run_folder.reports import write_report
+from pipeline.stages.opening import begin_alone
 
 RESULTS = "results.json"
 

@@ -21,12 +21,11 @@ from feature_extraction.store import (
     read_meta,
     write_features,
 )
-from pipeline import annotations, artifacts, distributed
-from pipeline.config import Config
-from pipeline.damage import DAMAGED, damaged_videos, note_damage
-from pipeline.device import pick_device
-from pipeline.errors import UserError
-from pipeline.failures import (
+from pipeline.configuration.reading import Config
+from pipeline.data import annotations
+from pipeline.data.clips.geometry import clip_grid, extraction_view
+from pipeline.data.damage import DAMAGED, damaged_videos, note_damage
+from pipeline.data.failures import (
     NOT_THERE,
     Failure,
     counted,
@@ -34,14 +33,18 @@ from pipeline.failures import (
     require_few,
     write_failures,
 )
-from pipeline.geometry import clip_grid, extraction_view
-from pipeline.models import load_classifier
-from pipeline.opening import begin_stage
+from pipeline.data.order import deal
+from pipeline.data.skipping import without_skipped
+from pipeline.data.videos import Source, require_videos
+from pipeline.errors import UserError, cannot_write
+from pipeline.processes import distributed
+from pipeline.processes.device import pick_device
+from pipeline.processes.workers import Beat, Handler, outcomes
 from pipeline.progress import Progress, say
-from pipeline.ranks import deal, ranks
-from pipeline.skipping import without_skipped
-from pipeline.videos import Source, require_videos
-from pipeline.workers import Beat, Handler, outcomes
+from pipeline.ranks import ranks
+from pipeline.run_folder import manifests as artifacts
+from pipeline.stages.opening import begin_stage
+from pipeline.training.classifier import load_classifier
 
 FEATURES = "features"
 SILENCE_SECONDS = 300.0
@@ -142,7 +145,7 @@ def save_features(path: Path, features: np.ndarray, meta: FeatureMeta) -> None:
     try:
         write_features(path, features, meta)
     except OSError as error:
-        raise artifacts.cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
 
 
 def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: Path) -> Handler:

@@ -13,23 +13,34 @@ from torch import Tensor, nn
 from feature_extraction.backbones import SlowFast
 from feature_extraction.backbones.recompute import recompute_in_backward
 from feature_extraction.backbones.resnet import Bottleneck
-from pipeline import annotations, artifacts, balance, clips, distributed, mixing
-from pipeline.config import Config, Finetune
-from pipeline.device import pick_device, share_cores
+from pipeline.configuration.settings import Config
+from pipeline.configuration.training_settings import FinetuneSettings
+from pipeline.data import annotations
+from pipeline.data.clips import balance
+from pipeline.data.clips import training as clips
+from pipeline.data.clips.segments import Segments, digest
+from pipeline.data.clips.selection import training_segments
+from pipeline.data.failures import NOT_THERE, Failure, counted, read_failures, write_failures
+from pipeline.data.hold_out import chooses_epoch, require_use
+from pipeline.data.length import finetune_length, say_length
+from pipeline.data.unreadable import Unreadable
 from pipeline.errors import UserError
-from pipeline.failures import NOT_THERE, Failure, counted, read_failures, write_failures
-from pipeline.hold_out import chooses_epoch, require_use
-from pipeline.models import MODEL_FILE, SharedClassifier, new_classifier, save_classifier
-from pipeline.opening import begin_stage
-from pipeline.optimisation import build_optimizer, say_learning_rate, schedule_of
+from pipeline.processes import distributed
+from pipeline.processes.device import pick_device, share_cores
 from pipeline.progress import say
 from pipeline.ranks import ranks
-from pipeline.segments import Segments, digest
-from pipeline.training import Fitted, fit
-from pipeline.training_length import finetune_length, say_length
-from pipeline.training_segments import training_segments
-from pipeline.unreadable import Unreadable
-from pipeline.validation import geometry_warning, judged, network_input, validate
+from pipeline.results.accuracy import geometry_warning, judged, network_input, validate
+from pipeline.run_folder import manifests as artifacts
+from pipeline.stages.opening import begin_stage
+from pipeline.training import mixing
+from pipeline.training.classifier import (
+    MODEL_FILE,
+    SharedClassifier,
+    new_classifier,
+    save_classifier,
+)
+from pipeline.training.loop import Fitted, fit
+from pipeline.training.optimisation import build_optimizer, say_learning_rate, schedule_of
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -121,7 +132,7 @@ def _list_failures(
     write_failures(stage.folder, "finetune", rows)
 
 
-def _require_shared(sizes: list[int], settings: Finetune) -> None:
+def _require_shared(sizes: list[int], settings: FinetuneSettings) -> None:
     """Refuse batches too small for every process to have a clip of. Raises UserError."""
     if settings.crop == "whole" and min(sizes) < ranks().size:
         raise UserError(

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from benchmarks import demo_figure
 from benchmarks.demo_figure import Row, main, table
-from pipeline.artifacts import write_json
-from pipeline.demo import make_dataset
+from pipeline.demo.dataset import make_dataset
+from pipeline.run_folder.manifests import write_json
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def small(monkeypatch):
     def draw(folder):
         make_dataset(folder, train_videos=2, val_videos=1, seconds=12.0)
 
-    monkeypatch.setattr("pipeline.demo.make_dataset", draw)
+    monkeypatch.setattr("pipeline.demo.dataset.make_dataset", draw)
 
 
 def test_the_table_is_of_all_runs():

@@ -19,7 +19,7 @@ from benchmarks.rounding import (
     marks,
     move_one,
 )
-from pipeline.demo import make_dataset
+from pipeline.demo.dataset import make_dataset
 
 
 @pytest.mark.parametrize("dtype", TYPES)

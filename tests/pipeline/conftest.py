@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.demo import make_dataset
+from pipeline.demo.dataset import make_dataset
 
 sys.path.insert(0, str(Path(__file__).parent))
 from small_runs import options, tada  # noqa: E402

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from feature_extraction.video_frames import FrameFolder
-from pipeline.segments import Segments
+from pipeline.data.clips.segments import Segments
 
 FPS, SECONDS = 10, 6
 SIZES = {"wide": (64, 32), "tall": (32, 48), "odd": (53, 37), "square": (40, 40)}  # width, height

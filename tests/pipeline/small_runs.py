@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from click.testing import CliRunner
 
-from pipeline.artifacts import STAGES
-from pipeline.cli import main
+from pipeline.cli.commands import main
+from pipeline.run_folder.manifests import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import annotations
-from pipeline.annotations import activitynet, epic_kitchens, table, training_rows
+from pipeline.data import annotations
+from pipeline.data.annotations import activitynet, epic_kitchens, table, training_rows
 from pipeline.errors import UserError
 
 
@@ -58,14 +58,14 @@ def test_dirty_rows_are_counted_not_hidden(tmp_path):
 
 
 def test_overlaps_and_other_subsets_are_counted(tmp_path):
-    from pipeline.config import Dataset
+    from pipeline.configuration.settings import DatasetSettings
 
     rows = [(0, 9, "a"), (1, 2, "a"), (3, 4, "a"), (9, 10, "b")]
     path = write_json(
         tmp_path / "a.json",
         {"v": entry(rows), "w": entry([(0, 1, "b")], "validation"), "x": entry([], "testing")},
     )
-    settings = Dataset(name="x", format="activitynet", annotations=path, videos=tmp_path)
+    settings = DatasetSettings(name="x", format="activitynet", annotations=path, videos=tmp_path)
     dataset = annotations.load(settings)
     kept, counts = training_rows(dataset, "training")
     assert len(kept) == 4 and counts["overlap another of their video, kept"] == 3
@@ -260,9 +260,9 @@ def test_real_hacs_and_activitynet(real_data):
 
 
 def test_a_subset_that_is_not_there_is_named(tmp_path):
-    from pipeline.config import Dataset
+    from pipeline.configuration.settings import DatasetSettings
 
     path = write_json(tmp_path / "a.json", {"one": entry([(1, 2, "b")])})
-    settings = Dataset(name="x", format="activitynet", annotations=path, videos=tmp_path)
+    settings = DatasetSettings(name="x", format="activitynet", annotations=path, videos=tmp_path)
     with pytest.raises(UserError, match="validation"):
         annotations.load(settings)

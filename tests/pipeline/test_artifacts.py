@@ -10,13 +10,13 @@ import sys
 
 import pytest
 
-from pipeline import artifacts
-from pipeline.config import find_config, load_config
-from pipeline.default_fields import default_fields
+from pipeline.configuration.default_fields import default_fields
+from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
-from pipeline.fields import setting_fields
-from pipeline.locks import locked
-from pipeline.reports import write_report
+from pipeline.run_folder import manifests as artifacts
+from pipeline.run_folder.lock import locked
+from pipeline.run_folder.reports import write_report
+from pipeline.stages.fields import setting_fields
 
 # What a configuration has to say itself.
 REQUIRED = {
@@ -149,8 +149,8 @@ def test_litter_of_a_killed_run_is_cleared(tmp_path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from pipeline.locks import locked
-from pipeline.reports import write_report
+from pipeline.run_folder.lock import locked
+from pipeline.run_folder.reports import write_report
 
 with locked(Path(sys.argv[1])):
     print("held", flush=True)

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from feature_extraction.augmentation import augment
-from pipeline.clips import Clips, training_batches
-from pipeline.config import find_config, load_config
-from pipeline.demo import make_dataset
-from pipeline.optimisation import step_seed
-from pipeline.segments import Segments
-from pipeline.unreadable import Unreadable
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.clips.segments import Segments
+from pipeline.data.clips.training import Clips, training_batches
+from pipeline.data.unreadable import Unreadable
+from pipeline.demo.dataset import make_dataset
+from pipeline.seeds import step_seed
 
 ON = {"color_jitter": 1.0, "rand_augment": [2, 9], "erasing": 1.0}
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_runs import options, tada
 
-from pipeline import mixing
+from pipeline.training import mixing
 
 ALL = (
     "finetune.augment.color_jitter=0.5", "finetune.augment.rand_augment=[2,9]",

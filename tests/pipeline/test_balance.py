@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.balance import _whole_numbers, clip_numbers, describe, expected_times
-from pipeline.clips import epoch_batches, training_batches
-from pipeline.config import find_config, load_config
-from pipeline.optimisation import epoch_order
-from pipeline.segments import Segments
-from pipeline.unreadable import Unreadable
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.clips.balance import _whole_numbers, clip_numbers, describe, expected_times
+from pipeline.data.clips.segments import Segments
+from pipeline.data.clips.training import epoch_batches, training_batches
+from pipeline.data.order import epoch_order
+from pipeline.data.unreadable import Unreadable
 
 TARGETS = np.repeat([0, 1, 2, 3], [60, 25, 4, 1])[:, None]
 
@@ -98,7 +98,9 @@ def test_the_line_says_how_much_is_taken():
 def test_a_training_that_goes_on_takes_the_same_clips(monkeypatch):
     chosen = settings("full", epochs=3, warmup_epochs=0)
     seen = []
-    monkeypatch.setattr("pipeline.clips.load", lambda s, c, plan, u, w: seen.append(plan) or [])
+    monkeypatch.setattr(
+        "pipeline.data.clips.training.load", lambda s, c, plan, u, w: seen.append(plan) or []
+    )
     for epoch, step in ((0, 0), (1, 2)):
         list(
             training_batches(

@@ -7,11 +7,11 @@ import torch
 from tiny_training import Killed, batches_of, network
 from torch import nn
 
-from pipeline.best_epoch import BestEpoch
-from pipeline.config import find_config, load_config
-from pipeline.device import load_state
-from pipeline.optimisation import Schedule, build_optimizer
-from pipeline.training import fit
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.processes.device import load_state
+from pipeline.training.best_epoch import BestEpoch
+from pipeline.training.loop import fit
+from pipeline.training.optimisation import Schedule, build_optimizer
 
 SETTINGS = load_config(find_config("ek100"), {}).bmn
 STEPS, EPOCHS = 3, 6

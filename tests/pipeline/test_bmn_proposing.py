@@ -10,9 +10,9 @@ from bmn import BMNOutput, MovedOutput
 from bmn.moves import window_moves
 from bmn.targets import window_targets
 from bmn.windows import sliding_grid, sliding_windows
-from pipeline import windows
-from pipeline.config import find_config, load_config
-from pipeline.proposing import propose_video
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.windows import samples as windows
+from pipeline.results.proposing import propose_video
 
 LENGTH, SCALE, DURATIONS, SECONDS = 75, 40, 20, 0.5
 SEGMENTS = np.array([[2.2, 6.1], [9.4, 12.3], [15.0, 20.5], [31.5, 37.5]])  # the last up to the end

@@ -12,11 +12,12 @@ import torch
 from bmn import bmn_loss
 from bmn.targets import Targets, valid_mask
 from feature_extraction import FeatureMeta, feature_path, write_features
-from pipeline import bmn_validation, windows
-from pipeline.artifacts import Stage
-from pipeline.bmn_validation import validation_loss
-from pipeline.config import find_config, load_config
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.windows import samples as windows
 from pipeline.errors import UserError
+from pipeline.results import bmn_loss as bmn_validation
+from pipeline.results.bmn_loss import validation_loss
+from pipeline.run_folder.manifests import Stage
 from pipeline.stages.bmn import build_network
 
 SMALL = {

@@ -9,9 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import SHIPPED, dump_config, find_config, load_config, parse_overrides
+from pipeline.configuration.reading import (
+    SHIPPED,
+    dump_config,
+    find_config,
+    load_config,
+    parse_overrides,
+)
+from pipeline.configuration.thresholds import parse_iou
 from pipeline.errors import UsageError
-from pipeline.thresholds import parse_iou
 
 NAMES = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from scipy.stats import ks_2samp
 
-from pipeline.demo import ACTIONS, Action, Scene, make_dataset, random_scene
-from pipeline.demo_drawing import draw_frames
+from pipeline.demo.dataset import ACTIONS, Action, Scene, make_dataset, random_scene
+from pipeline.demo.drawing import draw_frames
 
 SMALL = {"train_videos": 2, "val_videos": 1, "seconds": 14.0, "width": 32, "height": 32}
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from small_runs import SMALL
 
-from pipeline import runs
-from pipeline.artifacts import write_json
-from pipeline.config import find_config, load_config, parse_overrides
-from pipeline.demo_promise import EXPECTED, Expected, is_shipped, verdict
-from pipeline.runs import run_demo
+from pipeline.configuration.reading import find_config, load_config, parse_overrides
+from pipeline.demo.promise import EXPECTED, Expected, is_shipped, verdict
+from pipeline.run_folder.manifests import write_json
+from pipeline.stages import running as runs
+from pipeline.stages.running import run_demo
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 DATA = Path("drawn")
@@ -76,8 +76,8 @@ def test_the_demo_ends_with_it(tmp_path, monkeypatch, capsys):
     def stages(config, folder, names, *, force):
         write_json(folder / "eval" / "results.json", {"tasks": {"mAP": {"average": 52.344}}})
 
-    monkeypatch.setattr("pipeline.demo.make_dataset", lambda data: None)
-    monkeypatch.setattr("pipeline.plots.plot_run", lambda config, folder: "a.png")
+    monkeypatch.setattr("pipeline.demo.dataset.make_dataset", lambda data: None)
+    monkeypatch.setattr("pipeline.tools.plots.plot_run", lambda config, folder: "a.png")
     monkeypatch.setattr(runs, "run_stages", stages)
     (tmp_path / "eval").mkdir()
     (tmp_path / "data").mkdir()

@@ -17,8 +17,9 @@ import pytest
 import torch
 from seen_videos import encode, pictures
 
-from pipeline.demo import make_dataset
-from pipeline.ranks import deal, own_part, ranks
+from pipeline.data.order import deal, own_part
+from pipeline.demo.dataset import make_dataset
+from pipeline.ranks import ranks
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from pipeline.cli import main
-from pipeline.demo import make_dataset
-from pipeline.hold_out import hold_out_videos
+from pipeline.cli.commands import main
+from pipeline.data.hold_out import hold_out_videos
+from pipeline.demo.dataset import make_dataset
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from evaluation.classification import action_accuracy, topk_accuracy
 from feature_extraction.sampling import segment_clip_times, view_offsets
 from feature_extraction.transforms import spatial_crops
-from pipeline.annotations import trimmed
-from pipeline.cli import main
-from pipeline.demo import make_dataset
+from pipeline.cli.commands import main
+from pipeline.data.annotations import trimmed
+from pipeline.data.clips.segments import mirrored_classes
+from pipeline.demo.dataset import make_dataset
 from pipeline.errors import UserError
-from pipeline.segments import mirrored_classes
 from pipeline.stages.eval_classifier import ranks_of
 
 SMALL = [

@@ -13,11 +13,11 @@ from small_runs import error_line, options, tada
 from feature_extraction import FeatureMeta, feature_path, read_features, write_features
 from feature_extraction.store import FeatureFileError
 from feature_extraction.video import open_video
-from pipeline.artifacts import Stage
-from pipeline.config import find_config, load_config
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.clips.geometry import extraction_view
+from pipeline.data.features import load_features
 from pipeline.errors import UserError
-from pipeline.features import load_features
-from pipeline.geometry import extraction_view
+from pipeline.run_folder.manifests import Stage
 from pipeline.stages.extract import has_features
 
 FULL = ("extract.short_side=48",)  # the videos' own: nothing is resized

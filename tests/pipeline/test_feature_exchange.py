@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 from feature_extraction.store import read_features
-from pipeline.cli import main
+from pipeline.cli.commands import main
 
 VIDEOS = {"a": "training", "b": "training", "c": "training", "d": "validation"}
 SMALL = [

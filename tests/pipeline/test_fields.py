@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.artifacts import Stage
-from pipeline.config import find_config, load_config
-from pipeline.fields import setting_fields, viewed_otherwise
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.run_folder.manifests import Stage
+from pipeline.stages.fields import setting_fields, viewed_otherwise
 
 DECODED = {"crop", "short_side", "fps", "frames", "interval", "precision"}
 

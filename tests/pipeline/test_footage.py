@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from pipeline import starting
-from pipeline.cli import main
-from pipeline.config import load_config
-from pipeline.demo import make_dataset
-from pipeline.footage import look_at
+from pipeline.cli.commands import main
+from pipeline.configuration.reading import load_config
+from pipeline.demo.dataset import make_dataset
+from pipeline.tools.starting import configuration as starting
+from pipeline.tools.starting.footage import look_at
 
 SUBSETS = ["training", "validation"]
 

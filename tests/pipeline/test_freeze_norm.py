@@ -9,12 +9,12 @@ from torch import nn
 from feature_extraction import build_backbone
 from feature_extraction.backbones.recompute import recompute_in_backward
 from feature_extraction.backbones.resnet import Bottleneck
-from pipeline import distributed
-from pipeline.config import find_config, load_config
+from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
-from pipeline.models import SharedClassifier, freeze_norms
-from pipeline.optimisation import Schedule, build_optimizer
-from pipeline.training import fit
+from pipeline.processes import distributed
+from pipeline.training.classifier import SharedClassifier, freeze_norms
+from pipeline.training.loop import fit
+from pipeline.training.optimisation import Schedule, build_optimizer
 
 SETTINGS = load_config(find_config("hacs"), {}).finetune
 CPU = torch.device("cpu")

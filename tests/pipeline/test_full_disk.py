@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from small_runs import error_line, options, same_results, tada, without_stages
 
-from pipeline.artifacts import write_json
 from pipeline.errors import UserError
-from pipeline.locks import locked
+from pipeline.run_folder.lock import locked
+from pipeline.run_folder.manifests import write_json
 
 
 class Disk:

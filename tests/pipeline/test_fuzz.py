@@ -17,14 +17,18 @@ from hypothesis import strategies as st
 
 from feature_extraction.store import FeatureMeta, feature_path, read_features, write_features
 from feature_extraction.video import VideoError, open_video
-from pipeline import annotations, artifacts, checkpoints, failures, stage_tables
-from pipeline.config import Backbone, find_config, load_config, parse_overrides
+from pipeline.configuration.reading import find_config, load_config, parse_overrides
+from pipeline.configuration.settings import BackboneSettings
+from pipeline.configuration.thresholds import parse_iou
+from pipeline.data import annotations, failures
+from pipeline.data.features import feature_shape, load_features
+from pipeline.data.skipping import skipped_ids
 from pipeline.errors import UserError
-from pipeline.features import feature_shape, load_features
-from pipeline.models import load_classifier, new_classifier
-from pipeline.scoring import score_file
-from pipeline.skipping import skipped_ids
-from pipeline.thresholds import parse_iou
+from pipeline.results import tables as stage_tables
+from pipeline.results.scoring import score_file
+from pipeline.run_folder import manifests as artifacts
+from pipeline.training import checkpoints
+from pipeline.training.classifier import load_classifier, new_classifier
 
 fuzz = settings(
     max_examples=150,
@@ -388,7 +392,7 @@ def test_feature_files_with_a_mistake(stored, edit):
         feature_shape(run, "v0")
 
 
-SMALL = Backbone(name="tada2d", depth=(1, 1, 1, 1), width=4)
+SMALL = BackboneSettings(name="tada2d", depth=(1, 1, 1, 1), width=4)
 
 
 @pytest.fixture(scope="module")

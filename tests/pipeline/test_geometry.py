@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_extraction.transforms import resize_short_side
-from pipeline.config import find_config, load_config
-from pipeline.geometry import (
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.clips.geometry import (
     EXTRACT,
     agree,
     centred_clips,

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_runs import error_line, options, tada, without_stages
 
-from pipeline.config import find_config, load_config
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.hold_out import chosen_by, held_out_line, hold_out_videos, require_use
 from pipeline.errors import UsageError, UserError
-from pipeline.hold_out import chosen_by, held_out_line, hold_out_videos, require_use
 from pipeline.stages import bmn, finetune
 
 VIDEOS = [f"P{person:02d}/P{person:02d}_{video}" for person in range(40) for video in range(25)]

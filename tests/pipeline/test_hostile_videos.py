@@ -16,7 +16,8 @@ from processes import readers
 from small_runs import error_line, options, same_results, tada, without_stages
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
-from pipeline import class_scores, loading
+from pipeline.data import batches as loading
+from pipeline.results import class_scores
 from pipeline.stages import extract
 
 

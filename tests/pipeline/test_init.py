@@ -9,12 +9,19 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from pipeline.advice import CPU, GPU, MACHINES, advice, choose_grid, configuration_text
-from pipeline.cli import main
-from pipeline.config import load_config
-from pipeline.demo import make_dataset
-from pipeline.footage import SIDES, Footage, look_at
-from pipeline.representable import best_tious, video_cells
+from pipeline.cli.commands import main
+from pipeline.configuration.reading import load_config
+from pipeline.data.windows.cells import best_tious, video_cells
+from pipeline.demo.dataset import make_dataset
+from pipeline.tools.starting.advice import (
+    CPU,
+    GPU,
+    MACHINES,
+    advice,
+    choose_grid,
+    configuration_text,
+)
+from pipeline.tools.starting.footage import SIDES, Footage, look_at
 
 FOOTAGE = Footage(
     videos=20, segments=100, training_segments=70, classes=6, rarest=10, commonest=15, fps=25.0,
@@ -73,7 +80,7 @@ def test_usual_actions_are_cells():
     """Segments as long as the shortest and the longest usual ones, anywhere, are found to tIoU 0.8 and more."""
     grid = choose_grid(FOOTAGE, CPU)
     assert 0.5 * FOOTAGE.shortest / 8 < grid.position < 1.5 * FOOTAGE.shortest / 8
-    config = load_config(Path("configs/demo.yaml").resolve(), {
+    config = load_config(Path("pipeline/configs/demo.yaml").resolve(), {
         "extract.fps": grid.fps, "extract.stride": grid.stride, "extract.interval": grid.interval,
         "bmn.duration_scale": grid.durations, "bmn.temporal_scale": 4 * grid.durations,
     })  # fmt: skip
@@ -227,7 +234,7 @@ def test_missing_videos_are_said(drawn, tmp_path):
 
 
 def test_footage_is_measured(drawn):
-    config = load_config(Path(__file__).parents[2] / "configs" / "demo.yaml", {
+    config = load_config(Path(__file__).parents[2] / "pipeline" / "configs" / "demo.yaml", {
         "dataset.videos": str(drawn / "videos"), "dataset.annotations": str(drawn / "annotations.csv"),
     })  # fmt: skip
     footage = look_at(config.dataset, workers=0)

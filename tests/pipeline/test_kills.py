@@ -14,7 +14,7 @@ import pytest
 from processes import session
 from small_runs import kill, often_saved, options, same_results, start, tada, without_stages
 
-from pipeline.artifacts import STAGES, read_manifest
+from pipeline.run_folder.manifests import STAGES, read_manifest
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pipeline.config import Finetune, find_config, load_config
-from pipeline.mixing import Mix, draw_mix, mixed, mixed_loss
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.stages.finetune import classification_loss
+from pipeline.training.mixing import Mix, draw_mix, mixed, mixed_loss
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def settings(**keys) -> Finetune:
+def settings(**keys) -> FinetuneSettings:
     fields = {f"finetune.augment.{key}": value for key, value in keys.items()}
     return load_config(find_config("hacs"), fields).finetune.augment
 
@@ -128,10 +129,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from pipeline import distributed
-from pipeline.mixing import draw_mix, mixed, mixed_loss
-from pipeline.models import SharedClassifier
+from pipeline.training.mixing import draw_mix, mixed, mixed_loss
+from pipeline.training.classifier import SharedClassifier
 from pipeline.ranks import own_part, ranks
-from pipeline.training_settings import Augment
+from pipeline.configuration.training_settings import Augment
 
 class Net(nn.Module):
     def __init__(self):

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pipeline.cli import main
-from pipeline.config import find_config, load_config
-from pipeline.demo import make_dataset
-from pipeline.training_outlook import windows_with_segments
+from pipeline.cli.commands import main
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.demo.dataset import make_dataset
+from pipeline.tools.outlook import windows_with_segments
 
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=4",

@@ -19,9 +19,9 @@ from PIL import Image
 
 from feature_extraction import open_video
 from feature_extraction.sampling import ClipGrid
-from pipeline.cli import main
-from pipeline.clips import Clips, Segments
-from pipeline.config import find_config, load_config, parse_overrides
+from pipeline.cli.commands import main
+from pipeline.configuration.reading import find_config, load_config, parse_overrides
+from pipeline.data.clips.training import Clips, Segments
 
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "backbone.pretrained=null", "finetune.epochs=1",

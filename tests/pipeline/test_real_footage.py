@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pipeline.cli import main
+from pipeline.cli.commands import main
 
 ACTIONS = {
     "flipping_a_pancake.mkv": 10.0,

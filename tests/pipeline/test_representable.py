@@ -7,8 +7,8 @@ import pytest
 
 from bmn import decode_proposals
 from bmn.windows import sliding_grid, sliding_windows
-from pipeline.config import find_config, load_config
-from pipeline.representable import Cells, best_tious, video_cells
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.windows.cells import Cells, best_tious, video_cells
 
 
 def every_cell(cells: Cells) -> np.ndarray:

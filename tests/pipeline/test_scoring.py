@@ -12,11 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation import submission
-from pipeline import annotations, artifacts
-from pipeline.cli import main
-from pipeline.config import find_config, load_config
+from pipeline.cli.commands import main
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data import annotations
 from pipeline.errors import UserError
-from pipeline.scoring import table, write_result_files
+from pipeline.results.scoring import table, write_result_files
+from pipeline.run_folder import manifests as artifacts
 from pipeline.stages import evaluate
 
 EPIC_ROWS = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\nP01_01,00:00:01.00,00:00:03.00,1,2\n"

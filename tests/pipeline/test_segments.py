@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.segments import Segments, digest, make_segments, mirrored_classes, span_of
+from pipeline.data.clips.segments import Segments, digest, make_segments, mirrored_classes, span_of
 
 
 def some(**more) -> Segments:

@@ -7,13 +7,14 @@ import pytest
 
 from feature_extraction.sampling import training_clip_times
 from feature_extraction.video import open_video
-from pipeline.clips import Clips
-from pipeline.config import Views, find_config, load_config
-from pipeline.demo import make_dataset
-from pipeline.geometry import interval_times
-from pipeline.segments import Segments
-from pipeline.validation_clips import CentredClips
-from pipeline.views import SegmentViews
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.configuration.settings import ViewsSettings
+from pipeline.data.clips.geometry import interval_times
+from pipeline.data.clips.segments import Segments
+from pipeline.data.clips.training import Clips
+from pipeline.data.clips.validation import CentredClips
+from pipeline.data.clips.views import SegmentViews
+from pipeline.demo.dataset import make_dataset
 
 START, END = 3.02, 3.28
 
@@ -59,7 +60,9 @@ def test_a_long_segment_ends_inside_too():
 
 def test_training_clips_hold_frames_of_the_segment(segments, monkeypatch):
     asked = []
-    monkeypatch.setattr("pipeline.clips.open_video", lambda *a: Noting(open_video(*a), asked))
+    monkeypatch.setattr(
+        "pipeline.data.clips.training.open_video", lambda *a: Noting(open_video(*a), asked)
+    )
     Clips(segments, settings("inside"))[0, 0, None]
     Clips(segments, settings("around"))[0, 0, None]
     assert START <= asked[0].min() and asked[0].max() < END
@@ -69,7 +72,7 @@ def test_training_clips_hold_frames_of_the_segment(segments, monkeypatch):
 def test_validation_clips_hold_frames_of_the_segment(segments, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "pipeline.validation_clips.open_video", lambda *a: Noting(open_video(*a), asked)
+        "pipeline.data.clips.validation.open_video", lambda *a: Noting(open_video(*a), asked)
     )
     CentredClips(segments, config("inside"))[0]
     CentredClips(segments, config("around"))[0]
@@ -81,8 +84,10 @@ def test_validation_clips_hold_frames_of_the_segment(segments, monkeypatch):
 
 def test_views_hold_frames_of_the_segment(segments, monkeypatch):
     asked = []
-    monkeypatch.setattr("pipeline.views.open_video", lambda *a: Noting(open_video(*a), asked))
-    views = Views(clips=2, crops=1, short_side=32)
+    monkeypatch.setattr(
+        "pipeline.data.clips.views.open_video", lambda *a: Noting(open_video(*a), asked)
+    )
+    views = ViewsSettings(clips=2, crops=1, short_side=32)
     read = SegmentViews(segments, [settings("inside"), settings("around")], views, {})[0]
     assert [tuple(part.shape) for part in read["views"]] == [(2, 4, 3, 32, 32)] * 2
     assert START <= asked[0].min() and asked[0].max() < END

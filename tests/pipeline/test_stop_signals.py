@@ -16,8 +16,8 @@ import pytest
 from processes import session
 from small_runs import ROOT, options, same_results, tada, without_stages
 
-from pipeline.device import load_state
-from pipeline.stopping import SIGNALS, StopNow, stop_signals, terminable, unbroken
+from pipeline.processes.device import load_state
+from pipeline.processes.stopping import SIGNALS, StopNow, stop_signals, terminable, unbroken
 
 LONG = ("finetune.epochs=4000", "bmn.epochs=4000", "finetune.warmup_epochs=0")
 slow = pytest.mark.slow

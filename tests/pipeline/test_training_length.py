@@ -13,12 +13,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from small_runs import options, tada
 
-from pipeline.clips import epoch_batches
-from pipeline.config import find_config, load_config
-from pipeline.distributed import require_full_batches
-from pipeline.optimisation import schedule_of
-from pipeline.segments import Segments
-from pipeline.training_length import (
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.clips.segments import Segments
+from pipeline.data.clips.training import epoch_batches
+from pipeline.data.length import (
     FEW_STEPS,
     LEAST_BATCH,
     bmn_length,
@@ -26,6 +24,8 @@ from pipeline.training_length import (
     length_line,
     length_warning,
 )
+from pipeline.processes.distributed import require_full_batches
+from pipeline.training.optimisation import schedule_of
 
 
 def settings(section, **more):

@@ -13,12 +13,14 @@ import torch
 from tiny_training import Killed, batches_of, network
 from torch import nn
 
-from pipeline.config import find_config, load_config
-from pipeline.device import load_state, pick_device
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.order import epoch_order
 from pipeline.errors import UserError
-from pipeline.optimisation import Schedule, build_optimizer, epoch_order, step_seed
-from pipeline.stopping import Interrupted
-from pipeline.training import fit
+from pipeline.processes.device import load_state, pick_device
+from pipeline.processes.stopping import Interrupted
+from pipeline.seeds import step_seed
+from pipeline.training.loop import fit
+from pipeline.training.optimisation import Schedule, build_optimizer
 
 SETTINGS = load_config(find_config("ek100"), {"bmn.weight_decay": 0.1}).bmn
 STEPS, EPOCHS = 5, 3

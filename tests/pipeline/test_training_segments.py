@@ -15,15 +15,15 @@ from seen_videos import SIZES, encode, pictures
 from small_runs import SMALL, error_line, tada
 from torchvision.transforms.v2 import functional as F
 
-from pipeline import annotations
-from pipeline import training_segments as training_segments_module
-from pipeline.clips import Clips, epoch_batches, training_batches
-from pipeline.config import find_config, load_config
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data import annotations
+from pipeline.data.clips import selection as training_segments_module
+from pipeline.data.clips.selection import aspect_shapes, shapes_of, training_segments
+from pipeline.data.clips.training import Clips, epoch_batches, training_batches
+from pipeline.data.hold_out import hold_out_videos
+from pipeline.data.unreadable import Unreadable
 from pipeline.errors import UserError
-from pipeline.hold_out import hold_out_videos
 from pipeline.stages import finetune
-from pipeline.training_segments import aspect_shapes, shapes_of, training_segments
-from pipeline.unreadable import Unreadable
 
 NEARLY_WIDE = (62, 32)  # shares batches with 64 x 32
 SHAPES = {name: size for name, size in SIZES.items()} | {"nearly": NEARLY_WIDE}

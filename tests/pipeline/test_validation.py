@@ -10,12 +10,12 @@ from small_runs import options, tada
 from torch import nn
 
 from feature_extraction import build_backbone, extract_features, features_at
-from pipeline import validation
-from pipeline.config import find_config, load_config
-from pipeline.geometry import agree, clip_grid, extraction_view
-from pipeline.segments import Segments
-from pipeline.unreadable import Unreadable
-from pipeline.validation import geometry_warning, judged, main_accuracy, validate
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.clips.geometry import agree, clip_grid, extraction_view
+from pipeline.data.clips.segments import Segments
+from pipeline.data.unreadable import Unreadable
+from pipeline.results import accuracy as validation
+from pipeline.results.accuracy import geometry_warning, judged, main_accuracy, validate
 
 CLASSES = 4
 CPU = torch.device("cpu")
@@ -144,7 +144,7 @@ def test_where_both_agree_one_look_gives_both(model, segments, more, monkeypatch
     expected = top1(model, _features(model, segments, chosen), segments)
     assert found["extract_top1"] == pytest.approx(expected)
     # Looked at twice all the same, it is the same.
-    for place in ("pipeline.geometry.agree", "pipeline.validation.agree"):
+    for place in ("pipeline.data.clips.geometry.agree", "pipeline.results.accuracy.agree"):
         monkeypatch.setattr(place, lambda config: False)
     assert figures(model, segments, chosen) == found and len(looks) == 3 * once
 
@@ -156,7 +156,8 @@ def test_two_processes_give_what_one_gives(model, segments, count, monkeypatch):
     parts = []
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setattr(
-        "pipeline.validation.distributed.gather_values", lambda own: parts.append(own) or parts
+        "pipeline.results.accuracy.distributed.gather_values",
+        lambda own: parts.append(own) or parts,
     )
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)

@@ -9,11 +9,11 @@ from seen_videos import FPS, SECONDS, SIZES, SMALL, draw, segments_of
 
 from feature_extraction.asked_clips import asked_clips
 from feature_extraction.video import open_video
-from pipeline.config import find_config, load_config
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.clips.geometry import agree, clip_grid, extraction_view
+from pipeline.data.clips.validation import CentredClips, evaluation_batches
+from pipeline.data.unreadable import Unreadable
 from pipeline.errors import UserError
-from pipeline.geometry import agree, clip_grid, extraction_view
-from pipeline.unreadable import Unreadable
-from pipeline.validation_clips import CentredClips, evaluation_batches
 
 # Fine-tuning's clips are others than extraction's.
 FIELDS = SMALL | {"finetune.fps": 12, "finetune.batch_size": 5, "extract.frames": 3}

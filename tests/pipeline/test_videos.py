@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from feature_extraction import FrameFolder
-from pipeline.annotations import Dataset
-from pipeline.config import Dataset as Settings
+from pipeline.configuration.settings import DatasetSettings
+from pipeline.data.annotations import Dataset
+from pipeline.data.videos import find_videos, require_videos
 from pipeline.errors import UserError
-from pipeline.videos import find_videos, require_videos
 
 
-def settings(folder: Path, **more) -> Settings:
-    return Settings(name="x", format="table", annotations="a.csv", videos=folder, **more)
+def settings(folder: Path, **more) -> DatasetSettings:
+    return DatasetSettings(name="x", format="table", annotations="a.csv", videos=folder, **more)
 
 
 def dataset(*ids: str, duration: float = float("nan"), fps: float = float("nan")) -> Dataset:

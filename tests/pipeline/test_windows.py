@@ -13,11 +13,11 @@ from bmn.moves import window_moves
 from bmn.targets import window_targets
 from bmn.windows import share_inside
 from feature_extraction import FeatureMeta, feature_path, write_features
-from pipeline import windows
-from pipeline.artifacts import Stage
-from pipeline.config import find_config, load_config
-from pipeline.features import load_features
-from pipeline.training_windows import redrawn
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.features import load_features
+from pipeline.data.windows import samples as windows
+from pipeline.data.windows.placing import redrawn
+from pipeline.run_folder.manifests import Stage
 
 SECONDS, CLIPS = 50.0, 375  # a clip every 8 / 60 s
 

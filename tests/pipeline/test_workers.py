@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.data.batches import read_batches
 from pipeline.errors import UserError
-from pipeline.loading import read_batches
-from pipeline.workers import run_jobs
+from pipeline.processes.workers import run_jobs
 
 sys.path.insert(0, str(Path(__file__).parent))
 import jobs_for_workers  # noqa: E402
@@ -83,7 +83,7 @@ ORPHANS = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import jobs_for_workers
-from pipeline.workers import run_jobs
+from pipeline.processes.workers import run_jobs
 if __name__ == "__main__":
     for _ in run_jobs(jobs_for_workers.setup, (1,), ["hang", 1, 2, 3], workers=2, timeout=600):
         print("one done", flush=True)
@@ -114,7 +114,7 @@ import sys
 sys.path[:0] = sys.argv[1:3]
 import jobs_for_workers
 from pipeline import loading
-from pipeline.workers import run_jobs
+from pipeline.processes.workers import run_jobs
 
 if __name__ == "__main__":
     for outcome in run_jobs(jobs_for_workers.setup, (1,), ["quiet"], workers=1, timeout=4.0):

@@ -1,0 +1,233 @@
+"""The commands that are no stage: features in and out, what is wrong with the data, the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.options import NamedPath, common, start
+
+# feature_extraction.backbones.BACKBONES, without importing torch for --help.
+BACKBONE_NAMES = (
+    "tada2d",
+    "tsn",
+    "slowonly_8x8",
+    "slowonly_8x8_tada",
+    "slowfast_4x16",
+    "slowfast_4x16_tada",
+    "slowfast_8x8",
+    "slowfast_8x8_tada",
+    "r2plus1d",
+    "r2plus1d_tada_2d",
+    "r2plus1d_tada_2d1d",
+    "r3d",
+    "r3d_tada",
+)
+
+
+@click.command("import-features")
+@common
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    type=NamedPath(),
+    metavar="FOLDER",
+    help="Holds VIDEO.npy, VIDEO.npz or VIDEO.pt, float [features, channels].",
+)
+@click.option("--fps", type=float, required=True, help="Frames a second the features were made at.")
+@click.option(
+    "--stride", type=int, required=True, help="Frames from feature to feature, at that rate."
+)
+@click.option("--frames", type=int, default=8, show_default=True, help="Frames a clip had.")
+@click.option(
+    "--interval",
+    type=int,
+    default=8,
+    show_default=True,
+    help="Frames from one to the next in a clip.",
+)
+@click.option(
+    "--short-side", type=int, help="Short side of the frames in pixels, where it is known."
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["nc", "cn"]),
+    default="nc",
+    show_default=True,
+    help="nc: [features, channels]; cn: [channels, features].",
+)
+def import_features(force: bool, source: Path, layout: str, **options: Any) -> None:
+    """Take features made elsewhere in place of extract's.
+
+    Feature i stands for the seconds [i, i + 1) * stride / fps.
+
+    Example: tada-loc import-features --config hacs --from features --fps 30 --stride 16
+    """
+    from pipeline.tools.feature_exchange import import_features as take
+
+    short_side = options["short_side"]
+    config, folder = start("extract", options)
+    take(config, folder, source, layout=layout, short_side=short_side, force=force)
+
+
+@click.command("export-features")
+@common
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    type=NamedPath(),
+    metavar="FOLDER",
+    help="Where VIDEO.npy and grid.json go.",
+)
+def export_features(force: bool, target: Path, **options: Any) -> None:
+    """Write the run's features as .npy, for OpenTAD and ActionFormer.
+
+    grid.json beside them says the time of each feature.
+
+    Example: tada-loc export-features --run-dir runs/hacs --to features
+    """
+    from pipeline.tools.feature_exchange import export_features as write
+
+    write(*start(None, options), target)
+
+
+@click.command()
+@click.argument("videos", type=NamedPath())
+@click.argument("annotations", nargs=-1, required=True, type=NamedPath())
+@click.option(
+    "--to",
+    "target",
+    type=NamedPath(),
+    default=Path("tada-loc.yaml"),
+    show_default=True,
+    metavar="FILE",
+    help="The configuration to write.",
+)
+@click.option(
+    "--for",
+    "kind",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    default="auto",
+    show_default=True,
+    help="What it will run on; auto: a GPU if there is one.",
+)
+@click.option(
+    "--frame-fps", type=float, metavar="RATE", help="Frames a second of folders of frames."
+)
+@click.option(
+    "--train-subset", metavar="NAME", help="The subset to train on, where it is not training."
+)
+@click.option(
+    "--eval-subset", metavar="NAME", help="The subset to measure on, where it is not validation."
+)
+@click.option("--workers", type=click.IntRange(0), default=2, help="Processes that look at videos.")
+@click.option("--force", is_flag=True, help="Write the file anew if it exists.")
+def init(
+    videos: Path,
+    annotations: tuple[Path, ...],
+    target: Path,
+    kind: str,
+    workers: int,
+    force: bool,
+    **dataset: Any,
+) -> None:
+    """Write a configuration that suits your own videos.
+
+    VIDEOS is their folder, ANNOTATIONS a table video,start,end,label[,subset] in seconds (or one for
+    training and one for validation), or ActivityNet's JSON. Every line says why it is as it is.
+
+    Example: tada-loc init videos own.csv
+    """
+    from pipeline.tools.starting.configuration import dataset_section, write_configuration
+
+    section = dataset_section(videos, annotations, **dataset)
+    click.echo(write_configuration(section, target, kind=kind, workers=workers, force=force))
+
+
+@click.command()
+@common
+@click.option("--deep", is_flag=True, help="Decode every video to its end.")
+@click.option("--json", "json_file", type=NamedPath(), help="Write the report here too.")
+def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> None:
+    """Look for what is wrong with videos, annotations and settings.
+
+    Runs nothing and changes nothing; the exit code is 1 when something is wrong.
+
+    Example: tada-loc doctor --config hacs --videos data/hacs/videos
+    """
+    from pipeline.tools.doctor.examine import examine
+    from pipeline.tools.doctor.findings import as_json, is_sound, report
+
+    findings = examine(*start(None, options), deep=deep)
+    if json_file is not None:
+        from pipeline.run_folder.reports import write_report
+
+        write_report(json_file, as_json(findings))
+    click.echo(report(findings))
+    if not is_sound(findings):
+        click.get_current_context().exit(1)
+
+
+@click.command()
+@common
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes, each with a core or a GPU, the hours are for.",
+)
+@click.option("--json", "json_file", type=NamedPath(), help="Write the plan here too.")
+def plan(force: bool, processes: int, json_file: Path | None, **options: Any) -> None:
+    """Estimate hours and bytes of every stage from a short probe.
+
+    Reads the annotations, a few seconds of three videos, and times a few steps; writes nothing.
+
+    Example: tada-loc plan --config ek100 --processes 16
+    """
+    from pipeline.tools.planning import as_json, table
+    from pipeline.tools.planning import plan as reckon
+
+    costs = reckon(start(None, options)[0])
+    if json_file is not None:
+        from pipeline.run_folder.reports import write_report
+
+        write_report(json_file, as_json(costs, processes))
+    click.echo(table(costs, processes))
+
+
+@click.command()
+@click.option("--run-dir", type=NamedPath(), metavar="DIR", help="Default: runs/demo/BACKBONE.")
+@click.option(
+    "--backbone",
+    type=click.Choice(BACKBONE_NAMES),
+    default="tada2d",
+    show_default=True,
+    metavar="NAME",
+    help="tsn to compare, or any other backbone.name.",
+)
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any config key; repeatable."
+)
+@click.option("--device", help="auto, cpu, cuda, ...")
+@click.option("--force", is_flag=True, help="Move results of other settings aside and start again.")
+def demo(
+    run_dir: Path | None,
+    backbone: str,
+    assignments: tuple[str, ...],
+    device: str | None,
+    force: bool,
+) -> None:
+    """Run every stage on the embedded dataset.
+
+    Draws the videos, prints the mAP, and draws ground truth against detections.
+
+    Example: tada-loc demo --backbone tsn
+    """
+    from pipeline.stages.running import run_demo
+
+    run_demo(run_dir, backbone, assignments, device, force=force)

@@ -1,0 +1,158 @@
+"""YAML to frozen, strictly validated settings (pipeline/configuration/settings.py).
+
+Unknown keys, wrong types and values out of range are
+refused with the dotted path of the key and, for a misspelt one, the nearest name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline.configuration.settings import (
+    Config,
+)
+from pipeline.errors import UsageError
+
+SHIPPED = Path(__file__).resolve().parents[1] / "configs"
+
+
+def find_config(name: str) -> Path:
+    """The path of a configuration: a file, or the name of a shipped one.
+
+    Raises UsageError when there is neither.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        if path.is_file():
+            return path
+        raise UsageError(f"configuration {name}: no such file")
+    shipped = SHIPPED / f"{name}.yaml"
+    if shipped.is_file():
+        return shipped
+    if path.is_file():
+        return path
+    names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.yaml")))
+    raise UsageError(f"configuration {name!r}: neither a file nor one of the shipped ({names})")
+
+
+def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read and validate a configuration; `overrides` maps dotted keys to values.
+
+    Raises UsageError naming the file, the key, its value and the nearest known key.
+    """
+    try:
+        if path.stat().st_size > 1_000_000:
+            raise UsageError(f"{path}: larger than 1 MB, not a configuration")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from error
+    return read_config(text, path, overrides)
+
+
+def read_config(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Validate the text of a configuration; `path`, where it is or will be, is for messages.
+
+    Raises UsageError as `load_config` does.
+    """
+    try:
+        data = yaml.load(text, Loader=_PlainLoader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(data, dict):
+        raise UsageError(f"{path}: holds no sections; see a shipped configuration for the form")
+    for key, value in (overrides or {}).items():
+        _set_key(data, key, value)
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise UsageError(f"{path}: {_first_problem(error)}") from error
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Safe YAML without aliases: a configuration needs none, and nested ones can fill the memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not allowed in a configuration")
+        return super().compose_node(parent, index)
+
+
+def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
+    """`section.key=value` strings to a mapping; values are read as YAML.
+
+    Raises UsageError for a string without `=` or with a value that is no YAML.
+    """
+    result: dict[str, Any] = {}
+    for text in assignments:
+        key, found, value = text.partition("=")
+        if not found or not key.strip():
+            raise UsageError(f"--set {text!r}: write it as section.key=value")
+        try:
+            result[key.strip()] = yaml.load(value, Loader=_PlainLoader)
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            raise UsageError(f"--set {text!r}: the value is not valid YAML") from error
+    return result
+
+
+def dump_config(config: Config) -> str:
+    """The configuration as YAML that `load_config` reads back to the same values."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """Every dotted key a configuration may hold."""
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        # a section a configuration may do without
+        inner = next((part for part in get_args(inner) if part is not NoneType), inner)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            keys += known_keys(inner, f"{prefix}{name}.")
+        else:
+            keys.append(prefix + name)
+    return keys
+
+
+def _set_key(data: dict[str, Any], key: str, value: Any) -> None:
+    *sections, last = key.split(".")
+    if any(name.startswith(f"{key}.") for name in known_keys()):
+        raise UsageError(f"{key} is a section: set its keys one by one, {key}.KEY=value")
+    for section in sections:
+        data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise UsageError(f"{key}: {section} holds no keys")
+    data[last] = value
+
+
+def _first_problem(error: ValidationError) -> str:
+    problems = error.errors(include_url=False)
+    # A misspelt key also makes the right one missing: name the misspelling first.
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    key = _dotted(problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.5)
+        return f"unknown key {key}" + (f" (did you mean {near[0]}?)" if near else "")
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    text = problem["msg"].removeprefix("Value error, ")
+    text = text[:1].lower() + text[1:]
+    if not key:
+        return text
+    return f"{key} = {problem['input']!r}: {text}"
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    # Below a key pydantic goes on with the names of types and positions, which are no key of the user's.
+    parts = [str(part) for part in location]
+    known = known_keys()
+    for length in range(len(parts), 0, -1):
+        if ".".join(parts[:length]) in known:
+            return ".".join(parts[:length])
+    return ".".join(parts)

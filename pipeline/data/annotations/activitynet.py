@@ -1,0 +1,125 @@
+"""ActivityNet-style JSON; HACS uses the same schema.
+
+`{"database": {id: {"subset": ..., "duration": seconds, "annotations": [{"segment": [s, e], "label": ...}]}}}`
+where `duration` may be a string and ids may or may not carry the `v_` of the video files.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.data.annotations.dataset import Dataset, check_times, check_video_id, segments_frame
+from pipeline.errors import UserError
+
+
+def read(files: Sequence[Path], classes: Path | None = None) -> Dataset:
+    """Read one or more annotation files.
+
+    `classes` is a file with one class name a line (a first line `action` or `label` is a heading);
+    without it the classes are the labels of all files, sorted. Raises UserError naming file, video
+    and value where the schema is not met.
+    """
+    rows: list[dict] = []
+    videos: list[dict] = []
+    notes: Counter[str] = Counter()
+    for file in files:
+        for key, entry in _database(file).items():
+            video = check_video_id(key, str(file))
+            where = f"{file}: video {video}"
+            subset = _text(entry.get("subset"), f"{where}: subset")
+            duration = _seconds(entry.get("duration", "nan"), f"{where}: duration")
+            videos.append({"video": video, "subset": subset, "duration": duration, "fps": math.nan})
+            rows += _segments(entry, video, subset, where)
+    annotations = segments_frame(rows, ("video", "subset", "start", "end", "label"))
+    frame = pd.DataFrame(videos, columns=["video", "subset", "duration", "fps"])
+    repeated = frame["video"][frame["video"].duplicated()]
+    if len(repeated):
+        raise UserError(f"{files[-1]}: video {repeated.iloc[0]} is annotated twice; keep one entry")
+    names = _class_names(classes) if classes else tuple(sorted(set(annotations["label"])))
+    unknown = annotations.loc[~annotations["label"].isin(names), "label"]
+    if len(unknown):
+        raise UserError(f"{classes}: label {unknown.iloc[0]!r} of the annotations is not listed")
+    return Dataset(annotations, frame, (names,), notes)
+
+
+def _database(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        content = json.loads(text, object_pairs_hook=_distinct)
+    except OSError as error:
+        raise UserError(
+            f"{file}: cannot be read ({error.strerror}); see dataset.annotations"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file}: not valid JSON ({error})") from error
+    database = content.get("database") if isinstance(content, dict) else None
+    if not isinstance(database, dict) or not database:
+        raise UserError(f"{file}: no videos under the key 'database'; is this an annotation file?")
+    for video, entry in database.items():
+        if not isinstance(entry, dict):
+            raise UserError(
+                f"{file}: video {video}: expected an object with subset and annotations"
+            )
+    return database
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a JSON file; of a key that comes twice json would take the last silently."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"{repeated!r} comes twice")
+    return content
+
+
+def _segments(entry: dict[str, Any], video: str, subset: str, where: str) -> list[dict]:
+    annotations = entry.get("annotations", [])
+    if not isinstance(annotations, list):
+        raise UserError(f"{where}: annotations is no list")
+    rows = []
+    for number, item in enumerate(annotations):
+        here = f"{where}, annotation {number}"
+        segment = item.get("segment") if isinstance(item, dict) else None
+        if not isinstance(segment, list) or len(segment) != 2:
+            raise UserError(f"{here}: segment is not [start, end]")
+        start, end = (_seconds(value, here) for value in segment)
+        check_times(start, end, here)
+        label = _text(item.get("label"), f"{here}: label")
+        rows.append({"video": video, "subset": subset, "start": start, "end": end, "label": label})
+    return rows
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise UserError(f"{where} is {value!r}, expected text")
+    return value
+
+
+def _seconds(value: Any, where: str) -> float:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{where}: {value!r} is no number of seconds") from error
+
+
+def _class_names(file: Path) -> tuple[str, ...]:
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); see dataset.classes") from error
+    names = [line for line in lines if line]
+    if names and names[0].lower() in {"action", "label", "class"}:
+        names = names[1:]
+    if len(set(names)) != len(names) or not names:
+        raise UserError(f"{file}: expected distinct class names, one a line")
+    return tuple(names)

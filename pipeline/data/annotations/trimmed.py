@@ -1,0 +1,165 @@
+"""Trimmed data sets, a class a file: Kinetics' CSV, Something-Something's JSON, and plain lists.
+
+A segment is a whole file: it starts at 0 and ends at infinity, which stands for the file's end.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.annotations.csv_files import numbers, read_csv
+from pipeline.data.annotations.dataset import Dataset, check_times, check_video_id, segments_frame
+from pipeline.errors import UserError
+
+
+def read_kinetics(
+    files: Sequence[Path], subsets: tuple[str, str], classes: Path | None = None
+) -> Dataset:
+    """Read a training and a validation file (one file: validation).
+
+    Either Kinetics' own CSV (`label,youtube_id,time_start,time_end,...`; a video is then the file
+    `ID_000012_000022`), or a list without heading, `PATH LABEL` or `PATH,LABEL` a line. Numbers as labels
+    are the numbers of the classes in the file `classes`, if there is one. Raises UserError naming file,
+    line and value.
+    """
+    tables = [_kinetics_rows(file) for file in files]
+    return _dataset(files, subsets, tables, _names(classes) if classes else None)
+
+
+def read_something(
+    files: Sequence[Path], subsets: tuple[str, str], classes: Path | None = None
+) -> Dataset:
+    """Read Something-Something-V2's training and validation JSON (one file: validation).
+
+    `classes` is its labels file, `{"Holding something": "0", ...}`; a template's brackets are left out.
+    Raises UserError naming file, entry and value.
+    """
+    tables = [
+        _something_rows(file) if file.suffix == ".json" else _kinetics_rows(file) for file in files
+    ]
+    return _dataset(files, subsets, tables, _numbered(classes) if classes else None)
+
+
+def _dataset(
+    files: Sequence[Path],
+    subsets: tuple[str, str],
+    tables: list[list[tuple[str, str]]],
+    names: tuple[str, ...] | None,
+) -> Dataset:
+    if len(files) > 2:
+        raise UserError("dataset.annotations: give a training and a validation file")
+    chosen = subsets if len(files) == 2 else subsets[1:]
+    known = set(names or ())
+    rows: list[dict[str, Any]] = []
+    for file, subset, table in zip(files, chosen, tables, strict=True):
+        for video, label in table:
+            if names is not None and label not in known:
+                number = _number(label)
+                if number is None or number >= len(names):
+                    raise UserError(
+                        f"{file}: video {video}: label {label!r} is none of the classes"
+                    )
+                label = names[number]
+            rows.append(
+                {"video": video, "subset": subset, "start": 0.0, "end": math.inf, "label": label}
+            )
+    frame = segments_frame(rows, ("video", "subset", "start", "end", "label"))
+    repeated = frame["video"][frame["video"].duplicated()]
+    if len(repeated):
+        raise UserError(f"{files[-1]}: video {repeated.iloc[0]} is listed twice; keep one")
+    videos = frame[["video", "subset"]].assign(duration=math.nan, fps=math.nan)
+    labels = names or tuple(sorted(set(frame["label"]), key=_by_number))
+    return Dataset(frame, videos, (labels,), Counter())
+
+
+def _by_number(label: str) -> tuple[int, str]:
+    number = _number(label)
+    return (-1 if number is None else number, label)
+
+
+def _number(label: str) -> int | None:
+    """The class number a label is, if it is one."""
+    return int(label) if label.isdecimal() and len(label) < 10 else None
+
+
+def _kinetics_rows(file: Path) -> list[tuple[str, str]]:
+    try:
+        with file.open(encoding="utf-8") as stream:
+            first = stream.readline()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); see dataset.annotations") from error
+    if "youtube_id" not in first:
+        return _list_rows(file)
+    frame = read_csv(file, ["label", "youtube_id", "time_start", "time_end"])
+    starts, ends = numbers(frame, "time_start", file), numbers(frame, "time_end", file)
+    for line, (start, end) in enumerate(zip(starts, ends, strict=True), start=2):
+        check_times(start, end, f"{file}, line {line}")
+    return [
+        (check_video_id(f"{video}_{int(start):06d}_{int(end):06d}", str(file)), label.strip())
+        for video, label, start, end in zip(
+            frame["youtube_id"], frame["label"], starts, ends, strict=True
+        )
+    ]
+
+
+def _list_rows(file: Path) -> list[tuple[str, str]]:
+    rows = []
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({error})") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        parts = line.strip().rsplit("," if "," in line else None, 1)
+        if len(parts) < 2 or not all(part.strip() for part in parts):
+            raise UserError(f"{file}, line {number}: {line[:80]!r} is not PATH LABEL")
+        video = check_video_id(Path(parts[0].strip()).stem, f"{file}, line {number}")
+        rows.append((video, parts[1].strip()))
+    return rows
+
+
+def _something_rows(file: Path) -> list[tuple[str, str]]:
+    entries = _json(file)
+    if not isinstance(entries, list):
+        raise UserError(f"{file}: holds no list of entries")
+    rows = []
+    for number, entry in enumerate(entries):
+        where = f"{file}, entry {number}"
+        template = entry.get("template") if isinstance(entry, dict) else None
+        if not isinstance(template, str) or not isinstance(entry.get("id"), (str, int)):
+            raise UserError(f"{where}: needs id and template (the test file has none)")
+        video = check_video_id(str(entry["id"]), where)
+        rows.append((video, template.replace("[", "").replace("]", "")))
+    return rows
+
+
+def _numbered(file: Path) -> tuple[str, ...]:
+    content = _json(file)
+    if not isinstance(content, dict) or sorted(map(str, content.values())) != sorted(
+        map(str, range(len(content)))
+    ):
+        raise UserError(f"{file}: does not number its classes 0, 1, 2, ...")
+    return tuple(sorted(content, key=lambda name: int(content[name])))
+
+
+def _names(file: Path) -> tuple[str, ...]:
+    try:
+        names = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); see dataset.classes") from error
+    return tuple(name.strip() for name in names if name.strip())
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file}: not valid JSON ({error})") from error

@@ -1,0 +1,4 @@
+"""Clips of trimmed segments, as training, validation and the classifier's test see them.
+
+Knows nothing of features and windows.
+"""

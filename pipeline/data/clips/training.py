@@ -1,0 +1,178 @@
+"""Training clips of trimmed segments: read in worker processes, one clip a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as F
+
+from feature_extraction.sampling import segment_clip_times
+from feature_extraction.transforms import train_transform
+from feature_extraction.video import VideoError, open_video
+from pipeline.configuration.training_settings import FinetuneSettings
+from pipeline.data.batches import Collate, Samples, read_batches
+from pipeline.data.clips.augmentation import augmented
+from pipeline.data.clips.balance import clip_numbers
+from pipeline.data.clips.geometry import interval_times, training_crop
+from pipeline.data.clips.segments import Segments, span_of
+from pipeline.data.order import epoch_order, grouped_order, own_part
+from pipeline.data.unreadable import Unreadable
+from pipeline.errors import UserError
+from pipeline.seeds import step_seed
+
+Key = tuple[int, int, int | None]  # epoch, clip number, short side of a batch of whole frames
+
+
+class Clips:
+    """One training clip of a segment: uint8 [T, 3, H, W] with its class indices.
+
+    Keys are (epoch, number, short side): segment `number % n`, of which an epoch may take several clips;
+    a short side of None is drawn. A key's clip depends on the key and the seed alone, so it does not
+    matter which worker reads it, or when. Videos in `given_up` (why, by id) are not opened.
+    """
+
+    def __init__(
+        self,
+        segments: Segments,
+        settings: FinetuneSettings,
+        given_up: Mapping[str, str] | None = None,
+        decoder: str = "auto",
+    ) -> None:
+        self._segments, self._settings, self._decoder = segments, settings, decoder
+        self._given_up = {} if given_up is None else given_up
+
+    def video(self, key: Key) -> str:
+        """The video of a key's segment."""
+        return self._segments.videos[key[1] % len(self._segments)]
+
+    def __getitem__(self, key: Key) -> dict[str, Any]:
+        epoch, number, side = key
+        segments = self._segments
+        index = number % len(segments)
+        name = segments.videos[index]
+        if name in self._given_up:
+            return {"name": name, "error": self._given_up[name]}
+        target = segments.targets[index]
+        flip = self._settings.flip
+        if segments.mirrored is not None:
+            # The mirror image of one class is another: whether it is mirrored must be known here.
+            drawn = torch.Generator().manual_seed(step_seed(self._settings.seed, 8, epoch, number))
+            flip = float(torch.rand((), generator=drawn) < flip)
+            target = segments.mirrored[target] if flip else target
+        try:
+            clip = self._read(epoch, number, index, flip, side)
+        except (VideoError, OSError) as error:
+            # Errors travel as values: a worker's exception would reach the user as a traceback.
+            return {"name": name, "error": str(error)}
+        clip = augmented(clip, self._settings, epoch, number)
+        return {"clip": clip, "target": target, "name": name}
+
+    def _read(self, epoch: int, number: int, index: int, flip: float, side: int | None) -> Tensor:
+        settings, segments = self._settings, self._segments
+        generator = torch.Generator().manual_seed(step_seed(settings.seed, 7, epoch + 1, number))
+        with open_video(segments.paths[segments.videos[index]], self._decoder) as reader:
+            start, end = span_of(segments, index, reader)
+            if settings.sampling == "segments":
+                places = torch.rand(settings.frames, generator=generator).numpy()
+                times = segment_clip_times(start, end, places=places)
+            else:
+                offset = float(torch.rand((), generator=generator))
+                times = interval_times(settings, start, end, offset, reader.info.fps)
+            frames = torch.from_numpy(reader.clip(times)).permute(0, 3, 1, 2)
+        return train_transform(
+            frames,
+            short_side_range=settings.short_side if side is None else (side, side),
+            crop=training_crop(settings),
+            flip=flip,
+            generator=generator,
+        )
+
+
+def training_batches(
+    segments: Segments,
+    settings: FinetuneSettings,
+    unreadable: Unreadable,
+    *,
+    workers: int,
+    epoch: int,
+    step: int,
+) -> Iterator[dict[str, Any]]:
+    """Batches from a position of the training to its end, in the order an unbroken run has."""
+    plan = []
+    for number in range(epoch, settings.epochs):
+        for place, batch in enumerate(epoch_batches(segments, settings, number)):
+            if place >= step:
+                side = _shared_side(settings, number, place)
+                plan.append([(number, index, side) for index in own_part(batch)])
+        step = 0
+    clips = Clips(segments, settings, unreadable.given_up)
+    yield from load(clips, _collate, plan, unreadable, workers)
+
+
+def epoch_batches(segments: Segments, settings: FinetuneSettings, epoch: int) -> list[list[int]]:
+    """Clip numbers of an epoch's batches; each segment gives `clips_per_segment` clips.
+
+    With `balance`, more or fewer. A last batch of a single clip gives batch norm next to nothing:
+    it joins the one before. Clips of whole frames share a batch with those of their shape.
+    """
+    numbers, size = clip_numbers(segments, settings, epoch), settings.batch_size
+    if segments.shapes is not None:
+        shapes = segments.shapes[numbers % len(segments)]
+        order = grouped_order(shapes, size, settings.seed, epoch)
+    else:
+        order = epoch_order(len(numbers), size, settings.seed, epoch)
+        if len(order) > 1 and len(order[-1]) == 1:
+            order[-2:] = [order[-2] + order[-1]]
+    return [numbers[batch].tolist() for batch in order]
+
+
+def _shared_side(settings: FinetuneSettings, epoch: int, place: int) -> int | None:
+    """The short side of a batch of whole frames, which must be of one size; None: each clip draws its own."""
+    if settings.crop != "whole":
+        return None
+    generator = torch.Generator().manual_seed(step_seed(settings.seed, 9, epoch, place))
+    low, high = settings.short_side
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
+def load(
+    samples: Samples,
+    collate: Collate,
+    plan: Sequence[Sequence[Any]],
+    unreadable: Unreadable,
+    workers: int,
+) -> Iterator[dict[str, Any]]:
+    """Batches of `plan`; their unreadable samples are counted and left out."""
+    for batch in read_batches(samples, plan, collate, workers=workers, lost=unreadable.give_up):
+        for video, reason in batch.pop("errors"):
+            unreadable.note(video, reason)
+        if not batch["names"]:
+            raise UserError("finetune: no clip of a whole batch could be read; mend the videos")
+        yield batch
+
+
+def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    samples, batch = common(samples)
+    if samples:
+        batch["clip"] = torch.stack(_trimmed([sample["clip"] for sample in samples]))
+    return batch
+
+
+def common(samples: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The samples that could be read, and what a batch of them has whatever their clips are."""
+    errors = [(sample["name"], sample["error"]) for sample in samples if "error" in sample]
+    samples = [sample for sample in samples if "error" not in sample]
+    batch: dict[str, Any] = {"errors": errors, "names": [sample["name"] for sample in samples]}
+    if samples:
+        batch["target"] = torch.from_numpy(np.stack([sample["target"] for sample in samples]))
+    return samples, batch
+
+
+def _trimmed(clips: list[Tensor]) -> list[Tensor]:
+    """Clips of nearly one shape cut at their edges to one: whole frames of videos of nearly one aspect."""
+    height, width = (min(clip.shape[side] for clip in clips) for side in (-2, -1))
+    return [F.center_crop(clip, [height, width]) for clip in clips]

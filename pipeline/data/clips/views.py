@@ -1,0 +1,92 @@
+"""What a classifier is tested on: several clips of a segment, several crops of a clip (Section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from feature_extraction.sampling import segment_clip_times, view_offsets
+from feature_extraction.transforms import spatial_crops
+from feature_extraction.video import VideoError, open_video
+from pipeline.configuration.settings import ViewsSettings
+from pipeline.configuration.training_settings import FinetuneSettings
+from pipeline.data.batches import read_batches
+from pipeline.data.clips.geometry import interval_times
+from pipeline.data.clips.segments import Segments, span_of
+from pipeline.data.unreadable import Unreadable
+
+
+class SegmentViews:
+    """The views of a segment for each of several classifiers, which may want other frames.
+
+    An item: for each classifier uint8 [clips * crops, T, 3, S, S], or the reason it cannot be read.
+    """
+
+    def __init__(
+        self,
+        segments: Segments,
+        classifiers: Sequence[FinetuneSettings],
+        views: ViewsSettings,
+        given_up: Mapping[str, str],
+    ) -> None:
+        self._segments, self._classifiers, self._views = segments, classifiers, views
+        self._given_up = given_up
+
+    def video(self, index: int) -> str:
+        """The video a segment is read from."""
+        return self._segments.videos[index]
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        video = self._segments.videos[index]
+        if video in self._given_up:
+            return {"index": index, "video": video, "error": self._given_up[video]}
+        try:
+            clips = [self._read(index, settings) for settings in self._classifiers]
+        except (VideoError, OSError) as error:
+            return {"index": index, "video": video, "error": str(error)}
+        return {"index": index, "video": video, "views": clips}
+
+    def _read(self, index: int, settings: FinetuneSettings) -> Tensor:
+        with open_video(self._segments.paths[self._segments.videos[index]]) as reader:
+            span = span_of(self._segments, index, reader)
+            times = _times(settings, *span, self._views.clips, reader.info.fps)
+            frames = torch.from_numpy(reader.clip(times.ravel())).permute(0, 3, 1, 2)
+        crops = spatial_crops(frames, short_side=self._views.short_side, count=self._views.crops)
+        # [crops, clips * T, ...] -> [clips * crops, T, ...]
+        by_clip = crops.unflatten(1, (self._views.clips, settings.frames)).transpose(0, 1)
+        return by_clip.flatten(0, 1).contiguous()
+
+
+def read_views(
+    segments: Segments,
+    classifiers: Sequence[FinetuneSettings],
+    views: ViewsSettings,
+    indices: Sequence[int],
+    unreadable: Unreadable,
+    workers: int,
+) -> Iterator[dict[str, Any]]:
+    """Items of `SegmentViews` for some segments, read by worker processes."""
+    samples = SegmentViews(segments, classifiers, views, unreadable.given_up)
+    plan = [[index] for index in indices]
+    return read_batches(samples, plan, _only, workers=workers, lost=unreadable.give_up)
+
+
+def _only(items: list[dict[str, Any]]) -> dict[str, Any]:
+    return items[0]
+
+
+def _times(
+    settings: FinetuneSettings, start: float, end: float, clips: int, video_fps: float
+) -> np.ndarray:
+    """Seconds [clips, T]: clips evenly over the segment, or each an even pass through all of it."""
+    if settings.sampling == "segments":
+        places = (np.arange(clips) + 0.5) / clips
+        return np.stack(
+            [segment_clip_times(start, end, places=np.full(settings.frames, p)) for p in places]
+        )
+    offsets = view_offsets(clips).tolist()
+    return np.stack([interval_times(settings, start, end, at, video_fps) for at in offsets])

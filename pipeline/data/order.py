@@ -1,0 +1,64 @@
+"""In which order samples and videos are taken, and which of the processes of a run takes which."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from pipeline.ranks import ranks
+from pipeline.seeds import step_seed
+
+Item = TypeVar("Item")
+
+
+def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
+    """Shuffled batches of sample indices of an epoch; the last, smaller one is kept."""
+    generator = torch.Generator().manual_seed(step_seed(seed, epoch))
+    order = torch.randperm(count, generator=generator).tolist()
+    return [order[i : i + batch_size] for i in range(0, count, batch_size)]
+
+
+def grouped_order(groups: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
+    """Shuffled batches of sample indices of an epoch, each within one of the `groups` [count].
+
+    A last batch of one sample joins the one before it, where its group has one. The number of batches is
+    that of every epoch.
+    """
+    generator = torch.Generator().manual_seed(step_seed(seed, epoch))
+    order = torch.randperm(len(groups), generator=generator).numpy()
+    batches: list[list[int]] = []
+    for group in np.unique(groups):
+        members = order[groups[order] == group].tolist()
+        parts = [members[i : i + batch_size] for i in range(0, len(members), batch_size)]
+        if len(parts) > 1 and len(parts[-1]) == 1:
+            parts[-2:] = [parts[-2] + parts[-1]]
+        batches += parts
+    shuffled = torch.randperm(len(batches), generator=generator).tolist()
+    return [batches[place] for place in shuffled]
+
+
+def own_part(items: Sequence[Item]) -> list[Item]:
+    """This process's stretch of a batch: equal shares in order, the first ones an item longer."""
+    place = ranks()
+    share, longer = divmod(len(items), place.size)
+    start = place.rank * share + min(place.rank, longer)
+    return list(items[start : start + share + (place.rank < longer)])
+
+
+def deal(weights: Sequence[float], size: int) -> list[list[int]]:
+    """Indices dealt to `size` processes so that their weights come out about equal.
+
+    The heaviest first, each to whoever has least; a process's own are in falling order.
+    """
+    order = sorted(range(len(weights)), key=lambda index: (-weights[index], index))
+    loads = [(0.0, rank) for rank in range(size)]
+    dealt: list[list[int]] = [[] for _ in range(size)]
+    for index in order:
+        load, rank = heapq.heappop(loads)
+        dealt[rank].append(index)
+        heapq.heappush(loads, (load + weights[index], rank))
+    return dealt

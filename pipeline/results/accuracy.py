@@ -1,0 +1,115 @@
+"""How well a classifier does on the segments it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from evaluation.classification import action_accuracy, topk_accuracy
+from feature_extraction.transforms import normalize
+from pipeline.configuration.settings import BackboneSettings, Config
+from pipeline.data.clips.geometry import EXTRACT, agree
+from pipeline.data.clips.segments import Segments
+from pipeline.data.clips.validation import evaluation_batches
+from pipeline.data.unreadable import Unreadable
+from pipeline.processes import distributed
+from pipeline.processes.device import autocast
+
+GAP = 3.0  # points between the two accuracies that are worth a word
+
+
+def validate(
+    model: nn.Module,
+    segments: Segments,
+    config: Config,
+    unreadable: Unreadable,
+    device: torch.device,
+) -> dict[str, float]:
+    """Accuracy in percent of the clip at each segment's middle: top-1 and top-5, or verb, noun and action.
+
+    Seen as fine-tuning crops, and, with `extract_` before the name, as extraction will see it. Several
+    processes each take a part of the segments.
+    """
+    scores: dict[str, list[list[np.ndarray]]] = {}
+    targets: list[np.ndarray] = []
+    batches = evaluation_batches(segments, config, unreadable, workers=config.runtime.workers)
+    with torch.inference_mode():
+        for batch in batches:
+            targets.append(batch["target"].numpy())
+            for prefix, stacks in batch["views"].items():
+                heads = _stack_scores(model, stacks, config, device)
+                scores.setdefault(prefix, []).append(heads)
+    parts = distributed.gather_values((scores, targets))
+    target = np.concatenate([table for _, tables in parts for table in tables])
+    figures: dict[str, float] = {}
+    for prefix in dict.fromkeys(prefix for part, _ in parts for prefix in part):
+        found = [heads for part, _ in parts for heads in part.get(prefix, [])]
+        heads = [np.concatenate(head) for head in zip(*found, strict=True)]
+        figures |= {prefix + name: value for name, value in accuracies(heads, target).items()}
+    if config.extract is not None and agree(config):
+        figures |= {EXTRACT + name: value for name, value in figures.items()}
+    return figures
+
+
+def _stack_scores(
+    model: nn.Module,
+    stacks: Sequence[tuple[list[int], Tensor]],
+    config: Config,
+    device: torch.device,
+) -> list[np.ndarray]:
+    """Probabilities [n, classes] a head of a batch's clips, which come in stacks of one shape."""
+    rows = [row for rows, _ in stacks for row in rows]
+    found = []
+    for _, clips in stacks:
+        with autocast(device, config.finetune.precision):
+            result = model(network_input(clips.to(device), config.backbone))
+        heads = result if isinstance(result, tuple) else (result,)
+        found.append([head.float().softmax(1).cpu().numpy() for head in heads])
+    order = np.argsort(rows)
+    return [np.concatenate(head)[order] for head in zip(*found, strict=True)]
+
+
+def main_accuracy(figures: Mapping[str, float], prefix: str = "") -> float | None:
+    """The accuracy a classifier is judged by: top-1, or that of actions; None where there is none."""
+    return next((figures[prefix + k] for k in ("top1", "action") if prefix + k in figures), None)
+
+
+def judged(figures: Mapping[str, float]) -> float | None:
+    """The score by which the epoch to keep is chosen: accuracy as extraction sees it, where that is known."""
+    seen = main_accuracy(figures, EXTRACT)
+    return main_accuracy(figures) if seen is None else seen
+
+
+def geometry_warning(figures: Mapping[str, float]) -> str | None:
+    """What to say where what extraction will show the classifier changes its accuracy; else None."""
+    own, seen = main_accuracy(figures), main_accuracy(figures, EXTRACT)
+    if own is None or seen is None or abs(own - seen) <= GAP:
+        return None
+    return (
+        f"warning: accuracy is {own:.1f} on finetune.crop and {seen:.1f} on what extraction will show "
+        "the network; set finetune.crop=whole, or extract.crop=center, so that the two agree"
+    )
+
+
+def network_input(frames: Tensor, backbone: BackboneSettings) -> Tensor:
+    """Clips uint8 [B, T, 3, H, W] to the network's input, float32 [B, 3, T, H, W]."""
+    return normalize(frames, backbone.mean, backbone.std).transpose(1, 2)
+
+
+def accuracies(scores: list[np.ndarray], target: np.ndarray) -> dict[str, float]:
+    """Percent right of scores [n, classes], one array a head, and class indices [n, heads]."""
+    if len(scores) == 1:
+        top5 = min(5, scores[0].shape[1])
+        return {
+            "top1": 100 * topk_accuracy(scores[0], target[:, 0], 1),
+            f"top{top5}": 100 * topk_accuracy(scores[0], target[:, 0], top5),
+        }
+    verb, noun = scores
+    return {
+        "verb": 100 * topk_accuracy(verb, target[:, 0], 1),
+        "noun": 100 * topk_accuracy(noun, target[:, 1], 1),
+        "action": 100 * action_accuracy(verb, noun, target[:, 0], target[:, 1]),
+    }

@@ -1,0 +1,232 @@
+"""What is wrong with a dataset and its configuration, before anything runs on it."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from feature_extraction.backbones import build_backbone
+from pipeline.configuration.reading import Config
+from pipeline.data import annotations
+from pipeline.data.clips.geometry import clip_grid
+from pipeline.data.hold_out import require_use
+from pipeline.data.skipping import skipped_ids
+from pipeline.data.videos import Source
+from pipeline.data.windows.cells import best_tious, video_cells
+from pipeline.errors import UserError
+from pipeline.run_folder.manifests import file_digest
+from pipeline.stages.extract import FEATURES
+from pipeline.stages.fields import is_imported, on_imported_grid, require_detection
+from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
+from pipeline.tools.doctor.trainings import training_findings
+from pipeline.tools.doctor.videos import (
+    compare_durations,
+    compare_rates,
+    known_durations,
+    look_at_videos,
+)
+from pipeline.tools.outlook import rows_that_train
+
+UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
+LEAST_RECALL = (
+    0.9  # at the lowest threshold; below it the grid, not the network, decides the result
+)
+
+
+def examine(config: Config, folder: Path, *, deep: bool = False) -> list[Finding]:
+    """Look at annotations, videos and settings; `deep` decodes every video to its end."""
+    require_detection(config)
+    config = on_imported_grid(config, folder)
+    try:
+        dataset = annotations.load(config.dataset)
+    except UserError as error:
+        return [Finding("annotations", WRONG, error.message)]
+    subsets = (config.dataset.train_subset, config.dataset.eval_subset)
+    videos = dataset.videos[dataset.videos["subset"].isin(subsets)]
+    findings = _annotations(dataset, subsets)
+    skipped = videos["video"].isin(skipped_ids(config))
+    if skipped.any():
+        text = f"{skipped.sum()} of {len(videos)} are in {config.runtime.skip} and not looked at"
+        findings.append(Finding("videos", NOTE, text, tuple(videos["video"][skipped])))
+        videos = videos[~skipped]
+    # Nothing reads the videos of a run whose features are there already.
+    allowed = len(videos) if is_imported(folder) else config.runtime.allow_failures
+    found, infos = look_at_videos(config, dataset, videos["video"], findings, allowed, deep)
+    findings += compare_durations(dataset, videos, infos)
+    findings += compare_rates(config, infos)
+    findings += _held_out(config)
+    findings += _classes(config, dataset, subsets)
+    findings += _leaks(dataset, found)
+    seconds = known_durations(dataset, infos)
+    for subset in subsets:
+        findings += _segments(config, dataset, subset, seconds)
+    findings += training_findings(config, dataset, infos, seconds)
+    findings.append(_disk(config, dataset, folder, [seconds[video] for video in videos["video"]]))
+    return findings
+
+
+def _annotations(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list[Finding]:
+    counts = ", ".join(
+        f"{len(dataset.rows(s))} segments of {len(dataset.video_ids(s))} videos in {s}"
+        for s in subsets
+    )
+    empty = [subset for subset in subsets if dataset.rows(subset).empty]
+    state = WRONG if empty else OK
+    findings = [
+        Finding(
+            "annotations", state, counts + ("; no segment to use" if empty else ""), tuple(empty)
+        )
+    ]
+    for line, count in dataset.notes.items():
+        findings.append(Finding("annotations", NOTE, f"{count} {line}"))
+    for line, count in annotations.training_rows(dataset, subsets[0])[1].items():
+        findings.append(Finding("annotations", NOTE, f"{count} training segments: {line}"))
+    return findings
+
+
+def _held_out(config: Config) -> list[Finding]:
+    """Whether videos are held out for nothing."""
+    try:
+        require_use(config)
+    except UserError as error:
+        return [Finding("hold out", WRONG, error.message)]
+    return []
+
+
+def _classes(
+    config: Config, dataset: annotations.Dataset, subsets: tuple[str, str]
+) -> list[Finding]:
+    """Classes that are tested and not trained; videos skipped or held out train nothing."""
+    train = rows_that_train(config, dataset)
+    whole = len(train) == len(annotations.training_rows(dataset, subsets[0])[0])
+    where = (
+        f"in {subsets[0]}"
+        if whole
+        else f"that trains in {subsets[0]} (some is held out or skipped)"
+    )
+    tables = (dataset.targets(train), dataset.targets(dataset.rows(subsets[1])))
+    findings = []
+    for head, names in enumerate(dataset.heads):
+        trained, tested = (set(table[:, head].tolist()) for table in tables)
+        unseen = tuple(names[i] for i in sorted(tested - trained))
+        idle = tuple(names[i] for i in range(len(names)) if i not in trained | tested)
+        check = "classes" if len(dataset.heads) == 1 else ("verbs", "nouns")[head]
+        share = float(np.isin(tables[1][:, head], list(tested - trained)).mean()) if unseen else 0.0
+        state = WRONG if share > UNSEEN_SHARE else NOTE if unseen else OK
+        text = f"{len(unseen)} of {len(names)} have {subsets[1]} segments and none {where}"
+        text += f" ({100 * share:.2g} % of the {subsets[1]} segments)" if unseen else ""
+        findings.append(Finding(check, state, text, unseen))
+        if idle:
+            findings.append(Finding(check, NOTE, f"{len(idle)} have no segment in either", idle))
+    return findings
+
+
+def _leaks(dataset: annotations.Dataset, found: Mapping[str, Source]) -> list[Finding]:
+    """The same video in two subsets: by its id, with or without `v_`, or by the bytes of its file."""
+    subset_of = dict(zip(dataset.videos["video"], dataset.videos["subset"], strict=True))
+    same: dict[Any, list[tuple[str, str]]] = {}
+    for video, subset in subset_of.items():
+        same.setdefault(video.removeprefix("v_"), []).append((video, subset))
+    sizes: dict[int, list[str]] = {}
+    for video, path in found.items():
+        if isinstance(path, Path):
+            sizes.setdefault(path.stat().st_size, []).append(video)
+    for group in sizes.values():
+        if len({subset_of[video] for video in group}) > 1:
+            for video in group:
+                same.setdefault(("bytes", file_digest(found[video])), []).append(
+                    (video, subset_of[video])
+                )
+    pairs = [
+        " = ".join(f"{video} ({subset})" for video, subset in group)
+        for group in same.values()
+        if len({subset for _, subset in group}) > 1
+    ]
+    leaks = tuple(dict.fromkeys(pairs))
+    return [
+        Finding("splits", WRONG if leaks else OK, f"{len(leaks)} videos are in two subsets", leaks)
+    ]
+
+
+def _segments(
+    config: Config, dataset: annotations.Dataset, subset: str, seconds: Mapping[str, float]
+) -> list[Finding]:
+    rows = dataset.rows(subset)
+    rows = rows[(rows["end"] > rows["start"]) & (rows["video"].map(seconds) > 0)]
+    if rows.empty:
+        return []
+    best, position = np.zeros(len(rows)), np.zeros(len(rows))
+    for video, index in rows.groupby("video", sort=False).indices.items():
+        cells = video_cells(config, seconds[video])
+        best[index] = best_tious(rows[["start", "end"]].to_numpy(float)[index], cells)
+        position[index] = cells.grid.seconds_per_position
+    length = (rows["end"] - rows["start"]).to_numpy()
+    grid = clip_grid(config.extract)
+    span = ((grid.frames - 1) * grid.interval + 1) / grid.fps
+    limits = {
+        f"shorter than a clip ({span:.2f} s)": length < span,
+        "shorter than a BMN position": length < position,
+        "longer than duration_scale positions": length
+        > config.bmn.duration_scale * position + 1e-6,
+    }
+    check = f"segments, {subset}"
+    findings = []
+    for text, mask in limits.items():
+        names = tuple(
+            f"{r.video} [{r.start:.2f}, {r.end:.2f}]" for r in rows[mask].itertuples(index=False)
+        )
+        findings.append(
+            Finding(check, NOTE if names else OK, f"{len(names)} of {len(rows)} {text}", names)
+        )
+    recalls = [float((best >= tiou - 1e-9).mean()) for tiou in config.eval.iou]
+    shown = ", ".join(
+        f"{100 * r:.1f} @{t:g}" for t, r in zip(config.eval.iou, recalls, strict=True)
+    )
+    low = recalls[0] < LEAST_RECALL
+    text = f"best recall that T x D allows, %: {shown}"
+    numbers = {f"{tiou:g}": recall for tiou, recall in zip(config.eval.iou, recalls, strict=True)}
+    fix = (
+        "; other bmn.temporal_scale, duration_scale or feature_step, or extract.stride"
+        if low
+        else ""
+    )
+    findings.append(Finding(check, WRONG if low else OK, text + fix, numbers=numbers))
+    return findings
+
+
+def _disk(
+    config: Config, dataset: annotations.Dataset, folder: Path, seconds: Sequence[float]
+) -> Finding:
+    """Bytes the features need: float16 [clips, channels] a video."""
+    net = config.backbone
+    try:
+        with torch.device("meta"):
+            model = build_backbone(
+                net.name, depth=net.depth, width=net.width, num_classes=dataset.num_classes
+            )
+    except ValueError as error:
+        return Finding("disk", WRONG, f"backbone: {error}")
+    clips = sum(clip_grid(config.extract).num_clips(length) for length in seconds)
+    there = sum(path.stat().st_size for path in (folder / "extract" / FEATURES).glob("*.h5"))
+    needed = max(0.0, clips * model.feature_dim * 2 * 1.001 + 4096 * len(seconds) - there)
+    place = folder.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    text = (
+        f"{clips} features of {model.feature_dim} channels, {_size(needed)} more needed, "
+        f"{_size(free)} free at {place}"
+    )
+    numbers = {"features": clips, "bytes_needed": needed, "bytes_free": free}
+    return Finding("disk", WRONG if needed > free else OK, text, numbers=numbers)
+
+
+def _size(number: float) -> str:
+    power = 0 if number < 1 else min(4, int(math.log(number, 1000)))
+    return f"{number / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"

@@ -1,0 +1,48 @@
+"""How long both trainings will be, and whether that is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from feature_extraction.video import VideoInfo
+from pipeline.configuration.settings import Config
+from pipeline.configuration.training_settings import OptimisationSettings
+from pipeline.data import annotations
+from pipeline.data.length import Length, length_line, length_warning
+from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
+from pipeline.tools.outlook import bmn_outlook, finetune_outlook
+
+
+def training_findings(
+    config: Config,
+    dataset: annotations.Dataset,
+    infos: Mapping[str, VideoInfo],
+    seconds: Mapping[str, float],
+) -> list[Finding]:
+    """Samples, batch, epochs and steps of both trainings; `seconds` are the videos' durations.
+
+    A training with nothing to train on is said elsewhere, but for BMN where segments fit no window.
+    """
+    finetune = finetune_outlook(config, dataset, infos)
+    if not finetune.samples:
+        return []
+    bmn = bmn_outlook(config, dataset, seconds)
+    return [_finding(finetune), _finding(bmn)]
+
+
+def _finding(length: Length[OptimisationSettings]) -> Finding:
+    check, settings, steps = f"training, {length.section}", length.settings, length.steps
+    if not length.samples:
+        text = "no window holds a whole training segment; raise bmn.temporal_scale or feature_step"
+        return Finding(check, WRONG, text)
+    text = length_line(settings, length.samples, length.unit, steps)
+    warning = length_warning(length.section, settings, steps)
+    numbers = {
+        length.unit: length.samples,
+        "batch_size": settings.batch_size,
+        "epochs": settings.epochs,
+        "steps": settings.epochs * steps,
+    }
+    if warning is None:
+        return Finding(check, OK, text, numbers=numbers)
+    return Finding(check, NOTE, f"{text}; {warning}", numbers=numbers)

@@ -1,0 +1,108 @@
+"""What is wrong with a dataset's videos: missing, not decoding, of other lengths, of few frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from feature_extraction.video import VideoInfo
+from pipeline.configuration.reading import Config
+from pipeline.data import annotations
+from pipeline.data.probing import probe_all
+from pipeline.data.videos import Source, find_videos
+from pipeline.errors import UserError
+from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
+
+DURATION_SECONDS, DURATION_SHARE = 1.0, 0.02
+
+
+def look_at_videos(
+    config: Config,
+    dataset: annotations.Dataset,
+    ids: Sequence[str],
+    findings: list[Finding],
+    allowed: int,
+    deep: bool,
+) -> tuple[dict[str, Source], dict[str, VideoInfo]]:
+    """The files of the videos and what they say of themselves; what is wrong goes to `findings`."""
+    try:
+        found, missing = find_videos(config.dataset, dataset, ids)
+    except UserError as error:
+        findings.append(Finding("videos", WRONG, error.message))
+        return {}, {}
+    workers = config.runtime.workers
+    infos, failures = probe_all(found, config.extract.decoder, deep=deep, workers=workers)
+    state = OK if not missing else NOTE if len(missing) <= allowed else WRONG
+    text = f"{len(missing)} of {len(missing) + len(found)} missing in {config.dataset.videos}"
+    findings.append(Finding("videos", state, text, tuple(missing)))
+    state = OK if not failures else NOTE if len(missing) + len(failures) <= allowed else WRONG
+    how = "decoded to the end" if deep else "first frame decoded; --deep decodes all"
+    reasons = tuple(f"{video} ({reason})" for video, reason in failures.items())
+    text = f"{len(failures)} of {len(found)} do not decode ({how})"
+    findings.append(Finding("decoding", state, text, reasons))
+    return found, infos
+
+
+def compare_durations(
+    dataset: annotations.Dataset, videos: pd.DataFrame, infos: Mapping[str, VideoInfo]
+) -> list[Finding]:
+    """Whether annotated durations are the videos', and segments end before their video does."""
+    if not infos:
+        return []
+    last = dataset.annotations.groupby("video")["end"].max()
+    differing, beyond, compared = [], [], 0
+    for row in videos.itertuples(index=False):
+        found = infos[row.video].duration if row.video in infos else None
+        if found is None:
+            continue
+        allowed = min(DURATION_SECONDS, DURATION_SHARE * found)
+        if row.duration > 0:
+            compared += 1
+            if abs(found - row.duration) > allowed:
+                differing.append(f"{row.video} ({found:.2f} s, annotated {row.duration:.2f} s)")
+        if last.get(row.video, 0.0) > found + allowed:
+            beyond.append(f"{row.video} ({found:.2f} s, segment to {last[row.video]:.2f} s)")
+    limit = f"more than {DURATION_SECONDS:g} s or {100 * DURATION_SHARE:g} %"
+    return [
+        Finding(
+            "durations",
+            WRONG if differing else OK,
+            f"{len(differing)} of {compared} annotated durations differ from the video's by {limit}",
+            tuple(differing),
+        ),
+        Finding(
+            "durations",
+            WRONG if beyond else OK,
+            f"{len(beyond)} of {len(infos)} videos have segments beyond their end by {limit}",
+            tuple(beyond),
+        ),
+    ]
+
+
+def compare_rates(config: Config, infos: Mapping[str, VideoInfo]) -> list[Finding]:
+    """Whether the videos have as many frames a second as are sampled."""
+    rates = {video: info.fps for video, info in infos.items()}
+    if not rates:
+        return []
+    known = sorted({round(rate, 2) for rate in rates.values()})
+    shown = ", ".join(f"{rate:g}" for rate in known[:6]) + (", ..." if len(known) > 6 else "")
+    wanted = max(config.extract.fps, config.finetune.fps)
+    slow = tuple(f"{v} ({rate:g})" for v, rate in rates.items() if rate < 0.95 * wanted)
+    text = f"{shown} frames a second, sampled at {config.extract.fps:g} by time"
+    if slow:
+        text += f"; {len(slow)} videos have fewer, whose frames are used more than once"
+    return [Finding("fps", NOTE if slow else OK, text, slow)]
+
+
+def known_durations(
+    dataset: annotations.Dataset, infos: Mapping[str, VideoInfo]
+) -> dict[str, float]:
+    """Seconds of every video: as found, else as annotated, else to the end of its last segment."""
+    last = dataset.annotations.groupby("video")["end"].max()
+    seconds = {}
+    for row in dataset.videos.itertuples(index=False):
+        found = infos[row.video].duration if row.video in infos else None
+        annotated = row.duration if row.duration > 0 else float(last.get(row.video, 0.0))
+        seconds[row.video] = found or annotated
+    return seconds

@@ -1,0 +1,240 @@
+"""What a run will cost: how much work there is, how fast a short probe does it, hours and bytes."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from bmn.losses import bmn_loss
+from bmn.targets import valid_mask, window_targets
+from feature_extraction.backbones import for_inference
+from feature_extraction.sampling import ClipGrid
+from feature_extraction.transforms import to_tensor
+from feature_extraction.video import VideoError, open_video
+from pipeline.configuration.reading import Config
+from pipeline.data import annotations
+from pipeline.data.clips.geometry import View, clip_grid, extraction_view, training_crop
+from pipeline.data.videos import Source, find_videos
+from pipeline.processes.device import autocast, pick_device
+from pipeline.stages.bmn import build_network
+from pipeline.stages.fields import require_detection
+from pipeline.stages.finetune import classification_loss
+from pipeline.tools.outlook import bmn_outlook, finetune_outlook
+from pipeline.training.classifier import untrained_classifier
+
+PROBED_VIDEOS = 3
+PROBED_SECONDS = 4.0  # of each of them
+USUAL_SIZE = (456, 256)  # pixels, where there is no video to look at
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A stage: how many pieces of work, pieces a second of one process, and bytes read and written."""
+
+    stage: str
+    unit: str
+    count: int
+    rate: float
+    read: float = 0.0
+    written: float = 0.0
+
+    def hours(self, processes: int) -> float:
+        """Hours with that many processes at the rate of the probe."""
+        return self.count / self.rate / processes / 3600 if self.rate else math.nan
+
+
+def plan(config: Config) -> list[Cost]:
+    """Look at the annotations and a few videos, time a few steps, and reckon the whole."""
+    require_detection(config)
+    torch.manual_seed(0)
+    dataset = annotations.load(config.dataset)
+    subsets = (config.dataset.train_subset, config.dataset.eval_subset)
+    paths, _ = find_videos(
+        config.dataset, dataset, [v for s in subsets for v in dataset.video_ids(s)]
+    )
+    seconds = {subset: _seconds(dataset, subset) for subset in subsets}
+    grid = clip_grid(config.extract)
+    lengths = [length for subset in subsets for length in seconds[subset].values()]
+    clips = sum(grid.num_clips(length) for length in lengths)
+    view = extraction_view(config.extract)
+    size, decode_rate, bytes_a_second = _probe_videos(paths, grid, view)
+    device = pick_device(config.runtime.device)
+    model = untrained_classifier(config.backbone, dataset.num_classes)
+    finetune = finetune_outlook(config, dataset, {})
+    bmn = bmn_outlook(config, dataset, seconds[subsets[0]])
+    stored = clips * model.feature_dim * 2.0
+    videos = sum(lengths) * bytes_a_second
+    return [
+        Cost(
+            "finetune",
+            "clips",
+            finetune.samples * finetune.settings.epochs,
+            _training_rate(config, model, size, device),
+        ),
+        Cost("extract: decode", "s of video", round(sum(lengths)), decode_rate, read=videos),
+        Cost(
+            "extract: network",
+            "clips",
+            clips,
+            _network_rate(config, model, size, device),
+            written=stored,
+        ),
+        Cost(
+            "bmn",
+            "windows",
+            bmn.samples * bmn.settings.epochs,
+            _bmn_rate(config, model.feature_dim, device),
+            read=stored * bmn.settings.epochs,
+        ),
+    ]
+
+
+def table(costs: list[Cost], processes: int) -> str:
+    """What `tada-loc plan` prints."""
+    rows = [("stage", "work", "rate of one", f"hours with {processes}", "read", "written")]
+    for cost in costs:
+        rate = f"{cost.rate:.3g}/s" if cost.rate else "not measured"
+        hours = f"{cost.hours(processes):.3g}" if cost.rate else "?"
+        rows.append(
+            (
+                cost.stage,
+                f"{cost.count} {cost.unit}",
+                rate,
+                hours,
+                _size(cost.read),
+                _size(cost.written),
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(6)]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def as_json(costs: list[Cost], processes: int) -> dict[str, Any]:
+    """The same as JSON values; hours are null where nothing could be measured."""
+    rows = []
+    for cost in costs:
+        hours = cost.hours(processes)
+        rows.append(asdict(cost) | {"hours": None if math.isnan(hours) else hours})
+    return {"processes": processes, "stages": rows}
+
+
+def _seconds(dataset: annotations.Dataset, subset: str) -> dict[str, float]:
+    """Seconds of every video: as annotated, else to the end of its last segment."""
+    last = dataset.annotations.groupby("video")["end"].max()
+    rows = dataset.videos[dataset.videos["subset"] == subset]
+    return {
+        row.video: row.duration if row.duration > 0 else float(last.get(row.video, 0.0))
+        for row in rows.itertuples(index=False)
+    }
+
+
+def _probe_videos(
+    paths: Mapping[str, Source], grid: ClipGrid, view: View
+) -> tuple[tuple[int, int], float, float]:
+    """Size of a clip's frames, seconds of video decoded and resized a second, bytes a second of video."""
+    sizes, spent, seen, rates = [], 0.0, 0.0, []
+    for source in list(paths.values())[:: max(1, len(paths) // PROBED_VIDEOS)][:PROBED_VIDEOS]:
+        try:
+            with open_video(source) as reader:
+                began, last = time.perf_counter(), 0.0
+                times = (k / grid.fps for k in grid.needed_frames())
+                for index, frame in reader.frames_at(times):
+                    small = view(to_tensor(frame[None]))
+                    last = index / grid.fps
+                    if last > PROBED_SECONDS:
+                        break
+                spent, seen = spent + time.perf_counter() - began, seen + last + 1 / grid.fps
+                sizes.append(tuple(small.shape[-2:]))
+                if isinstance(source, Path) and reader.info.duration:
+                    rates.append(os.stat(source).st_size / reader.info.duration)
+        except (VideoError, OSError):
+            continue  # `tada-loc doctor` says which and why
+    if not sizes:
+        width, height = USUAL_SIZE
+        usual = torch.zeros(1, 3, height, width, dtype=torch.uint8)
+        return tuple(view(usual).shape[-2:]), 0.0, 0.0
+    return sizes[0], seen / spent, float(np.mean(rates)) if rates else 0.0
+
+
+def _rate(step: Callable[[], object], count: int, device: torch.device) -> float:
+    """Pieces a second of a step that does `count`: the median of three after one to warm up."""
+    times = []
+    for _ in range(4):
+        began = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - began)
+    return count / median(times[1:])
+
+
+def _network_rate(
+    config: Config, model: torch.nn.Module, size: tuple[int, int], device: torch.device
+) -> float:
+    settings = config.extract
+    network = for_inference(model, precision=settings.precision, compiled=settings.compile)
+    network.to(device)
+    video = torch.randn(settings.batch_size, 3, settings.frames, *size, device=device)
+    return _rate(lambda: network.features(video), settings.batch_size, device)
+
+
+def _training_rate(
+    config: Config, model: torch.nn.Module, whole: tuple[int, int], device: torch.device
+) -> float:
+    settings = config.finetune
+    crop = training_crop(settings)
+    # Whole frames as training sees them: those of extraction, at the middle of the jittered short sides.
+    scale = sum(settings.short_side) / 2 / min(whole)
+    size = (crop, crop) if crop else tuple(round(side * scale) for side in whole)
+    # No more than fits anywhere; a step of more clips costs in proportion.
+    count = min(2, settings.batch_size)
+    model = model.to(device, memory_format=torch.channels_last).train()
+    video = torch.randn(count, 3, settings.frames, *size, device=device)
+    heads = 2 if isinstance(model.num_classes, tuple) else 1
+    target = torch.zeros(count, heads, dtype=torch.int64, device=device)
+
+    def step() -> None:
+        with autocast(device, settings.precision):
+            loss = classification_loss(model(video), target, settings.label_smoothing)
+        loss.backward()
+        model.zero_grad(set_to_none=True)
+
+    return _rate(step, count, device)
+
+
+def _bmn_rate(config: Config, channels: int, device: torch.device) -> float:
+    settings = config.bmn
+    count = min(2, settings.batch_size)
+    scale, longest = settings.temporal_scale, settings.duration_scale
+    network = build_network(config, channels).to(device)
+    features = torch.randn(count, channels, scale, device=device)
+    span = (0.0, float(scale))
+    one = window_targets(np.array([[scale * 0.2, scale * 0.4]]), span, scale, longest)
+    targets = type(one)(*(field.expand(count, *field.shape).to(device) for field in one))
+    mask = valid_mask(longest, scale).to(device)
+    moves = torch.zeros(count, 2, longest, scale, device=device) if settings.regression else None
+
+    def step() -> None:
+        with autocast(device, settings.precision):
+            loss = bmn_loss(network(features), targets, mask, moves=moves).total
+        loss.backward()
+        network.zero_grad(set_to_none=True)
+
+    return _rate(step, count, device)
+
+
+def _size(number: float) -> str:
+    if not number:
+        return "-"
+    power = min(4, int(math.log(number, 1000)))
+    return f"{number / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"

@@ -1,0 +1,103 @@
+"""`tada-loc init`: someone's own videos and table to a configuration that suits them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.configuration.reading import read_config
+from pipeline.configuration.settings import DatasetSettings
+from pipeline.errors import UsageError, UserError
+from pipeline.run_folder.manifests import write_text
+from pipeline.tools.starting.advice import Entry, advice, configuration_text
+from pipeline.tools.starting.footage import Footage, look_at
+
+
+def write_configuration(
+    dataset: Mapping[str, Any],
+    target: Path,
+    *,
+    kind: str = "auto",
+    workers: int = 2,
+    force: bool = False,
+) -> str:
+    """Look at the footage and write `target`; the lines a user is told.
+
+    `dataset` is its dataset section, as `dataset_section` gives it.
+    `kind` is cpu, gpu, or auto: a GPU where torch sees one. Raises UserError where `target` exists and
+    `force` is not given, and for what is wrong with videos and annotations.
+    """
+    if target.exists() and not force:
+        raise UserError(
+            f"{target}: exists; name another with --to, or use --force to write it anew"
+        )
+    if kind == "auto":
+        kind = "gpu" if torch.cuda.is_available() else "cpu"
+    footage = look_at(DatasetSettings.model_validate(dataset), workers)
+    sections: dict[str, list[Entry]] = {"dataset": [(k, v, "") for k, v in dataset.items()]}
+    sections |= advice(footage, kind)
+    text = configuration_text(_heading(footage, kind, target), sections)
+    read_config(text, target)  # before an older file is lost
+    write_text(target, text)
+    return _told(footage, target)
+
+
+def dataset_section(
+    videos: Path,
+    annotations: tuple[Path, ...],
+    *,
+    frame_fps: float | None = None,
+    train_subset: str | None = None,
+    eval_subset: str | None = None,
+) -> dict[str, Any]:
+    """The dataset section: a table, or ActivityNet's JSON, by the files' ending; keys that are None left out.
+
+    Raises UserError where there is no such folder, and for files and a rate it cannot take.
+    """
+    if not videos.is_dir():
+        raise UserError(f"{videos}: no such folder of videos")
+    if frame_fps is not None and not 0 < frame_fps < math.inf:
+        raise UsageError(f"--frame-fps {frame_fps:g}: give the frames a second, above 0")
+    for path in annotations:
+        if [suffix.lower() for suffix in path.suffixes[-2:-1]] == [".json"]:
+            raise UserError(f"{path}: a packed JSON file is not read; unpack it first")
+    kinds = {path.suffix.lower() == ".json" for path in annotations}
+    if len(kinds) > 1:
+        raise UserError("annotations: give CSV tables or JSON files, not both")
+    files = [str(path) for path in annotations]
+    section = {
+        "name": "own",
+        "format": "activitynet" if kinds == {True} else "table",
+        "annotations": files[0] if len(files) == 1 else files,
+        "videos": str(videos),
+        "frame_fps": frame_fps,
+        "train_subset": train_subset,
+        "eval_subset": eval_subset,
+    }
+    return {key: value for key, value in section.items() if value is not None}
+
+
+def _heading(footage: Footage, kind: str, target: Path) -> str:
+    return (
+        f"{footage.videos} videos of {_minutes(footage.seconds)}, {footage.segments} segments of "
+        f"{footage.classes} classes, for a {kind.upper()}; written by tada-loc init.\n\n"
+        f"  tada-loc doctor --config {target.name}\n"
+        f"  tada-loc run --config {target.name}"
+    )
+
+
+def _told(footage: Footage, target: Path) -> str:
+    lines = [
+        f"{target}: written for {footage.videos} videos of {_minutes(footage.seconds)} and "
+        f"{footage.segments} segments of {footage.classes} classes",
+        f"next: tada-loc doctor --config {target}, then tada-loc run --config {target}",
+    ]
+    return "\n".join(lines)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.3g} minutes" if seconds < 7200 else f"{seconds / 3600:.3g} hours"

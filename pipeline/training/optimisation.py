@@ -1,0 +1,70 @@
+"""Optimiser, learning-rate schedule, and the order of samples: what a training is besides its loop."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from pipeline.configuration.training_settings import OptimisationSettings
+from pipeline.progress import say
+
+
+def schedule_of(settings: OptimisationSettings) -> Schedule:
+    """The schedule of a training, its rates scaled from the stated batch to the one that runs."""
+    ratio = settings.batch_ratio
+    return Schedule(
+        settings.base_lr * ratio,
+        settings.epochs,
+        settings.warmup_epochs,
+        settings.warmup_lr * ratio,
+    )
+
+
+def say_learning_rate(title: str, settings: OptimisationSettings) -> None:
+    """Say how the base learning rate was scaled, if it was."""
+    if settings.batch_ratio != 1:
+        say(
+            f"{title}: learning rate {settings.base_lr * settings.batch_ratio:.3g} = "
+            f"{settings.base_lr:.3g} x batch {settings.batch_size} / {settings.base_batch}"
+        )
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Half-period cosine with linear warm-up, in epochs (Appendix A.1, after Feichtenhofer et al. 2019).
+
+    The warm-up runs from `warmup_lr` to the value the cosine has at the end of the warm-up.
+    """
+
+    lr: float
+    epochs: int
+    warmup_epochs: float = 0.0
+    warmup_lr: float = 0.0
+
+    def at(self, epoch: float) -> float:
+        """Learning rate at a point of the training, in epochs (3.5: halfway through the fourth)."""
+        if epoch < self.warmup_epochs:
+            top = self._cosine(self.warmup_epochs)
+            return self.warmup_lr + (top - self.warmup_lr) * epoch / self.warmup_epochs
+        return self._cosine(epoch)
+
+    def _cosine(self, epoch: float) -> float:
+        return self.lr * 0.5 * (1 + math.cos(math.pi * min(epoch / self.epochs, 1.0)))
+
+
+def build_optimizer(model: nn.Module, settings: OptimisationSettings) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum, Adam or AdamW; no weight decay on biases and normalisation weights."""
+    lr, momentum = settings.base_lr * settings.batch_ratio, settings.momentum
+    decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+    plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=momentum > 0)
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    return kinds[settings.optimizer](groups, lr=lr)

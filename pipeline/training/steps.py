@@ -1,0 +1,103 @@
+"""One step of a training: a batch in pieces, forward, backward, and what was not finite."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+from pipeline.processes import distributed
+from pipeline.processes.device import autocast
+
+Batch = Mapping[str, Any]
+Loss = Callable[[nn.Module, Batch, torch.Generator], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Stepper:
+    """How every step of a training is taken; the fields are those of `pipeline.training.loop.fit`.
+
+    `model` is the one whose gradients are averaged over the processes.
+    """
+
+    model: nn.Module
+    loss: Loss
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    generator: torch.Generator
+    precision: str
+    grad_clip: float | None
+    accumulate: int
+
+    def take(self, batch: Batch, number: int, rate: float) -> dict[str, float]:
+        """Take step `number` of the training at a learning rate: the terms of the loss.
+
+        Raises UserError on a loss or gradient that is not finite; the weights are then as they were.
+        """
+        terms, fault = self._step(_pieces(batch, self.accumulate))
+        if fault is None:
+            return terms
+        shown = ", ".join(list(dict.fromkeys(batch.get("names", ())))[:8])
+        raise UserError(
+            f"{fault} at step {number}, learning rate {rate:.3g}, batch of {shown}; "
+            "lower base_lr or look at these videos"
+        )
+
+    def _step(self, pieces: Sequence[tuple[Batch, float]]) -> tuple[dict[str, float], str | None]:
+        """The terms of the loss, and what was not finite; the weights are then as they were."""
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        values: dict[str, float] = {}
+        for number, (piece, share) in enumerate(pieces, start=1):
+            waits = number < len(pieces) and hasattr(self.model, "no_sync")
+            with self.model.no_sync() if waits else contextlib.nullcontext():
+                with autocast(self.generator.device, self.precision):
+                    terms = self.loss(self.model, piece, self.generator)
+                for name, term in terms.items():
+                    values[name] = values.get(name, 0.0) + share * float(term.detach())
+                if not math.isfinite(values["total"]):
+                    return values, f"loss is {values['total']}"
+                self.scaler.scale(terms["total"] * share).backward()
+        self.scaler.unscale_(self.optimizer)
+        limit = math.inf if self.grad_clip is None else self.grad_clip
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), limit))
+        # In float16 the first ones overflow: the scaler leaves them out and lowers its scale.
+        if not math.isfinite(norm) and self.scaler.get_scale() <= 1:
+            return values, f"gradient is {norm}"
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return values, None
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """A batch with its tensors on a device."""
+    return {
+        key: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value
+        for key, value in batch.items()
+    }
+
+
+def _pieces(batch: Batch, count: int) -> list[tuple[Batch, float]]:
+    """A batch in `count` pieces, each with its share of the batch of all processes.
+
+    Fewer pieces where a process has fewer samples.
+    """
+    if count == 1:
+        return [(batch, 1.0)]
+    size = len(batch["names"])
+    count = min(count, *distributed.gather_values(size))
+    bounds = [size * place // count for place in range(count + 1)]
+    spans = [slice(first, later) for first, later in pairwise(bounds)]
+    sizes = distributed.gather_values([span.stop - span.start for span in spans])
+    totals = [sum(column) for column in zip(*sizes, strict=True)]
+    return [
+        ({key: value[span] for key, value in batch.items()}, total / sum(totals))
+        for span, total in zip(spans, totals, strict=True)
+    ]
