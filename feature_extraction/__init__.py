@@ -20,8 +20,8 @@ from feature_extraction.store import (
     read_shape,
     write_features,
 )
-from feature_extraction.video import VideoError, VideoInfo, open_video, probe
-from feature_extraction.video_frames import FrameFolder
+from feature_extraction.video.frame_folder import FrameFolder
+from feature_extraction.video.opening import VideoError, VideoInfo, open_video, probe
 
 __all__ = [
     "ClipGrid",

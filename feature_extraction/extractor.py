@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from feature_extraction.backbones.inference import PRECISIONS, InferenceNetwork, for_inference
-from feature_extraction.decoding import CLOSING, FrameThread
+from feature_extraction.read_ahead import CLOSING, FrameThread
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import IMAGENET_MEAN, IMAGENET_STD, normalize
 

@@ -6,11 +6,8 @@ from functools import partial
 
 from torch import nn
 
-from feature_extraction.backbones.aggregation_kinds import aggregation_of
 from feature_extraction.backbones.folding import fold_for_inference
-from feature_extraction.backbones.generation import Calibrate
 from feature_extraction.backbones.inference import InferenceNetwork, for_inference
-from feature_extraction.backbones.insertion import insert_tadaconv
 from feature_extraction.backbones.networks import (
     FIRST,
     adaptive_conv,
@@ -22,9 +19,12 @@ from feature_extraction.backbones.networks import (
 )
 from feature_extraction.backbones.resnet import VideoResNet, blocks_of
 from feature_extraction.backbones.slowfast import SlowFast
-from feature_extraction.backbones.tadaconv import TAdaConv2d
-from feature_extraction.backbones.tadaconv_time import TAdaConv1d, TAdaConv3d
-from feature_extraction.backbones.weights import (
+from feature_extraction.tadaconv.aggregation_kinds import aggregation_of
+from feature_extraction.tadaconv.generation import Calibrate
+from feature_extraction.tadaconv.insertion import insert_tadaconv
+from feature_extraction.tadaconv.tadaconv import TAdaConv2d
+from feature_extraction.tadaconv.time import TAdaConv1d, TAdaConv3d
+from feature_extraction.weights.loading import (
     CheckpointError,
     LoadReport,
     imagenet_state,

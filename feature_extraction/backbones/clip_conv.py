@@ -8,7 +8,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from feature_extraction.backbones.tadaconv import neighbours
+from feature_extraction.tadaconv.tadaconv import neighbours
 
 
 class ClipConv(nn.Conv3d):

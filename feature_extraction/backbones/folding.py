@@ -12,9 +12,9 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from feature_extraction.backbones.aggregation import FrameNorm, TemporalAggregation
 from feature_extraction.backbones.resnet import Bottleneck, ConvNorm, FrameConv, VideoResNet
-from feature_extraction.backbones.tadaconv import CalibrationWeights
+from feature_extraction.tadaconv.aggregation import FrameNorm, TemporalAggregation
+from feature_extraction.tadaconv.tadaconv import CalibrationWeights
 
 
 class TemporalTaps(nn.Module):

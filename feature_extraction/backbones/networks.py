@@ -11,9 +11,7 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from feature_extraction.backbones.aggregation import FrameNorm
 from feature_extraction.backbones.clip_conv import ClipConv
-from feature_extraction.backbones.generation import Calibrate
 from feature_extraction.backbones.resnet import (
     EXPANSION,
     Bottleneck,
@@ -25,8 +23,10 @@ from feature_extraction.backbones.resnet import (
     bottleneck_stages,
 )
 from feature_extraction.backbones.slowfast import Pathway, SlowFast
-from feature_extraction.backbones.tadaconv import TAdaConv2d
-from feature_extraction.backbones.tadaconv_time import TAdaConv1d, TAdaConv3d
+from feature_extraction.tadaconv.aggregation import FrameNorm
+from feature_extraction.tadaconv.generation import Calibrate
+from feature_extraction.tadaconv.tadaconv import TAdaConv2d
+from feature_extraction.tadaconv.time import TAdaConv1d, TAdaConv3d
 
 Adaptive = Callable[..., nn.Module]  # (in channels, out channels, stride, *, size, taps)
 Blocks = tuple[int, ...]

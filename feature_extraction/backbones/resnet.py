@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_extraction.backbones.clip_conv import ClipConv, lay_out
-from feature_extraction.backbones.generation import CalibrationWeights, LinearCalibration
-from feature_extraction.backbones.tadaconv import to_frames
+from feature_extraction.tadaconv.generation import CalibrationWeights, LinearCalibration
+from feature_extraction.tadaconv.tadaconv import to_frames
 
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 EXPANSION = 4

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from feature_extraction.backbones.clip_conv import lay_out
 from feature_extraction.backbones.resnet import ConvNorm, Head, initialise
-from feature_extraction.backbones.tadaconv import to_frames
+from feature_extraction.tadaconv.tadaconv import to_frames
 
 
 class Pathway(nn.Module):

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
-from feature_extraction.video import VideoInfo, open_video, probe
+from feature_extraction.video.opening import VideoInfo, open_video, probe
 from pipeline.data.videos import Source
 from pipeline.processes.workers import Beat, Handler, run_jobs
 from pipeline.progress import Progress

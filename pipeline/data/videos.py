@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from feature_extraction.video_frames import FIRST_FRAME, FrameFolder
+from feature_extraction.video.frame_folder import FIRST_FRAME, FrameFolder
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.failures import how_to_go_on

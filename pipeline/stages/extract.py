@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from feature_extraction.backbones import for_inference
-from feature_extraction.backbones.weights import weights_digest
 from feature_extraction.extractor import extract_features
 from feature_extraction.store import (
     FeatureFileError,
@@ -21,6 +20,7 @@ from feature_extraction.store import (
     read_meta,
     write_features,
 )
+from feature_extraction.weights.loading import weights_digest
 from pipeline.configuration.reading import Config
 from pipeline.data import annotations
 from pipeline.data.clips.geometry import clip_grid, extraction_view

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from feature_extraction.backbones import BACKBONES, build_backbone
-from feature_extraction.backbones.weights import (
+from feature_extraction.weights.loading import (
     CheckpointError,
     imagenet_state,
     load_imagenet,

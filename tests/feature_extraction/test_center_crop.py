@@ -11,7 +11,7 @@ import torch
 
 from feature_extraction import ClipGrid, build_backbone, extract_features, features_at, open_video
 from feature_extraction.asked_clips import asked_clips
-from feature_extraction.decoding import FrameThread
+from feature_extraction.read_ahead import FrameThread
 from feature_extraction.transforms import TransformError, eval_transform, to_tensor
 
 GRID = ClipGrid(fps=10.0, frames=4, interval=2, stride=4)

@@ -12,12 +12,13 @@ import pytest
 import torch
 from torch import nn
 
-from feature_extraction import decoding, extractor
-from feature_extraction.decoding import CLOSING, FrameThread
+from feature_extraction import extractor
+from feature_extraction import read_ahead as decoding
 from feature_extraction.extractor import ExtractionError, extract_features, iter_clips
+from feature_extraction.read_ahead import CLOSING, FrameThread
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import eval_transform, normalize, resize_short_side, to_tensor
-from feature_extraction.video import VideoError, open_video
+from feature_extraction.video.opening import VideoError, open_video
 
 
 class Pixels(nn.Module):

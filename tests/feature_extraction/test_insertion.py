@@ -11,7 +11,7 @@ from torchvision.models import resnet18
 from torchvision.models.video import mc3_18, r2plus1d_18, r3d_18
 
 from feature_extraction import TAdaConv2d, TAdaConv3d, insert_tadaconv
-from feature_extraction.backbones.generation import LinearCalibration
+from feature_extraction.tadaconv.generation import LinearCalibration
 
 NETWORKS = {
     "r3d_18": (r3d_18, "*conv?.0", 16),

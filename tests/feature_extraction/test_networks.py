@@ -14,10 +14,10 @@ from feature_extraction.backbones import (
     for_inference,
     weights_digest,
 )
-from feature_extraction.backbones.generation import LinearCalibration
 from feature_extraction.backbones.resnet import Bottleneck
-from feature_extraction.backbones.tadaconv import TAdaConv2d
-from feature_extraction.backbones.tadaconv_time import TAdaConv1d, TAdaConv3d
+from feature_extraction.tadaconv.generation import LinearCalibration
+from feature_extraction.tadaconv.tadaconv import TAdaConv2d
+from feature_extraction.tadaconv.time import TAdaConv1d, TAdaConv3d
 
 PLAIN = {name: name.partition("_tada")[0] for name in BACKBONES if "_tada" in name}
 ADAPTED = [name for name in BACKBONES if "tada" in name]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from feature_extraction.backbones.tadaconv import (
+from feature_extraction.tadaconv.tadaconv import (
     CalibrationWeights,
     TAdaConv2d,
     tadaconv1d,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_extraction.timeline import (
+from feature_extraction.video.frame_times import (
     AskedTimes,
     FramePlan,
     LateSeekError,

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from feature_extraction.video import VideoError, open_video, probe
+from feature_extraction.video.opening import VideoError, open_video, probe
 
 
 def read_to_end(path, **options):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from feature_extraction import ClipGrid, FrameFolder, build_backbone, extract_features
-from feature_extraction.video import VideoError, open_video, probe
+from feature_extraction.video.opening import VideoError, open_video, probe
 from tests.feature_extraction.conftest import draw_number, encode, even_ticks, read_number
 
 

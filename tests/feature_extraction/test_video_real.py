@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from feature_extraction.video import VideoError, open_video
+from feature_extraction.video.opening import VideoError, open_video
 
 MOST_FRAMES = 300  # of the 6-minute file; the others are whole
 FILES = {  # name -> (first frame's time in the file, decord reads it)

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from feature_extraction.video_frames import FrameFolder
+from feature_extraction.video.frame_folder import FrameFolder
 from pipeline.data.clips.segments import Segments
 
 FPS, SECONDS = 10, 6

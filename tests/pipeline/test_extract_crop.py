@@ -12,7 +12,7 @@ from small_runs import error_line, options, tada
 
 from feature_extraction import FeatureMeta, feature_path, read_features, write_features
 from feature_extraction.store import FeatureFileError
-from feature_extraction.video import open_video
+from feature_extraction.video.opening import open_video
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import extraction_view
 from pipeline.data.features import load_features

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from feature_extraction.sampling import training_clip_times
-from feature_extraction.video import open_video
+from feature_extraction.video.opening import open_video
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.configuration.settings import ViewsSettings
 from pipeline.data.clips.geometry import interval_times

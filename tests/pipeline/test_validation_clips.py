@@ -8,7 +8,7 @@ import torch
 from seen_videos import FPS, SECONDS, SIZES, SMALL, draw, segments_of
 
 from feature_extraction.asked_clips import asked_clips
-from feature_extraction.video import open_video
+from feature_extraction.video.opening import open_video
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import agree, clip_grid, extraction_view
 from pipeline.data.clips.validation import CentredClips, evaluation_batches

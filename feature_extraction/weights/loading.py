@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from feature_extraction.backbones.checkpoint_names import one_pathway, public_name, torchvision_name
-from feature_extraction.backbones.checkpoints import (
+from feature_extraction.weights.files import (
     CheckpointError,
     imagenet_state,
     read_checkpoint,
     some,
     tensors_of,
 )
+from feature_extraction.weights.names import one_pathway, public_name, torchvision_name
 
 # Keys that must have a place in the network, and what ImageNet has no weights for.
 OURS = re.compile(r"(backbone|stem|stages|slow|fast|joints|s[1-9](_fuse)?)\.")

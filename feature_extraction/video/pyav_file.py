@@ -12,8 +12,10 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from feature_extraction.damage import Damage
-from feature_extraction.pyav_opening import (
+from feature_extraction.video.damage import Damage
+from feature_extraction.video.frame_times import LONGEST_SECONDS, LateSeekError
+from feature_extraction.video.opening import VideoError
+from feature_extraction.video.pyav_opening import (
     clock_seconds,
     last_packet_end,
     moving_stream,
@@ -21,8 +23,6 @@ from feature_extraction.pyav_opening import (
     orientation,
     reason,
 )
-from feature_extraction.timeline import LONGEST_SECONDS, LateSeekError
-from feature_extraction.video import VideoError
 
 # containers whose packets carry true presentation times, and that seek by them
 TIMED_CONTAINERS = ("mp4", "matroska")

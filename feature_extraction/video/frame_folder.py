@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from feature_extraction.sampling import TIME_EPSILON
-from feature_extraction.timeline import last_grid_time
-from feature_extraction.video import VideoError, VideoInfo
+from feature_extraction.video.frame_times import last_grid_time
+from feature_extraction.video.opening import VideoError, VideoInfo
 
 FIRST_FRAME = "frame_0000000001.jpg"
 RATE_TOLERANCE = 0.005  # how far, relatively, frames over rate may be from the known duration

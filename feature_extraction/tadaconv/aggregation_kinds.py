@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from feature_extraction.backbones.aggregation import (
+from feature_extraction.tadaconv.aggregation import (
     FrameNorm,
     TemporalAggregation,
     average_over_time,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from feature_extraction.backbones.generation import (
+from feature_extraction.tadaconv.generation import (
     Calibrate,
     calibrated,
     calibration_route,
     calibration_sizes,
     complete,
 )
-from feature_extraction.backbones.tadaconv import tadaconv3d_frames, to_frames, to_video
+from feature_extraction.tadaconv.tadaconv import tadaconv3d_frames, to_frames, to_video
 
 Triple = tuple[int, int, int]
 

@@ -13,8 +13,7 @@ from heapq import heappop, heappush
 
 import av
 
-from feature_extraction.pyav_file import Item, VideoFile
-from feature_extraction.timeline import (
+from feature_extraction.video.frame_times import (
     TIME_EPSILON,
     AskedTimes,
     FramePlan,
@@ -23,6 +22,7 @@ from feature_extraction.timeline import (
     boundary,
     grid_times,
 )
+from feature_extraction.video.pyav_file import Item, VideoFile
 
 LOOKAHEAD = 48  # packets; three times the deepest reordering H.264 and HEVC allow
 MOST_LOOKAHEAD = 600

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import eval_transform, to_tensor
-from feature_extraction.video import Reader, open_video
+from feature_extraction.video.opening import Reader, open_video
 
 CLOSING = -1  # stands for the number of the last frame, which is not known before the end
 QUEUE_FRAMES = 32  # resized frames the thread may be ahead

@@ -15,14 +15,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from feature_extraction.pyav_file import VideoFile
-from feature_extraction.timeline import (
+from feature_extraction.video.frame_times import (
     LONGEST_SECONDS,
     TIME_EPSILON,
     boundary,
     last_grid_time,
 )
-from feature_extraction.video import VideoError, VideoInfo
+from feature_extraction.video.opening import VideoError, VideoInfo
+from feature_extraction.video.pyav_file import VideoFile
 
 CHUNK_BYTES = 128 * 2**20  # of frames held at a time
 CLOSE_SECONDS = 2e-3  # decord keeps times in float32: about this coarse after some hours

@@ -105,7 +105,7 @@ def open_video(
     """
     if decoder not in DECODERS:
         raise VideoError(f"decoder is {decoder!r}, must be one of {', '.join(DECODERS)}")
-    from feature_extraction.video_frames import FrameFolder, FramesReader
+    from feature_extraction.video.frame_folder import FrameFolder, FramesReader
 
     if isinstance(path, FrameFolder):
         return FramesReader(path)
@@ -113,10 +113,10 @@ def open_video(
     _check_file(path)
     # imported here: neither decoder is loaded into a process that reads no video
     if decoder == "decord":
-        from feature_extraction.video_decord import DecordReader
+        from feature_extraction.video.decord_reader import DecordReader
 
         return DecordReader(path)  # takes no part of a broken file, and reads with one thread
-    from feature_extraction.video_pyav import PyavReader
+    from feature_extraction.video.pyav_reader import PyavReader
 
     return PyavReader(path, allow_partial=allow_partial, threads=threads)
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from feature_extraction.backbones.generation import Calibrate
-from feature_extraction.backbones.tadaconv import TAdaConv2d
-from feature_extraction.backbones.tadaconv_time import TAdaConv3d
+from feature_extraction.tadaconv.generation import Calibrate
+from feature_extraction.tadaconv.tadaconv import TAdaConv2d
+from feature_extraction.tadaconv.time import TAdaConv3d
 
 Where = str | Callable[[str, nn.Module], bool]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from feature_extraction.video import VideoError
+from feature_extraction.video.opening import VideoError
 
 
 def open_container(path: Path) -> av.container.InputContainer:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from feature_extraction.backbones.generation import (
+from feature_extraction.tadaconv.generation import (
     Calibrate,
     CalibrationWeights,
     calibrated,
@@ -24,7 +24,7 @@ from feature_extraction.backbones.generation import (
     calibration_sizes,
     complete,
 )
-from feature_extraction.backbones.tap_factors import conv_with_tap_factors
+from feature_extraction.tadaconv.tap_factors import conv_with_tap_factors
 
 
 def to_frames(video: Tensor) -> Tensor:

@@ -13,10 +13,15 @@ from types import TracebackType
 
 import numpy as np
 
-from feature_extraction.passes import Answers, Pass, plain_pass, planned_pass
-from feature_extraction.pyav_file import VideoFile
-from feature_extraction.timeline import AskedTimes, LateSeekError, Remembered, UnplannableError
-from feature_extraction.video import VideoError, VideoInfo
+from feature_extraction.video.frame_times import (
+    AskedTimes,
+    LateSeekError,
+    Remembered,
+    UnplannableError,
+)
+from feature_extraction.video.opening import VideoError, VideoInfo
+from feature_extraction.video.pyav_file import VideoFile
+from feature_extraction.video.pyav_passes import Answers, Pass, plain_pass, planned_pass
 
 SEEK_MARGIN = 1.0  # seconds further back when a first seek landed too late
 
