@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
+from helpers.small_runs import options, tada
 
 from pipeline.demo.dataset import make_dataset
-
-sys.path.insert(0, str(Path(__file__).parent))
-from small_runs import options, tada  # noqa: E402
 
 
 @pytest.fixture(scope="session")

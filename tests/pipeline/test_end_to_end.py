@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from small_runs import MADE, kill, options, same_results, start, tada
+from helpers.small_runs import MADE, kill, options, same_results, start, tada
 
 
 def test_every_stage_leaves_its_outputs(whole, data):

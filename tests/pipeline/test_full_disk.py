@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from small_runs import error_line, options, same_results, tada, without_stages
+from helpers.small_runs import error_line, options, same_results, tada, without_stages
 
 from pipeline.errors import UserError
 from pipeline.run_folder.lock import locked

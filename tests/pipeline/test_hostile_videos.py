@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from processes import readers
-from small_runs import error_line, options, same_results, tada, without_stages
+from helpers.processes import readers
+from helpers.small_runs import error_line, options, same_results, tada, without_stages
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from pipeline.data import batches as loading

@@ -11,8 +11,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from processes import session
-from small_runs import kill, often_saved, options, same_results, start, tada, without_stages
+from helpers.processes import session
+from helpers.small_runs import kill, often_saved, options, same_results, start, tada, without_stages
 
 from pipeline.run_folder.manifests import STAGES, read_manifest
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from processes import session
-from small_runs import kill, options, start
+from helpers.processes import session
+from helpers.small_runs import kill, options, start
 
 VIDEOS, KINDS = 200, 10
 

@@ -8,10 +8,10 @@ import re
 
 import numpy as np
 import pytest
+from helpers.small_runs import options, tada
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from small_runs import options, tada
 
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.segments import Segments

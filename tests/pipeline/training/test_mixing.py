@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.paths import ROOT
 
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.stages.finetune import classification_loss
 from pipeline.training.mixing import Mix, draw_mix, mixed, mixed_loss
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def settings(**keys) -> FinetuneSettings:

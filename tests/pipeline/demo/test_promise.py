@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from small_runs import SMALL
+from helpers.paths import ROOT
+from helpers.small_runs import SMALL
 
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.demo.promise import EXPECTED, Expected, is_shipped, verdict
@@ -14,7 +15,7 @@ from pipeline.run_folder.manifests import write_json
 from pipeline.stages import running as runs
 from pipeline.stages.running import run_demo
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = ROOT / "README.md"
 DATA = Path("drawn")
 
 

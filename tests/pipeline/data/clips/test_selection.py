@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from seen_videos import SIZES, encode, pictures
-from small_runs import SMALL, error_line, tada
+from helpers.seen_videos import SIZES, encode, pictures
+from helpers.small_runs import SMALL, error_line, tada
 from torchvision.transforms.v2 import functional as F
 
 from pipeline.configuration.reading import find_config, load_config

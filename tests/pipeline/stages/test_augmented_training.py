@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from small_runs import options, tada
+from helpers.small_runs import options, tada
 
 from pipeline.training import mixing
 

@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import session
-from small_runs import ROOT, options, same_results, tada, without_stages
+from helpers.paths import ROOT
+from helpers.processes import session
+from helpers.small_runs import options, same_results, tada, without_stages
 
 from pipeline.processes.device import load_state
 from pipeline.processes.stopping import SIGNALS, StopNow, stop_signals, terminable, unbroken

@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.small_runs import error_line, options, tada, without_stages
 from hypothesis import given
 from hypothesis import strategies as st
-from small_runs import error_line, options, tada, without_stages
 
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.hold_out import chosen_by, held_out_line, hold_out_videos, require_use

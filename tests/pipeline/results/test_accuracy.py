@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from seen_videos import SECONDS, SMALL, draw, encode, segments_of
-from small_runs import options, tada
+from helpers.seen_videos import SECONDS, SMALL, draw, encode, segments_of
+from helpers.small_runs import options, tada
 from torch import nn
 
 from feature_extraction import build_backbone, extract_features, features_at

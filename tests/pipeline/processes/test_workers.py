@@ -8,17 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from helpers import jobs_for_workers
+from helpers.paths import code_paths
+from helpers.processes import session
 
 from pipeline.data.batches import read_batches
 from pipeline.errors import UserError
 from pipeline.processes.workers import run_jobs
-
-sys.path.insert(0, str(Path(__file__).parent))
-import jobs_for_workers  # noqa: E402
-from processes import session  # noqa: E402
 
 
 def results(jobs, workers=2, timeout=30.0):
@@ -80,9 +78,7 @@ def test_what_is_no_jobs_fault_ends_them_all():
 
 
 ORPHANS = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import jobs_for_workers
+from helpers import jobs_for_workers
 from pipeline.processes.workers import run_jobs
 if __name__ == "__main__":
     for _ in run_jobs(jobs_for_workers.setup, (1,), ["hang", 1, 2, 3], workers=2, timeout=600):
@@ -95,7 +91,8 @@ def test_workers_die_with_their_parent(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(ORPHANS)
     parent = subprocess.Popen(
-        [sys.executable, str(script), str(Path(__file__).parent)],
+        [sys.executable, str(script)],
+        env=code_paths(),
         stdout=subprocess.PIPE,
         start_new_session=True,
     )
@@ -110,18 +107,16 @@ def test_workers_die_with_their_parent(tmp_path):
 
 
 SUSPENDED = """
-import sys
-sys.path[:0] = sys.argv[1:3]
-import jobs_for_workers
-from pipeline import loading
+from helpers import jobs_for_workers
+from pipeline.data import batches
 from pipeline.processes.workers import run_jobs
 
 if __name__ == "__main__":
     for outcome in run_jobs(jobs_for_workers.setup, (1,), ["quiet"], workers=1, timeout=4.0):
         print(outcome.reason or outcome.result, flush=True)
-    loading.READ_SECONDS = 4.0
+    batches.READ_SECONDS = 4.0
     samples = jobs_for_workers.QuietSamples()
-    for batch in loading.read_batches(samples, [[0]], list, workers=1, lost=print):
+    for batch in batches.read_batches(samples, [[0]], list, workers=1, lost=print):
         print(*batch, flush=True)
 """
 
@@ -130,9 +125,9 @@ def test_a_run_that_was_suspended_has_not_hung(tmp_path):
     """Ctrl-Z, or a scheduler that stops a job: the clock runs on, the work does not."""
     script = tmp_path / "suspended.py"
     script.write_text(SUSPENDED)
-    here = Path(__file__).parent
     process = subprocess.Popen(
-        [sys.executable, str(script), str(here), str(here.parents[1])],
+        [sys.executable, str(script)],
+        env=code_paths(),
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,

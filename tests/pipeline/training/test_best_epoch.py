@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_training import Killed, batches_of, network
+from helpers.tiny_training import Killed, batches_of, network
 from torch import nn
 
 from pipeline.configuration.reading import find_config, load_config

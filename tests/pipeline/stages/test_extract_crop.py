@@ -7,8 +7,8 @@ import shutil
 import h5py
 import numpy as np
 import pytest
-from seen_videos import encode
-from small_runs import error_line, options, tada
+from helpers.seen_videos import encode
+from helpers.small_runs import error_line, options, tada
 
 from feature_extraction import FeatureMeta, feature_path, read_features, write_features
 from feature_extraction.store import FeatureFileError

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_runs import error_line, options, tada, without_stages
+from helpers.small_runs import error_line, options, tada, without_stages
 
 from evaluation import json_files
 from feature_extraction.store import read_features, write_features

@@ -6,7 +6,7 @@ import json
 
 import pandas as pd
 import torch
-from small_runs import kill, options, start, tada, without_stages
+from helpers.small_runs import kill, options, start, tada, without_stages
 from test_kills import wait_for
 
 SAMPLES = [

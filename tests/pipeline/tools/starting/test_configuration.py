@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from helpers.paths import ROOT
 
 from pipeline.cli.commands import main
 from pipeline.configuration.reading import load_config
@@ -234,7 +235,7 @@ def test_missing_videos_are_said(drawn, tmp_path):
 
 
 def test_footage_is_measured(drawn):
-    config = load_config(Path(__file__).parents[2] / "pipeline" / "configs" / "demo.yaml", {
+    config = load_config(ROOT / "pipeline" / "configs" / "demo.yaml", {
         "dataset.videos": str(drawn / "videos"), "dataset.annotations": str(drawn / "annotations.csv"),
     })  # fmt: skip
     footage = look_at(config.dataset, workers=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from seen_videos import FPS, SECONDS, SIZES, SMALL, draw, segments_of
+from helpers.seen_videos import FPS, SECONDS, SIZES, SMALL, draw, segments_of
 
 from feature_extraction.asked_clips import asked_clips
 from feature_extraction.video.opening import open_video

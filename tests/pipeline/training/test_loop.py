@@ -10,7 +10,7 @@ from itertools import islice
 
 import pytest
 import torch
-from tiny_training import Killed, batches_of, network
+from helpers.tiny_training import Killed, batches_of, network
 from torch import nn
 
 from pipeline.configuration.reading import find_config, load_config

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import ROOT, error_line, options, tada, without_stages
+from helpers.paths import ROOT
+from helpers.small_runs import error_line, options, tada, without_stages
 
 from pipeline.errors import machine_error
 

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from seen_videos import encode, pictures
+from helpers.paths import ROOT
+from helpers.seen_videos import encode, pictures
 
 from pipeline.data.order import deal, own_part
 from pipeline.demo.dataset import make_dataset
 from pipeline.ranks import ranks
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=5",
     "finetune.crop=32", "finetune.short_side=[32,36]", "finetune.eval_short_side=32",

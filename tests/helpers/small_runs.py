@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from click.testing import CliRunner
 
+from helpers.paths import ROOT
 from pipeline.cli.commands import main
 from pipeline.run_folder.manifests import STAGES
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=4",
     "finetune.crop=32", "finetune.short_side=[32,36]", "finetune.eval_short_side=32",
