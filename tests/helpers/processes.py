@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
 from pathlib import Path
 
 
@@ -35,3 +37,16 @@ def readers(path: Path) -> list[int]:
             if path in links:
                 found.append(int(folder.name))
     return found
+
+
+def seen(process: subprocess.Popen, run: Path, sign: str) -> bool:
+    """Wait for a file; whether it came before the process ended."""
+    while not list(run.glob(sign)):
+        if process.poll() is not None:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def wait_for(process: subprocess.Popen, run: Path, sign: str) -> None:
+    assert seen(process, run, sign), "the run ended before it could be killed"

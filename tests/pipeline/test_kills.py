@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import subprocess
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from helpers.processes import session
+from helpers.processes import seen, session, wait_for
 from helpers.small_runs import kill, often_saved, options, same_results, start, tada, without_stages
 
 from pipeline.run_folder.manifests import STAGES, read_manifest
@@ -134,16 +133,3 @@ def test_kills_at_random_moments_of_every_stage(whole, data, tmp_path):
         shutil.rmtree(run)
     print(f"{killed} kills survived: {dict(within)}")
     assert killed >= 30 and {"finetune", "extract", "bmn"} <= within.keys()
-
-
-def seen(process: subprocess.Popen, run: Path, sign: str) -> bool:
-    """Wait for a file; whether it came before the process ended."""
-    while not list(run.glob(sign)):
-        if process.poll() is not None:
-            return False
-        time.sleep(0.002)
-    return True
-
-
-def wait_for(process: subprocess.Popen, run: Path, sign: str) -> None:
-    assert seen(process, run, sign), "the run ended before it could be killed"

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 import torch
+from helpers.numbered_videos import encode, even_ticks
 
 from feature_extraction import ClipGrid, build_backbone, extract_features
 from feature_extraction.backbones import for_inference, inference
-from tests.feature_extraction.conftest import encode, even_ticks
 
 
 @pytest.fixture(scope="module")

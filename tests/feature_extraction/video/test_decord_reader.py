@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+from feature_extraction.video import decord_reader as video_decord
 from feature_extraction.video.opening import VideoError, open_video
-from feature_extraction.video.opening import decord_reader as video_decord
 
 decord = pytest.importorskip("decord")
 

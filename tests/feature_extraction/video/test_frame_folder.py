@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.numbered_videos import draw_number, encode, even_ticks, read_number
 from PIL import Image
 
 from feature_extraction import ClipGrid, FrameFolder, build_backbone, extract_features
 from feature_extraction.video.opening import VideoError, open_video, probe
-from tests.feature_extraction.conftest import draw_number, encode, even_ticks, read_number
 
 
 def make_folder(folder: Path, count: int, size: tuple[int, int] = (96, 64)) -> Path:

@@ -10,8 +10,8 @@ import av
 import numpy as np
 import pytest
 
+from feature_extraction.video import pyav_passes as passes
 from feature_extraction.video.opening import VideoError, open_video, probe
-from feature_extraction.video.opening import pyav_passes as passes
 
 NAMES = (
     "constant.mp4 b_frames.mp4 b_pyramid_open_gop.mp4 variable.mp4 variable.mkv late_start.mp4 "

@@ -6,8 +6,8 @@ import json
 
 import pandas as pd
 import torch
+from helpers.processes import wait_for
 from helpers.small_runs import kill, options, start, tada, without_stages
-from test_kills import wait_for
 
 SAMPLES = [
     "bmn.random_windows=true", "bmn.windows_to_end=true", "bmn.feature_step=2",
