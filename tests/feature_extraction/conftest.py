@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from helpers.numbered_videos import decode_all, encode, even_ticks, nearest, read_number
