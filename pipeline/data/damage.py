@@ -1,16 +1,12 @@
-"""Which spans of a video were damaged or missing where features were made all the same.
-
-A file a video, `extract/damaged/VIDEO.json`, written before its features: none are there without it.
-"""
+"""Which spans of a video were damaged or missing where features were made all the same."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import cannot_write
 from pipeline.progress import say
-from pipeline.run_folder.manifests import write_json
+from pipeline.run_folder.files import remove, write_json
 
 DAMAGED = "damaged"
 
@@ -20,22 +16,20 @@ def note_damage(
 ) -> None:
     """Write and say the damaged spans (seconds) of a video `duration` long; without any, forget old ones.
 
-    Raises UserError where the note cannot be written.
+    A file a video, `damaged/VIDEO.json` in the stage's folder, written before its features: none are
+    there without it. Raises UserError where it cannot be written.
     """
     path = folder / DAMAGED / f"{video}.json"
     if not spans:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+        remove(path)
         return
     seconds = sum(end - start for start, end in spans)
     rows = [[round(start, 3), round(end, 3)] for start, end in spans]
     content = {"video": video, "duration": duration, "seconds": seconds, "spans": rows}
     write_json(path, content)
-    shown = ", ".join(f"{start:.2f}-{end:.2f}" for start, end in spans[:5])
+    some = ", ".join(f"{start:.2f}-{end:.2f}" for start, end in spans[:5])
     say(
-        f"extract: video {video}: {seconds:.2f} s damaged or missing ({shown}{', ...' * (len(spans) > 5)}), "
+        f"extract: video {video}: {seconds:.2f} s damaged or missing ({some}{', ...' * (len(spans) > 5)}), "
         "filled with the nearest frames",
         anyone=True,
     )

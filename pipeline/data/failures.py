@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.errors import UserError, cannot_write
-from pipeline.run_folder.manifests import write_json
+from pipeline.errors import UserError
+from pipeline.run_folder.files import remove, write_json
 
 FAILURES = "failures.json"
-NOT_THERE = "no such file"
 
 
 @dataclass(frozen=True)
@@ -40,40 +39,14 @@ def read_failures(folder: Path) -> dict[str, Failure]:
         raise UserError(f"{path}: damaged ({error}); delete it") from error
 
 
-def counted(reasons: Mapping[str, str], before: Mapping[str, Failure]) -> dict[str, Failure]:
-    """This run's failures; each counts on from the runs before."""
-    return {
-        video: Failure(reason, 1 + (before[video].attempts if video in before else 0))
-        for video, reason in reasons.items()
-    }
-
-
 def write_failures(folder: Path, stage: str, failures: Mapping[str, Failure]) -> None:
     """List the videos; where there is none, there is no list. Raises UserError."""
     path = folder / FAILURES
     if not failures:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise cannot_write(path, error) from error
+        remove(path)
         return
     rows = [
         {"video": video, "stage": stage} | asdict(failure)
         for video, failure in sorted(failures.items())
     ]
     write_json(path, rows)
-
-
-def require_few(folder: Path, stage: str, reasons: Mapping[str, str], allowed: int) -> None:
-    """Raise UserError where more videos failed than the user allowed."""
-    if len(reasons) > allowed:
-        shown = "; ".join(f"{video}: {reasons[video]}" for video in sorted(reasons)[:3])
-        raise UserError(
-            f"{stage}: {len(reasons)} videos failed ({shown}), all listed in {folder / FAILURES}; mend them "
-            f"and run again, {how_to_go_on(len(reasons))}"
-        )
-
-
-def how_to_go_on(count: int) -> str:
-    """What a user can do about videos that fail."""
-    return f"or go on without with --allow-failures {count} or --skip FILE (their ids, one a line)"

@@ -1,151 +1,204 @@
-"""A run's stored features as the later stages read them: checked against the configuration."""
+"""A run's stored features: checked against the configuration, with the times they stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from bmn.windows import interpolated_positions, position_features
+from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
     FeatureFileError,
     FeatureMeta,
     feature_path,
     read_features,
+    read_meta,
     read_shape,
+    write_features,
 )
-from pipeline.configuration.settings import Config
-from pipeline.configuration.training_settings import BMNSettings
-from pipeline.data.failures import how_to_go_on, read_failures
-from pipeline.data.skipping import without_skipped
-from pipeline.errors import UserError
+from pipeline.configuration.settings import ExtractSettings
+from pipeline.data.failures import read_failures
+from pipeline.data.left_out import LeftOut
+from pipeline.errors import UserError, cannot_write
 from pipeline.progress import say
-from pipeline.run_folder.manifests import read_manifest
-from pipeline.stages.extract import FEATURES
-from pipeline.stages.fields import IMPORTED, is_imported
+from pipeline.run_folder.files import clear_temporary
+
+FEATURES = "features"  # the folder of feature files in the extract stage's
+IMPORTED = "imported"  # the backbone, weights and precision of features from elsewhere
 
 
-def expected_attributes(config: Config, *, imported: bool = False) -> dict[str, object]:
-    """The attributes a run's feature files must have; of imported ones the grid is all that is known."""
-    settings = config.extract
-    grid = {
-        "fps": settings.fps,
-        "clip_frames": settings.frames,
-        "frame_interval": settings.interval,
-        "clip_stride": settings.stride,
-    }
-    if imported:
-        return grid | {"backbone": IMPORTED}
-    return grid | {
-        "resize": settings.short_side,
-        "crop": settings.crop,
-        "backbone": config.backbone.name,
-        "precision": settings.precision,
-    }
+@dataclass(frozen=True)
+class Features:
+    """A video's clip features with their times: `array` float32 [clips, C], clip grid, seconds of video.
 
-
-def load_features(
-    config: Config, run: Path, video: str, span: slice = slice(None)
-) -> tuple[np.ndarray, FeatureMeta]:
-    """A video's features [clips, C], or a span of them, and how they were made.
-
-    Raises UserError where the file is missing, damaged or made with other settings.
+    Row i is clip `first + i` of the grid: a part of a video's features keeps its times.
     """
-    path = feature_path(run / "extract" / FEATURES, video)
-    imported = is_imported(run)
-    try:
-        return read_features(path, expected_attributes(config, imported=imported), span=span)
-    except FeatureFileError as error:
-        if imported:
-            raise UserError(f"{error}; run `tada-loc import-features` again") from error
-        raise UserError(f"{error}; run `tada-loc extract` again") from error
+
+    array: np.ndarray
+    grid: ClipGrid
+    duration: float
+    first: int = 0
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
+        """The middle of each clip's cell in seconds, and its feature [C]."""
+        return zip(self.times.tolist(), self.array, strict=True)
+
+    @property
+    def times(self) -> np.ndarray:
+        """The middle of each clip's cell, seconds [clips]."""
+        return self.grid.centers(self.first + len(self))[self.first :]
+
+    def at(self, seconds: np.ndarray) -> np.ndarray:
+        """Rows of `array` whose cells hold these moments (any shape), clamped to those there are."""
+        clips = self.grid.clips_at(seconds, self.first + len(self)) - self.first
+        return np.maximum(clips, 0)
+
+    def between(self, start: float, end: float) -> Features:
+        """The clips whose cells share time with [start, end) seconds; at least one."""
+        first = int(self.at(np.array(start)))
+        last = int(self.at(np.array(np.nextafter(end, start))))
+        return replace(self, array=self.array[first : last + 1], first=self.first + first)
 
 
-def feature_shape(run: Path, video: str) -> tuple[int, int]:
-    """How many clips and channels a video's features have. Raises UserError as `load_features` does."""
-    try:
-        return read_shape(feature_path(run / "extract" / FEATURES, video))
-    except FeatureFileError as error:
-        raise UserError(str(error)) from error
+@dataclass(frozen=True)
+class FeatureStore:
+    """The feature files of a run; `store(video)` gives a video's `Features`.
 
+    `folder` is that of the stage that made them. Files are opened where they are read, so a store may go
+    to other processes. Of `imported` features the clip grid is all that is known.
+    """
 
-def common_channels(run: Path, videos: Sequence[str]) -> int:
-    """The channels of the videos' features. Raises UserError naming the file of one that has others."""
-    first = feature_shape(run, videos[0])[1]
-    for video in videos:
-        channels = feature_shape(run, video)[1]
-        if channels != first:
-            path = feature_path(run / "extract" / FEATURES, video)
+    folder: Path
+    settings: ExtractSettings
+    backbone: str
+    imported: bool = False
+
+    def __call__(self, video: str, clips: slice = slice(None)) -> Features:
+        """A video's features, or those of a span of clips (not below 0).
+
+        Raises UserError where the file is missing, damaged or made with other settings.
+        """
+        try:
+            expected = self.expected_attributes()
+            array, meta = read_features(self.path(video), expected, span=clips)
+        except FeatureFileError as error:
+            command = "import-features" if self.imported else "extract"
+            raise UserError(f"{error}; run `tada-loc {command}` again") from error
+        return Features(array, grid_of(meta), meta.source_duration, clips.start or 0)
+
+    @property
+    def grid(self) -> ClipGrid:
+        """The clip grid of all of them."""
+        return clip_grid(self.settings)
+
+    def path(self, video: str) -> Path:
+        """The file of a video's features."""
+        return feature_path(self.folder / FEATURES, video)
+
+    def shape(self, video: str) -> tuple[int, int]:
+        """How many clips and channels a video's features have. Raises UserError where there are none."""
+        try:
+            return read_shape(self.path(video))
+        except FeatureFileError as error:
+            raise UserError(str(error)) from error
+
+    def common_channels(self, videos: Sequence[str]) -> int:
+        """The channels of the videos' features, 0 of none. Raises UserError naming a file with others."""
+        if not videos:
+            return 0
+        first = self.shape(videos[0])[1]
+        for video in videos:
+            channels = self.shape(video)[1]
+            if channels != first:
+                raise UserError(
+                    f"{self.path(video)}: has {channels} channels, that of video {videos[0]} {first}; "
+                    "delete the one that is wrong and run `tada-loc extract` again"
+                )
+        return first
+
+    def available(self, videos: Sequence[str], left_out: LeftOut) -> list[str]:
+        """The videos whose features are on disk, without skipped ones; the others are counted and said.
+
+        Raises UserError when features are missing that are not among the failures the user allowed.
+        """
+        videos = left_out.without_skipped(videos)
+        there = {video for video in videos if self.path(video).exists()}
+        missing = [video for video in videos if video not in there]
+        known = read_failures(self.folder) if missing else {}
+        left_out.without_features(missing, self.folder / FEATURES, known)
+        return [video for video in videos if video in there]
+
+    def has(self, video: str, expected: FeatureMeta) -> bool:
+        """Whether a video's feature file is there, whole, and made as expected.
+
+        Raises UserError when it was made with other settings.
+        """
+        path = self.path(video)
+        if not path.exists():
+            return False
+        try:
+            found = read_meta(path)
+        except FeatureFileError as error:
+            say(f"extract: {error}; made again")
+            return False
+        wanted = replace(expected, video=video, source_duration=found.source_duration)
+        if found != wanted:
             raise UserError(
-                f"{path}: has {channels} channels, that of video {videos[0]} {first}; delete the one that "
-                "is wrong and run `tada-loc extract` again"
+                f"{path}: made with other settings; use --force to make the features again"
             )
-    return first
+        return True
+
+    def save(self, features: np.ndarray, meta: FeatureMeta) -> None:
+        """Write a video's features. Raises UserError where the disk is full or read-only: no video's fault."""
+        path = self.path(meta.video)
+        try:
+            write_features(path, features, meta)
+        except OSError as error:
+            raise cannot_write(path, error) from error
+
+    def clear_temporary(self) -> None:
+        """Remove what a killed process left half written."""
+        clear_temporary((self.folder / FEATURES).glob(".tmp-*"))
+
+    def meta(self, weights_digest: str) -> FeatureMeta:
+        """How features made with these settings describe themselves; video and duration are to be filled in."""
+        unknown = dict.fromkeys(("video",), "") | {"source_duration": 0.0}
+        fields = self.expected_attributes() | unknown | {"weights_digest": weights_digest}
+        return FeatureMeta(**fields)
+
+    def expected_attributes(self) -> dict[str, object]:
+        """The attributes the feature files must have."""
+        grid = grid_attributes(self.grid)
+        if self.imported:
+            return grid | {"backbone": IMPORTED}
+        return grid | {
+            "resize": self.settings.short_side,
+            "crop": self.settings.crop,
+            "backbone": self.backbone,
+            "precision": self.settings.precision,
+        }
 
 
-def videos_with_features(config: Config, run: Path, videos: Sequence[str], stage: str) -> list[str]:
-    """The videos whose features are on disk; those skipped or failed to extract are said, not hidden.
-
-    Raises UserError when features are missing that are not among the failures the user allowed.
-    """
-    folder = run / "extract" / FEATURES
-    videos, _ = without_skipped(config, videos, stage)
-    there = [video for video in videos if feature_path(folder, video).exists()]
-    known = set(there)
-    missing = [video for video in videos if video not in known]
-    if not missing:
-        return there
-    known = read_failures(run / "extract").keys()
-    shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-    if set(missing) - known or len(missing) > config.runtime.allow_failures:
-        raise UserError(
-            f"{folder}: no features of {len(missing)} videos ({shown}); run `tada-loc extract`, "
-            + how_to_go_on(len(missing))
-        )
-    say(f"{len(missing)} videos have no features and count as having no detections: {shown}")
-    return there
+def clip_grid(settings: ExtractSettings) -> ClipGrid:
+    """The grid of clips a configuration extracts."""
+    return ClipGrid(settings.fps, settings.frames, settings.interval, settings.stride)
 
 
-def positions(features: np.ndarray, settings: BMNSettings) -> np.ndarray:
-    """BMN's positions [L, C] among a video's clip features [n, C], each of `feature_step` of them.
-
-    `bmn.positions` says what a group becomes: its first feature (`every`), its mean (`average`), or
-    what lies at its centre (`interpolate`). No position depends on another's features, so a span of
-    whole groups gives the positions that the whole video has there.
-    """
-    step = settings.feature_step
-    if settings.positions == "interpolate":
-        return normalised(interpolated_positions(features, step), settings)
-    average = settings.positions == "average"
-    return normalised(position_features(features, step, average=average), settings)
+def grid_attributes(grid: ClipGrid) -> dict[str, object]:
+    """A clip grid as feature files name it."""
+    return {
+        "fps": grid.fps,
+        "clip_frames": grid.frames,
+        "frame_interval": grid.interval,
+        "clip_stride": grid.stride,
+    }
 
 
-def normalised(features: np.ndarray, settings: BMNSettings) -> np.ndarray:
-    """Features [L, C] as float32, each L2-normalised where the configuration says so."""
-    if settings.normalize:
-        norms = np.linalg.norm(features, axis=1, keepdims=True)
-        features = features / np.maximum(norms, 1e-12)
-    return np.ascontiguousarray(features, dtype=np.float32)
-
-
-def require_head(run: Path) -> None:
-    """Refuse to classify imported features in a run that has no classifier.
-
-    Raises UserError saying what to do.
-    """
-    if is_imported(run) and read_manifest(run, "finetune") is None:
-        raise UserError(
-            f"{run}: its features were imported and it has no classifier head to name classes with; the "
-            "proposals in bmn/proposals/proposals.csv are its result, or run `tada-loc finetune` on the "
-            "network the features come from"
-        )
-
-
-def check_channels(run: Path, features: int, head: int) -> None:
-    """Refuse features the classifier's head cannot take. Raises UserError."""
-    if features != head:
-        raise UserError(
-            f"{run}: features have {features} channels and the classifier's head takes {head}; they come "
-            "from another network than finetune trained"
-        )
+def grid_of(meta: FeatureMeta) -> ClipGrid:
+    """The clip grid of a feature file."""
+    return ClipGrid(meta.fps, meta.clip_frames, meta.frame_interval, meta.clip_stride)

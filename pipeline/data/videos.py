@@ -9,7 +9,7 @@ from pathlib import Path
 from feature_extraction.video.frame_folder import FIRST_FRAME, FrameFolder
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.data.annotations import Dataset
-from pipeline.data.failures import how_to_go_on
+from pipeline.data.left_out import LeftOut
 from pipeline.errors import UserError
 
 SUFFIXES = frozenset(
@@ -68,21 +68,16 @@ def find_videos(
 
 
 def require_videos(
-    settings: DatasetSettings, dataset: Dataset, ids: Iterable[str], allowed: int
+    settings: DatasetSettings, dataset: Dataset, ids: Iterable[str], left_out: LeftOut
 ) -> dict[str, Source]:
-    """The sources of all ids; at most `allowed` of them may be missing.
+    """The sources of all ids that have one; the others are counted by `left_out`.
 
-    Raises UserError naming the first missing ones and how to go on without them.
+    Raises UserError naming the first missing ones where they are too many.
     """
     paths, missing = find_videos(settings, dataset, ids)
-    if len(missing) > allowed:
-        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        ending = next((Path(v).stem for v in missing if Path(v).suffix.lower() in SUFFIXES), None)
-        hint = f"ids have no file ending: write {ending}; " if ending is not None else ""
-        raise UserError(
-            f"{settings.videos}: {len(missing)} of {len(missing) + len(paths)} videos are missing "
-            f"({shown}); {hint}add them, {how_to_go_on(len(missing))}"
-        )
+    ending = next((Path(v).stem for v in missing if Path(v).suffix.lower() in SUFFIXES), None)
+    hint = f"ids have no file ending: write {ending}; " if ending is not None else ""
+    left_out.not_there(missing, len(missing) + len(paths), settings.videos, hint)
     return paths
 
 

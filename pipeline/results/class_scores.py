@@ -4,135 +4,107 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from feature_extraction.asked_clips import features_at
-from feature_extraction.backbones import for_inference
-from pipeline.configuration.reading import Config
-from pipeline.data import annotations
-from pipeline.data.clips.geometry import clip_grid, extraction_view
-from pipeline.data.failures import NOT_THERE, counted, read_failures, require_few, write_failures
-from pipeline.data.videos import require_videos
+from pipeline.configuration.settings import DetectionConfig
+from pipeline.data.annotations import Dataset
+from pipeline.data.left_out import LeftOut
+from pipeline.data.videos import Source, require_videos
 from pipeline.processes.device import pick_device
-from pipeline.processes.workers import Beat, Handler, outcomes
-from pipeline.progress import Progress, say
-from pipeline.run_folder import manifests as artifacts
-from pipeline.stages.extract import SILENCE_SECONDS
-from pipeline.training.classifier import load_classifier
+from pipeline.processes.workers import Handler, Heartbeat, Outcome, outcomes
+from pipeline.progress import Progress
+from pipeline.results.extraction import SILENCE_SECONDS, open_classifier
+from pipeline.run_folder.files import atomic_path
+from pipeline.training.classifier import class_probabilities
 
 PARTS = "videos"
 
-Job = tuple[str, Any, np.ndarray]  # video, its source, times [n, positions] in seconds
-
-
-@torch.inference_mode()
-def class_probabilities(
-    model: nn.Module, features: np.ndarray, device: torch.device
-) -> list[np.ndarray]:
-    """Softmax of the head on features [n, C]: one array [n, classes] a head."""
-    logits = model.classify(torch.from_numpy(features).to(device))
-    heads = logits if isinstance(logits, tuple) else (logits,)
-    return [head.float().softmax(1).cpu().numpy() for head in heads]
+Job = tuple[str, Source, np.ndarray]  # video, its source, times [n, positions] in seconds
 
 
 def decoded_scores(
-    config: Config, dataset: annotations.Dataset, folder: Path, times: Mapping[str, np.ndarray]
+    config: DetectionConfig,
+    dataset: Dataset,
+    folder: Path,
+    times: Mapping[str, np.ndarray],
+    left_out: LeftOut,
 ) -> dict[str, list[np.ndarray]]:
     """Scores [n, classes] a head of proposals asked for at `times` [n, positions], by video.
 
-    Those of videos that fail are not there; they are listed in `classify/failures.json`. Goes on from the
-    parts a killed run has left. Raises UserError where more fail than `runtime.allow_failures`.
+    `folder` is the run's. Videos that fail are not there; `left_out` counts them, and its folder takes
+    the parts. Goes on from those a killed run has left. Raises UserError where too many fail.
     """
-    stage = folder / "classify"
-    sizes = [len(head) for head in dataset.heads]
-    allowed = config.runtime.allow_failures
-    todo = [video for video in times if not _read(stage, video, len(times[video]), sizes)]
-    paths = require_videos(config.dataset, dataset, todo, allowed)
-    failures = {video: NOT_THERE for video in todo if video not in paths}
-    before = read_failures(stage)
+    parts = Parts(left_out.folder, [len(head) for head in dataset.heads])
+    todo = [video for video in times if not parts.read(video, len(times[video]))]
+    paths = require_videos(config.dataset, dataset, todo, left_out)
     jobs = [(video, paths[video], times[video]) for video in todo if video in paths]
-    arguments = (config, dataset.num_classes, folder)
     start = len(times) - len(jobs)
     with Progress(len(times), "classify", unit="video", start=start) as bar:
-        for outcome in outcomes(
-            score_handler,
-            arguments,
-            jobs,
-            workers=config.runtime.workers,
-            timeout=SILENCE_SECONDS,
-        ):
+        for outcome in _scored(config, dataset, folder, jobs, left_out.folder):
             if outcome.reason is not None:
-                failures[outcome.job[0]] = outcome.reason
-                say(f"classify: video {outcome.job[0]} failed: {outcome.reason}")
-                write_failures(stage, "classify", before | counted(failures, before))
+                left_out.failed(outcome.job[0], outcome.reason)
             bar.update(1)
-    write_failures(stage, "classify", counted(failures, before))
-    require_few(stage, "classify", failures, allowed)
-    read = {video: _read(stage, video, len(times[video]), sizes) for video in times}
-    return {video: scores for video, scores in read.items() if scores and video not in failures}
+    left_out.settle()
+    failed = left_out.reasons
+    read = {video: parts.read(video, len(times[video])) for video in times}
+    return {video: scores for video, scores in read.items() if scores and video not in failed}
 
 
-def score_handler(config: Config, num_classes: int | tuple[int, int], folder: Path) -> Handler:
-    """What a worker process does with a job: write the scores of a video's proposals."""
-    settings, view = config.extract, extraction_view(config.extract)
+def _scored(
+    config: DetectionConfig, dataset: Dataset, folder: Path, jobs: Sequence[Job], target: Path
+) -> Iterator[Outcome]:
+    arguments = (config, dataset.num_classes, folder, target)
+    workers = config.runtime.workers
+    return outcomes(score_handler, arguments, jobs, workers=workers, timeout=SILENCE_SECONDS)
+
+
+def score_handler(
+    config: DetectionConfig, num_classes: int | tuple[int, int], folder: Path, target: Path
+) -> Handler:
+    """What a worker process does with a job: write the scores of a video's proposals below `target`."""
     device = pick_device(config.runtime.device)
-    model = load_classifier(config.backbone, num_classes, folder, device)
-    network = for_inference(model, precision=settings.precision, compiled=settings.compile)
+    model, extractor = open_classifier(config, num_classes, folder, device)
+    parts = Parts(target, [])
 
-    def handle(job: Job, beat: Beat) -> None:
+    def handle(job: Job, heartbeat: Heartbeat) -> None:
         video, path, times = job
-        centers, cells = np.unique(times, return_inverse=True)
-        features = features_at(
-            network,
-            path,
-            centers,
-            clip_grid(settings),
-            short_side=view.short_side,
-            crop=view.crop,
-            batch_size=settings.batch_size,
-            device=device,
-            decoder=settings.decoder,
-            allow_partial=settings.allow_partial,
-            on_batch=beat,
-            mean=config.backbone.mean,
-            std=config.backbone.std,
-        )
+        centres, cells = np.unique(times, return_inverse=True)
+        features = extractor.at(path, centres, heartbeat=heartbeat)
         cells = cells.reshape(times.shape)
         scores = [head[cells].mean(1) for head in class_probabilities(model, features, device)]
-        _write(folder / "classify", video, scores)
+        parts.write(video, scores)
 
     return handle
+
+
+class Parts:
+    """Scores by video on disk, in `folder`/videos; `sizes` are the classes of each head."""
+
+    def __init__(self, folder: Path, sizes: Sequence[int]) -> None:
+        self._folder, self._sizes = folder / PARTS, sizes
+
+    def write(self, video: str, scores: Sequence[np.ndarray]) -> None:
+        """Write a video's scores. Raises UserError where they cannot be written."""
+        with atomic_path(self._path(video)) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, *scores)
+
+    def read(self, video: str, count: int) -> list[np.ndarray]:
+        """A video's scores [count, classes], one array a head; none where there is no whole part of this form."""
+        try:
+            with np.load(self._path(video), allow_pickle=False) as archive:
+                scores = [archive[f"arr_{head}"] for head in range(len(self._sizes))]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return []
+        wanted = [(count, size) for size in self._sizes]
+        return scores if [array.shape for array in scores] == wanted else []
+
+    def _path(self, video: str) -> Path:
+        return self._folder / f"{video}.npz"
 
 
 def drop_parts(folder: Path) -> None:
     """Remove the parts of a stage that is complete; what cannot be removed does no harm."""
     shutil.rmtree(folder / PARTS, ignore_errors=True)
-
-
-def _part(folder: Path, video: str) -> Path:
-    return folder / PARTS / f"{video}.npz"
-
-
-def _write(folder: Path, video: str, scores: Sequence[np.ndarray]) -> None:
-    with (
-        artifacts.atomic_path(_part(folder, video)) as temporary,
-        temporary.open("wb") as stream,
-    ):
-        np.savez(stream, *scores)
-
-
-def _read(folder: Path, video: str, count: int, sizes: Sequence[int]) -> list[np.ndarray]:
-    """A video's scores, one array a head; none where there is no whole part of this form."""
-    try:
-        with np.load(_part(folder, video), allow_pickle=False) as archive:
-            scores = [archive[f"arr_{head}"] for head in range(len(sizes))]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return []
-    wanted = [(count, size) for size in sizes]
-    return scores if [array.shape for array in scores] == wanted else []

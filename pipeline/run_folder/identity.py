@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from pipeline.errors import UserError
 
 
 def flatten(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,3 +42,21 @@ def field_differences(
         else:
             lines.append(f"{key}: {before} -> {now}")
     return lines
+
+
+def fingerprint(fields: Mapping[str, Any]) -> str:
+    """SHA-256 of a mapping of JSON values, independent of the order of its keys."""
+    text = json.dumps(fields, sort_keys=True, allow_nan=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes. Raises UserError where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()

@@ -6,11 +6,11 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import UserError, cannot_write
-from pipeline.run_folder.manifests import clear_litter
+from pipeline.run_folder.files import clear_temporary
 
 try:
     import fcntl
@@ -38,7 +38,7 @@ def locked(run: Path) -> Iterator[None]:
             _write_holder(stream.fileno())
         except OSError as error:
             raise cannot_write(run / ".lock", error) from error
-        clear_litter(run.glob(".*.tmp"))  # of a process killed while it wrote beside the stages
+        clear_temporary(run.glob(".*.tmp"))  # of a process killed while it wrote beside the stages
         yield
 
 
@@ -58,6 +58,6 @@ def _take(run: Path, descriptor: int) -> None:
 
 def _write_holder(descriptor: int) -> None:
     """Straight to the file: what a buffer held back would fail again when it is closed."""
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {now}".encode())

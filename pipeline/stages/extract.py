@@ -4,113 +4,81 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from feature_extraction.backbones import for_inference
-from feature_extraction.extractor import extract_features
-from feature_extraction.store import (
-    FeatureFileError,
-    FeatureMeta,
-    feature_path,
-    read_meta,
-    write_features,
-)
+from feature_extraction.store import FeatureMeta
 from feature_extraction.weights.loading import weights_digest
-from pipeline.configuration.reading import Config
-from pipeline.data import annotations
-from pipeline.data.clips.geometry import clip_grid, extraction_view
+from pipeline.configuration.settings import Config
+from pipeline.data.annotations import Dataset
 from pipeline.data.damage import DAMAGED, damaged_videos, note_damage
-from pipeline.data.failures import (
-    NOT_THERE,
-    Failure,
-    counted,
-    read_failures,
-    require_few,
-    write_failures,
-)
+from pipeline.data.left_out import LeftOut
 from pipeline.data.order import deal
-from pipeline.data.skipping import without_skipped
 from pipeline.data.videos import Source, require_videos
-from pipeline.errors import UserError, cannot_write
 from pipeline.processes import distributed
-from pipeline.processes.device import pick_device
-from pipeline.processes.workers import Beat, Handler, outcomes
+from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
-from pipeline.run_folder import manifests as artifacts
-from pipeline.stages.opening import begin_stage
+from pipeline.results.extraction import SILENCE_SECONDS, open_classifier
+from pipeline.run_folder.manifests import Stage
+from pipeline.stages.run import Run
 from pipeline.training.classifier import load_classifier
-
-FEATURES = "features"
-SILENCE_SECONDS = 300.0
 
 Job = tuple[str, Source]
 
 
-def run(config: Config, folder: Path, *, force: bool = False) -> None:
+def run(run: Run) -> None:
     """Write `extract/features/VIDEO.h5` for every video of both subsets that has none yet.
 
     Videos that fail are listed in `extract/failures.json`; UserError when they are more than
     `runtime.allow_failures`. A later run tries them again.
     """
-    stage = begin_stage(config, folder, "extract", force=force)
-    if stage.leads:
-        artifacts.clear_litter((stage.folder / FEATURES).glob(".tmp-*"))
+    stage = run.open("extract")
+    if stage.writes:
+        run.features.clear_temporary()
     distributed.barrier()  # none writes before that is done
-    dataset = annotations.load(config.dataset)
-    subsets = (config.dataset.train_subset, config.dataset.eval_subset)
-    ids = [video for subset in subsets for video in dataset.video_ids(subset)]
-    ids, skipped = without_skipped(config, ids, "extract")
-    device = pick_device(config.runtime.device)
-    expected = _expected_meta(config, dataset, folder)
+    left_out = run.left_out("extract")
+    ids = left_out.without_skipped(run.videos)
+    say_device = run.device  # before work: it may not be there
+    expected = _expected_meta(run)
     todo = distributed.from_leader(
-        lambda: [video for video in ids if not has_features(stage.folder, video, expected)]
+        lambda: [video for video in ids if not run.features.has(video, expected)]
     )
     if stage.complete and not todo:
         say(f"extract: complete ({len(ids)} videos), nothing to do")
         return
-    paths = require_videos(config.dataset, dataset, todo, config.runtime.allow_failures)
-    say(f"extract: {len(todo)} of {len(ids)} videos to do on {device}")
-    failures = {video: NOT_THERE for video in todo if video not in paths}
-    jobs = _own_jobs([(video, paths[video]) for video in todo if video in paths], dataset)
-    before = read_failures(stage.folder)
-    clips = _extract_all(config, dataset, stage, jobs, failures, before, len(ids))
-    for others in distributed.gather_values(failures):
-        failures |= others
+    paths = require_videos(run.config.dataset, run.dataset, todo, left_out)
+    say(f"extract: {len(todo)} of {len(ids)} videos to do on {say_device}")
+    jobs = _own_jobs([(video, paths[video]) for video in todo if video in paths], run.dataset)
+    clips = _extract_all(run, stage, jobs, left_out, len(ids))
+    left_out.merge(distributed.gather_values(left_out.reasons))
     clips = sum(distributed.gather_values(clips))
-    if not stage.leads:
-        return
-    write_failures(stage.folder, "extract", counted(failures, before))
-    require_few(stage.folder, "extract", failures, config.runtime.allow_failures)
+    if stage.writes:
+        left_out.settle()
+        _finish(stage, left_out, len(ids), clips)
+
+
+def _finish(stage: Stage, left_out: LeftOut, total: int, clips: int) -> None:
+    done = total - len(left_out.reasons)
     damaged = damaged_videos(stage.folder)
-    stage.finish(
-        {
-            "videos": len(ids) - len(failures),
-            "left_out": sorted([*failures, *skipped]),
-            "skipped": len(skipped),
-            "damaged": damaged,
-            "clips": clips,
-        }
-    )
-    say(f"extract: {len(ids) - len(failures)} videos complete, {clips} clips made in this run")
+    stage.finish({"videos": done, **left_out.summary(), "damaged": damaged, "clips": clips})
+    say(f"extract: {done} videos complete, {clips} clips made in this run")
     if damaged:
         say(
             f"extract: {len(damaged)} of them from damaged files, listed in {stage.folder / DAMAGED}"
         )
 
 
-def _own_jobs(jobs: Sequence[Job], dataset: annotations.Dataset) -> list[Job]:
+def _own_jobs(jobs: Sequence[Job], dataset: Dataset) -> list[Job]:
     """The jobs of this process: all processes get about the same length of video."""
     told = dict(zip(dataset.videos["video"], dataset.videos["duration"], strict=True))
     if all(told.get(video, math.nan) > 0 for video, _ in jobs):
-        lengths = [told[video] for video, _ in jobs]
+        lengths = [float(told[video]) for video, _ in jobs]
     else:  # bytes say it nearly as well
-        lengths = [_size(source) for _, source in jobs]
+        lengths = [float(_size(source)) for _, source in jobs]
     return [jobs[index] for index in deal(lengths, ranks().size)[ranks().rank]]
 
 
@@ -121,97 +89,44 @@ def _size(source: Source) -> int:
         return 0
 
 
-def has_features(folder: Path, video: str, expected: FeatureMeta) -> bool:
-    """Whether a video's feature file is there, whole, and made as expected.
-
-    Raises UserError when it was made with other settings.
-    """
-    path = feature_path(folder / FEATURES, video)
-    if not path.exists():
-        return False
-    try:
-        found = read_meta(path)
-    except FeatureFileError as error:
-        say(f"extract: {error}; made again")
-        return False
-    wanted = replace(expected, video=video, source_duration=found.source_duration)
-    if found != wanted:
-        raise UserError(f"{path}: made with other settings; use --force to make the features again")
-    return True
-
-
-def save_features(path: Path, features: np.ndarray, meta: FeatureMeta) -> None:
-    """Write a feature file. Raises UserError where the disk is full or read-only: no video's fault."""
-    try:
-        write_features(path, features, meta)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
 def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: Path) -> Handler:
     """What a worker process does with a (video, path) job: write its feature file, give the clips."""
-    settings, view = config.extract, extraction_view(config.extract)
-    device = pick_device(config.runtime.device)
-    if device.type == "cpu":
+    run = Run(folder, config, grid_of_imported=False)
+    if run.device.type == "cpu":
         # Two processes of one thread beat one of two.
         torch.set_num_threads(1)
-    model = load_classifier(config.backbone, num_classes, folder, device)
-    base = _meta(config, weights_digest(model))
-    network = for_inference(model, precision=settings.precision, compiled=settings.compile)
+    model, extractor = open_classifier(run.detection, num_classes, folder, run.device)
+    store = run.features
+    meta = store.meta(weights_digest(model))
 
-    def handle(job: Job, beat: Beat) -> int:
+    def handle(job: Job, heartbeat: Heartbeat) -> int:
         video, path = job
-        damage: list[tuple[float, float]] = []
-        features, duration = extract_features(
-            network,
-            path,
-            clip_grid(settings),
-            short_side=view.short_side,
-            crop=view.crop,
-            batch_size=settings.batch_size,
-            device=device,
-            decoder=settings.decoder,
-            mean=config.backbone.mean,
-            std=config.backbone.std,
-            allow_partial=settings.allow_partial,
-            on_batch=beat,
-            on_damage=damage.extend,
-        )
+        features, duration, damaged = extractor.video(path, heartbeat=heartbeat)
         # First: killed between the two, the video is made again; features without it would be silent.
-        note_damage(folder / "extract", video, duration, damage)
-        meta = replace(base, video=video, source_duration=duration)
-        save_features(feature_path(folder / "extract" / FEATURES, video), features, meta)
+        note_damage(store.folder, video, duration, damaged)
+        store.save(features, replace(meta, video=video, source_duration=duration))
         return len(features)
 
     return handle
 
 
 def _extract_all(
-    config: Config,
-    dataset: annotations.Dataset,
-    stage: artifacts.Stage,
-    jobs: Sequence[Job],
-    failures: dict[str, str],
-    before: Mapping[str, Failure],
-    total: int,
+    run: Run, stage: Stage, jobs: Sequence[Job], left_out: LeftOut, total: int
 ) -> int:
     clips = 0
-    arguments = (config, dataset.num_classes, stage.folder.parent)
+    arguments = (run.config, run.dataset.num_classes, run.folder)
     start = total - len(jobs)
     with Progress(total, "extract", unit="video", start=start) as bar:
         stream = outcomes(
             extract_handler,
             arguments,
             jobs,
-            workers=config.runtime.workers,
+            workers=run.config.runtime.workers,
             timeout=SILENCE_SECONDS,
         )
         for done, outcome in enumerate(stream, start=1):
             if outcome.reason is not None:
-                failures[outcome.job[0]] = outcome.reason
-                say(f"extract: video {outcome.job[0]} failed: {outcome.reason}", anyone=True)
-                if stage.leads:  # now, not at the end: the run may never come to it
-                    write_failures(stage.folder, "extract", before | counted(failures, before))
+                left_out.failed(outcome.job[0], outcome.reason)
             else:
                 clips += outcome.result
             bar.update(1)
@@ -219,23 +134,7 @@ def _extract_all(
     return clips
 
 
-def _expected_meta(config: Config, dataset: annotations.Dataset, folder: Path) -> FeatureMeta:
-    model = load_classifier(config.backbone, dataset.num_classes, folder, torch.device("cpu"))
-    return _meta(config, weights_digest(model))
-
-
-def _meta(config: Config, digest: str) -> FeatureMeta:
-    settings = config.extract
-    return FeatureMeta(
-        video="",
-        fps=settings.fps,
-        clip_frames=settings.frames,
-        frame_interval=settings.interval,
-        clip_stride=settings.stride,
-        resize=settings.short_side,
-        crop=settings.crop,
-        source_duration=0.0,
-        backbone=config.backbone.name,
-        weights_digest=digest,
-        precision=settings.precision,
-    )
+def _expected_meta(run: Run) -> FeatureMeta:
+    cpu = torch.device("cpu")
+    model = load_classifier(run.config.backbone, run.dataset.num_classes, run.folder, cpu)
+    return run.features.meta(weights_digest(model))

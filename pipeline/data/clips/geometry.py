@@ -57,11 +57,6 @@ def validation_view(settings: FinetuneSettings) -> View:
     return View(settings.eval_short_side, training_crop(settings))
 
 
-def clip_grid(settings: ExtractSettings) -> ClipGrid:
-    """The grid of clips a run extracts."""
-    return ClipGrid(settings.fps, settings.frames, settings.interval, settings.stride)
-
-
 def interval_times(
     settings: FinetuneSettings, start: float, end: float, offset: float, video_fps: float
 ) -> np.ndarray:

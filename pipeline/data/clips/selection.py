@@ -21,7 +21,7 @@ from pipeline.data.hold_out import (
     nothing_to_choose_by,
 )
 from pipeline.data.probing import probe_all
-from pipeline.data.skipping import without_skipped
+from pipeline.data.left_out import LeftOut
 from pipeline.data.videos import require_videos
 from pipeline.errors import UserError
 from pipeline.processes import distributed
@@ -31,9 +31,9 @@ ASPECT_STEP = 0.05  # videos whose aspects differ by less share batches, trimmed
 
 
 def training_segments(
-    config: Config, dataset: annotations.Dataset
-) -> tuple[Segments, Segments, list[str], list[str]]:
-    """Training and validation segments, the videos that are not there, and those to skip.
+    config: Config, dataset: annotations.Dataset, left_out: LeftOut
+) -> tuple[Segments, Segments]:
+    """Training and validation segments; videos skipped or not there are counted by `left_out`.
 
     With `dataset.hold_out` some of the training videos are validated on, and train nothing. What is
     left out is said. Raises UserError where more videos are missing than allowed, or nothing trains,
@@ -44,8 +44,8 @@ def training_segments(
     parts = []
     wanted = (config.dataset.train_subset, config.dataset.eval_subset)
     ids = [video for subset in wanted for video in dataset.rows(subset)["video"].unique()]
-    ids, skipped = without_skipped(config, ids, "finetune")
-    paths = require_videos(config.dataset, dataset, ids, config.runtime.allow_failures)
+    ids = left_out.without_skipped(ids)
+    paths = require_videos(config.dataset, dataset, ids, left_out)
     for subset in wanted:
         rows, counts = annotations.training_rows(dataset, subset)
         for reason, count in counts.items():
@@ -63,7 +63,7 @@ def training_segments(
     train, validation = _judged_by(config, *parts)
     if config.finetune.crop == "whole":
         train = replace(train, shapes=aspect_shapes(train, config.runtime.workers))
-    return train, validation, [video for video in ids if video not in paths], skipped
+    return train, validation
 
 
 def _judged_by(config: Config, train: Segments, validation: Segments) -> tuple[Segments, Segments]:

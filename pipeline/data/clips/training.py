@@ -20,7 +20,7 @@ from pipeline.data.clips.balance import clip_numbers
 from pipeline.data.clips.geometry import interval_times, training_crop
 from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.order import epoch_order, grouped_order, own_part
-from pipeline.data.unreadable import Unreadable
+from pipeline.data.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.seeds import step_seed
 
@@ -95,7 +95,7 @@ class Clips:
 def training_batches(
     segments: Segments,
     settings: FinetuneSettings,
-    unreadable: Unreadable,
+    left_out: LeftOut,
     *,
     workers: int,
     epoch: int,
@@ -109,8 +109,8 @@ def training_batches(
                 side = _shared_side(settings, number, place)
                 plan.append([(number, index, side) for index in own_part(batch)])
         step = 0
-    clips = Clips(segments, settings, unreadable.given_up)
-    yield from load(clips, _collate, plan, unreadable, workers)
+    clips = Clips(segments, settings, left_out.given_up)
+    yield from load(clips, _collate, plan, left_out, workers)
 
 
 def epoch_batches(segments: Segments, settings: FinetuneSettings, epoch: int) -> list[list[int]]:
@@ -143,15 +143,15 @@ def load(
     samples: Samples,
     collate: Collate,
     plan: Sequence[Sequence[Any]],
-    unreadable: Unreadable,
+    left_out: LeftOut,
     workers: int,
 ) -> Iterator[dict[str, Any]]:
     """Batches of `plan`; their unreadable samples are counted and left out."""
-    for batch in read_batches(samples, plan, collate, workers=workers, lost=unreadable.give_up):
+    for batch in read_batches(samples, plan, collate, workers=workers, lost=left_out.give_up):
         for video, reason in batch.pop("errors"):
-            unreadable.note(video, reason)
+            left_out.failed(video, reason)
         if not batch["names"]:
-            raise UserError("finetune: no clip of a whole batch could be read; mend the videos")
+            raise UserError("finetune: no clip of a whole batch could be read; fix the videos")
         yield batch
 
 

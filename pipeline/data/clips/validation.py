@@ -15,7 +15,7 @@ from pipeline.data.clips.geometry import centred_clips
 from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.clips.training import common, load
 from pipeline.data.order import own_part
-from pipeline.data.unreadable import Unreadable
+from pipeline.data.left_out import LeftOut
 
 
 class CentredClips:
@@ -54,7 +54,7 @@ class CentredClips:
 
 
 def evaluation_batches(
-    segments: Segments, config: Config, unreadable: Unreadable, *, workers: int
+    segments: Segments, config: Config, left_out: LeftOut, *, workers: int
 ) -> Iterator[dict[str, Any]]:
     """Every segment of this process's part once: `views` holds, by prefix, stacks of `CentredClips`.
 
@@ -63,8 +63,8 @@ def evaluation_batches(
     size = config.finetune.batch_size
     keys = list(own_part(range(len(segments))))
     plan = [keys[at : at + size] for at in range(0, len(keys), size)]
-    samples = CentredClips(segments, config, unreadable.given_up)
-    yield from load(samples, _collate_views, plan, unreadable, workers)
+    samples = CentredClips(segments, config, left_out.given_up)
+    yield from load(samples, _collate_views, plan, left_out, workers)
 
 
 def _collate_views(samples: list[dict[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.batches import read_batches
 from pipeline.data.clips.geometry import interval_times
 from pipeline.data.clips.segments import Segments, span_of
-from pipeline.data.unreadable import Unreadable
+from pipeline.data.left_out import LeftOut
 
 
 class SegmentViews:
@@ -66,13 +66,13 @@ def read_views(
     classifiers: Sequence[FinetuneSettings],
     views: ViewsSettings,
     indices: Sequence[int],
-    unreadable: Unreadable,
+    left_out: LeftOut,
     workers: int,
 ) -> Iterator[dict[str, Any]]:
     """Items of `SegmentViews` for some segments, read by worker processes."""
-    samples = SegmentViews(segments, classifiers, views, unreadable.given_up)
+    samples = SegmentViews(segments, classifiers, views, left_out.given_up)
     plan = [[index] for index in indices]
-    return read_batches(samples, plan, _only, workers=workers, lost=unreadable.give_up)
+    return read_batches(samples, plan, _only, workers=workers, lost=left_out.give_up)
 
 
 def _only(items: list[dict[str, Any]]) -> dict[str, Any]:

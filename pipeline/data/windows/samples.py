@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,26 +20,13 @@ from bmn.windows import (
     whole_video_grid,
     window_features,
 )
-from feature_extraction.store import FeatureMeta
-from pipeline.configuration.settings import Config
 from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data.batches import read_batches
-from pipeline.data.features import feature_shape, load_features, normalised, positions
+from pipeline.data.features import Features, FeatureStore
 from pipeline.data.order import epoch_order, own_part
-from pipeline.data.windows.placing import (
-    Surroundings,
-    Window,
-    digest,
-    held,
-    redrawn,
-    window_offsets,
-)
+from pipeline.data.windows.placing import Surroundings, Window, held, redrawn, window_offsets
+from pipeline.data.windows.positions import normalised, positions
 from pipeline.errors import UserError
-
-__all__ = [
-    "VideoInput", "Window", "digest", "epoch_batches", "regular_batches", "time_grid",
-    "training_batches", "training_windows", "video_input", "window_sample", "windows_holding",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,25 +39,25 @@ class VideoInput:
     length: int
 
 
-def video_input(config: Config, run: Path, video: str) -> VideoInput:
+def video_input(features: Features, settings: BMNSettings) -> VideoInput:
     """All windows of a video, one every `window_step` positions, or the one rescaled video."""
-    features, meta = load_features(config, run, video)
-    sequence = _sequence(features, meta, config.bmn)
-    offsets = window_offsets(len(sequence), config.bmn)
-    scale = config.bmn.temporal_scale
-    windows = [window_features(sequence, offset, scale).T for offset in offsets]
-    return VideoInput(np.stack(windows), offsets, time_grid(meta, config.bmn), len(sequence))
+    sequence = _sequence(features, settings)
+    offsets = window_offsets(len(sequence), settings)
+    windows = [
+        window_features(sequence, int(offset), settings.temporal_scale).T for offset in offsets
+    ]
+    return VideoInput(np.stack(windows), offsets, time_grid(features, settings), len(sequence))
 
 
-def time_grid(meta: FeatureMeta, settings: BMNSettings) -> TimeGrid:
+def time_grid(features: Features, settings: BMNSettings) -> TimeGrid:
     """Seconds and BMN positions of a video."""
     if settings.mode == "rescale":
-        return whole_video_grid(meta.source_duration, settings.temporal_scale)
-    return sliding_grid(meta.clip_stride / meta.fps, settings.feature_step)
+        return whole_video_grid(features.duration, settings.temporal_scale)
+    return sliding_grid(features.grid.seconds_per_clip, settings.feature_step)
 
 
 def training_windows(
-    config: Config, run: Path, rows: pd.DataFrame, videos: Sequence[str]
+    store: FeatureStore, settings: BMNSettings, rows: pd.DataFrame, videos: Sequence[str]
 ) -> tuple[list[Window], Counter[str]]:
     """The windows a run trains on, and how many segments were cut or are in none, by reason.
 
@@ -80,9 +66,8 @@ def training_windows(
     every epoch (`training_batches`); a rescaled video stays as it is, whatever it says. Raises
     UserError when there is no window.
     """
-    settings = config.bmn
     moving = settings.random_windows and settings.mode == "windows"
-    windows, counts = windows_holding(config, run, rows, videos, moving=moving)
+    windows, counts = windows_holding(store, settings, rows, videos, moving=moving)
     if not windows:
         raise UserError(
             f"bmn: no window of {settings.temporal_scale} positions holds a whole training segment; "
@@ -92,19 +77,23 @@ def training_windows(
 
 
 def windows_holding(
-    config: Config, run: Path, rows: pd.DataFrame, videos: Sequence[str], *, moving: bool
+    store: FeatureStore,
+    settings: BMNSettings,
+    rows: pd.DataFrame,
+    videos: Sequence[str],
+    *,
+    moving: bool,
 ) -> tuple[list[Window], Counter[str]]:
     """As `training_windows`, of `moving` windows or of such that stay; there may be none."""
-    settings, scale = config.bmn, config.bmn.temporal_scale
     windows: list[Window] = []
     counts: Counter[str] = Counter()
     groups = dict(list(rows.groupby("video", sort=False)))
     for video in videos:
         segments = groups[video][["start", "end"]].to_numpy(float)
-        around = _surroundings(config, run, video, segments, counts)
+        around = _surroundings(store, settings, video, segments, counts)
         used = np.zeros(len(around.segments), bool)
         for offset in map(int, window_offsets(around.length, settings)):
-            span = around.grid.window(offset, scale)
+            span = around.grid.window(offset, settings.temporal_scale)
             inside = held(around.segments, span, settings)
             used |= inside
             if inside.any():
@@ -117,46 +106,58 @@ def windows_holding(
 
 
 def _surroundings(
-    config: Config, run: Path, video: str, segments: np.ndarray, counts: Counter[str]
+    store: FeatureStore,
+    settings: BMNSettings,
+    video: str,
+    segments: np.ndarray,
+    counts: Counter[str],
 ) -> Surroundings:
     """A video's grid, length and segments [N, 2], cut at its end; what is cut off is counted."""
-    clips = feature_shape(run, video)[0]
-    _, meta = load_features(config, run, video, slice(0, 1))
-    late = segments[:, 1] > meta.source_duration
+    clips = store.shape(video)[0]
+    first = store(video, slice(0, 1))
+    late = segments[:, 1] > first.duration
     counts["end after the decoded video's end, cut there"] += int(late.sum())
-    segments = np.minimum(segments, meta.source_duration)
+    segments = np.minimum(segments, first.duration)
     gone = segments[:, 1] <= segments[:, 0]
     counts["begin after the decoded video's end, left out"] += int(gone.sum())
-    settings = config.bmn
     rescaled = settings.mode == "rescale"
     length = settings.temporal_scale if rescaled else -(-clips // settings.feature_step)
-    return Surroundings(time_grid(meta, settings), length, segments[~gone])
+    return Surroundings(time_grid(first, settings), length, segments[~gone])
 
 
 def training_batches(
-    config: Config, run: Path, windows: Sequence[Window], *, workers: int, epoch: int, step: int
+    store: FeatureStore,
+    settings: BMNSettings,
+    windows: Sequence[Window],
+    *,
+    workers: int,
+    epoch: int,
+    step: int,
 ) -> Iterator[dict[str, Any]]:
     """Batches of windows from a position of the training to its end, in an unbroken run's order.
 
     Windows that move lie where (seed, epoch, number of the window) puts them, whatever came before.
     """
-    settings = config.bmn
     plan: list[list[tuple[int, int]]] = []
     for number in range(epoch, settings.epochs):
         order = epoch_batches(windows, settings, number)
         plan += [[(number, index) for index in own_part(batch)] for batch in order[step:]]
         step = 0
-    samples = _Windows(config, run, windows)
+    samples = _Windows(store, settings, windows)
     yield from read_batches(samples, plan, _collate, workers=workers, lost=_refuse)
 
 
 def regular_batches(
-    config: Config, run: Path, windows: Sequence[Window], plan: Sequence[Sequence[int]]
+    store: FeatureStore,
+    settings: BMNSettings,
+    windows: Sequence[Window],
+    plan: Sequence[Sequence[int]],
+    *,
+    workers: int,
 ) -> Iterator[dict[str, Any]]:
     """Batches of the windows of these numbers, at their regular places."""
-    samples = _Windows(config, run, windows)
+    samples = _Windows(store, settings, windows)
     keys = [[(None, index) for index in numbers] for numbers in plan]
-    workers = config.runtime.workers
     yield from read_batches(samples, keys, _collate, workers=workers, lost=_refuse)
 
 
@@ -178,8 +179,10 @@ class _Windows:
     A key is (epoch, number of the window), which places a window that moves; no epoch leaves it.
     """
 
-    def __init__(self, config: Config, run: Path, windows: Sequence[Window]) -> None:
-        self._config, self._run, self._windows = config, run, windows
+    def __init__(
+        self, store: FeatureStore, settings: BMNSettings, windows: Sequence[Window]
+    ) -> None:
+        self._store, self._settings, self._windows = store, settings, windows
 
     def video(self, key: tuple[int | None, int]) -> str:
         return self._windows[key[1]].video
@@ -188,16 +191,15 @@ class _Windows:
         epoch, index = key
         window = self._windows[index]
         if epoch is not None:
-            window = redrawn(window, self._config.bmn, epoch, index)
-        return window_sample(self._config, self._run, window)
+            window = redrawn(window, self._settings, epoch, index)
+        return window_sample(self._store, self._settings, window)
 
 
-def window_sample(config: Config, run: Path, window: Window) -> dict[str, Any]:
+def window_sample(store: FeatureStore, settings: BMNSettings, window: Window) -> dict[str, Any]:
     """A window's features [C, T] and targets: start, end [T], iou [D, T], moves [2, D, T] with
     `bmn.regression`; `names` is its video.
     """
-    settings = config.bmn
-    part = _window_features(config, run, window)
+    part = _window_features(store, settings, window)
     targets = window_targets(
         window.segments,
         window.span,
@@ -219,17 +221,15 @@ def window_sample(config: Config, run: Path, window: Window) -> dict[str, Any]:
     return sample
 
 
-def _window_features(config: Config, run: Path, window: Window) -> np.ndarray:
+def _window_features(store: FeatureStore, settings: BMNSettings, window: Window) -> np.ndarray:
     """A window's positions [T, C]; of a long video no more than the window is read."""
-    settings = config.bmn
     scale, step = settings.temporal_scale, settings.feature_step
     if settings.mode == "rescale":
-        clips, meta = load_features(config, run, window.video)
-        return window_features(_sequence(clips, meta, settings), window.offset, scale)
+        return window_features(_sequence(store(window.video), settings), window.offset, scale)
     # A window may begin before its video; what is read does not.
     first, stop = max(window.offset, 0), window.offset + scale
-    clips, _ = load_features(config, run, window.video, slice(first * step, stop * step))
-    return window_features(positions(clips, settings), window.offset - first, scale)
+    part = store(window.video, slice(first * step, stop * step))
+    return window_features(positions(part.array, settings), window.offset - first, scale)
 
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -241,10 +241,11 @@ def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
     return batch | {"names": [sample["names"] for sample in samples]}
 
 
-def _sequence(features: np.ndarray, meta: FeatureMeta, settings: BMNSettings) -> np.ndarray:
+def _sequence(features: Features, settings: BMNSettings) -> np.ndarray:
     """A video's positions [L, C]: of its clips, or T of the whole video rescaled."""
     if settings.mode == "windows":
-        return positions(features, settings)
+        return positions(features.array, settings)
     # The last clip's cell may reach beyond the end; the video is rescaled, not the padding.
-    extent = min(len(features), meta.source_duration * meta.fps / meta.clip_stride)
-    return normalised(rescale(features, settings.temporal_scale, extent=extent), settings)
+    grid = features.grid
+    extent = min(len(features), features.duration * grid.fps / grid.stride)
+    return normalised(rescale(features.array, settings.temporal_scale, extent=extent), settings)

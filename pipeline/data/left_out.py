@@ -1,0 +1,191 @@
+"""The videos a stage goes without, and why: skipped, not there, failed, without features.
+
+The only place that counts them, lists them in `failures.json` and says them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.failures import FAILURES, Failure, read_failures, write_failures
+from pipeline.errors import UsageError, UserError
+from pipeline.progress import say
+
+NOT_THERE = "no such file"
+NO_FEATURES = "no features"
+
+
+class LeftOut:
+    """The videos one stage goes without; UserError where they are more than the user allowed.
+
+    `allowed` counts videos that are missing or fail (`runtime.allow_failures`); those of the file `skip`
+    (`runtime.skip`) are the user's wish and count for nothing. With `at_once` one too many ends the
+    stage where it fails, else when all were tried (`settle`). Of several processes one `writes` the list.
+
+    `reasons`: why, by video, of this run and of those remembered; `given_up`: those that are not to be
+    read again in this run, because that hangs or kills the process.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        folder: Path,
+        *,
+        allowed: int = 0,
+        skip: Path | None = None,
+        at_once: bool = False,
+        writes: bool = True,
+    ) -> None:
+        self.stage, self.folder, self.allowed = stage, folder, allowed
+        self.skipped: list[str] = []
+        self.reasons: dict[str, str] = {}
+        self.given_up: dict[str, str] = {}
+        self._skip, self._at_once, self._writes = skip, at_once, writes
+        self._before = read_failures(folder)
+        self._tried: set[str] = set()
+        self._refused: set[str] = set()
+
+    @property
+    def names(self) -> list[str]:
+        """All of them, sorted; what a manifest records as `left_out`."""
+        return sorted({*self.skipped, *self.reasons})
+
+    def remember(self) -> None:
+        """Go on without the videos that failed before this training was stopped."""
+        for video, failure in self._before.items():
+            if failure.left_out and failure.reason != NOT_THERE:
+                self.reasons[video] = failure.reason
+
+    def without_skipped(self, videos: Iterable[str]) -> list[str]:
+        """The videos to use, each once, in their order; skipped ones are counted and said."""
+        skip = skipped_ids(self._skip)
+        videos = list(dict.fromkeys(videos))
+        left = [video for video in videos if video in skip]
+        new = [video for video in left if video not in self.skipped]
+        if new:
+            self.skipped += new
+            say(f"{self.stage}: {len(new)} videos of {self._skip} are left out: {shown(new)}")
+        return [video for video in videos if video not in skip]
+
+    def not_there(self, missing: Sequence[str], total: int, place: Path, hint: str = "") -> None:
+        """Count videos without a file, `missing` of `total`. Raises UserError where they are too many."""
+        if len(missing) > self.allowed:
+            raise UserError(
+                f"{place}: {len(missing)} of {total} videos are missing ({shown(missing)}); {hint}add "
+                f"them, {how_to_go_on(len(missing))}"
+            )
+        self._tried |= set(missing)
+        self.reasons |= dict.fromkeys(missing, NOT_THERE)
+
+    def without_features(self, missing: Sequence[str], place: Path, known: Iterable[str]) -> None:
+        """Count videos without features; `known` are those whose extraction failed.
+
+        Raises UserError where others are among them, or they are too many.
+        """
+        if not missing:
+            return
+        if set(missing) - set(known) or len(missing) > self.allowed:
+            raise UserError(
+                f"{place}: no features of {len(missing)} videos ({shown(missing)}); run `tada-loc extract`, "
+                + how_to_go_on(len(missing))
+            )
+        if set(missing) - self.reasons.keys():
+            say(
+                f"{len(missing)} videos have no features and count as having no detections: "
+                f"{shown(missing)}"
+            )
+        self.reasons |= dict.fromkeys(missing, NO_FEATURES)
+
+    def failed(self, video: str, reason: str) -> None:
+        """Count a video once, say it, and list it now: the run may never come to its end."""
+        if video in self._tried:
+            return
+        self._tried.add(video)
+        self.reasons[video] = reason
+        if self._at_once:
+            self._require_few(video)
+        word = "is left out" if self._at_once else "failed"
+        say(f"{self.stage}: video {video} {word}: {reason}", anyone=True)
+        self._list(self._before)
+
+    def give_up(self, video: str, reason: str) -> None:
+        """Count a video, and have it read no more."""
+        self.given_up[video] = reason
+        self.failed(video, reason)
+
+    def merge(self, others: Sequence[Mapping[str, str]]) -> None:
+        """Take in what other processes could not read (their `reasons`)."""
+        for reasons in others:
+            self._tried |= reasons.keys() - self.reasons.keys()
+            self.reasons |= reasons
+        if self._at_once and self.reasons:
+            self._require_few(next(reversed(self.reasons)))
+
+    def settle(self) -> None:
+        """List what the stage went without, and nothing else. Raises UserError where it is too much."""
+        self._list({})
+        own = self._own()
+        if len(own) > self.allowed:
+            some = "; ".join(f"{video}: {own[video]}" for video in sorted(own)[:3])
+            raise UserError(
+                f"{self.stage}: {len(own)} videos failed ({some}), all listed in "
+                f"{self.folder / FAILURES}; fix them and run again, {how_to_go_on(len(own))}"
+            )
+
+    def summary(self) -> dict[str, Any]:
+        """What a manifest records."""
+        return {"left_out": self.names, "skipped": len(self.skipped)}
+
+    def _own(self) -> dict[str, str]:
+        """What is not another stage's failure, counted and listed there."""
+        return {video: why for video, why in self.reasons.items() if why != NO_FEATURES}
+
+    def _require_few(self, video: str) -> None:
+        if len(self.reasons) > self.allowed:
+            self._refused.add(video)
+            self._list(self._before)
+            raise UserError(
+                f"video {video}: {self.reasons[video]}; fix it, {how_to_go_on(len(self.reasons))}"
+            )
+
+    def _list(self, before: Mapping[str, Failure]) -> None:
+        """Write `failures.json`; each failure counts on from the runs before."""
+        if not self._writes:
+            return
+        rows = dict(before)
+        for video, reason in self._own().items():
+            known = self._before.get(video)
+            if video not in self._tried and known is not None:
+                rows[video] = known
+                continue
+            attempts = 1 + (known.attempts if known is not None else 0)
+            rows[video] = Failure(reason, attempts, left_out=video not in self._refused)
+        write_failures(self.folder, self.stage, rows)
+
+
+def skipped_ids(path: Path | None) -> frozenset[str]:
+    """The ids in a `runtime.skip` file: one a line; empty lines and those that begin with # count for nothing.
+
+    Raises UsageError where the file cannot be read.
+    """
+    if path is None:
+        return frozenset()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{path}: cannot be read ({reason}); see --skip") from error
+    ids = (line.strip() for line in lines)
+    return frozenset(video for video in ids if video and not video.startswith("#"))
+
+
+def how_to_go_on(count: int) -> str:
+    """What a user can do about videos that fail."""
+    return f"or go on without with --allow-failures {count} or --skip FILE (their ids, one a line)"
+
+
+def shown(videos: Sequence[str]) -> str:
+    """The first few of some videos, as messages name them."""
+    return ", ".join(videos[:5]) + (", ..." if len(videos) > 5 else "")

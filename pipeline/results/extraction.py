@@ -1,0 +1,52 @@
+"""The fine-tuned classifier as an extractor: the network, and all that decides what it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from feature_extraction.backbones import for_inference
+from feature_extraction.extractor import Extractor
+from pipeline.configuration.settings import DetectionConfig
+from pipeline.data.clips.geometry import extraction_view
+from pipeline.data.features import clip_grid
+from pipeline.training.classifier import load_classifier
+
+SILENCE_SECONDS = 300.0  # a process that makes no batch of clips for so long hangs
+
+Heartbeat = Callable[[], None]
+
+
+class OpenClassifier(NamedTuple):
+    """A run's classifier, whose head classifies features, and the extractor that makes them."""
+
+    model: nn.Module
+    extractor: Extractor
+
+
+def open_classifier(
+    config: DetectionConfig, num_classes: int | tuple[int, int], folder: Path, device: torch.device
+) -> OpenClassifier:
+    """The classifier of the run in `folder`, ready to extract as `config.extract` says.
+
+    Raises UserError where its weights are damaged or of another network.
+    """
+    settings, view = config.extract, extraction_view(config.extract)
+    model = load_classifier(config.backbone, num_classes, folder, device)
+    extractor = Extractor(
+        network=for_inference(model, precision=settings.precision, compiled=settings.compile),
+        grid=clip_grid(settings),
+        short_side=view.short_side,
+        crop=view.crop,
+        batch_size=settings.batch_size,
+        device=device,
+        mean=config.backbone.mean,
+        std=config.backbone.std,
+        decoder=settings.decoder,
+        allow_partial=settings.allow_partial,
+    )
+    return OpenClassifier(model, extractor)

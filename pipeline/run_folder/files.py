@@ -1,0 +1,73 @@
+"""Whole files: what is written appears complete or not at all. The only writer of a run folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import cannot_write
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name in the same folder, flushed and renamed into place when the block succeeds.
+
+    Raises UserError where the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):  # a file system turned read-only refuses even this
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically. Raises UserError where it cannot be written."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file atomically; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_report(path: Path, value: Any) -> None:
+    """Write a JSON file where the user said (`--json FILE`), whatever is there.
+
+    A device or a pipe (`/dev/stdout`) is written to, not replaced by a file; of a link, the file it
+    points to is written anew. In the run folder neither is followed: nobody put one there on purpose.
+    Raises UserError where it cannot be written.
+    """
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            return
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    write_json(Path(os.path.realpath(path)), value)
+
+
+def remove(path: Path) -> None:
+    """Remove a file that may not be there. Raises UserError where the folder cannot be written."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def clear_temporary(files: Iterable[Path]) -> None:
+    """Remove what a killed process left under temporary names. Raises UserError as `remove` does."""
+    for path in list(files):
+        remove(path)
