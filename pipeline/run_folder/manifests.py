@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError, cannot_write
-from pipeline.run_folder.identity import field_differences, plain_fields
+from pipeline.run_folder.identity import Restate, field_differences, plain_fields
 
 # In the order they run; a folder each, the command that makes it, and the folders it reads.
 STAGES = ("finetune", "extract", "bmn", "bmn/proposals", "classify", "eval")
@@ -129,23 +129,23 @@ def open_stage(
     *,
     force: bool = False,
     replace: bool = False,
-    defaults: Mapping[str, Any] | None = None,
+    restate: Restate | None = None,
 ) -> Stage:
     """Open a stage for work.
 
     The same fields: go on, or nothing to do. Other fields: UserError that prints the differing ones,
     unless `force`, which moves the old folder aside, or `replace`, which writes over it (for outputs
-    that are made again in a moment). A stage that had not written anything is nobody's yet. A field that
-    an older program did not know counts as its value in `defaults`, which does what was done then.
+    that are made again in a moment). A stage that had not written anything is nobody's yet. `restate` says
+    an older program's fields as they would be recorded today.
     """
     fields = plain_fields(fields)
     old = read_manifest(run, name)
-    if old is not None and not field_differences(old["fields"], fields, defaults):
+    if old is not None and not field_differences(old["fields"], fields, restate):
         fields = old["fields"]
     if old is not None and old["fields"] != fields:
         if not (replace or _holds_nothing(run / name)):
             if not force:
-                raise UserError(_difference(run, name, old["fields"], fields, defaults))
+                raise UserError(_difference(run, name, old["fields"], fields, restate))
             _move_aside(run / name)
         old = None
     stage = Stage(name, run / name, fields, is_complete(run, name, old))
@@ -160,12 +160,12 @@ def open_stage(
 
 
 def follow_stage(
-    run: Path, name: str, fields: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    run: Path, name: str, fields: Mapping[str, Any], restate: Restate | None = None
 ) -> Stage:
     """The stage another process has opened: nothing is written here but outputs."""
     opened = read_manifest(run, name)
     if opened is not None and not field_differences(
-        opened["fields"], plain_fields(fields), defaults
+        opened["fields"], plain_fields(fields), restate
     ):
         fields = opened["fields"]
     return Stage(name, run / name, fields, is_complete(run, name, opened), False)
@@ -232,16 +232,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def why_again(
-    run: Path, name: str, fields: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    run: Path, name: str, fields: Mapping[str, Any], restate: Restate | None = None
 ) -> str:
     """Why a stage would run again with these fields: the fields that differ, or an empty string.
 
-    `defaults` is that of `open_stage`.
+    `restate` is that of `open_stage`.
     """
     old = read_manifest(run, name)
-    return (
-        "; ".join(field_differences(old["fields"], plain_fields(fields), defaults)) if old else ""
-    )
+    return "; ".join(field_differences(old["fields"], plain_fields(fields), restate)) if old else ""
 
 
 def _difference(
@@ -249,9 +247,9 @@ def _difference(
     name: str,
     old: Mapping[str, Any],
     new: Mapping[str, Any],
-    defaults: Mapping[str, Any] | None,
+    restate: Restate | None,
 ) -> str:
-    lines = "; ".join(field_differences(old, new, defaults))
+    lines = "; ".join(field_differences(old, new, restate))
     return (
         f"{run / name}: made with other settings ({lines}); use --force to move it aside and "
         "start again, or another --run-dir"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipeline.configuration.keys import result_fields
 from pipeline.configuration.reading import Config
 from pipeline.data.annotations import annotation_files
 from pipeline.errors import UserError
-from pipeline.run_folder.identity import flatten
 from pipeline.run_folder.manifests import file_digest, input_fields, read_manifest
 
 _SECTIONS = {
@@ -20,22 +20,6 @@ _SECTIONS = {
     "eval": ("eval",),
     "eval-classifier": ("dataset", "views"),
 }
-# Where things lie, how often something is saved and how much is done at once changes no result.
-_LEFT_OUT = frozenset(
-    {
-        "dataset.name",
-        "dataset.annotations",
-        "dataset.videos",
-        "dataset.video_info",
-        "dataset.classes",
-        "backbone.pretrained",
-        "finetune.checkpoint_seconds",
-        "bmn.checkpoint_seconds",
-        "extract.batch_size",
-        "extract.allow_partial",
-        "finetune.recompute",
-    }
-)
 IMPORTED = "imported"  # the field of the extract stage, and the backbone's name, of features from elsewhere
 _DECODES = ("proposal", "video")  # classify's mode and source where it decodes clips itself
 # What clips decoded at proposals depend on; the grid's stride and batches change none of them.
@@ -73,9 +57,9 @@ def viewed_otherwise(config: Config, run: Path) -> dict[str, Any]:
     None where they agree: what it was trained on is part of the field `input.finetune`.
     """
     trained = (read_manifest(run, "finetune") or {"fields": {}})["fields"]
-    values = config.finetune.model_dump(mode="json", include=set(_VIEWED))
-    fields = flatten("finetune", values)
-    return {key: value for key, value in fields.items() if trained.get(key) != value}
+    fields = result_fields("finetune", config.finetune)
+    keys = [f"finetune.{name}" for name in _VIEWED]
+    return {key: fields[key] for key in keys if trained.get(key) != fields[key]}
 
 
 def require_detection(config: Config) -> None:
@@ -94,14 +78,13 @@ def setting_fields(config: Config, stage: str) -> dict[str, Any]:
                 f"the configuration has no section {section}: it is for a classifier alone; take the "
                 "section from one for detection (hacs, ek100) to go on"
             )
-        values = settings.model_dump(mode="json", exclude={"paper", "paper_iou"})
-        fields |= flatten(section, values)
+        fields |= result_fields(section, settings)
     if stage == "bmn" and config.dataset.hold_out and config.finetune.seed != config.bmn.seed:
         fields["finetune.seed"] = config.finetune.seed  # it picks the videos held out
     if stage == "classify" and (config.classify.mode, config.classify.source) == _DECODES:
-        settings = config.extract.model_dump(mode="json", include=set(_DECODED))
-        fields |= flatten("extract", settings)
-    return {key: value for key, value in fields.items() if key not in _LEFT_OUT}
+        shown = result_fields("extract", config.extract)
+        fields |= {key: shown[key] for key in (f"extract.{name}" for name in _DECODED)}
+    return fields
 
 
 def is_imported(run: Path) -> bool:

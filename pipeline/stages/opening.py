@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.configuration.default_fields import default_fields
+from pipeline.configuration.keys import restated
 from pipeline.configuration.reading import Config, dump_config
 from pipeline.processes import distributed
 from pipeline.ranks import ranks
@@ -23,7 +23,7 @@ def begin_stage(config: Config, run: Path, stage: str, *, force: bool = False) -
         distributed.barrier()
         return opened
     distributed.barrier()
-    return follow_stage(run, stage, stage_fields(config, run, stage), defaults=default_fields())
+    return follow_stage(run, stage, stage_fields(config, run, stage), restate=restated)
 
 
 def begin_alone(
@@ -34,7 +34,7 @@ def begin_alone(
     Raises UserError as `artifacts.open_stage` does.
     """
     fields = stage_fields(config, run, stage)
-    opened = open_stage(run, stage, fields, force=force, replace=replace, defaults=default_fields())
+    opened = open_stage(run, stage, fields, force=force, replace=replace, restate=restated)
     kept = run / "config.yaml"
     if not (opened.complete and kept.is_file()):
         write_text(kept, dump_config(config))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.configuration.default_fields import default_fields
+from pipeline.configuration.keys import restated
 from pipeline.configuration.reading import (
     Config,
     dump_config,
@@ -114,7 +114,7 @@ def stage_state(config: Config, folder: Path, stage: str) -> tuple[str, str]:
         return manifest["state"], ""
     try:
         fields = stage_fields(config, folder, stage)
-        why = artifacts.why_again(folder, stage, fields, default_fields())
+        why = artifacts.why_again(folder, stage, fields, restated)
     except UserError as error:
         return "stale", error.message
     if why:
