@@ -10,7 +10,7 @@ import click
 import pytest
 
 from pipeline.cli.commands import main
-from pipeline.configuration.reading import known_keys
+from pipeline.configuration.keys import known_keys
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [

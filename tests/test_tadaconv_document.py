@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from feature_extraction import build_backbone
 from feature_extraction.backbones import BACKBONES
-from pipeline.configuration.reading import known_keys
+from pipeline.configuration.keys import known_keys
 
 TEXT = (Path(__file__).resolve().parents[1] / "docs" / "tadaconv.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)

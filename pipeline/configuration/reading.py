@@ -9,16 +9,24 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from pipeline.configuration.settings import (
-    Config,
-)
+from pipeline.configuration.keys import known_keys
+from pipeline.configuration.settings import Config
 from pipeline.errors import UsageError
+
+__all__ = [
+    "SHIPPED",
+    "Config",
+    "dump_config",
+    "find_config",
+    "load_config",
+    "parse_overrides",
+    "read_config",
+]
 
 SHIPPED = Path(__file__).resolve().parents[1] / "configs"
 
@@ -104,20 +112,6 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
 def dump_config(config: Config) -> str:
     """The configuration as YAML that `load_config` reads back to the same values."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
-    """Every dotted key a configuration may hold."""
-    keys: list[str] = []
-    for name, field in model.model_fields.items():
-        inner = field.annotation
-        # a section a configuration may do without
-        inner = next((part for part in get_args(inner) if part is not NoneType), inner)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            keys += known_keys(inner, f"{prefix}{name}.")
-        else:
-            keys.append(prefix + name)
-    return keys
 
 
 def _set_key(data: dict[str, Any], key: str, value: Any) -> None:

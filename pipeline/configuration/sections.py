@@ -1,7 +1,8 @@
-"""What every section of a configuration shares: its form and its kinds of numbers."""
+"""What every section of a configuration shares: its form, its kinds of numbers, marks on its keys."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,4 +16,23 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 
 class Section(BaseModel):
+    """A part of a configuration: no unknown keys, and nothing changes once it is read."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class NoResult:
+    """Marks a key that changes no result: where things lie, how often is saved, how much is done at once.
+
+    Another value of it leaves what was made valid. What lies there is another matter: the digests of
+    input files are fields of their own.
+    """
+
+
+@dataclass(frozen=True)
+class StandsFor:
+    """Marks a key one value of which, `name`, is another name of `value`: both make the same result."""
+
+    name: str
+    value: str

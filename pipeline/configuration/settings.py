@@ -10,10 +10,12 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline.configuration.sections import (
     Fraction,
     NonNegative,
+    NoResult,
     Positive,
     PositiveFloat,
     Section,
     Share,
+    StandsFor,
 )
 from pipeline.configuration.thresholds import parse_iou
 from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
@@ -27,13 +29,13 @@ class DatasetSettings(Section):
     `hold_out` is the share of the training videos that choose the epoch to keep instead of training.
     """
 
-    name: str
+    name: Annotated[str, NoResult()]
     format: Literal["table", "activitynet", "epic_kitchens", "kinetics", "something"]
-    annotations: tuple[Path, ...] | Path
-    videos: Path
-    video_info: Path | None = None
+    annotations: Annotated[tuple[Path, ...] | Path, NoResult()]
+    videos: Annotated[Path, NoResult()]
+    video_info: Annotated[Path | None, NoResult()] = None
     frame_fps: PositiveFloat | None = None
-    classes: tuple[Path, ...] | Path | None = None
+    classes: Annotated[tuple[Path, ...] | Path | None, NoResult()] = None
     train_subset: str = "training"
     eval_subset: str = "validation"
     hold_out: Share = 0.0
@@ -58,7 +60,7 @@ class BackboneSettings(Section):
     separate_norms: bool = True
     mean: tuple[NonNegative, NonNegative, NonNegative] = (0.45, 0.45, 0.45)
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.225, 0.225, 0.225)
-    pretrained: str | None = None
+    pretrained: Annotated[str | None, NoResult()] = None
 
 
 class ViewsSettings(Section):
@@ -78,11 +80,11 @@ class ExtractSettings(Section):
     stride: Positive
     short_side: Positive
     crop: Literal["whole", "center"] = "whole"
-    batch_size: Positive = 4
+    batch_size: Annotated[Positive, NoResult()] = 4
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
-    decoder: Literal["auto", "pyav", "decord"] = "auto"
-    allow_partial: bool = False
+    decoder: Annotated[Literal["auto", "pyav", "decord"], StandsFor("auto", "pyav")] = "auto"
+    allow_partial: Annotated[bool, NoResult()] = False
 
 
 class ProposalSettings(Section):
@@ -127,8 +129,10 @@ class EvalSettings(Section):
 
     iou: Annotated[tuple[float, ...], BeforeValidator(parse_iou)]
     proposals_at: tuple[Positive, ...] = (1, 5, 10, 50, 100)
-    paper: dict[str, dict[str, float]] = Field(default_factory=dict)
-    paper_iou: Annotated[tuple[float, ...], BeforeValidator(parse_iou)] | None = None
+    paper: Annotated[dict[str, dict[str, float]], NoResult()] = Field(default_factory=dict)
+    paper_iou: Annotated[
+        Annotated[tuple[float, ...], BeforeValidator(parse_iou)] | None, NoResult()
+    ] = None
     # sls_pt, sls_tl, sls_td: pre-trained on public videos; start, end and class labels; the training set.
     sls: tuple[Level, Level, Level] = (2, 3, 3)
 
@@ -136,10 +140,10 @@ class EvalSettings(Section):
 class RuntimeSettings(Section):
     """Where and how it runs; never part of a fingerprint."""
 
-    device: str = "auto"
-    workers: Annotated[int, Field(ge=0)] = 2
-    allow_failures: Annotated[int, Field(ge=0)] = 0
-    skip: Path | None = None
+    device: Annotated[str, NoResult()] = "auto"
+    workers: Annotated[int, Field(ge=0), NoResult()] = 2
+    allow_failures: Annotated[int, Field(ge=0), NoResult()] = 0
+    skip: Annotated[Path | None, NoResult()] = None
 
 
 class Config(Section):

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pipeline.configuration.sections import (
     Fraction,
     NonNegative,
+    NoResult,
     Positive,
     PositiveFloat,
     Precision,
@@ -45,7 +46,7 @@ class OptimisationSettings(Section):
     patience: Positive | None = None
     precision: Precision = "float32"
     seed: Annotated[int, Field(ge=0)] = 0
-    checkpoint_seconds: PositiveFloat = 45
+    checkpoint_seconds: Annotated[PositiveFloat, NoResult()] = 45
 
     @model_validator(mode="after")
     def _warms_up(self) -> OptimisationSettings:
@@ -108,7 +109,7 @@ class FinetuneSettings(OptimisationSettings):
     label_smoothing: Share = 0.0
     clips_per_segment: Positive = 1
     compile: bool = False
-    recompute: bool = False
+    recompute: Annotated[bool, NoResult()] = False
 
     @model_validator(mode="after")
     def _crop_fits(self) -> FinetuneSettings:

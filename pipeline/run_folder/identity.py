@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
 
-
-def flatten(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A settings section as dotted fields, nested mappings included."""
-    fields: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            fields |= flatten(f"{section}.{key}", value)
-        else:
-            fields[f"{section}.{key}"] = value
-    return fields
+# The fields of a manifest, perhaps an older program's, as they would be recorded today; the second
+# argument is the fields of today they will be compared with.
+Restate = Callable[[Mapping[str, Any], Collection[str]], Mapping[str, Any]]
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields through JSON once, so that tuples, paths and numbers compare as they will after reading back."""
-    return json.loads(json.dumps(fields, sort_keys=True, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(fields, sort_keys=True, default=str))
+    return plain
 
 
 def field_differences(
-    old: Mapping[str, Any], new: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+    old: Mapping[str, Any], new: Mapping[str, Any], restate: Restate | None = None
 ) -> list[str]:
-    """A line for each field that differs; one that `old` lacks counts as its value in `defaults`."""
+    """A line for each field that differs once `old` is restated as it would be recorded today."""
     lines = []
-    old = {key: value for key, value in (defaults or {}).items() if key in new} | dict(old)
+    if restate is not None:
+        old = restate(old, new.keys())
     for key in sorted(old.keys() | new.keys()):
         before, now = old.get(key), new.get(key)
         if before == now:

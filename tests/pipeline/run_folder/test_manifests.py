@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from pipeline.configuration.default_fields import default_fields
+from pipeline.configuration.keys import default_fields, restated
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
 from pipeline.run_folder import manifests as artifacts
@@ -182,16 +182,14 @@ def test_a_manifest_of_before_a_key_existed_stays_valid(tmp_path):
     stage = artifacts.open_stage(tmp_path, "bmn", old)
     (stage.folder / "model.pt").write_text("weights")
     stage.finish({})
-    opened = artifacts.open_stage(tmp_path, "bmn", new, defaults=default_fields())
+    opened = artifacts.open_stage(tmp_path, "bmn", new, restate=restated)
     assert opened.complete and opened.fingerprint == stage.fingerprint
-    assert not artifacts.why_again(tmp_path, "bmn", new, default_fields())
+    assert not artifacts.why_again(tmp_path, "bmn", new, restated)
     other = new | {"bmn.regression": True}
-    assert "bmn.regression: False -> True" in artifacts.why_again(
-        tmp_path, "bmn", other, default_fields()
-    )
+    assert "bmn.regression: False -> True" in artifacts.why_again(tmp_path, "bmn", other, restated)
     with pytest.raises(UserError, match="bmn.regression: False -> True"):
-        artifacts.open_stage(tmp_path, "bmn", other, defaults=default_fields())
-    assert artifacts.follow_stage(tmp_path, "bmn", new, defaults=default_fields()).fingerprint == (
+        artifacts.open_stage(tmp_path, "bmn", other, restate=restated)
+    assert artifacts.follow_stage(tmp_path, "bmn", new, restate=restated).fingerprint == (
         stage.fingerprint
     )
 

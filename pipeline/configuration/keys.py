@@ -1,0 +1,92 @@
+"""Every key by its dotted name: its default, and what a manifest holds of it.
+
+Whether a key changes a result is marked on the key itself (pipeline/configuration/sections.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from functools import cache
+from types import NoneType
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+from pipeline.configuration.sections import NoResult, Section, StandsFor
+from pipeline.configuration.settings import Config
+
+
+def known_keys() -> list[str]:
+    """Every dotted key a configuration may hold."""
+    return list(_keys())
+
+
+def result_fields(section_name: str, settings: Section) -> dict[str, Any]:
+    """The keys of a section that change results, by their dotted names, as JSON values.
+
+    Keys of sections inside it are among them. Values that make the same result have one form.
+    """
+    fields: dict[str, Any] = {}
+    for name, field in type(settings).model_fields.items():
+        key, value = f"{section_name}.{name}", getattr(settings, name)
+        if isinstance(value, Section):
+            fields |= result_fields(key, value)
+        elif _changes_results(field):
+            fields[key] = _one_form(field, to_jsonable_python(value))
+    return fields
+
+
+@cache
+def default_fields() -> dict[str, Any]:
+    """The default of every optional key that changes results, as `result_fields` gives it.
+
+    A new key's default does what was done before there was the key, so results made then stay valid.
+    """
+    return {
+        key: _one_form(field, to_jsonable_python(field.get_default(call_default_factory=True)))
+        for key, field in _keys().items()
+        if _changes_results(field) and not field.is_required()
+    }
+
+
+def restated(old: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """What a manifest holds, perhaps an older program's, as `result_fields` would say it today.
+
+    Of `keys`, those it lacks have their default; keys that change no result are gone.
+    """
+    known = _keys()
+    fields = {key: value for key, value in default_fields().items() if key in keys}
+    for key, value in old.items():
+        field = known.get(key)
+        if field is None:
+            fields[key] = value
+        elif _changes_results(field):
+            fields[key] = _one_form(field, value)
+    return fields
+
+
+@cache
+def _keys(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, FieldInfo]:
+    keys: dict[str, FieldInfo] = {}
+    for name, field in model.model_fields.items():
+        # a section a configuration may do without
+        parts = [part for part in get_args(field.annotation) if part is not NoneType]
+        inner = parts[0] if parts else field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            keys |= _keys(inner, f"{prefix}{name}.")
+        else:
+            keys[prefix + name] = field
+    return keys
+
+
+def _changes_results(field: FieldInfo) -> bool:
+    return not any(isinstance(mark, NoResult) for mark in field.metadata)
+
+
+def _one_form(field: FieldInfo, value: Any) -> Any:
+    for mark in field.metadata:
+        if isinstance(mark, StandsFor) and value == mark.name:
+            return mark.value
+    return value

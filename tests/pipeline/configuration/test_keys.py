@@ -1,0 +1,95 @@
+"""Keys that change no result leave what was made valid, and so does what older programs recorded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.configuration.keys import default_fields, known_keys, restated, result_fields
+from pipeline.configuration.reading import Config, find_config, load_config, read_config
+from pipeline.run_folder.identity import field_differences
+from pipeline.stages.fields import setting_fields
+
+# Two configurations and the fields of their stages, as the code before the marks wrote them.
+BEFORE = json.loads(Path(__file__).with_name("recorded_before.json").read_text())
+RENAMED: dict[str, str] = {}
+# Where things lie, how much is done at once, how often is saved, what is only printed.
+WITHOUT_EFFECT = {
+    "dataset.name", "dataset.annotations", "dataset.videos", "dataset.video_info",
+    "dataset.classes", "backbone.pretrained", "finetune.checkpoint_seconds",
+    "finetune.recompute", "extract.batch_size", "extract.allow_partial",
+    "bmn.checkpoint_seconds", "eval.paper", "eval.paper_iou", "runtime.device",
+    "runtime.workers", "runtime.allow_failures", "runtime.skip",
+}  # fmt: skip
+
+
+def sections(config: Config) -> dict[str, object]:
+    """Every key of a configuration that changes results."""
+    fields: dict[str, object] = {}
+    for name in Config.model_fields:
+        fields |= result_fields(name, getattr(config, name))
+    return fields
+
+
+def test_every_key_changes_results_or_is_marked():
+    fields = sections(load_config(find_config("ek100")))
+    assert set(known_keys()) - fields.keys() == WITHOUT_EFFECT
+    assert fields.keys() <= set(known_keys())
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_what_was_recorded_before_is_current(name):
+    config = read_config(BEFORE[name]["config"], Path("config.yaml"))
+    for stage, old in BEFORE[name]["fields"].items():
+        new = setting_fields(config, stage)
+        assert field_differences(old, new, restated) == [], stage
+        # A new run records the same values, but for the decoder: `auto` is what it stands for.
+        same = {RENAMED.get(key, key): value for key, value in old.items()}
+        if stage == "extract":
+            same["extract.decoder"] = "pyav"
+        assert json.dumps(new, sort_keys=True) == json.dumps(same, sort_keys=True), stage
+
+
+def test_another_value_is_a_difference_to_what_was_recorded_before():
+    config = read_config(BEFORE["the demo"]["config"], Path("config.yaml"))
+    for stage, old in BEFORE["the demo"]["fields"].items():
+        new = setting_fields(config, stage)
+        for key in new:
+            lines = field_differences(old, new | {key: "another"}, restated)
+            assert [line.split(":")[0] for line in lines] == [key]
+
+
+def test_a_decoder_is_what_it_stands_for():
+    def fields(decoder):
+        return setting_fields(
+            load_config(find_config("hacs"), {"extract.decoder": decoder}), "extract"
+        )
+
+    assert fields("auto") == fields("pyav") != fields("decord")
+    for old in ("auto", "pyav"):
+        assert not field_differences(
+            fields("pyav") | {"extract.decoder": old}, fields("auto"), restated
+        )
+    assert field_differences(fields("decord"), fields("auto"), restated) == [
+        "extract.decoder: decord -> pyav"
+    ]
+
+
+def test_a_recorded_key_without_effect_is_no_difference():
+    new = setting_fields(load_config(find_config("hacs")), "extract")
+    old = new | {"extract.batch_size": 999, "extract.allow_partial": True}
+    assert not field_differences(old, new, restated)
+    assert field_differences(old | {"extract.gone": 1}, new, restated) == [
+        "extract.gone: 1 -> None"
+    ]
+
+
+def test_a_key_that_was_not_recorded_counts_as_its_default():
+    config = load_config(find_config("hacs"))
+    new = setting_fields(config, "bmn")
+    old = {key: value for key, value in new.items() if key not in default_fields()}
+    lines = field_differences(old, new, restated)
+    changed = {key for key in new if new[key] != default_fields().get(key, new[key])}
+    assert {line.split(":")[0] for line in lines} == changed and changed
