@@ -10,6 +10,7 @@ import numpy as np
 
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
+    WHOLE,
     FeatureFileError,
     FeatureMeta,
     feature_path,
@@ -166,37 +167,37 @@ class FeatureStore:
         clear_temporary((self.folder / FEATURES).glob(".tmp-*"))
 
     def meta(self, weights_digest: str) -> FeatureMeta:
-        """How features made with these settings describe themselves; video and duration are to be filled in."""
-        unknown = dict.fromkeys(("video",), "") | {"source_duration": 0.0}
-        fields = self.expected_attributes() | unknown | {"weights_digest": weights_digest}
-        return FeatureMeta(**fields)
+        """How features made with these settings describe themselves; video and duration are to be filled in.
+
+        Of imported ones `extract.short_side` 0 says that the size of the frames is not known.
+        """
+        grid, settings = self.grid, self.settings
+        return FeatureMeta(
+            video="",
+            fps=grid.fps,
+            clip_frames=grid.frames,
+            frame_interval=grid.interval,
+            clip_stride=grid.stride,
+            resize=settings.short_side,
+            crop=WHOLE if self.imported else settings.crop,
+            source_duration=0.0,
+            backbone=IMPORTED if self.imported else self.backbone,
+            weights_digest=weights_digest,
+            precision=IMPORTED if self.imported else settings.precision,
+        )
 
     def expected_attributes(self) -> dict[str, object]:
         """The attributes the feature files must have."""
-        grid = grid_attributes(self.grid)
-        if self.imported:
-            return grid | {"backbone": IMPORTED}
-        return grid | {
-            "resize": self.settings.short_side,
-            "crop": self.settings.crop,
-            "backbone": self.backbone,
-            "precision": self.settings.precision,
-        }
+        known = ("fps", "clip_frames", "frame_interval", "clip_stride", "backbone")
+        if not self.imported:
+            known += ("resize", "crop", "precision")
+        meta = self.meta("")
+        return {name: getattr(meta, name) for name in known}
 
 
 def clip_grid(settings: ExtractSettings) -> ClipGrid:
     """The grid of clips a configuration extracts."""
     return ClipGrid(settings.fps, settings.frames, settings.interval, settings.stride)
-
-
-def grid_attributes(grid: ClipGrid) -> dict[str, object]:
-    """A clip grid as feature files name it."""
-    return {
-        "fps": grid.fps,
-        "clip_frames": grid.frames,
-        "frame_interval": grid.interval,
-        "clip_stride": grid.stride,
-    }
 
 
 def grid_of(meta: FeatureMeta) -> ClipGrid:

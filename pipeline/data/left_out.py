@@ -108,12 +108,21 @@ class LeftOut:
             self._require_few(video)
         word = "is left out" if self._at_once else "failed"
         say(f"{self.stage}: video {video} {word}: {reason}", anyone=True)
-        self._list(self._before)
+        self.note()
+
+    def take(self, reasons: Mapping[str, str]) -> None:
+        """Count videos whose faults were found, and said, all at once."""
+        self._tried |= reasons.keys()
+        self.reasons |= reasons
 
     def give_up(self, video: str, reason: str) -> None:
         """Count a video, and have it read no more."""
         self.given_up[video] = reason
         self.failed(video, reason)
+
+    def note(self) -> None:
+        """List what is known so far, and what runs before this one listed."""
+        self._list(self._before)
 
     def merge(self, others: Sequence[Mapping[str, str]]) -> None:
         """Take in what other processes could not read (their `reasons`)."""
@@ -145,7 +154,7 @@ class LeftOut:
     def _require_few(self, video: str) -> None:
         if len(self.reasons) > self.allowed:
             self._refused.add(video)
-            self._list(self._before)
+            self.note()
             raise UserError(
                 f"video {video}: {self.reasons[video]}; fix it, {how_to_go_on(len(self.reasons))}"
             )

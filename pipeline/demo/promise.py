@@ -57,10 +57,4 @@ def is_shipped(config: Config) -> bool:
 
 
 def _deciding(config: Config) -> dict[str, object]:
-    fields: dict[str, object] = {
-        "backbone.pretrained": config.backbone.pretrained,
-        "runtime.skip": config.runtime.skip,
-    }
-    for stage in artifacts.STAGES:
-        fields |= setting_fields(config, stage)
-    return fields
+    return {"runtime.skip": config.runtime.skip, **deciding_fields(config)}

@@ -8,6 +8,8 @@ from typing import Any
 
 from pipeline.errors import UserError
 
+RESULTS = "results.json"
+
 
 def read_results(path: Path, command: str) -> dict[str, Any]:
     """The figures a command wrote. Raises UserError where they are gone or damaged."""

@@ -11,7 +11,12 @@ import pandas as pd
 from evaluation import submission
 from evaluation.detection import DetectionMap, detection_map
 from evaluation.errors import SubmissionError, TableError
-from pipeline.configuration.settings import Config, DatasetSettings, EvalSettings
+from pipeline.configuration.settings import (
+    BackboneSettings,
+    DatasetSettings,
+    DetectionConfig,
+    EvalSettings,
+)
 from pipeline.data import annotations
 from pipeline.errors import UserError
 from pipeline.progress import say
@@ -19,7 +24,7 @@ from pipeline.progress import say
 SUBMISSION = "submission.json"
 
 
-def score_file(settings: Config, path: Path) -> dict[str, Any]:
+def score_file(settings: DetectionConfig, path: Path) -> dict[str, Any]:
     """mAP of an official result file, whoever made it, as plain JSON values in percent.
 
     Reads the annotations of `dataset.eval_subset` and the file, nothing else. Raises UserError naming
@@ -121,7 +126,7 @@ def table(results: dict[str, Any], settings: EvalSettings) -> str:
 
 
 def write_result_files(
-    settings: Config, dataset: annotations.Dataset, detections: pd.DataFrame, folder: Path
+    settings: DetectionConfig, dataset: annotations.Dataset, detections: pd.DataFrame, folder: Path
 ) -> list[Path]:
     """Write a run's detections as its benchmark takes them, checked; gives the files written.
 
@@ -143,7 +148,7 @@ def write_result_files(
                 kept,
                 videos=videos,
                 classes=dataset.heads[0],
-                external_data=_external_data(settings),
+                external_data=_external_data(settings.backbone),
             )
             return [path]
         paths = [path, path.with_suffix(".zip")]
@@ -193,8 +198,8 @@ def _read_file(settings: DatasetSettings, dataset: annotations.Dataset, path: Pa
         raise UserError(str(error)) from error
 
 
-def _external_data(settings: Config) -> dict[str, Any]:
-    weights = settings.backbone.pretrained
+def _external_data(settings: BackboneSettings) -> dict[str, Any]:
+    weights = settings.pretrained
     details = f"classifier started from {Path(weights).name}" if weights else ""
     return {"used": bool(weights), "details": details}
 

@@ -12,10 +12,10 @@ from evaluation.errors import TableError
 from evaluation.tables import check_detections, check_proposals
 from pipeline.data.annotations import Dataset
 from pipeline.errors import UserError
-from pipeline.run_folder.manifests import atomic_path
+from pipeline.run_folder.files import atomic_path
 
-PROPOSALS = Path("bmn/proposals/proposals.csv")
-DETECTIONS = Path("classify/detections.csv")
+PROPOSALS = "proposals.csv"
+DETECTIONS = "detections.csv"
 # Classes are text, however they look.
 _TYPES = {"video": str, "label": str, "verb": "int64", "noun": "int64"} | dict.fromkeys(
     ("start", "end", "score"), float
@@ -33,20 +33,20 @@ def read_part(path: Path, video: str) -> pd.DataFrame:
     return _read(path, check_proposals, {video}, "bmn")
 
 
-def read_proposals(run: Path, dataset: Dataset, subset: str) -> pd.DataFrame:
-    """A run's proposals: video, start, end (seconds), score.
+def read_proposals(folder: Path, dataset: Dataset, subset: str) -> pd.DataFrame:
+    """The proposals of a stage's folder: video, start, end (seconds), score.
 
     Raises UserError where the table is damaged, or of other videos than the subset's.
     """
-    return _read(run / PROPOSALS, check_proposals, dataset.video_ids(subset), "bmn")
+    return _read(folder / PROPOSALS, check_proposals, dataset.video_ids(subset), "bmn")
 
 
-def read_detections(run: Path, dataset: Dataset, subset: str) -> pd.DataFrame:
-    """A run's detections: video, start, end (seconds), label, score; of verbs and nouns their numbers too.
+def read_detections(folder: Path, dataset: Dataset, subset: str) -> pd.DataFrame:
+    """The detections of a stage's folder: video, start, end (seconds), label, score (and verb, noun).
 
     Raises UserError where the table is damaged, or of other videos or classes than the subset's.
     """
-    path = run / DETECTIONS
+    path = folder / DETECTIONS
     table = _read(path, check_detections, dataset.video_ids(subset), "classify")
     if len(dataset.heads) == 1:
         known = table["label"].isin(dataset.heads[0])

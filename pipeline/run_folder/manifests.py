@@ -134,9 +134,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         raise UserError(f"{path}: damaged ({error}); move the folder {folder} aside") from error
 
 
-def is_complete(
-    folder: Path, outputs: tuple[str, ...], manifest: Mapping[str, Any] | None
-) -> bool:
+def is_complete(folder: Path, outputs: tuple[str, ...], manifest: Mapping[str, Any] | None) -> bool:
     """Whether a manifest says complete and the outputs are there."""
     done = manifest is not None and manifest["state"] == "complete"
     return done and all((folder / output).is_file() for output in outputs)

@@ -1,217 +1,110 @@
-"""Stage 3: features to proposals by the boundary-matching network (Lin et al. 2019; Appendix A.2)."""
+"""Stage 3: features to the boundary-matching network (Lin et al. 2019; Appendix A.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from bmn import BMN
-from bmn.losses import bmn_loss
-from bmn.model import BMNOutput, MovedOutput
-from bmn.targets import Targets, valid_mask
-from pipeline.configuration.reading import Config
+from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data import annotations
-from pipeline.data.features import common_channels, feature_shape, videos_with_features
 from pipeline.data.hold_out import held_out_line, hold_out_videos, require_use
+from pipeline.data.left_out import LeftOut
 from pipeline.data.length import bmn_length, say_length
-from pipeline.data.order import deal
-from pipeline.data.windows import samples as windows
-from pipeline.errors import UserError
+from pipeline.data.windows.judging import judging_windows
+from pipeline.data.windows.placing import Window, digest
+from pipeline.data.windows.samples import (
+    epoch_batches,
+    regular_batches,
+    training_batches,
+    training_windows,
+)
 from pipeline.processes import distributed
-from pipeline.processes.device import pick_device, share_cores
-from pipeline.progress import Progress, say
-from pipeline.ranks import ranks
-from pipeline.results.bmn_loss import judging_windows, validation_loss
-from pipeline.results.proposing import propose_video
-from pipeline.results.tables import PROPOSALS, read_part, write_table
-from pipeline.run_folder import manifests as artifacts
-from pipeline.stages.opening import begin_stage
-from pipeline.training.classifier import MODEL_FILE, load_weights, save_classifier
-from pipeline.training.loop import Fitted, fit
-from pipeline.training.optimisation import build_optimizer, say_learning_rate, schedule_of
+from pipeline.processes.device import share_cores
+from pipeline.progress import say
+from pipeline.results.bmn_loss import validation_loss
+from pipeline.stages.run import Run
+from pipeline.training.bmn_network import build_network, proposal_loss
+from pipeline.training.loop import fit, keep_result
+from pipeline.training.optimisation import say_learning_rate
+from pipeline.training.steps import Batch
+from pipeline.training.task import Task
 
 
-def run(config: Config, folder: Path, *, force: bool = False) -> None:
-    """Train the network (`bmn/model.pt`) and write `bmn/proposals/proposals.csv`."""
-    train(config, folder, force=force)
-    propose(config, folder, force=force)
-
-
-def train(config: Config, folder: Path, *, force: bool = False) -> None:
-    """Train on the windows (or the rescaled videos) of the training subset."""
-    stage = begin_stage(config, folder, "bmn", force=force)
+def run(run: Run) -> None:
+    """Train on the windows (or the rescaled videos) of the training subset, and write `bmn/model.pt`."""
+    stage = run.open("bmn")
     if stage.complete:
         say("bmn: network complete, nothing to do")
         return
-    require_use(config)
-    dataset = annotations.load(config.dataset)
-    rows, counts = annotations.training_rows(dataset, config.dataset.train_subset)
-    for reason, count in counts.items():
-        say(f"annotations, {config.dataset.train_subset}: {count} segments: {reason}")
-    ids = list(rows["video"].unique())
-    videos = videos_with_features(config, folder, ids, "bmn")
-    channels = common_channels(folder, videos) if videos else 0
-    samples, judges = _samples(config, folder, dataset, rows[rows["video"].isin(videos)])
-    device = pick_device(config.runtime.device)
-    share_cores(device, config.runtime.workers)
-    length = bmn_length(config.bmn, len(samples))
+    require_use(run.config)
+    left_out = run.left_out("bmn")
+    samples, judges, channels = training_and_judging(run, left_out)
+    share_cores(run.device, run.config.runtime.workers)
+    length = bmn_length(run.detection.bmn, len(samples))
     settings = length.settings
-    config = config.model_copy(update={"bmn": settings})
-    count = len({window.video for window in samples})
-    say(f"bmn: {len(samples)} windows of {count} videos on {device}")
+    say(f"bmn: {len(samples)} windows of {_videos_of(samples)} videos on {run.device}")
     say_length(length)
     say_learning_rate("bmn", settings)
     distributed.require_full_batches(list(length.batches), "bmn")
     torch.manual_seed(settings.seed)
-    model = build_network(config, channels).to(device)
-    history, kept = _fit(config, folder, model, samples, judges, stage, device)
-    if not stage.leads:
-        return
-    save_classifier(model, stage.folder / MODEL_FILE)
-    artifacts.write_json(stage.folder / "history.json", history)
-    stage.finish(
-        history[kept - 1] | {"kept_epoch": kept, "left_out": sorted(set(ids) - set(videos))}
-    )
-    # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
-    (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
+    model = build_network(settings, channels).to(run.device)
+    fitted = fit(model, _task(run, settings, samples, judges), settings, stage, run.device)
+    if stage.writes:
+        keep_result(stage, model, fitted, {"left_out": left_out.names})
 
 
-def _samples(
-    config: Config, folder: Path, dataset: annotations.Dataset, rows: pd.DataFrame
-) -> tuple[list[windows.Window], list[windows.Window]]:
-    """The windows that train, and those whose loss chooses the epoch; what is left out is said.
+def training_and_judging(run: Run, left_out: LeftOut) -> tuple[list[Window], list[Window], int]:
+    """The windows that train, those whose loss chooses the epoch, and the features' channels.
 
-    `rows` are the training segments of videos with features. Videos are held out as fine-tuning holds
-    them out: BMN is not judged on features of videos the classifier has learnt by heart.
+    What is left out is said. Videos are held out as fine-tuning holds them out: BMN is not judged on
+    features of videos the classifier has learnt by heart.
     """
+    config, settings = run.detection, run.detection.bmn
+    rows, counts = annotations.training_rows(run.dataset, config.dataset.train_subset)
+    for reason, count in counts.items():
+        say(f"annotations, {config.dataset.train_subset}: {count} segments: {reason}")
+    videos = run.features.available(list(rows["video"].unique()), left_out)
+    channels = run.features.common_channels(videos)
+    rows = rows[rows["video"].isin(videos)]
     share, videos = config.dataset.hold_out, list(rows["video"].unique())
     training, held_out = hold_out_videos(videos, share, config.finetune.seed)
     if share:
         say(f"bmn: {held_out_line(rows['video'].tolist(), held_out)}")
     rows = rows[rows["video"].isin(training)]
-    samples, counts = windows.training_windows(config, folder, rows, training)
+    samples, counts = training_windows(run.features, settings, rows, training)
     for reason, count in counts.items():
         say(f"bmn: {count} of {len(rows)} training segments {reason}")
-    return samples, judging_windows(config, folder, dataset, held_out)
+    judges = judging_windows(config, run.features, run.dataset, held_out, left_out)
+    return samples, judges, channels
 
 
-def _fit(
-    config: Config,
-    folder: Path,
-    model: BMN,
-    samples: Sequence[windows.Window],
-    judges: Sequence[windows.Window],
-    stage: artifacts.Stage,
-    device: torch.device,
-) -> Fitted:
-    settings = config.bmn
-    mask = valid_mask(settings.duration_scale, settings.temporal_scale).to(device)
+def _videos_of(windows: Sequence[Window]) -> int:
+    return len({window.video for window in windows})
 
-    def batches(epoch: int, step: int) -> Iterator[Mapping]:
-        return windows.training_batches(
-            config, folder, samples, workers=config.runtime.workers, epoch=epoch, step=step
-        )
 
-    def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
-        parts = map(distributed.gather, model(batch["features"]))
-        output = MovedOutput(*parts) if settings.regression else BMNOutput(*parts)
-        targets = Targets(*(distributed.gather(batch[key]) for key in ("start", "end", "iou")))
-        moves = distributed.gather(batch["moves"]) if settings.regression else None
-        return bmn_loss(output, targets, mask, generator=generator, moves=moves)._asdict()
+def _task(
+    run: Run, settings: BMNSettings, samples: Sequence[Window], judges: Sequence[Window]
+) -> Task:
+    """BMN's training as the training loop takes it."""
+    store, workers, device = run.features, run.config.runtime.workers, run.device
+
+    def batches(epoch: int, step: int) -> Iterator[Batch]:
+        return training_batches(store, settings, samples, workers=workers, epoch=epoch, step=step)
+
+    def read(plan: Sequence[Sequence[int]]) -> Iterator[Batch]:
+        return regular_batches(store, settings, judges, plan, workers=workers)
 
     def check(model: nn.Module) -> dict[str, float]:
-        return validation_loss(config, folder, judges, model, device)
+        return validation_loss(model, len(judges), read, settings, device)
 
-    return fit(
-        model,
+    return Task(
+        "bmn",
         batches,
-        loss,
-        optimizer=build_optimizer(model, settings),
-        schedule=schedule_of(settings),
-        steps=len(windows.epoch_batches(samples, settings, 0)),
-        seed=settings.seed,
-        device=device,
-        checkpoint=stage.folder / "checkpoint.pt",
-        fingerprint=artifacts.fingerprint(
-            {"stage": stage.fingerprint, "samples": windows.digest(samples)}
-            | ({"judges": windows.digest(judges)} if judges else {})
-        ),
-        precision=settings.precision,
-        grad_clip=settings.grad_clip,
-        accumulate=settings.accumulate,
-        average=settings.ema_decay,
-        keep=settings.keep,
-        patience=settings.patience,
-        judge=lambda row: -row["val_total"],
+        proposal_loss(settings, device),
+        steps=len(epoch_batches(samples, settings, 0)),
+        samples={"samples": digest(samples)} | ({"judges": digest(judges)} if judges else {}),
         validate=check if judges else None,
-        checkpoint_seconds=settings.checkpoint_seconds,
-        on_checkpoint=stage.progress,
-        title="bmn",
+        judge=lambda row: -row["val_total"],
     )
-
-
-def propose(config: Config, folder: Path, *, force: bool = False) -> None:
-    """Run the network over the evaluation videos; a file a video, then one table of all."""
-    stage = begin_stage(config, folder, "bmn/proposals", force=force)
-    if stage.complete:
-        say("bmn: proposals complete, nothing to do")
-        return
-    dataset = annotations.load(config.dataset)
-    ids = dataset.video_ids(config.dataset.eval_subset)
-    videos = videos_with_features(config, folder, ids, "bmn")
-    device = pick_device(config.runtime.device)
-    model = _load(config, folder, videos, device)
-    parts = stage.folder / "videos"
-    todo = distributed.from_leader(
-        lambda: [video for video in videos if not (parts / f"{video}.csv").exists()]
-    )
-    sizes = [feature_shape(folder, video)[0] for video in todo]
-    mine = [todo[index] for index in deal(sizes, ranks().size)[ranks().rank]]
-    start = len(videos) - len(todo)
-    with Progress(start + len(mine), "proposals", unit="video", start=start) as bar:
-        for done, video in enumerate(mine, start=1):
-            table = propose_video(config, folder, video, model, device)
-            write_table(parts / f"{video}.csv", table)
-            stage.progress(start + done, len(videos))
-            bar.update(1)
-    distributed.barrier()
-    if not stage.leads:
-        return
-    tables = [read_part(parts / f"{video}.csv", video) for video in videos]
-    proposals = pd.concat(tables, ignore_index=True)
-    write_table(folder / PROPOSALS, proposals)
-    left_out = sorted(set(ids) - set(videos))
-    stage.finish({"proposals": len(proposals), "videos": len(videos), "left_out": left_out})
-    say(f"bmn: {len(proposals)} proposals of {len(videos)} videos")
-
-
-def build_network(config: Config, channels: int) -> BMN:
-    """The network of a configuration for features of so many channels, with random weights."""
-    settings = config.bmn
-    return BMN(
-        channels,
-        settings.temporal_scale,
-        settings.duration_scale,
-        hidden_1d=settings.hidden_1d,
-        hidden_2d=settings.hidden_2d,
-        hidden_3d=settings.hidden_3d,
-        num_samples=settings.num_samples,
-        samples_per_bin=settings.samples_per_bin,
-        boundary_ratio=settings.boundary_ratio,
-        groups=settings.groups,
-        regression=settings.regression,
-    )
-
-
-def _load(config: Config, folder: Path, videos: list[str], device: torch.device) -> BMN:
-    if not videos:
-        raise UserError(
-            f"dataset.eval_subset {config.dataset.eval_subset!r}: no video to propose for"
-        )
-    model = build_network(config, common_channels(folder, videos))
-    load_weights(model, folder / "bmn" / MODEL_FILE)
-    return model.to(device).eval()

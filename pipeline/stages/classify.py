@@ -1,59 +1,47 @@
-"""Stage 4: proposals x class scores -> detections (Appendix A.2, Classification)."""
+"""Stage 5: proposals x class scores -> detections (Appendix A.2, Classification)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import nn
 
 from evaluation import fusion
-from pipeline.configuration.reading import Config
-from pipeline.data import annotations
-from pipeline.data.clips.geometry import clip_grid
+from pipeline.configuration.settings import ClassifySettings
 from pipeline.data.failures import read_failures
-from pipeline.data.features import (
-    check_channels,
-    common_channels,
-    load_features,
-    require_head,
-    videos_with_features,
-)
-from pipeline.data.skipping import without_skipped
-from pipeline.processes.device import pick_device
+from pipeline.data.left_out import LeftOut
+from pipeline.errors import UserError
 from pipeline.progress import Progress, say
-from pipeline.results.class_scores import class_probabilities, decoded_scores, drop_parts
+from pipeline.results.class_scores import decoded_scores, drop_parts
 from pipeline.results.tables import DETECTIONS, read_proposals, write_table
-from pipeline.stages.opening import begin_alone
-from pipeline.training.classifier import load_classifier
+from pipeline.run_folder.manifests import read_manifest
+from pipeline.stages.run import Run
+from pipeline.training.classifier import class_probabilities, load_classifier
 
 
-def run(config: Config, folder: Path, *, force: bool = False) -> None:
+def run(run: Run) -> None:
     """Write `classify/detections.csv`: video, start, end, label, score (and verb, noun)."""
-    require_head(folder)
-    stage = begin_alone(config, folder, "classify", force=force)
+    _require_head(run)
+    stage = run.open("classify")
     if stage.complete and not read_failures(stage.folder):  # videos that failed are tried again
         say("classify: complete, nothing to do")
         return
-    dataset = annotations.load(config.dataset)
-    proposals = read_proposals(folder, dataset, config.dataset.eval_subset)
-    device = pick_device(config.runtime.device)
-    model = load_classifier(config.backbone, dataset.num_classes, folder, device)
-    ids = dataset.video_ids(config.dataset.eval_subset)
-    videos = videos_with_features(config, folder, ids, "classify")
-    if videos:
-        check_channels(folder, common_channels(folder, videos), model.feature_dim)
-    say(f"classify: {len(proposals)} proposals of {len(videos)} videos, by {config.classify.mode}")
-    left_out: list[str] = []
-    if config.classify.mode == "video":
-        detections = _by_video(config, folder, dataset, model, proposals, videos, device)
+    proposals = read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
+    model = load_classifier(run.config.backbone, run.dataset.num_classes, run.folder, run.device)
+    left_out = run.left_out("classify")
+    videos = run.features.available(run.dataset.video_ids(run.subsets[1]), left_out)
+    _check_channels(run, videos, model)
+    mode = run.detection.classify.mode
+    say(f"classify: {len(proposals)} proposals of {len(videos)} videos, by {mode}")
+    without: list[str] = []
+    if mode == "video":
+        detections = _by_video(run, model, proposals, videos)
     else:
-        detections, left_out = _by_proposal(config, folder, dataset, model, proposals, device)
-    write_table(folder / DETECTIONS, detections)
-    stage.finish({"detections": len(detections), "left_out": left_out})
+        detections, without = _by_proposal(run, model, proposals, left_out)
+    write_table(stage.folder / DETECTIONS, detections)
+    stage.finish({"detections": len(detections), "left_out": without})
     if not read_failures(stage.folder):
         drop_parts(stage.folder)
     say(f"classify: {len(detections)} detections")
@@ -77,99 +65,84 @@ def spread_positions(
 
 
 def _by_video(
-    config: Config,
-    folder: Path,
-    dataset: annotations.Dataset,
-    model: nn.Module,
-    proposals: pd.DataFrame,
-    videos: list[str],
-    device: torch.device,
+    run: Run, model: nn.Module, proposals: pd.DataFrame, videos: Sequence[str]
 ) -> pd.DataFrame:
     """The head on the mean feature of each video; its top classes go to every proposal."""
-    scores: dict[str, np.ndarray] = {}
-    pairs: dict[str, list[np.ndarray]] = {}
+    settings, heads = run.detection.classify, run.dataset.heads
+    scores: dict[str, list[np.ndarray]] = {}
     for video in videos:
-        features, _ = load_features(config, folder, video)
-        pairs[video] = class_probabilities(model, features.mean(0, keepdims=True), device)
-        scores[video] = pairs[video][0][0]
-    if len(dataset.heads) == 1:
-        return fusion.video_level(proposals, scores, dataset.heads[0], config.classify.top)
-    verb, noun = (np.concatenate([pairs[v][i] for v in proposals["video"]]) for i in range(2))
-    return _verb_noun(config, proposals, verb, noun)
+        mean = run.features(video).array.mean(0, keepdims=True)
+        scores[video] = class_probabilities(model, mean, run.device)
+    if len(heads) == 1:
+        of_video = {video: rows[0][0] for video, rows in scores.items()}
+        return fusion.video_level(proposals, of_video, heads[0], settings.top)
+    verb, noun = (np.concatenate([scores[v][i] for v in proposals["video"]]) for i in range(2))
+    return _verb_noun(settings, proposals, verb, noun)
 
 
 def _by_proposal(
-    config: Config,
-    folder: Path,
-    dataset: annotations.Dataset,
-    model: nn.Module,
-    proposals: pd.DataFrame,
-    device: torch.device,
+    run: Run, model: nn.Module, proposals: pd.DataFrame, left_out: LeftOut
 ) -> tuple[pd.DataFrame, list[str]]:
     """The head at positions spread over each proposal, averaged; verb x noun where there are two heads.
 
     By `classify.source` on the stored features of those moments, or on clips decoded there. Also gives
     the videos left out, whose clips could not be decoded.
     """
-    sizes = [len(head) for head in dataset.heads]
-    scores = [np.zeros((len(proposals), size), np.float32) for size in sizes]
+    settings, heads = run.detection.classify, run.dataset.heads
+    scores = [np.zeros((len(proposals), len(head)), np.float32) for head in heads]
     groups: Mapping[str, np.ndarray] = proposals.groupby("video", sort=False).indices
-    settings, clips = config.classify, config.extract
-    times = {
+    times = _times(run, proposals, groups)
+    if settings.source == "video":
+        kept = left_out.without_skipped(times)
+        asked = {video: times[video] for video in kept}
+        made = decoded_scores(run.detection, run.dataset, run.folder, asked, left_out)
+    else:
+        made = _stored_scores(run, model, times)
+    for video, of_heads in made.items():
+        for total, head in zip(scores, of_heads, strict=True):
+            total[groups[video]] = head
+    without = sorted(times.keys() - made.keys())
+    if without:
+        say(f"classify: {len(without)} videos without scores count as having no detections")
+        rows = (~proposals["video"].isin(without)).to_numpy()
+        proposals, scores = proposals[rows], [total[rows] for total in scores]
+    if len(heads) == 1:
+        return fusion.per_proposal(proposals, scores[0], heads[0], settings.top), without
+    return _verb_noun(settings, proposals, *scores), without
+
+
+def _times(
+    run: Run, proposals: pd.DataFrame, groups: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Seconds [n, positions] at which each video's proposals are looked at."""
+    settings, clips = run.detection.classify, run.detection.extract
+    start, end = proposals["start"].to_numpy(), proposals["end"].to_numpy()
+    span = (clips.frames - 1) * clips.interval / clips.fps
+    return {
         video: spread_positions(
-            proposals["start"].to_numpy()[rows],
-            proposals["end"].to_numpy()[rows],
-            settings.positions,
-            spread=settings.spread,
-            span=(clips.frames - 1) * clips.interval / clips.fps,
+            start[rows], end[rows], settings.positions, spread=settings.spread, span=span
         )
         for video, rows in groups.items()
     }
-    if config.classify.source == "video":
-        kept, _ = without_skipped(config, times, "classify")
-        asked = {video: times[video] for video in kept}
-        made = decoded_scores(config, dataset, folder, asked)
-    else:
-        made = _stored_scores(config, folder, times, model, device)
-    for video, heads in made.items():
-        for total, head in zip(scores, heads, strict=True):
-            total[groups[video]] = head
-    left_out = sorted(times.keys() - made.keys())
-    if left_out:
-        say(f"classify: {len(left_out)} videos without scores count as having no detections")
-        kept_rows = (~proposals["video"].isin(left_out)).to_numpy()
-        proposals, scores = proposals[kept_rows], [total[kept_rows] for total in scores]
-    if len(scores) == 1:
-        detections = fusion.per_proposal(
-            proposals, scores[0], dataset.heads[0], config.classify.top
-        )
-        return detections, left_out
-    return _verb_noun(config, proposals, *scores), left_out
 
 
 def _stored_scores(
-    config: Config,
-    folder: Path,
-    times: Mapping[str, np.ndarray],
-    model: nn.Module,
-    device: torch.device,
+    run: Run, model: nn.Module, times: Mapping[str, np.ndarray]
 ) -> dict[str, list[np.ndarray]]:
     """Scores [n, classes] a head of each video's proposals, from the features stored nearest."""
     made = {}
     with Progress(len(times), "classify", unit="video") as bar:
         for video, asked in times.items():
-            features, _ = load_features(config, folder, video)
-            cells = clip_grid(config.extract).clips_at(asked, len(features))
-            heads = class_probabilities(model, features, device)
-            made[video] = [head[cells].mean(1) for head in heads]
+            features = run.features(video)
+            heads = class_probabilities(model, features.array, run.device)
+            made[video] = [head[features.at(asked)].mean(1) for head in heads]
             bar.update(1)
     return made
 
 
 def _verb_noun(
-    config: Config, proposals: pd.DataFrame, verb: np.ndarray, noun: np.ndarray
+    settings: ClassifySettings, proposals: pd.DataFrame, verb: np.ndarray, noun: np.ndarray
 ) -> pd.DataFrame:
-    settings = config.classify
     return fusion.verb_noun(
         proposals,
         verb,
@@ -178,3 +151,23 @@ def _verb_noun(
         top_nouns=min(settings.top_nouns, noun.shape[1]),
         pairs=settings.pairs,
     )
+
+
+def _require_head(run: Run) -> None:
+    """Refuse to classify imported features in a run that has no classifier. Raises UserError."""
+    if run.has_imported_features and read_manifest(run.path("finetune")) is None:
+        raise UserError(
+            f"{run.folder}: its features were imported and it has no classifier head to name classes with; "
+            "the proposals in bmn/proposals/proposals.csv are its result, or run `tada-loc finetune` on the "
+            "network the features come from"
+        )
+
+
+def _check_channels(run: Run, videos: Sequence[str], model: nn.Module) -> None:
+    """Refuse features the classifier's head cannot take. Raises UserError."""
+    channels = run.features.common_channels(videos)
+    if videos and channels != model.feature_dim:
+        raise UserError(
+            f"{run.folder}: features have {channels} channels and the classifier's head takes "
+            f"{model.feature_dim}; they come from another network than finetune trained"
+        )

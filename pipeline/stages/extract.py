@@ -110,9 +110,7 @@ def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: 
     return handle
 
 
-def _extract_all(
-    run: Run, stage: Stage, jobs: Sequence[Job], left_out: LeftOut, total: int
-) -> int:
+def _extract_all(run: Run, stage: Stage, jobs: Sequence[Job], left_out: LeftOut, total: int) -> int:
     clips = 0
     arguments = (run.config, run.dataset.num_classes, run.folder)
     start = total - len(jobs)

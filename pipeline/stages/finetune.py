@@ -2,134 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from feature_extraction.backbones import SlowFast
 from feature_extraction.backbones.recompute import recompute_in_backward
 from feature_extraction.backbones.resnet import Bottleneck
-from pipeline.configuration.settings import Config
 from pipeline.configuration.training_settings import FinetuneSettings
-from pipeline.data import annotations
 from pipeline.data.clips import balance
-from pipeline.data.clips import training as clips
 from pipeline.data.clips.segments import Segments, digest
 from pipeline.data.clips.selection import training_segments
-from pipeline.data.failures import NOT_THERE, Failure, counted, read_failures, write_failures
+from pipeline.data.clips.training import epoch_batches, training_batches
 from pipeline.data.hold_out import chooses_epoch, require_use
+from pipeline.data.left_out import LeftOut
 from pipeline.data.length import finetune_length, say_length
-from pipeline.data.unreadable import Unreadable
 from pipeline.errors import UserError
 from pipeline.processes import distributed
-from pipeline.processes.device import pick_device, share_cores
+from pipeline.processes.device import share_cores
 from pipeline.progress import say
 from pipeline.ranks import ranks
-from pipeline.results.accuracy import geometry_warning, judged, network_input, validate
-from pipeline.run_folder import manifests as artifacts
-from pipeline.stages.opening import begin_stage
-from pipeline.training import mixing
-from pipeline.training.classifier import (
-    MODEL_FILE,
-    SharedClassifier,
-    new_classifier,
-    save_classifier,
-)
-from pipeline.training.loop import Fitted, fit
-from pipeline.training.optimisation import build_optimizer, say_learning_rate, schedule_of
+from pipeline.results.accuracy import geometry_warning, judged, validate
+from pipeline.stages.run import Run
+from pipeline.training.classifier import SharedClassifier, classifier_loss, new_classifier
+from pipeline.training.loop import fit, keep_result
+from pipeline.training.optimisation import say_learning_rate
+from pipeline.training.steps import Batch
+from pipeline.training.task import Task
 
 
-def run(config: Config, folder: Path, *, force: bool = False) -> None:
+def run(run: Run) -> None:
     """Train the classifier and write `finetune/model.pt` and `finetune/history.json`."""
-    stage = begin_stage(config, folder, "finetune", force=force)
+    stage = run.open("finetune")
     if stage.complete:
         say("finetune: complete, nothing to do")
         return
-    require_use(config)
-    dataset = annotations.load(config.dataset)
-    train, validation, missing, skipped = training_segments(config, dataset)
-    device = pick_device(config.runtime.device)
-    share_cores(device, config.runtime.workers)
-    length = finetune_length(config.finetune, train)
-    settings = length.settings
-    config = config.model_copy(update={"finetune": settings})
-    say(f"finetune: {len(train)} training and {len(validation)} validation segments on {device}")
+    require_use(run.config)
+    left_out = run.left_out("finetune", at_once=True)
+    train, validation = training_segments(run.config, run.dataset, left_out)
+    left_out.remember()
+    share_cores(run.device, run.config.runtime.workers)
+    say(
+        f"finetune: {len(train)} training and {len(validation)} validation segments on {run.device}"
+    )
+    length = finetune_length(run.config.finetune, train)
     say_length(length)
-    say_learning_rate("finetune", settings)
-    model = new_classifier(config.backbone, dataset.num_classes, settings.seed)
+    say_learning_rate("finetune", length.settings)
+    model = _network(run, length.settings)
+    task = _task(run, length.settings, train, validation, left_out)
+    try:
+        fitted = fit(
+            SharedClassifier(
+                model, compiled=length.settings.compile, freeze_norm=length.settings.freeze_norm
+            ),
+            task,
+            length.settings,
+            stage,
+            run.device,
+        )
+    except UserError:
+        left_out.note()
+        raise
+    left_out.merge(distributed.gather_values(left_out.reasons))
+    if not stage.writes:
+        return
+    left_out.settle()
+    if (warning := geometry_warning(fitted.history[fitted.kept - 1])) is not None:
+        say(f"finetune: {warning}")
+    keep_result(stage, model, fitted, left_out.summary())
+
+
+def _network(run: Run, settings: FinetuneSettings) -> nn.Module:
+    """The network with its initial weights, on the run's device."""
+    backbone = run.config.backbone
+    model = new_classifier(backbone, run.dataset.num_classes, settings.seed)
     if isinstance(model, SlowFast):
         seen = -(-settings.frames // model.alpha)
-        say(
-            f"{config.backbone.name}: the slow pathway sees {seen} of a clip's {settings.frames} frames"
-        )
-    model.to(device, memory_format=torch.channels_last)
-    model = distributed.synchronize_norms(model, device)
-    allowed = config.runtime.allow_failures - len(missing)
-    before = read_failures(stage.folder)
-    unreadable = Unreadable(allowed, _left_out_before(before))
-
-    def note() -> None:
-        if stage.leads:
-            _list_failures(stage, missing, unreadable, before)
-
-    try:
-        history, kept = _train(config, model, train, validation, note, unreadable, stage, device)
-    except UserError:
-        note()
-        raise
-    unreadable.merge(distributed.gather_values(unreadable.reasons))
-    if not stage.leads:
-        return
-    note()
-    save_classifier(model, stage.folder / MODEL_FILE)
-    artifacts.write_json(stage.folder / "history.json", history)
-    if (warning := geometry_warning(history[kept - 1])) is not None:
-        say(f"finetune: {warning}")
-    left_out = {*missing, *skipped, *unreadable.reasons}
-    summary = history[kept - 1] | {"kept_epoch": kept}
-    stage.finish(summary | {"left_out": sorted(left_out), "skipped": len(skipped)})
-    # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
-    (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
+        say(f"{backbone.name}: the slow pathway sees {seen} of a clip's {settings.frames} frames")
+    model.to(run.device, memory_format=torch.channels_last)
+    model = distributed.synchronize_norms(model, run.device)
+    if settings.recompute:
+        recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
+    return model
 
 
-def classification_loss(
-    outputs: Tensor | tuple[Tensor, Tensor], target: Tensor, smoothing: float
-) -> Tensor:
-    """Cross-entropy of one head, or the sum of the verb and the noun head's; target [B, heads]."""
-    heads = outputs if isinstance(outputs, tuple) else (outputs,)
-    losses = [
-        F.cross_entropy(head.float(), target[:, i], label_smoothing=smoothing)
-        for i, head in enumerate(heads)
-    ]
-    return torch.stack(losses).sum()
+def _task(
+    run: Run,
+    settings: FinetuneSettings,
+    train: Segments,
+    validation: Segments,
+    left_out: LeftOut,
+) -> Task:
+    """Fine-tuning as the training loop takes it. Raises UserError where processes cannot share its batches."""
+    config = run.config.model_copy(update={"finetune": settings})
+    sizes = [len(batch) for batch in epoch_batches(train, settings, 0)]
+    _require_shared(sizes, settings)
+    if settings.balance != "none":
+        say(f"finetune: {balance.describe(train, settings)}")
 
+    def batches(epoch: int, step: int) -> Iterator[Batch]:
+        workers = config.runtime.workers
+        return training_batches(train, settings, left_out, workers=workers, epoch=epoch, step=step)
 
-def _left_out_before(before: Mapping[str, Failure]) -> dict[str, str]:
-    """The videos this training went without before it was stopped."""
-    return {
-        video: failure.reason
-        for video, failure in before.items()
-        if failure.left_out and failure.reason != NOT_THERE
-    }
+    def check(model: nn.Module) -> dict[str, float]:
+        return validate(model.get_submodule("network"), validation, config, left_out, run.device)
 
-
-def _list_failures(
-    stage: artifacts.Stage,
-    missing: list[str],
-    unreadable: Unreadable,
-    before: Mapping[str, Failure],
-) -> None:
-    """List the videos the training goes without, and the one that ended it, in `failures.json`."""
-    tried = {video: unreadable.reasons[video] for video in unreadable.tried}
-    rows = counted(dict.fromkeys(missing, NOT_THERE) | tried, before)
-    rows |= {video: before[video] for video in unreadable.reasons.keys() - rows.keys()}
-    for video in unreadable.refused:
-        rows[video] = replace(rows[video], left_out=False)
-    write_failures(stage.folder, "finetune", rows)
+    judges = {"judges": digest(validation)} if chooses_epoch(settings) else {}
+    return Task(
+        "finetune",
+        batches,
+        classifier_loss(config.backbone, settings),
+        steps=len(sizes),
+        samples={"samples": digest(train)} | judges,
+        validate=check if len(validation) else None,
+        judge=judged,
+        on_checkpoint=left_out.note,
+    )
 
 
 def _require_shared(sizes: list[int], settings: FinetuneSettings) -> None:
@@ -141,74 +130,3 @@ def _require_shared(sizes: list[int], settings: FinetuneSettings) -> None:
             "finetune.crop a number"
         )
     distributed.require_full_batches(sizes, "finetune")
-
-
-def _train(
-    config: Config,
-    model: nn.Module,
-    train: Segments,
-    validation: Segments,
-    note: Callable[[], None],
-    unreadable: Unreadable,
-    stage: artifacts.Stage,
-    device: torch.device,
-) -> Fitted:
-    settings, workers = config.finetune, config.runtime.workers
-
-    def batches(epoch: int, step: int) -> Iterator[Mapping]:
-        return clips.training_batches(
-            train, settings, unreadable, workers=workers, epoch=epoch, step=step
-        )
-
-    def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
-        video = network_input(batch["clip"], config.backbone)
-        mix = mixing.draw_mix(video, settings.augment, generator)
-        outputs = model(mixing.mixed(video, mix))
-        smoothing = settings.label_smoothing
-        if mix is not None:
-            return {"total": mixing.mixed_loss(outputs, batch["target"], mix, smoothing)}
-        target = distributed.gather(batch["target"])
-        return {"total": classification_loss(outputs, target, smoothing)}
-
-    def check(model: nn.Module) -> dict[str, float]:
-        if not len(validation):
-            return {}
-        return validate(model.network, validation, config, unreadable, device)
-
-    def saved(done: int, total: int) -> None:
-        stage.progress(done, total)
-        note()
-
-    if settings.recompute:
-        recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
-    sizes = [len(batch) for batch in clips.epoch_batches(train, settings, 0)]
-    _require_shared(sizes, settings)
-    if settings.balance != "none":
-        say(f"finetune: {balance.describe(train, settings)}")
-    samples = {"samples": digest(train)}
-    if chooses_epoch(settings):
-        samples["judges"] = digest(validation)
-    whole = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
-    return fit(
-        whole,
-        batches,
-        loss,
-        optimizer=build_optimizer(whole, settings),
-        schedule=schedule_of(settings),
-        steps=len(sizes),
-        seed=settings.seed,
-        device=device,
-        checkpoint=stage.folder / "checkpoint.pt",
-        fingerprint=artifacts.fingerprint({"stage": stage.fingerprint} | samples),
-        precision=settings.precision,
-        grad_clip=settings.grad_clip,
-        accumulate=settings.accumulate,
-        average=settings.ema_decay,
-        keep=settings.keep,
-        patience=settings.patience,
-        judge=judged,
-        checkpoint_seconds=settings.checkpoint_seconds,
-        validate=check,
-        on_checkpoint=saved,
-        title="finetune",
-    )

@@ -156,11 +156,11 @@ class Run:
         done = is_complete(self.path(name), stage.outputs, manifest)
         return State("complete" if done else "partial")
 
-    def left_out(self, stage: str, *, at_once: bool = False) -> LeftOut:
-        """Which videos a stage goes without, counted from here on."""
+    def left_out(self, stage: str, *, of: str | None = None, at_once: bool = False) -> LeftOut:
+        """Which videos a stage goes without, counted from here on; `of` is said in place of its name."""
         runtime = self.config.runtime
         return LeftOut(
-            stage,
+            of or stage,
             self.path(stage),
             allowed=runtime.allow_failures,
             skip=runtime.skip,

@@ -20,8 +20,8 @@ from pipeline.data.hold_out import (
     hold_out_videos,
     nothing_to_choose_by,
 )
-from pipeline.data.probing import probe_all
 from pipeline.data.left_out import LeftOut
+from pipeline.data.probing import probe_all
 from pipeline.data.videos import require_videos
 from pipeline.errors import UserError
 from pipeline.processes import distributed

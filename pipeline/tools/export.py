@@ -1,0 +1,77 @@
+"""A run's features out to other detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from feature_extraction.sampling import ClipGrid
+from pipeline.data.features import IMPORTED
+from pipeline.progress import say
+from pipeline.run_folder.files import atomic_path, write_json
+from pipeline.stages.run import Run
+
+GRID_FILE = "grid.json"
+
+
+def export_features(run: Run, target: Path) -> None:
+    """Write `target`/VIDEO.npy float32 [clips, C] of every video of both subsets, and grid.json.
+
+    Raises UserError where features are missing or made with other settings.
+    """
+    videos: dict[str, dict[str, object]] = {}
+    channels = 0
+    left_out = run.left_out("extract", of="export-features")
+    for subset in run.subsets:
+        for video in run.features.available(run.dataset.video_ids(subset), left_out):
+            features = run.features(video)
+            path = target / f"{video}.npy"
+            with atomic_path(path) as temporary, temporary.open("wb") as file:
+                np.save(file, features.array, allow_pickle=False)
+            channels = features.array.shape[1]
+            videos[video] = {
+                "subset": subset,
+                "duration": features.duration,
+                "features": len(features),
+            }
+    backbone = IMPORTED if run.has_imported_features else run.config.backbone.name
+    write_json(target / GRID_FILE, _grid(run.features.grid, channels, backbone, videos))
+    say(
+        f"export-features: {len(videos)} videos, {channels} channels, in {target}; the grid in {GRID_FILE}"
+    )
+
+
+def _grid(
+    grid: ClipGrid, channels: int, backbone: str, videos: Mapping[str, object]
+) -> dict[str, object]:
+    return {
+        "format": "float32 [features, channels], one VIDEO.npy a video",
+        "fps": grid.fps,
+        "clip_frames": grid.frames,
+        "frame_interval": grid.interval,
+        "stride": grid.stride,
+        "seconds_per_feature": grid.seconds_per_clip,
+        "centre_of_feature_i": "(i + 0.5) * stride / fps seconds",
+        "centre_of_feature_0": 0.5 * grid.seconds_per_clip,
+        "channels": channels,
+        "backbone": backbone,
+        # What these detectors must be told so that their times are ours. ActionFormer places feature i
+        # at (i * feat_stride + num_frames / 2) / fps, OpenTAD at (i * stride + offset_frames) / fps.
+        "actionformer": {
+            "feat_stride": grid.stride,
+            "num_frames": grid.stride,
+            "default_fps": grid.fps,
+            "input_dim": channels,
+            "file_ext": ".npy",
+        },
+        "opentad": {
+            "feature_stride": grid.stride,
+            "sample_stride": 1,
+            "offset_frames": grid.stride / 2,
+            "fps": grid.fps,
+            "in_channels": channels,
+        },
+        "videos": videos,
+    }
