@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
 from pipeline.configuration.sections import (
     Fraction,
@@ -121,6 +121,14 @@ class FinetuneSettings(OptimisationSettings):
         return self
 
 
+def _none_or_half(value: object) -> float:
+    # A whole 0 stays one: it is recorded as it was.
+    for allowed in (0, 0.5):
+        if value == allowed and not isinstance(value, bool):
+            return allowed
+    raise ValueError("input should be 0 or 0.5")
+
+
 class BMNSettings(OptimisationSettings):
     """The boundary-matching network and its training (Lin et al. 2019; Appendix A.2).
 
@@ -147,7 +155,7 @@ class BMNSettings(OptimisationSettings):
     num_samples: Annotated[int, Field(gt=1)] = 32
     samples_per_bin: Positive = 3
     boundary_ratio: NonNegative = 0.5
-    boundary_center: Literal[0, 0.5] = 0
+    boundary_center: Annotated[float, PlainValidator(_none_or_half)] = 0
     regression: bool = False
     groups: Positive = 4
 

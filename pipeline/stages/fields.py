@@ -64,21 +64,14 @@ def viewed_otherwise(config: Config, run: Path) -> dict[str, Any]:
 
 def require_detection(config: Config) -> None:
     """Refuse a configuration for a classifier alone. Raises UserError."""
-    for stage in ("extract", "bmn", "bmn/proposals", "classify", "eval"):
-        setting_fields(config, stage)
+    config.detection()
 
 
 def setting_fields(config: Config, stage: str) -> dict[str, Any]:
     """The settings of a stage alone."""
     fields: dict[str, Any] = {}
     for section in _SECTIONS[stage]:
-        settings = getattr(config, section)
-        if settings is None:
-            raise UserError(
-                f"the configuration has no section {section}: it is for a classifier alone; take the "
-                "section from one for detection (hacs, ek100) to go on"
-            )
-        fields |= result_fields(section, settings)
+        fields |= result_fields(section, config.section(section))
     if stage == "bmn" and config.dataset.hold_out and config.finetune.seed != config.bmn.seed:
         fields["finetune.seed"] = config.finetune.seed  # it picks the videos held out
     if stage == "classify" and (config.classify.mode, config.classify.source) == _DECODES:
