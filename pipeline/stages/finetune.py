@@ -179,7 +179,7 @@ def _train(
         stage.progress(done, total)
         note()
 
-    if settings.recompute:
+    if settings.activation_checkpointing:
         recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
     sizes = [len(batch) for batch in clips.epoch_batches(train, settings, 0)]
     _require_shared(sizes, settings)
@@ -202,8 +202,8 @@ def _train(
         fingerprint=artifacts.fingerprint({"stage": stage.fingerprint} | samples),
         precision=settings.precision,
         grad_clip=settings.grad_clip,
-        accumulate=settings.accumulate,
-        average=settings.ema_decay,
+        accumulate=settings.gradient_accumulation,
+        average=settings.effective_ema_decay,
         keep=settings.keep,
         patience=settings.patience,
         judge=judged,
