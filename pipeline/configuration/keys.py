@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from pipeline.configuration.sections import NoResult, Section, StandsFor
+from pipeline.configuration.sections import Formerly, NoResult, Section, StandsFor
 from pipeline.configuration.settings import Config
 
 
@@ -39,6 +39,17 @@ def result_fields(section_name: str, settings: Section) -> dict[str, Any]:
 
 
 @cache
+def new_names() -> dict[str, str]:
+    """The names of keys that were renamed, by their old ones; both are dotted."""
+    return {
+        f"{key.rpartition('.')[0]}.{mark.name}": key
+        for key, field in _keys().items()
+        for mark in field.metadata
+        if isinstance(mark, Formerly)
+    }
+
+
+@cache
 def default_fields() -> dict[str, Any]:
     """The default of every optional key that changes results, as `result_fields` gives it.
 
@@ -59,11 +70,12 @@ def restated(old: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
     known = _keys()
     fields = {key: value for key, value in default_fields().items() if key in keys}
     for key, value in old.items():
-        field = known.get(key)
+        name = new_names().get(key, key)
+        field = known.get(name)
         if field is None:
-            fields[key] = value
+            fields[name] = value
         elif _changes_results(field):
-            fields[key] = _one_form(field, value)
+            fields[name] = _one_form(field, value)
     return fields
 
 

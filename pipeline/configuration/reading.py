@@ -14,9 +14,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pipeline.configuration.keys import known_keys
+from pipeline.configuration.keys import known_keys, new_names
 from pipeline.configuration.settings import Config
 from pipeline.errors import UsageError
+from pipeline.progress import say
 
 __all__ = [
     "SHIPPED",
@@ -75,7 +76,10 @@ def read_config(text: str, path: Path, overrides: Mapping[str, Any] | None = Non
         raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(data, dict):
         raise UsageError(f"{path}: holds no sections; see a shipped configuration for the form")
-    for key, value in (overrides or {}).items():
+    overrides = dict(overrides or {})
+    _say_renamed(path, _rename_keys(data))
+    _say_renamed(None, _rename_overrides(overrides))
+    for key, value in overrides.items():
         _set_key(data, key, value)
     try:
         return Config.model_validate(data)
@@ -112,6 +116,41 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
 def dump_config(config: Config) -> str:
     """The configuration as YAML that `load_config` reads back to the same values."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _rename_keys(data: dict[str, Any]) -> dict[str, str]:
+    """Give keys of a file that have an old name their new one; tells which."""
+    found = {}
+    for old, new in new_names().items():
+        *sections, name = old.split(".")
+        values: Any = data
+        for section in sections:
+            values = values.get(section) if isinstance(values, dict) else None
+        if isinstance(values, dict) and name in values:
+            last = new.rpartition(".")[2]
+            _refuse_both(old, new, last in values)
+            values[last] = values.pop(name)
+            found[old] = new
+    return found
+
+
+def _rename_overrides(overrides: dict[str, Any]) -> dict[str, str]:
+    found = {old: new for old, new in new_names().items() if old in overrides}
+    for old, new in found.items():
+        _refuse_both(old, new, new in overrides)
+        overrides[new] = overrides.pop(old)
+    return found
+
+
+def _refuse_both(old: str, new: str, both: bool) -> None:
+    if both:
+        raise UsageError(f"{old} and {new} are given: {old} is the old name of {new}, give one")
+
+
+def _say_renamed(path: Path | None, names: Mapping[str, str]) -> None:
+    if names:
+        said = ", ".join(f"{old} is now {new}" for old, new in names.items())
+        say(f"{path}: renamed keys: {said}" if path else f"renamed keys: {said}")
 
 
 def _set_key(data: dict[str, Any], key: str, value: Any) -> None:

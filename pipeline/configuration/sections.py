@@ -36,3 +36,10 @@ class StandsFor:
 
     name: str
     value: str
+
+
+@dataclass(frozen=True)
+class Formerly:
+    """Marks a key that had another name in the same section; the old one is still read."""
+
+    name: str

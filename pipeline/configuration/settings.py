@@ -19,6 +19,7 @@ from pipeline.configuration.sections import (
 )
 from pipeline.configuration.thresholds import parse_iou
 from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
+from pipeline.errors import UserError
 
 Level = Annotated[int, Field(ge=0, le=5)]
 
@@ -167,3 +168,31 @@ class Config(Section):
         if self.bmn.mode == "rescale" and self.bmn.duration_scale > self.bmn.temporal_scale:
             raise ValueError("bmn.duration_scale is larger than bmn.temporal_scale")
         return self
+
+    def section(self, name: str) -> Section:
+        """A section by its name. Raises UserError where the configuration does without it."""
+        section: Section | None = getattr(self, name)
+        if section is None:
+            raise UserError(
+                f"the configuration has no section {name}: it is for a classifier alone; take the "
+                "section from one for detection (hacs, ek100) to go on"
+            )
+        return section
+
+    def detection(self) -> DetectionConfig:
+        """The same configuration, known to have every section.
+
+        Raises UserError naming the first section it has not.
+        """
+        sections = {name: self.section(name) for name in Config.model_fields}
+        return DetectionConfig.model_construct(self.model_fields_set, **sections)
+
+
+class DetectionConfig(Config):
+    """A configuration with every section, as the stages after fine-tuning need it."""
+
+    extract: ExtractSettings
+    bmn: BMNSettings
+    proposals: ProposalSettings
+    classify: ClassifySettings
+    eval: EvalSettings

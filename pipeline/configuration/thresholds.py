@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 
 _FORM = "write start:step:end (0.5:0.05:0.95) or a comma list (0.3,0.5,0.7)"
 
@@ -16,7 +17,9 @@ def parse_iou(value: str | float | Iterable[float]) -> tuple[float, ...]:
     try:
         if isinstance(value, str):
             numbers = _parse_range(value) if ":" in value else _floats(value.split(","))
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        elif isinstance(value, bool):
+            raise TypeError("a truth value")
+        elif isinstance(value, (int, float)):
             numbers = [float(value)]
         else:
             numbers = _floats(value)
@@ -24,7 +27,7 @@ def parse_iou(value: str | float | Iterable[float]) -> tuple[float, ...]:
         raise ValueError(f"{value!r} is not a list of tIoU thresholds: {_FORM}") from error
     if not numbers or any(not 0 < number <= 1 for number in numbers):
         raise ValueError(f"{value!r}: tIoU thresholds lie above 0 and at most at 1; {_FORM}")
-    if any(b <= a for a, b in zip(numbers, numbers[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(numbers)):
         raise ValueError(f"{value!r}: tIoU thresholds must rise; {_FORM}")
     return tuple(numbers)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
 from pipeline.configuration.sections import (
+    Formerly,
     Fraction,
     NonNegative,
     NoResult,
@@ -17,7 +18,7 @@ from pipeline.configuration.sections import (
     Share,
 )
 
-EMA_DECAY = 0.99  # of `keep: ema` where `average` says nothing: about the last hundred steps
+EMA_DECAY = 0.99  # of `keep: ema` where `ema_decay` says nothing: about the last hundred steps
 
 
 class OptimisationSettings(Section):
@@ -25,7 +26,7 @@ class OptimisationSettings(Section):
 
     `min_steps` raises the epochs of a small set until the training has that many steps, and lowers the
     batch to at most a quarter of the samples; `keep`: the last weights, those of the epoch that
-    validated best, or their exponential moving average (decay `average`); `patience` ends a training
+    validated best, or their exponential moving average (decay `ema_decay`); `patience` ends a training
     after so many epochs without a better validation.
     """
 
@@ -40,8 +41,8 @@ class OptimisationSettings(Section):
     weight_decay: NonNegative = 1e-4
     momentum: Fraction = 0.9
     grad_clip: PositiveFloat | None = None
-    accumulate: Positive = 1
-    average: Annotated[float, Field(gt=0, lt=1)] | None = None
+    gradient_accumulation: Annotated[Positive, Formerly("accumulate")] = 1
+    ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Formerly("average")] = None
     keep: Literal["last", "best", "ema"] = "last"
     patience: Positive | None = None
     precision: Precision = "float32"
@@ -63,9 +64,9 @@ class OptimisationSettings(Section):
         return self.batch_size / (self.base_batch or self.batch_size)
 
     @property
-    def ema_decay(self) -> float | None:
-        """The decay of the moving average of the weights, None where there is none."""
-        return EMA_DECAY if self.average is None and self.keep == "ema" else self.average
+    def effective_ema_decay(self) -> float | None:
+        """The decay of the EMA of the weights, None where there is none."""
+        return EMA_DECAY if self.ema_decay is None and self.keep == "ema" else self.ema_decay
 
 
 class AugmentSettings(Section):
@@ -109,7 +110,7 @@ class FinetuneSettings(OptimisationSettings):
     label_smoothing: Share = 0.0
     clips_per_segment: Positive = 1
     compile: bool = False
-    recompute: Annotated[bool, NoResult()] = False
+    activation_checkpointing: Annotated[bool, NoResult(), Formerly("recompute")] = False
 
     @model_validator(mode="after")
     def _crop_fits(self) -> FinetuneSettings:
@@ -119,6 +120,14 @@ class FinetuneSettings(OptimisationSettings):
         if self.crop != "whole" and self.crop > smallest:
             raise ValueError(f"crop {self.crop} is larger than the smallest short side {smallest}")
         return self
+
+
+def _none_or_half(value: object) -> float:
+    # A whole 0 stays one: it is recorded as it was.
+    for allowed in (0, 0.5):
+        if value == allowed and not isinstance(value, bool):
+            return allowed
+    raise ValueError("input should be 0 or 0.5")
 
 
 class BMNSettings(OptimisationSettings):
@@ -147,7 +156,7 @@ class BMNSettings(OptimisationSettings):
     num_samples: Annotated[int, Field(gt=1)] = 32
     samples_per_bin: Positive = 3
     boundary_ratio: NonNegative = 0.5
-    boundary_center: Literal[0, 0.5] = 0
+    boundary_center: Annotated[float, PlainValidator(_none_or_half)] = 0
     regression: bool = False
     groups: Positive = 4
 

@@ -14,12 +14,18 @@ from pipeline.stages.fields import setting_fields
 
 # Two configurations and the fields of their stages, as the code before the marks wrote them.
 BEFORE = json.loads(Path(__file__).with_name("recorded_before.json").read_text())
-RENAMED: dict[str, str] = {}
+RENAMED = {
+    "finetune.average": "finetune.ema_decay",
+    "finetune.accumulate": "finetune.gradient_accumulation",
+    "finetune.recompute": "finetune.activation_checkpointing",
+    "bmn.average": "bmn.ema_decay",
+    "bmn.accumulate": "bmn.gradient_accumulation",
+}
 # Where things lie, how much is done at once, how often is saved, what is only printed.
 WITHOUT_EFFECT = {
     "dataset.name", "dataset.annotations", "dataset.videos", "dataset.video_info",
     "dataset.classes", "backbone.pretrained", "finetune.checkpoint_seconds",
-    "finetune.recompute", "extract.batch_size", "extract.allow_partial",
+    "finetune.activation_checkpointing", "extract.batch_size", "extract.allow_partial",
     "bmn.checkpoint_seconds", "eval.paper", "eval.paper_iou", "runtime.device",
     "runtime.workers", "runtime.allow_failures", "runtime.skip",
 }  # fmt: skip

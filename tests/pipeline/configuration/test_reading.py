@@ -202,3 +202,60 @@ def test_configs_are_commented():
     for name in NAMES:
         text = Path(SHIPPED / f"{name}.yaml").read_text()
         assert "tada-loc" in text.split("\ndataset:")[0], f"{name}: opens with its command"
+
+
+OLD_NAMES = [
+    ("finetune.average", "finetune.ema_decay", 0.9),
+    ("finetune.accumulate", "finetune.gradient_accumulation", 2),
+    ("finetune.recompute", "finetune.activation_checkpointing", True),
+    ("bmn.average", "bmn.ema_decay", 0.9),
+    ("bmn.accumulate", "bmn.gradient_accumulation", 2),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "value"), OLD_NAMES)
+def test_a_renamed_key_is_read_and_its_new_name_said(old, new, value, tmp_path, capsys):
+    expected = load_config(find_config("hacs"), {new: value})
+    assert capsys.readouterr().err == ""
+    assert load_config(find_config("hacs"), {old: value}) == expected
+    assert capsys.readouterr().err == f"renamed keys: {old} is now {new}\n"
+    # A run folder's config.yaml of before holds every key, under its old name.
+    section, name = new.split(".")
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_config(expected).replace(f" {name}:", f" {old.split('.')[1]}:"))
+    assert load_config(path) == expected
+    said = capsys.readouterr().err
+    assert said.startswith(f"{path}: renamed keys: ") and f"{old} is now {new}" in said
+    assert said.count("\n") == 1
+    # What is asked for wins over the file, whichever name each has.
+    default = load_config(find_config("hacs")).model_dump()[section][name]
+    for key in (old, new):
+        assert load_config(path, {key: default}).model_dump()[section][name] == default != value
+
+
+@pytest.mark.parametrize(("old", "new", "value"), OLD_NAMES)
+def test_a_key_with_both_its_names_is_refused(old, new, value, tmp_path):
+    said = f"{old} and {new} are given: {old} is the old name of {new}, give one"
+    with pytest.raises(UsageError, match=said):
+        load_config(find_config("hacs"), {old: value, new: value})
+    section = new.rpartition(".")[0]
+    path = tmp_path / "both.yaml"
+    text = dump_config(load_config(find_config("hacs")))
+    path.write_text(
+        text.replace(f"\n{section}:\n", f"\n{section}:\n  {old.split('.')[1]}: {value}\n")
+    )
+    with pytest.raises(UsageError, match=said):
+        load_config(path)
+
+
+def test_a_wrong_value_of_a_renamed_key_is_named_as_it_is_called_now():
+    with pytest.raises(UsageError, match=r"bmn\.ema_decay = 7"):
+        load_config(find_config("hacs"), {"bmn.average": 7})
+
+
+@pytest.mark.parametrize("text", ["finetune: 3\nbmn: []\n", "finetune:\n"])
+def test_old_names_are_looked_for_in_sections_alone(text, tmp_path):
+    path = tmp_path / "odd.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError):
+        load_config(path)

@@ -51,7 +51,9 @@ def test_resumed_equals_unbroken(data, tmp_path, monkeypatch):
 
 
 def test_pieces_of_a_batch_are_mixed_each(data, tmp_path):
-    done = tada("finetune", *options(data, tmp_path / "run", *ALL, "finetune.accumulate=2"))
+    done = tada(
+        "finetune", *options(data, tmp_path / "run", *ALL, "finetune.gradient_accumulation=2")
+    )
     assert done.exit_code == 0, done.output
 
 
