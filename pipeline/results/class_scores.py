@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from feature_extraction.asked_clips import features_at
 from feature_extraction.backbones import for_inference
+from feature_extraction.extractor import features_at
 from pipeline.configuration.reading import Config
 from pipeline.data import annotations
 from pipeline.data.clips.geometry import clip_grid, extraction_view
