@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.baselines.video import open_usual, usual_clips
 from benchmarks.measure import Cost, Form, Row, absolute_difference, compare
 from benchmarks.videos import FPS, LARGE_FRAME, SMALL_FRAME, encode_video, megabits
-from feature_extraction.extractor import iter_clips
+from feature_extraction.clips import iter_clips
 from feature_extraction.read_ahead import FrameThread
 from feature_extraction.sampling import ClipGrid
 

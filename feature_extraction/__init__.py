@@ -1,6 +1,5 @@
 """Videos in, features out: decode by time, sample clips, run a backbone, store what it says."""
 
-from feature_extraction.asked_clips import features_at
 from feature_extraction.backbones import (
     TAdaConv1d,
     TAdaConv2d,
@@ -9,7 +8,13 @@ from feature_extraction.backbones import (
     insert_tadaconv,
     load_public_checkpoint,
 )
-from feature_extraction.extractor import ExtractionError, extract_features
+from feature_extraction.extractor import (
+    ExtractionError,
+    Extractor,
+    VideoFeatures,
+    extract_features,
+    features_at,
+)
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
     FeatureFileError,
@@ -26,6 +31,7 @@ from feature_extraction.video.opening import VideoError, VideoInfo, open_video, 
 __all__ = [
     "ClipGrid",
     "ExtractionError",
+    "Extractor",
     "FeatureFileError",
     "FeatureMeta",
     "FrameFolder",
@@ -33,6 +39,7 @@ __all__ = [
     "TAdaConv2d",
     "TAdaConv3d",
     "VideoError",
+    "VideoFeatures",
     "VideoInfo",
     "build_backbone",
     "extract_features",

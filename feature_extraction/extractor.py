@@ -9,25 +9,133 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from feature_extraction.backbones.inference import PRECISIONS, InferenceNetwork, for_inference
-from feature_extraction.read_ahead import CLOSING, FrameThread
-from feature_extraction.sampling import ClipGrid
+from feature_extraction.clips import AskedMoments, asked_clips, iter_clips
+from feature_extraction.read_ahead import FrameThread
+from feature_extraction.sampling import ClipGrid, Moments
 from feature_extraction.transforms import IMAGENET_MEAN, IMAGENET_STD, normalize
+
+Heartbeat = Callable[[], None]
+PathLike = str | os.PathLike[str]
 
 
 class ExtractionError(ValueError):
     """Features that cannot be made with these settings, or are not finite."""
 
 
+class VideoFeatures(NamedTuple):
+    """Features float32 [clips, C] of a whole video, its seconds, and the spans of seconds that are damaged.
+
+    Damaged is what did not decode or is missing; with `allow_partial` alone is there any.
+    """
+
+    features: np.ndarray
+    duration: float
+    damaged: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A network with all that decides what it is shown of a video (Appendix A.2).
+
+    It sees clips [B, 3, frames, H, W] of `grid`, the whole frame with its shorter side at `short_side`
+    pixels, or its central square of `crop`; colours in [0, 1] less `mean`, over `std`. `network` is
+    what `for_inference` gives; it is moved to `device`. A clip's features may differ in the last
+    digits with the batch it is in, so `batch_size` belongs to a result. `decoder`, `allow_partial` and
+    `threads` are those of `open_video`. Raises ExtractionError on a batch size below 1.
+
+        extractor = Extractor(for_inference(model), ClipGrid(30, 8, 8, 16), short_side=256)
+        features, duration, damaged = extractor.video("video.mp4")
+        features = extractor.at("video.mp4", np.array([1.5, 20.0]))
+    """
+
+    network: InferenceNetwork
+    grid: ClipGrid
+    _: KW_ONLY
+    short_side: int
+    crop: int | None = None
+    batch_size: int = 4
+    device: str | torch.device = "cpu"
+    mean: Sequence[float] = IMAGENET_MEAN
+    std: Sequence[float] = IMAGENET_STD
+    decoder: str = "auto"
+    allow_partial: bool = False
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ExtractionError(f"batch size is {self.batch_size}, must be at least 1")
+        self.network.to(self.device)
+
+    def video(self, path: PathLike, *, heartbeat: Heartbeat | None = None) -> VideoFeatures:
+        """Features of all clips of a video; `heartbeat` is called after each batch.
+
+        Raises VideoError, and ExtractionError for features that are not finite.
+        """
+        with self._frames(path, self.grid) as frames:
+            clips = iter_clips(frames, self.grid, lambda: frames.duration)
+            features = self._feed(clips, heartbeat)
+        return VideoFeatures(_checked(path, features), frames.duration, tuple(frames.damaged))
+
+    def at(
+        self, path: PathLike, centers: np.ndarray, *, heartbeat: Heartbeat | None = None
+    ) -> np.ndarray:
+        """Features float32 [n, C] of clips centred on `centers` [n] seconds, in any order.
+
+        At a cell's centre they are those of the grid's clip. `heartbeat` is called after each batch.
+        Raises VideoError, and ExtractionError for features that are not finite.
+        """
+        asked = AskedMoments(self.grid, np.asarray(centers, dtype=np.float64))
+        numbers: list[int] = []
+
+        def clips(frames: FrameThread) -> Iterator[Tensor]:
+            for number, clip in asked_clips(frames, asked):
+                numbers.append(number)
+                yield clip
+
+        with self._frames(path, asked) as frames:
+            made = self._feed(clips(frames), heartbeat)
+        return _checked(path, made[np.argsort(numbers)])
+
+    def _frames(self, path: PathLike, moments: Moments) -> FrameThread:
+        return FrameThread(
+            path,
+            moments,
+            self.short_side,
+            crop=self.crop,
+            decoder=self.decoder,
+            allow_partial=self.allow_partial,
+            threads=self.threads,
+        )
+
+    def _feed(self, clips: Iterator[Tensor], heartbeat: Heartbeat | None) -> np.ndarray:
+        """Features float32 [n, C] of clips uint8 [frames, 3, H, W], in their order."""
+        batches = iter(lambda: list(islice(clips, self.batch_size)), [])
+        return _gather((self._batch_features(batch) for batch in batches), heartbeat)
+
+    def _batch_features(self, clips: list[Tensor]) -> np.ndarray:
+        """Features float32 [B, C] of up to `batch_size` clips uint8 [frames, 3, H, W]."""
+        count = len(clips)
+        if (
+            self.network.compiled
+        ):  # a size of its own for a last, smaller batch is built for minutes
+            clips = clips + clips[-1:] * (self.batch_size - count)
+        with torch.no_grad():
+            video = normalize(torch.stack(clips).to(self.device), self.mean, self.std)
+            return self.network.features(video.transpose(1, 2))[:count].cpu().numpy()
+
+
 def extract_features(
     model: nn.Module,
-    path: str | os.PathLike[str],
+    path: PathLike,
     grid: ClipGrid,
     *,
     short_side: int,
@@ -40,99 +148,77 @@ def extract_features(
     std: Sequence[float] = IMAGENET_STD,
     allow_partial: bool = False,
     threads: int = 1,
-    on_batch: Callable[[], None] | None = None,
+    on_batch: Heartbeat | None = None,
     on_damage: Callable[[Sequence[tuple[float, float]]], None] | None = None,
 ) -> tuple[np.ndarray, float]:
     """Extract the features float32 [clips, C] of a video, and its duration in seconds.
 
-    Appendix A.2: the network sees clips [B, 3, frames, H, W], the whole frame with its shorter
-    side at `short_side` pixels, or its central square of `crop`. `model` is a backbone, or what
-    `for_inference` made of one (for many videos, make it once; its own precision holds then).
-    `precision` is "float32" or "bfloat16";
-    `on_batch` is called after each batch, `on_damage` once where spans [seconds] did not decode or are
-    missing (with `allow_partial`); `decoder`, `allow_partial` and `threads` are those of `open_video`.
-    Raises VideoError, and ExtractionError for wrong settings or features that are not finite.
+    `Extractor.video` in one call. `model` is a backbone, to run in `precision` ("float32", "bfloat16"),
+    or from `for_inference`, which has its own; `on_damage` gets the damaged spans, if there are any.
     """
+    found = Extractor(
+        _as_inference(model, precision),
+        grid,
+        short_side=short_side,
+        crop=crop,
+        batch_size=batch_size,
+        device=device,
+        mean=mean,
+        std=std,
+        decoder=decoder,
+        allow_partial=allow_partial,
+        threads=threads,
+    ).video(path, heartbeat=on_batch)
+    if found.damaged and on_damage is not None:
+        on_damage(found.damaged)
+    return found.features, found.duration
+
+
+def features_at(
+    model: nn.Module,
+    path: PathLike,
+    centers: np.ndarray,
+    grid: ClipGrid,
+    *,
+    short_side: int,
+    crop: int | None = None,
+    batch_size: int = 4,
+    device: str | torch.device = "cpu",
+    precision: str = "float32",
+    decoder: str = "auto",
+    allow_partial: bool = False,
+    on_batch: Heartbeat | None = None,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+) -> np.ndarray:
+    """Features float32 [n, C] of clips centred on `centers` [n] seconds (Appendix A.2, Classification).
+
+    `Extractor.at` in one call; the options are those of `extract_features`.
+    """
+    return Extractor(
+        _as_inference(model, precision),
+        grid,
+        short_side=short_side,
+        crop=crop,
+        batch_size=batch_size,
+        device=device,
+        mean=mean,
+        std=std,
+        decoder=decoder,
+        allow_partial=allow_partial,
+    ).at(path, centers, heartbeat=on_batch)
+
+
+def _as_inference(model: nn.Module, precision: str) -> InferenceNetwork:
+    """The network ready to extract with; one that is already is left as it is."""
     if precision not in PRECISIONS:
         raise ExtractionError(f"precision is {precision!r}, must be {' or '.join(PRECISIONS)}")
-    if batch_size < 1:
-        raise ExtractionError(f"batch size is {batch_size}, must be at least 1")
-    options = {"crop": crop, "decoder": decoder, "allow_partial": allow_partial, "threads": threads}
-    network = as_inference(model, precision).to(device)
-    with FrameThread(path, grid, short_side, **options) as frames:
-        clips = iter_clips(frames, grid, lambda: frames.duration)
-        batches = iter(lambda: list(islice(clips, batch_size)), [])
-        features = _gather(
-            (
-                clip_features(network, batch, batch_size, torch.device(device), mean, std)
-                for batch in batches
-            ),
-            on_batch,
-        )
-    if frames.damaged and on_damage is not None:
-        on_damage(frames.damaged)
-    return _checked(path, features), frames.duration
-
-
-def iter_clips(
-    frames: Iterable[tuple[int, Tensor]], grid: ClipGrid, duration: Callable[[], float]
-) -> Iterator[Tensor]:
-    """Turn frames into the grid's clips uint8 [frames, 3, H, W], in order.
-
-    `frames` gives (frame number, uint8 [3, H, W]) for every number of `grid.needed_frames()`
-    before the end, ascending, and (CLOSING, frame) for the very last number; `duration` is asked
-    for the seconds of the video after that. Frames no later clip needs are let go.
-    """
-    window: dict[int, Tensor] = {}
-    clip = 0
-    wanted = grid.frame_indices(clip)
-    closing: Tensor | None = None
-    for index, frame in frames:
-        if index == CLOSING:
-            closing = frame
-            continue
-        window[index] = frame
-        while wanted[-1] <= index:
-            yield torch.stack([window[max(0, k)] for k in wanted.tolist()])
-            clip += 1
-            wanted = grid.frame_indices(clip)
-            for old in [k for k in window if k < wanted[0]]:
-                del window[old]
-    seconds = duration()
-    last = grid.last_frame(seconds)
-    if closing is not None:
-        window[last] = closing
-    for late in range(clip, grid.num_clips(seconds)):
-        yield torch.stack([window[k] for k in grid.clip_indices(late, last).tolist()])
-
-
-def as_inference(model: nn.Module, precision: str) -> InferenceNetwork:
-    """The network ready to extract with; one that is already is left as it is."""
     if isinstance(model, InferenceNetwork):
         return model
     return for_inference(model, precision=precision)
 
 
-def clip_features(
-    network: InferenceNetwork,
-    clips: list[Tensor],
-    batch_size: int,
-    device: torch.device,
-    mean: Sequence[float],
-    std: Sequence[float],
-) -> np.ndarray:
-    """Put up to `batch_size` clips uint8 [frames, 3, H, W] through the network: float32 [B, C]."""
-    count = len(clips)
-    if network.compiled:  # a size of its own for a last, smaller batch would be built for minutes
-        clips = clips + clips[-1:] * (batch_size - count)
-    with torch.no_grad():
-        video = normalize(torch.stack(clips).to(device), mean, std)
-        return network.features(video.transpose(1, 2))[:count].cpu().numpy()
-
-
-def _gather(
-    batches: Iterable[np.ndarray], on_batch: Callable[[], None] | None = None
-) -> np.ndarray:
+def _gather(batches: Iterable[np.ndarray], heartbeat: Heartbeat | None = None) -> np.ndarray:
     """Join arrays [n, C] into one.
 
     One growing block, not a list of thousands of small arrays: those pin the heap between the
@@ -146,12 +232,12 @@ def _gather(
             block = grown
         block[count : count + len(rows)] = rows
         count += len(rows)
-        if on_batch is not None:
-            on_batch()
+        if heartbeat is not None:
+            heartbeat()
     return block[:count].copy()
 
 
-def _checked(path: str | os.PathLike[str], features: np.ndarray) -> np.ndarray:
+def _checked(path: PathLike, features: np.ndarray) -> np.ndarray:
     """Give the features back; raise ExtractionError where a value is NaN or infinite."""
     broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(broken):

@@ -12,7 +12,7 @@ from types import TracebackType
 import numpy as np
 from torch import Tensor
 
-from feature_extraction.sampling import ClipGrid
+from feature_extraction.sampling import Moments
 from feature_extraction.transforms import eval_transform, to_tensor
 from feature_extraction.video.opening import Reader, open_video
 
@@ -22,9 +22,9 @@ POLL_SECONDS = 0.1
 
 
 class FrameThread:
-    """Iterates over (frame number, uint8 [3, H, W]) for every frame a grid's clips need.
+    """Iterates over (frame number, uint8 [3, H, W]) for every frame that is needed.
 
-    Numbers ascend; (CLOSING, frame) for the last frame before the end comes last, and `duration`
+    They ascend in time; (CLOSING, frame) for the last frame before the end comes last, and `duration`
     [seconds] and `damaged` (spans of seconds) are known then. A context manager: leaving it stops the
     thread and closes the video, whatever happened. Errors of the reader (VideoError) are raised where
     frames are taken.
@@ -33,7 +33,7 @@ class FrameThread:
     def __init__(
         self,
         path: str | os.PathLike[str],
-        grid: ClipGrid,
+        moments: Moments,
         short_side: int,
         *,
         crop: int | None = None,
@@ -42,7 +42,7 @@ class FrameThread:
         threads: int = 1,
     ) -> None:
         self._path = path
-        self._grid = grid
+        self._moments = moments
         self._view = {"short_side": short_side, "crop": crop}
         self._options = {"decoder": decoder, "allow_partial": allow_partial, "threads": threads}
         self._queue: queue.Queue[tuple[int, Tensor] | float | BaseException] = queue.Queue(
@@ -96,13 +96,13 @@ class FrameThread:
         drawn: deque[int] = deque()  # frame numbers asked for and not yet answered
 
         def times() -> Iterator[float]:
-            for number in self._grid.needed_frames():
+            for number, seconds in self._moments.needed_times():
                 drawn.append(number)
-                yield number / self._grid.fps
+                yield seconds
 
         before: np.ndarray | None = None
         frame: Tensor | None = None
-        for position, picture in reader.frames_at(times(), final_fps=self._grid.fps):
+        for position, picture in reader.frames_at(times(), final_fps=self._moments.fps):
             if picture is not before or frame is None:  # numbers can share a frame
                 before = picture
                 frame = eval_transform(to_tensor(picture[None]), **self._view)[0]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -20,6 +21,17 @@ COUNT_EPSILON = 1e-6  # clips; float error allowed before one more clip is count
 
 class SamplingError(ValueError):
     """A clip grid or a segment that cannot be sampled."""
+
+
+class Moments(Protocol):
+    """Frames of a video that somebody needs, each with a number, at `fps` frames a second."""
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+
+    def needed_times(self) -> Iterator[tuple[int, float]]:
+        """Give (number, seconds) of the needed frames, ascending in time, perhaps without end."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +81,13 @@ class ClipGrid:
 
     def clip_indices(self, clip: int, last: int) -> np.ndarray:
         """Frame numbers [frames] of a clip, clamped to [0, last]."""
-        return np.clip(self.frame_indices(clip), 0, last)
+        clamped: np.ndarray = np.clip(self.frame_indices(clip), 0, last)
+        return clamped
 
     def times(self, indices: np.ndarray) -> np.ndarray:
         """Seconds from the first frame of frame numbers at the grid's fps."""
-        return np.asarray(indices) / self.fps
+        seconds: np.ndarray = np.asarray(indices) / self.fps
+        return seconds
 
     def centers(self, count: int) -> np.ndarray:
         """Centres [count] in seconds of the cells of the first `count` clips."""
@@ -85,7 +99,8 @@ class ClipGrid:
         A clip centred on a cell's centre has the frames of that cell's clip.
         """
         first = self.times(self.first_offset + np.arange(self.frames) * self.interval)
-        return np.asarray(centers)[:, None] - self.seconds_per_clip / 2 + first
+        times: np.ndarray = np.asarray(centers)[:, None] - self.seconds_per_clip / 2 + first
+        return times
 
     def clips_at(self, seconds: np.ndarray, count: int) -> np.ndarray:
         """Numbers of the clips whose cells hold these times, clamped to the first `count`."""
@@ -106,6 +121,11 @@ class ClipGrid:
             ready = sorted(index for index in waiting if index < limit)
             waiting.difference_update(ready)
             yield from ready
+
+    def needed_times(self) -> Iterator[tuple[int, float]]:
+        """Number and seconds of the `needed_frames`."""
+        for number in self.needed_frames():
+            yield number, number / self.fps
 
 
 def training_clip_times(
@@ -139,7 +159,8 @@ def times_inside(times: np.ndarray, start: float, end: float, *, fps: float) -> 
         raise SamplingError(f"segment [{start}, {end}] s: start must not be after end")
     if not (math.isfinite(fps) and fps > 0):
         raise SamplingError(f"fps is {fps!r}, must be a positive number")
-    return np.clip(times, start, max(start, end - 0.5 / fps))
+    inside: np.ndarray = np.clip(times, start, max(start, end - 0.5 / fps))
+    return inside
 
 
 def segment_clip_times(start: float, end: float, *, places: np.ndarray) -> np.ndarray:
@@ -153,7 +174,9 @@ def segment_clip_times(start: float, end: float, *, places: np.ndarray) -> np.nd
     places = np.asarray(places, dtype=np.float64)
     if places.ndim != 1 or not places.size or not ((places >= 0) & (places <= 1)).all():
         raise SamplingError("places must be numbers in [0, 1], one a frame")
-    return start + (end - start) * (np.arange(len(places)) + places) / len(places)
+    parts = np.arange(len(places)) + places
+    times: np.ndarray = start + (end - start) * parts / len(places)
+    return times
 
 
 def view_offsets(clips: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from feature_extraction import ClipGrid, build_backbone, extract_features, features_at, open_video
-from feature_extraction.asked_clips import asked_clips
+from feature_extraction.clips import AskedMoments, asked_clips
 from feature_extraction.read_ahead import FrameThread
 from feature_extraction.transforms import TransformError, eval_transform, to_tensor
 
@@ -83,8 +83,9 @@ def test_features_at_asked_moments_are_too(pair, model):
 
 def test_a_smaller_short_side_is_resized_before_it_is_cut(pair):
     centers = np.array([1.0])
-    with open_video(pair[0]) as reader:
-        ((_, clip),) = asked_clips(reader, centers, GRID, 24, 24)
+    asked = AskedMoments(GRID, centers)
+    with FrameThread(pair[0], asked, 24, crop=24) as found:
+        ((_, clip),) = asked_clips(found, asked)
     with open_video(pair[0]) as reader:
         frames = to_tensor(reader.clip(GRID.times_around(centers)[0]))
     assert clip.shape == (4, 3, 24, 24)

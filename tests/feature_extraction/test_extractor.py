@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
 from typing import ClassVar
 
 import numpy as np
@@ -14,8 +13,14 @@ from torch import nn
 
 from feature_extraction import extractor
 from feature_extraction import read_ahead as decoding
-from feature_extraction.extractor import ExtractionError, extract_features, iter_clips
-from feature_extraction.read_ahead import CLOSING, FrameThread
+from feature_extraction.backbones import build_backbone, for_inference
+from feature_extraction.extractor import (
+    ExtractionError,
+    Extractor,
+    extract_features,
+    features_at,
+)
+from feature_extraction.read_ahead import FrameThread
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import eval_transform, normalize, resize_short_side, to_tensor
 from feature_extraction.video.opening import VideoError, open_video
@@ -89,28 +94,6 @@ def test_needed_frames_are_resized_once(videos, monkeypatch):
     assert len(features) == 23 and len(sizes) == 24
 
 
-def test_frames_no_longer_needed_are_let_go():
-    """The window holds one clip's span however long the video: a day at 30 fps here."""
-    grid, alive, most = ClipGrid(30, 8, 8, 16), [], 0
-
-    def frames():
-        nonlocal alive
-        for number in grid.needed_frames():
-            if number > 40_000:
-                break
-            frame = torch.full((3, 1, 1), number % 251, dtype=torch.uint8)
-            alive.append(weakref.ref(frame))
-            yield number, frame
-            del frame
-        yield CLOSING, torch.zeros(3, 1, 1, dtype=torch.uint8)
-
-    for clip in iter_clips(frames(), grid, lambda: 40_001 / 30):
-        assert clip.shape == (8, 3, 1, 1)
-        alive = [reference for reference in alive if reference() is not None]
-        most = max(most, len(alive))
-    assert most <= 10
-
-
 def test_the_decoder_runs_only_a_few_frames_ahead(videos):
     grid = ClipGrid(30, 1, 1, 1)
     with FrameThread(videos["b_frames.mp4"][0], grid, 32) as frames:
@@ -149,7 +132,7 @@ def test_model_mode_and_settings(videos):
         model.training and len(Pixels.modes) == len(beats) == 3 and not any(Pixels.modes)
     )  # 9 clips
     grey, _ = extract_features(model, path, grid, mean=(0.0,) * 3, std=(1.0,) * 3, **options)
-    assert 0 < grey.min() and grey.max() < 1
+    assert grey.min() > 0 and grey.max() < 1
     half, _ = extract_features(model, path, grid, precision="bfloat16", **options)
     assert half.dtype == np.float32
     for wrong in ({"precision": "int8"}, {"batch_size": 0}):
@@ -204,3 +187,78 @@ def test_an_error_leaves_no_thread_and_no_reader(videos, tmp_path, monkeypatch):
 def test_growing_block():
     rows = [np.full((n, 3), n, dtype=np.float32) for n in (1, 2, 700, 1)]
     assert np.array_equal(extractor._gather(iter(rows)), np.concatenate(rows))
+
+
+GRID = ClipGrid(fps=10.0, frames=4, interval=2, stride=4)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return build_backbone("tada2d", depth=(1, 1, 1, 1), width=4, num_classes=2).eval()
+
+
+def test_at_a_cells_centre_are_the_features_of_its_clip(videos, model):
+    path = videos["variable.mkv"][0]
+    for network, tolerance in ((Pixels(), 0.0), (model, 1e-4)):
+        extractor = Extractor(for_inference(network), GRID, short_side=32)
+        features, duration, damaged = extractor.video(path)
+        centers = GRID.centers(len(features))
+        assert len(features) == GRID.num_clips(duration) > 5 and damaged == ()
+        made = extractor.at(path, centers)
+        np.testing.assert_allclose(made, features, rtol=tolerance, atol=tolerance / 100)
+        np.testing.assert_allclose(
+            extractor.at(path, centers[::-1]), made[::-1], rtol=tolerance, atol=tolerance / 100
+        )
+
+
+def test_the_functions_are_the_extractors(videos, model):
+    path, options = videos["b_frames.mp4"][0], {"short_side": 40, "crop": 32, "batch_size": 3}
+    extractor = Extractor(for_inference(model), GRID, **options)
+    whole, asked = extractor.video(path), np.array([2.9, 0.0, 1.234])
+    features, duration = extract_features(model, path, GRID, **options)
+    assert np.array_equal(features, whole.features) and duration == whole.duration
+    made = features_at(model, path, asked, GRID, **options)
+    assert np.array_equal(made, extractor.at(path, asked))
+
+
+def test_any_order_and_repeats_give_each_its_own(videos, model):
+    """Batched equals single."""
+    path, centers = videos["constant.mp4"][0], np.array([2.99, 0.0, 1.234, 1.234, 2.6])
+    made = features_at(model, path, centers, GRID, short_side=32, batch_size=2)
+    for center, feature in zip(centers, made, strict=True):
+        alone = features_at(model, path, np.array([center]), GRID, short_side=32)
+        np.testing.assert_allclose(feature, alone[0], rtol=1e-4, atol=1e-6)
+
+
+def test_a_heartbeat_a_batch(videos):
+    beats: list[int] = []
+    path = videos["constant.mp4"][0]
+    extractor = Extractor(for_inference(Pixels()), GRID, short_side=32, batch_size=3)
+    features = extractor.video(path, heartbeat=lambda: beats.append(1)).features
+    assert len(features) == 8 and len(beats) == 3
+    extractor.at(path, np.array([0.5, 1.0, 1.5, 2.0]), heartbeat=lambda: beats.append(1))
+    assert len(beats) == 5
+    with pytest.raises(KeyboardInterrupt):
+        extractor.at(path, np.array([0.5]), heartbeat=interrupt)
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def test_asked_features_that_are_not_finite_are_refused(videos):
+    class Broken(Pixels):
+        def features(self, video):
+            values = super().features(video)
+            return torch.where(values == values.max(), torch.nan, values)
+
+    with pytest.raises(ExtractionError, match=r"constant.mp4: the features of 1 of 3 clips"):
+        features_at(
+            Broken(), videos["constant.mp4"][0], np.array([2.0, 0.4, 1.0]), GRID, short_side=32
+        )
+
+
+def test_no_moments_give_no_features(videos):
+    made = features_at(Pixels(), videos["constant.mp4"][0], np.empty(0), GRID, short_side=32)
+    assert len(made) == 0

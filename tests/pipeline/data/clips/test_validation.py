@@ -7,8 +7,8 @@ import pytest
 import torch
 from helpers.seen_videos import FPS, SECONDS, SIZES, SMALL, draw, segments_of
 
-from feature_extraction.asked_clips import asked_clips
-from feature_extraction.video.opening import open_video
+from feature_extraction.clips import AskedMoments, asked_clips
+from feature_extraction.read_ahead import FrameThread
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import agree, clip_grid, extraction_view
 from pipeline.data.clips.validation import CentredClips, evaluation_batches
@@ -55,8 +55,9 @@ def test_each_view_has_the_clips_of_its_own_reader(segments, config):
     for number, video in enumerate(segments.videos):
         found = CentredClips(segments, config)[number]
         middle = np.array([(segments.starts[number] + segments.ends[number]) / 2])
-        with open_video(segments.paths[video]) as reader:
-            ((_, clip),) = asked_clips(reader, middle, grid, view.short_side, view.crop)
+        asked = AskedMoments(grid, middle)
+        with FrameThread(segments.paths[video], asked, view.short_side, crop=view.crop) as frames:
+            ((_, clip),) = asked_clips(frames, asked)
         assert torch.equal(found["clips"]["extract_"], clip)
         assert found["clips"][""].shape == (4, 3, 24, 24)
         assert found["target"] == segments.targets[number]
@@ -76,8 +77,9 @@ def test_beyond_both_ends_they_are_extractions_too(rate, crop, tmp_path):
     grid = clip_grid(config.extract)
     for number, video in enumerate(segments.videos):
         found = CentredClips(segments, config)[number]["clips"]
-        with open_video(segments.paths[video]) as reader:
-            ((_, clip),) = asked_clips(reader, centers[number : number + 1], grid, 32)
+        asked = AskedMoments(grid, centers[number : number + 1])
+        with FrameThread(segments.paths[video], asked, 32) as frames:
+            ((_, clip),) = asked_clips(frames, asked)
         assert torch.equal(found["" if crop == "whole" else "extract_"], clip)
 
 
