@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.configuration.reading import Config, find_config, load_config
-from pipeline.run_folder import manifests as artifacts
-from pipeline.stages.fields import setting_fields
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.configuration.settings import Config
+from pipeline.stages.fields import deciding_fields
 
 
 @dataclass(frozen=True)

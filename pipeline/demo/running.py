@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.configuration.choosing import RUNS
 from pipeline.configuration.reading import find_config, load_config
@@ -20,12 +20,23 @@ from pipeline.stages.running import run_stages
 from pipeline.tools.plots import plot_run
 
 
+class Demo(NamedTuple):
+    """A demo that was run, the picture of its detections, and the line that holds it to its promise.
+
+    None where nothing is promised of these settings.
+    """
+
+    run: Run
+    picture: Path
+    verdict: str | None
+
+
 def run_demo(
     run_dir: Path | None, backbone: str, overrides: Mapping[str, Any], *, force: bool = False
-) -> Run:
+) -> Demo:
     """Draw the embedded dataset, run all stages on it, and draw ground truth against detections.
 
-    `overrides` are keys of the configuration. Gives the run, whose figures are then made.
+    `overrides` are keys of the configuration.
     """
     folder = run_dir or RUNS / "demo" / backbone
     data = RUNS / "demo" / "data" if run_dir is None else folder / "data"
@@ -42,8 +53,5 @@ def run_demo(
         except OSError as error:
             raise cannot_write(data, error) from error
     run_stages(run, in_order())
-    say(f"demo: picture in {plot_run(run)}")
-    said = verdict(run.config, data, numbers(run)["tasks"]["mAP"]["average"])
-    if said is not None:
-        say(said)
-    return run
+    average = numbers(run)["tasks"]["mAP"]["average"]
+    return Demo(run, plot_run(run), verdict(run.config, data, average))

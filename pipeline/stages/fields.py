@@ -42,10 +42,7 @@ def setting_fields(config: Config, stage: StageRow) -> dict[str, Any]:
     """The settings of a stage alone. Raises UserError where the configuration lacks a section."""
     fields: dict[str, Any] = {}
     for section in stage.settings:
-        settings = getattr(config, section)
-        if settings is None:
-            settings = getattr(config.detection(), section)  # says which section is not there
-        fields |= result_fields(section, settings)
+        fields |= result_fields(section, config.section(section))
     bmn, classify = config.bmn, config.classify
     if stage.name == "bmn" and bmn is not None:
         if config.dataset.hold_out and config.finetune.seed != bmn.seed:

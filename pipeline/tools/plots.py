@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.configuration.reading import Config
-from pipeline.data import annotations
 from pipeline.results.tables import read_detections
-from pipeline.run_folder import manifests as artifacts
+from pipeline.run_folder.files import atomic_path
 from pipeline.stages.evaluate import numbers
+from pipeline.stages.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 
 
-def plot_run(config: Config, folder: Path, *, videos: int = 4, min_score: float = 0.3) -> Path:
+def plot_run(run: Run, *, videos: int = 4, min_score: float = 0.3) -> Path:
     """Draw `eval/detections.png` and give its path.
 
     Per video and class the detections are drawn in falling score until they would overlap one drawn
@@ -29,9 +28,8 @@ def plot_run(config: Config, folder: Path, *, videos: int = 4, min_score: float 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    dataset = annotations.load(config.dataset)
-    truth = dataset.rows(config.dataset.eval_subset)
-    detections = read_detections(folder, dataset, config.dataset.eval_subset)
+    truth = run.dataset.rows(run.subsets[1])
+    detections = read_detections(run.path("classify"), run.dataset, run.subsets[1])
     names = truth["video"].unique()[:videos]
     colours = _colours(plt.get_cmap("tab10"), sorted(set(truth["label"])))
     figure, axes = plt.subplots(
@@ -44,11 +42,11 @@ def plot_run(config: Config, folder: Path, *, videos: int = 4, min_score: float 
     for axis, video in zip(axes, names, strict=False):
         _timeline(axis, video, truth, detections, colours, min_score)
     axes[len(names) - 1].set_xlabel("seconds")
-    _map_curve(axes[-1], numbers(folder), config.backbone.name)
+    _map_curve(axes[-1], numbers(run), run.config.backbone.name)
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in colours.values()]
     figure.legend(handles, list(colours), loc="outside upper center", ncols=6, frameon=False)
-    path = folder / "eval" / "detections.png"
-    with artifacts.atomic_path(path) as temporary:
+    path = run.path("eval") / "detections.png"
+    with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
     plt.close(figure)
     return path
