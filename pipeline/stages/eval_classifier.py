@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from evaluation.classification import action_probabilities
+from evaluation.classification import ranks_of
 from feature_extraction.backbones import InferenceNetwork, for_inference
 from pipeline.configuration.reading import load_config
 from pipeline.configuration.settings import Config
@@ -77,29 +77,6 @@ def table(results: dict[str, Any]) -> str:
             f"mean over classes {task['mean_class']:6.2f}"
         )
     return "\n".join(rows)
-
-
-def ranks_of(scores: Sequence[np.ndarray], target: np.ndarray) -> dict[str, int]:
-    """The place, from 0, of the target by falling score: of one head, or of verb, noun and action.
-
-    scores: probabilities [views, classes], one array a head; views are averaged, and for actions the
-    joint probabilities of each view (Huang et al. 2021). Equal scores rank by class number.
-    """
-    if len(scores) == 1:
-        return {"class": _place(scores[0].mean(0), int(target[0]))}
-    verb, noun = scores
-    joint = action_probabilities(verb[None], noun[None])[0]
-    action = int(target[0]) * joint.shape[1] + int(target[1])
-    return {
-        "verb": _place(verb.mean(0), int(target[0])),
-        "noun": _place(noun.mean(0), int(target[1])),
-        "action": _place(joint.ravel(), action),
-    }
-
-
-def _place(scores: np.ndarray, target: int) -> int:
-    own = scores[target]
-    return int((scores > own).sum() + (scores[:target] == own).sum())
 
 
 def _ranks(
