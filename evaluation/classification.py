@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from evaluation.errors import TableError
@@ -95,6 +97,49 @@ def action_accuracy(
         joint = action_probabilities(verb[rows], noun[rows]).reshape(len(verb[rows]), -1)
         right += int(topk_hits(joint, verb_target[rows] * nouns + noun_target[rows], k).sum())
     return right / len(verb)
+
+
+def accuracies(scores: Sequence[np.ndarray], target: np.ndarray) -> dict[str, float]:
+    """Accuracy in percent of one head (top-1, top-5), or of a verb and a noun head (and their action).
+
+    scores: float [n, classes], one array a head; target: int [n, heads]. With fewer than five classes
+    the second is named after their number. Raises TableError as `topk_accuracy` does.
+    """
+    if len(scores) == 1:
+        top5 = min(5, scores[0].shape[1])
+        return {
+            "top1": 100 * topk_accuracy(scores[0], target[:, 0], 1),
+            f"top{top5}": 100 * topk_accuracy(scores[0], target[:, 0], top5),
+        }
+    verb, noun = scores
+    return {
+        "verb": 100 * topk_accuracy(verb, target[:, 0], 1),
+        "noun": 100 * topk_accuracy(noun, target[:, 1], 1),
+        "action": 100 * action_accuracy(verb, noun, target[:, 0], target[:, 1]),
+    }
+
+
+def ranks_of(scores: Sequence[np.ndarray], target: np.ndarray) -> dict[str, int]:
+    """The place, from 0, of the target by falling score: of one head, or of verb, noun and action.
+
+    scores: probabilities [views, classes], one array a head; views are averaged, and for actions the
+    joint probabilities of each view (Huang et al. 2021). Equal scores rank by class number.
+    """
+    if len(scores) == 1:
+        return {"class": _place(scores[0].mean(0), int(target[0]))}
+    verb, noun = scores
+    joint = action_probabilities(verb[None], noun[None])[0]
+    action = int(target[0]) * joint.shape[1] + int(target[1])
+    return {
+        "verb": _place(verb.mean(0), int(target[0])),
+        "noun": _place(noun.mean(0), int(target[1])),
+        "action": _place(joint.ravel(), action),
+    }
+
+
+def _place(scores: np.ndarray, target: int) -> int:
+    """The place of `target` by falling score [C], from 0."""
+    return int(_rank(scores[None], np.array([target]))[0])
 
 
 def _rank(scores: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from evaluation.classification import action_accuracy, topk_accuracy
+from evaluation.classification import accuracies
 from feature_extraction.transforms import normalize
 from pipeline.configuration.settings import BackboneSettings, Config
 from pipeline.data.clips.geometry import EXTRACT, agree
@@ -97,19 +97,3 @@ def geometry_warning(figures: Mapping[str, float]) -> str | None:
 def network_input(frames: Tensor, backbone: BackboneSettings) -> Tensor:
     """Clips uint8 [B, T, 3, H, W] to the network's input, float32 [B, 3, T, H, W]."""
     return normalize(frames, backbone.mean, backbone.std).transpose(1, 2)
-
-
-def accuracies(scores: list[np.ndarray], target: np.ndarray) -> dict[str, float]:
-    """Percent right of scores [n, classes], one array a head, and class indices [n, heads]."""
-    if len(scores) == 1:
-        top5 = min(5, scores[0].shape[1])
-        return {
-            "top1": 100 * topk_accuracy(scores[0], target[:, 0], 1),
-            f"top{top5}": 100 * topk_accuracy(scores[0], target[:, 0], top5),
-        }
-    verb, noun = scores
-    return {
-        "verb": 100 * topk_accuracy(verb, target[:, 0], 1),
-        "noun": 100 * topk_accuracy(noun, target[:, 1], 1),
-        "action": 100 * action_accuracy(verb, noun, target[:, 0], target[:, 1]),
-    }

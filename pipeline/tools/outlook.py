@@ -62,7 +62,7 @@ def bmn_outlook(
 
 def windows_with_segments(config: Config, segments: np.ndarray, duration: float) -> int:
     """How many windows of a video of `duration` seconds train on one of the segments [N, 2] (seconds)."""
-    cells = video_cells(config, duration)
+    cells = video_cells(config.extract, config.bmn, duration)
     segments = np.minimum(segments, duration)
     segments = segments[segments[:, 1] > segments[:, 0]]
     spans = [cells.grid.window(int(offset), cells.temporal_scale) for offset in cells.offsets]

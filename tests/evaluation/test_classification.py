@@ -13,6 +13,7 @@ from evaluation import (
     per_class_accuracy,
     topk_accuracy,
 )
+from evaluation.classification import accuracies, ranks_of
 
 
 def softmax(x):
@@ -86,3 +87,35 @@ def test_bad_scores_are_refused(scores, target, k, message):
 def test_heads_must_agree():
     with pytest.raises(TableError, match="same rows and views"):
         action_probabilities(np.ones((2, 3)), np.ones((3, 3)))
+
+
+def test_ranks_are_those_of_the_accuracies():
+    rng = np.random.default_rng(0)
+    verb, noun = rng.dirichlet(np.ones(7), (40, 6)), rng.dirichlet(np.ones(11), (40, 6))
+    target = np.stack([rng.integers(0, 7, 40), rng.integers(0, 11, 40)], 1)
+    rows = [ranks_of([v, n], t) for v, n, t in zip(verb, noun, target, strict=True)]
+    for k in (1, 5):
+        share = {name: np.mean([row[name] < k for row in rows]) for name in rows[0]}
+        assert share["verb"] == pytest.approx(topk_accuracy(verb.mean(1), target[:, 0], k))
+        assert share["noun"] == pytest.approx(topk_accuracy(noun.mean(1), target[:, 1], k))
+        assert share["action"] == pytest.approx(action_accuracy(verb, noun, *target.T, k))
+    single = [ranks_of([v], t[:1])["class"] for v, t in zip(verb, target, strict=True)]
+    assert np.mean(np.array(single) == 0) == topk_accuracy(verb.mean(1), target[:, 0], 1)
+
+
+def test_accuracies_are_percent_of_one_head_or_of_verb_noun_and_action():
+    rng = np.random.default_rng(2)
+    scores, target = rng.random((30, 9)), rng.integers(0, 9, (30, 1))
+    found = accuracies([scores], target)
+    assert found == {
+        "top1": 100 * topk_accuracy(scores, target[:, 0], 1),
+        "top5": 100 * topk_accuracy(scores, target[:, 0], 5),
+    }
+    assert accuracies([scores[:, :3]], target % 3)["top3"] == 100.0  # fewer than five classes
+    verb, noun = softmax(rng.normal(size=(30, 4))), softmax(rng.normal(size=(30, 6)))
+    both = np.stack([rng.integers(0, 4, 30), rng.integers(0, 6, 30)], axis=1)
+    assert accuracies([verb, noun], both) == {
+        "verb": 100 * topk_accuracy(verb, both[:, 0], 1),
+        "noun": 100 * topk_accuracy(noun, both[:, 1], 1),
+        "action": 100 * action_accuracy(verb, noun, both[:, 0], both[:, 1]),
+    }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bmn.upper_bound import best_tious
 from feature_extraction.backbones import build_backbone
 from pipeline.configuration.reading import Config
 from pipeline.data import annotations
@@ -18,7 +19,7 @@ from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.hold_out import require_use
 from pipeline.data.skipping import skipped_ids
 from pipeline.data.videos import Source
-from pipeline.data.windows.cells import best_tious, video_cells
+from pipeline.data.windows.cells import video_cells
 from pipeline.errors import UserError
 from pipeline.run_folder.manifests import file_digest
 from pipeline.stages.extract import FEATURES
@@ -163,7 +164,7 @@ def _segments(
         return []
     best, position = np.zeros(len(rows)), np.zeros(len(rows))
     for video, index in rows.groupby("video", sort=False).indices.items():
-        cells = video_cells(config, seconds[video])
+        cells = video_cells(config.extract, config.bmn, seconds[video])
         best[index] = best_tious(rows[["start", "end"]].to_numpy(float)[index], cells)
         position[index] = cells.grid.seconds_per_position
     length = (rows["end"] - rows["start"]).to_numpy()

@@ -11,7 +11,6 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from evaluation.classification import action_accuracy, topk_accuracy
 from feature_extraction.sampling import segment_clip_times, view_offsets
 from feature_extraction.transforms import spatial_crops
 from pipeline.cli.commands import main
@@ -19,7 +18,6 @@ from pipeline.data.annotations import trimmed
 from pipeline.data.clips.segments import mirrored_classes
 from pipeline.demo.dataset import make_dataset
 from pipeline.errors import UserError
-from pipeline.stages.eval_classifier import ranks_of
 
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "backbone.pretrained=null", "finetune.epochs=1",
@@ -109,20 +107,6 @@ def test_an_unreadable_video_stops_the_test_unless_allowed(trimmed_videos):
     assert result.exit_code == 0, result.output
     results = json.loads((trimmed_videos / "runs/k400/eval-classifier/results.json").read_text())
     assert results["segments"] == 1 and results["left_out"] == ["id-5_000003_000013"]
-
-
-def test_ranks_are_those_of_the_accuracies():
-    rng = np.random.default_rng(0)
-    verb, noun = rng.dirichlet(np.ones(7), (40, 6)), rng.dirichlet(np.ones(11), (40, 6))
-    target = np.stack([rng.integers(0, 7, 40), rng.integers(0, 11, 40)], 1)
-    rows = [ranks_of([v, n], t) for v, n, t in zip(verb, noun, target, strict=True)]
-    for k in (1, 5):
-        share = {name: np.mean([row[name] < k for row in rows]) for name in rows[0]}
-        assert share["verb"] == pytest.approx(topk_accuracy(verb.mean(1), target[:, 0], k))
-        assert share["noun"] == pytest.approx(topk_accuracy(noun.mean(1), target[:, 1], k))
-        assert share["action"] == pytest.approx(action_accuracy(verb, noun, *target.T, k))
-    single = [ranks_of([v], t[:1])["class"] for v, t in zip(verb, target, strict=True)]
-    assert np.mean(np.array(single) == 0) == topk_accuracy(verb.mean(1), target[:, 0], 1)
 
 
 def test_views_are_spread_over_time_and_space():

@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner
 from helpers.paths import ROOT
 
+from bmn.upper_bound import best_tious
 from pipeline.cli.commands import main
 from pipeline.configuration.reading import load_config
-from pipeline.data.windows.cells import best_tious, video_cells
+from pipeline.data.windows.cells import video_cells
 from pipeline.demo.dataset import make_dataset
 from pipeline.tools.starting.advice import (
     CPU,
@@ -85,7 +86,7 @@ def test_usual_actions_are_cells():
         "extract.fps": grid.fps, "extract.stride": grid.stride, "extract.interval": grid.interval,
         "bmn.duration_scale": grid.durations, "bmn.temporal_scale": 4 * grid.durations,
     })  # fmt: skip
-    cells = video_cells(config, 60.0)
+    cells = video_cells(config.extract, config.bmn, 60.0)
     for length in (FOOTAGE.shortest, FOOTAGE.longest):
         starts = pd.Series(range(300)).to_numpy() * 0.137 % (60 - length)
         tious = best_tious(pd.DataFrame({"a": starts, "b": starts + length}).to_numpy(), cells)
