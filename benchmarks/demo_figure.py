@@ -22,13 +22,14 @@ import click
 from benchmarks.machine import describe, this_machine
 from evaluation import SignedErrors, signed_errors
 from pipeline.cli.options import NamedPath
-from pipeline.configuration.reading import Config, find_config, load_config, parse_overrides
+from pipeline.configuration.reading import find_config, load_config, parse_overrides
+from pipeline.configuration.settings import Config
 from pipeline.data import annotations
 from pipeline.errors import UserError
 from pipeline.processes.stopping import terminable
 from pipeline.results.scoring import truth_rows
 from pipeline.results.tables import read_detections
-from pipeline.run_folder.manifests import write_json
+from pipeline.run_folder.files import write_json
 from pipeline.stages.evaluate import numbers
 from pipeline.stages.running import stage_state
 

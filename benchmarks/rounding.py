@@ -22,14 +22,15 @@ from torch import Tensor, nn
 
 from benchmarks.machine import describe, this_machine
 from pipeline.cli.options import NamedPath
-from pipeline.configuration.reading import Config, find_config, load_config
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.configuration.settings import Config
 from pipeline.data import annotations
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import training_segments
 from pipeline.data.clips.training import epoch_batches, training_batches
 from pipeline.data.unreadable import Unreadable
 from pipeline.results.accuracy import network_input, validate
-from pipeline.run_folder.manifests import write_json
+from pipeline.run_folder.files import write_json
 from pipeline.training.classifier import new_classifier
 from pipeline.training.optimisation import build_optimizer, schedule_of
 from pipeline.training.steps import Stepper

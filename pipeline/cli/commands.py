@@ -1,20 +1,34 @@
-"""The command line: each command is a few lines; what is heavy to import is imported inside."""
+"""The stages on the command line: a few lines each; what is heavy to import is imported inside."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import sys
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import NamedPath, common, start
+from pipeline.cli.options import ALL, JSON, NamedPath, configured, start
 from pipeline.cli.streams import open_closed_streams
-from pipeline.cli.tool_commands import demo, doctor, export_features, import_features, init, plan
+from pipeline.cli.tool_commands import (
+    demo,
+    doctor,
+    export_features,
+    import_features,
+    init,
+    plan,
+    score,
+    score_file,
+    status,
+)
 from pipeline.errors import UserError, machine_error
 from pipeline.processes.stopping import terminable
+
+if TYPE_CHECKING:
+    from pipeline.stages.run import Run
 
 EPILOG = (
     "Every command takes --help. Stages resume from what is on disk: run the same command again."
@@ -80,112 +94,109 @@ def main(debug: bool) -> None:
     """
 
 
+def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] = ()) -> Run:
+    """Do the stages of a command, all of them without one; where they end in figures, print these.
+
+    Those named in `quiet` are done before, unless they are complete.
+    """
+    from pipeline.ranks import ranks
+    from pipeline.stages.graph import STAGES, in_order
+    from pipeline.stages.running import run_stages
+
+    run = start(command, options, force=options.pop("force"))
+    commands = (command, *quiet)
+    stages = [stage for stage in STAGES if not stage.alone and stage.command in commands]
+    run_stages(run, stages if command else in_order(), quiet=quiet)
+    if (command is None or command == "eval") and ranks().leads:
+        from pipeline.stages.evaluate import table
+
+        click.echo(table(run))
+    return run
+
+
 @main.command()
-@common
+@configured(*ALL)
 @click.option("--epochs", type=int, help="finetune.epochs")
 @click.option("--batch-size", type=int, help="finetune.batch_size")
 @click.option("--backbone", help="backbone.name (tada2d, tsn, r3d_tada, ...)")
-def finetune(force: bool, **options: Any) -> None:
+def finetune(**options: Any) -> None:
     """Train the classifier on trimmed segments.
 
     Example: tada-loc finetune --config ek100 --videos data/ek100/videos --batch-size 16
     """
-    from pipeline.stages.running import run_stages
-
-    run_stages(*start("finetune", options), ["finetune"], force=force)
+    _do("finetune", options)
 
 
 @main.command()
-@common
+@configured(*ALL)
 @click.option("--fps", type=float, help="extract.fps: frames a second the videos are sampled at.")
 @click.option("--stride", type=int, help="extract.stride: frames from clip to clip.")
 @click.option("--short-side", type=int, help="extract.short_side, pixels")
 @click.option("--batch-size", type=int, help="extract.batch_size")
 @click.option("--decoder", type=click.Choice(["auto", "pyav", "decord"]), help="extract.decoder")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="extract.precision")
-def extract(force: bool, **options: Any) -> None:
+def extract(**options: Any) -> None:
     """Turn every video into a file of clip features.
 
     Example: tada-loc extract --fps 60
     """
-    from pipeline.stages.running import run_stages
-
-    run_stages(*start("extract", options), ["extract"], force=force)
+    _do("extract", options)
 
 
 @main.command()
-@common
+@configured("annotations", "device", "workers", "allow-failures", "skip", "force")
 @click.option("--epochs", type=int, help="bmn.epochs")
 @click.option("--batch-size", type=int, help="bmn.batch_size")
-def bmn(force: bool, **options: Any) -> None:
+def bmn(**options: Any) -> None:
     """Train the boundary-matching network and write proposals.
 
-    Example: tada-loc bmn --config hacs --set proposals.alpha=0.5
+    Example: tada-loc bmn --config hacs proposals.alpha=0.5
     """
-    from pipeline.stages.running import run_stages
-
-    run_stages(*start("bmn", options), ["bmn"], force=force)
+    _do("bmn", options)
 
 
 @main.command()
-@common
+@configured(*ALL)
 @click.option("--mode", type=click.Choice(["video", "proposal"]), help="classify.mode")
 @click.option(
     "--source",
     type=click.Choice(["features", "video"]),
     help="classify.source: stored features, or clips decoded at each proposal.",
 )
-def classify(force: bool, **options: Any) -> None:
+def classify(**options: Any) -> None:
     """Give the proposals their classes.
 
     Example: tada-loc classify --config ek100
     """
-    from pipeline.stages.running import run_stages
-
-    run_stages(*start("classify", options), ["classify"], force=force)
+    _do("classify", options)
 
 
 @main.command("eval")
-@common
+@configured(*ALL)
 @click.option("--iou", help="eval.iou: start:step:end (end included) or a comma list.")
-@click.option("--json", "json_file", type=NamedPath(), help="Write the numbers here too.")
-@click.option(
-    "--detections",
-    type=NamedPath(),
-    metavar="FILE",
-    help="Score this official result file (.json, .json.gz, .zip); needs no run folder.",
-)
-def evaluate(force: bool, json_file: Path | None, detections: Path | None, **options: Any) -> None:
+@JSON
+@click.option("--detections", type=NamedPath(), hidden=True)  # what `score` does today
+def evaluate(json_file: Path | None, detections: Path | None, **options: Any) -> None:
     """Report mAP over tIoU thresholds.
 
-    Classifies first if that has not been done. With --detections, scores anyone's official result file
-    against --annotations and does nothing else.
+    Classifies first if that has not been done. A result file of anyone's is scored by `tada-loc score`.
 
-    \b
     Example: tada-loc eval --iou 0.1:0.1:0.5
-    Example: tada-loc eval --config ek100 --detections FILE --annotations EPIC_100_validation.csv
     """
-    from pipeline.stages.running import run_stages
-
-    config, folder = start("eval", options)
     if detections is not None:
-        from pipeline.results.scoring import score_file, table
-        from pipeline.run_folder.reports import write_report
-
-        results = score_file(config, detections)
-        if json_file is not None:
-            write_report(json_file, results)
-        click.echo(table(results, config.eval))
+        options.pop("force")
+        score_file(detections, json_file, options)
         return
-    run_stages(config, folder, ["classify", "eval"], force=force, quiet=("classify",))
+    run = _do("eval", options, quiet=("classify",))
     if json_file is not None:
-        from pipeline.stages.evaluate import copy_numbers
+        from pipeline.run_folder.files import write_report
+        from pipeline.stages.evaluate import numbers
 
-        copy_numbers(folder, json_file)
+        write_report(json_file, numbers(run))
 
 
 @main.command("eval-classifier")
-@common
+@configured(*ALL)
 @click.option("--clips", type=int, help="views.clips: clips of a segment.")
 @click.option("--crops", type=int, help="views.crops: crops of a clip.")
 @click.option(
@@ -196,7 +207,7 @@ def evaluate(force: bool, json_file: Path | None, detections: Path | None, **opt
     metavar="RUN_DIR",
     help="Another run to average with; repeatable.",
 )
-def eval_classifier(force: bool, others: tuple[Path, ...], **options: Any) -> None:
+def eval_classifier(others: tuple[Path, ...], force: bool, **options: Any) -> None:
     """Test the classifier alone: accuracy over clips and crops.
 
     \b
@@ -205,35 +216,24 @@ def eval_classifier(force: bool, others: tuple[Path, ...], **options: Any) -> No
     """
     from pipeline.run_folder.lock import locked
     from pipeline.stages.eval_classifier import run as test
+    from pipeline.stages.eval_classifier import table
+    from pipeline.stages.run import run_of
 
-    config, folder = start("views", options)
-    with locked(folder):
-        test(config, folder, others, force=force)
+    run = start("views", options, force=force)
+    with locked(run.folder):
+        test(run, [run_of(other) for other in others])
+    click.echo(table(run))
 
 
 @main.command()
-@common
-def run(force: bool, **options: Any) -> None:
+@configured(*ALL)
+def run(**options: Any) -> None:
     """Do all stages in order.
 
     Example: tada-loc run --config hacs --run-dir runs/hacs
     """
-    from pipeline.stages.running import STAGE_MODULES, run_stages
-
-    run_stages(*start(None, options), list(STAGE_MODULES), force=force)
+    _do(None, options)
 
 
-@main.command()
-@common
-def status(force: bool, **options: Any) -> None:
-    """Show what is done and why a stage would run again.
-
-    Example: tada-loc status --run-dir runs/hacs
-    """
-    from pipeline.stages.running import status_table
-
-    click.echo(status_table(*start(None, options)))
-
-
-for _command in (init, import_features, export_features, doctor, plan, demo):
+for _command in (status, score, init, import_features, export_features, doctor, plan, demo):
     main.add_command(_command)

@@ -1,12 +1,15 @@
-"""The options every stage's command takes, and what they start."""
+"""The options of the commands, each where it does something, and the run they name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from pipeline.stages.run import Run
 
 # Option of a command -> the configuration key it is shorthand for.
 _KEYS = {
@@ -18,6 +21,7 @@ _KEYS = {
     "skip": "runtime.skip",
     "backbone": "backbone.name",
 }
+Command = Callable[..., None]
 
 
 class NamedPath(click.Path):
@@ -33,58 +37,84 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
-def common(command: Callable[..., None]) -> Callable[..., None]:
-    """The options every stage takes."""
-    options = [
-        click.option(
-            "--config",
-            metavar="FILE",
-            help="A YAML file, or the name of a shipped one: small, hacs, ek100, demo, ...",
-        ),
-        click.option(
-            "--run-dir",
-            type=NamedPath(),
-            metavar="DIR",
-            help="Default: runs/CONFIG.",
-        ),
-        click.option(
-            "--set",
-            "assignments",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="Any config key; repeatable.",
-        ),
-        click.option("--annotations", metavar="FILE", help="dataset.annotations"),
-        click.option("--videos", metavar="DIR", help="dataset.videos"),
-        click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ..."),
-        click.option("--workers", type=click.IntRange(0), help="Processes that read videos."),
-        click.option(
-            "--allow-failures", type=click.IntRange(0), metavar="N", help="Go on without N videos."
-        ),
-        click.option(
-            "--skip", metavar="FILE", help="Go on without these videos: their ids, one a line."
-        ),
-        click.option(
-            "--force", is_flag=True, help="Move results of other settings aside and start again."
-        ),
-        click.option("-v", "--verbose", is_flag=True, help="Say the settings in use."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+def _assignments(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        if "=" not in value:
+            raise click.UsageError(f"Got unexpected extra argument ({value}); KEY=VALUE sets a key")
+    return values
 
 
-def start(section: str | None, options: dict[str, Any]) -> tuple[Any, Path]:
-    """The validated configuration and the run folder of a command's options."""
-    from pipeline.stages.running import open_run
+JSON = click.option("--json", "json_file", type=NamedPath(), help="Write the numbers here too.")
+KEYS = click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...", callback=_assignments)
+SET = click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="The same; repeatable."
+)
+_CONFIG = click.option(
+    "--config",
+    metavar="FILE",
+    help="A YAML file, or the name of a shipped one: small, hacs, ek100, demo, ...",
+)
+_RUN_DIR = click.option("--run-dir", type=NamedPath(), metavar="DIR", help="Default: runs/CONFIG.")
+_VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Say the settings in use.")
+_OPTIONS = {
+    "annotations": click.option("--annotations", metavar="FILE", help="dataset.annotations"),
+    "videos": click.option("--videos", metavar="DIR", help="dataset.videos"),
+    "device": click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ..."),
+    "workers": click.option("--workers", type=click.IntRange(0), help="Data-loading processes."),
+    "allow-failures": click.option(
+        "--allow-failures", type=click.IntRange(0), metavar="N", help="Go on without N videos."
+    ),
+    "skip": click.option(
+        "--skip", metavar="FILE", help="Go on without these videos: their ids, one a line."
+    ),
+    "force": click.option(
+        "--force", is_flag=True, help="Move results of other settings aside and start again."
+    ),
+}
+ALL = tuple(_OPTIONS)  # what a command takes that reads annotations and videos and computes
 
-    common_options = {
-        key: options.pop(key) for key in ("config", "run_dir", "assignments", "verbose")
-    }
-    options.pop("force", None)
-    overrides = {
+
+def configured(*names: str, run_dir: bool = True) -> Callable[[Command], Command]:
+    """The options of a command on a run (or, without `run_dir`, on a configuration), and those named."""
+
+    def decorate(command: Command) -> Command:
+        options = [_CONFIG, *([_RUN_DIR] if run_dir else []), SET, KEYS]
+        options += [_OPTIONS[name] for name in names]
+        for option in reversed([*options, _VERBOSE]):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def overrides(section: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """Options as dotted keys of the configuration; those that are not given are left out.
+
+    An option that stands for no key of its own is one of `section`.
+    """
+    from pipeline.configuration.reading import parse_overrides
+
+    assigned = parse_overrides([*options.pop("assignments", ()), *options.pop("keys", ())])
+    given = {
         _KEYS.get(key, f"{section}.{key}"): value
         for key, value in options.items()
         if value is not None
     }
-    return open_run(overrides=overrides, **common_options)
+    return given | assigned
+
+
+def start(section: str | None, options: dict[str, Any], *, force: bool = False) -> Run:
+    """The run a command's options name. Raises UsageError for what is wrong."""
+    from pipeline.configuration.choosing import choose
+    from pipeline.configuration.reading import dump_config, load_config
+    from pipeline.progress import say
+    from pipeline.stages.run import Run
+
+    path, folder = choose(options.pop("config"), options.pop("run_dir", None))
+    verbose = options.pop("verbose")
+    config = load_config(path, overrides(section, options))
+    if verbose:
+        say(f"configuration {path}, run folder {folder}\n{dump_config(config)}")
+    return Run(folder, config, force)

@@ -1,4 +1,4 @@
-"""The commands that are no stage: features in and out, what is wrong with the data, the demo."""
+"""The commands that are no stage of a run: status, scores of files, features in and out, the demo, ..."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import NamedPath, common, start
+from pipeline.cli.options import JSON, KEYS, SET, NamedPath, configured, overrides, start
 
 # feature_extraction.backbones.BACKBONES, without importing torch for --help.
 BACKBONE_NAMES = (
@@ -27,8 +27,50 @@ BACKBONE_NAMES = (
 )
 
 
+@click.command()
+@configured("annotations")
+def status(**options: Any) -> None:
+    """Show what is done and why a stage would run again.
+
+    Example: tada-loc status --run-dir runs/hacs
+    """
+    from pipeline.tools.status import status_table
+
+    click.echo(status_table(start(None, options)))
+
+
+@click.command()
+@click.argument("file", type=NamedPath())
+@configured("annotations", run_dir=False)
+@click.option("--iou", help="eval.iou: start:step:end (end included) or a comma list.")
+@JSON
+def score(file: Path, json_file: Path | None, **options: Any) -> None:
+    """Score anyone's official result file against annotations.
+
+    FILE is the JSON (.json, .json.gz, .zip) that EPIC-KITCHENS-100, HACS or ActivityNet take. Needs no run
+    folder and reads no video.
+
+    Example: tada-loc score submission.json --config ek100 --annotations EPIC_100_validation.csv
+    """
+    score_file(file, json_file, options)
+
+
+def score_file(file: Path, json_file: Path | None, options: dict[str, Any]) -> None:
+    """Print the mAP of a result file, and write the numbers where asked."""
+    from pipeline.results.scoring import score_file as scored
+    from pipeline.results.scoring import table
+
+    config = start("eval", options).given.detection()
+    results = scored(config, file)
+    if json_file is not None:
+        from pipeline.run_folder.files import write_report
+
+        write_report(json_file, results)
+    click.echo(table(results, config.eval))
+
+
 @click.command("import-features")
-@common
+@configured("annotations", "allow-failures", "skip", "force")
 @click.option(
     "--from",
     "source",
@@ -66,15 +108,14 @@ def import_features(force: bool, source: Path, layout: str, **options: Any) -> N
 
     Example: tada-loc import-features --config hacs --from features --fps 30 --stride 16
     """
-    from pipeline.tools.feature_exchange import import_features as take
+    from pipeline.stages.import_features import run as take
 
     short_side = options["short_side"]
-    config, folder = start("extract", options)
-    take(config, folder, source, layout=layout, short_side=short_side, force=force)
+    take(start("extract", options, force=force), source, layout=layout, short_side=short_side)
 
 
 @click.command("export-features")
-@common
+@configured("annotations", "allow-failures", "skip")
 @click.option(
     "--to",
     "target",
@@ -83,16 +124,16 @@ def import_features(force: bool, source: Path, layout: str, **options: Any) -> N
     metavar="FOLDER",
     help="Where VIDEO.npy and grid.json go.",
 )
-def export_features(force: bool, target: Path, **options: Any) -> None:
+def export_features(target: Path, **options: Any) -> None:
     """Write the run's features as .npy, for OpenTAD and ActionFormer.
 
     grid.json beside them says the time of each feature.
 
     Example: tada-loc export-features --run-dir runs/hacs --to features
     """
-    from pipeline.tools.feature_exchange import export_features as write
+    from pipeline.tools.export import export_features as write
 
-    write(*start(None, options), target)
+    write(start(None, options), target)
 
 
 @click.command()
@@ -149,10 +190,10 @@ def init(
 
 
 @click.command()
-@common
+@configured("annotations", "videos", "workers", "allow-failures", "skip")
 @click.option("--deep", is_flag=True, help="Decode every video to its end.")
-@click.option("--json", "json_file", type=NamedPath(), help="Write the report here too.")
-def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> None:
+@JSON
+def doctor(deep: bool, json_file: Path | None, **options: Any) -> None:
     """Look for what is wrong with videos, annotations and settings.
 
     Runs nothing and changes nothing; the exit code is 1 when something is wrong.
@@ -162,9 +203,9 @@ def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> N
     from pipeline.tools.doctor.examine import examine
     from pipeline.tools.doctor.findings import as_json, is_sound, report
 
-    findings = examine(*start(None, options), deep=deep)
+    findings = examine(start(None, options), deep=deep)
     if json_file is not None:
-        from pipeline.run_folder.reports import write_report
+        from pipeline.run_folder.files import write_report
 
         write_report(json_file, as_json(findings))
     click.echo(report(findings))
@@ -173,7 +214,7 @@ def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> N
 
 
 @click.command()
-@common
+@configured("annotations", "videos", "device", "skip")
 @click.option(
     "--processes",
     type=click.IntRange(1),
@@ -181,20 +222,19 @@ def doctor(force: bool, deep: bool, json_file: Path | None, **options: Any) -> N
     show_default=True,
     help="Processes, each with a core or a GPU, the hours are for.",
 )
-@click.option("--json", "json_file", type=NamedPath(), help="Write the plan here too.")
-def plan(force: bool, processes: int, json_file: Path | None, **options: Any) -> None:
+@JSON
+def plan(processes: int, json_file: Path | None, **options: Any) -> None:
     """Estimate hours and bytes of every stage from a short probe.
 
     Reads the annotations, a few seconds of three videos, and times a few steps; writes nothing.
 
     Example: tada-loc plan --config ek100 --processes 16
     """
-    from pipeline.tools.planning import as_json, table
-    from pipeline.tools.planning import plan as reckon
+    from pipeline.tools.planning import as_json, estimate, table
 
-    costs = reckon(start(None, options)[0])
+    costs = estimate(start(None, options))
     if json_file is not None:
-        from pipeline.run_folder.reports import write_report
+        from pipeline.run_folder.files import write_report
 
         write_report(json_file, as_json(costs, processes))
     click.echo(table(costs, processes))
@@ -210,24 +250,23 @@ def plan(force: bool, processes: int, json_file: Path | None, **options: Any) ->
     metavar="NAME",
     help="tsn to compare, or any other backbone.name.",
 )
-@click.option(
-    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any config key; repeatable."
-)
+@SET
+@KEYS
 @click.option("--device", help="auto, cpu, cuda, ...")
 @click.option("--force", is_flag=True, help="Move results of other settings aside and start again.")
-def demo(
-    run_dir: Path | None,
-    backbone: str,
-    assignments: tuple[str, ...],
-    device: str | None,
-    force: bool,
-) -> None:
+def demo(run_dir: Path | None, backbone: str, force: bool, **options: Any) -> None:
     """Run every stage on the embedded dataset.
 
     Draws the videos, prints the mAP, and draws ground truth against detections.
 
     Example: tada-loc demo --backbone tsn
     """
-    from pipeline.stages.running import run_demo
+    from pipeline.demo.running import run_demo
+    from pipeline.progress import say
+    from pipeline.stages.evaluate import table
 
-    run_demo(run_dir, backbone, assignments, device, force=force)
+    run, picture, verdict = run_demo(run_dir, backbone, overrides(None, options), force=force)
+    click.echo(table(run))
+    say(f"demo: picture in {picture}")
+    if verdict is not None:
+        say(verdict)

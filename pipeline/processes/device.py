@@ -13,7 +13,7 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
-from pipeline.run_folder.manifests import atomic_path
+from pipeline.run_folder.files import atomic_path
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.configuration.keys import restated
-from pipeline.configuration.reading import dump_config
+from pipeline.configuration.reading import dump_config, load_config
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data import annotations
 from pipeline.data.annotations import Dataset
@@ -179,3 +179,13 @@ class Run:
     def _stage(self, stage: StageRow, fields: Mapping[str, object]) -> Stage:
         folder = self.folder / stage.folder
         return Stage(stage.folder, folder, stage.outputs, fields, restated, writes=ranks().leads)
+
+
+def run_of(folder: Path) -> Run:
+    """A run as it was made. Raises UserError where the folder holds none."""
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{folder}: no {CONFIG_FILE}; give the folder of a run that has been fine-tuned"
+        )
+    return Run(folder, load_config(path))

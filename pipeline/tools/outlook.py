@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from feature_extraction.video.opening import VideoInfo
-from pipeline.configuration.settings import Config
+from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
 from pipeline.data import annotations
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import shapes_of
 from pipeline.data.hold_out import hold_out_videos
+from pipeline.data.left_out import skipped_ids
 from pipeline.data.length import Length, bmn_length, finetune_length
-from pipeline.data.skipping import skipped_ids
 from pipeline.data.windows.cells import video_cells
 from pipeline.data.windows.placing import held
 
@@ -45,7 +45,7 @@ def finetune_outlook(
 
 
 def bmn_outlook(
-    config: Config, dataset: annotations.Dataset, seconds: Mapping[str, float]
+    config: DetectionConfig, dataset: annotations.Dataset, seconds: Mapping[str, float]
 ) -> Length[BMNSettings]:
     """How long BMN's training will be, of videos of so many `seconds`; 0 windows where none holds a segment.
 
@@ -60,7 +60,7 @@ def bmn_outlook(
     return bmn_length(config.bmn, windows)
 
 
-def windows_with_segments(config: Config, segments: np.ndarray, duration: float) -> int:
+def windows_with_segments(config: DetectionConfig, segments: np.ndarray, duration: float) -> int:
     """How many windows of a video of `duration` seconds train on one of the segments [N, 2] (seconds)."""
     cells = video_cells(config.extract, config.bmn, duration)
     segments = np.minimum(segments, duration)
@@ -72,7 +72,7 @@ def windows_with_segments(config: Config, segments: np.ndarray, duration: float)
 def rows_that_train(config: Config, dataset: annotations.Dataset) -> pd.DataFrame:
     """The segments that train, both networks alike: of videos neither skipped nor held out."""
     rows, _ = annotations.training_rows(dataset, config.dataset.train_subset)
-    rows = rows[~rows["video"].isin(skipped_ids(config))]
+    rows = rows[~rows["video"].isin(skipped_ids(config.runtime.skip))]
     videos = list(rows["video"].unique())
     training, _ = hold_out_videos(videos, config.dataset.hold_out, config.finetune.seed)
     return rows[rows["video"].isin(training)]

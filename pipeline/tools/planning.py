@@ -20,16 +20,17 @@ from feature_extraction.backbones import for_inference
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import to_tensor
 from feature_extraction.video.opening import VideoError, open_video
-from pipeline.configuration.reading import Config
-from pipeline.data import annotations
-from pipeline.data.clips.geometry import View, clip_grid, extraction_view, training_crop
+from pipeline.configuration.settings import ExtractSettings
+from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
+from pipeline.data.annotations import Dataset
+from pipeline.data.clips.geometry import View, extraction_view, training_crop
+from pipeline.data.features import clip_grid
 from pipeline.data.videos import Source, find_videos
-from pipeline.processes.device import autocast, pick_device
-from pipeline.stages.bmn import build_network
-from pipeline.stages.fields import require_detection
-from pipeline.stages.finetune import classification_loss
+from pipeline.processes.device import autocast
+from pipeline.stages.run import Run
 from pipeline.tools.outlook import bmn_outlook, finetune_outlook
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.bmn_network import build_network
+from pipeline.training.classifier import classification_loss, untrained_classifier
 
 PROBED_VIDEOS = 3
 PROBED_SECONDS = 4.0  # of each of them
@@ -52,22 +53,17 @@ class Cost:
         return self.count / self.rate / processes / 3600 if self.rate else math.nan
 
 
-def plan(config: Config) -> list[Cost]:
-    """Look at the annotations and a few videos, time a few steps, and reckon the whole."""
-    require_detection(config)
+def estimate(run: Run) -> list[Cost]:
+    """Look at the annotations and a few videos, time a few steps, and estimate the whole."""
+    config, dataset, subsets, device = run.detection, run.dataset, run.subsets, run.device
     torch.manual_seed(0)
-    dataset = annotations.load(config.dataset)
-    subsets = (config.dataset.train_subset, config.dataset.eval_subset)
-    paths, _ = find_videos(
-        config.dataset, dataset, [v for s in subsets for v in dataset.video_ids(s)]
-    )
+    paths, _ = find_videos(config.dataset, dataset, run.videos)
     seconds = {subset: _seconds(dataset, subset) for subset in subsets}
     grid = clip_grid(config.extract)
     lengths = [length for subset in subsets for length in seconds[subset].values()]
     clips = sum(grid.num_clips(length) for length in lengths)
     view = extraction_view(config.extract)
     size, decode_rate, bytes_a_second = _probe_videos(paths, grid, view)
-    device = pick_device(config.runtime.device)
     model = untrained_classifier(config.backbone, dataset.num_classes)
     finetune = finetune_outlook(config, dataset, {})
     bmn = bmn_outlook(config, dataset, seconds[subsets[0]])
@@ -78,21 +74,21 @@ def plan(config: Config) -> list[Cost]:
             "finetune",
             "clips",
             finetune.samples * finetune.settings.epochs,
-            _training_rate(config, model, size, device),
+            _training_rate(config.finetune, model, size, device),
         ),
         Cost("extract: decode", "s of video", round(sum(lengths)), decode_rate, read=videos),
         Cost(
             "extract: network",
             "clips",
             clips,
-            _network_rate(config, model, size, device),
+            _network_rate(config.extract, model, size, device),
             written=stored,
         ),
         Cost(
             "bmn",
             "windows",
             bmn.samples * bmn.settings.epochs,
-            _bmn_rate(config, model.feature_dim, device),
+            _bmn_rate(config.bmn, model.feature_dim, device),
             read=stored * bmn.settings.epochs,
         ),
     ]
@@ -128,7 +124,7 @@ def as_json(costs: list[Cost], processes: int) -> dict[str, Any]:
     return {"processes": processes, "stages": rows}
 
 
-def _seconds(dataset: annotations.Dataset, subset: str) -> dict[str, float]:
+def _seconds(dataset: Dataset, subset: str) -> dict[str, float]:
     """Seconds of every video: as annotated, else to the end of its last segment."""
     last = dataset.annotations.groupby("video")["end"].max()
     rows = dataset.videos[dataset.videos["subset"] == subset]
@@ -179,9 +175,8 @@ def _rate(step: Callable[[], object], count: int, device: torch.device) -> float
 
 
 def _network_rate(
-    config: Config, model: torch.nn.Module, size: tuple[int, int], device: torch.device
+    settings: ExtractSettings, model: torch.nn.Module, size: tuple[int, int], device: torch.device
 ) -> float:
-    settings = config.extract
     network = for_inference(model, precision=settings.precision, compiled=settings.compile)
     network.to(device)
     video = torch.randn(settings.batch_size, 3, settings.frames, *size, device=device)
@@ -189,9 +184,8 @@ def _network_rate(
 
 
 def _training_rate(
-    config: Config, model: torch.nn.Module, whole: tuple[int, int], device: torch.device
+    settings: FinetuneSettings, model: torch.nn.Module, whole: tuple[int, int], device: torch.device
 ) -> float:
-    settings = config.finetune
     crop = training_crop(settings)
     # Whole frames as training sees them: those of extraction, at the middle of the jittered short sides.
     scale = sum(settings.short_side) / 2 / min(whole)
@@ -212,11 +206,10 @@ def _training_rate(
     return _rate(step, count, device)
 
 
-def _bmn_rate(config: Config, channels: int, device: torch.device) -> float:
-    settings = config.bmn
+def _bmn_rate(settings: BMNSettings, channels: int, device: torch.device) -> float:
     count = min(2, settings.batch_size)
     scale, longest = settings.temporal_scale, settings.duration_scale
-    network = build_network(config, channels).to(device)
+    network = build_network(settings, channels).to(device)
     features = torch.randn(count, channels, scale, device=device)
     span = (0.0, float(scale))
     one = window_targets(np.array([[scale * 0.2, scale * 0.4]]), span, scale, longest)

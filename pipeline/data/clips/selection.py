@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from feature_extraction.video.opening import VideoInfo
-from pipeline.configuration.reading import Config
+from pipeline.configuration.settings import Config
 from pipeline.data import annotations
 from pipeline.data.clips.segments import Segments, make_segments, mirrored_classes
 from pipeline.data.hold_out import (

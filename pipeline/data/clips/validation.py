@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from feature_extraction.video.opening import VideoError, open_video
-from pipeline.configuration.reading import Config
+from pipeline.configuration.settings import Config
 from pipeline.data.clips.geometry import centred_clips
 from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.clips.training import common, load

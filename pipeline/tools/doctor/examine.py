@@ -12,18 +12,16 @@ import numpy as np
 import torch
 
 from bmn.upper_bound import best_tious
-from feature_extraction.backbones import build_backbone
-from pipeline.configuration.reading import Config
+from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data import annotations
-from pipeline.data.clips.geometry import clip_grid
+from pipeline.data.features import FEATURES, clip_grid
 from pipeline.data.hold_out import require_use
-from pipeline.data.skipping import skipped_ids
+from pipeline.data.left_out import skipped_ids
 from pipeline.data.videos import Source
 from pipeline.data.windows.cells import video_cells
 from pipeline.errors import UserError
-from pipeline.run_folder.manifests import file_digest
-from pipeline.stages.extract import FEATURES
-from pipeline.stages.fields import is_imported, on_imported_grid, require_detection
+from pipeline.run_folder.identity import file_digest
+from pipeline.stages.run import Run
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 from pipeline.tools.doctor.trainings import training_findings
 from pipeline.tools.doctor.videos import (
@@ -33,6 +31,7 @@ from pipeline.tools.doctor.videos import (
     look_at_videos,
 )
 from pipeline.tools.outlook import rows_that_train
+from pipeline.training.classifier import untrained_classifier
 
 UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
 LEAST_RECALL = (
@@ -40,35 +39,33 @@ LEAST_RECALL = (
 )
 
 
-def examine(config: Config, folder: Path, *, deep: bool = False) -> list[Finding]:
+def examine(run: Run, *, deep: bool = False) -> list[Finding]:
     """Look at annotations, videos and settings; `deep` decodes every video to its end."""
-    require_detection(config)
-    config = on_imported_grid(config, folder)
+    config = run.detection
     try:
-        dataset = annotations.load(config.dataset)
+        dataset = run.dataset
     except UserError as error:
         return [Finding("annotations", WRONG, error.message)]
-    subsets = (config.dataset.train_subset, config.dataset.eval_subset)
-    videos = dataset.videos[dataset.videos["subset"].isin(subsets)]
-    findings = _annotations(dataset, subsets)
-    skipped = videos["video"].isin(skipped_ids(config))
+    videos = dataset.videos[dataset.videos["subset"].isin(run.subsets)]
+    findings = _annotations(dataset, run.subsets)
+    skipped = videos["video"].isin(skipped_ids(config.runtime.skip))
     if skipped.any():
         text = f"{skipped.sum()} of {len(videos)} are in {config.runtime.skip} and not looked at"
         findings.append(Finding("videos", NOTE, text, tuple(videos["video"][skipped])))
         videos = videos[~skipped]
     # Nothing reads the videos of a run whose features are there already.
-    allowed = len(videos) if is_imported(folder) else config.runtime.allow_failures
+    allowed = len(videos) if run.has_imported_features else config.runtime.allow_failures
     found, infos = look_at_videos(config, dataset, videos["video"], findings, allowed, deep)
     findings += compare_durations(dataset, videos, infos)
     findings += compare_rates(config, infos)
     findings += _held_out(config)
-    findings += _classes(config, dataset, subsets)
+    findings += _classes(config, dataset, run.subsets)
     findings += _leaks(dataset, found)
     seconds = known_durations(dataset, infos)
-    for subset in subsets:
+    for subset in run.subsets:
         findings += _segments(config, dataset, subset, seconds)
     findings += training_findings(config, dataset, infos, seconds)
-    findings.append(_disk(config, dataset, folder, [seconds[video] for video in videos["video"]]))
+    findings.append(_network_and_disk(run, [seconds[video] for video in videos["video"]]))
     return findings
 
 
@@ -156,7 +153,7 @@ def _leaks(dataset: annotations.Dataset, found: Mapping[str, Source]) -> list[Fi
 
 
 def _segments(
-    config: Config, dataset: annotations.Dataset, subset: str, seconds: Mapping[str, float]
+    config: DetectionConfig, dataset: annotations.Dataset, subset: str, seconds: Mapping[str, float]
 ) -> list[Finding]:
     rows = dataset.rows(subset)
     rows = rows[(rows["end"] > rows["start"]) & (rows["video"].map(seconds) > 0)]
@@ -201,22 +198,17 @@ def _segments(
     return findings
 
 
-def _disk(
-    config: Config, dataset: annotations.Dataset, folder: Path, seconds: Sequence[float]
-) -> Finding:
-    """Bytes the features need: float16 [clips, channels] a video."""
-    net = config.backbone
+def _network_and_disk(run: Run, seconds: Sequence[float]) -> Finding:
+    """Whether there is such a network, and room for its features: float16 [clips, channels] a video."""
     try:
         with torch.device("meta"):
-            model = build_backbone(
-                net.name, depth=net.depth, width=net.width, num_classes=dataset.num_classes
-            )
-    except ValueError as error:
-        return Finding("disk", WRONG, f"backbone: {error}")
-    clips = sum(clip_grid(config.extract).num_clips(length) for length in seconds)
-    there = sum(path.stat().st_size for path in (folder / "extract" / FEATURES).glob("*.h5"))
+            model = untrained_classifier(run.config.backbone, run.dataset.num_classes)
+    except UserError as error:
+        return Finding("network", WRONG, error.message)
+    clips = sum(run.features.grid.num_clips(length) for length in seconds)
+    there = sum(path.stat().st_size for path in (run.path("extract") / FEATURES).glob("*.h5"))
     needed = max(0.0, clips * model.feature_dim * 2 * 1.001 + 4096 * len(seconds) - there)
-    place = folder.absolute()
+    place = run.folder.absolute()
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from feature_extraction.video.opening import VideoInfo
-from pipeline.configuration.settings import Config
+from pipeline.configuration.settings import DetectionConfig
 from pipeline.configuration.training_settings import OptimisationSettings
 from pipeline.data import annotations
 from pipeline.data.length import Length, length_line, length_warning
@@ -14,7 +14,7 @@ from pipeline.tools.outlook import bmn_outlook, finetune_outlook
 
 
 def training_findings(
-    config: Config,
+    config: DetectionConfig,
     dataset: annotations.Dataset,
     infos: Mapping[str, VideoInfo],
     seconds: Mapping[str, float],

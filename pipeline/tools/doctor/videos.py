@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from feature_extraction.video.opening import VideoInfo
-from pipeline.configuration.reading import Config
+from pipeline.configuration.settings import DetectionConfig
 from pipeline.data import annotations
 from pipeline.data.probing import probe_all
 from pipeline.data.videos import Source, find_videos
@@ -18,7 +18,7 @@ DURATION_SECONDS, DURATION_SHARE = 1.0, 0.02
 
 
 def look_at_videos(
-    config: Config,
+    config: DetectionConfig,
     dataset: annotations.Dataset,
     ids: Sequence[str],
     findings: list[Finding],
@@ -80,7 +80,7 @@ def compare_durations(
     ]
 
 
-def compare_rates(config: Config, infos: Mapping[str, VideoInfo]) -> list[Finding]:
+def compare_rates(config: DetectionConfig, infos: Mapping[str, VideoInfo]) -> list[Finding]:
     """Whether the videos have as many frames a second as are sampled."""
     rates = {video: info.fps for video, info in infos.items()}
     if not rates:

@@ -12,7 +12,7 @@ import torch
 from pipeline.configuration.reading import read_config
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.errors import UsageError, UserError
-from pipeline.run_folder.manifests import write_text
+from pipeline.run_folder.files import write_text
 from pipeline.tools.starting.advice import Entry, advice, configuration_text
 from pipeline.tools.starting.footage import Footage, look_at
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.configuration.keys import default_fields, known_keys, restated, result_fields
-from pipeline.configuration.reading import Config, find_config, load_config, read_config
+from pipeline.configuration.reading import find_config, load_config, read_config
+from pipeline.configuration.settings import Config
 from pipeline.run_folder.identity import field_differences
 from pipeline.stages.fields import setting_fields
 
