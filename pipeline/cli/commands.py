@@ -11,19 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.file_commands import export_features, import_features, score, score_file
 from pipeline.cli.options import ALL, JSON, NamedPath, configured, start
 from pipeline.cli.streams import open_closed_streams
-from pipeline.cli.tool_commands import (
-    demo,
-    doctor,
-    export_features,
-    import_features,
-    init,
-    plan,
-    score,
-    score_file,
-    status,
-)
+from pipeline.cli.tool_commands import demo, doctor, init, plan, status
 from pipeline.errors import UserError, machine_error
 from pipeline.processes.stopping import terminable
 
