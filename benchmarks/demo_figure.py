@@ -30,8 +30,8 @@ from pipeline.processes.stopping import terminable
 from pipeline.results.scoring import truth_rows
 from pipeline.results.tables import read_detections
 from pipeline.run_folder.files import write_json
+from pipeline.runs.running import stage_state
 from pipeline.stages.evaluate import numbers
-from pipeline.stages.running import stage_state
 
 TIOU = 0.5  # of a detection whose boundaries are compared with the truth's
 TOOK = "took.json"  # seconds a run has taken so far, beside its stages

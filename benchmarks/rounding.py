@@ -18,6 +18,7 @@ from typing import Any
 import click
 import torch
 import torch.nn.functional as F
+from pipeline.data.unreadable import Unreadable
 from torch import Tensor, nn
 
 from benchmarks.machine import describe, this_machine
@@ -28,7 +29,6 @@ from pipeline.data import annotations
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import training_segments
 from pipeline.data.clips.training import epoch_batches, training_batches
-from pipeline.data.unreadable import Unreadable
 from pipeline.results.accuracy import network_input, validate
 from pipeline.run_folder.files import write_json
 from pipeline.training.classifier import new_classifier

@@ -20,6 +20,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("configuration", "processes", "run_folder"),
     ("training", "data"),
     ("results",),
+    ("runs",),
     ("stages",),
     ("tools",),
     ("demo",),
@@ -118,7 +119,7 @@ def test_no_imports_go_in_a_circle():
 def test_the_walk_sees_what_is_inside_functions_and_what_is_no_circle(tmp_path):
     file = tmp_path / "file.py"
     file.write_text("def f():\n    from pipeline.stages import run\n    import bmn.nms\n")
-    assert imports(file) == {"pipeline.stages.run", "bmn.nms"}
+    assert imports(file) == {"pipeline.runs.run", "bmn.nms"}
 
 
 def test_nothing_imports_the_benchmarks():
@@ -221,7 +222,7 @@ def test_help_imports_nothing_heavy(command):
 
 
 def test_the_table_of_stages_names_functions_and_folders_that_are_there():
-    from pipeline.stages.graph import STAGES
+    from pipeline.runs.graph import STAGES
 
     folders = {stage.folder for stage in STAGES}
     for stage in STAGES:

@@ -19,7 +19,7 @@ from pipeline.errors import UserError, machine_error
 from pipeline.processes.stopping import terminable
 
 if TYPE_CHECKING:
-    from pipeline.stages.run import Run
+    from pipeline.runs.run import Run
 
 EPILOG = (
     "Every command takes --help. Stages resume from what is on disk: run the same command again."
@@ -91,8 +91,8 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     Those named in `quiet` are done before, unless they are complete.
     """
     from pipeline.ranks import ranks
-    from pipeline.stages.graph import STAGES, in_order
-    from pipeline.stages.running import run_stages
+    from pipeline.runs.graph import STAGES, in_order
+    from pipeline.runs.running import run_stages
 
     run = start(command, options, force=options.pop("force"))
     commands = (command, *quiet)
@@ -206,9 +206,9 @@ def eval_classifier(others: tuple[Path, ...], force: bool, **options: Any) -> No
     Example: tada-loc eval-classifier --run-dir runs/ssv2 --with runs/ssv2_16
     """
     from pipeline.run_folder.lock import locked
+    from pipeline.runs.run import run_of
     from pipeline.stages.eval_classifier import run as test
     from pipeline.stages.eval_classifier import table
-    from pipeline.stages.run import run_of
 
     run = start("views", options, force=force)
     with locked(run.folder):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from pipeline.stages.run import Run
+    from pipeline.runs.run import Run
 
 # Option of a command -> the configuration key it is shorthand for.
 _KEYS = {
@@ -110,7 +110,7 @@ def start(section: str | None, options: dict[str, Any], *, force: bool = False) 
     from pipeline.configuration.choosing import choose
     from pipeline.configuration.reading import dump_config, load_config
     from pipeline.progress import say
-    from pipeline.stages.run import Run
+    from pipeline.runs.run import Run
 
     path, folder = choose(options.pop("config"), options.pop("run_dir", None))
     verbose = options.pop("verbose")

@@ -13,10 +13,10 @@ from pipeline.demo.promise import verdict
 from pipeline.errors import cannot_write
 from pipeline.progress import say
 from pipeline.run_folder.lock import locked
+from pipeline.runs.graph import in_order
+from pipeline.runs.run import Run
+from pipeline.runs.running import run_stages
 from pipeline.stages.evaluate import numbers
-from pipeline.stages.graph import in_order
-from pipeline.stages.run import Run
-from pipeline.stages.running import run_stages
 from pipeline.tools.plots import plot_run
 
 

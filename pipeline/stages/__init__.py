@@ -1,4 +1,4 @@
-"""The stages: one table of them, the run that opens them, and a file for the work of each.
+"""The work of each stage, a file each; the table of them is pipeline/runs/graph.py.
 
 Knows nothing of the command line.
 """

@@ -24,7 +24,7 @@ from pipeline.processes import distributed
 from pipeline.processes.device import share_cores
 from pipeline.progress import say
 from pipeline.results.bmn_loss import validation_loss
-from pipeline.stages.run import Run
+from pipeline.runs.run import Run
 from pipeline.training.bmn_network import build_network, proposal_loss
 from pipeline.training.loop import fit, keep_result
 from pipeline.training.optimisation import say_learning_rate

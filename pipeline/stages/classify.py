@@ -17,7 +17,7 @@ from pipeline.progress import Progress, say
 from pipeline.results.class_scores import decoded_scores, drop_parts
 from pipeline.results.tables import DETECTIONS, read_proposals, write_table
 from pipeline.run_folder.manifests import read_manifest
-from pipeline.stages.run import Run
+from pipeline.runs.run import Run
 from pipeline.training.classifier import class_probabilities, load_classifier
 
 

@@ -27,9 +27,9 @@ from pipeline.progress import Progress, say
 from pipeline.results.figures import RESULTS, read_results
 from pipeline.run_folder.files import atomic_path, write_json
 from pipeline.run_folder.manifests import Stage
-from pipeline.stages.fields import input_fields, viewed_otherwise
-from pipeline.stages.graph import row
-from pipeline.stages.run import Run
+from pipeline.runs.fields import input_fields, viewed_otherwise
+from pipeline.runs.graph import row
+from pipeline.runs.run import Run
 from pipeline.training.classifier import load_classifier, network_input
 
 STAGE = "eval-classifier"

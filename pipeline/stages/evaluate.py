@@ -11,7 +11,7 @@ from pipeline.results import scoring
 from pipeline.results.figures import RESULTS, read_results
 from pipeline.results.tables import read_detections, read_proposals
 from pipeline.run_folder.files import write_json
-from pipeline.stages.run import Run
+from pipeline.runs.run import Run
 
 
 def run(run: Run) -> None:

@@ -24,7 +24,7 @@ from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
 from pipeline.results.extraction import SILENCE_SECONDS, open_classifier
 from pipeline.run_folder.manifests import Stage
-from pipeline.stages.run import Run
+from pipeline.runs.run import Run
 from pipeline.training.classifier import load_classifier
 
 Job = tuple[str, Source]

@@ -24,7 +24,7 @@ from pipeline.processes.device import share_cores
 from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.results.accuracy import geometry_warning, judged, validate
-from pipeline.stages.run import Run
+from pipeline.runs.run import Run
 from pipeline.training.classifier import SharedClassifier, classifier_loss, new_classifier
 from pipeline.training.loop import fit, keep_result
 from pipeline.training.optimisation import say_learning_rate

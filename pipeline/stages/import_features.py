@@ -13,9 +13,9 @@ from pipeline.data.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.manifests import Stage
-from pipeline.stages.graph import IMPORTED
-from pipeline.stages.run import Run
-from pipeline.stages.running import held
+from pipeline.runs.graph import IMPORTED
+from pipeline.runs.run import Run
+from pipeline.runs.running import held
 
 STAGE = "import-features"
 

@@ -15,7 +15,7 @@ from pipeline.ranks import ranks
 from pipeline.results.proposing import propose_video
 from pipeline.results.tables import PROPOSALS, read_part, write_table
 from pipeline.run_folder.manifests import Stage
-from pipeline.stages.run import Run
+from pipeline.runs.run import Run
 from pipeline.training.bmn_network import load_network
 
 

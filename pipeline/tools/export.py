@@ -11,7 +11,7 @@ from feature_extraction.sampling import ClipGrid
 from pipeline.data.features import IMPORTED
 from pipeline.progress import say
 from pipeline.run_folder.files import atomic_path, write_json
-from pipeline.stages.run import Run
+from pipeline.runs.run import Run
 
 GRID_FILE = "grid.json"
 

@@ -27,7 +27,7 @@ from pipeline.data.clips.geometry import View, extraction_view, training_crop
 from pipeline.data.features import clip_grid
 from pipeline.data.videos import Source, find_videos
 from pipeline.processes.device import autocast
-from pipeline.stages.run import Run
+from pipeline.runs.run import Run
 from pipeline.tools.outlook import bmn_outlook, finetune_outlook
 from pipeline.training.bmn_network import build_network
 from pipeline.training.classifier import classification_loss, untrained_classifier

@@ -9,8 +9,8 @@ import pandas as pd
 
 from pipeline.results.tables import read_detections
 from pipeline.run_folder.files import atomic_path
+from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers
-from pipeline.stages.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.run_folder.manifests import read_manifest
-from pipeline.stages.graph import StageRow, in_order
-from pipeline.stages.run import Run
+from pipeline.runs.graph import StageRow, in_order
+from pipeline.runs.run import Run
 
 # A column: its title, and what it says of a stage.
 COLUMNS = ("stage", "state", "progress", "when", "why it would run again")

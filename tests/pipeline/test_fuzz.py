@@ -14,6 +14,7 @@ import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pipeline.data.skipping import skipped_ids
 
 from feature_extraction.store import FeatureMeta, feature_path, read_features, write_features
 from feature_extraction.video.opening import VideoError, open_video
@@ -22,7 +23,6 @@ from pipeline.configuration.settings import BackboneSettings
 from pipeline.configuration.thresholds import parse_iou
 from pipeline.data import annotations, failures
 from pipeline.data.features import feature_shape, load_features
-from pipeline.data.skipping import skipped_ids
 from pipeline.errors import UserError
 from pipeline.results import tables as stage_tables
 from pipeline.results.scoring import score_file

@@ -21,7 +21,7 @@ from pipeline.data.videos import Source
 from pipeline.data.windows.cells import video_cells
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import file_digest
-from pipeline.stages.run import Run
+from pipeline.runs.run import Run
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 from pipeline.tools.doctor.trainings import training_findings
 from pipeline.tools.doctor.videos import (

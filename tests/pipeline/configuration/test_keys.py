@@ -11,7 +11,7 @@ from pipeline.configuration.keys import default_fields, known_keys, restated, re
 from pipeline.configuration.reading import find_config, load_config, read_config
 from pipeline.configuration.settings import Config
 from pipeline.run_folder.identity import field_differences
-from pipeline.stages.fields import setting_fields
+from pipeline.runs.fields import setting_fields
 
 # Two configurations and the fields of their stages, as the code before the marks wrote them.
 BEFORE = json.loads(Path(__file__).with_name("recorded_before.json").read_text())

@@ -12,8 +12,8 @@ from helpers.small_runs import SMALL
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.demo.promise import EXPECTED, Expected, is_shipped, verdict
 from pipeline.run_folder.manifests import write_json
-from pipeline.stages import running as runs
-from pipeline.stages.running import run_demo
+from pipeline.runs import running as runs
+from pipeline.runs.running import run_demo
 
 README = ROOT / "README.md"
 DATA = Path("drawn")

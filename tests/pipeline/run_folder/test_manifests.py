@@ -9,14 +9,14 @@ import subprocess
 import sys
 
 import pytest
+from pipeline.run_folder.reports import write_report
 
 from pipeline.configuration.keys import default_fields, restated
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
 from pipeline.run_folder import manifests as artifacts
 from pipeline.run_folder.lock import locked
-from pipeline.run_folder.reports import write_report
-from pipeline.stages.fields import setting_fields
+from pipeline.runs.fields import setting_fields
 
 # What a configuration has to say itself.
 REQUIRED = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pipeline.data.unreadable import Unreadable
 
 from feature_extraction.augmentation import augment
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.training import Clips, training_batches
-from pipeline.data.unreadable import Unreadable
 from pipeline.demo.dataset import make_dataset
 from pipeline.seeds import step_seed
 

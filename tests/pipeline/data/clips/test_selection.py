@@ -13,6 +13,7 @@ import torch
 import yaml
 from helpers.seen_videos import SIZES, encode, pictures
 from helpers.small_runs import SMALL, error_line, tada
+from pipeline.data.unreadable import Unreadable
 from torchvision.transforms.v2 import functional as F
 
 from pipeline.configuration.reading import find_config, load_config
@@ -21,7 +22,6 @@ from pipeline.data.clips import selection as training_segments_module
 from pipeline.data.clips.selection import aspect_shapes, shapes_of, training_segments
 from pipeline.data.clips.training import Clips, epoch_batches, training_batches
 from pipeline.data.hold_out import hold_out_videos
-from pipeline.data.unreadable import Unreadable
 from pipeline.errors import UserError
 from pipeline.stages import finetune
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from helpers.seen_videos import FPS, SECONDS, SIZES, SMALL, draw, segments_of
+from pipeline.data.unreadable import Unreadable
 
 from feature_extraction.clips import AskedMoments, asked_clips
 from feature_extraction.read_ahead import FrameThread
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import agree, clip_grid, extraction_view
 from pipeline.data.clips.validation import CentredClips, evaluation_batches
-from pipeline.data.unreadable import Unreadable
 from pipeline.errors import UserError
 
 # Fine-tuning's clips are others than extraction's.

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.run_folder.manifests import Stage
-from pipeline.stages.fields import setting_fields, viewed_otherwise
+from pipeline.runs.fields import setting_fields, viewed_otherwise
 
 DECODED = {"crop", "short_side", "fps", "frames", "interval", "precision"}
 
