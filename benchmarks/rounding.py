@@ -28,9 +28,9 @@ from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import training_segments
 from pipeline.data.clips.training import epoch_batches, training_batches
 from pipeline.data.unreadable import Unreadable
-from pipeline.results.accuracy import network_input, validate
+from pipeline.results.accuracy import validate
 from pipeline.run_folder.manifests import write_json
-from pipeline.training.classifier import new_classifier
+from pipeline.training.classifier import network_input, new_classifier
 from pipeline.training.optimisation import build_optimizer, schedule_of
 from pipeline.training.steps import Stepper
 

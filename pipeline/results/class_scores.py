@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from feature_extraction.asked_clips import features_at
 from feature_extraction.backbones import for_inference
@@ -24,21 +22,11 @@ from pipeline.processes.workers import Beat, Handler, outcomes
 from pipeline.progress import Progress, say
 from pipeline.run_folder import manifests as artifacts
 from pipeline.stages.extract import SILENCE_SECONDS
-from pipeline.training.classifier import load_classifier
+from pipeline.training.classifier import class_probabilities, load_classifier
 
 PARTS = "videos"
 
 Job = tuple[str, Any, np.ndarray]  # video, its source, times [n, positions] in seconds
-
-
-@torch.inference_mode()
-def class_probabilities(
-    model: nn.Module, features: np.ndarray, device: torch.device
-) -> list[np.ndarray]:
-    """Softmax of the head on features [n, C]: one array [n, classes] a head."""
-    logits = model.classify(torch.from_numpy(features).to(device))
-    heads = logits if isinstance(logits, tuple) else (logits,)
-    return [head.float().softmax(1).cpu().numpy() for head in heads]
 
 
 def decoded_scores(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bmn import BMN
-from bmn.losses import bmn_loss
-from bmn.model import BMNOutput, MovedOutput
-from bmn.targets import Targets, valid_mask
 from pipeline.configuration.reading import Config
 from pipeline.data import annotations
 from pipeline.data.features import common_channels, feature_shape, videos_with_features
@@ -30,9 +27,12 @@ from pipeline.results.proposing import propose_video
 from pipeline.results.tables import PROPOSALS, read_part, write_table
 from pipeline.run_folder import manifests as artifacts
 from pipeline.stages.opening import begin_stage
-from pipeline.training.classifier import MODEL_FILE, load_weights, save_classifier
+from pipeline.training.bmn_network import build_network, load_network, proposal_loss
+from pipeline.training.checkpoints import MODEL_FILE, save_weights
 from pipeline.training.loop import Fitted, fit
-from pipeline.training.optimisation import build_optimizer, say_learning_rate, schedule_of
+from pipeline.training.optimisation import say_learning_rate
+from pipeline.training.steps import Batch
+from pipeline.training.task import Task
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -67,11 +67,11 @@ def train(config: Config, folder: Path, *, force: bool = False) -> None:
     say_learning_rate("bmn", settings)
     distributed.require_full_batches(list(length.batches), "bmn")
     torch.manual_seed(settings.seed)
-    model = build_network(config, channels).to(device)
+    model = build_network(config.bmn, channels).to(device)
     history, kept = _fit(config, folder, model, samples, judges, stage, device)
     if not stage.leads:
         return
-    save_classifier(model, stage.folder / MODEL_FILE)
+    save_weights(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
     stage.finish(
         history[kept - 1] | {"kept_epoch": kept, "left_out": sorted(set(ids) - set(videos))}
@@ -109,49 +109,29 @@ def _fit(
     device: torch.device,
 ) -> Fitted:
     settings = config.bmn
-    mask = valid_mask(settings.duration_scale, settings.temporal_scale).to(device)
 
-    def batches(epoch: int, step: int) -> Iterator[Mapping]:
+    def batches(epoch: int, step: int) -> Iterator[Batch]:
         return windows.training_batches(
             config, folder, samples, workers=config.runtime.workers, epoch=epoch, step=step
         )
 
-    def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
-        parts = map(distributed.gather, model(batch["features"]))
-        output = MovedOutput(*parts) if settings.regression else BMNOutput(*parts)
-        targets = Targets(*(distributed.gather(batch[key]) for key in ("start", "end", "iou")))
-        moves = distributed.gather(batch["moves"]) if settings.regression else None
-        return bmn_loss(output, targets, mask, generator=generator, moves=moves)._asdict()
+    def read(plan: Sequence[Sequence[int]]) -> Iterator[Batch]:
+        return windows.regular_batches(config, folder, judges, plan)
 
     def check(model: nn.Module) -> dict[str, float]:
-        return validation_loss(config, folder, judges, model, device)
+        return validation_loss(model, len(judges), read, settings, device)
 
-    return fit(
-        model,
+    task = Task(
+        "bmn",
         batches,
-        loss,
-        optimizer=build_optimizer(model, settings),
-        schedule=schedule_of(settings),
+        proposal_loss(settings, device),
         steps=len(windows.epoch_batches(samples, settings, 0)),
-        seed=settings.seed,
-        device=device,
-        checkpoint=stage.folder / "checkpoint.pt",
-        fingerprint=artifacts.fingerprint(
-            {"stage": stage.fingerprint, "samples": windows.digest(samples)}
-            | ({"judges": windows.digest(judges)} if judges else {})
-        ),
-        precision=settings.precision,
-        grad_clip=settings.grad_clip,
-        accumulate=settings.accumulate,
-        average=settings.ema_decay,
-        keep=settings.keep,
-        patience=settings.patience,
-        judge=lambda row: -row["val_total"],
+        samples={"samples": windows.digest(samples)}
+        | ({"judges": windows.digest(judges)} if judges else {}),
         validate=check if judges else None,
-        checkpoint_seconds=settings.checkpoint_seconds,
-        on_checkpoint=stage.progress,
-        title="bmn",
+        judge=lambda row: -row["val_total"],
     )
+    return fit(model, task, settings, stage, device)
 
 
 def propose(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -166,7 +146,7 @@ def propose(config: Config, folder: Path, *, force: bool = False) -> None:
     device = pick_device(config.runtime.device)
     model = _load(config, folder, videos, device)
     parts = stage.folder / "videos"
-    todo = distributed.from_leader(
+    todo = distributed.from_main_process(
         lambda: [video for video in videos if not (parts / f"{video}.csv").exists()]
     )
     sizes = [feature_shape(folder, video)[0] for video in todo]
@@ -174,7 +154,8 @@ def propose(config: Config, folder: Path, *, force: bool = False) -> None:
     start = len(videos) - len(todo)
     with Progress(start + len(mine), "proposals", unit="video", start=start) as bar:
         for done, video in enumerate(mine, start=1):
-            table = propose_video(config, folder, video, model, device)
+            source = windows.video_input(config, folder, video)
+            table = propose_video(model, source, video, config.bmn, config.proposals, device)
             write_table(parts / f"{video}.csv", table)
             stage.progress(start + done, len(videos))
             bar.update(1)
@@ -189,29 +170,9 @@ def propose(config: Config, folder: Path, *, force: bool = False) -> None:
     say(f"bmn: {len(proposals)} proposals of {len(videos)} videos")
 
 
-def build_network(config: Config, channels: int) -> BMN:
-    """The network of a configuration for features of so many channels, with random weights."""
-    settings = config.bmn
-    return BMN(
-        channels,
-        settings.temporal_scale,
-        settings.duration_scale,
-        hidden_1d=settings.hidden_1d,
-        hidden_2d=settings.hidden_2d,
-        hidden_3d=settings.hidden_3d,
-        num_samples=settings.num_samples,
-        samples_per_bin=settings.samples_per_bin,
-        boundary_ratio=settings.boundary_ratio,
-        groups=settings.groups,
-        regression=settings.regression,
-    )
-
-
 def _load(config: Config, folder: Path, videos: list[str], device: torch.device) -> BMN:
     if not videos:
         raise UserError(
             f"dataset.eval_subset {config.dataset.eval_subset!r}: no video to propose for"
         )
-    model = build_network(config, common_channels(folder, videos))
-    load_weights(model, folder / "bmn" / MODEL_FILE)
-    return model.to(device).eval()
+    return load_network(config.bmn, common_channels(folder, videos), folder, device)

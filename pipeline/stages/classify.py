@@ -25,10 +25,10 @@ from pipeline.data.features import (
 from pipeline.data.skipping import without_skipped
 from pipeline.processes.device import pick_device
 from pipeline.progress import Progress, say
-from pipeline.results.class_scores import class_probabilities, decoded_scores, drop_parts
+from pipeline.results.class_scores import decoded_scores, drop_parts
 from pipeline.results.tables import DETECTIONS, read_proposals, write_table
 from pipeline.stages.opening import begin_alone
-from pipeline.training.classifier import load_classifier
+from pipeline.training.classifier import class_probabilities, load_classifier
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:

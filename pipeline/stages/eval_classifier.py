@@ -26,11 +26,10 @@ from pipeline.data.videos import require_videos
 from pipeline.errors import UserError
 from pipeline.processes.device import pick_device, share_cores
 from pipeline.progress import Progress, say
-from pipeline.results.accuracy import network_input
 from pipeline.results.figures import read_results
 from pipeline.run_folder import manifests as artifacts
 from pipeline.stages.fields import stage_fields, viewed_otherwise
-from pipeline.training.classifier import load_classifier
+from pipeline.training.classifier import load_classifier, network_input
 
 STAGE = "eval-classifier"
 PART = 200  # segments a file: what a kill can cost

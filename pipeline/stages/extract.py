@@ -68,7 +68,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     ids, skipped = without_skipped(config, ids, "extract")
     device = pick_device(config.runtime.device)
     expected = _expected_meta(config, dataset, folder)
-    todo = distributed.from_leader(
+    todo = distributed.from_main_process(
         lambda: [video for video in ids if not has_features(stage.folder, video, expected)]
     )
     if stage.complete and not todo:

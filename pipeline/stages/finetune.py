@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from feature_extraction.backbones import SlowFast
 from feature_extraction.backbones.recompute import recompute_in_backward
@@ -29,18 +28,15 @@ from pipeline.processes import distributed
 from pipeline.processes.device import pick_device, share_cores
 from pipeline.progress import say
 from pipeline.ranks import ranks
-from pipeline.results.accuracy import geometry_warning, judged, network_input, validate
+from pipeline.results.accuracy import geometry_warning, judged, validate
 from pipeline.run_folder import manifests as artifacts
 from pipeline.stages.opening import begin_stage
-from pipeline.training import mixing
-from pipeline.training.classifier import (
-    MODEL_FILE,
-    SharedClassifier,
-    new_classifier,
-    save_classifier,
-)
+from pipeline.training.checkpoints import MODEL_FILE, save_weights
+from pipeline.training.classifier import SharedClassifier, classifier_loss, new_classifier
 from pipeline.training.loop import Fitted, fit
-from pipeline.training.optimisation import build_optimizer, say_learning_rate, schedule_of
+from pipeline.training.optimisation import say_learning_rate
+from pipeline.training.steps import Batch
+from pipeline.training.task import Task
 
 
 def run(config: Config, folder: Path, *, force: bool = False) -> None:
@@ -85,7 +81,7 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     if not stage.leads:
         return
     note()
-    save_classifier(model, stage.folder / MODEL_FILE)
+    save_weights(model, stage.folder / MODEL_FILE)
     artifacts.write_json(stage.folder / "history.json", history)
     if (warning := geometry_warning(history[kept - 1])) is not None:
         say(f"finetune: {warning}")
@@ -94,18 +90,6 @@ def run(config: Config, folder: Path, *, force: bool = False) -> None:
     stage.finish(summary | {"left_out": sorted(left_out), "skipped": len(skipped)})
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
     (stage.folder / "checkpoint.pt").unlink(missing_ok=True)
-
-
-def classification_loss(
-    outputs: Tensor | tuple[Tensor, Tensor], target: Tensor, smoothing: float
-) -> Tensor:
-    """Cross-entropy of one head, or the sum of the verb and the noun head's; target [B, heads]."""
-    heads = outputs if isinstance(outputs, tuple) else (outputs,)
-    losses = [
-        F.cross_entropy(head.float(), target[:, i], label_smoothing=smoothing)
-        for i, head in enumerate(heads)
-    ]
-    return torch.stack(losses).sum()
 
 
 def _left_out_before(before: Mapping[str, Failure]) -> dict[str, str]:
@@ -154,61 +138,31 @@ def _train(
     device: torch.device,
 ) -> Fitted:
     settings, workers = config.finetune, config.runtime.workers
-
-    def batches(epoch: int, step: int) -> Iterator[Mapping]:
-        return clips.training_batches(
-            train, settings, unreadable, workers=workers, epoch=epoch, step=step
-        )
-
-    def loss(model: nn.Module, batch: Mapping, generator: torch.Generator) -> dict[str, Tensor]:
-        video = network_input(batch["clip"], config.backbone)
-        mix = mixing.draw_mix(video, settings.augment, generator)
-        outputs = model(mixing.mixed(video, mix))
-        smoothing = settings.label_smoothing
-        if mix is not None:
-            return {"total": mixing.mixed_loss(outputs, batch["target"], mix, smoothing)}
-        target = distributed.gather(batch["target"])
-        return {"total": classification_loss(outputs, target, smoothing)}
-
-    def check(model: nn.Module) -> dict[str, float]:
-        if not len(validation):
-            return {}
-        return validate(model.network, validation, config, unreadable, device)
-
-    def saved(done: int, total: int) -> None:
-        stage.progress(done, total)
-        note()
-
     if settings.recompute:
         recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
     sizes = [len(batch) for batch in clips.epoch_batches(train, settings, 0)]
     _require_shared(sizes, settings)
     if settings.balance != "none":
         say(f"finetune: {balance.describe(train, settings)}")
-    samples = {"samples": digest(train)}
-    if chooses_epoch(settings):
-        samples["judges"] = digest(validation)
-    whole = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
-    return fit(
-        whole,
+
+    def batches(epoch: int, step: int) -> Iterator[Batch]:
+        return clips.training_batches(
+            train, settings, unreadable, workers=workers, epoch=epoch, step=step
+        )
+
+    def check(model: nn.Module) -> dict[str, float]:
+        return validate(model.network, validation, config, unreadable, device)
+
+    judges = {"judges": digest(validation)} if chooses_epoch(settings) else {}
+    task = Task(
+        "finetune",
         batches,
-        loss,
-        optimizer=build_optimizer(whole, settings),
-        schedule=schedule_of(settings),
+        classifier_loss(config.backbone, settings),
         steps=len(sizes),
-        seed=settings.seed,
-        device=device,
-        checkpoint=stage.folder / "checkpoint.pt",
-        fingerprint=artifacts.fingerprint({"stage": stage.fingerprint} | samples),
-        precision=settings.precision,
-        grad_clip=settings.grad_clip,
-        accumulate=settings.accumulate,
-        average=settings.ema_decay,
-        keep=settings.keep,
-        patience=settings.patience,
+        samples={"samples": digest(train)} | judges,
+        validate=check if len(validation) else None,
         judge=judged,
-        checkpoint_seconds=settings.checkpoint_seconds,
-        validate=check,
-        on_checkpoint=saved,
-        title="finetune",
+        on_checkpoint=note,
     )
+    whole = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
+    return fit(whole, task, settings, stage, device)

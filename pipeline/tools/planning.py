@@ -25,11 +25,10 @@ from pipeline.data import annotations
 from pipeline.data.clips.geometry import View, clip_grid, extraction_view, training_crop
 from pipeline.data.videos import Source, find_videos
 from pipeline.processes.device import autocast, pick_device
-from pipeline.stages.bmn import build_network
 from pipeline.stages.fields import require_detection
-from pipeline.stages.finetune import classification_loss
 from pipeline.tools.outlook import bmn_outlook, finetune_outlook
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.bmn_network import build_network
+from pipeline.training.classifier import classification_loss, untrained_classifier
 
 PROBED_VIDEOS = 3
 PROBED_SECONDS = 4.0  # of each of them
@@ -216,7 +215,7 @@ def _bmn_rate(config: Config, channels: int, device: torch.device) -> float:
     settings = config.bmn
     count = min(2, settings.batch_size)
     scale, longest = settings.temporal_scale, settings.duration_scale
-    network = build_network(config, channels).to(device)
+    network = build_network(settings, channels).to(device)
     features = torch.randn(count, channels, scale, device=device)
     span = (0.0, float(scale))
     one = window_targets(np.array([[scale * 0.2, scale * 0.4]]), span, scale, longest)
