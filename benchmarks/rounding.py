@@ -18,7 +18,6 @@ from typing import Any
 import click
 import torch
 import torch.nn.functional as F
-from pipeline.data.unreadable import Unreadable
 from torch import Tensor, nn
 
 from benchmarks.machine import describe, this_machine
@@ -29,9 +28,9 @@ from pipeline.data import annotations
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import training_segments
 from pipeline.data.clips.training import epoch_batches, training_batches
-from pipeline.results.accuracy import network_input, validate
+from pipeline.results.accuracy import validate
 from pipeline.run_folder.files import write_json
-from pipeline.training.classifier import new_classifier
+from pipeline.training.classifier import network_input, new_classifier
 from pipeline.training.optimisation import build_optimizer, schedule_of
 from pipeline.training.steps import Stepper
 
@@ -135,7 +134,7 @@ def take_together(trainings: Sequence[Training], config: Config, train: Segments
     """Train side by side on the same batches; gives the number of steps after each step of all."""
     settings = config.finetune
     steps = len(epoch_batches(train, settings, 0))
-    stream = training_batches(train, settings, Unreadable(0, {}), workers=0, epoch=0, step=0)
+    stream = training_batches(train, settings, LeftOut("rounding"), workers=0, epoch=0, step=0)
     for number, batch in enumerate(stream):
         for training in trainings:
             training.step(batch, number, number / steps)
@@ -188,7 +187,7 @@ def endings(data: Path, settings: Mapping[str, Any], copies: int) -> list[Ended]
     for training in trainings:
         training.model.eval()
         device = torch.device("cpu")
-        seen = validate(training.model, validation, config, Unreadable(0, {}), device)
+        seen = validate(training.model, validation, config, LeftOut("rounding"), device)
         ended.append(Ended(seen["top1"], seen["extract_top1"]))
     return ended
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 
-from pipeline.configuration.settings import Config
+from pipeline.configuration.settings import Config, DatasetSettings
 from pipeline.configuration.training_settings import OptimisationSettings
 from pipeline.errors import UsageError, UserError
 
@@ -38,11 +38,12 @@ def chooses_epoch(settings: OptimisationSettings) -> bool:
 
 def require_use(config: Config) -> None:
     """Refuse to hold videos out where no training chooses by them. Raises UsageError."""
-    trainings = {"finetune": config.finetune, "bmn": config.bmn}
-    names = [name for name, settings in trainings.items() if settings is not None]
-    if not config.dataset.hold_out or any(chooses_epoch(trainings[name]) for name in names):
+    trainings: dict[str, OptimisationSettings] = {"finetune": config.finetune}
+    if config.bmn is not None:
+        trainings["bmn"] = config.bmn
+    if not config.dataset.hold_out or any(map(chooses_epoch, trainings.values())):
         return
-    keys = " or ".join(f"{name}.keep=best or {name}.patience" for name in names)
+    keys = " or ".join(f"{name}.keep=best or {name}.patience" for name in trainings)
     raise UsageError(
         f"dataset.hold_out={config.dataset.hold_out:g} keeps videos from training, and nothing is chosen "
         f"by them; set {keys}, or dataset.hold_out=0"
@@ -59,7 +60,7 @@ def held_out_line(videos: Sequence[str], held_out: Collection[str]) -> str:
     )
 
 
-def chosen_by(config: Config, videos: int, *, held_out: bool) -> str:
+def chosen_by(dataset: DatasetSettings, videos: int, *, held_out: bool) -> str:
     """What chooses the epoch to keep: videos held out, or those the reported number comes from, said as such.
 
     `held_out`: whether any video was; of a single training video none is, whatever the setting.
@@ -67,15 +68,15 @@ def chosen_by(config: Config, videos: int, *, held_out: bool) -> str:
     if held_out:
         return f"the epoch is chosen by {videos} training videos held out (dataset.hold_out)"
     line = (
-        f"the epoch is chosen by the {videos} videos of {config.dataset.eval_subset}, which flatters the "
+        f"the epoch is chosen by the {videos} videos of {dataset.eval_subset}, which flatters the "
         "figures measured on them; "
     )
-    if config.dataset.hold_out:
+    if dataset.hold_out:
         return line + "dataset.hold_out needs two training videos or more"
     return line + "dataset.hold_out=0.2 chooses by a part of the training videos"
 
 
-def nothing_to_choose_by(config: Config, *, held_out: bool) -> UserError:
+def nothing_to_choose_by(dataset: DatasetSettings, *, held_out: bool) -> UserError:
     """The refusal of a training that is to choose an epoch and has nothing to choose it by."""
     if held_out:
         return UserError(
@@ -83,7 +84,7 @@ def nothing_to_choose_by(config: Config, *, held_out: bool) -> UserError:
             "dataset.hold_out, or keep: last without patience"
         )
     return UserError(
-        f"dataset.eval_subset {config.dataset.eval_subset!r} has no segment to choose the epoch by; "
+        f"dataset.eval_subset {dataset.eval_subset!r} has no segment to choose the epoch by; "
         "set dataset.hold_out, or keep: last without patience"
     )
 

@@ -22,7 +22,8 @@ class LeftOut:
 
     `allowed` counts videos that are missing or fail (`runtime.allow_failures`); those of the file `skip`
     (`runtime.skip`) are the user's wish and count for nothing. With `at_once` one too many ends the
-    stage where it fails, else when all were tried (`settle`). Of several processes one `writes` the list.
+    stage where it fails, else when all were tried (`settle`). Of several processes one `writes` the list,
+    in `folder`, the stage's; without a folder there is none.
 
     `reasons`: why, by video, of this run and of those remembered; `given_up`: those that are not to be
     read again in this run, because that hangs or kills the process.
@@ -31,7 +32,7 @@ class LeftOut:
     def __init__(
         self,
         stage: str,
-        folder: Path,
+        folder: Path | None = None,
         *,
         allowed: int = 0,
         skip: Path | None = None,
@@ -43,7 +44,7 @@ class LeftOut:
         self.reasons: dict[str, str] = {}
         self.given_up: dict[str, str] = {}
         self._skip, self._at_once, self._writes = skip, at_once, writes
-        self._before = read_failures(folder)
+        self._before = {} if folder is None else read_failures(folder)
         self._tried: set[str] = set()
         self._refused: set[str] = set()
 
@@ -139,13 +140,16 @@ class LeftOut:
         if len(own) > self.allowed:
             some = "; ".join(f"{video}: {own[video]}" for video in sorted(own)[:3])
             raise UserError(
-                f"{self.stage}: {len(own)} videos failed ({some}), all listed in "
-                f"{self.folder / FAILURES}; fix them and run again, {how_to_go_on(len(own))}"
+                f"{self.stage}: {len(own)} videos failed ({some}){self._where()}; fix them and run "
+                f"again, {how_to_go_on(len(own))}"
             )
 
     def summary(self) -> dict[str, Any]:
         """What a manifest records."""
         return {"left_out": self.names, "skipped": len(self.skipped)}
+
+    def _where(self) -> str:
+        return "" if self.folder is None else f", all listed in {self.folder / FAILURES}"
 
     def _own(self) -> dict[str, str]:
         """What is not another stage's failure, counted and listed there."""
@@ -161,7 +165,7 @@ class LeftOut:
 
     def _list(self, before: Mapping[str, Failure]) -> None:
         """Write `failures.json`; each failure counts on from the runs before."""
-        if not self._writes:
+        if not self._writes or self.folder is None:
             return
         rows = dict(before)
         for video, reason in self._own().items():

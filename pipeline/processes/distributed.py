@@ -62,13 +62,14 @@ def any_rank(flag: bool) -> bool:
     return bool(seen.item())
 
 
-def from_leader(make: Callable[[], Value]) -> Value:
-    """What the first process makes, given to all (plain values)."""
+def from_main_process(make: Callable[[], Value]) -> Value:
+    """What the main process makes, given to all (plain values)."""
     if ranks().size == 1:
         return make()
     box: list[Any] = [make() if ranks().leads else None]
     dist.broadcast_object_list(box, src=0)
-    return box[0]
+    value: Value = box[0]
+    return value
 
 
 def gather_values(value: Value) -> list[Value]:
@@ -88,7 +89,8 @@ def gather(tensor: Tensor) -> Tensor:
     if ranks().size == 1:
         return tensor
     counts = gather_values(len(tensor))
-    return _Gather.apply(tensor, counts)
+    whole: Tensor = _Gather.apply(tensor, counts)
+    return whole
 
 
 class _Gather(torch.autograd.Function):
@@ -123,7 +125,9 @@ def synchronize_norms(model: nn.Module, device: torch.device) -> nn.Module:
     if ranks().size == 1:
         return model
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        convert = nn.SyncBatchNorm.convert_sync_batchnorm
+        synchronized: nn.Module = convert(model)  # type: ignore[no-untyped-call]  # torch gives no types
+        return synchronized
     return _replace_norms(model)
 
 
@@ -156,6 +160,11 @@ class _Sum(torch.autograd.Function):
 class _SharedNorm(nn.modules.batchnorm._BatchNorm):
     """Batch norm over all processes' samples on the CPU, for which torch has none."""
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() < 2:
             raise ValueError(f"batch norm of {input.dim()} dimensions")
@@ -178,8 +187,9 @@ class _SharedNorm(nn.modules.batchnorm._BatchNorm):
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (total / (total - 1)), self.momentum)
-        scaled = centred * (torch.rsqrt(variance + self.eps) * self.weight).view(shape)
-        return (scaled + self.bias.view(shape)).to(input.dtype)
+        scale = torch.rsqrt(variance + self.eps) * self.weight
+        result: Tensor = centred * scale.view(shape) + self.bias.view(shape)
+        return result.to(input.dtype)
 
 
 def require_full_batches(batches: list[int], title: str) -> None:

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from evaluation.classification import accuracies
-from feature_extraction.transforms import normalize
-from pipeline.configuration.settings import BackboneSettings, Config
+from pipeline.configuration.settings import Config
 from pipeline.data.clips.geometry import EXTRACT, agree
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.validation import evaluation_batches
-from pipeline.data.unreadable import Unreadable
+from pipeline.data.left_out import LeftOut
 from pipeline.processes import distributed
 from pipeline.processes.device import autocast
+from pipeline.training.classifier import network_input
 
 GAP = 3.0  # points between the two accuracies that are worth a word
 
@@ -25,7 +25,7 @@ def validate(
     model: nn.Module,
     segments: Segments,
     config: Config,
-    unreadable: Unreadable,
+    left_out: LeftOut,
     device: torch.device,
 ) -> dict[str, float]:
     """Accuracy in percent of the clip at each segment's middle: top-1 and top-5, or verb, noun and action.
@@ -35,7 +35,7 @@ def validate(
     """
     scores: dict[str, list[list[np.ndarray]]] = {}
     targets: list[np.ndarray] = []
-    batches = evaluation_batches(segments, config, unreadable, workers=config.runtime.workers)
+    batches = evaluation_batches(segments, config, left_out, workers=config.runtime.workers)
     with torch.inference_mode():
         for batch in batches:
             targets.append(batch["target"].numpy())
@@ -92,8 +92,3 @@ def geometry_warning(figures: Mapping[str, float]) -> str | None:
         f"warning: accuracy is {own:.1f} on finetune.crop and {seen:.1f} on what extraction will show "
         "the network; set finetune.crop=whole, or extract.crop=center, so that the two agree"
     )
-
-
-def network_input(frames: Tensor, backbone: BackboneSettings) -> Tensor:
-    """Clips uint8 [B, T, 3, H, W] to the network's input, float32 [B, 3, T, H, W]."""
-    return normalize(frames, backbone.mean, backbone.std).transpose(1, 2)

@@ -14,7 +14,8 @@ from pipeline.data.annotations import Dataset
 from pipeline.data.left_out import LeftOut
 from pipeline.data.videos import Source, require_videos
 from pipeline.processes.device import pick_device
-from pipeline.processes.workers import Handler, Heartbeat, Outcome, outcomes
+from pipeline.processes.workers import Beat as Heartbeat
+from pipeline.processes.workers import Handler, Outcome, outcomes
 from pipeline.progress import Progress
 from pipeline.results.extraction import SILENCE_SECONDS, open_classifier
 from pipeline.run_folder.files import atomic_path
@@ -29,21 +30,22 @@ def decoded_scores(
     config: DetectionConfig,
     dataset: Dataset,
     folder: Path,
+    target: Path,
     times: Mapping[str, np.ndarray],
     left_out: LeftOut,
 ) -> dict[str, list[np.ndarray]]:
     """Scores [n, classes] a head of proposals asked for at `times` [n, positions], by video.
 
-    `folder` is the run's. Videos that fail are not there; `left_out` counts them, and its folder takes
-    the parts. Goes on from those a killed run has left. Raises UserError where too many fail.
+    `folder` is the run's; parts go below `target`, and those a killed run has left are taken. Videos
+    that fail are not there; `left_out` counts them. Raises UserError where too many fail.
     """
-    parts = Parts(left_out.folder, [len(head) for head in dataset.heads])
+    parts = Parts(target, [len(head) for head in dataset.heads])
     todo = [video for video in times if not parts.read(video, len(times[video]))]
     paths = require_videos(config.dataset, dataset, todo, left_out)
     jobs = [(video, paths[video], times[video]) for video in todo if video in paths]
     start = len(times) - len(jobs)
     with Progress(len(times), "classify", unit="video", start=start) as bar:
-        for outcome in _scored(config, dataset, folder, jobs, left_out.folder):
+        for outcome in _scored(config, dataset, folder, jobs, target):
             if outcome.reason is not None:
                 left_out.failed(outcome.job[0], outcome.reason)
             bar.update(1)

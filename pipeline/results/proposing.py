@@ -2,58 +2,67 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bmn import decode_proposals, fuse_windows, move_proposals, soft_nms, vote, voting_weights
 from bmn.targets import valid_mask
-from pipeline.configuration.settings import Config, ProposalSettings
-from pipeline.data.windows import samples as windows
+from pipeline.configuration.settings import ProposalSettings
+from pipeline.configuration.training_settings import BMNSettings
+from pipeline.data.windows.samples import VideoInput
 from pipeline.processes.device import autocast
 
+Table = np.ndarray | Tensor
 
-@torch.inference_mode()
+
 def propose_video(
-    config: Config, folder: Path, video: str, model: nn.Module, device: torch.device
+    model: nn.Module,
+    source: VideoInput,
+    video: str,
+    settings: BMNSettings,
+    proposals: ProposalSettings,
+    device: torch.device,
 ) -> pd.DataFrame:
     """A video's proposals, best first: windows through the network, averaged, decoded, soft-NMS.
 
     A table of video, start and end (seconds) and score (Lin et al. 2019; Appendix A.2).
     """
-    settings = config.bmn
-    source = windows.video_input(config, folder, video)
-    parts = []
-    for batch in torch.from_numpy(source.features).split(settings.batch_size):
-        with autocast(device, settings.precision):
-            output = model(batch.to(device))
-        parts.append([getattr(output, name).float().cpu() for name in output._fields])
-    maps = {name: torch.cat([part[i] for part in parts]) for i, name in enumerate(output._fields)}
-    mask = valid_mask(settings.duration_scale, settings.temporal_scale)
-    cells = maps["confidence_map"]
-    if settings.regression:
-        cells = torch.cat([cells, maps["moves"]], dim=1)
-    start, end, cells = fuse_windows(
-        source.offsets, maps["start"], maps["end"], cells, mask, source.length
-    )
+    start, end, cells = _video_maps(model, source, settings, device)
     seconds = source.grid.seconds_per_position
     decoded = decode_proposals(
         start,
         end,
         cells[:2],
-        cls_power=config.proposals.cls_power,
-        reg_power=config.proposals.reg_power,
-        boundary_power=config.proposals.boundary_power,
+        cls_power=proposals.cls_power,
+        reg_power=proposals.reg_power,
+        boundary_power=proposals.boundary_power,
         seconds_per_position=seconds,
         boundary_center=settings.boundary_center,
     )
     if settings.regression:
         decoded = move_proposals(decoded, cells[2:], seconds_per_position=seconds)
     duration = float(source.grid.to_seconds(np.array(source.length)))
-    return _suppress(video, decoded, config.proposals, duration)
+    return _suppress(video, decoded, proposals, duration)
+
+
+@torch.inference_mode()
+def _video_maps(
+    model: nn.Module, source: VideoInput, settings: BMNSettings, device: torch.device
+) -> tuple[Table, Table, Table]:
+    """Starts [L], ends [L] and cells [2 or 4, D, L] of a video of L positions, means over windows."""
+    parts = []
+    for batch in torch.split(torch.from_numpy(source.features), settings.batch_size):
+        with autocast(device, settings.precision):
+            output = model(batch.to(device))
+        parts.append([getattr(output, name).float().cpu() for name in output._fields])
+    maps = {name: torch.cat([part[i] for part in parts]) for i, name in enumerate(output._fields)}
+    cells = maps["confidence_map"]
+    if settings.regression:
+        cells = torch.cat([cells, maps["moves"]], dim=1)
+    mask = valid_mask(settings.duration_scale, settings.temporal_scale)
+    return fuse_windows(source.offsets, maps["start"], maps["end"], cells, mask, source.length)
 
 
 def _suppress(

@@ -95,7 +95,9 @@ def _by_proposal(
     if settings.source == "video":
         kept = left_out.without_skipped(times)
         asked = {video: times[video] for video in kept}
-        made = decoded_scores(run.detection, run.dataset, run.folder, asked, left_out)
+        made = decoded_scores(
+            run.detection, run.dataset, run.folder, run.path("classify"), asked, left_out
+        )
     else:
         made = _stored_scores(run, model, times)
     for video, of_heads in made.items():

@@ -19,7 +19,8 @@ from pipeline.data.left_out import LeftOut
 from pipeline.data.order import deal
 from pipeline.data.videos import Source, require_videos
 from pipeline.processes import distributed
-from pipeline.processes.workers import Handler, Heartbeat, outcomes
+from pipeline.processes.workers import Beat as Heartbeat
+from pipeline.processes.workers import Handler, outcomes
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
 from pipeline.results.extraction import SILENCE_SECONDS, open_classifier
@@ -44,7 +45,7 @@ def run(run: Run) -> None:
     ids = left_out.without_skipped(run.videos)
     say_device = run.device  # before work: it may not be there
     expected = _expected_meta(run)
-    todo = distributed.from_leader(
+    todo = distributed.from_main_process(
         lambda: [video for video in ids if not run.features.has(video, expected)]
     )
     if stage.complete and not todo:

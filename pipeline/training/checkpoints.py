@@ -1,55 +1,141 @@
-"""A training's checkpoint: everything it needs to take the very steps it would have taken."""
+"""What trainings write: weights, and checkpoints with all it takes to go on as if never stopped."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from pipeline.errors import UserError
-from pipeline.processes.device import load_state, save_state
 from pipeline.progress import say
+from pipeline.run_folder.files import atomic_path
+from pipeline.run_folder.identity import fingerprint
 
-POSITION = ("epoch", "step", "history", "sums")
-
-
-def save(
-    path: Path, fingerprint: str, position: Mapping[str, Any], parts: Mapping[str, Any]
-) -> None:
-    """Write the position and the state of the parts (model, optimizer, scaler, average), atomically."""
-    states = {name: part.state_dict() for name, part in parts.items() if part is not None}
-    save_state(path, {**position, "fingerprint": fingerprint, **states})
+CHECKPOINT_FILE = "checkpoint.pt"
+MODEL_FILE = "model.pt"
 
 
-def restore(
-    path: Path, fingerprint: str, parts: Mapping[str, Any], device: torch.device, steps: int
-) -> dict[str, Any]:
-    """Put the states back into the parts and give the position; the start where there is no file.
+class Stateful(Protocol):
+    """A part of a training with a state of its own: the network, its optimizer, ..."""
 
-    `steps` are those of an epoch. Raises UserError where the file is damaged, or of another training.
+    def state_dict(self) -> dict[str, Any]:
+        """The state as plain values and tensors."""
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> object:
+        """Go on from a state."""
+
+
+@dataclass
+class Position:
+    """Where a training stands: epoch and step, both from 0, and the figures so far.
+
+    `history` has a row an epoch that ended, `sums` the loss terms summed over this epoch's steps.
     """
-    if not path.exists():
-        return {"epoch": 0, "step": 0, "history": [], "sums": {}}
-    content = load_state(path)
-    try:
-        if content.get("fingerprint") != fingerprint or content["step"] > steps:
+
+    epoch: int = 0
+    step: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    sums: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The file of a training's position and of the states of its parts.
+
+    `identity` names the settings and the samples of the training it belongs to. A part that is None
+    has no state.
+    """
+
+    path: Path
+    identity: str
+    parts: Mapping[str, Stateful | None]
+
+    def save(self, position: Position) -> None:
+        """Write all of it, atomically."""
+        states = {name: p.state_dict() for name, p in self.parts.items() if p is not None}
+        save_state(self.path, {**vars(position), "fingerprint": self.identity, **states})
+
+    def restore(self, device: torch.device, steps: int) -> Position:
+        """Put the states back into the parts and give the position; the start where there is no file.
+
+        `steps` are those of an epoch. Raises UserError where the file is damaged, or of another
+        training.
+        """
+        if not self.path.exists():
+            return Position()
+        content = load_state(self.path)
+        try:
+            if content.get("fingerprint") != self.identity or content["step"] > steps:
+                raise UserError(
+                    f"{self.path}: belongs to a training with other settings or samples (have videos "
+                    "been added or taken away?); delete it to start this training again"
+                )
+            for name, part in self.parts.items():
+                if part is not None:
+                    part.load_state_dict(content[name])
+                    if isinstance(part, nn.Module):
+                        part.to(device)
+            position = Position(**{name: content[name] for name in vars(Position())})
+            say(f"going on from epoch {position.epoch + 1}, step {position.step}")
+            return position
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
             raise UserError(
-                f"{path}: belongs to a training with other settings or samples (have videos been "
-                "added or taken away?); delete it to start this training again"
-            )
-        for name, part in parts.items():
-            if part is not None:
-                part.load_state_dict(content[name])
-                if isinstance(part, nn.Module):
-                    part.to(device)
-        say(f"going on from epoch {content['epoch'] + 1}, step {content['step']}")
-        return {key: content[key] for key in POSITION}
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+                f"{self.path}: not a checkpoint of this training ({type(error).__name__}: {reason}); "
+                "delete it to start this training again"
+            ) from error
+
+
+def training_identity(stage: str, samples: Mapping[str, str]) -> str:
+    """What a checkpoint belongs to: the fingerprint of its stage, and the digests of its samples."""
+    return fingerprint({"stage": stage} | dict(samples))
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write a network's weights. Raises UserError where they cannot be written."""
+    save_state(path, {"model": model.state_dict()})
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Put saved weights into a network.
+
+    Raises UserError where the file is damaged or of another architecture.
+    """
+    try:
+        model.load_state_dict(load_state(path)["model"])
+    except (KeyError, RuntimeError, TypeError, AttributeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: not the weights of this configuration ({reason})") from error
+
+
+def save_state(path: Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values atomically. Raises UserError where they cannot be written."""
+    # In memory first: on a full disk torch's writer ends with an assertion that hides the reason.
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """What `save_state` wrote, tensors and plain values only.
+
+    Raises UserError where it is missing, damaged or holds code.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except Exception as error:  # torch.load raises many kinds for damaged files
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"{path}: not a checkpoint of this training ({type(error).__name__}: {reason}); delete it to "
-            "start this training again"
+            f"{path}: not a usable checkpoint ({reason}); delete it to start again"
         ) from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: not a checkpoint of tada-loc")
+    return content

@@ -1,14 +1,17 @@
-"""The classifier of a run: built from the configuration, initialised, saved and loaded."""
+"""The classifier of a run: built from the configuration, its initial weights, its input and its loss."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_extraction.backbones import BACKBONES, build_backbone
+from feature_extraction.transforms import normalize
 from feature_extraction.weights.loading import (
     CheckpointError,
     imagenet_state,
@@ -18,130 +21,13 @@ from feature_extraction.weights.loading import (
     require_imagenet_has_it,
 )
 from pipeline.configuration.settings import BackboneSettings
+from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.errors import UsageError, UserError
 from pipeline.processes import distributed
-from pipeline.processes.device import load_state, save_state
 from pipeline.progress import say
-
-MODEL_FILE = "model.pt"
-
-
-def new_classifier(
-    settings: BackboneSettings, num_classes: int | tuple[int, int], seed: int
-) -> nn.Module:
-    """A classifier with its start weights; what was and was not loaded is said.
-
-    Raises UserError for weights that do not fit, UsageError for an unknown backbone.
-    """
-    torch.manual_seed(seed)
-    model = untrained_classifier(settings, num_classes)
-    if settings.pretrained is None:
-        say(f"{settings.name}: random start weights (backbone.pretrained is not set)")
-        return model
-    try:
-        if settings.pretrained == "imagenet":
-            require_imagenet_has_it(model)  # before they are fetched
-            report = load_imagenet(model, imagenet_state(None, depth=settings.depth))
-        else:
-            state = read_checkpoint(Path(settings.pretrained))
-            load = load_imagenet if "layer1.0.conv1.weight" in state else load_public_checkpoint
-            report = load(model, state)
-    except CheckpointError as error:
-        raise UserError(f"backbone.pretrained {settings.pretrained}: {error}") from error
-    say(
-        f"{settings.name}: start weights from {settings.pretrained}: {len(report.used)} tensors used"
-    )
-    for name, keys in (("not used", report.unused), ("left at random", report.missing)):
-        if keys:
-            shown = ", ".join(sorted(keys)[:6]) + (", ..." if len(keys) > 6 else "")
-            say(f"  {len(keys)} {name}: {shown}")
-    return model
-
-
-class SharedClassifier(nn.Module):
-    """A classifier trained by several processes: each computes features of its part of the batch.
-
-    The head, with its dropout, sees the whole batch in every process: video [b, 3, T, H, W] -> logits of
-    the batch of all processes. Alone it is the network. With `freeze_norm`, batch norms stay as
-    `freeze_norms` leaves them in every train() that follows: build it on the start weights then,
-    after `distributed.synchronize_norms`, which puts others in their place.
-    """
-
-    def __init__(
-        self, network: nn.Module, *, compiled: bool = False, freeze_norm: bool = False
-    ) -> None:
-        super().__init__()
-        self.network = network
-        self.compiled = compiled
-        self._frozen = freeze_norms(network) if freeze_norm else []
-        self._compiled: Any = None
-
-    def train(self, mode: bool = True) -> SharedClassifier:
-        """Training or evaluation mode; frozen batch norms are always in evaluation's."""
-        super().train(mode)
-        for name in self._frozen:
-            self.network.get_submodule(name).eval()
-        return self
-
-    def forward(self, video: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Logits of the whole batch, or (verb, noun) pairs."""
-        if self.compiled and self._compiled is None:
-            self._compiled = torch.compile(self.network.features, dynamic=False)
-        features = (self._compiled or self.network.features)(video)
-        return self.network.classify(distributed.gather(features))
-
-
-def freeze_norms(network: nn.Module) -> list[str]:
-    """Keep batch norms as they were loaded; their names.
-
-    Frozen are those whose running mean and variance came with the start weights: they normalise
-    by these, which stay as they are, and their weight and bias are not trained. A norm whose
-    statistics are still 0 and 1 was not loaded (after ImageNet's weights: in TAdaConv's routes and
-    in the temporal aggregation). It has nothing to keep and is trained as ever. Raises UserError
-    where no norm was loaded.
-    """
-    kinds = nn.modules.batchnorm._BatchNorm
-    norms = {name: m for name, m in network.named_modules() if isinstance(m, kinds)}
-    names = [n for n, m in norms.items() if m.running_mean.any() or (m.running_var != 1).any()]
-    for name in names:
-        norms[name].eval().requires_grad_(False)
-    if not names:
-        raise UserError(
-            "finetune.freeze_norm: the start weights have no batch norm to keep; "
-            "set backbone.pretrained, or freeze_norm=false"
-        )
-    new = len(norms) - len(names)
-    say(f"finetune: {len(names)} batch norms stay as loaded, {new} new ones are trained")
-    return names
-
-
-def save_classifier(model: nn.Module, path: Path) -> None:
-    """Write a classifier's weights."""
-    save_state(path, {"model": model.state_dict()})
-
-
-def load_classifier(
-    settings: BackboneSettings, num_classes: int | tuple[int, int], run: Path, device: torch.device
-) -> nn.Module:
-    """The run's fine-tuned classifier, in eval mode.
-
-    Raises UserError where the file is damaged or of another architecture.
-    """
-    model = untrained_classifier(settings, num_classes)
-    load_weights(model, run / "finetune" / MODEL_FILE)
-    return model.to(device).eval()
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Put a stage's saved weights into a network.
-
-    Raises UserError where the file is damaged or of another architecture.
-    """
-    try:
-        model.load_state_dict(load_state(path)["model"])
-    except (KeyError, RuntimeError, TypeError, AttributeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: not the weights of this configuration ({reason})") from error
+from pipeline.training import mixing
+from pipeline.training.checkpoints import MODEL_FILE, load_weights
+from pipeline.training.steps import Batch, Loss
 
 
 def untrained_classifier(
@@ -175,3 +61,155 @@ def _built(settings: BackboneSettings, num_classes: int | tuple[int, int]) -> nn
         shortcut=settings.shortcut,
         separate_norms=settings.separate_norms,
     )
+
+
+def new_classifier(
+    settings: BackboneSettings, num_classes: int | tuple[int, int], seed: int
+) -> nn.Module:
+    """A classifier with its initial weights; what was and was not loaded is said.
+
+    Raises UserError for weights that do not fit, UsageError for an unknown backbone.
+    """
+    torch.manual_seed(seed)
+    model = untrained_classifier(settings, num_classes)
+    if settings.pretrained is None:
+        say(f"{settings.name}: random initial weights (backbone.pretrained is not set)")
+        return model
+    try:
+        if settings.pretrained == "imagenet":
+            require_imagenet_has_it(model)  # before they are fetched
+            report = load_imagenet(model, imagenet_state(None, depth=settings.depth))
+        else:
+            state = read_checkpoint(Path(settings.pretrained))
+            load = load_imagenet if "layer1.0.conv1.weight" in state else load_public_checkpoint
+            report = load(model, state)
+    except CheckpointError as error:
+        raise UserError(f"backbone.pretrained {settings.pretrained}: {error}") from error
+    loaded = f"{len(report.used)} tensors used"
+    say(f"{settings.name}: initial weights from {settings.pretrained}: {loaded}")
+    for name, keys in (("not used", report.unused), ("left at random", report.missing)):
+        if keys:
+            shown = ", ".join(sorted(keys)[:6]) + (", ..." if len(keys) > 6 else "")
+            say(f"  {len(keys)} {name}: {shown}")
+    return model
+
+
+def load_classifier(
+    settings: BackboneSettings, num_classes: int | tuple[int, int], run: Path, device: torch.device
+) -> nn.Module:
+    """The run's fine-tuned classifier, in eval mode.
+
+    Raises UserError where the file is damaged or of another architecture.
+    """
+    model = untrained_classifier(settings, num_classes)
+    load_weights(model, run / "finetune" / MODEL_FILE)
+    return model.to(device).eval()
+
+
+class SharedClassifier(nn.Module):
+    """A classifier trained by several processes: each computes features of its part of the batch.
+
+    The head, with its dropout, sees the whole batch in every process: video [b, 3, T, H, W] -> logits of
+    the batch of all processes. Alone it is the network. With `freeze_norm`, batch norms stay as
+    `freeze_norms` leaves them in every train() that follows: build it on the initial weights then,
+    after `distributed.synchronize_norms`, which puts others in their place.
+    """
+
+    def __init__(
+        self, network: nn.Module, *, compiled: bool = False, freeze_norm: bool = False
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.compiled = compiled
+        self._frozen = freeze_norms(network) if freeze_norm else []
+        self._compiled: Any = None
+
+    def train(self, mode: bool = True) -> SharedClassifier:
+        """Training or evaluation mode; frozen batch norms are always in evaluation's."""
+        super().train(mode)
+        for name in self._frozen:
+            self.network.get_submodule(name).eval()
+        return self
+
+    def forward(self, video: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Logits of the whole batch, or (verb, noun) pairs."""
+        if self.compiled and self._compiled is None:
+            self._compiled = torch.compile(self.network.features, dynamic=False)
+        features = (self._compiled or self.network.features)(video)
+        return self.network.classify(distributed.gather(features))
+
+
+def freeze_norms(network: nn.Module) -> list[str]:
+    """Keep batch norms as they were loaded; their names.
+
+    Frozen are those whose running mean and variance came with the initial weights: they normalise
+    by these, which stay as they are, and their weight and bias are not trained. A norm whose
+    statistics are still 0 and 1 was not loaded (after ImageNet's weights: in TAdaConv's routes and
+    in the temporal aggregation). It has nothing to keep and is trained as ever. Raises UserError
+    where no norm was loaded.
+    """
+    kinds = nn.modules.batchnorm._BatchNorm
+    norms = {name: m for name, m in network.named_modules() if isinstance(m, kinds)}
+    names = [name for name, norm in norms.items() if _was_loaded(norm)]
+    for name in names:
+        norms[name].eval().requires_grad_(False)
+    if not names:
+        raise UserError(
+            "finetune.freeze_norm: the initial weights have no batch norm to keep; "
+            "set backbone.pretrained, or freeze_norm=false"
+        )
+    new = len(norms) - len(names)
+    say(f"finetune: {len(names)} batch norms stay as loaded, {new} new ones are trained")
+    return names
+
+
+def _was_loaded(norm: nn.modules.batchnorm._BatchNorm) -> bool:
+    """Whether a batch norm's statistics are others than those it is made with."""
+    mean, variance = norm.running_mean, norm.running_var
+    return mean is not None and variance is not None and bool(mean.any() or (variance != 1).any())
+
+
+def network_input(frames: Tensor, settings: BackboneSettings) -> Tensor:
+    """Clips uint8 [B, T, 3, H, W] to the network's input, float32 [B, 3, T, H, W]."""
+    return normalize(frames, settings.mean, settings.std).transpose(1, 2)
+
+
+@torch.inference_mode()
+def class_probabilities(
+    model: nn.Module, features: np.ndarray, device: torch.device
+) -> list[np.ndarray]:
+    """Softmax of the head on features [n, C]: one array [n, classes] a head."""
+    logits = model.classify(torch.from_numpy(features).to(device))
+    heads = logits if isinstance(logits, tuple) else (logits,)
+    return [head.float().softmax(1).cpu().numpy() for head in heads]
+
+
+def classification_loss(
+    outputs: Tensor | tuple[Tensor, Tensor], target: Tensor, smoothing: float
+) -> Tensor:
+    """Cross-entropy of one head, or the sum of the verb and the noun head's; target [B, heads]."""
+    heads = outputs if isinstance(outputs, tuple) else (outputs,)
+    losses = [
+        F.cross_entropy(head.float(), target[:, i], label_smoothing=smoothing)
+        for i, head in enumerate(heads)
+    ]
+    return torch.stack(losses).sum()
+
+
+def classifier_loss(backbone: BackboneSettings, settings: FinetuneSettings) -> Loss:
+    """The loss of a batch of clips of all processes, mixed where `settings.augment` says so.
+
+    A batch has clip uint8 [b, T, 3, H, W] and target [b, heads].
+    """
+
+    def loss(model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        video = network_input(batch["clip"], backbone)
+        mix = mixing.draw_mix(video, settings.augment, generator)
+        outputs = model(mixing.mixed(video, mix))
+        smoothing = settings.label_smoothing
+        if mix is not None:
+            return {"total": mixing.mixed_loss(outputs, batch["target"], mix, smoothing)}
+        target = distributed.gather(batch["target"])
+        return {"total": classification_loss(outputs, target, smoothing)}
+
+    return loss

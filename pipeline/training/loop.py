@@ -9,23 +9,31 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from pipeline.configuration.training_settings import OptimisationSettings
 from pipeline.processes import distributed
 from pipeline.processes.stopping import Interrupted, Stop, StopNow, stop_signals
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
+from pipeline.run_folder.files import write_json
 from pipeline.seeds import step_seed
-from pipeline.training import checkpoints
 from pipeline.training.best_epoch import BestEpoch, require_finite
-from pipeline.training.optimisation import Schedule
-from pipeline.training.steps import Batch, Loss, Stepper, to_device
+from pipeline.training.checkpoints import (
+    CHECKPOINT_FILE,
+    MODEL_FILE,
+    Checkpoint,
+    Stateful,
+    save_weights,
+    training_identity,
+)
+from pipeline.training.optimisation import build_optimizer, moving_average, schedule_of
+from pipeline.training.steps import Stepper, to_device
+from pipeline.training.task import OpenStage, Task
 
 
 class Fitted(NamedTuple):
@@ -37,208 +45,189 @@ class Fitted(NamedTuple):
 
 def fit(
     model: nn.Module,
-    batches: Callable[[int, int], Iterator[Batch]],
-    loss: Loss,
-    *,
-    optimizer: torch.optim.Optimizer,
-    schedule: Schedule,
-    steps: int,
-    seed: int,
+    task: Task,
+    settings: OptimisationSettings,
+    stage: OpenStage,
     device: torch.device,
-    checkpoint: Path,
-    fingerprint: str,
-    precision: str = "float32",
-    grad_clip: float | None = None,
-    accumulate: int = 1,
-    average: float | None = None,
-    keep: str = "last",
-    patience: int | None = None,
-    judge: Callable[[Mapping[str, float]], float | None] | None = None,
-    checkpoint_seconds: float = 45.0,
-    validate: Callable[[nn.Module], Mapping[str, float]] | None = None,
-    on_checkpoint: Callable[[int, int], None] | None = None,
-    title: str = "training",
 ) -> Fitted:
-    """Train `model` for `schedule.epochs` epochs of `steps` steps; go on from `checkpoint` if it is there.
+    """Train `model` on a task; go on from the checkpoint in the stage's folder if there is one.
 
-    `batches(epoch, step)` gives this process's parts of the batches from that position to the end of the
-    training: mappings of tensors, with `names` (what the samples are called). `loss` gives named terms,
-    of the whole batch of all processes, with `total` among them.
-    `accumulate` takes a batch in that many pieces; `average` keeps an exponential moving average of the
-    weights with this decay, which is validated and left in `model` at the end. `judge` makes one score of
-    an epoch's figures, higher being better: `keep="best"` leaves the weights of the best epoch in
-    `model`, and `patience` ends the training after so many epochs without a better one. Raises UserError
-    on a loss, gradient or validation that is not finite; Interrupted after a signal, once it is saved.
+    The weights that `settings.keep` asks for are left in `model`. With `settings.effective_ema_decay` the
+    exponential moving average of the weights is validated and kept. `settings.patience` ends the
+    training after so many epochs without a better score. Raises UserError on a loss, gradient or
+    validation that is not finite; Interrupted after a signal, once the checkpoint is written.
     """
-    scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
-    averaged = None if average is None else _averaged(model, average)
-    best = BestEpoch(keeps_weights=keep == "best")
-    parts = {"model": model, "optimizer": optimizer, "scaler": scaler, "average": averaged}
-    parts["best"] = best if judge is not None and (keep == "best" or patience) else None
-    state = checkpoints.restore(checkpoint, fingerprint, parts, device, steps)
-    start, total = _taken(state, steps), schedule.epochs * steps
-    generator = torch.Generator(device=device)
-    shared = distributed.spread(model, device)
-    stepper = Stepper(shared, loss, optimizer, scaler, generator, precision, grad_clip, accumulate)
-    stream = batches(state["epoch"], state["step"])
-
-    def save() -> None:
-        if ranks().leads:
-            checkpoints.save(checkpoint, fingerprint, state, parts)
-            if on_checkpoint:
-                on_checkpoint(_taken(state, steps), total)
-
-    saved = time.monotonic()
-    with stop_signals() as stop, Progress(total, title, unit="step", start=start) as bar:
-        try:
-            while state["epoch"] < schedule.epochs and not _waited(state, best, patience):
-                if state["step"] < steps:
-                    with _breakable(stop):
-                        batch = to_device(next(stream), device)
-                    rate = _prepare(optimizer, schedule, generator, seed, state, steps)
-                    terms = stepper.take(batch, _taken(state, steps), rate)
-                    _after_step(state, terms, model, averaged)
-                    bar.update(1, loss=terms["total"], lr=rate)
-                if state["step"] == steps:
-                    if validate is not None:
-                        save()  # what breaks the validation off costs no step
-                    checked = model if averaged is None else averaged.module
-                    _end_epoch(state, steps, optimizer, checked, validate, stop)
-                    _judge(parts["best"], judge, state, checked)
-                    _say_epoch(state["history"][-1], schedule.epochs, title)
-                _raise_if_stopped(stop)
-                if state["step"] == 0 or time.monotonic() - saved > checkpoint_seconds:
-                    save()
-                    saved = time.monotonic()
-        except StopNow:
-            save()
-            distributed.barrier()  # none is gone while the first still writes
-            raise Interrupted(stop.number or signal.SIGTERM) from None
-    return _finish(model, averaged, best, keep, state, schedule.epochs, title)
+    return _Training(model, task, settings, stage, device).run()
 
 
-def _waited(state: Mapping[str, Any], best: BestEpoch, patience: int | None) -> bool:
-    """Whether a training has gone on for long enough without a better epoch."""
-    return patience is not None and best.epoch > 0 and state["epoch"] - best.epoch >= patience
-
-
-def _taken(state: Mapping[str, Any], steps: int) -> int:
-    """How many steps of the training are taken."""
-    return state["epoch"] * steps + state["step"]
-
-
-def _raise_if_stopped(stop: Stop) -> None:
-    if distributed.any_rank(bool(stop)):
-        raise StopNow
-
-
-def _judge(
-    best: BestEpoch | None,
-    judge: Callable[[Mapping[str, float]], float | None] | None,
-    state: Mapping[str, Any],
-    model: nn.Module,
+def keep_result(
+    stage: OpenStage, model: nn.Module, fitted: Fitted, summary: Mapping[str, object]
 ) -> None:
-    """Offer the epoch that just ended, where an epoch is chosen and this one has a score."""
-    if best is None or judge is None:
-        return
-    score = judge(state["history"][-1])
-    if score is not None:
-        best.offer(score, state["epoch"], model)
+    """Write a training's weights and history and finish its stage; the main process calls it alone.
+
+    The stage's summary has the figures of the epoch that is kept, its number, and `summary`.
+    """
+    save_weights(model, stage.folder / MODEL_FILE)
+    write_json(stage.folder / "history.json", fitted.history)
+    stage.finish({**fitted.history[fitted.kept - 1], "kept_epoch": fitted.kept, **summary})
+    # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
+    (stage.folder / CHECKPOINT_FILE).unlink(missing_ok=True)
 
 
-def _finish(
-    model: nn.Module,
-    averaged: AveragedModel | None,
-    best: BestEpoch,
-    keep: str,
-    state: Mapping[str, Any],
-    epochs: int,
-    title: str,
-) -> Fitted:
-    """Leave in the model the weights that are kept, and say which."""
-    if state["epoch"] < epochs:
-        waited = state["epoch"] - best.epoch
-        say(f"{title}: ended after epoch {state['epoch']}, {waited} after the best")
-    if averaged is not None:
-        model.load_state_dict(averaged.module.state_dict())
-    kept = state["epoch"]
-    if keep == "best" and best.epoch:
-        best.put_back(model)
-        kept = best.epoch
-    if keep == "best" and not best.epoch:
-        say(f"{title}: kept the weights of the last epoch, {kept}: none was validated")
-    elif keep == "best" and kept == state["epoch"]:
-        say(f"{title}: kept the weights of the last epoch, {kept}, which validated best")
-    elif keep == "best":
-        say(f"{title}: kept the weights of epoch {kept}, which validated best, of {state['epoch']}")
-    elif averaged is not None:
-        say(f"{title}: kept the moving average of the weights after epoch {kept}")
-    return Fitted(state["history"], kept)
+class _Training:
+    """A training under way: the network, all that changes with its steps, and where it stands."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        settings: OptimisationSettings,
+        stage: OpenStage,
+        device: torch.device,
+    ) -> None:
+        self._model, self._task, self._settings = model, task, settings
+        self._stage, self._device = stage, device
+        self._optimizer, self._schedule = build_optimizer(model, settings), schedule_of(settings)
+        scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
+        decay = settings.effective_ema_decay
+        self._average = None if decay is None else moving_average(model, decay)
+        self._best = BestEpoch(keeps_weights=settings.keep == "best")
+        self._chooses = task.judge is not None and (settings.keep == "best" or settings.patience)
+        identity = training_identity(stage.fingerprint, task.samples)
+        parts: dict[str, Stateful | None] = {"model": model, "optimizer": self._optimizer}
+        parts |= {"scaler": scaler, "average": self._average}
+        parts |= {"best": self._best if self._chooses else None}
+        self._checkpoint = Checkpoint(stage.folder / CHECKPOINT_FILE, identity, parts)
+        self._at = self._checkpoint.restore(device, task.steps)
+        self._generator = torch.Generator(device=device)
+        self._stepper = Stepper(
+            distributed.spread(model, device),
+            task.loss,
+            self._optimizer,
+            scaler,
+            self._generator,
+            settings.precision,
+            settings.grad_clip,
+            settings.gradient_accumulation,
+        )
+        self._stream = task.batches(self._at.epoch, self._at.step)
+        self._saved = time.monotonic()
+
+    def run(self) -> Fitted:
+        """Take the steps that are left, and leave in the model the weights that are kept."""
+        total, start, title = self._total, self._taken, self._task.title
+        with stop_signals() as stop, Progress(total, title, unit="step", start=start) as bar:
+            try:
+                while self._at.epoch < self._settings.epochs and not self._has_waited():
+                    self._advance(stop, bar)
+            except StopNow:
+                self._save()
+                distributed.barrier()  # none is gone while the first still writes
+                raise Interrupted(stop.number or signal.SIGTERM) from None
+        return self._finish()
+
+    @property
+    def _taken(self) -> int:
+        """How many steps of the training are taken."""
+        return self._at.epoch * self._task.steps + self._at.step
+
+    @property
+    def _total(self) -> int:
+        return self._settings.epochs * self._task.steps
+
+    def _has_waited(self) -> bool:
+        """Whether it has gone on for long enough without a better epoch."""
+        best, patience = self._best.epoch, self._settings.patience
+        return patience is not None and best > 0 and self._at.epoch - best >= patience
+
+    def _advance(self, stop: Stop, bar: Progress) -> None:
+        """Take a step; after the last one of an epoch, end the epoch."""
+        if self._at.step < self._task.steps:
+            self._step(stop, bar)
+        if self._at.step == self._task.steps:
+            self._end_epoch(stop)
+        if distributed.any_rank(bool(stop)):
+            raise StopNow
+        waited = time.monotonic() - self._saved
+        if self._at.step == 0 or waited > self._settings.checkpoint_seconds:
+            self._save()
+
+    def _step(self, stop: Stop, bar: Progress) -> None:
+        with _breakable(stop):
+            batch = to_device(next(self._stream), self._device)
+        rate = self._prepare()
+        terms = self._stepper.take(batch, self._taken, rate)
+        if self._average is not None:
+            self._average.update_parameters(self._model)
+        self._at.step += 1
+        for name, value in terms.items():
+            self._at.sums[name] = self._at.sums.get(name, 0.0) + value
+        bar.update(1, loss=terms["total"], lr=rate)
+
+    def _prepare(self) -> float:
+        """Set and give the learning rate of a step; set its random numbers, which no step before changes."""
+        epoch, step, seed = self._at.epoch, self._at.step, self._settings.seed
+        rate = self._schedule.at(epoch + step / self._task.steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        torch.manual_seed(step_seed(seed, epoch, step, 1))
+        self._generator.manual_seed(step_seed(seed, epoch, step, 2))
+        return rate
+
+    def _end_epoch(self, stop: Stop) -> None:
+        """Validate and note an epoch whose steps are taken, and turn to the next."""
+        at, task = self._at, self._task
+        row: dict[str, float] = {"epoch": at.epoch + 1, "lr": self._optimizer.param_groups[0]["lr"]}
+        row |= {name: value / task.steps for name, value in at.sums.items()}
+        model = self._model if self._average is None else self._average.module
+        if task.validate is not None:
+            self._save()  # what breaks the validation off costs no step
+            model.eval()
+            with _breakable(stop):
+                figures = task.validate(model)
+            require_finite(figures, at.epoch + 1)
+            row |= figures
+        at.history.append(row)
+        at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
+        score = task.judge(row) if task.judge is not None and self._chooses else None
+        if score is not None:
+            self._best.offer(score, at.epoch, model)
+        figures = {name: value for name, value in row.items() if name != "epoch"}
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        say(f"{task.title}: epoch {row['epoch']}/{self._settings.epochs}  {shown}")
+
+    def _save(self) -> None:
+        self._saved = time.monotonic()
+        if not ranks().leads:
+            return
+        self._checkpoint.save(self._at)
+        self._stage.progress(self._taken, self._total)
+        if self._task.on_checkpoint is not None:
+            self._task.on_checkpoint()
+
+    def _finish(self) -> Fitted:
+        """Leave in the model the weights that are kept, and say which."""
+        ended, best, keep = self._at.epoch, self._best, self._settings.keep
+        title = self._task.title
+        if ended < self._settings.epochs:
+            say(f"{title}: ended after epoch {ended}, {ended - best.epoch} after the best")
+        if self._average is not None:
+            self._model.load_state_dict(self._average.module.state_dict())
+        kept = ended
+        if keep == "best" and best.epoch:
+            best.put_back(self._model)
+            kept = best.epoch
+        if keep == "best" and not best.epoch:
+            say(f"{title}: kept the weights of the last epoch, {kept}: none was validated")
+        elif keep == "best" and kept == ended:
+            say(f"{title}: kept the weights of the last epoch, {kept}, which validated best")
+        elif keep == "best":
+            say(f"{title}: kept the weights of epoch {kept}, which validated best, of {ended}")
+        elif self._average is not None:
+            say(f"{title}: kept the moving average of the weights after epoch {kept}")
+        return Fitted(self._at.history, kept)
 
 
 def _breakable(stop: Stop) -> contextlib.AbstractContextManager[None]:
     """What a signal may break off at once; several processes stop together, after a step."""
     return stop.at_once() if ranks().size == 1 else contextlib.nullcontext()
-
-
-def _prepare(
-    optimizer: torch.optim.Optimizer,
-    schedule: Schedule,
-    generator: torch.Generator,
-    seed: int,
-    state: Mapping[str, Any],
-    steps: int,
-) -> float:
-    """Set and give the learning rate of a step; set its random numbers, which no step before changes."""
-    epoch, step = state["epoch"], state["step"]
-    rate = schedule.at(epoch + step / steps)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    torch.manual_seed(step_seed(seed, epoch, step, 1))
-    generator.manual_seed(step_seed(seed, epoch, step, 2))
-    return rate
-
-
-def _averaged(model: nn.Module, decay: float) -> AveragedModel:
-    """A moving average of a model's weights and of its batch norms' averages."""
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
-
-
-def _after_step(
-    state: dict[str, Any],
-    terms: Mapping[str, float],
-    model: nn.Module,
-    averaged: AveragedModel | None,
-) -> None:
-    """Note a step that was taken, and bring the moving average up to it."""
-    if averaged is not None:
-        averaged.update_parameters(model)
-    state["step"] += 1
-    for name, value in terms.items():
-        state["sums"][name] = state["sums"].get(name, 0.0) + value
-
-
-def _end_epoch(
-    state: dict[str, Any],
-    steps: int,
-    optimizer: torch.optim.Optimizer,
-    model: nn.Module,
-    validate: Callable[[nn.Module], Mapping[str, float]] | None,
-    stop: Stop,
-) -> None:
-    """Note the figures of an epoch whose steps are taken, and turn to the next."""
-    row = {"epoch": state["epoch"] + 1, "lr": optimizer.param_groups[0]["lr"]}
-    row |= {name: value / steps for name, value in state["sums"].items()}
-    if validate is not None:
-        model.eval()
-        with _breakable(stop):
-            figures = validate(model)
-        require_finite(figures, row["epoch"])
-        row |= figures
-    state["history"].append(row)
-    state["epoch"], state["step"], state["sums"] = state["epoch"] + 1, 0, {}
-
-
-def _say_epoch(row: Mapping[str, float], epochs: int, title: str) -> None:
-    figures = "  ".join(f"{k} {v:.4g}" for k, v in row.items() if k != "epoch")
-    say(f"{title}: epoch {row['epoch']}/{epochs}  {figures}")

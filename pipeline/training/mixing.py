@@ -35,7 +35,7 @@ def draw_mix(video: Tensor, settings: AugmentSettings, generator: torch.Generato
 
     With both on either is as likely. One share for all clips, from a beta distribution; every clip
     has another one for a partner, and a batch of one is left as it is. The batch is what a process
-    computes at once: its part of the step's batch, or of a piece of it (`accumulate`). One number is
+    computes at once: its part of the step's batch, or of a piece of it (`gradient_accumulation`). One number is
     taken from `generator`, whatever comes of it.
     """
     if not (settings.mixup or settings.cutmix):

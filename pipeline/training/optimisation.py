@@ -1,4 +1,4 @@
-"""Optimiser, learning-rate schedule, and the order of samples: what a training is besides its loop."""
+"""Optimiser, learning-rate schedule and moving average of the weights."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.configuration.training_settings import OptimisationSettings
 from pipeline.progress import say
@@ -66,5 +67,15 @@ def build_optimizer(model: nn.Module, settings: OptimisationSettings) -> torch.o
     ]
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=momentum > 0)
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    return kinds[settings.optimizer](groups, lr=lr)
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=lr)
+    return torch.optim.Adam(groups, lr=lr)
+
+
+def moving_average(model: nn.Module, decay: float) -> AveragedModel:
+    """An exponential moving average (EMA) of a model's weights and of its batch norms' averages.
+
+    After each step: average = decay x average + (1 - decay) x weights; it begins at the first step's.
+    """
+    update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # torch gives it no types
+    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from pipeline.errors import UserError
 from pipeline.processes import distributed
@@ -22,9 +23,10 @@ Loss = Callable[[nn.Module, Batch, torch.Generator], Mapping[str, Tensor]]
 
 @dataclass(frozen=True)
 class Stepper:
-    """How every step of a training is taken; the fields are those of `pipeline.training.loop.fit`.
+    """How every step of a training is taken.
 
-    `model` is the one whose gradients are averaged over the processes.
+    `model` is the one whose gradients are averaged over the processes. `grad_clip` limits the norm of
+    the gradient, `gradient_accumulation` takes a batch in that many pieces.
     """
 
     model: nn.Module
@@ -34,14 +36,14 @@ class Stepper:
     generator: torch.Generator
     precision: str
     grad_clip: float | None
-    accumulate: int
+    gradient_accumulation: int
 
     def take(self, batch: Batch, number: int, rate: float) -> dict[str, float]:
         """Take step `number` of the training at a learning rate: the terms of the loss.
 
         Raises UserError on a loss or gradient that is not finite; the weights are then as they were.
         """
-        terms, fault = self._step(_pieces(batch, self.accumulate))
+        terms, fault = self._step(_pieces(batch, self.gradient_accumulation))
         if fault is None:
             return terms
         shown = ", ".join(list(dict.fromkeys(batch.get("names", ())))[:8])
@@ -56,15 +58,14 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         values: dict[str, float] = {}
         for number, (piece, share) in enumerate(pieces, start=1):
-            waits = number < len(pieces) and hasattr(self.model, "no_sync")
-            with self.model.no_sync() if waits else contextlib.nullcontext():
+            with _gradients_kept(self.model, number < len(pieces)):
                 with autocast(self.generator.device, self.precision):
                     terms = self.loss(self.model, piece, self.generator)
                 for name, term in terms.items():
                     values[name] = values.get(name, 0.0) + share * float(term.detach())
                 if not math.isfinite(values["total"]):
                     return values, f"loss is {values['total']}"
-                self.scaler.scale(terms["total"] * share).backward()
+                torch.autograd.backward(self.scaler.scale(terms["total"] * share))
         self.scaler.unscale_(self.optimizer)
         limit = math.inf if self.grad_clip is None else self.grad_clip
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), limit))
@@ -74,6 +75,15 @@ class Stepper:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         return values, None
+
+
+def _gradients_kept(
+    model: nn.Module, waits: bool
+) -> contextlib.AbstractContextManager[None | object]:
+    """Where the gradients of a piece wait for those of the next before processes average them."""
+    if waits and isinstance(model, DistributedDataParallel):
+        return model.no_sync()
+    return contextlib.nullcontext()
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

@@ -1,12 +1,17 @@
-"""A training of a tiny network for tests of the loop: its network, its batches, and what kills it."""
+"""A training of a tiny network for tests of the loop: its network, batches, stage, and what kills it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.configuration.training_settings import BMNSettings
 
 
 class Killed(Exception):
@@ -22,7 +27,7 @@ def network() -> nn.Module:
 def batches_of(
     steps: int, epochs: int, names: tuple[str, ...]
 ) -> Callable[[int, int], Iterator[dict[str, Any]]]:
-    """`fit`'s batches from any position on: six samples of four numbers each, by the step's number."""
+    """A task's batches from any position on: six samples of four numbers each, by the step's number."""
 
     def batches(epoch: int, step: int) -> Iterator[dict[str, Any]]:
         for number in range(epoch * steps + step, epochs * steps):
@@ -30,3 +35,34 @@ def batches_of(
             yield {"x": torch.randn(6, 4, generator=generator), "names": list(names)}
 
     return batches
+
+
+def settings_of(epochs: int, **keys: Any) -> BMNSettings:
+    """How a tiny training is optimised: by Adam, with a warm-up of an epoch unless told otherwise."""
+    fields = {"base_lr": 0.05, "base_batch": None, "warmup_epochs": 1, "warmup_lr": 0.01, "seed": 3}
+    fields |= {"epochs": epochs, "keep": "last", "patience": None, "weight_decay": 0.1} | keys
+    assignments = {f"bmn.{key}": value for key, value in fields.items()}
+    return load_config(find_config("ek100"), assignments).bmn
+
+
+@dataclass
+class TinyStage:
+    """The stage of a training, without manifests; `noted` and `summary` are what it was told."""
+
+    folder: Path
+    fingerprint: str = "f"
+    noted: list[tuple[int, int]] = field(default_factory=list)
+    summary: Mapping[str, object] | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the training's checkpoint is."""
+        return self.folder / "checkpoint.pt"
+
+    def progress(self, done: int, total: int) -> None:
+        """Take note of the steps that are taken."""
+        self.noted.append((done, total))
+
+    def finish(self, summary: Mapping[str, object] | None = None) -> None:
+        """Take note of the summary."""
+        self.summary = summary

@@ -78,9 +78,9 @@ def _judged_by(config: Config, train: Segments, validation: Segments) -> tuple[S
         train, validation = train.only(~apart), train.only(apart)
     if chooses_epoch(settings):
         if not len(validation):
-            raise nothing_to_choose_by(config, held_out=bool(held_out))
+            raise nothing_to_choose_by(config.dataset, held_out=bool(held_out))
         count = len(set(validation.videos))
-        say(f"finetune: {chosen_by(config, count, held_out=bool(held_out))}")
+        say(f"finetune: {chosen_by(config.dataset, count, held_out=bool(held_out))}")
     return train, validation
 
 
@@ -95,7 +95,7 @@ def aspect_shapes(segments: Segments, workers: int) -> np.ndarray:
         infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
         return shapes_of(segments.videos, infos).tolist()
 
-    return np.array(distributed.from_leader(look), int)
+    return np.array(distributed.from_main_process(look), int)
 
 
 def shapes_of(videos: Sequence[str], infos: Mapping[str, VideoInfo]) -> np.ndarray:

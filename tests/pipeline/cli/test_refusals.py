@@ -250,7 +250,7 @@ def test_checkpoints(whole, data, tmp_path, name, stage, content):
 
 
 def test_a_checkpoint_of_another_architecture(whole, data, tmp_path):
-    """Of another width in the run; of another network as start weights; code in start weights."""
+    """Of another width in the run; of another network as initial weights; code in initial weights."""
     run, other = tmp_path / "run", tmp_path / "other"
     line = options(data, other, "finetune.epochs=1", "finetune.warmup_epochs=0", "backbone.width=8")
     assert tada("finetune", *line).exit_code == 0

@@ -15,6 +15,7 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.hold_out import chosen_by, held_out_line, hold_out_videos, require_use
 from pipeline.errors import UsageError, UserError
 from pipeline.stages import bmn, finetune
+from pipeline.training.checkpoints import training_identity
 
 VIDEOS = [f"P{person:02d}/P{person:02d}_{video}" for person in range(40) for video in range(25)]
 
@@ -58,12 +59,12 @@ def test_nothing_is_held_out_unless_asked():
 
 def test_who_chooses_is_said():
     held = load_config(find_config("demo"), {"dataset.hold_out": 0.2})
-    line = chosen_by(held, 3, held_out=True)
+    line = chosen_by(held.dataset, 3, held_out=True)
     assert line.endswith("by 3 training videos held out (dataset.hold_out)")
-    line = chosen_by(load_config(find_config("demo"), {}), 7, held_out=False)
+    line = chosen_by(load_config(find_config("demo"), {}).dataset, 7, held_out=False)
     assert "by the 7 videos of validation, which flatters" in line and "hold_out=0.2" in line
     # What is said is what happened, not what was asked for: of a single video none is held out.
-    line = chosen_by(held, 7, held_out=False)
+    line = chosen_by(held.dataset, 7, held_out=False)
     assert "by the 7 videos of validation, which flatters" in line and "two training videos" in line
 
 
@@ -135,8 +136,8 @@ def test_nothing_to_choose_the_epoch_by_is_one_line_before_training(whole, data,
 def test_a_checkpoint_judged_by_other_segments_is_of_another_training(whole, data, tmp_path):
     prints = []
 
-    def noted(*arguments, **options):
-        prints.append(options["fingerprint"])
+    def noted(model, task, settings, stage, device):
+        prints.append(training_identity(stage.fingerprint, task.samples))
         raise UserError("noted")
 
     for stage, count in ((bmn, 2), (finetune, 2)):

@@ -17,8 +17,8 @@ from helpers.paths import ROOT
 from helpers.processes import session
 from helpers.small_runs import options, same_results, tada, without_stages
 
-from pipeline.processes.device import load_state
 from pipeline.processes.stopping import SIGNALS, StopNow, stop_signals, terminable, unbroken
+from pipeline.training.checkpoints import load_state
 
 LONG = ("finetune.epochs=4000", "bmn.epochs=4000", "finetune.warmup_epochs=0")
 slow = pytest.mark.slow

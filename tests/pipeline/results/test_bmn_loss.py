@@ -16,9 +16,8 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.windows import samples as windows
 from pipeline.errors import UserError
 from pipeline.results import bmn_loss as bmn_validation
-from pipeline.results.bmn_loss import validation_loss
 from pipeline.run_folder.manifests import Stage
-from pipeline.stages.bmn import build_network
+from pipeline.training.bmn_network import build_network
 
 SMALL = {
     "bmn.temporal_scale": 20, "bmn.duration_scale": 10, "bmn.window_step": 10, "bmn.hidden_1d": 8,
@@ -44,7 +43,16 @@ def run(tmp_path):
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return build_network(config(), 8)
+    return build_network(config().bmn, 8)
+
+
+def validation_loss(settings, run, found, model, device):
+    """That of these windows, read from the run's features."""
+
+    def read(plan):
+        return windows.regular_batches(settings, run, found, plan)
+
+    return bmn_validation.validation_loss(model, len(found), read, settings.bmn, device)
 
 
 def windows_of(settings, run):
@@ -95,7 +103,7 @@ def test_the_network_is_in_eval_mode_and_left_as_it_was(run):
     settings = config()
     found = windows_of(settings, run)
     torch.manual_seed(0)
-    network = build_network(settings, 8)
+    network = build_network(settings.bmn, 8)
     modes = []
     network.base.register_forward_hook(lambda module, *_: modes.append(module.training))
     network.train()

@@ -11,7 +11,7 @@ from bmn.moves import window_moves
 from bmn.targets import window_targets
 from bmn.windows import sliding_grid, sliding_windows
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.data.windows import samples as windows
+from pipeline.data.windows.samples import VideoInput
 from pipeline.results.proposing import propose_video
 
 LENGTH, SCALE, DURATIONS, SECONDS = 75, 40, 20, 0.5
@@ -19,7 +19,7 @@ SEGMENTS = np.array([[2.2, 6.1], [9.4, 12.3], [15.0, 20.5], [31.5, 37.5]])  # th
 
 
 @pytest.fixture
-def propose(monkeypatch, tmp_path):
+def propose():
     """The proposals of a video by labels with these settings."""
     offsets = sliding_windows(LENGTH, SCALE, 20)
     grid = sliding_grid(SECONDS)
@@ -43,7 +43,7 @@ def propose(monkeypatch, tmp_path):
         def network(features):
             spans = [grid.window(int(number), SCALE) for number in features[:, 0, 0].tolist()]
             tables = [window_targets(SEGMENTS, span, SCALE, DURATIONS, center) for span in spans]
-            start, end, iou = (torch.stack(table) for table in zip(*tables))
+            start, end, iou = (torch.stack(table) for table in zip(*tables, strict=True))
             output = BMNOutput(torch.stack([iou, iou], 1), start, end)
             if not regression:
                 return output
@@ -51,9 +51,10 @@ def propose(monkeypatch, tmp_path):
             return MovedOutput(*output, torch.stack(moves))
 
         features = np.broadcast_to(offsets[:, None, None], (len(offsets), 1, SCALE))
-        source = windows.VideoInput(features.astype(np.float32), offsets, grid, LENGTH)
-        monkeypatch.setattr(windows, "video_input", lambda *_: source)
-        return propose_video(config, tmp_path, "a", network, torch.device("cpu"))
+        source = VideoInput(features.astype(np.float32), offsets, grid, LENGTH)
+        return propose_video(
+            network, source, "a", config.bmn, config.proposals, torch.device("cpu")
+        )
 
     return proposals
 

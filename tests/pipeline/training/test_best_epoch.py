@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.tiny_training import Killed, batches_of, network
+from helpers.tiny_training import Killed, TinyStage, batches_of, network, settings_of
 from torch import nn
 
-from pipeline.configuration.reading import find_config, load_config
-from pipeline.processes.device import load_state
 from pipeline.training.best_epoch import BestEpoch
+from pipeline.training.checkpoints import load_state
 from pipeline.training.loop import fit
-from pipeline.training.optimisation import Schedule, build_optimizer
+from pipeline.training.task import Task
 
-SETTINGS = load_config(find_config("ek100"), {}).bmn
 STEPS, EPOCHS = 3, 6
 SCORES = [1.0, 4.0, 2.0, 4.0, 3.0, 0.0]  # by epoch; the best is the second
 batches = batches_of(STEPS, EPOCHS, ("a",))
@@ -43,12 +41,11 @@ class Training:
             self.validated[epoch] = copied(model)
             return {} if self.scores is None else {"score": self.scores[epoch - 1]}
 
-        return fit(
-            self.model, batches, loss, optimizer=build_optimizer(self.model, SETTINGS),
-            schedule=Schedule(0.05, EPOCHS, 1, 0.01), steps=STEPS, seed=3, device=torch.device("cpu"),
-            checkpoint=self.path, fingerprint="f", validate=validate,
-            judge=lambda row: row.get("score"), checkpoint_seconds=1e-9, **self.options,
-        )  # fmt: skip
+        task = Task(
+            "training", batches, loss, STEPS, {}, validate, judge=lambda row: row.get("score")
+        )
+        settings = settings_of(EPOCHS, checkpoint_seconds=1e-9, **self.options)
+        return fit(self.model, task, settings, TinyStage(self.path), torch.device("cpu"))
 
 
 def same(one, two):
@@ -58,26 +55,26 @@ def same(one, two):
 
 @pytest.mark.parametrize("average", [None, 0.9])
 def test_the_best_epochs_weights_are_left_and_the_earlier_of_equal_ones(tmp_path, average, capsys):
-    training = Training(tmp_path / "c.pt", keep="best", average=average)
+    training = Training(tmp_path / "c", keep="best", average=average)
     history, kept = training.run()
     assert kept == 2 and [row["score"] for row in history] == SCORES
     same(copied(training.model), training.validated[2])
     assert "kept the weights of epoch 2, which validated best, of 6" in capsys.readouterr().err
-    last = Training(tmp_path / "last.pt", average=average)
+    last = Training(tmp_path / "last", average=average)
     assert last.run().kept == EPOCHS
     same(copied(last.model), last.validated[EPOCHS])
     same(last.validated[2], training.validated[2])
 
 
 def test_the_last_epoch_may_be_the_best(tmp_path, capsys):
-    training = Training(tmp_path / "c.pt", scores=list(range(EPOCHS)), keep="best")
+    training = Training(tmp_path / "c", scores=list(range(EPOCHS)), keep="best")
     assert training.run().kept == EPOCHS
     same(copied(training.model), training.validated[EPOCHS])
     assert "the last epoch, 6, which validated best" in capsys.readouterr().err
 
 
 def test_without_a_score_the_last_is_kept_and_it_is_said(tmp_path, capsys):
-    training = Training(tmp_path / "c.pt", scores=None, keep="best", patience=1)
+    training = Training(tmp_path / "c", scores=None, keep="best", patience=1)
     history, kept = training.run()
     assert kept == len(history) == EPOCHS
     same(copied(training.model), training.validated[EPOCHS])
@@ -88,13 +85,13 @@ def test_without_a_score_the_last_is_kept_and_it_is_said(tmp_path, capsys):
 @pytest.mark.parametrize("keep", ["best", "last", "ema"])
 def test_patience_ends_a_training_after_so_many_epochs_without_a_better_one(tmp_path, keep, capsys):
     average = 0.9 if keep == "ema" else None
-    training = Training(tmp_path / "c.pt", keep=keep, patience=3, average=average)
+    training = Training(tmp_path / "c", keep=keep, patience=3, average=average)
     history, kept = training.run()
     # Epoch 4 equals the best, the second: it is no better.
     assert len(history) == 5 and kept == (2 if keep == "best" else 5)
     same(copied(training.model), training.validated[kept])
     assert "ended after epoch 5, 3 after the best" in capsys.readouterr().err
-    again = Training(tmp_path / "c.pt", keep=keep, patience=3, average=average)
+    again = Training(tmp_path / "c", keep=keep, patience=3, average=average)
     assert again.run() == (history, kept)
     assert again.taken == 0 and not again.validated  # stopped is stopped
     same(copied(again.model), copied(training.model))
@@ -111,11 +108,11 @@ OPTIONS = [
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_killed_at_any_step_and_resumed_it_is_the_unbroken_one(tmp_path, options):
-    whole = Training(tmp_path / "whole.pt", **options)
+    whole = Training(tmp_path / "whole", **options)
     result = whole.run()
     assert len(result.history) == (5 if "patience" in options else EPOCHS)
     for step in range(whole.taken):
-        path = tmp_path / f"{step}.pt"
+        path = tmp_path / str(step)
         with pytest.raises(Killed):
             Training(path, **options).run(kill_at=step)
         resumed = Training(path, **options)
@@ -125,16 +122,16 @@ def test_killed_at_any_step_and_resumed_it_is_the_unbroken_one(tmp_path, options
 
 
 def test_the_best_weights_are_a_copy_in_the_checkpoint(tmp_path):
-    training = Training(tmp_path / "c.pt", keep="best")
+    training = Training(tmp_path / "c", keep="best")
     training.run()
-    stored = load_state(tmp_path / "c.pt")["best"]
+    stored = load_state(tmp_path / "c/checkpoint.pt")["best"]
     assert (stored["epoch"], stored["score"]) == (2, 4.0)
     same(stored["weights"], training.validated[2])
     # Without weights to keep, none are stored; patience needs the score alone.
-    Training(tmp_path / "d.pt", patience=9).run()
-    assert load_state(tmp_path / "d.pt")["best"]["weights"] == {}
-    Training(tmp_path / "e.pt").run()
-    assert "best" not in load_state(tmp_path / "e.pt")
+    Training(tmp_path / "d", patience=9).run()
+    assert load_state(tmp_path / "d/checkpoint.pt")["best"]["weights"] == {}
+    Training(tmp_path / "e").run()
+    assert "best" not in load_state(tmp_path / "e/checkpoint.pt")
 
 
 def test_offers_that_are_no_number_or_equal_change_nothing():

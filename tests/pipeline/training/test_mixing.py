@@ -14,7 +14,7 @@ from helpers.paths import ROOT
 
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.configuration.training_settings import FinetuneSettings
-from pipeline.stages.finetune import classification_loss
+from pipeline.training.classifier import classification_loss
 from pipeline.training.mixing import Mix, draw_mix, mixed, mixed_loss
 
 
@@ -126,11 +126,12 @@ SHARED = """
 import torch
 import torch.nn.functional as F
 from torch import nn
-from pipeline import distributed
+from pipeline.data.order import own_part
+from pipeline.processes import distributed
 from pipeline.training.mixing import draw_mix, mixed, mixed_loss
 from pipeline.training.classifier import SharedClassifier
-from pipeline.ranks import own_part, ranks
-from pipeline.configuration.training_settings import Augment
+from pipeline.ranks import ranks
+from pipeline.configuration.training_settings import AugmentSettings
 
 class Net(nn.Module):
     def __init__(self):
@@ -147,7 +148,7 @@ def check(count, step, keys):
     target = torch.arange(count)[:, None] % 4
     model = distributed.spread(SharedClassifier(network), torch.device("cpu"))
     own = own_part(range(count))
-    drawn = draw_mix(video[own], Augment(**keys), torch.Generator().manual_seed(step))
+    drawn = draw_mix(video[own], AugmentSettings(**keys), torch.Generator().manual_seed(step))
     loss = mixed_loss(model(mixed(video[own], drawn)), target[own], drawn, 0.1)
     loss.backward()
     ours = [p.grad.clone() for p in network.parameters()]
@@ -170,7 +171,8 @@ with distributed.process_group():
     for step, keys in enumerate(({"mixup": 0.8}, {"cutmix": 1.0})):
         for count in (5, 3):
             check(count, step, keys)
-    print("rank", ranks().rank, "done", flush=True)
+    # One string, so that the two processes' lines cannot mix.
+    print(f"rank {ranks().rank} done\\n", end="", flush=True)
 """
 
 

@@ -24,6 +24,7 @@ from pipeline.data.clips.training import Clips, epoch_batches, training_batches
 from pipeline.data.hold_out import hold_out_videos
 from pipeline.errors import UserError
 from pipeline.stages import finetune
+from pipeline.training import classifier
 
 NEARLY_WIDE = (62, 32)  # shares batches with 64 x 32
 SHAPES = {name: size for name, size in SIZES.items()} | {"nearly": NEARLY_WIDE}
@@ -104,7 +105,9 @@ def test_the_first_process_looks_at_the_videos_for_all(mixed, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setattr(training_segments_module, "probe_all", None)  # looks at nothing itself
-    monkeypatch.setattr(training_segments_module.distributed, "from_leader", lambda make: told)
+    monkeypatch.setattr(
+        training_segments_module.distributed, "from_main_process", lambda make: told
+    )
     assert aspect_shapes(train, 0).tolist() == told
 
 
@@ -151,7 +154,7 @@ def test_mixed_shapes_train_and_a_killed_training_goes_on(mixed, tmp_path, monke
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     done = tada("finetune", *options(mixed, whole))
     assert done.exit_code == 0 and "extract_top1" in done.output, done.output
-    taken, loss = [], finetune.classification_loss
+    taken, loss = [], classifier.classification_loss
 
     class Killed(BaseException):
         pass
@@ -163,7 +166,7 @@ def test_mixed_shapes_train_and_a_killed_training_goes_on(mixed, tmp_path, monke
         return loss(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(finetune, "classification_loss", killed)
+        patch.setattr(classifier, "classification_loss", killed)
         with pytest.raises(Killed):
             tada("finetune", *options(mixed, resumed))
     done = tada("finetune", *options(mixed, resumed))

@@ -1,0 +1,47 @@
+"""Which configuration and which run folder a command uses, where it is not told both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.configuration.reading import find_config
+from pipeline.errors import UsageError
+from pipeline.progress import say
+
+RUNS = Path("runs")
+LOCAL_CONFIG = Path("tada-loc.yaml")
+DEFAULT_CONFIG = "ek100"
+
+
+def choose(config: str | None, run_dir: Path | None) -> tuple[Path, Path]:
+    """The file of the configuration and the run folder; neither has to exist but the file.
+
+    Without `config`: what the run folder was made with; without a run folder either: the only one in
+    `runs/`, else `tada-loc.yaml` here, else the shipped `ek100`. What was chosen is said. Raises
+    UsageError for a configuration that is not there, and where several run folders could be meant.
+    """
+    if config is not None:
+        path = find_config(config)
+        return path, run_dir or RUNS / path.stem
+    if run_dir is None and (only := _only_run()) is not None:
+        say(f"using {only}, the only run folder here")
+        return only / "config.yaml", only
+    if run_dir is not None and (run_dir / "config.yaml").is_file():
+        say(f"using the settings of {run_dir / 'config.yaml'}")
+        return run_dir / "config.yaml", run_dir
+    path = LOCAL_CONFIG if LOCAL_CONFIG.is_file() else find_config(DEFAULT_CONFIG)
+    say(f"no --config: using {path}")
+    return path, run_dir or RUNS / path.stem
+
+
+def _only_run() -> Path | None:
+    """The run folder in `runs/`, None where there is none. Raises UsageError where there are several."""
+    # A folder counts once a stage has begun in it: a command that was refused made no run.
+    begun = {path.parent.parent for path in RUNS.glob("*/*/manifest.json")}
+    made = sorted(path for path in begun if (path / "config.yaml").is_file())
+    if len(made) > 1:
+        names = ", ".join(str(path) for path in made[:5])
+        raise UsageError(
+            f"several run folders here ({names}): say which with --run-dir or --config"
+        )
+    return made[0] if made else None
