@@ -49,6 +49,7 @@ ORDER = (  # (worse, better) as the paper finds them
 def train(variant: Mapping[str, Any], data: Path, epochs: int, seed: int) -> float:
     """Validation top-1 in percent of a variant after its last epoch."""
     from pipeline.configuration.reading import find_config, load_config
+    from pipeline.runs.run import Run
     from pipeline.stages.finetune import run
 
     overrides: dict[str, Any] = {f"backbone.{key}": value for key, value in variant.items()}
@@ -62,7 +63,7 @@ def train(variant: Mapping[str, Any], data: Path, epochs: int, seed: int) -> flo
         "runtime.workers": 1,
     }
     with tempfile.TemporaryDirectory() as folder:
-        run(load_config(find_config("demo"), overrides), Path(folder))
+        run(Run(Path(folder), load_config(find_config("demo"), overrides)))
         history = json.loads((Path(folder) / "finetune" / "history.json").read_text())
     return float(history[-1]["top1"])
 

@@ -23,14 +23,12 @@ from benchmarks.machine import describe, this_machine
 from evaluation import SignedErrors, signed_errors
 from pipeline.cli.options import NamedPath
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
-from pipeline.configuration.settings import Config
-from pipeline.data import annotations
 from pipeline.errors import UserError
 from pipeline.processes.stopping import terminable
 from pipeline.results.scoring import truth_rows
 from pipeline.results.tables import read_detections
 from pipeline.run_folder.files import write_json
-from pipeline.runs.running import stage_state
+from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers
 
 TIOU = 0.5  # of a detection whose boundaries are compared with the truth's
@@ -64,20 +62,20 @@ def run_demo(folder: Path, data: Path, backbone: str, seed: int, threads: int) -
         f"finetune.seed={seed}",
         f"bmn.seed={seed}",
     ]
-    config = load_config(find_config("demo"), parse_overrides(assignments))
-    if stage_state(config, run, "eval")[0] != "complete":
+    opened = Run(run, load_config(find_config("demo"), parse_overrides(assignments)))
+    if opened.state("eval").state != "complete":
         _work(run, assignments, threads)
-    made, errors = numbers(run), boundary_errors(config, run)
+    made, errors = numbers(opened), boundary_errors(opened)
     task = made["tasks"]["mAP"]
     at_half = task["map"][made["iou"].index(0.5)]
     return Row(seed, threads, at_half, task["average"], _took(run) / 60, errors.start, errors.end)
 
 
-def boundary_errors(config: Config, run: Path) -> SignedErrors:
+def boundary_errors(run: Run) -> SignedErrors:
     """How early or late a run's detections begin and end."""
-    dataset = annotations.load(config.dataset)
-    truth = truth_rows(config.dataset, dataset)
-    return signed_errors(truth, read_detections(run, dataset, config.dataset.eval_subset), TIOU)
+    truth = truth_rows(run.config.dataset, run.dataset)
+    found = read_detections(run.path("classify"), run.dataset, run.subsets[1])
+    return signed_errors(truth, found, TIOU)
 
 
 def table(rows: Sequence[Row]) -> str:

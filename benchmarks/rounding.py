@@ -28,6 +28,7 @@ from pipeline.data import annotations
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import training_segments
 from pipeline.data.clips.training import epoch_batches, training_batches
+from pipeline.data.left_out import LeftOut
 from pipeline.results.accuracy import validate
 from pipeline.run_folder.files import write_json
 from pipeline.training.classifier import network_input, new_classifier
@@ -126,7 +127,7 @@ def load(data: Path, settings: Mapping[str, Any]) -> tuple[Config, int, Segments
     }
     config = load_config(find_config("demo"), overrides)
     dataset = annotations.load(config.dataset)
-    train, validation, _, _ = training_segments(config, dataset)
+    train, validation = training_segments(config, dataset, LeftOut("rounding"))
     return config, len(dataset.heads[0]), train, validation
 
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from helpers.paths import ROOT
 from pipeline.cli.commands import main
-from pipeline.run_folder.manifests import STAGES
+from pipeline.runs.graph import in_order
 
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=4",
@@ -33,10 +33,11 @@ MADE = (
 
 
 def options(data: Path, run: Path, *extra: str, workers: int = 0) -> list[str]:
-    result = ["--config", "demo", "--run-dir", str(run), "--device", "cpu"]
-    result += ["--workers", str(workers)]
-    result += ["--videos", str(data / "videos"), "--annotations", str(data / "annotations.csv")]
-    for assignment in [*SMALL, *extra]:
+    """What every command on a run takes."""
+    own = ["runtime.device=cpu", f"runtime.workers={workers}"]
+    own += [f"dataset.videos={data / 'videos'}", f"dataset.annotations={data / 'annotations.csv'}"]
+    result = ["--config", "demo", "--run-dir", str(run)]
+    for assignment in [*own, *SMALL, *extra]:
         result += ["--set", assignment]
     return result
 
@@ -94,5 +95,6 @@ def error_line(result) -> str:
 def without_stages(whole: Path, run: Path, first: str) -> None:
     """A copy of an unbroken run that has not come to a stage yet."""
     shutil.copytree(whole, run)
-    for stage in reversed(STAGES[STAGES.index(first) :]):
-        shutil.rmtree(run / stage)
+    folders = [stage.folder for stage in in_order()]
+    for folder in reversed(folders[folders.index(first) :]):
+        shutil.rmtree(run / folder)

@@ -7,13 +7,13 @@ import pytest
 import torch
 from helpers.seen_videos import SECONDS, SMALL, draw, encode, segments_of
 from helpers.small_runs import options, tada
-from pipeline.data.unreadable import Unreadable
 from torch import nn
 
 from feature_extraction import build_backbone, extract_features, features_at
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import agree, clip_grid, extraction_view
 from pipeline.data.clips.segments import Segments
+from pipeline.data.left_out import LeftOut
 from pipeline.results import accuracy as validation
 from pipeline.results.accuracy import geometry_warning, judged, main_accuracy, validate
 
@@ -71,7 +71,7 @@ def _features(network, segments, chosen):
 
 
 def figures(model, segments, chosen):
-    return validate(model, segments, chosen, Unreadable(0, {}), CPU)
+    return validate(model, segments, chosen, LeftOut("test"), CPU)
 
 
 @torch.no_grad()

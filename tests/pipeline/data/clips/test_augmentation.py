@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from pipeline.data.unreadable import Unreadable
 
 from feature_extraction.augmentation import augment
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.training import Clips, training_batches
+from pipeline.data.left_out import LeftOut
 from pipeline.demo.dataset import make_dataset
 from pipeline.seeds import step_seed
 
@@ -59,7 +59,7 @@ def test_whole_frames_are_augmented_too(segments):
 def test_worker_processes_and_a_resumed_training_read_the_same(segments):
     def read(workers, epoch=0, step=0):
         batches = training_batches(
-            segments, settings(**ON), Unreadable(0, {}), workers=workers, epoch=epoch, step=step
+            segments, settings(**ON), LeftOut("test"), workers=workers, epoch=epoch, step=step
         )
         return [batch["clip"] for batch in batches]
 

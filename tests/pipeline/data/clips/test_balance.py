@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pipeline.data.unreadable import Unreadable
 
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.balance import _whole_numbers, clip_numbers, describe, expected_times
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.training import epoch_batches, training_batches
+from pipeline.data.left_out import LeftOut
 from pipeline.data.order import epoch_order
 
 TARGETS = np.repeat([0, 1, 2, 3], [60, 25, 4, 1])[:, None]
@@ -104,7 +104,7 @@ def test_a_training_that_goes_on_takes_the_same_clips(monkeypatch):
     for epoch, step in ((0, 0), (1, 2)):
         list(
             training_batches(
-                segments_of(), chosen, Unreadable(0, {}), workers=0, epoch=epoch, step=step
+                segments_of(), chosen, LeftOut("test"), workers=0, epoch=epoch, step=step
             )
         )
     assert seen[1] == seen[0][6 + 2 :] and len(seen[0]) == 18

@@ -13,7 +13,6 @@ import torch
 import yaml
 from helpers.seen_videos import SIZES, encode, pictures
 from helpers.small_runs import SMALL, error_line, tada
-from pipeline.data.unreadable import Unreadable
 from torchvision.transforms.v2 import functional as F
 
 from pipeline.configuration.reading import find_config, load_config
@@ -22,6 +21,7 @@ from pipeline.data.clips import selection as training_segments_module
 from pipeline.data.clips.selection import aspect_shapes, shapes_of, training_segments
 from pipeline.data.clips.training import Clips, epoch_batches, training_batches
 from pipeline.data.hold_out import hold_out_videos
+from pipeline.data.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.stages import finetune
 from pipeline.training import classifier
@@ -129,7 +129,7 @@ def test_clips_are_whole_and_nearly_equal_ones_trimmed_to_the_narrowest(mixed):
     chosen, train, _ = segments_of(mixed)
     settings = chosen.finetune
     seen, trimmed = Counter(), 0
-    batches = training_batches(train, settings, Unreadable(0, {}), workers=0, epoch=0, step=0)
+    batches = training_batches(train, settings, LeftOut("test"), workers=0, epoch=0, step=0)
     plan = [
         batch for epoch in range(settings.epochs) for batch in epoch_batches(train, settings, epoch)
     ]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from helpers.seen_videos import FPS, SECONDS, SIZES, SMALL, draw, segments_of
-from pipeline.data.unreadable import Unreadable
 
 from feature_extraction.clips import AskedMoments, asked_clips
 from feature_extraction.read_ahead import FrameThread
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import agree, clip_grid, extraction_view
 from pipeline.data.clips.validation import CentredClips, evaluation_batches
+from pipeline.data.left_out import LeftOut
 from pipeline.errors import UserError
 
 # Fine-tuning's clips are others than extraction's.
@@ -31,7 +31,11 @@ def config():
 
 
 def batches(segments, config, workers=0, allowed=0):
-    return list(evaluation_batches(segments, config, Unreadable(allowed, {}), workers=workers))
+    return list(
+        evaluation_batches(
+            segments, config, LeftOut("test", allowed=allowed, at_once=True), workers=workers
+        )
+    )
 
 
 def unstacked(found):
