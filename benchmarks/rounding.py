@@ -28,7 +28,7 @@ from pipeline.data import annotations
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import training_segments
 from pipeline.data.clips.training import epoch_batches, training_batches
-from pipeline.data.left_out import LeftOut
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.results.accuracy import validate
 from pipeline.run_folder.files import write_json
 from pipeline.training.classifier import network_input, new_classifier

@@ -13,7 +13,7 @@ from pipeline.configuration.settings import Config
 from pipeline.data.clips.geometry import EXTRACT, agree
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.validation import evaluation_batches
-from pipeline.data.left_out import LeftOut
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.processes import distributed
 from pipeline.processes.device import autocast
 from pipeline.training.classifier import network_input

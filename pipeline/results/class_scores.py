@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset
-from pipeline.data.left_out import LeftOut
-from pipeline.data.videos import Source, require_videos
+from pipeline.data.videos.finding import Source, require_videos
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.processes.device import pick_device
 from pipeline.processes.workers import Beat as Heartbeat
 from pipeline.processes.workers import Handler, Outcome, outcomes

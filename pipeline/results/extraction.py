@@ -13,7 +13,7 @@ from feature_extraction.backbones import for_inference
 from feature_extraction.extractor import Extractor
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import extraction_view
-from pipeline.data.features import clip_grid
+from pipeline.data.features.store import clip_grid
 from pipeline.training.classifier import load_classifier
 
 SILENCE_SECONDS = 300.0  # a process that makes no batch of clips for so long hangs

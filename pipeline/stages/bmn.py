@@ -10,8 +10,8 @@ from torch import nn
 from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data import annotations
 from pipeline.data.hold_out import held_out_line, hold_out_videos, require_use
-from pipeline.data.left_out import LeftOut
 from pipeline.data.length import bmn_length, say_length
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.windows.judging import judging_windows
 from pipeline.data.windows.placing import Window, digest
 from pipeline.data.windows.samples import (

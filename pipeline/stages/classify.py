@@ -10,8 +10,8 @@ from torch import nn
 
 from evaluation import fusion
 from pipeline.configuration.settings import ClassifySettings
-from pipeline.data.failures import read_failures
-from pipeline.data.left_out import LeftOut
+from pipeline.data.videos.failures import read_failures
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.progress import Progress, say
 from pipeline.results.class_scores import decoded_scores, drop_parts

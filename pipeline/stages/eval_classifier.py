@@ -19,8 +19,8 @@ from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments, make_segments
 from pipeline.data.clips.views import read_views
-from pipeline.data.left_out import LeftOut
-from pipeline.data.videos import require_videos
+from pipeline.data.videos.finding import require_videos
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes.device import share_cores
 from pipeline.progress import Progress, say

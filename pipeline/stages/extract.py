@@ -14,10 +14,10 @@ from feature_extraction.store import FeatureMeta
 from feature_extraction.weights.loading import weights_digest
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset
-from pipeline.data.damage import DAMAGED, damaged_videos, note_damage
-from pipeline.data.left_out import LeftOut
 from pipeline.data.order import deal
-from pipeline.data.videos import Source, require_videos
+from pipeline.data.videos.damage import DAMAGED, damaged_videos, note_damage
+from pipeline.data.videos.finding import Source, require_videos
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.processes import distributed
 from pipeline.processes.workers import Beat as Heartbeat
 from pipeline.processes.workers import Handler, outcomes

@@ -16,8 +16,8 @@ from pipeline.data.clips.segments import Segments, digest
 from pipeline.data.clips.selection import training_segments
 from pipeline.data.clips.training import epoch_batches, training_batches
 from pipeline.data.hold_out import chooses_epoch, require_use
-from pipeline.data.left_out import LeftOut
 from pipeline.data.length import finetune_length, say_length
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.processes.device import share_cores

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from feature_extraction.sampling import ClipGrid
-from pipeline.data.feature_arrays import read_array
-from pipeline.data.feature_folders import Checked, check_folder, describe
-from pipeline.data.features import FeatureStore
-from pipeline.data.left_out import LeftOut, how_to_go_on
+from pipeline.data.features.arrays import read_array
+from pipeline.data.features.folders import Checked, check_folder, describe
+from pipeline.data.features.store import FeatureStore
+from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.manifests import Stage

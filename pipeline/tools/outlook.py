@@ -14,8 +14,8 @@ from pipeline.data import annotations
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import shapes_of
 from pipeline.data.hold_out import hold_out_videos
-from pipeline.data.left_out import skipped_ids
 from pipeline.data.length import Length, bmn_length, finetune_length
+from pipeline.data.videos.left_out import skipped_ids
 from pipeline.data.windows.cells import video_cells
 from pipeline.data.windows.placing import held
 

@@ -21,8 +21,9 @@ from feature_extraction.video.opening import VideoError, open_video
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.configuration.settings import BackboneSettings
 from pipeline.configuration.thresholds import parse_iou
-from pipeline.data import annotations, failures
-from pipeline.data.features import feature_shape, load_features
+from pipeline.data import annotations
+from pipeline.data.features.store import feature_shape, load_features
+from pipeline.data.videos.finding import failures
 from pipeline.errors import UserError
 from pipeline.results import tables as stage_tables
 from pipeline.results.scoring import score_file

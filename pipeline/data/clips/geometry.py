@@ -21,7 +21,7 @@ from feature_extraction.sampling import (
 from feature_extraction.transforms import eval_transform
 from pipeline.configuration.settings import Config, ExtractSettings
 from pipeline.configuration.training_settings import FinetuneSettings
-from pipeline.data.features import clip_grid
+from pipeline.data.features.store import clip_grid
 
 EXTRACT = "extract_"  # goes before the accuracies of what extraction will see
 

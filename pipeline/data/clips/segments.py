@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from feature_extraction.video.opening import Reader
-from pipeline.data.videos import Source
+from pipeline.data.videos.finding import Source
 
 SIDE = re.compile(r"\b(left|right)\b", re.IGNORECASE)
 CLOCKWISE = re.compile(r"\bclockwise\b", re.IGNORECASE)

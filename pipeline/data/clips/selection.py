@@ -20,9 +20,9 @@ from pipeline.data.hold_out import (
     hold_out_videos,
     nothing_to_choose_by,
 )
-from pipeline.data.left_out import LeftOut
-from pipeline.data.probing import probe_all
-from pipeline.data.videos import require_videos
+from pipeline.data.videos.finding import require_videos
+from pipeline.data.videos.left_out import LeftOut
+from pipeline.data.videos.probing import probe_all
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.progress import say

@@ -19,8 +19,8 @@ from pipeline.data.clips.augmentation import augmented
 from pipeline.data.clips.balance import clip_numbers
 from pipeline.data.clips.geometry import interval_times, training_crop
 from pipeline.data.clips.segments import Segments, span_of
-from pipeline.data.left_out import LeftOut
 from pipeline.data.order import epoch_order, grouped_order, own_part
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.seeds import step_seed
 

@@ -14,8 +14,8 @@ from pipeline.configuration.settings import Config
 from pipeline.data.clips.geometry import centred_clips
 from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.clips.training import common, load
-from pipeline.data.left_out import LeftOut
 from pipeline.data.order import own_part
+from pipeline.data.videos.left_out import LeftOut
 
 
 class CentredClips:

@@ -17,7 +17,7 @@ from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.batches import read_batches
 from pipeline.data.clips.geometry import interval_times
 from pipeline.data.clips.segments import Segments, span_of
-from pipeline.data.left_out import LeftOut
+from pipeline.data.videos.left_out import LeftOut
 
 
 class SegmentViews:

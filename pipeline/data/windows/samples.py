@@ -22,7 +22,7 @@ from bmn.windows import (
 )
 from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data.batches import read_batches
-from pipeline.data.features import Features, FeatureStore
+from pipeline.data.features.store import Features, FeatureStore
 from pipeline.data.order import epoch_order, own_part
 from pipeline.data.windows.placing import Surroundings, Window, held, redrawn, window_offsets
 from pipeline.data.windows.positions import normalised, positions

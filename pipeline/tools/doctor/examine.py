@@ -14,10 +14,10 @@ import torch
 from bmn.upper_bound import best_tious
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data import annotations
-from pipeline.data.features import FEATURES, clip_grid
+from pipeline.data.features.store import FEATURES, clip_grid
 from pipeline.data.hold_out import require_use
-from pipeline.data.left_out import skipped_ids
-from pipeline.data.videos import Source
+from pipeline.data.videos.finding import Source
+from pipeline.data.videos.left_out import skipped_ids
 from pipeline.data.windows.cells import video_cells
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import file_digest

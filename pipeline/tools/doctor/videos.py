@@ -9,8 +9,8 @@ import pandas as pd
 from feature_extraction.video.opening import VideoInfo
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data import annotations
-from pipeline.data.probing import probe_all
-from pipeline.data.videos import Source, find_videos
+from pipeline.data.videos.finding import Source, find_videos
+from pipeline.data.videos.probing import probe_all
 from pipeline.errors import UserError
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 

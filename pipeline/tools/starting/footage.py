@@ -15,8 +15,8 @@ from pipeline.configuration.settings import DatasetSettings
 from pipeline.data import annotations
 from pipeline.data.annotations.table import HELD_OUT
 from pipeline.data.clips.segments import mirrored_classes
-from pipeline.data.probing import probe_all
-from pipeline.data.videos import find_videos
+from pipeline.data.videos.finding import find_videos
+from pipeline.data.videos.probing import probe_all
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.tools.doctor.videos import DURATION_SECONDS, DURATION_SHARE

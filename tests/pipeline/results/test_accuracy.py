@@ -13,7 +13,7 @@ from feature_extraction import build_backbone, extract_features, features_at
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import agree, clip_grid, extraction_view
 from pipeline.data.clips.segments import Segments
-from pipeline.data.left_out import LeftOut
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.results import accuracy as validation
 from pipeline.results.accuracy import geometry_warning, judged, main_accuracy, validate
 

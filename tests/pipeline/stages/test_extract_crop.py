@@ -15,7 +15,7 @@ from feature_extraction.store import FeatureFileError
 from feature_extraction.video.opening import open_video
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import extraction_view
-from pipeline.data.features import load_features
+from pipeline.data.features.store import load_features
 from pipeline.errors import UserError
 from pipeline.run_folder.manifests import Stage
 from pipeline.stages.extract import has_features

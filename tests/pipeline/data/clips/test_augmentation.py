@@ -10,7 +10,7 @@ from feature_extraction.augmentation import augment
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.training import Clips, training_batches
-from pipeline.data.left_out import LeftOut
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.demo.dataset import make_dataset
 from pipeline.seeds import step_seed
 

@@ -9,8 +9,8 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.balance import _whole_numbers, clip_numbers, describe, expected_times
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.training import epoch_batches, training_batches
-from pipeline.data.left_out import LeftOut
 from pipeline.data.order import epoch_order
+from pipeline.data.videos.left_out import LeftOut
 
 TARGETS = np.repeat([0, 1, 2, 3], [60, 25, 4, 1])[:, None]
 

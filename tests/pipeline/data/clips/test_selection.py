@@ -21,7 +21,7 @@ from pipeline.data.clips import selection as training_segments_module
 from pipeline.data.clips.selection import aspect_shapes, shapes_of, training_segments
 from pipeline.data.clips.training import Clips, epoch_batches, training_batches
 from pipeline.data.hold_out import hold_out_videos
-from pipeline.data.left_out import LeftOut
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.stages import finetune
 from pipeline.training import classifier

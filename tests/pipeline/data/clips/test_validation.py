@@ -12,7 +12,7 @@ from feature_extraction.read_ahead import FrameThread
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import agree, clip_grid, extraction_view
 from pipeline.data.clips.validation import CentredClips, evaluation_batches
-from pipeline.data.left_out import LeftOut
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 
 # Fine-tuning's clips are others than extraction's.

@@ -14,7 +14,7 @@ from bmn.targets import window_targets
 from bmn.windows import share_inside
 from feature_extraction import FeatureMeta, feature_path, write_features
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.data.features import load_features
+from pipeline.data.features.store import load_features
 from pipeline.data.windows import samples as windows
 from pipeline.data.windows.placing import redrawn
 from pipeline.run_folder.manifests import Stage

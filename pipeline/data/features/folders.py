@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from feature_extraction.sampling import ClipGrid
-from pipeline.data.feature_arrays import READERS, UnfitError, read_array
+from pipeline.data.features.arrays import READERS, UnfitError, read_array
 from pipeline.errors import UserError
 from pipeline.progress import Progress, say
 from pipeline.run_folder.identity import file_digest

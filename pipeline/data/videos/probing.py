@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from feature_extraction.video.opening import VideoInfo, open_video, probe
-from pipeline.data.videos import Source
+from pipeline.data.videos.finding import Source
 from pipeline.processes.workers import Beat, Handler, run_jobs
 from pipeline.progress import Progress
 

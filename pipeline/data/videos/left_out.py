@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.failures import FAILURES, Failure, read_failures, write_failures
+from pipeline.data.videos.failures import FAILURES, Failure, read_failures, write_failures
 from pipeline.errors import UsageError, UserError
 from pipeline.progress import say
 

@@ -10,7 +10,7 @@ import pytest
 from feature_extraction import FrameFolder
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.data.annotations import Dataset
-from pipeline.data.videos import find_videos, require_videos
+from pipeline.data.videos.finding import find_videos, require_videos
 from pipeline.errors import UserError
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from feature_extraction.video.frame_folder import FIRST_FRAME, FrameFolder
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.data.annotations import Dataset
-from pipeline.data.left_out import LeftOut
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 
 SUFFIXES = frozenset(

@@ -20,8 +20,8 @@ from feature_extraction.store import (
     write_features,
 )
 from pipeline.configuration.settings import ExtractSettings
-from pipeline.data.failures import read_failures
-from pipeline.data.left_out import LeftOut
+from pipeline.data.videos.failures import read_failures
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError, cannot_write
 from pipeline.progress import say
 from pipeline.run_folder.files import clear_temporary
