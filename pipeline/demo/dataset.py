@@ -63,16 +63,17 @@ def make_dataset(
     val_videos: int = 32,
     fps: float = 15.0,
     seconds: float = 40.0,
-    width: int = 64,
-    height: int = 48,
+    size: tuple[int, int] = (64, 48),
     workers: int = 2,
 ) -> None:
     """Write folder/videos/NAME.mp4 (H.264) and folder/annotations.csv, unless they are there.
 
     The annotations have the columns video, start, end, label, subset: times in seconds, subset
     training or validation. The same arguments give the same frames. A folder whose writing was
-    broken off, or that was made with other arguments, is written anew.
+    broken off, or that was made with other arguments, is written anew. `size`: width and height,
+    pixels.
     """
+    width, height = size
     made_with = {
         "version": VERSION, "seed": seed, "train_videos": train_videos, "val_videos": val_videos,
         "fps": fps, "seconds": seconds, "width": width, "height": height,

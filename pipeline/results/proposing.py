@@ -11,7 +11,7 @@ from bmn import decode_proposals, fuse_windows, move_proposals, soft_nms, vote, 
 from bmn.targets import valid_mask
 from pipeline.configuration.settings import ProposalSettings
 from pipeline.configuration.training_settings import BMNSettings
-from pipeline.data.windows.samples import VideoInput
+from pipeline.data.windows.positions import VideoInput
 from pipeline.processes.device import autocast
 
 Table = np.ndarray | Tensor

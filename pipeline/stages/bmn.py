@@ -12,14 +12,10 @@ from pipeline.data import annotations
 from pipeline.data.hold_out import held_out_line, hold_out_videos, require_use
 from pipeline.data.length import bmn_length, say_length
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.data.windows.holding import training_windows
 from pipeline.data.windows.judging import judging_windows
 from pipeline.data.windows.placing import Window, digest
-from pipeline.data.windows.samples import (
-    epoch_batches,
-    regular_batches,
-    training_batches,
-    training_windows,
-)
+from pipeline.data.windows.samples import epoch_batches, regular_batches, training_batches
 from pipeline.processes import distributed
 from pipeline.processes.device import share_cores
 from pipeline.progress import say

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.data.order import deal
-from pipeline.data.windows.samples import video_input
+from pipeline.data.windows.positions import video_input
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.progress import Progress, say

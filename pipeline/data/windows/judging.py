@@ -7,8 +7,8 @@ from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.features.store import FeatureStore
 from pipeline.data.hold_out import chooses_epoch, chosen_by, nothing_to_choose_by
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.data.windows.holding import windows_holding
 from pipeline.data.windows.placing import Window
-from pipeline.data.windows.samples import windows_holding
 from pipeline.progress import say
 
 

@@ -1,11 +1,48 @@
-"""A video's clip features as the positions of the boundary-matching network."""
+"""A video's clip features as the positions of the boundary-matching network, and as its input."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from bmn.windows import interpolated_positions, position_features
+from bmn.windows import (
+    TimeGrid,
+    interpolated_positions,
+    position_features,
+    rescale,
+    sliding_grid,
+    whole_video_grid,
+    window_features,
+)
 from pipeline.configuration.training_settings import BMNSettings
+from pipeline.data.features.store import Features
+from pipeline.data.windows.placing import window_offsets
+
+
+@dataclass(frozen=True)
+class VideoInput:
+    """A video as BMN sees it: features [windows, C, T], offsets [windows], its time grid and length L."""
+
+    features: np.ndarray
+    offsets: np.ndarray
+    grid: TimeGrid
+    length: int
+
+
+def video_input(features: Features, settings: BMNSettings) -> VideoInput:
+    """All windows of a video, one every `window_step` positions, or the one rescaled video."""
+    rows = sequence(features, settings)
+    offsets = window_offsets(len(rows), settings)
+    windows = [window_features(rows, int(offset), settings.temporal_scale).T for offset in offsets]
+    return VideoInput(np.stack(windows), offsets, time_grid(features, settings), len(rows))
+
+
+def time_grid(features: Features, settings: BMNSettings) -> TimeGrid:
+    """Seconds and BMN positions of a video."""
+    if settings.mode == "rescale":
+        return whole_video_grid(features.duration, settings.temporal_scale)
+    return sliding_grid(features.grid.seconds_per_clip, settings.feature_step)
 
 
 def positions(features: np.ndarray, settings: BMNSettings) -> np.ndarray:
@@ -28,3 +65,13 @@ def normalised(features: np.ndarray, settings: BMNSettings) -> np.ndarray:
         norms = np.linalg.norm(features, axis=1, keepdims=True)
         features = features / np.maximum(norms, 1e-12)
     return np.ascontiguousarray(features, dtype=np.float32)
+
+
+def sequence(features: Features, settings: BMNSettings) -> np.ndarray:
+    """A video's positions [L, C]: of its clips, or T of the whole video rescaled."""
+    if settings.mode == "windows":
+        return positions(features.array, settings)
+    # The last clip's cell may reach beyond the end; the video is rescaled, not the padding.
+    grid = features.grid
+    extent = min(len(features), features.duration * grid.fps / grid.stride)
+    return normalised(rescale(features.array, settings.temporal_scale, extent=extent), settings)

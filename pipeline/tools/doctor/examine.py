@@ -11,18 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from bmn.upper_bound import best_tious
-from pipeline.configuration.settings import Config, DetectionConfig
+from pipeline.configuration.settings import Config
 from pipeline.data import annotations
-from pipeline.data.features.store import FEATURES, clip_grid
+from pipeline.data.features.store import FEATURES
 from pipeline.data.hold_out import require_use
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import skipped_ids
-from pipeline.data.windows.cells import video_cells
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import file_digest
 from pipeline.runs.run import Run
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
+from pipeline.tools.doctor.segments import segment_findings
 from pipeline.tools.doctor.trainings import training_findings
 from pipeline.tools.doctor.videos import (
     compare_durations,
@@ -34,9 +33,6 @@ from pipeline.tools.outlook import rows_that_train
 from pipeline.training.classifier import untrained_classifier
 
 UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
-LEAST_RECALL = (
-    0.9  # at the lowest threshold; below it the grid, not the network, decides the result
-)
 
 
 def examine(run: Run, *, deep: bool = False) -> list[Finding]:
@@ -63,7 +59,7 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
     findings += _leaks(dataset, found)
     seconds = known_durations(dataset, infos)
     for subset in run.subsets:
-        findings += _segments(config, dataset, subset, seconds)
+        findings += segment_findings(config, dataset, subset, seconds)
     findings += training_findings(config, dataset, infos, seconds)
     findings.append(_network_and_disk(run, [seconds[video] for video in videos["video"]]))
     return findings
@@ -150,52 +146,6 @@ def _leaks(dataset: annotations.Dataset, found: Mapping[str, Source]) -> list[Fi
     return [
         Finding("splits", WRONG if leaks else OK, f"{len(leaks)} videos are in two subsets", leaks)
     ]
-
-
-def _segments(
-    config: DetectionConfig, dataset: annotations.Dataset, subset: str, seconds: Mapping[str, float]
-) -> list[Finding]:
-    rows = dataset.rows(subset)
-    rows = rows[(rows["end"] > rows["start"]) & (rows["video"].map(seconds) > 0)]
-    if rows.empty:
-        return []
-    best, position = np.zeros(len(rows)), np.zeros(len(rows))
-    for video, index in rows.groupby("video", sort=False).indices.items():
-        cells = video_cells(config.extract, config.bmn, seconds[video])
-        best[index] = best_tious(rows[["start", "end"]].to_numpy(float)[index], cells)
-        position[index] = cells.grid.seconds_per_position
-    length = (rows["end"] - rows["start"]).to_numpy()
-    grid = clip_grid(config.extract)
-    span = ((grid.frames - 1) * grid.interval + 1) / grid.fps
-    limits = {
-        f"shorter than a clip ({span:.2f} s)": length < span,
-        "shorter than a BMN position": length < position,
-        "longer than duration_scale positions": length
-        > config.bmn.duration_scale * position + 1e-6,
-    }
-    check = f"segments, {subset}"
-    findings = []
-    for text, mask in limits.items():
-        names = tuple(
-            f"{r.video} [{r.start:.2f}, {r.end:.2f}]" for r in rows[mask].itertuples(index=False)
-        )
-        findings.append(
-            Finding(check, NOTE if names else OK, f"{len(names)} of {len(rows)} {text}", names)
-        )
-    recalls = [float((best >= tiou - 1e-9).mean()) for tiou in config.eval.iou]
-    shown = ", ".join(
-        f"{100 * r:.1f} @{t:g}" for t, r in zip(config.eval.iou, recalls, strict=True)
-    )
-    low = recalls[0] < LEAST_RECALL
-    text = f"best recall that T x D allows, %: {shown}"
-    numbers = {f"{tiou:g}": recall for tiou, recall in zip(config.eval.iou, recalls, strict=True)}
-    fix = (
-        "; other bmn.temporal_scale, duration_scale or feature_step, or extract.stride"
-        if low
-        else ""
-    )
-    findings.append(Finding(check, WRONG if low else OK, text + fix, numbers=numbers))
-    return findings
 
 
 def _network_and_disk(run: Run, seconds: Sequence[float]) -> Finding:

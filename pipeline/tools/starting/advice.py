@@ -105,20 +105,7 @@ def advice(footage: Footage, kind: str) -> dict[str, list[Entry]]:
     """Section by section the entries of a configuration for this footage on a machine of this kind."""
     machine = MACHINES[kind]
     grid = choose_grid(footage, machine)
-    clip = [
-        (
-            "fps",
-            grid.fps,
-            f"the videos have {footage.fps:.4g}; more than {machine.fps:g} costs time and gains little",
-        ),
-        ("frames", FRAMES, "of a clip"),
-        (
-            "interval",
-            grid.interval,
-            f"a clip spans {FRAMES * grid.interval / grid.fps:.2g} s; a quarter of the actions are shorter than "
-            f"{footage.quarter:.2g} s",
-        ),
-    ]
+    clip = _clip(footage, machine, grid)
     return {
         "backbone": _backbone(machine, kind),
         "finetune": [*clip, *_finetune(footage, machine)],
@@ -143,6 +130,22 @@ def advice(footage: Footage, kind: str) -> dict[str, list[Entry]]:
         ],
         "eval": [("iou", "0.1:0.1:0.5", "another: tada-loc eval --iou 0.5:0.05:0.95")],
     }
+
+
+def _clip(footage: Footage, machine: Machine, grid: Grid) -> list[Entry]:
+    """What a clip is, in fine-tuning and extraction alike."""
+    rate = (
+        f"the videos have {footage.fps:.4g}; more than {machine.fps:g} costs time and gains little"
+    )
+    span = (
+        f"a clip spans {FRAMES * grid.interval / grid.fps:.2g} s; a quarter of the actions are shorter than "
+        f"{footage.quarter:.2g} s"
+    )
+    return [
+        ("fps", grid.fps, rate),
+        ("frames", FRAMES, "of a clip"),
+        ("interval", grid.interval, span),
+    ]
 
 
 def _backbone(machine: Machine, kind: str) -> list[Entry]:

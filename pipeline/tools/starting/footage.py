@@ -75,6 +75,17 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
                 f"{_files(settings)}: no segment of subset {subset!r} lasts longer than 0 s in a video that "
                 "can be read; training and validation need one each at least"
             )
+    return _figures(dataset, infos, rows, train)
+
+
+def _figures(
+    dataset: annotations.Dataset,
+    infos: Mapping[str, VideoInfo],
+    rows: pd.DataFrame,
+    train: pd.DataFrame,
+) -> Footage:
+    """The figures of videos that can be read, their segments, and those of them that train."""
+    lengths = (rows["end"] - rows["start"]).to_numpy()
     lengths = lengths[lengths > 0]
     last = rows.groupby("video")["end"].max()
     seconds = sum(info.duration or float(last.get(v, 0.0)) for v, info in infos.items())
@@ -82,6 +93,7 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
     names = sorted({name for head in dataset.heads for name in head})
     sided = tuple(name for name in names if SIDES.search(name))
     mirror = mirrored_classes(names)
+    pairs = all(mirror[names.index(name)] != names.index(name) for name in sided)
     return Footage(
         videos=len(infos),
         segments=len(rows),
@@ -96,8 +108,7 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
         quarter=float(np.quantile(lengths, 0.25)),
         longest=float(np.quantile(lengths, 0.98)),
         sided=sided,
-        paired=len(dataset.heads) == 1
-        and all(mirror[names.index(name)] != names.index(name) for name in sided),
+        paired=len(dataset.heads) == 1 and pairs,
     )
 
 

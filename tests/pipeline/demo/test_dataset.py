@@ -14,7 +14,7 @@ from scipy.stats import ks_2samp
 from pipeline.demo.dataset import ACTIONS, Action, Scene, make_dataset, random_scene
 from pipeline.demo.drawing import draw_frames
 
-SMALL = {"train_videos": 2, "val_videos": 1, "seconds": 14.0, "width": 32, "height": 32}
+SMALL = {"train_videos": 2, "val_videos": 1, "seconds": 14.0, "size": (32, 32)}
 
 
 def scene_of(seed: int, fps: float = 4.0, size: int = 32) -> Scene:

@@ -11,7 +11,7 @@ from bmn.moves import window_moves
 from bmn.targets import window_targets
 from bmn.windows import sliding_grid, sliding_windows
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.data.windows.samples import VideoInput
+from pipeline.data.windows.positions import VideoInput
 from pipeline.results.proposing import propose_video
 
 LENGTH, SCALE, DURATIONS, SECONDS = 75, 40, 20, 0.5

@@ -1,0 +1,84 @@
+"""Which windows of which videos hold annotated segments: what BMN trains on, and is judged by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pipeline.configuration.training_settings import BMNSettings
+from pipeline.data.features.store import FeatureStore
+from pipeline.data.windows.placing import Surroundings, Window, held, window_offsets
+from pipeline.data.windows.positions import time_grid
+from pipeline.errors import UserError
+
+
+def training_windows(
+    store: FeatureStore, settings: BMNSettings, rows: pd.DataFrame, videos: Sequence[str]
+) -> tuple[list[Window], Counter[str]]:
+    """The windows a run trains on, and how many segments were cut or are in none, by reason.
+
+    A window is one with a segment at least `min_inside` inside; segments are cut at the video's end
+    as it was decoded, which annotations overrun. `bmn.random_windows` moves these windows anew
+    every epoch (`training_batches`); a rescaled video stays as it is, whatever it says. Raises
+    UserError when there is no window.
+    """
+    moving = settings.random_windows and settings.mode == "windows"
+    windows, counts = windows_holding(store, settings, rows, videos, moving=moving)
+    if not windows:
+        raise UserError(
+            f"bmn: no window of {settings.temporal_scale} positions holds a whole training segment; "
+            "raise bmn.temporal_scale or bmn.feature_step"
+        )
+    return windows, counts
+
+
+def windows_holding(
+    store: FeatureStore,
+    settings: BMNSettings,
+    rows: pd.DataFrame,
+    videos: Sequence[str],
+    *,
+    moving: bool,
+) -> tuple[list[Window], Counter[str]]:
+    """As `training_windows`, of `moving` windows or of such that stay; there may be none."""
+    windows: list[Window] = []
+    counts: Counter[str] = Counter()
+    groups = dict(list(rows.groupby("video", sort=False)))
+    for video in videos:
+        segments = groups[video][["start", "end"]].to_numpy(float)
+        around = _surroundings(store, settings, video, segments, counts)
+        used = np.zeros(len(around.segments), bool)
+        for offset in map(int, window_offsets(around.length, settings)):
+            span = around.grid.window(offset, settings.temporal_scale)
+            inside = held(around.segments, span, settings)
+            used |= inside
+            if inside.any():
+                windows.append(
+                    Window(video, offset, span, around.segments[inside], around if moving else None)
+                )
+        place = "regular window, only by chance in a shifted one" if moving else "window, left out"
+        counts[f"fit into no {place}"] += int((~used).sum())
+    return windows, +counts
+
+
+def _surroundings(
+    store: FeatureStore,
+    settings: BMNSettings,
+    video: str,
+    segments: np.ndarray,
+    counts: Counter[str],
+) -> Surroundings:
+    """A video's grid, length and segments [N, 2], cut at its end; what is cut off is counted."""
+    clips = store.shape(video)[0]
+    first = store(video, slice(0, 1))
+    late = segments[:, 1] > first.duration
+    counts["end after the decoded video's end, cut there"] += int(late.sum())
+    segments = np.minimum(segments, first.duration)
+    gone = segments[:, 1] <= segments[:, 0]
+    counts["begin after the decoded video's end, left out"] += int(gone.sum())
+    rescaled = settings.mode == "rescale"
+    length = settings.temporal_scale if rescaled else -(-clips // settings.feature_step)
+    return Surroundings(time_grid(first, settings), length, segments[~gone])
