@@ -24,7 +24,7 @@ from benchmarks.machine import describe, this_machine
 from pipeline.cli.options import NamedPath
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.configuration.settings import Config
-from pipeline.data import annotations
+from pipeline.data.annotations import load_annotations
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import training_segments
 from pipeline.data.clips.training import epoch_batches, training_batches
@@ -126,7 +126,7 @@ def load(data: Path, settings: Mapping[str, Any]) -> tuple[Config, int, Segments
         "runtime.workers": 0,
     }
     config = load_config(find_config("demo"), overrides)
-    dataset = annotations.load(config.dataset)
+    dataset = load_annotations(config.dataset)
     train, validation = training_segments(config, dataset, LeftOut("rounding"))
     return config, len(dataset.heads[0]), train, validation
 

@@ -17,7 +17,7 @@ from pipeline.configuration.settings import (
     DetectionConfig,
     EvalSettings,
 )
-from pipeline.data import annotations
+from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.errors import UserError
 from pipeline.progress import say
 
@@ -30,7 +30,7 @@ def score_file(settings: DetectionConfig, path: Path) -> dict[str, Any]:
     Reads the annotations of `dataset.eval_subset` and the file, nothing else. Raises UserError naming
     file, video, row and value where one of them cannot be scored.
     """
-    dataset = annotations.load(_without_training(settings.dataset))
+    dataset = load_annotations(_without_training(settings.dataset))
     truth = truth_rows(settings.dataset, dataset)
     detections = _read_file(settings.dataset, dataset, path)
     if len(detections) and not detections["label"].isin(truth["label"]).any():
@@ -49,7 +49,7 @@ def score_file(settings: DetectionConfig, path: Path) -> dict[str, Any]:
     return {"iou": as_thresholds(settings.eval.iou), "tasks": tasks}
 
 
-def truth_rows(settings: DatasetSettings, dataset: annotations.Dataset) -> pd.DataFrame:
+def truth_rows(settings: DatasetSettings, dataset: Dataset) -> pd.DataFrame:
     """The segments to evaluate against, every row as annotated. Raises UserError where there is none."""
     truth = dataset.rows(settings.eval_subset)
     if truth.empty:
@@ -62,7 +62,7 @@ def truth_rows(settings: DatasetSettings, dataset: annotations.Dataset) -> pd.Da
 def score_tasks(
     truth: pd.DataFrame,
     detections: pd.DataFrame,
-    dataset: annotations.Dataset,
+    dataset: Dataset,
     tious: Sequence[float],
 ) -> dict[str, Any]:
     """mAP and AP per class (percent) of each task, the leading one first.
@@ -84,7 +84,7 @@ def score_tasks(
     return tasks
 
 
-def task_columns(dataset: annotations.Dataset) -> dict[str, str]:
+def task_columns(dataset: Dataset) -> dict[str, str]:
     """The tasks mAP is reported for, and the column that holds their class; the leading one first."""
     if len(dataset.heads) == 2:
         return {"action": "label", "verb": "verb", "noun": "noun"}
@@ -126,7 +126,7 @@ def table(results: dict[str, Any], settings: EvalSettings) -> str:
 
 
 def write_result_files(
-    settings: DetectionConfig, dataset: annotations.Dataset, detections: pd.DataFrame, folder: Path
+    settings: DetectionConfig, dataset: Dataset, detections: pd.DataFrame, folder: Path
 ) -> list[Path]:
     """Write a run's detections as its benchmark takes them, checked; gives the files written.
 
@@ -183,7 +183,7 @@ def _without_training(settings: DatasetSettings) -> DatasetSettings:
     return settings.model_copy(update=update)
 
 
-def _read_file(settings: DatasetSettings, dataset: annotations.Dataset, path: Path) -> pd.DataFrame:
+def _read_file(settings: DatasetSettings, dataset: Dataset, path: Path) -> pd.DataFrame:
     videos = dataset.video_ids(settings.eval_subset)
     try:
         if settings.format == "epic_kitchens":

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pipeline.configuration.training_settings import BMNSettings
-from pipeline.data import annotations
+from pipeline.data.annotations import training_rows
 from pipeline.data.hold_out import held_out_line, hold_out_videos, require_use
 from pipeline.data.length import bmn_length, say_length
 from pipeline.data.videos.left_out import LeftOut
@@ -58,7 +58,7 @@ def training_and_judging(run: Run, left_out: LeftOut) -> tuple[list[Window], lis
     features of videos the classifier has learnt by heart.
     """
     config, settings = run.detection, run.detection.bmn
-    rows, counts = annotations.training_rows(run.dataset, config.dataset.train_subset)
+    rows, counts = training_rows(run.dataset, config.dataset.train_subset)
     for reason, count in counts.items():
         say(f"annotations, {config.dataset.train_subset}: {count} segments: {reason}")
     videos = run.features.available(list(rows["video"].unique()), left_out)

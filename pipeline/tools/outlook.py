@@ -10,7 +10,7 @@ import pandas as pd
 from feature_extraction.video.opening import VideoInfo
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
-from pipeline.data import annotations
+from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import shapes_of
 from pipeline.data.hold_out import hold_out_videos
@@ -21,7 +21,7 @@ from pipeline.data.windows.placing import held
 
 
 def finetune_outlook(
-    config: Config, dataset: annotations.Dataset, infos: Mapping[str, VideoInfo]
+    config: Config, dataset: Dataset, infos: Mapping[str, VideoInfo]
 ) -> Length[FinetuneSettings]:
     """How long fine-tuning will be; 0 clips where there is nothing to train on.
 
@@ -45,7 +45,7 @@ def finetune_outlook(
 
 
 def bmn_outlook(
-    config: DetectionConfig, dataset: annotations.Dataset, seconds: Mapping[str, float]
+    config: DetectionConfig, dataset: Dataset, seconds: Mapping[str, float]
 ) -> Length[BMNSettings]:
     """How long BMN's training will be, of videos of so many `seconds`; 0 windows where none holds a segment.
 
@@ -69,9 +69,9 @@ def windows_with_segments(config: DetectionConfig, segments: np.ndarray, duratio
     return sum(bool(held(segments, span, config.bmn).any()) for span in spans)
 
 
-def rows_that_train(config: Config, dataset: annotations.Dataset) -> pd.DataFrame:
+def rows_that_train(config: Config, dataset: Dataset) -> pd.DataFrame:
     """The segments that train, both networks alike: of videos neither skipped nor held out."""
-    rows, _ = annotations.training_rows(dataset, config.dataset.train_subset)
+    rows, _ = training_rows(dataset, config.dataset.train_subset)
     rows = rows[~rows["video"].isin(skipped_ids(config.runtime.skip))]
     videos = list(rows["video"].unique())
     training, _ = hold_out_videos(videos, config.dataset.hold_out, config.finetune.seed)

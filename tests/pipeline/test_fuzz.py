@@ -227,7 +227,7 @@ def check_annotations(path: Path, kind: str, content: bytes) -> None:
     }
     config = load_config(find_config("demo"), changes)
     with only_ours():
-        dataset = annotations.load(config.dataset)
+        dataset = annotations.load_annotations(config.dataset)
         for video in dataset.videos["video"]:
             assert "/" not in video and "\0" not in video and video not in {"", ".", ".."}
         rows, _ = annotations.training_rows(dataset, config.dataset.train_subset)
@@ -352,7 +352,7 @@ def test_tables_between_stages_with_a_mistake(tmp_path, edit):
     good = b"video,start,end,score,label\nv0,0.5,1.5,0.9,grow\nv0,0.25,2.0,0.5,grow\n"
     (tmp_path / "rows").write_bytes(GOOD["table"])
     changes = {"dataset.annotations": str(tmp_path / "rows"), "dataset.classes": None}
-    dataset = annotations.load(load_config(find_config("demo"), changes).dataset)
+    dataset = annotations.load_annotations(load_config(find_config("demo"), changes).dataset)
     for path in (stage_tables.PROPOSALS, stage_tables.DETECTIONS):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(edit.draw(edited(good)))

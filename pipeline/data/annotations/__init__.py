@@ -1,4 +1,4 @@
-"""Official annotation files to one table; `load` picks the reader the configuration names."""
+"""Official annotation files to one table; `load_annotations` picks the reader the configuration names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline.errors import UserError
 
 _ONE_CLASS_FILE = frozenset({"activitynet", "kinetics", "something"})
 
-__all__ = ["Dataset", "annotation_files", "load", "training_rows"]
+__all__ = ["Dataset", "annotation_files", "load_annotations", "training_rows"]
 
 
-def load(settings: DatasetSettings) -> Dataset:
+def load_annotations(settings: DatasetSettings) -> Dataset:
     """Read the annotation files a configuration names.
 
     Raises UserError naming file, line or video and value; also when a subset holds no video.
@@ -52,7 +52,7 @@ def load(settings: DatasetSettings) -> Dataset:
 
 
 def annotation_files(settings: DatasetSettings) -> dict[str, Path]:
-    """Every file `load` reads, by its role and place, for fingerprints."""
+    """Every file `load_annotations` reads, by its role and place, for fingerprints."""
     return {
         f"dataset.{role}[{place}]": path
         for role in ("annotations", "classes", "video_info")

@@ -11,7 +11,7 @@ import numpy as np
 
 from feature_extraction.video.opening import VideoInfo
 from pipeline.configuration.settings import Config
-from pipeline.data import annotations
+from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.clips.segments import Segments, make_segments, mirrored_classes
 from pipeline.data.hold_out import (
     chooses_epoch,
@@ -31,7 +31,7 @@ ASPECT_STEP = 0.05  # videos whose aspects differ by less share batches, trimmed
 
 
 def training_segments(
-    config: Config, dataset: annotations.Dataset, left_out: LeftOut
+    config: Config, dataset: Dataset, left_out: LeftOut
 ) -> tuple[Segments, Segments]:
     """Training and validation segments; videos skipped or not there are counted by `left_out`.
 
@@ -47,7 +47,7 @@ def training_segments(
     ids = left_out.without_skipped(ids)
     paths = require_videos(config.dataset, dataset, ids, left_out)
     for subset in wanted:
-        rows, counts = annotations.training_rows(dataset, subset)
+        rows, counts = training_rows(dataset, subset)
         for reason, count in counts.items():
             say(f"annotations, {subset}: {count} segments: {reason}")
         segments = make_segments(rows, dataset.targets(rows), paths)

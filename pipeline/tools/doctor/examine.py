@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from pipeline.configuration.settings import Config
-from pipeline.data import annotations
+from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.features.store import FEATURES
 from pipeline.data.hold_out import require_use
 from pipeline.data.videos.finding import Source
@@ -65,7 +65,7 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
     return findings
 
 
-def _annotations(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list[Finding]:
+def _annotations(dataset: Dataset, subsets: tuple[str, str]) -> list[Finding]:
     counts = ", ".join(
         f"{len(dataset.rows(s))} segments of {len(dataset.video_ids(s))} videos in {s}"
         for s in subsets
@@ -79,7 +79,7 @@ def _annotations(dataset: annotations.Dataset, subsets: tuple[str, str]) -> list
     ]
     for line, count in dataset.notes.items():
         findings.append(Finding("annotations", NOTE, f"{count} {line}"))
-    for line, count in annotations.training_rows(dataset, subsets[0])[1].items():
+    for line, count in training_rows(dataset, subsets[0])[1].items():
         findings.append(Finding("annotations", NOTE, f"{count} training segments: {line}"))
     return findings
 
@@ -93,12 +93,10 @@ def _held_out(config: Config) -> list[Finding]:
     return []
 
 
-def _classes(
-    config: Config, dataset: annotations.Dataset, subsets: tuple[str, str]
-) -> list[Finding]:
+def _classes(config: Config, dataset: Dataset, subsets: tuple[str, str]) -> list[Finding]:
     """Classes that are tested and not trained; videos skipped or held out train nothing."""
     train = rows_that_train(config, dataset)
-    whole = len(train) == len(annotations.training_rows(dataset, subsets[0])[0])
+    whole = len(train) == len(training_rows(dataset, subsets[0])[0])
     where = (
         f"in {subsets[0]}"
         if whole
@@ -121,7 +119,7 @@ def _classes(
     return findings
 
 
-def _leaks(dataset: annotations.Dataset, found: Mapping[str, Source]) -> list[Finding]:
+def _leaks(dataset: Dataset, found: Mapping[str, Source]) -> list[Finding]:
     """The same video in two subsets: by its id, with or without `v_`, or by the bytes of its file."""
     subset_of = dict(zip(dataset.videos["video"], dataset.videos["subset"], strict=True))
     same: dict[Any, list[tuple[str, str]]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from feature_extraction.video.opening import VideoInfo
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.configuration.training_settings import OptimisationSettings
-from pipeline.data import annotations
+from pipeline.data.annotations import Dataset
 from pipeline.data.length import Length, length_line, length_warning
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 from pipeline.tools.outlook import bmn_outlook, finetune_outlook
@@ -15,7 +15,7 @@ from pipeline.tools.outlook import bmn_outlook, finetune_outlook
 
 def training_findings(
     config: DetectionConfig,
-    dataset: annotations.Dataset,
+    dataset: Dataset,
     infos: Mapping[str, VideoInfo],
     seconds: Mapping[str, float],
 ) -> list[Finding]:

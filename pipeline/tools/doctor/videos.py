@@ -8,7 +8,7 @@ import pandas as pd
 
 from feature_extraction.video.opening import VideoInfo
 from pipeline.configuration.settings import DetectionConfig
-from pipeline.data import annotations
+from pipeline.data.annotations import Dataset
 from pipeline.data.videos.finding import Source, find_videos
 from pipeline.data.videos.probing import probe_all
 from pipeline.errors import UserError
@@ -19,7 +19,7 @@ DURATION_SECONDS, DURATION_SHARE = 1.0, 0.02
 
 def look_at_videos(
     config: DetectionConfig,
-    dataset: annotations.Dataset,
+    dataset: Dataset,
     ids: Sequence[str],
     findings: list[Finding],
     allowed: int,
@@ -45,7 +45,7 @@ def look_at_videos(
 
 
 def compare_durations(
-    dataset: annotations.Dataset, videos: pd.DataFrame, infos: Mapping[str, VideoInfo]
+    dataset: Dataset, videos: pd.DataFrame, infos: Mapping[str, VideoInfo]
 ) -> list[Finding]:
     """Whether annotated durations are the videos', and segments end before their video does."""
     if not infos:
@@ -95,9 +95,7 @@ def compare_rates(config: DetectionConfig, infos: Mapping[str, VideoInfo]) -> li
     return [Finding("fps", NOTE if slow else OK, text, slow)]
 
 
-def known_durations(
-    dataset: annotations.Dataset, infos: Mapping[str, VideoInfo]
-) -> dict[str, float]:
+def known_durations(dataset: Dataset, infos: Mapping[str, VideoInfo]) -> dict[str, float]:
     """Seconds of every video: as found, else as annotated, else to the end of its last segment."""
     last = dataset.annotations.groupby("video")["end"].max()
     seconds = {}

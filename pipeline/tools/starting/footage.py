@@ -12,7 +12,7 @@ import pandas as pd
 
 from feature_extraction.video.opening import VideoInfo
 from pipeline.configuration.settings import DatasetSettings
-from pipeline.data import annotations
+from pipeline.data.annotations import Dataset, annotation_files, load_annotations, training_rows
 from pipeline.data.annotations.table import HELD_OUT
 from pipeline.data.clips.segments import mirrored_classes
 from pipeline.data.videos.finding import find_videos
@@ -57,7 +57,7 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
     Raises UserError where there is no video, or no segment, to go by. What cannot be read is said, and
     what lies beyond a video's end.
     """
-    dataset = annotations.load(settings)
+    dataset = load_annotations(settings)
     for line, count in dataset.notes.items():
         say(f"annotations: {count} {line}")
     subsets = (settings.train_subset, settings.eval_subset)
@@ -67,7 +67,7 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
     rows = dataset.annotations[dataset.annotations["subset"].isin(subsets)]
     rows = _inside(rows[rows["video"].isin(list(infos))], infos)
     lengths = (rows["end"] - rows["start"]).to_numpy()
-    train, _ = annotations.training_rows(replace(dataset, annotations=rows), subsets[0])
+    train, _ = training_rows(replace(dataset, annotations=rows), subsets[0])
     for subset in subsets:
         of_it = (rows["subset"] == subset).to_numpy()
         if not (lengths[of_it] > 0).any() or not len(train):
@@ -79,7 +79,7 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
 
 
 def _figures(
-    dataset: annotations.Dataset,
+    dataset: Dataset,
     infos: Mapping[str, VideoInfo],
     rows: pd.DataFrame,
     train: pd.DataFrame,
@@ -113,7 +113,7 @@ def _figures(
 
 
 def _readable(
-    settings: DatasetSettings, dataset: annotations.Dataset, ids: list[str], workers: int
+    settings: DatasetSettings, dataset: Dataset, ids: list[str], workers: int
 ) -> dict[str, VideoInfo]:
     """What each video that can be read says of itself; the others are said."""
     paths, missing = find_videos(settings, dataset, ids)
@@ -131,7 +131,7 @@ def _readable(
     return infos
 
 
-def _check_split(settings: DatasetSettings, dataset: annotations.Dataset) -> None:
+def _check_split(settings: DatasetSettings, dataset: Dataset) -> None:
     """Refuse annotations that leave no video to train on, and say what to do."""
     if dataset.video_ids(settings.train_subset):
         return
@@ -166,7 +166,7 @@ def _inside(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> pd.DataFrame:
 
 
 def _files(settings: DatasetSettings) -> str:
-    return " and ".join(map(str, annotations.annotation_files(settings).values()))
+    return " and ".join(map(str, annotation_files(settings).values()))
 
 
 def _some(names: list[str]) -> str:

@@ -199,7 +199,9 @@ def test_eval_prints_the_papers_row_of_its_configuration(name, task, row, tmp_pa
 def run_files(tmp_path, name, truth, detections, **overrides):
     files = {"dataset.annotations": str(truth), "dataset.classes": None, "dataset.video_info": None}
     config = load_config(find_config(name), files | overrides)
-    return write_result_files(config, annotations.load(config.dataset), detections, tmp_path)
+    return write_result_files(
+        config, annotations.load_annotations(config.dataset), detections, tmp_path
+    )
 
 
 def test_a_run_writes_the_file_of_its_benchmark(tmp_path):

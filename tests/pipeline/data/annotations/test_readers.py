@@ -66,7 +66,7 @@ def test_overlaps_and_other_subsets_are_counted(tmp_path):
         {"v": entry(rows), "w": entry([(0, 1, "b")], "validation"), "x": entry([], "testing")},
     )
     settings = DatasetSettings(name="x", format="activitynet", annotations=path, videos=tmp_path)
-    dataset = annotations.load(settings)
+    dataset = annotations.load_annotations(settings)
     kept, counts = training_rows(dataset, "training")
     assert len(kept) == 4 and counts["overlap another of their video, kept"] == 3
     assert dataset.notes["videos of subset 'testing', not used"] == 1
@@ -265,4 +265,4 @@ def test_a_subset_that_is_not_there_is_named(tmp_path):
     path = write_json(tmp_path / "a.json", {"one": entry([(1, 2, "b")])})
     settings = DatasetSettings(name="x", format="activitynet", annotations=path, videos=tmp_path)
     with pytest.raises(UserError, match="validation"):
-        annotations.load(settings)
+        annotations.load_annotations(settings)
