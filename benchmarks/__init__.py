@@ -1,1 +1,1 @@
-"""`make bench`: every stage against its usual form, on the machine it runs on."""
+"""`make bench`: every stage against its baseline, on the machine it runs on."""

@@ -23,7 +23,7 @@ from benchmarks import (
 )
 from benchmarks.machine import describe, this_machine
 from benchmarks.peaks import measured_peaks
-from benchmarks.table import comparison_table, floor_table, peaks_line, save_json
+from benchmarks.table import comparison_table, lower_bound_table, peaks_line, save_json
 
 STAGES = {
     "backbone": backbone_inference.run,
@@ -40,7 +40,7 @@ STAGES = {
 LEGEND = (
     "Seconds are CPU seconds of the process, which on one thread are those of an idle machine; of "
     "extraction, wall-clock seconds. Ratio: median of paired turns in one process, after a "
-    "warm-up; runs: turns of the usual form/of ours. Peak: memory above what is resident when a "
+    "warm-up; runs: turns of the baseline/of ours. Peak: memory above what is resident when a "
     "run begins."
 )
 
@@ -51,7 +51,7 @@ LEGEND = (
 @click.option("--seconds", type=float, help="Of video that extraction goes through (default 3).")
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Keep the numbers here.")
 def main(only: tuple[str, ...], quick: bool, seconds: float | None, output: Path | None) -> None:
-    """Time every stage against its usual form, on one thread, and print one table."""
+    """Time every stage against its baseline, on one thread, and print one table."""
     torch.set_num_threads(1)  # per core: extraction and training run one process a core
     stages = dict(STAGES)
     if seconds is not None:
@@ -67,7 +67,7 @@ def main(only: tuple[str, ...], quick: bool, seconds: float | None, output: Path
             click.echo(f"{name}: {time.perf_counter() - started:.0f} s", err=True)
     finally:  # what was measured before a defect or Ctrl-C is kept
         click.echo(comparison_table(rows) + "\n\n" + LEGEND + "\n")
-        click.echo(floor_table(rows, peaks))
+        click.echo(lower_bound_table(rows, peaks))
         if output is not None:
             save_json(output, machine, peaks, rows, time.perf_counter() - begin)
 

@@ -68,7 +68,7 @@ def train(variant: Mapping[str, Any], data: Path, epochs: int, seed: int) -> flo
     return float(history[-1]["top1"])
 
 
-def table(results: Mapping[str, Sequence[float]]) -> str:
+def ablation_table(results: Mapping[str, Sequence[float]]) -> str:
     """Accuracy a variant, and the paper's orderings beside ours."""
     lines = [f"{'variant':28s}  {'top-1':>6s}  {'spread':>6s}  {'paper':>6s}  runs"]
     for name, values in results.items():
@@ -104,7 +104,7 @@ def main(epochs: int, seeds: int, videos: int, json_file: Path | None) -> None:
                 click.echo(f"seed {seed}, {name}: {results[name][-1]:.2f}", err=True)
     if json_file is not None:
         json_file.write_text(json.dumps({"epochs": epochs, "videos": videos, "top1": results}))
-    click.echo(table(results))
+    click.echo(ablation_table(results))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""TAda2D-50 on a clip of 8 x 224 x 224: the usual form, ours folded, in bfloat16, compiled."""
+"""TAda2D-50 on a clip of 8 x 224 x 224: the baseline, ours folded, in bfloat16, compiled."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from contextlib import contextmanager
 import torch
 
 from benchmarks import networks
-from benchmarks.baselines.tada2d import usual_tada2d
+from benchmarks.baselines.tada2d import baseline_tada2d
 from benchmarks.costs import inference_cost
-from benchmarks.measure import Form, Row, compare, relative_difference, skipped
+from benchmarks.measure import Form, Row, Work, compare, relative_difference, skipped
 
 STAGE = "backbone inference"
-USUAL = "grouped convolution, 5-D float32"
+BASELINE = "grouped convolution, 5-D float32"
 EAGER, ROUGH, COMPILED = "folded, float32", "folded, bfloat16", "folded, bfloat16, compiled"
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
@@ -34,13 +34,14 @@ def run(quick: bool) -> list[Row]:
 
 def _batch(sizes: networks.Sizes, batch: int, runs: int, quick: bool) -> list[Row]:
     model = networks.draw_tada2d(sizes)
-    usual = usual_tada2d(model)
+    baseline = baseline_tada2d(model)
     video = networks.draw_clips(batch, sizes.side)
-    work = f"clip of 8 x {sizes.side} x {sizes.side}, batch {batch}"
+    text = f"clip of 8 x {sizes.side} x {sizes.side}, batch {batch}"
+    work = Work(STAGE, text, relative_difference, "of the largest")
 
-    def usual_run() -> torch.Tensor:
+    def baseline_run() -> torch.Tensor:
         with torch.no_grad():
-            return usual.features(video)
+            return baseline.features(video)
 
     def form(name: str, network: networks.InferenceNetwork) -> Form:
         cost = inference_cost(model, tuple(video.shape), network.precision)
@@ -50,25 +51,16 @@ def _batch(sizes: networks.Sizes, batch: int, runs: int, quick: bool) -> list[Ro
     left_out = []
     why = networks.why_no_bfloat16()
     if why:
-        left_out.append(skipped(STAGE, work, USUAL, ROUGH, why))
+        left_out.append(skipped(work, BASELINE, ROUGH, why))
     else:
         forms.append(form(ROUGH, networks.inference_network(model, "bfloat16")))
     network, why = build_compiled(model, video, quick)
     if network is None:
-        left_out.append(skipped(STAGE, work, USUAL, COMPILED, why))
+        left_out.append(skipped(work, BASELINE, COMPILED, why))
     else:
         forms.append(form(f"{COMPILED} {why}", network))
-    rows = compare(
-        STAGE,
-        work,
-        Form(USUAL, usual_run, batch),
-        forms,
-        runs=runs,
-        difference=relative_difference,
-        unit="of the largest",
-        warm_up=batch == 1,
-    )
-    return rows + left_out
+    first = Form(BASELINE, baseline_run, batch)
+    return compare(work, first, forms, runs=runs, warm_up=batch == 1) + left_out
 
 
 def build_compiled(

@@ -1,4 +1,4 @@
-"""TAda2D-50 forward and backward: the usual form, ours in float32 and with bfloat16 autocast."""
+"""TAda2D-50 forward and backward: the baseline, ours in float32 and with bfloat16 autocast."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks import networks
-from benchmarks.baselines.tada2d import usual_tada2d
+from benchmarks.baselines.tada2d import baseline_tada2d
 from benchmarks.costs import training_cost
-from benchmarks.measure import Form, Row, compare, skipped
+from benchmarks.measure import Form, Row, Work, compare, skipped
 
 STAGE = "backbone training step"
-USUAL = "grouped convolution, 5-D float32"
+BASELINE = "grouped convolution, 5-D float32"
 EXACT, ROUGH = "scaled inputs, float32", "scaled inputs, bfloat16 autocast"
 BATCH = 2
 
@@ -24,31 +24,26 @@ def run(quick: bool) -> list[Row]:
     target = torch.arange(BATCH)
     ours = networks.training_network(networks.draw_tada2d(sizes))
     ours.head.dropout.p = 0.0  # nothing random in what is compared
-    usual = usual_tada2d(ours)
-    work = f"forward and backward, 8 x {sizes.side} x {sizes.side}, batch {BATCH}"
+    baseline = baseline_tada2d(ours)
+    text = f"forward and backward, 8 x {sizes.side} x {sizes.side}, batch {BATCH}"
+    work = Work(STAGE, text, gradient_difference, "of the gradient's length")
     shape = tuple(video.shape)
-    forms = [Form(EXACT, lambda: step(ours, video, target), cost=training_cost(ours, shape))]
+    forms = [
+        Form(EXACT, lambda: backbone_step(ours, video, target), cost=training_cost(ours, shape))
+    ]
     left_out = []
     why = networks.why_no_bfloat16()
     if why:
-        left_out.append(skipped(STAGE, work, USUAL, ROUGH, why))
+        left_out.append(skipped(work, BASELINE, ROUGH, why))
     else:
         cost = training_cost(ours, shape, "bfloat16")
-        forms.append(Form(ROUGH, lambda: step(ours, video, target, rough=True), cost=cost))
-    rows = compare(
-        STAGE,
-        work,
-        Form(USUAL, lambda: step(usual, video, target)),
-        forms,
-        runs=1 if quick else 2,
-        difference=gradient_difference,
-        unit="of the gradient's length",
-        warm_up=quick,
-    )
+        forms.append(Form(ROUGH, lambda: backbone_step(ours, video, target, rough=True), cost=cost))
+    first = Form(BASELINE, lambda: backbone_step(baseline, video, target))
+    rows = compare(work, first, forms, runs=1 if quick else 2, warm_up=quick)
     return rows + left_out
 
 
-def step(model: nn.Module, video: Tensor, target: Tensor, rough: bool = False) -> Tensor:
+def backbone_step(model: nn.Module, video: Tensor, target: Tensor, rough: bool = False) -> Tensor:
     """Forward, cross-entropy, backward; the whole gradient [n] in the order of the parameters."""
     model.zero_grad()
     with torch.autocast(video.device.type, torch.bfloat16, enabled=rough):
@@ -61,6 +56,6 @@ def gradient_difference(expected: Tensor, found: Tensor) -> float:
     """Length of the difference of two gradients [n] over the length of the first.
 
     Single elements say little: through the batch norms of a batch this small, rounding moves some
-    by half a percent in float32, in the usual form as much as in ours.
+    by half a percent in float32, in the baseline as much as in ours.
     """
     return float((found - expected).norm() / expected.norm())

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import networks
-from benchmarks.baselines.bmn import usual_bmn
+from benchmarks.baselines.bmn import baseline_bmn
 from benchmarks.costs import bmn_cost
-from benchmarks.measure import Form, Row, absolute_difference, compare
+from benchmarks.measure import Form, Row, Work, absolute_difference, compare
 
 STAGE = "BMN forward"
-USUAL = "dense mask, Conv3d"
+BASELINE = "dense mask, Conv3d"
 OURS = "projected first, sparse rows"
 BATCH = 4
 
@@ -20,22 +20,14 @@ def run(quick: bool) -> list[Row]:
     """A batch of 4 windows, seconds a batch; probabilities are compared."""
     sizes = networks.SMALL if quick else networks.FULL
     ours = networks.draw_bmn(sizes)
-    usual = usual_bmn(ours)
+    baseline = baseline_bmn(ours)
     features = torch.randn(BATCH, sizes.channels, sizes.positions)
+    cost = bmn_cost(ours, BATCH, backward=False)
     return compare(
-        STAGE,
-        describe(sizes),
-        Form(USUAL, lambda: probabilities(usual, features)),
-        [
-            Form(
-                OURS,
-                lambda: probabilities(ours, features),
-                cost=bmn_cost(ours, BATCH, backward=False),
-            )
-        ],
+        Work(STAGE, work_text(sizes), absolute_difference, "of probability"),
+        Form(BASELINE, lambda: probabilities(baseline, features)),
+        [Form(OURS, lambda: probabilities(ours, features), cost=cost)],
         runs=1 if quick else 2,
-        difference=absolute_difference,
-        unit="of probability",
         warm_up=quick,
     )
 
@@ -46,7 +38,7 @@ def probabilities(model: nn.Module, features: Tensor) -> tuple[Tensor, ...]:
         return tuple(model(features))
 
 
-def describe(sizes: networks.Sizes) -> str:
+def work_text(sizes: networks.Sizes) -> str:
     """The work in words."""
     one, two, three = sizes.hidden
     return (

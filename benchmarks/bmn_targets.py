@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.baselines.loops import usual_targets
+from benchmarks.baselines.loops import baseline_targets
 from benchmarks.drawn import draw_segments
-from benchmarks.measure import Cost, Form, Row, absolute_difference, compare
+from benchmarks.measure import Cost, Form, Row, Work, absolute_difference, compare
 from bmn.targets import window_targets
 
 STAGE = "BMN targets"
@@ -25,11 +25,8 @@ def run(quick: bool) -> list[Row]:
     # Overlap, union, quotient and maximum of every segment and cell; the map is written once.
     cost = Cost(8.0 * SEGMENTS * scale * scale, 4.0 * scale * scale)
     return compare(
-        STAGE,
-        f"T = D = {scale}, {SEGMENTS} segments",
-        Form("loop over cells", lambda: usual_targets(segments, WINDOW, scale, scale)),
+        Work(STAGE, f"T = D = {scale}, {SEGMENTS} segments", absolute_difference, "of tIoU"),
+        Form("loop over cells", lambda: baseline_targets(segments, WINDOW, scale, scale)),
         [Form("all cells at once", ours, times, cost=cost)],
         runs=1 if quick else 5,
-        difference=absolute_difference,
-        unit="of tIoU",
     )

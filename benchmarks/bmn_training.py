@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import networks
-from benchmarks.baselines.bmn import usual_bmn
-from benchmarks.bmn_forward import BATCH, OURS, USUAL, describe
+from benchmarks.baselines.bmn import baseline_bmn
+from benchmarks.bmn_forward import BASELINE, BATCH, OURS, work_text
 from benchmarks.costs import bmn_cost
 from benchmarks.drawn import draw_segments
-from benchmarks.measure import Form, Row, compare, relative_difference
+from benchmarks.measure import Form, Row, Work, compare, relative_difference
 from bmn import bmn_loss
 from bmn.targets import Targets, valid_mask, window_targets
 
@@ -22,18 +22,20 @@ def run(quick: bool) -> list[Row]:
     """A batch of 4 windows, seconds a step; the base convolution's gradients are compared."""
     sizes = networks.SMALL if quick else networks.FULL
     ours = networks.draw_bmn(sizes).train()
-    usual = usual_bmn(ours).train()
+    baseline = baseline_bmn(ours).train()
     features = torch.randn(BATCH, sizes.channels, sizes.positions)
     targets = draw_targets(sizes.positions)
     cost = bmn_cost(ours, BATCH, backward=True)
     return compare(
-        STAGE,
-        describe(sizes) + ", with backward",
-        Form(USUAL, lambda: step(usual, features, targets)),
-        [Form(OURS, lambda: step(ours, features, targets), cost=cost)],
+        Work(
+            STAGE,
+            work_text(sizes) + ", with backward",
+            relative_difference,
+            "of the largest gradient",
+        ),
+        Form(BASELINE, lambda: bmn_step(baseline, features, targets)),
+        [Form(OURS, lambda: bmn_step(ours, features, targets), cost=cost)],
         runs=1,
-        difference=relative_difference,
-        unit="of the largest gradient",
         warm_up=quick,
     )
 
@@ -45,7 +47,7 @@ def draw_targets(positions: int) -> Targets:
     return Targets(*(table.expand(BATCH, *table.shape) for table in one))
 
 
-def step(model: nn.Module, features: Tensor, targets: Targets) -> list[Tensor]:
+def bmn_step(model: nn.Module, features: Tensor, targets: Targets) -> list[Tensor]:
     """Forward, losses with the same cells picked every time, backward; two layers' gradients."""
     model.zero_grad()
     positions = features.shape[2]

@@ -24,7 +24,7 @@ BEST = 10  # proposals a video that recall is of
 
 
 @dataclass(frozen=True)
-class Form:
+class Decoding:
     """One row of the table: how boundaries are labelled and decoded."""
 
     center: float
@@ -32,8 +32,8 @@ class Form:
     regression: bool = False
 
 
-FORMS = (Form(0), Form(0, VOTING), Form(0.5), Form(0.5, VOTING))
-MOVED = (Form(0, None, True), Form(0.5, None, True), Form(0.5, VOTING, True))
+DECODINGS = (Decoding(0), Decoding(0, VOTING), Decoding(0.5), Decoding(0.5, VOTING))
+MOVED = (Decoding(0, None, True), Decoding(0.5, None, True), Decoding(0.5, VOTING, True))
 
 
 def draw_actions(rng: np.random.Generator) -> np.ndarray:
@@ -45,7 +45,11 @@ def draw_actions(rng: np.random.Generator) -> np.ndarray:
 
 
 def propose(
-    actions: np.ndarray, form: Form, boundary_power: float, noise: float, rng: np.random.Generator
+    actions: np.ndarray,
+    decoding: Decoding,
+    boundary_power: float,
+    noise: float,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Segments [n, 2] in positions and scores [n] from the labels of a video, best first.
 
@@ -53,7 +57,7 @@ def propose(
     Moves are always perfect.
     """
     window = (0.0, float(POSITIONS))
-    labels = window_targets(actions, window, POSITIONS, DURATIONS, form.center)
+    labels = window_targets(actions, window, POSITIONS, DURATIONS, decoding.center)
     start, end, iou = (_disturbed(table.numpy(), noise, rng) for table in labels)
     decoded = decode_proposals(
         start,
@@ -61,30 +65,32 @@ def propose(
         np.stack([iou, iou]),
         boundary_power=boundary_power,
         seconds_per_position=1.0,
-        boundary_center=form.center,
+        boundary_center=decoding.center,
     )
-    if form.regression:
+    if decoding.regression:
         moves = window_moves(actions, window, POSITIONS, DURATIONS)
         decoded = move_proposals(decoded, moves, seconds_per_position=1.0)
     segments, scores = decoded[:, :2], decoded[:, -1]
     index, kept = soft_nms(segments, scores, duration=float(POSITIONS), **SOFT_NMS)
     picked = segments[index]
-    if form.voting is not None:
-        picked = vote(segments, voting_weights(decoded), index, form.voting)
+    if decoding.voting is not None:
+        picked = vote(segments, voting_weights(decoded), index, decoding.voting)
     return picked, kept
 
 
-def measure(form: Form, boundary_power: float, noise: float, videos: int) -> dict[str, float]:
+def boundary_figures(
+    decoding: Decoding, boundary_power: float, noise: float, videos: int
+) -> dict[str, float]:
     """Mean signed error of starts and ends, recall of the best proposals, and mAP, over videos.
 
     The error is that of the first proposal with tIoU 0.5 of each action; seeded, the same actions
-    for every form.
+    for every decoding.
     """
     found, truth, errors, best = [], [], [], []
     for video in range(videos):
         rng = np.random.default_rng(video)
         actions = draw_actions(rng)
-        segments, scores = propose(actions, form, boundary_power, noise, rng)
+        segments, scores = propose(actions, decoding, boundary_power, noise, rng)
         tious = overlaps(segments, actions)
         best.append(tious[:BEST].max(0))
         first = (tious >= 0.5).argmax(0)
@@ -110,19 +116,21 @@ def overlaps(segments: np.ndarray, actions: np.ndarray) -> np.ndarray:
     return shared / (np.diff(segments) + np.diff(actions)[:, 0] - shared)
 
 
-def table(boundary_power: float, noise: float, videos: int) -> str:
-    """The forms' figures as lines of text; those with moves where the signal is perfect."""
+def boundary_table(boundary_power: float, noise: float, videos: int) -> str:
+    """The decodings' figures as lines of text; those with moves where the signal is perfect."""
     lines = [f"boundary_power {boundary_power:g}, noise {noise:g}, {videos * ACTIONS} actions"]
     lines.append(
         f"{'center':>6} {'voting':>6} {'regr.':>5} {'start':>7} {'end':>7}"
         f" {'R@.5':>6} {'R@.7':>6} {'R@.9':>6} {'R@.95':>6} {'mAP':>6} {'@.95':>6}"
     )
     # Noise on labels does not tell how exact learned moves are.
-    for form in FORMS if noise else FORMS + MOVED:
-        start, end, *rest = measure(form, boundary_power, noise, videos).values()
-        voting, moved = form.voting or "off", "on" if form.regression else "off"
+    for decoding in DECODINGS if noise else DECODINGS + MOVED:
+        start, end, *rest = boundary_figures(decoding, boundary_power, noise, videos).values()
+        voting, moved = decoding.voting or "off", "on" if decoding.regression else "off"
         shown = " ".join(f"{value:6.2f}" for value in rest)
-        lines.append(f"{form.center:6g} {voting:>6} {moved:>5} {start:+7.3f} {end:+7.3f} {shown}")
+        lines.append(
+            f"{decoding.center:6g} {voting:>6} {moved:>5} {start:+7.3f} {end:+7.3f} {shown}"
+        )
     return "\n".join(lines)
 
 
@@ -145,7 +153,7 @@ def _table(video: int, segments: np.ndarray) -> pd.DataFrame:
 def main(videos: int, noise: float) -> None:
     """Print the tables of a perfect and of a noisy signal."""
     parts = [(power, level) for level in (0.0, noise) for power in (1.0, 0.0)]
-    click.echo("\n\n".join(table(power, level, videos) for power, level in parts))
+    click.echo("\n\n".join(boundary_table(power, level, videos) for power, level in parts))
 
 
 if __name__ == "__main__":

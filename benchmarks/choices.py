@@ -16,7 +16,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks.footage import IOU, MANNERS, figures, make_footage
+from benchmarks.footage import IOU, figures
+from benchmarks.joining import MANNERS, make_footage
 
 SIDE = "64"  # the short side init chooses for a CPU
 VARIANTS: dict[str, dict[str, str]] = {
@@ -50,7 +51,7 @@ VARIANTS: dict[str, dict[str, str]] = {
 EARLY = ("dataset.", "backbone.", "finetune.", "extract.")  # what makes features anew
 
 
-def measure(footage: Path, name: str, settings: Mapping[str, str]) -> dict[str, float]:
+def measure_variant(footage: Path, name: str, settings: Mapping[str, str]) -> dict[str, float]:
     """Run a variant in its own run folder; mAP over 0.1:0.1:0.5, at 0.5, and signed errors in seconds."""
     number = list(VARIANTS).index(name)
     run, base = Path("runs") / f"variant_{number:02d}", Path("runs") / "variant_00"
@@ -62,8 +63,8 @@ def measure(footage: Path, name: str, settings: Mapping[str, str]) -> dict[str, 
     chosen = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     program = [sys.executable, "-m", "pipeline"]
     words = ["--config", "tada-loc.yaml", "--run-dir", str(run), *chosen]
-    _work([*program, "run", *words], footage)
-    _work([*program, "eval", *words, "--iou", IOU, "--json", "numbers.json"], footage)
+    _run_quietly([*program, "run", *words], footage)
+    _run_quietly([*program, "eval", *words, "--iou", IOU, "--json", "numbers.json"], footage)
     return figures(footage, run)
 
 
@@ -77,7 +78,7 @@ def _copy(source: Path, target: Path) -> None:
     partial.rename(target)
 
 
-def _work(command: list[str], folder: Path) -> None:
+def _run_quietly(command: list[str], folder: Path) -> None:
     """Run a command quietly; the last line it said where it fails."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -102,7 +103,7 @@ def main(clips: Path, target: Path, manner: str, seed: int, only: tuple[str, ...
     for name, settings in VARIANTS.items():
         if only and name not in only:
             continue
-        row = measure(footage, name, settings)
+        row = measure_variant(footage, name, settings)
         click.echo(
             f"{name:38s} {row['average']:7.2f} {row['@0.5']:7.2f} {row['start']:+9.3f} {row['end']:+9.3f}"
         )

@@ -11,8 +11,8 @@ import av
 import torch
 from torch import Tensor
 
-from benchmarks.baselines.video import open_usual, usual_clips
-from benchmarks.measure import Cost, Form, Row, absolute_difference, compare
+from benchmarks.baselines.video import baseline_clips, open_baseline
+from benchmarks.measure import Cost, Form, Row, Work, absolute_difference, compare
 from benchmarks.videos import FPS, LARGE_FRAME, SMALL_FRAME, encode_video, megabits
 from feature_extraction.clips import iter_clips
 from feature_extraction.read_ahead import FrameThread
@@ -22,7 +22,7 @@ STAGE = "decode for extraction"
 OURS = "one pass, unneeded frames dropped"
 GRID = ClipGrid(FPS, 8, 8, 8)
 SHORT_SIDE = 224
-# Size, frames (several times the 250 between key frames), every how many-th clip the usual form
+# Size, frames (several times the 250 between key frames), every how many-th clip the baseline
 # reads: its clips are independent of one another, and it is slow.
 PLANS = ((SMALL_FRAME, 1200, 3), (LARGE_FRAME, 400, 4))
 QUICK_PLANS = (((96, 64), 90, 1),)
@@ -34,33 +34,34 @@ def run(quick: bool) -> list[Row]:
     for size, frames, every in QUICK_PLANS if quick else PLANS:
         with tempfile.TemporaryDirectory() as folder:
             path = encode_video(Path(folder) / "video.mp4", size, frames)
-            rows += _compare(path, size, frames, every, 1 if quick else 2)
+            rows += _compare_reading(path, size, frames, every, 1 if quick else 2)
     return rows
 
 
-def _compare(path: Path, size: tuple[int, int], frames: int, every: int, runs: int) -> list[Row]:
+def _compare_reading(
+    path: Path, size: tuple[int, int], frames: int, every: int, runs: int
+) -> list[Row]:
     asked = range(0, GRID.num_clips(frames / FPS), every)
     total = GRID.num_clips(frames / FPS)
     kept = set(list(asked)[:: max(1, len(asked) // 4)])
-    some = "" if every == 1 else f" (usual form: {len(asked)} of them)"
-    work = (
+    some = "" if every == 1 else f" (baseline: {len(asked)} of them)"
+    text = (
         f"{size[0]} x {size[1]}, {megabits(path, frames):.1f} Mbit/s, {total} clips of 8 x 8 "
         f"every 8{some}, a clip"
     )
     pixels = next(iter(our_clips(path)))[0].numel()  # of the one frame a clip adds
     cost = Cost(0.0, 2.0 * pixels, seconds=decoder_seconds(path) / total)
     return compare(
-        STAGE,
-        work,
+        Work(STAGE, text, absolute_difference, "levels of 255"),
         Form(
-            f"{open_usual(path)[2]} a clip",
-            lambda: keep(zip(asked, usual_clips(path, GRID, asked, SHORT_SIDE)), kept),
+            f"{open_baseline(path)[2]} a clip",
+            lambda: keep(
+                zip(asked, baseline_clips(path, GRID, asked, SHORT_SIDE), strict=True), kept
+            ),
             len(asked),
         ),
         [Form(OURS, lambda: keep(enumerate(our_clips(path)), kept), total, cost=cost)],
         runs=runs,
-        difference=absolute_difference,
-        unit="levels of 255",
     )
 
 

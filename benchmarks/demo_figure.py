@@ -36,7 +36,7 @@ TOOK = "took.json"  # seconds a run has taken so far, beside its stages
 
 
 @dataclass(frozen=True)
-class Row:
+class DemoRun:
     """One demo: mAP at tIoU 0.5 and on average (percent), minutes, mean signed errors (seconds)."""
 
     seed: int
@@ -48,7 +48,7 @@ class Row:
     end: float
 
 
-def run_demo(folder: Path, data: Path, backbone: str, seed: int, threads: int) -> Row:
+def run_demo(folder: Path, data: Path, backbone: str, seed: int, threads: int) -> DemoRun:
     """Run the demo's stages in a process of so many threads, from what is on disk, and read its figures.
 
     Raises UserError with the last line a run that failed said.
@@ -64,11 +64,13 @@ def run_demo(folder: Path, data: Path, backbone: str, seed: int, threads: int) -
     ]
     opened = Run(run, load_config(find_config("demo"), parse_overrides(assignments)))
     if opened.state("eval").state != "complete":
-        _work(run, assignments, threads)
+        _run_stages(run, assignments, threads)
     made, errors = numbers(opened), boundary_errors(opened)
     task = made["tasks"]["mAP"]
     at_half = task["map"][made["iou"].index(0.5)]
-    return Row(seed, threads, at_half, task["average"], _took(run) / 60, errors.start, errors.end)
+    return DemoRun(
+        seed, threads, at_half, task["average"], _took(run) / 60, errors.start, errors.end
+    )
 
 
 def boundary_errors(run: Run) -> SignedErrors:
@@ -78,7 +80,7 @@ def boundary_errors(run: Run) -> SignedErrors:
     return signed_errors(truth, found, TIOU)
 
 
-def table(rows: Sequence[Row]) -> str:
+def demo_table(rows: Sequence[DemoRun]) -> str:
     """A line a run; of several, mean, standard deviation, smallest, largest and spread of both figures."""
     lines = [
         f"{'seed':>8} {'threads':>7} {'@0.5':>7} {'average':>8} {'minutes':>8} {'start':>7} {'end':>7}"
@@ -105,7 +107,7 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _work(run: Path, assignments: Sequence[str], threads: int) -> None:
+def _run_stages(run: Path, assignments: Sequence[str], threads: int) -> None:
     """Run the stages of a run that are not done; what they say goes to `log.txt`."""
     run.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pipeline", "run", "--config", "demo", "--run-dir", str(run)]
@@ -170,7 +172,7 @@ def main(
     from pipeline.demo.dataset import make_dataset
 
     machine = describe(this_machine()).removesuffix(", 1 thread")
-    rows: list[Row] = []
+    rows: list[DemoRun] = []
     with terminable():
         make_dataset(folder / "data")
         for seed in range(seeds):
@@ -178,7 +180,7 @@ def main(
                 rows.append(run_demo(folder, folder / "data", backbone, seed, count))
                 figure = rows[-1].average
                 click.echo(f"seed {seed}, threads {count}: average mAP {figure:.2f}", err=True)
-    click.echo(f"{backbone}; {machine}\n\n{table(rows)}")
+    click.echo(f"{backbone}; {machine}\n\n{demo_table(rows)}")
     if json_file is not None:
         made = [{k: None if math.isnan(v) else v for k, v in asdict(row).items()} for row in rows]
         write_json(json_file, {"backbone": backbone, "machine": machine, "runs": made})

@@ -24,7 +24,7 @@ def draw_maps(length: int, durations: int) -> tuple[np.ndarray, np.ndarray, np.n
     """What BMN says of a video: start, end [L] and confidence_map [2, D, L], float32.
 
     One action every 18 positions, as in the videos of EPIC-KITCHENS, each with a bump at its
-    boundaries and in the map, on a floor of noise.
+    boundaries and in the map, on a background of noise.
     """
     rng = np.random.default_rng(0)
     count = max(2, length // 18)

@@ -15,11 +15,11 @@ import torch
 
 from benchmarks import networks
 from benchmarks.backbone_inference import COMPILED, EAGER, ROUGH, build_compiled
-from benchmarks.baselines.tada2d import UsualTAda2D, usual_tada2d
-from benchmarks.baselines.video import open_usual, usual_clips
+from benchmarks.baselines.tada2d import BaselineTAda2D, baseline_tada2d
+from benchmarks.baselines.video import baseline_clips, open_baseline
 from benchmarks.costs import inference_cost
 from benchmarks.decode import GRID, SHORT_SIDE
-from benchmarks.measure import Form, Row, compare, relative_difference, skipped
+from benchmarks.measure import Form, Row, Work, compare, relative_difference, skipped
 from benchmarks.videos import FPS, SMALL_FRAME, encode_video
 from feature_extraction import FeatureMeta, extract_features, read_features, write_features
 from feature_extraction.transforms import normalize
@@ -31,48 +31,46 @@ SECONDS = 3.0  # of video: at more than a second a clip, all that the time allow
 def run(quick: bool, seconds: float = SECONDS) -> list[Row]:
     """Wall-clock seconds a clip, whole frames with their short side at 224, batch 1.
 
-    seconds: of video that ours goes through; the usual form reads up to 6 clips spread over it.
+    seconds: of video that ours goes through; the baseline reads up to 6 clips spread over it.
     """
     sizes = networks.SMALL if quick else networks.FULL
     size, short_side = ((96, 64), 32) if quick else (SMALL_FRAME, SHORT_SIDE)
     frames = 32 if quick else round(seconds * FPS)
     with tempfile.TemporaryDirectory() as folder:
         path = encode_video(Path(folder) / "video.mp4", size, frames)
-        return _compare(path, frames, sizes, short_side, quick)
+        return _compare_extraction(path, frames, sizes, short_side, quick)
 
 
-def _compare(
+def _compare_extraction(
     path: Path, frames: int, sizes: networks.Sizes, short_side: int, quick: bool
 ) -> list[Row]:
     model = networks.draw_tada2d(sizes)
-    usual = usual_tada2d(model)
+    baseline = baseline_tada2d(model)
     total = GRID.num_clips(frames / FPS)
     asked = np.linspace(0, total - 1, min(6, total)).astype(int).tolist()
-    first = next(usual_clips(path, GRID, asked[:1], short_side))
+    first = next(baseline_clips(path, GRID, asked[:1], short_side))
     video = normalize(first).transpose(0, 1)[None]
-    work = (
+    text = (
         f"{frames / FPS:g} s at {FPS} fps, {total} clips of 8 x {video.shape[3]} x "
-        f"{video.shape[4]} (usual form: {len(asked)} of them), a clip"
+        f"{video.shape[4]} (baseline: {len(asked)} of them), a clip"
     )
-    name = f"{open_usual(path)[2]} a clip, grouped convolution"
+    work = Work(STAGE, text, relative_difference, "of the largest")
+    name = f"{open_baseline(path)[2]} a clip, grouped convolution"
     forms, left_out, busy = [], [], []
     for ours, network, why in _our_networks(model, video, quick):
         if network is None:
-            left_out.append(skipped(STAGE, work, name, ours, why))
+            left_out.append(skipped(work, name, ours, why))
             continue
         cost = inference_cost(model, tuple(video.shape), network.precision)
         run = partial(our_file, network, path, short_side, asked, busy)
         forms.append(Form(ours, run, total, once=True, cost=cost))
     with torch.no_grad():
-        usual.features(video)  # warm-up
+        baseline.features(video)  # warm-up
     rows = compare(
-        STAGE,
         work,
-        Form(name, lambda: usual_file(usual, path, asked, short_side), len(asked), once=True),
+        Form(name, lambda: baseline_file(baseline, path, asked, short_side), len(asked), once=True),
         forms,
         runs=0,
-        difference=relative_difference,
-        unit="of the largest",
         clock=time.perf_counter,
     )
     shares = [f"the network's thread worked {100 * share:.0f} % of the time" for share in busy]
@@ -95,16 +93,16 @@ def _our_networks(
     yield (f"{COMPILED} {why}" if compiled else COMPILED), compiled, why
 
 
-def usual_file(
-    model: UsualTAda2D, path: Path, asked: list[int], short_side: int
+def baseline_file(
+    model: BaselineTAda2D, path: Path, asked: list[int], short_side: int
 ) -> list[torch.Tensor]:
     """Features of the asked clips one at a time into an HDF5 file, and back out of it."""
     with torch.no_grad():
         rows = [
             model.features(normalize(clip).transpose(0, 1)[None])[0].numpy()
-            for clip in usual_clips(path, GRID, asked, short_side)
+            for clip in baseline_clips(path, GRID, asked, short_side)
         ]
-    output = path.with_name("usual.h5")
+    output = path.with_name("baseline.h5")
     with h5py.File(output, "w") as file:
         file["features"] = np.stack(rows).astype(np.float16)
     with h5py.File(output) as file:

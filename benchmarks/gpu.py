@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,10 @@ import torch
 from torch import Tensor
 
 from benchmarks import networks
-from benchmarks.backbone_training import step as backbone_step
-from benchmarks.baselines.bmn import usual_bmn
-from benchmarks.baselines.tada2d import usual_tada2d
-from benchmarks.bmn_training import BATCH, draw_targets
-from benchmarks.bmn_training import step as bmn_step
+from benchmarks.backbone_training import backbone_step
+from benchmarks.baselines.bmn import baseline_bmn
+from benchmarks.baselines.tada2d import baseline_tada2d
+from benchmarks.bmn_training import BATCH, bmn_step, draw_targets
 from benchmarks.costs import bmn_cost, inference_cost, training_cost
 from benchmarks.gpu_extraction import extraction_rates
 from benchmarks.machine import describe, this_machine
@@ -27,7 +27,7 @@ from benchmarks.peaks import matmul_rate
 from benchmarks.table import markdown
 from bmn.targets import Targets
 
-USUAL, OURS = "usual form", "ours"
+BASELINE, OURS = "baseline", "ours"
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,13 @@ SMALL = Plan("cpu", networks.SMALL, 2, 64, 0.01, (1,), False)
 @click.option("--json", "output", type=click.Path(path_type=Path), help="Keep the numbers here.")
 @click.option("--small", is_flag=True, hidden=True, help="Tiny sizes on the CPU, for the tests.")
 def main(output: Path | None, small: bool) -> None:
-    """Backbone, BMN and extraction on the GPU, ours and the usual form; needs a CUDA GPU."""
+    """Backbone, BMN and extraction on the GPU, ours and the baseline; needs a CUDA GPU."""
     if not small and not torch.cuda.is_available():
         raise click.ClickException("this needs a CUDA GPU, and torch finds none on this machine")
     plan = SMALL if small else GPU
     name = plan.device if small else torch.cuda.get_device_name()
     click.echo(f"{name}; {describe(this_machine())}")
-    peaks = measured_peaks(plan)
+    peaks = gpu_peaks(plan)
     click.echo(", ".join(f"{key} {rate / 1e12:.3g} TFLOP/s" for key, rate in peaks.items()) + "\n")
     rates: list[Rate] = []
     try:
@@ -82,7 +82,7 @@ def main(output: Path | None, small: bool) -> None:
             output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def measured_peaks(plan: Plan) -> dict[str, float]:
+def gpu_peaks(plan: Plan) -> dict[str, float]:
     """Operations a second of matrix products in float32, tf32 and bfloat16."""
     peaks = {}
     for name in ("float32", "tf32", "bfloat16"):
@@ -97,10 +97,10 @@ def backbone(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
     model = networks.draw_tada2d(plan.sizes)
     video = networks.draw_clips(plan.batch, plan.sizes.side).to(plan.device)
     operations = inference_cost(model, tuple(video.shape)).operations
-    usual = usual_tada2d(model).to(plan.device)
+    baseline = baseline_tada2d(model).to(plan.device)
     runs: list[tuple[str, str, Callable[[Tensor], Tensor]]] = [
-        (USUAL, "float32", usual.features),
-        (USUAL, "tf32", usual.features),
+        (BASELINE, "float32", baseline.features),
+        (BASELINE, "tf32", baseline.features),
     ]
     for precision in ("float32", "tf32", "bfloat16"):
         held = "bfloat16" if precision == "bfloat16" else "float32"
@@ -112,7 +112,7 @@ def backbone(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
     rates = []
     for form, precision, features in runs:
         with tf32(precision == "tf32"), torch.no_grad():
-            rate = plan.batch * per_second(plan, lambda: features(video))
+            rate = plan.batch * per_second(plan, partial(features, video))
         share = rate * operations / peaks[precision]
         rates.append(Rate(f"backbone, batch {plan.batch}", form, precision, "clips/s", rate, share))
     return rates
@@ -121,21 +121,21 @@ def backbone(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
 def training(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
     """Clips a second forward and backward."""
     ours = networks.training_network(networks.draw_tada2d(plan.sizes))
-    usual = usual_tada2d(ours)
+    baseline = baseline_tada2d(ours)
     batch = max(2, plan.batch // 4)
     video = networks.draw_clips(batch, plan.sizes.side).to(plan.device)
     target = (torch.arange(batch) % 10).to(plan.device)
     operations = training_cost(ours, tuple(video.shape)).operations
     rates = []
     for form, precision, model in (
-        (USUAL, "tf32", usual),
+        (BASELINE, "tf32", baseline),
         (OURS, "tf32", ours),
         (OURS, "bfloat16", ours),
     ):
         model.to(plan.device)
         rough = precision == "bfloat16"
         with tf32(precision == "tf32"):
-            steps = per_second(plan, lambda: backbone_step(model, video, target, rough))
+            steps = per_second(plan, partial(backbone_step, model, video, target, rough))
         share = steps * operations / peaks[precision]
         stage = f"backbone training, batch {batch}"
         rates.append(Rate(stage, form, precision, "clips/s", batch * steps, share))
@@ -145,15 +145,15 @@ def training(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
 def boundary_matching(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
     """Training steps a second of BMN, T = D = 100, batch 4."""
     ours = networks.draw_bmn(plan.sizes).train()
-    usual = usual_bmn(ours).to(plan.device).train()
+    baseline = baseline_bmn(ours).to(plan.device).train()
     operations = bmn_cost(ours, BATCH, backward=True).operations
     features = torch.randn(BATCH, plan.sizes.channels, plan.sizes.positions, device=plan.device)
     drawn = draw_targets(plan.sizes.positions)
     targets = Targets(*(table.to(plan.device) for table in drawn))
     rates = []
-    for form, model in ((USUAL, usual), (OURS, ours.to(plan.device))):
+    for form, model in ((BASELINE, baseline), (OURS, ours.to(plan.device))):
         with tf32(True):
-            rate = per_second(plan, lambda: bmn_step(model, features, targets))
+            rate = per_second(plan, partial(bmn_step, model, features, targets))
         share = rate * operations / peaks["tf32"]
         rates.append(Rate(f"BMN training, batch {BATCH}", form, "tf32", "steps/s", rate, share))
     return rates

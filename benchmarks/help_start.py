@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.measure import Form, Row, compare
+from benchmarks.measure import Form, Row, Work, compare
 
 STAGE = "tada-loc --help"
 # What the commands need, imported when the program starts.
@@ -25,18 +25,20 @@ PEAK = (
 
 def run(quick: bool) -> list[Row]:
     """CPU seconds of the process; the texts are compared."""
-    usual, ours = ("import numpy\n" if quick else HEAVY) + HELP, HELP
+    baseline, ours = ("import numpy\n" if quick else HEAVY) + HELP, HELP
     rows = compare(
-        STAGE,
-        "whole process",
-        Form("libraries imported at the top", lambda: start(usual)[0]),
+        Work(
+            STAGE,
+            "whole process",
+            lambda one, other: float(one != other),
+            "(1: another text)",
+        ),
+        Form("libraries imported at the top", lambda: start(baseline)[0]),
         [Form("imported where used", lambda: start(ours)[0])],
         runs=1 if quick else 3,
-        difference=lambda one, other: float(one != other),
-        unit="(1: another text)",
         clock=_children_seconds,
     )
-    peaks = {"usual_peak": start(usual)[1] or None, "our_peak": start(ours)[1] or None}
+    peaks = {"baseline_peak": start(baseline)[1] or None, "our_peak": start(ours)[1] or None}
     return [replace(row, **peaks) for row in rows]
 
 

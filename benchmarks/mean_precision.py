@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmarks.baselines.detection import usual_detection_map
+from benchmarks.baselines.detection import baseline_detection_map
 from benchmarks.drawn import draw_submission, read_or_draw_truth, with_label
-from benchmarks.measure import Cost, Form, Row, absolute_difference, compare
+from benchmarks.measure import Cost, Form, Row, Work, absolute_difference, compare
 from evaluation import detection_map
 
 STAGE = "mAP"
@@ -25,15 +25,15 @@ def run(quick: bool) -> list[Row]:
     tables = {task: (with_label(truth, task), with_label(found, task)) for task in TASKS}
     # Every detection's five columns are read once a task.
     cost = Cost(0.0, 40.0 * len(found) * len(TASKS))
-    return compare(
-        STAGE,
+    text = (
         f"{truth['video'].nunique()} videos, {len(truth)} segments ({kind}), "
-        f"{len(found)} detections; verb, noun, action; 5 thresholds",
-        Form("iterrows, a loop over thresholds", lambda: usual_points(tables), once=not quick),
+        f"{len(found)} detections; verb, noun, action; 5 thresholds"
+    )
+    return compare(
+        Work(STAGE, text, absolute_difference, "points"),
+        Form("iterrows, a loop over thresholds", lambda: baseline_points(tables), once=not quick),
         [Form("all classes and thresholds at once", lambda: our_points(tables), cost=cost)],
         runs=1 if quick else 5,
-        difference=absolute_difference,
-        unit="points",
     )
 
 
@@ -42,6 +42,6 @@ def our_points(tables: Tables) -> list[np.ndarray]:
     return [100 * detection_map(*pair, TIOUS).ap for pair in tables.values()]
 
 
-def usual_points(tables: Tables) -> list[np.ndarray]:
+def baseline_points(tables: Tables) -> list[np.ndarray]:
     """The same a row at a time."""
-    return [100 * usual_detection_map(*pair, TIOUS) for pair in tables.values()]
+    return [100 * baseline_detection_map(*pair, TIOUS) for pair in tables.values()]

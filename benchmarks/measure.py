@@ -1,6 +1,6 @@
 """Time, memory and results of two forms of the same work, measured on equal terms.
 
-Every form first runs to warm up, then to give its result and its peak memory. Then the usual form
+Every form first runs to warm up, then to give its result and its peak memory. Then the baseline
 and each of ours take turns in one process (A B C A B C ...), so that whatever else the machine does
 hits all of them; the ratio is the median over the turns.
 """
@@ -53,50 +53,85 @@ class Form:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What is compared: the stage, the work in words, how results are held against each other.
+
+    `difference(baseline's result, our result)` is in `unit`.
+    """
+
+    stage: str
+    text: str
+    difference: Callable[[Any, Any], float]
+    unit: str
+
+
+@dataclass(frozen=True)
 class Row:
     """A line of the table. Seconds and peaks (bytes) are None where a form did not run.
 
-    runs: turns of the usual form and of ours; difference: largest difference of the results, in `unit`;
+    runs: turns of the baseline and of ours; difference: largest difference of the results, in `unit`;
     peaks: memory a run takes above what is resident when it begins; note: anything to know.
     """
 
     stage: str
     work: str
-    usual: str
+    baseline: str
     ours: str
-    usual_seconds: float | None = None
+    baseline_seconds: float | None = None
     our_seconds: float | None = None
     ratio: float | None = None
     runs: tuple[int, int] = (0, 0)
     difference: float | None = None
     unit: str = ""
-    usual_peak: float | None = None
+    baseline_peak: float | None = None
     our_peak: float | None = None
     note: str = ""
     cost: Cost | None = None
 
 
 def compare(
-    stage: str,
-    work: str,
-    usual: Form,
+    work: Work,
+    baseline: Form,
     ours: Sequence[Form],
     *,
     runs: int,
-    difference: Callable[[Any, Any], float],
-    unit: str,
     clock: Clock = time.process_time,
     warm_up: bool = True,
 ) -> list[Row]:
-    """Compare the usual form of some work with one or more of ours; one row each of ours.
+    """Compare the baseline of some work with one or more of ours; one row each of ours.
 
-    runs: turns of the forms that are not `once`; `difference(usual result, our result)` is in
-    `unit`. With the default clock the seconds are CPU seconds of all threads of the process.
-    warm_up: run every form once before its peak is measured. Long runs that take hundreds of
-    megabytes can do without: what is loaded on first use is nothing beside that, and the run that
-    measures the peak is not among the timed turns.
+    runs: turns of the forms that are not `once`. With the default clock the seconds are CPU seconds
+    of all threads of the process.
+    warm_up: run every form once before its peak is measured. Runs of hundreds of megabytes can do
+    without: what is loaded on first use is nothing beside that, and this run is not timed.
     """
-    forms = [usual, *ours]
+    forms = [baseline, *ours]
+    gaps, peaks, times = _first_runs(work, forms, clock, warm_up)
+    for _ in range(runs):
+        for taken, form in zip(times, forms, strict=True):
+            if not form.once:
+                taken.append(timed(form.run, clock) / form.count)
+    return [
+        Row(
+            *(work.stage, work.text, baseline.name, form.name),
+            baseline_seconds=statistics.median(times[0]),
+            our_seconds=statistics.median(taken),
+            ratio=_median_ratio(times[0], taken),
+            runs=(len(times[0]), len(taken)),
+            difference=gap,
+            unit=work.unit,
+            baseline_peak=peaks[0],
+            our_peak=peak,
+            cost=form.cost,
+        )
+        for form, taken, gap, peak in zip(ours, times[1:], gaps[1:], peaks[1:], strict=True)
+    ]
+
+
+def _first_runs(
+    work: Work, forms: Sequence[Form], clock: Clock, warm_up: bool
+) -> tuple[list[float], list[float | None], list[list[float]]]:
+    """Of each form, baseline first: difference to the baseline, peak, and seconds if that is its only run."""
     expected: Any = None
     gaps, peaks, times = [], [], []
     for number, form in enumerate(forms):
@@ -105,37 +140,15 @@ def compare(
         result, peak, spent = measured_run(form.run, clock)
         if number == 0:
             expected = result
-        gaps.append(difference(expected, result))
+        gaps.append(work.difference(expected, result))
         peaks.append(peak)
         times.append([spent / form.count] if form.once else [])
-    del expected, result
-    for _ in range(runs):
-        for taken, form in zip(times, forms, strict=True):
-            if not form.once:
-                taken.append(timed(form.run, clock) / form.count)
-    return [
-        Row(
-            stage,
-            work,
-            usual.name,
-            form.name,
-            statistics.median(times[0]),
-            statistics.median(taken),
-            _median_ratio(times[0], taken),
-            (len(times[0]), len(taken)),
-            gap,
-            unit,
-            peaks[0],
-            peak,
-            cost=form.cost,
-        )
-        for form, taken, gap, peak in zip(ours, times[1:], gaps[1:], peaks[1:], strict=True)
-    ]
+    return gaps, peaks, times
 
 
-def skipped(stage: str, work: str, usual: str, ours: str, reason: str) -> Row:
+def skipped(work: Work, baseline: str, ours: str, reason: str) -> Row:
     """The row of a form that cannot run here, and why."""
-    return Row(stage, work, usual, ours, note=f"skipped: {reason}")
+    return Row(work.stage, work.text, baseline, ours, note=f"skipped: {reason}")
 
 
 def timed(run: Callable[[], Any], clock: Clock) -> float:
@@ -187,11 +200,11 @@ def _pairs(expected: Any, found: Any) -> list[tuple[Any, Any]]:
     return pairs
 
 
-def _median_ratio(usual: list[float], ours: list[float]) -> float:
+def _median_ratio(baseline: list[float], ours: list[float]) -> float:
     """Median over the turns; a form that ran once is the partner of all of the other's turns."""
-    turns = max(len(usual), len(ours))
-    usual, ours = (times * turns if len(times) == 1 else times for times in (usual, ours))
-    return statistics.median(a / b for a, b in zip(usual, ours, strict=True))
+    turns = max(len(baseline), len(ours))
+    baseline, ours = (times * turns if len(times) == 1 else times for times in (baseline, ours))
+    return statistics.median(a / b for a, b in zip(baseline, ours, strict=True))
 
 
 def _reset_peak() -> float | None:

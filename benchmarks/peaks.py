@@ -1,4 +1,4 @@
-"""What one thread of this machine can do: the peaks that arithmetic floors are made of."""
+"""What one thread of this machine can do: the peaks that lower bounds of time are made of."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def matmul_rate(dtype: torch.dtype, side: int, tries: int, device: str = "cpu") 
     """Operations a second of a product of two square matrices."""
     one, other = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     output = torch.empty_like(one)
-    best = min(_seconds(lambda: torch.mm(one, other, out=output), device) for _ in range(tries))
+    best = min(_spent(lambda: torch.mm(one, other, out=output), device) for _ in range(tries))
     return 2.0 * side**3 / best
 
 
@@ -38,11 +38,11 @@ def copy_rate(size: int, tries: int, device: str = "cpu") -> float:
     """Bytes a second read and written by a copy of `size` floats."""
     source = torch.ones(size, device=device)
     target = torch.empty_like(source)
-    best = min(_seconds(lambda: target.copy_(source), device) for _ in range(tries))
+    best = min(_spent(lambda: target.copy_(source), device) for _ in range(tries))
     return 8.0 * size / best
 
 
-def floor_seconds(row: Row, peaks: dict[str, float]) -> float | None:
+def lower_bound_seconds(row: Row, peaks: dict[str, float]) -> float | None:
     """The least time a row's work can take here: operations or bytes at the peak, or a part's own."""
     cost = row.cost
     if cost is None:
@@ -50,7 +50,7 @@ def floor_seconds(row: Row, peaks: dict[str, float]) -> float | None:
     return max(cost.operations / peaks[cost.precision], cost.bytes / peaks["bytes"], cost.seconds)
 
 
-def _seconds(run: Callable[[], Any], device: str) -> float:
+def _spent(run: Callable[[], Any], device: str) -> float:
     if device == "cpu":
         begin = time.process_time()
         run()

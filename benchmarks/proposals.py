@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.baselines.loops import usual_decode, usual_soft_nms
+from benchmarks.baselines.loops import baseline_decode, baseline_soft_nms
 from benchmarks.drawn import draw_maps
-from benchmarks.measure import Cost, Form, Row, absolute_difference, compare
+from benchmarks.measure import Cost, Form, Row, Work, absolute_difference, compare
 from bmn import decode_proposals, soft_nms
 
 STAGE = "proposals + soft-NMS"
@@ -22,16 +22,16 @@ def run(quick: bool) -> list[Row]:
     # The maps are read once and the table of proposals is written once; every pick is compared
     # with its neighbours, which costs next to nothing beside that.
     cost = Cost(8.0 * decoded, 4.0 * (2 + 2 * durations) * length + 56.0 * decoded)
+    text = f"{length} positions x {durations} durations, {decoded} proposals, {count} picks"
     return compare(
-        STAGE,
-        f"{length} positions x {durations} durations, {decoded} proposals, {count} picks",
+        Work(STAGE, text, absolute_difference, "of time or score"),
         Form(
-            "loops over cells and over picks", lambda: usual_proposals(maps, count), once=not quick
+            "loops over cells and over picks",
+            lambda: baseline_proposals(maps, count),
+            once=not quick,
         ),
         [Form("arrays, neighbours of a pick only", lambda: our_proposals(maps, count), cost=cost)],
         runs=1 if quick else 5,
-        difference=absolute_difference,
-        unit="of time or score",
     )
 
 
@@ -42,8 +42,8 @@ def our_proposals(maps: tuple[np.ndarray, ...], count: int) -> list[np.ndarray]:
     return [table[index, :2], score]
 
 
-def usual_proposals(maps: tuple[np.ndarray, ...], count: int) -> list[np.ndarray]:
+def baseline_proposals(maps: tuple[np.ndarray, ...], count: int) -> list[np.ndarray]:
     """The same with loops."""
-    table = usual_decode(*maps)
-    index, score = usual_soft_nms(table[:, :2], table[:, -1], **SOFT_NMS, count=count)
+    table = baseline_decode(*maps)
+    index, score = baseline_soft_nms(table[:, :2], table[:, -1], **SOFT_NMS, count=count)
     return [table[index, :2], score]

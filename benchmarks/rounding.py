@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,47 +17,16 @@ from typing import Any
 
 import click
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
 from benchmarks.machine import describe, this_machine
+from benchmarks.rounding_trainings import FIRST, TYPES, Training, Variant, load_demo, take_together
 from pipeline.cli.options import NamedPath
-from pipeline.configuration.reading import find_config, load_config
-from pipeline.configuration.settings import Config
-from pipeline.data.annotations import load_annotations
-from pipeline.data.clips.segments import Segments
-from pipeline.data.clips.selection import training_segments
-from pipeline.data.clips.training import epoch_batches, training_batches
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.results.accuracy import validate
 from pipeline.run_folder.files import write_json
-from pipeline.training.classifier import network_input, new_classifier
-from pipeline.training.optimisation import build_optimizer, schedule_of
-from pipeline.training.steps import Stepper
 
 OLD = {"crop": 48, "batch_size": 16, "base_lr": 3e-3}  # of the demo that fine-tuned on squares
 GEOMETRIES = {"square": OLD, "whole frames": OLD | {"crop": "whole"}}
-
-
-@dataclass(frozen=True)
-class Form:
-    """One of the trainings that differ in nothing but rounding.
-
-    `moved`: which element of the first weight starts one unit in the last place higher, None for none;
-    `against`: the name of the form its weights are compared with.
-    """
-
-    name: str
-    threads: int = 1
-    moved: int | None = None
-    against: str = "1 thread"
-
-
-FIRST = Form("1 thread")
-AGAIN = (Form("1 thread, again"), Form("2 threads, again", threads=2, against="2 threads"))
-OTHERS = (Form("2 threads", threads=2), Form("one weight moved", moved=0))
-# In float64, which is slower, only what differs.
-TYPES = {torch.float32: (FIRST, *AGAIN, *OTHERS), torch.float64: (FIRST, *OTHERS)}
 
 
 @dataclass(frozen=True)
@@ -68,96 +37,24 @@ class Ended:
     whole: float
 
 
-class Training:
-    """A classifier of the demo in training, on its own number of threads."""
-
-    def __init__(self, config: Config, classes: int, form: Form, dtype: torch.dtype) -> None:
-        self.form, self._settings = form, config.finetune
-        model = new_classifier(config.backbone, classes, config.finetune.seed).to(dtype)
-        if form.moved is not None:
-            move_one(next(model.parameters()), form.moved)
-        self.model = model.to(memory_format=torch.channels_last)
-        self._optimizer = build_optimizer(self.model, config.finetune)
-        scaler, generator = torch.amp.GradScaler("cpu", enabled=False), torch.Generator()
-
-        def loss(model: nn.Module, batch: Mapping[str, Any], _: torch.Generator) -> dict:
-            video = network_input(batch["clip"], config.backbone).to(dtype)
-            return {"total": F.cross_entropy(model(video), batch["target"][:, 0])}
-
-        self._stepper = Stepper(
-            self.model, loss, self._optimizer, scaler, generator, "float32", None, 1
-        )
-
-    def step(self, batch: Mapping[str, Any], number: int, epoch: float) -> None:
-        """Take a step; `epoch` is its place in the schedule."""
-        rate = schedule_of(self._settings).at(epoch)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.form.threads)
-        try:
-            self._stepper.take(batch, number, rate)
-        finally:
-            torch.set_num_threads(before)
-
-    def weights(self) -> Tensor:
-        """All weights in one row, float64."""
-        return torch.cat([p.detach().double().flatten() for p in self.model.parameters()])
-
-
-def move_one(weight: Tensor, place: int) -> None:
-    """Raise one element of a weight to the next number its type has."""
-    with torch.no_grad():
-        flat = weight.view(-1)
-        flat[place] = torch.nextafter(flat[place], torch.full_like(flat[place], torch.inf))
-
-
-def load(data: Path, settings: Mapping[str, Any]) -> tuple[Config, int, Segments, Segments]:
-    """The demo with other `finetune` settings and no mirrored clips, and what it trains and validates on.
-
-    The configuration, the number of classes, the training and the validation segments.
-    """
-    overrides: dict[str, Any] = {f"finetune.{key}": value for key, value in settings.items()}
-    overrides |= {
-        "finetune.flip": 0.0,  # as the demo was when docs/reproducibility.md was written
-        "dataset.videos": str(data / "videos"),
-        "dataset.annotations": str(data / "annotations.csv"),
-        "runtime.device": "cpu",
-        "runtime.workers": 0,
-    }
-    config = load_config(find_config("demo"), overrides)
-    dataset = load_annotations(config.dataset)
-    train, validation = training_segments(config, dataset, LeftOut("rounding"))
-    return config, len(dataset.heads[0]), train, validation
-
-
-def take_together(trainings: Sequence[Training], config: Config, train: Segments) -> Iterator[int]:
-    """Train side by side on the same batches; gives the number of steps after each step of all."""
-    settings = config.finetune
-    steps = len(epoch_batches(train, settings, 0))
-    stream = training_batches(train, settings, LeftOut("rounding"), workers=0, epoch=0, step=0)
-    for number, batch in enumerate(stream):
-        for training in trainings:
-            training.step(batch, number, number / steps)
-        yield number + 1
-
-
 def distances(
     data: Path, steps: int, dtype: torch.dtype
 ) -> tuple[dict[str, dict[int, float]], str]:
-    """Relative distance of weights by form and step, and a digest of the first form's last weights.
+    """Relative distance of weights by variant and step, and a digest of the first variant's last weights.
 
     The distance of a training from the one it is compared with is |a - b| / |b| over all weights; 0 is
     the same to the last bit.
     """
-    config, classes, train, _ = load(data, OLD)
-    trainings = {form.name: Training(config, classes, form, dtype) for form in TYPES[dtype]}
-    found: dict[str, dict[int, float]] = {form.name: {} for form in TYPES[dtype][1:]}
+    config, classes, train, _ = load_demo(data, OLD)
+    trainings = {
+        variant.name: Training(config, classes, variant, dtype) for variant in TYPES[dtype]
+    }
+    found: dict[str, dict[int, float]] = {variant.name: {} for variant in TYPES[dtype][1:]}
 
     def note(step: int) -> None:
         rows = {name: training.weights() for name, training in trainings.items()}
         for name, far in found.items():
-            origin = rows[trainings[name].form.against]
+            origin = rows[trainings[name].variant.against]
             far[step] = float((rows[name] - origin).norm() / origin.norm())
 
     note(0)
@@ -180,9 +77,9 @@ def digest(training: Training) -> str:
 
 def endings(data: Path, settings: Mapping[str, Any], copies: int) -> list[Ended]:
     """Accuracies after trainings that differ by one unit in the last place of one weight."""
-    config, classes, train, validation = load(data, settings)
-    forms = [Form(f"copy {k}", moved=k - 1 if k else None) for k in range(copies)]
-    trainings = [Training(config, classes, form, torch.float32) for form in forms]
+    config, classes, train, validation = load_demo(data, settings)
+    variants = [Variant(f"copy {k}", moved=k - 1 if k else None) for k in range(copies)]
+    trainings = [Training(config, classes, variant, torch.float32) for variant in variants]
     deque(take_together(trainings, config, train), maxlen=0)
     ended = []
     for training in trainings:
@@ -198,9 +95,9 @@ def distance_table(found: Mapping[str, Mapping[int, float]], dtype: torch.dtype,
     steps = list(next(iter(found.values())))
     title = str(dtype).removeprefix("torch.")
     lines = [f"{title:18s}" + "".join(f"{step:>9d}" for step in steps)]
-    for form, row in found.items():
+    for variant, row in found.items():
         cells = (f"{far:9.1e}" if far else f"{'0':>9s}" for far in row.values())
-        lines.append(f"{form:18s}" + "".join(cells))
+        lines.append(f"{variant:18s}" + "".join(cells))
     return "\n".join([*lines, f"weights of 1 thread at the end: {name}"])
 
 

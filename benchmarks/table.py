@@ -9,29 +9,27 @@ from pathlib import Path
 
 from benchmarks.machine import Machine
 from benchmarks.measure import Row
-from benchmarks.peaks import floor_seconds
+from benchmarks.peaks import lower_bound_seconds
 
 NONE = "-"
 
 
 def comparison_table(rows: Sequence[Row]) -> str:
     """Stage, work, both forms and their seconds, ratio, turns, largest difference, peak memory."""
-    header = (
-        ["stage", "work", "usual form", "s", "ours", "s", "ratio", "runs"]
-        + ["largest difference", "peak, usual", "peak, ours", "note"]
-    )  # fmt: skip
+    header = ["stage", "work", "baseline", "s", "ours", "s", "ratio", "runs"]
+    header += ["largest difference", "peak, baseline", "peak, ours", "note"]
     lines = [
         [
             row.stage,
             row.work,
-            row.usual,
-            seconds_text(row.usual_seconds),
+            row.baseline,
+            seconds_text(row.baseline_seconds),
             row.ours,
             seconds_text(row.our_seconds),
             NONE if row.ratio is None else f"{row.ratio:.3g}x",
             f"{row.runs[0]}/{row.runs[1]}",
             NONE if row.difference is None else f"{row.difference:.2g} {row.unit}",
-            bytes_text(row.usual_peak),
+            bytes_text(row.baseline_peak),
             bytes_text(row.our_peak),
             row.note,
         ]
@@ -40,13 +38,22 @@ def comparison_table(rows: Sequence[Row]) -> str:
     return markdown(header, lines)
 
 
-def floor_table(rows: Sequence[Row], peaks: dict[str, float]) -> str:
+def lower_bound_table(rows: Sequence[Row], peaks: dict[str, float]) -> str:
     """What each row's work cannot do without, the time that takes at the peaks, and the share."""
-    header = ["stage", "ours", "GFLOP", "MB", "precision", "floor, s", "ours, s", "floor / ours"]
+    header = [
+        "stage",
+        "ours",
+        "GFLOP",
+        "MB",
+        "precision",
+        "lower bound, s",
+        "ours, s",
+        "lower bound / ours",
+    ]
     lines = []
     for row in rows:
-        floor = floor_seconds(row, peaks)
-        if row.cost is None or floor is None or row.our_seconds is None:
+        least = lower_bound_seconds(row, peaks)
+        if row.cost is None or least is None or row.our_seconds is None:
             continue
         lines.append(
             [
@@ -55,9 +62,9 @@ def floor_table(rows: Sequence[Row], peaks: dict[str, float]) -> str:
                 f"{row.cost.operations / 1e9:.3g}",
                 f"{row.cost.bytes / 1e6:.3g}",
                 row.cost.precision,
-                seconds_text(floor),
+                seconds_text(least),
                 seconds_text(row.our_seconds),
-                f"{100 * floor / row.our_seconds:.2g} %",
+                f"{100 * least / row.our_seconds:.2g} %",
             ]
         )
     return markdown(header, lines)
@@ -79,7 +86,9 @@ def save_json(
         "machine": asdict(machine),
         "peaks": peaks,
         "seconds": seconds,
-        "rows": [asdict(row) | {"floor_seconds": floor_seconds(row, peaks)} for row in rows],
+        "rows": [
+            asdict(row) | {"lower_bound_seconds": lower_bound_seconds(row, peaks)} for row in rows
+        ],
     }
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
@@ -89,7 +98,9 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
     rules = ["-" * width for width in widths]
     return "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
         for line in (header, rules, *lines)
     )
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 FPS = 60
-SMALL_FRAME = (456, 256)  # EPIC-KITCHENS as usually re-scaled
+SMALL_FRAME = (456, 256)  # EPIC-KITCHENS as commonly re-scaled
 LARGE_FRAME = (1920, 1080)
 NOISE = 5.0  # levels; with it, the bits of footage from a head camera
 

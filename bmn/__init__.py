@@ -28,7 +28,7 @@ __all__ = [
     "soft_nms",
     "targets",
     "vote",
-    "voting_weights",
     "voting",
+    "voting_weights",
     "windows",
 ]

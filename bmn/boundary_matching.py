@@ -68,14 +68,14 @@ def sampling_rows(
     for position, weight in ((lower, 1.0 - fraction), (upper, fraction)):
         slot = (base + (position - first)).astype(np.int64)
         weights += np.bincount(slot.ravel(), weight.ravel(), minlength=weights.size)
-    weights = (weights / samples_per_bin).reshape(len(points), num_samples, span)
+    shares = (weights / samples_per_bin).reshape(len(points), num_samples, span)
     positions = first.astype(np.int64) + np.arange(span)
-    kept = (weights != 0) & (positions >= 0) & (positions < temporal_scale)
+    kept = (shares != 0) & (positions >= 0) & (positions < temporal_scale)
     cell, sample, _ = np.nonzero(kept)
     return SparseRows(
         torch.from_numpy((positions[kept] * num_samples + sample).astype(np.int32)),
         _offsets(cell, len(points)),
-        torch.from_numpy(weights[kept].astype(np.float32)),
+        torch.from_numpy(shares[kept].astype(np.float32)),
     )
 
 
@@ -110,7 +110,8 @@ def sparse_product(table: Tensor, matrix: SparseRows, transposed: SparseRows) ->
 
     transposed: `transpose_rows(matrix, columns)`, which the gradient is computed with.
     """
-    return _SparseProduct.apply(table, matrix, transposed)
+    product: Tensor = _SparseProduct.apply(table, matrix, transposed)
+    return product
 
 
 class _SparseProduct(torch.autograd.Function):
@@ -159,6 +160,8 @@ class BoundaryMatching(nn.Module):
     Raises BMNError for sizes that give no cell or no sampling step.
     """
 
+    cells: Tensor
+
     def __init__(
         self,
         in_channels: int,
@@ -194,7 +197,7 @@ class BoundaryMatching(nn.Module):
         nn.init.uniform_(self.bias, -bound, bound)
 
     def _register_matrix(self, name: str, matrix: SparseRows) -> None:
-        for field, tensor in zip(matrix._fields, matrix):
+        for field, tensor in zip(matrix._fields, matrix, strict=True):
             self.register_buffer(f"{name}_{field}", tensor, persistent=False)
 
     def _matrix(self, name: str) -> SparseRows:
@@ -219,9 +222,8 @@ class BoundaryMatching(nn.Module):
         batch, _, channels = values.shape
         full = outside.expand(batch, self.duration_scale * self.temporal_scale, channels)
         full = full.index_copy(1, self.cells, values)
-        return full.view(batch, self.duration_scale, self.temporal_scale, channels).permute(
-            0, 3, 1, 2
-        )
+        grid = full.view(batch, self.duration_scale, self.temporal_scale, channels)
+        return grid.permute(0, 3, 1, 2)
 
 
 def _check_sizes(

@@ -69,8 +69,7 @@ def bmn_loss(
     tem = balanced_cross_entropy(output.start.float(), targets.start > BOUNDARY_THRESHOLD)
     tem = tem + balanced_cross_entropy(output.end.float(), targets.end > BOUNDARY_THRESHOLD)
     if uniforms is None:
-        fields = torch.rand((2, *iou.shape), generator=generator, device=iou.device)
-        uniforms = (fields[0], fields[1])
+        uniforms = _drawn_fields(iou, generator)
     picked = regression_cells(iou, *uniforms)
     pem_reg = _half_squared_error(regression, iou, picked)
     pem_cls = balanced_cross_entropy(classification, iou > POSITIVE_IOU, mask.expand_as(iou))
@@ -79,6 +78,11 @@ def bmn_loss(
         return BMNLoss(total, tem, pem_reg, pem_cls)
     moved = move_loss(output.moves.float(), moves, iou)
     return MovedLoss(total + move_weight * moved, tem, pem_reg, pem_cls, moved)
+
+
+def _drawn_fields(iou: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    fields = torch.rand((2, *iou.shape), generator=generator, device=iou.device)
+    return fields[0], fields[1]
 
 
 def balanced_cross_entropy(

@@ -97,12 +97,7 @@ class BMN(nn.Module):
             raise BMNError(
                 f"groups {groups} must divide in_channels {in_channels} and hidden_1d {hidden_1d}"
             )
-        self.base = nn.Sequential(
-            nn.Conv1d(in_channels, hidden_1d, 3, padding=1, groups=groups),
-            nn.ReLU(),
-            nn.Conv1d(hidden_1d, hidden_1d, 3, padding=1, groups=groups),
-            nn.ReLU(),
-        )
+        self.base = _base_layers(in_channels, hidden_1d, groups)
         self.start_head = _boundary_head(hidden_1d, groups)
         self.end_head = _boundary_head(hidden_1d, groups)
         self.map_base = nn.Sequential(nn.Conv1d(hidden_1d, hidden_1d, 3, padding=1), nn.ReLU())
@@ -150,6 +145,15 @@ class BMN(nn.Module):
         if any(key.startswith("head.") for key in state_dict):
             state_dict = from_public_names(state_dict, regression=self.regression)
         return super().load_state_dict(state_dict, strict=strict, assign=assign)
+
+
+def _base_layers(in_channels: int, channels: int, groups: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv1d(in_channels, channels, 3, padding=1, groups=groups),
+        nn.ReLU(),
+        nn.Conv1d(channels, channels, 3, padding=1, groups=groups),
+        nn.ReLU(),
+    )
 
 
 def _boundary_head(channels: int, groups: int) -> nn.Sequential:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bmn.errors import BMNError
 from bmn.proposals import to_array
-from bmn.targets import cell_ious, segment_positions
+from bmn.targets import cell_ious, pad_segments, segment_positions
 
 # A cell is moved no further than tIoU > 0.5, the trained cells' (losses.MOVED_IOU), ever asks for.
 MOVE_LIMITS = (0.5, math.log(2.0))
@@ -35,8 +35,8 @@ def window_moves(
     positions = segment_positions(segments, window, temporal_scale)
     if not len(positions):
         return torch.zeros(2, duration_scale, temporal_scale)
-    present = torch.ones(1, len(positions), dtype=torch.bool)
-    best, which = cell_ious(positions[None], present, temporal_scale, duration_scale)[0].max(0)
+    ious = cell_ious(*pad_segments([positions]), temporal_scale, duration_scale)[0]
+    best, which = ious.max(0)
     length = torch.arange(1, duration_scale + 1, dtype=torch.float64)[:, None]
     start, end = positions[which].unbind(-1)
     center = torch.arange(temporal_scale) + length / 2

@@ -32,12 +32,11 @@ def soft_nms(
     Equal to the plain loop over all proposals, but only neighbours of a pick are touched: sorted
     by start, they are one run. Raises BMNError for shapes, NaN or settings that make no sense.
     """
-    table, current = _checked(segments, scores, alpha, duration)
+    table, current = _checked_proposals(segments, scores, alpha, duration)
     order = np.argsort(table[:, 0], kind="stable")
     starts, ends = table[order].T.copy()
     first, last = _neighbours(starts, ends)
-    widths = ends - starts
-    limits = low + (high - low) * widths / duration
+    limits = low + (high - low) * (ends - starts) / duration
     ladder = _Ladder(current[order], order)
     picks = np.empty(min(max(count, 0), len(order)), dtype=np.int64)
     kept = np.empty(len(picks))
@@ -45,9 +44,7 @@ def soft_nms(
         best, kept[turn] = ladder.take()
         picks[turn] = order[best]
         run = slice(first[best], last[best])
-        overlap = np.minimum(ends[run], ends[best]) - np.maximum(starts[run], starts[best])
-        union = widths[best] + widths[run] - overlap
-        tiou = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+        tiou = _tious(starts, ends, run, best)
         near = np.flatnonzero(tiou > limits[best])
         ladder.scale(run.start + near, np.exp(-(tiou[near] ** power) / alpha))
     return picks, kept
@@ -58,6 +55,14 @@ def _neighbours(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.nd
     # Before `first` everything has ended when a segment starts; from `last` on, nothing has begun.
     first = np.searchsorted(np.maximum.accumulate(ends), starts, side="right")
     return first, np.searchsorted(starts, ends, side="left")
+
+
+def _tious(starts: np.ndarray, ends: np.ndarray, run: slice, best: int) -> np.ndarray:
+    """tIoU of the segments of a run with the one at `best`; 0 where both have no length."""
+    shared = np.minimum(ends[run], ends[best]) - np.maximum(starts[run], starts[best])
+    union = (ends[best] - starts[best]) + (ends[run] - starts[run]) - shared
+    tious: np.ndarray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return tious
 
 
 class _Ladder:
@@ -95,7 +100,7 @@ class _Ladder:
         self.best[blocks] = self.scores.reshape(-1, BLOCK)[blocks].max(axis=1)
 
 
-def _checked(
+def _checked_proposals(
     segments: np.ndarray, scores: np.ndarray, alpha: float, duration: float
 ) -> tuple[np.ndarray, np.ndarray]:
     table = np.asarray(segments, dtype=np.float64)

@@ -29,7 +29,7 @@ def decode_proposals(
         the end of position s + d + 1 < L (boundary_center 0), or of s + d < L (0.5).
     cls_power, reg_power, boundary_power: score = (start * end) ** boundary_power
         * classification ** cls_power * regression ** reg_power.
-    seconds_per_position: gives xmin and xmax in seconds; as shares of the L positions otherwise.
+    seconds_per_position: gives xmin and xmax in seconds; shares of the L positions without it.
     boundary_center: that of the labels the network was trained on (`targets.batch_targets`). 0
         decodes as the public code, half a position early, and no proposal ends at L; 0.5 without
         bias, up to L.
@@ -39,32 +39,31 @@ def decode_proposals(
     """
     check_boundary_center(boundary_center)
     starts, ends, maps = (to_array(table) for table in (start, end, confidence_map))
-    length = len(starts)
-    fits = starts.ndim == 1 and ends.shape == starts.shape
-    if not fits or maps.shape != (2, *maps.shape[1:2], length):
-        raise BMNError(
-            f"start {starts.shape}, end {ends.shape} and confidence_map {maps.shape} do not fit "
-            "together: expected [L], [L] and [2, D, L]"
-        )
-    # The end at time s + d + 1 is the end probability of position s + d + ahead.
-    ahead = 0 if boundary_center else 1
+    _check_maps(starts, ends, maps)
+    ahead = 0 if boundary_center else 1  # positions from a cell to its end
     first, last, duration = _peak_pairs(starts, ends, maps.shape[1], ahead)
-    scale = 1.0 / length if seconds_per_position is None else seconds_per_position
+    scale = 1.0 / len(starts) if seconds_per_position is None else seconds_per_position
     table = np.empty((len(first), len(PROPOSAL_COLUMNS)))
-    table[:, 0] = first * scale
-    table[:, 1] = (first + duration + 1) * scale
-    table[:, 2] = starts[first]
-    table[:, 3] = ends[last]
-    table[:, 4] = maps[1, duration, first]
-    table[:, 5] = maps[0, duration, first]
+    table[:, 0], table[:, 1] = first * scale, (first + duration + 1) * scale
+    table[:, 2], table[:, 3] = starts[first], ends[last]
+    table[:, 4], table[:, 5] = maps[1, duration, first], maps[0, duration, first]
     table[:, 6] = (table[:, 2] * table[:, 3]) ** boundary_power
     table[:, 6] *= table[:, 4] ** cls_power * table[:, 5] ** reg_power
     return table
 
 
+def _check_maps(starts: np.ndarray, ends: np.ndarray, maps: np.ndarray) -> None:
+    fits = starts.ndim == 1 and ends.shape == starts.shape
+    if not fits or maps.shape != (2, *maps.shape[1:2], len(starts)):
+        raise BMNError(
+            f"start {starts.shape}, end {ends.shape} and confidence_map {maps.shape} do not fit "
+            "together: expected [L], [L] and [2, D, L]"
+        )
+
+
 def boundary_peaks(probability: np.ndarray) -> np.ndarray:
     """Bool [L]: strict local maxima, and all above half the maximum."""
-    peaks = probability > 0.5 * probability.max(initial=0.0)
+    peaks: np.ndarray = probability > 0.5 * probability.max(initial=0.0)
     inner = probability[1:-1]
     peaks[1:-1] |= (inner > probability[:-2]) & (inner > probability[2:])
     return peaks

@@ -65,9 +65,8 @@ def window_targets(
 
     Raises BMNError for a window without length, segments of another shape or another centre.
     """
-    positions = segment_positions(segments, window, temporal_scale)
-    present = torch.ones(1, len(positions), dtype=torch.bool)
-    batch = batch_targets(positions[None], present, temporal_scale, duration_scale, boundary_center)
+    positions, present = pad_segments([segment_positions(segments, window, temporal_scale)])
+    batch = batch_targets(positions, present, temporal_scale, duration_scale, boundary_center)
     return Targets(*(table[0] for table in batch))
 
 
@@ -140,8 +139,7 @@ def label_map(
         raise BMNError(
             f"{len(positions)} segments and {len(table)} rows of labels: give one row a segment"
         )
-    present = torch.ones(1, len(positions), dtype=torch.bool)
-    ious = cell_ious(positions[None], present, temporal_scale, duration_scale)[0]
+    ious = cell_ious(*pad_segments([positions]), temporal_scale, duration_scale)[0]
     return table.reshape(len(table), -1)[ious.argmax(0)].permute(2, 0, 1)
 
 

@@ -18,7 +18,8 @@ def voting_weights(decoded: np.ndarray) -> np.ndarray:
     Its score times the squared product of its boundary probabilities: what moves a boundary should know
     where boundaries are, also where the score leaves them out (`boundary_power` 0).
     """
-    return decoded[:, 6] * (decoded[:, 2] * decoded[:, 3]) ** 2
+    weights: np.ndarray = decoded[:, 6] * (decoded[:, 2] * decoded[:, 3]) ** 2
+    return weights
 
 
 def vote(segments: np.ndarray, scores: np.ndarray, picks: np.ndarray, tiou: float) -> np.ndarray:
@@ -41,7 +42,7 @@ def vote(segments: np.ndarray, scores: np.ndarray, picks: np.ndarray, tiou: floa
     order = np.argsort(table[:, 0], kind="stable")
     near, weights = table[order], weights[order]
     moved = table[chosen]
-    first, last = _runs(near[:, 0], moved, tiou)
+    first, last = _voter_runs(near[:, 0], moved, tiou)
     for row, (start, end) in enumerate(moved.copy()):
         run = slice(first[row], last[row])
         starts, ends = near[run].T
@@ -56,7 +57,9 @@ def vote(segments: np.ndarray, scores: np.ndarray, picks: np.ndarray, tiou: floa
     return moved
 
 
-def _runs(starts: np.ndarray, picks: np.ndarray, tiou: float) -> tuple[np.ndarray, np.ndarray]:
+def _voter_runs(
+    starts: np.ndarray, picks: np.ndarray, tiou: float
+) -> tuple[np.ndarray, np.ndarray]:
     """The run first:last of sorted starts, outside which no tIoU with each pick reaches `tiou`."""
     width = picks[:, 1] - picks[:, 0]
     slack = MARGIN * (width + np.abs(picks[:, 0]))

@@ -152,7 +152,8 @@ def _interpolated(features: np.ndarray, rows: np.ndarray) -> np.ndarray:
     lower = np.floor(centres).astype(np.int64)
     upper = np.minimum(lower + 1, last)
     share = (centres - lower).astype(np.float32)[:, None]
-    return features[lower] * (1 - share) + features[upper] * share
+    between: np.ndarray = features[lower] * (1 - share) + features[upper] * share
+    return between
 
 
 def fuse_windows(
@@ -183,17 +184,16 @@ def fuse_windows(
     covers = torch.cat([torch.ones_like(parts[2][:1]), parts[2]])
     sums = maps.new_zeros(2 + channels * durations, max(begins) + scale)
     counts = maps.new_zeros(1 + durations, max(begins) + scale)
-    for begin, window in zip(begins, rows):
+    for begin, window in zip(begins, rows, strict=True):
         sums[:, begin : begin + scale] += window
         counts[:, begin : begin + scale] += covers
     sums, counts = (functional.pad(table, (0, length))[:, :length] for table in (sums, counts))
     counts = counts.clamp(min=1)
-    fused = (
-        sums[0] / counts[0],
-        sums[1] / counts[0],
-        sums[2:].unflatten(0, (channels, durations)) / counts[1:],
-    )
-    return fused if isinstance(confidence_map, Tensor) else tuple(part.numpy() for part in fused)
+    edges = sums[:2] / counts[0]
+    fused = sums[2:].reshape(channels, durations, length) / counts[1:]
+    if isinstance(confidence_map, Tensor):
+        return edges[0], edges[1], fused
+    return edges[0].numpy(), edges[1].numpy(), fused.numpy()
 
 
 def _check_windows(begins: list[int], parts: list[Tensor], maps: Tensor, length: int) -> None:

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evaluation.overlap import Segments, overlapping_pairs
-from evaluation.tables import (
-    check_annotations,
-    check_detections,
-    check_tious,
-    segments,
-    shared_codes,
-)
+from evaluation.overlap import GroupedSegments, overlapping_pairs
+from evaluation.tables import check_tious, class_groups, segments
 
 
 @dataclass(frozen=True)
@@ -44,22 +38,13 @@ def signed_errors(
     not last (its end at or before its start) is left out of `of`: it has no tIoU with anything.
     Raises TableError for tables that cannot be compared; no detection is a valid table.
     """
-    floor = float(check_tious([tiou])[0])
-    check_annotations(annotations)
-    check_detections(detections)
-    names, truth_class, found_class = shared_codes(
-        annotations["label"], detections["label"], "detections"
-    )
-    _, truth_video, found_video = shared_codes(
-        annotations["video"], detections["video"], "detections"
-    )
+    least = float(check_tious([tiou])[0])
+    groups = class_groups(annotations, detections)
     start, end = segments(annotations)
     lasts = end > start
-    truth = Segments(np.where(lasts, truth_video * len(names) + truth_class, -1), start, end)
-    known = (found_class >= 0) & (found_video >= 0)
-    group = np.where(known, found_video * len(names) + found_class, -1)
-    found = Segments(group, *segments(detections))
-    pairs = overlapping_pairs(truth, found, floor)
+    truth = GroupedSegments(np.where(lasts, groups.truth_group, -1), start, end)
+    found = GroupedSegments(groups.found_group, *segments(detections))
+    pairs = overlapping_pairs(truth, found, least)
     score = detections["score"].to_numpy(dtype=np.float64)
     order = np.lexsort((pairs.right, -score[pairs.right], pairs.left))
     # The first pair of each truth is now the one with its best detection.

@@ -69,7 +69,9 @@ def action_probabilities(verb: np.ndarray, noun: np.ndarray) -> np.ndarray:
             f"verb has {verb.shape[0]} rows of {verb.shape[1]} views, noun {noun.shape[0]} of "
             f"{noun.shape[1]}; give both heads the same rows and views"
         )
-    return np.matmul(verb.transpose(0, 2, 1), noun) / verb.dtype.type(verb.shape[1])
+    summed = np.matmul(verb.transpose(0, 2, 1), noun)
+    joint: np.ndarray = summed / verb.dtype.type(verb.shape[1])
+    return joint
 
 
 def action_accuracy(
@@ -146,7 +148,8 @@ def _rank(scores: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The place of each row's target by falling score, from 0; equal scores by class number."""
     own = np.take_along_axis(scores, target[:, None], axis=1)
     before = np.arange(scores.shape[1]) < target[:, None]
-    return ((scores > own) | ((scores == own) & before)).sum(axis=1)
+    ranks: np.ndarray = ((scores > own) | ((scores == own) & before)).sum(axis=1)
+    return ranks
 
 
 def _row_chunks(rows: int, width: int) -> list[slice]:

@@ -1,4 +1,16 @@
-"""Mean average precision over tIoU thresholds, by the ActivityNet rules (Section 6)."""
+"""Mean average precision over tIoU thresholds, by the ActivityNet rules (Section 6).
+
+The rules are those of the official ActivityNet and EPIC-KITCHENS evaluators:
+- in order of falling score (equal scores: the earlier row first) each detection takes the free
+  ground truth of its class and video with the largest tIoU at least the threshold (equal tIoU:
+  the later row, as in the official code); a detection that finds none is a false positive;
+- the classes are those of the ground truth, and one without detections counts 0; detections of
+  other classes are left out and counted;
+- detections in videos without ground truth are false positives;
+- average precision is interpolated: precision is made monotone, then summed over recall;
+- a detection of no length matches any ground truth of no length (tIoU 0 / 0 passes in the
+  official code; it is taken as 1 here).
+"""
 
 from __future__ import annotations
 
@@ -10,14 +22,8 @@ import numpy as np
 import pandas as pd
 
 from evaluation.matching import match
-from evaluation.overlap import Segments, overlapping_pairs
-from evaluation.tables import (
-    check_annotations,
-    check_detections,
-    check_tious,
-    segments,
-    shared_codes,
-)
+from evaluation.overlap import GroupedSegments, overlapping_pairs
+from evaluation.tables import check_tious, class_groups, segments
 
 
 @dataclass(frozen=True)
@@ -48,20 +54,9 @@ class DetectionMap:
 def detection_map(
     annotations: pd.DataFrame, detections: pd.DataFrame, tious: Sequence[float]
 ) -> DetectionMap:
-    """Score detections against ground truth.
+    """Score detections against ground truth by the rules above.
 
     annotations: video, start, end, label; detections: video, start, end, label, score.
-
-    The rules are those of the official ActivityNet and EPIC-KITCHENS evaluators:
-    - in order of falling score (equal scores: the earlier row first) each detection takes the free
-      ground truth of its class and video with the largest tIoU at least the threshold (equal tIoU:
-      the later row, as in the official code); a detection that finds none is a false positive;
-    - the classes are those of the ground truth, and one without detections counts 0; detections of
-      other classes are left out and counted;
-    - detections in videos without ground truth are false positives;
-    - average precision is interpolated: precision is made monotone, then summed over recall;
-    - a detection of no length matches any ground truth of no length (tIoU 0 / 0 passes in the
-      official code; it is taken as 1 here).
 
     Start and end are seconds, `tious` thresholds in (0, 1], compared as they are given: the
     official evaluators take numpy.linspace(0.1, 0.5, 5), whose third is a rounding above 0.3 and
@@ -69,34 +64,27 @@ def detection_map(
     Raises TableError for tables that cannot be scored; no detection is a valid table and scores 0.
     """
     thresholds = check_tious(tious)
-    check_annotations(annotations)
-    check_detections(detections)
-    classes, truth_class, found_class = shared_codes(
-        annotations["label"], detections["label"], "detections"
-    )
-    videos, truth_video, found_video = shared_codes(
-        annotations["video"], detections["video"], "detections"
-    )
-    rows = _scoring_order(found_class, detections["score"].to_numpy(dtype=np.float64))
-    found_class, found_video = found_class[rows], found_video[rows]
+    groups = class_groups(annotations, detections)
+    classes = len(groups.classes)
+    rows = _scoring_order(groups.found_class, detections["score"].to_numpy(dtype=np.float64))
+    found_class, found_group = groups.found_class[rows], groups.found_group[rows]
     start, end = segments(detections)
-    group = np.where(found_video < 0, -1, found_class * len(videos) + found_video)
-    found = Segments(group, start[rows], end[rows])
-    truth = Segments(truth_class * len(videos) + truth_video, *segments(annotations))
+    found = GroupedSegments(found_group, start[rows], end[rows])
+    truth = GroupedSegments(groups.truth_group, *segments(annotations))
     pairs = overlapping_pairs(found, truth, float(thresholds.min()))
     hits = match(pairs, thresholds, len(rows), len(annotations))
-    num_truths = np.bincount(truth_class, minlength=len(classes))
+    num_truths = np.bincount(groups.truth_class, minlength=classes)
     ap = interpolated_precision(hits, found_class, num_truths)
     return DetectionMap(
-        classes=tuple(classes),
+        classes=groups.classes,
         tious=thresholds,
         ap=ap,
         map=ap.mean(axis=0),
         average=float(ap.mean()),
         num_truths=num_truths,
-        num_detections=np.bincount(found_class, minlength=len(classes)),
+        num_detections=np.bincount(found_class, minlength=classes),
         dropped=len(detections) - len(rows),
-        in_unknown_videos=int((found_video < 0).sum()),
+        in_unknown_videos=int((found_group < 0).sum()),
     )
 
 
@@ -124,7 +112,8 @@ def interpolated_precision(
     raised = (classes * steps - cell) * len(values) + rank
     best = np.maximum.accumulate(raised[::-1])[::-1] - (classes * steps - cell) * len(values)
     area = np.bincount(cell, weights=values[best] if len(row) else None, minlength=classes * steps)
-    return area.reshape(steps, classes).T / num_truths[:, None]
+    precisions: np.ndarray = area.reshape(steps, classes).T / num_truths[:, None]
+    return precisions
 
 
 def _scoring_order(group: np.ndarray, score: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ def video_level(
                 f"there are {len(classes)} classes"
             )
     table = np.stack([scores[video] for video in videos]) if videos else np.zeros((0, len(classes)))
-    _check_scores(table, len(videos), len(classes), "scores")
+    _check_class_scores(table, len(videos), len(classes), "scores")
     index = top_k(table, _at_most(top, len(classes), "top"))
     value = np.take_along_axis(table, index, axis=1)
     return _detections(proposals, np.asarray(classes, dtype=object), index[code], value[code])
@@ -57,10 +57,10 @@ def per_proposal(
     """
     check_proposals(proposals)
     class_scores = np.asarray(class_scores)
-    _check_scores(class_scores, len(proposals), len(classes), "class_scores")
+    _check_class_scores(class_scores, len(proposals), len(classes), "class_scores")
     count = _at_most(top, len(classes), "top")
     index = np.concatenate(
-        [top_k(class_scores[rows], count) for rows in _chunks(len(proposals))]
+        [top_k(class_scores[rows], count) for rows in _proposal_chunks(len(proposals))]
         or [np.zeros((0, count), np.int64)]
     )
     value = np.take_along_axis(class_scores, index, axis=1)
@@ -85,8 +85,8 @@ def verb_noun(
     """
     check_proposals(proposals)
     verb_scores, noun_scores = np.asarray(verb_scores), np.asarray(noun_scores)
-    _check_scores(verb_scores, len(proposals), None, "verb_scores")
-    _check_scores(noun_scores, len(proposals), None, "noun_scores")
+    _check_class_scores(verb_scores, len(proposals), None, "verb_scores")
+    _check_class_scores(noun_scores, len(proposals), None, "noun_scores")
     verb, noun, score = best_pairs(verb_scores, noun_scores, top_verbs, top_nouns, pairs)
     nouns = noun_scores.shape[1]
     # Labels are made once a distinct pair, not once a detection.
@@ -120,7 +120,7 @@ def best_pairs(
     rows = len(verb_scores)
     verb, noun = np.empty((2, rows, count), np.int64)
     product = np.empty((rows, count), np.result_type(verb_scores, noun_scores))
-    for chunk in _chunks(rows):
+    for chunk in _proposal_chunks(rows):
         best_verb, best_noun = top_k(verb_scores[chunk], verbs), top_k(noun_scores[chunk], nouns)
         joint = (
             np.take_along_axis(verb_scores[chunk], best_verb, axis=1)[:, :, None]
@@ -167,7 +167,7 @@ def _videos(proposals: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     return list(names), code
 
 
-def _chunks(rows: int) -> Iterator[slice]:
+def _proposal_chunks(rows: int) -> Iterator[slice]:
     return (slice(i, i + _ROWS_AT_ONCE) for i in range(0, rows, _ROWS_AT_ONCE))
 
 
@@ -177,7 +177,7 @@ def _at_most(count: int, limit: int, name: str) -> int:
     return min(count, limit)
 
 
-def _check_scores(scores: np.ndarray, rows: int, classes: int | None, name: str) -> None:
+def _check_class_scores(scores: np.ndarray, rows: int, classes: int | None, name: str) -> None:
     """Scores must be [rows, classes], one class at least, finite."""
     wanted = f"[{rows}, {'classes' if classes is None else classes}]"
     if scores.ndim != 2 or len(scores) != rows or classes not in (None, scores.shape[1]):

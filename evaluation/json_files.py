@@ -18,7 +18,7 @@ ZIP_MEMBER = "test.json"
 LARGEST = 2 << 30  # bytes; a few kilobytes can unpack to more than any memory
 
 
-def read_json(path: Path) -> Any:
+def read_result_file(path: Path) -> Any:
     """Read `.json`, `.json.gz` or a `.zip` that holds one JSON file.
 
     Raises SubmissionError where the file is missing, damaged or not JSON.
@@ -35,7 +35,7 @@ def read_json(path: Path) -> Any:
         raise SubmissionError(f"{path}: is not JSON of a usual form ({error})") from error
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_result_file(path: Path, content: Any) -> None:
     """Write `.json`, `.json.gz` or `.zip` (one member, test.json) by a temporary file and a rename.
 
     Raises SubmissionError where the folder cannot be written to, or something that is no file (a
@@ -74,7 +74,7 @@ def _read_bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _bounded(path: Path, packed: IO[bytes]) -> bytes:
+def _bounded(path: Path, packed: IO[bytes] | gzip.GzipFile) -> bytes:
     content = packed.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise SubmissionError(

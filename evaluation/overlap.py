@@ -11,7 +11,7 @@ _PAIRS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
-class Segments:
+class GroupedSegments:
     """Segments in groups (a group is a video, or a class in a video).
 
     group: int64 [n], -1 for none; start, end: float64 [n], seconds.
@@ -51,8 +51,8 @@ def temporal_iou(
     return np.where(empty, 1.0, inside / np.where(empty, 1.0, union))
 
 
-def overlapping_pairs(left: Segments, right: Segments, floor: float) -> Pairs:
-    """All pairs of one group whose tIoU is at least `floor` (in (0, 1]).
+def overlapping_pairs(left: GroupedSegments, right: GroupedSegments, least: float) -> Pairs:
+    """All pairs of one group whose tIoU is at least `least` (in (0, 1]).
 
     The rights are sorted by group and start; the tIoU bounds where the partners of a segment can
     start, so each left looks at one short run of them. Linear in memory and nearly so in time.
@@ -63,26 +63,26 @@ def overlapping_pairs(left: Segments, right: Segments, floor: float) -> Pairs:
     if not len(lefts):
         return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     rights = rights[np.lexsort((right.start[rights], right.group[rights]))]
-    low, high = _runs(left, right, lefts, rights, known, floor)
+    low, high = _partner_runs(left, right, lefts, rights, known, least)
     count = high - low
     parts = []
-    for chunk in _chunks(count):
+    for chunk in _pair_chunks(count):
         rows = np.repeat(lefts[chunk], count[chunk])
         skipped = np.cumsum(count[chunk]) - count[chunk]
         columns = rights[np.arange(len(rows)) + np.repeat(low[chunk] - skipped, count[chunk])]
-        parts.append(_checked(left, right, rows, columns, floor))
+        parts.append(_reaching(left, right, rows, columns, least))
     return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _runs(
-    left: Segments,
-    right: Segments,
+def _partner_runs(
+    left: GroupedSegments,
+    right: GroupedSegments,
     lefts: np.ndarray,
     rights: np.ndarray,
     known: np.ndarray,
-    floor: float,
+    least: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each left, the run [low, high) of the sorted rights that may reach the tIoU `floor`.
+    """For each left, the run [low, high) of the sorted rights that may reach the tIoU `least`.
 
     With tIoU at least f, a partner of a segment of length L is at most L / f long and starts at
     most (1 - f) / f * L before it and at most (1 - f) * L after it.
@@ -91,10 +91,10 @@ def _runs(
     length = left.end[lefts] - start
     first, last = right.start[rights].min(), right.start[rights].max()
     # No length pairs with no length anywhere in the group (see temporal_iou).
-    earliest = np.where(length > 0, start - (1 - floor) / floor * length, first)
-    latest = np.where(length > 0, start + (1 - floor) * length, last)
+    earliest = np.where(length > 0, start - (1 - least) / least * length, first)
+    latest = np.where(length > 0, start + (1 - least) * length, last)
     # One number orders by group, then start: groups stand `span` seconds apart. The slack covers
-    # the rounding of that number; `_checked` drops what it lets in.
+    # the rounding of that number; `_reaching` drops what it lets in.
     span = last - first + 1.0
     base = np.searchsorted(known, left.group[lefts]) * span
     keys = np.searchsorted(known, right.group[rights]) * span + (right.start[rights] - first)
@@ -104,7 +104,7 @@ def _runs(
     return low, np.maximum(high, low)
 
 
-def _chunks(count: np.ndarray) -> list[slice]:
+def _pair_chunks(count: np.ndarray) -> list[slice]:
     """Cut rows into runs of about _PAIRS_AT_ONCE pairs (at least one row each)."""
     total = np.cumsum(count)
     marks = np.arange(_PAIRS_AT_ONCE, int(total[-1]) + _PAIRS_AT_ONCE, _PAIRS_AT_ONCE)
@@ -113,9 +113,13 @@ def _chunks(count: np.ndarray) -> list[slice]:
     return [slice(a, b) for a, b in zip(np.append(0, ends[:-1]), ends, strict=True)]
 
 
-def _checked(
-    left: Segments, right: Segments, rows: np.ndarray, columns: np.ndarray, floor: float
+def _reaching(
+    left: GroupedSegments,
+    right: GroupedSegments,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    least: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     tiou = temporal_iou(left.start[rows], left.end[rows], right.start[columns], right.end[columns])
-    keep = (tiou >= floor) & (left.group[rows] == right.group[columns])
+    keep = (tiou >= least) & (left.group[rows] == right.group[columns])
     return rows[keep], columns[keep], tiou[keep]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation.errors import TableError
-from evaluation.overlap import Segments, overlapping_pairs
+from evaluation.overlap import GroupedSegments, Pairs, overlapping_pairs
 from evaluation.tables import (
     check_annotations,
     check_proposals,
@@ -63,20 +63,12 @@ def average_recall(
     _, truth_video, video = shared_codes(annotations["video"], proposals["video"], "proposals")
     most = int(wanted.max())
     rank = _rank_in_video(video, proposals["score"].to_numpy(dtype=np.float64))
-    group = np.where(rank < most, video, -1)
     pairs = overlapping_pairs(
-        Segments(truth_video, *segments(annotations)),
-        Segments(group, *segments(proposals)),
+        GroupedSegments(truth_video, *segments(annotations)),
+        GroupedSegments(np.where(rank < most, video, -1), *segments(proposals)),
         float(thresholds.min()),
     )
-    curves = np.empty((len(thresholds), most))
-    for row, tiou in enumerate(thresholds):
-        chosen = pairs.tiou >= tiou
-        # The rank of the first proposal that reaches each ground truth; `most` where none does.
-        first = np.full(len(annotations), most)
-        np.minimum.at(first, pairs.left[chosen], rank[pairs.right[chosen]])
-        reached = np.bincount(first, minlength=most + 1)[:most]
-        curves[row] = np.cumsum(reached) / len(annotations)
+    curves = _recall_curves(pairs, thresholds, rank, len(annotations), most)
     curve = curves.mean(axis=0)
     return Recall(
         tious=thresholds,
@@ -87,6 +79,24 @@ def average_recall(
         area=float((curve[1:] + curve[:-1]).sum() / 2 / most),
         in_unknown_videos=int((video < 0).sum()),
     )
+
+
+def _recall_curves(
+    pairs: Pairs, thresholds: np.ndarray, rank: np.ndarray, truths: int, most: int
+) -> np.ndarray:
+    """Recall at each threshold by the 1, 2, ... `most` best proposals a video: float64 [T, most].
+
+    pairs: ground truths (left) with proposals (right), whose places in their videos are `rank`.
+    """
+    curves = np.empty((len(thresholds), most))
+    for row, tiou in enumerate(thresholds):
+        chosen = pairs.tiou >= tiou
+        # The rank of the first proposal that reaches each ground truth; `most` where none does.
+        first = np.full(truths, most)
+        np.minimum.at(first, pairs.left[chosen], rank[pairs.right[chosen]])
+        reached = np.bincount(first, minlength=most + 1)[:most]
+        curves[row] = np.cumsum(reached) / truths
+    return curves
 
 
 def _check_counts(counts: Sequence[int]) -> np.ndarray:

@@ -109,7 +109,7 @@ def segment_columns(entries: Entries) -> tuple[np.ndarray, np.ndarray]:
     return flat[0::2], flat[1::2]
 
 
-def check_times(
+def check_segments(
     start: np.ndarray, end: np.ndarray, score: np.ndarray, where: Where, zero_length: bool
 ) -> None:
     """Finite numbers, and start < end (start <= end where `zero_length` is allowed)."""

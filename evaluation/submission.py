@@ -19,7 +19,7 @@ from pandas.api.types import is_integer_dtype
 
 from evaluation import result_rows as rows
 from evaluation.errors import SubmissionError, TableError
-from evaluation.json_files import read_json, write_json
+from evaluation.json_files import read_result_file, write_result_file
 from evaluation.tables import check_detections, segments
 
 _EPIC_FIXED = {"version": "0.2", "challenge": "action_detection"}
@@ -42,7 +42,7 @@ def read_epic_kitchens(
     take.
     """
     path = Path(path)
-    content = read_json(path)
+    content = read_result_file(path)
     entries = rows.take_entries(content, path)
     for key, wanted in _EPIC_FIXED.items():
         if content.get(key) != wanted:
@@ -93,7 +93,7 @@ def write_epic_kitchens(
         **dict(zip(_EPIC_LEVELS, supervision, strict=True)),
         "results": _results(path, detections, videos, keys, values),
     }
-    write_json(path, content)
+    write_result_file(path, content)
 
 
 def read_activitynet(
@@ -112,7 +112,7 @@ def read_activitynet(
     Raises SubmissionError naming file, video, row and value for anything else.
     """
     path = Path(path)
-    entries = rows.take_entries(read_json(path), path)
+    entries = rows.take_entries(read_result_file(path), path)
     frame = _common(entries, videos, zero_length)
     label = rows.text_column(entries, "label")
     rows.check_labels(label, classes, entries.where)
@@ -148,7 +148,7 @@ def write_activitynet(
     values = (labels, _scores(detections))
     results = _results(path, detections, videos, ("label", "score"), values)
     external = {"used": False, "details": ""} if external_data is None else dict(external_data)
-    write_json(path, {"version": version, "external_data": external, "results": results})
+    write_result_file(path, {"version": version, "external_data": external, "results": results})
 
 
 def _common(
@@ -158,7 +158,7 @@ def _common(
     names = rows.known_ids(entries.videos, videos, str(entries.path))
     start, end = rows.segment_columns(entries)
     score = rows.number_column(entries, "score")
-    rows.check_times(start, end, score, entries.where, zero_length)
+    rows.check_segments(start, end, score, entries.where, zero_length)
     video = np.repeat(np.array(names, dtype=object), entries.counts)
     return pd.DataFrame(
         {"video": pd.Series(video, dtype=str), "start": start, "end": end, "score": score}
@@ -177,7 +177,7 @@ def _check_table(path: Path, detections: pd.DataFrame, where: rows.Where) -> Non
     except TableError as error:
         raise SubmissionError(f"{path}: {error}") from error
     score = detections["score"].to_numpy(dtype=np.float64)
-    rows.check_times(*segments(detections), score, where, zero_length=False)
+    rows.check_segments(*segments(detections), score, where, zero_length=False)
 
 
 def _class_numbers(
@@ -185,13 +185,14 @@ def _class_numbers(
 ) -> np.ndarray:
     if name not in detections.columns or not is_integer_dtype(detections[name]):
         raise SubmissionError(f"{path}: the table has no column {name!r} of whole numbers")
-    values = detections[name].to_numpy(dtype=np.int64)
+    values: np.ndarray = detections[name].to_numpy(dtype=np.int64)
     rows.check_range(values, limit, name, where)
     return values
 
 
 def _scores(detections: pd.DataFrame) -> list[float]:
-    return detections["score"].to_numpy(dtype=np.float64).tolist()
+    scores: list[float] = detections["score"].to_numpy(dtype=np.float64).tolist()
+    return scores
 
 
 def _results(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,46 @@ def shared_codes(
             "give both one type"
         )
     return names.tolist(), np.asarray(codes, np.int64), np.asarray(found, np.int64)
+
+
+@dataclass(frozen=True)
+class ClassGroups:
+    """Ground truth and detections, numbered by class and by class in a video.
+
+    classes: the classes of the ground truth, sorted, C of them
+    truth_class, found_class: int64 [n], [m], numbers in `classes`, -1 where it is none of them
+    truth_group, found_group: int64 [n], [m], one number a class and video, -1 where the ground truth
+        has no such class, or no such video
+    """
+
+    classes: tuple[Any, ...]
+    truth_class: np.ndarray
+    found_class: np.ndarray
+    truth_group: np.ndarray
+    found_group: np.ndarray
+
+
+def class_groups(annotations: pd.DataFrame, detections: pd.DataFrame) -> ClassGroups:
+    """Check ground truth and detections, and number their classes and videos.
+
+    Raises TableError for tables that cannot be compared.
+    """
+    check_annotations(annotations)
+    check_detections(detections)
+    classes, truth_class, found_class = shared_codes(
+        annotations["label"], detections["label"], "detections"
+    )
+    videos, truth_video, found_video = shared_codes(
+        annotations["video"], detections["video"], "detections"
+    )
+    known = (found_class >= 0) & (found_video >= 0)
+    return ClassGroups(
+        classes=tuple(classes),
+        truth_class=truth_class,
+        found_class=found_class,
+        truth_group=truth_class * len(videos) + truth_video,
+        found_group=np.where(known, found_class * len(videos) + found_video, -1),
+    )
 
 
 def _check_columns(frame: pd.DataFrame, name: str) -> None:

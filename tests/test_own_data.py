@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from pipeline.cli.commands import main
 from pipeline.configuration.reading import load_config
 from pipeline.data.annotations import table
+from pipeline.data.annotations.dataset import Inputs
 from pipeline.demo.dataset import make_dataset
 from pipeline.tools.starting.advice import CPU, GPU, LONGEST_CLIP, POSITIONS_IN_SHORTEST
 
@@ -71,7 +72,7 @@ def here(tmp_path: Path, monkeypatch):
 def test_the_table_of_the_document_is_read(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text(blocks("csv")[0])
-    dataset = table.read([path], "training", "validation")
+    dataset = table.read(Inputs([path]))
     assert dataset.heads == (("pour", "stir"),) and len(dataset.rows("training")) == 3
 
 

@@ -1,1 +1,1 @@
-"""The usual form of every stage, written the way the field writes it."""
+"""The baseline of every stage, written the way the field writes it."""

@@ -1,4 +1,4 @@
-"""BMN as usually written: a dense sampling mask, every sampled feature, then a 3-D convolution."""
+"""The baseline of BMN: a dense sampling mask, every sampled feature, then a 3-D convolution."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def dense_mask(
     return torch.from_numpy(mask.reshape(temporal_scale, -1))
 
 
-class UsualBMN(nn.Module):
+class BaselineBMN(nn.Module):
     """BMN with the mask product and Conv3d, of the sizes of a BMN of ours."""
 
     def __init__(
@@ -56,8 +56,8 @@ class UsualBMN(nn.Module):
             nn.Conv1d(hidden_1d, hidden_1d, 3, padding=1, groups=4),
             nn.ReLU(inplace=True),
         )
-        self.start_head = _boundary_head(hidden_1d)
-        self.end_head = _boundary_head(hidden_1d)
+        self.start_head = _probability_head(hidden_1d)
+        self.end_head = _probability_head(hidden_1d)
         self.map_base = nn.Sequential(
             nn.Conv1d(hidden_1d, hidden_1d, 3, padding=1), nn.ReLU(inplace=True)
         )
@@ -84,7 +84,7 @@ class UsualBMN(nn.Module):
         return BMNOutput(self.map_head(self.relu(self.reduce(matched))), start, end)
 
 
-def _boundary_head(channels: int) -> nn.Sequential:
+def _probability_head(channels: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv1d(channels, channels, 3, padding=1, groups=4),
         nn.ReLU(inplace=True),
@@ -93,17 +93,17 @@ def _boundary_head(channels: int) -> nn.Sequential:
     )
 
 
-def usual_bmn(model: BMN) -> UsualBMN:
-    """The usual form of a BMN of ours (4 groups, 3 points a bin, ratio 0.5), with its weights."""
+def baseline_bmn(model: BMN) -> BaselineBMN:
+    """The baseline of a BMN of ours (4 groups, 3 points a bin, ratio 0.5), with its weights."""
     matching = model.matching
     num_samples, hidden_3d, hidden_1d = matching.weight.shape
     temporal, durations = matching.temporal_scale, matching.duration_scale
     mask = dense_mask(temporal, durations, num_samples, 3, 0.5)
     in_channels = model.base[0].in_channels
     sizes = (hidden_1d, model.reduce.out_features, hidden_3d)
-    usual = UsualBMN(in_channels, mask, sizes, (num_samples, durations, temporal))
-    own = usual.state_dict()
+    baseline = BaselineBMN(in_channels, mask, sizes, (num_samples, durations, temporal))
+    own = baseline.state_dict()
     given = dict(model.state_dict())
     given["matching.weight"] = given["matching.weight"].permute(1, 2, 0)  # [N, out, in]
-    usual.load_state_dict({key: value.reshape(own[key].shape) for key, value in given.items()})
-    return usual
+    baseline.load_state_dict({key: value.reshape(own[key].shape) for key, value in given.items()})
+    return baseline

@@ -1,4 +1,4 @@
-"""mAP as usually computed: a data frame row at a time, a loop over thresholds inside."""
+"""The baseline of mAP: a data frame row at a time, a loop over thresholds inside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 
-def usual_detection_map(
+def baseline_detection_map(
     annotations: pd.DataFrame, detections: pd.DataFrame, tious: Sequence[float]
 ) -> np.ndarray:
     """Average precision [classes, thresholds], the classes of the ground truth in rising order."""

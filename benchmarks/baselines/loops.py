@@ -1,4 +1,4 @@
-"""BMN's targets, decoding and soft-NMS as usually written: loops in Python over cells and picks."""
+"""The baselines of BMN's targets, decoding and soft-NMS: loops in Python over cells and picks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def region_share(low: float, high: float, starts: np.ndarray, ends: np.ndarray) 
     return shared / (high - low)
 
 
-def usual_targets(
+def baseline_targets(
     segments: np.ndarray, window: tuple[float, float], temporal_scale: int, duration_scale: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A window's start [T], end [T] and tIoU [D, T] targets, a cell at a time.
@@ -40,7 +40,7 @@ def usual_targets(
     return start, end, iou
 
 
-def usual_peaks(values: np.ndarray) -> list[bool]:
+def baseline_peaks(values: np.ndarray) -> list[bool]:
     """Strict local maxima, and everything above half the maximum."""
     half = 0.5 * max(values)
     peaks = []
@@ -50,10 +50,10 @@ def usual_peaks(values: np.ndarray) -> list[bool]:
     return peaks
 
 
-def usual_decode(start: np.ndarray, end: np.ndarray, maps: np.ndarray) -> np.ndarray:
+def baseline_decode(start: np.ndarray, end: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """Every pair of peaks and its score, cell by cell: [n, 7] in `PROPOSAL_COLUMNS`."""
     length = len(start)
-    is_start, is_end = usual_peaks(start), usual_peaks(end)
+    is_start, is_end = baseline_peaks(start), baseline_peaks(end)
     is_start[0] = is_end[-1] = True
     rows = []
     for d in range(maps.shape[1]):
@@ -68,7 +68,7 @@ def usual_decode(start: np.ndarray, end: np.ndarray, maps: np.ndarray) -> np.nda
     return np.array(rows).reshape(-1, 7)
 
 
-def usual_soft_nms(
+def baseline_soft_nms(
     segments: np.ndarray,
     scores: np.ndarray,
     *,

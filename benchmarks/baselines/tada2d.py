@@ -1,4 +1,4 @@
-"""TAda2D as usually written: 5-D tensors throughout, and a kernel of its own for every frame.
+"""The baseline of TAda2D: 5-D tensors throughout, and a kernel of its own for every frame.
 
 The calibrated kernels of all B*T frames are laid side by side and applied in one grouped
 convolution; temporal aggregation is an average pool and two batch norms, one after the other.
@@ -91,7 +91,7 @@ class PooledAggregation(nn.Module):
         return self.relu(self.norm(video) + self.pooled_norm(self.pool(video)))
 
 
-class UsualBottleneck(nn.Module):
+class BaselineBottleneck(nn.Module):
     """1x1, TAdaConv and aggregation, 1x1, shortcut."""
 
     def __init__(self, in_channels: int, inner: int, stride: int, reduction: int) -> None:
@@ -112,7 +112,7 @@ class UsualBottleneck(nn.Module):
         return self.relu(kept + branch)
 
 
-class UsualTAda2D(nn.Module):
+class BaselineTAda2D(nn.Module):
     """TAda2D with `blocks` a stage, `width` channels in the stem and one classifier."""
 
     def __init__(
@@ -127,7 +127,7 @@ class UsualTAda2D(nn.Module):
             inner = width * 2**index
             stage = nn.ModuleList()
             for block in range(count):
-                stage.append(UsualBottleneck(channels, inner, 2 if block == 0 else 1, reduction))
+                stage.append(BaselineBottleneck(channels, inner, 2 if block == 0 else 1, reduction))
                 channels = inner * EXPANSION
             self.stages.append(stage)
         self.pool = nn.AdaptiveAvgPool3d(1)
@@ -146,14 +146,14 @@ class UsualTAda2D(nn.Module):
         return self.classifier(self.features(video))
 
 
-def usual_tada2d(model: VideoResNet) -> UsualTAda2D:
-    """The usual form of a TAda2D of ours with a single classifier, with its weights and mode."""
+def baseline_tada2d(model: VideoResNet) -> BaselineTAda2D:
+    """The baseline of a TAda2D of ours with a single classifier, with its weights and mode."""
     blocks = tuple(len(stage) for stage in model.stages)
-    usual = UsualTAda2D(blocks, model.stem.conv.out_channels, int(model.num_classes))
-    own = usual.state_dict()
+    baseline = BaselineTAda2D(blocks, model.stem.conv.out_channels, int(model.num_classes))
+    own = baseline.state_dict()
     given = {
         key.replace("head.classifiers.0.", "classifier."): value
         for key, value in model.state_dict().items()
     }
-    usual.load_state_dict({key: value.reshape(own[key].shape) for key, value in given.items()})
-    return usual.train(model.training)
+    baseline.load_state_dict({key: value.reshape(own[key].shape) for key, value in given.items()})
+    return baseline.train(model.training)

@@ -1,4 +1,4 @@
-"""Clips of a video as usually read: asked from the file one by one, resized one by one."""
+"""The baseline of reading clips of a video: asked from the file one by one, resized one by one."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from feature_extraction.transforms import resize_short_side, to_tensor
 ReadFrames = Callable[[np.ndarray], np.ndarray]
 
 
-def usual_clips(
+def baseline_clips(
     path: Path, grid: ClipGrid, numbers: Iterable[int], short_side: int
 ) -> Iterator[Tensor]:
     """Clips uint8 [frames, 3, H, W] of the grid, which must be at the file's own frame rate."""
-    read, count, _ = open_usual(path)
+    read, count, _ = open_baseline(path)
     for number in numbers:
         frames = read(grid.clip_indices(number, count - 1))
         yield resize_short_side(to_tensor(frames), short_side)
 
 
-def open_usual(path: Path) -> tuple[ReadFrames, int, str]:
+def open_baseline(path: Path) -> tuple[ReadFrames, int, str]:
     """(frame numbers -> frames uint8 [T, H, W, 3], frames in the file, what reads them).
 
     decord with one decoding thread; where it is not installed, PyAV seeking to the key frame

@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.ablation import ORDER, VARIANTS, main, table
+from benchmarks.ablation import ORDER, VARIANTS, ablation_table, main
 from feature_extraction import build_backbone
 
 
@@ -30,9 +30,9 @@ def test_variants_differ_by_what_they_are_called():
 
 def test_verdicts_follow_the_numbers():
     results = {name: [paper, paper + 1] for name, (paper, _) in VARIANTS.items()}
-    assert table(results).count(", as in the paper") == len(ORDER)
+    assert ablation_table(results).count(", as in the paper") == len(ORDER)
     results["TSN"] = [99.0, 99.0]
-    said = table(results)
+    said = ablation_table(results)
     assert "NOT as in the paper" in said and said.count(", as in the paper") == len(ORDER) - 1
 
 

@@ -1,4 +1,4 @@
-"""The usual forms give what ours give, on small work; and the benchmark runs."""
+"""The baselines give what ours give, on small work; and the benchmark runs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from benchmarks import (
     proposals,
     table,
 )
-from benchmarks.baselines.bmn import usual_bmn
-from benchmarks.baselines.loops import usual_soft_nms, usual_targets
-from benchmarks.baselines.tada2d import usual_tada2d
-from benchmarks.baselines.video import open_usual, usual_clips
+from benchmarks.baselines.bmn import baseline_bmn
+from benchmarks.baselines.loops import baseline_soft_nms, baseline_targets
+from benchmarks.baselines.tada2d import baseline_tada2d
+from benchmarks.baselines.video import baseline_clips, open_baseline
 from benchmarks.costs import bmn_cost, inference_cost
-from benchmarks.measure import Cost, Form, Row, absolute_difference, compare, measured_run
+from benchmarks.measure import Cost, Form, Row, Work, absolute_difference, compare, measured_run
 from benchmarks.videos import encode_video
 from bmn import soft_nms
 from bmn.boundary_matching import sampling_rows, valid_cells
@@ -46,13 +46,13 @@ def video(tmp_path_factory):
 def models():
     torch.manual_seed(0)
     ours = networks.draw_tada2d(networks.SMALL)
-    return ours, usual_tada2d(ours), networks.draw_clips(2, 32)
+    return ours, baseline_tada2d(ours), networks.draw_clips(2, 32)
 
 
 def test_backbone_features_are_equal(models):
-    ours, usual, clips = models
+    ours, baseline, clips = models
     with torch.no_grad():
-        expected = usual.features(clips)
+        expected = baseline.features(clips)
         assert torch.allclose(ours.features(clips), expected, rtol=1e-4, atol=1e-5)
     network = networks.inference_network(ours, "float32")
     assert torch.allclose(network.features(clips), expected, rtol=1e-4, atol=1e-5)
@@ -73,21 +73,21 @@ def test_drawn_weights_calibrate_and_pool(models):
 def test_backbone_gradients_are_equal():
     ours = networks.training_network(networks.draw_tada2d(networks.SMALL)).double()
     ours.head.dropout.p = 0.0
-    usual = usual_tada2d(ours).double()
+    baseline = baseline_tada2d(ours).double()
     clips, target = networks.draw_clips(2, 32).double(), torch.tensor([1, 2])
-    expected = backbone_training.step(usual, clips, target)
-    found = backbone_training.step(ours, clips, target)
+    expected = backbone_training.backbone_step(baseline, clips, target)
+    found = backbone_training.backbone_step(ours, clips, target)
     assert len(found) == sum(parameter.numel() for parameter in ours.parameters())
     assert backbone_training.gradient_difference(expected, found) < 1e-5  # the loss is in float32
 
 
 def test_bmn_outputs_and_gradients_are_equal():
     ours = networks.draw_bmn(networks.SMALL)
-    usual = usual_bmn(ours)
+    baseline = baseline_bmn(ours)
     features = torch.randn(2, networks.SMALL.channels, networks.SMALL.positions)
     outputs = zip(
         bmn_forward.probabilities(ours, features),
-        bmn_forward.probabilities(usual, features),
+        bmn_forward.probabilities(baseline, features),
         strict=True,
     )
     for mine, theirs in outputs:
@@ -95,8 +95,8 @@ def test_bmn_outputs_and_gradients_are_equal():
     features = torch.randn(4, networks.SMALL.channels, networks.SMALL.positions)
     targets = bmn_training.draw_targets(networks.SMALL.positions)
     steps = zip(
-        bmn_training.step(ours, features, targets),
-        bmn_training.step(usual, features, targets),
+        bmn_training.bmn_step(ours, features, targets),
+        bmn_training.bmn_step(baseline, features, targets),
         strict=True,
     )
     for mine, theirs in steps:
@@ -104,24 +104,24 @@ def test_bmn_outputs_and_gradients_are_equal():
 
 
 def test_dense_mask_holds_the_sparse_rows():
-    usual = usual_bmn(networks.draw_bmn(networks.SMALL))
+    baseline = baseline_bmn(networks.draw_bmn(networks.SMALL))
     size, samples = networks.SMALL.positions, networks.SMALL.samples
     rows = sampling_rows(size, size, samples, 3, 0.5)
-    assert usual.mask.shape == (size, samples * size * size)
-    assert float(usual.mask.sum()) == pytest.approx(float(rows.weights.sum()), rel=1e-5)
+    assert baseline.mask.shape == (size, samples * size * size)
+    assert float(baseline.mask.sum()) == pytest.approx(float(rows.weights.sum()), rel=1e-5)
     assert len(valid_cells(size, size)) == size * (size + 1) // 2
 
 
 def test_targets_are_equal():
     segments = drawn.draw_segments(7, 30.0)
-    theirs = usual_targets(segments, (2.0, 30.0), 20, 9)
+    theirs = baseline_targets(segments, (2.0, 30.0), 20, 9)
     for mine, table_ in zip(window_targets(segments, (2.0, 30.0), 20, 9), theirs, strict=True):
         assert np.abs(mine.numpy() - table_).max() < 1e-6
 
 
 def test_proposals_and_picks_are_equal():
     maps = drawn.draw_maps(150, 12)
-    mine, theirs = proposals.our_proposals(maps, 30), proposals.usual_proposals(maps, 30)
+    mine, theirs = proposals.our_proposals(maps, 30), proposals.baseline_proposals(maps, 30)
     assert len(mine[1]) == 30
     assert absolute_difference(theirs, mine) < 1e-6
 
@@ -132,12 +132,12 @@ def test_soft_nms_is_equal_to_the_last_proposal():
     segments = np.stack([start, start + 0.2 * rng.random(60)], axis=1)
     settings = {"alpha": 0.3, "low": 0.1, "high": 0.5, "count": 99}
     mine = soft_nms(segments, rng.random(60), **settings)
-    theirs = usual_soft_nms(segments, np.random.default_rng(0).random(0), **settings)
+    theirs = baseline_soft_nms(segments, np.random.default_rng(0).random(0), **settings)
     assert len(theirs[0]) == 0
     scores = np.linspace(0.9, 0.1, 60)
     mine, theirs = (
         soft_nms(segments, scores, **settings),
-        usual_soft_nms(segments, scores, **settings),
+        baseline_soft_nms(segments, scores, **settings),
     )
     assert np.array_equal(mine[0], theirs[0]) and np.allclose(mine[1], theirs[1], rtol=1e-12)
 
@@ -150,7 +150,7 @@ def test_mean_precision_is_equal():
         task: (drawn.with_label(truth, task), drawn.with_label(found, task))
         for task in mean_precision.TASKS
     }
-    mine, theirs = mean_precision.our_points(tables), mean_precision.usual_points(tables)
+    mine, theirs = mean_precision.our_points(tables), mean_precision.baseline_points(tables)
     assert absolute_difference(theirs, mine) < 1e-9
     assert all(0 < points.mean() < 100 for points in mine)
 
@@ -170,13 +170,13 @@ def test_clips_are_equal(video, installed, monkeypatch):
         pytest.importorskip("decord")
     else:
         _without_decord(monkeypatch)
-    assert open_usual(video)[1:] == (60, "decord get_batch" if installed else "PyAV seek")
+    assert open_baseline(video)[1:] == (60, "decord get_batch" if installed else "PyAV seek")
     total = decode.GRID.num_clips(1.0)
     ours = list(decode.our_clips(video))
-    usual = list(usual_clips(video, decode.GRID, range(total), decode.SHORT_SIDE))
-    assert len(ours) == len(usual) == total
+    baseline = list(baseline_clips(video, decode.GRID, range(total), decode.SHORT_SIDE))
+    assert len(ours) == len(baseline) == total
     assert (
-        absolute_difference([clip.int() for clip in usual], [clip.int() for clip in ours]) <= 1
+        absolute_difference([clip.int() for clip in baseline], [clip.int() for clip in ours]) <= 1
     )  # level: of two conversions to RGB
 
 
@@ -202,14 +202,15 @@ def test_turns_are_paired_and_peaks_measured():
         return Form(name, run, count=2)
 
     size = 4_000_000
-    usual, ours = form("usual", size), form("ours", size)
-    (row,) = compare("s", "w", usual, [ours], runs=3, difference=absolute_difference, unit="of one")
-    assert calls == ["usual"] * 2 + ["ours"] * 2 + ["usual", "ours"] * 3
+    work = Work("s", "w", absolute_difference, "of one")
+    baseline, ours = form("baseline", size), form("ours", size)
+    (row,) = compare(work, baseline, [ours], runs=3)
+    assert calls == ["baseline"] * 2 + ["ours"] * 2 + ["baseline", "ours"] * 3
     assert row.runs == (3, 3) and row.difference == 0 and row.ratio > 0
     calls.clear()
-    once = Form("usual", usual.run, once=True)
-    (row,) = compare("s", "w", once, [ours], runs=2, difference=absolute_difference, unit="")
-    assert calls == ["usual", "ours", "ours", "ours", "ours"] and row.runs == (1, 2)
+    once = Form("baseline", baseline.run, once=True)
+    (row,) = compare(work, once, [ours], runs=2)
+    assert calls == ["baseline", "ours", "ours", "ours", "ours"] and row.runs == (1, 2)
     _, peak, _ = measured_run(lambda: np.ones(size).sum(), lambda: 0.0)
     if peak is not None:  # no such counter outside Linux
         assert 0.9 * 8 * size < peak < 1.5 * 8 * size
@@ -229,13 +230,13 @@ def test_costs_are_those_of_the_layers():
     assert 25e9 < whole.operations < 40e9 and step.operations == 3 * whole.operations
 
 
-def test_floor_is_the_larger_of_operations_and_bytes():
+def test_lower_bound_is_the_larger_of_operations_and_bytes():
     rates = {"float32": 10.0, "bfloat16": 20.0, "bytes": 4.0}
-    row = Row("s", "w", "usual", "ours", our_seconds=10.0, cost=Cost(40.0, 8.0))
-    assert peaks.floor_seconds(row, rates) == 4.0
-    row = Row("s", "w", "usual", "ours", our_seconds=10.0, cost=Cost(40.0, 8.0, "bfloat16", 3.0))
-    assert peaks.floor_seconds(row, rates) == 3.0
-    assert "30 %" in table.floor_table([row], rates)
+    row = Row("s", "w", "baseline", "ours", our_seconds=10.0, cost=Cost(40.0, 8.0))
+    assert peaks.lower_bound_seconds(row, rates) == 4.0
+    row = Row("s", "w", "baseline", "ours", our_seconds=10.0, cost=Cost(40.0, 8.0, "bfloat16", 3.0))
+    assert peaks.lower_bound_seconds(row, rates) == 3.0
+    assert "30 %" in table.lower_bound_table([row], rates)
 
 
 def test_quick_runs_every_stage(tmp_path):

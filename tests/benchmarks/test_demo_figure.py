@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import demo_figure
-from benchmarks.demo_figure import Row, main, table
+from benchmarks.demo_figure import DemoRun, demo_table, main
 from pipeline.demo.dataset import make_dataset
 from pipeline.run_folder.manifests import write_json
 
@@ -23,14 +23,17 @@ def small(monkeypatch):
 
 
 def test_the_table_is_of_all_runs():
-    rows = [Row(0, 1, 80.0, 60.0, 5.0, -0.1, 0.2), Row(1, 2, 90.0, 64.0, 6.0, 0.1, float("nan"))]
-    lines = table(rows).splitlines()
+    rows = [
+        DemoRun(0, 1, 80.0, 60.0, 5.0, -0.1, 0.2),
+        DemoRun(1, 2, 90.0, 64.0, 6.0, 0.1, float("nan")),
+    ]
+    lines = demo_table(rows).splitlines()
     assert lines[1].split() == ["0", "1", "80.00", "60.00", "5.0", "-0.100", "+0.200"]
     shown = {line.rsplit(maxsplit=2)[0]: line.split()[-2:] for line in lines[4:]}
     assert shown["mean"] == ["85.00", "62.00"] and shown["st. dev."] == ["7.07", "2.83"]
     assert shown["smallest"] == ["80.00", "60.00"] and shown["largest"] == ["90.00", "64.00"]
     assert shown["spread"] == ["10.00", "4.00"]
-    assert "mean" not in table(rows[:1])
+    assert "mean" not in demo_table(rows[:1])
 
 
 def test_every_seed_is_run_with_every_number_of_threads(tmp_path, monkeypatch, small):
@@ -49,7 +52,7 @@ def test_every_seed_is_run_with_every_number_of_threads(tmp_path, monkeypatch, s
         moved.to_csv(run / "classify" / "detections.csv", index=False)
         write_json(run / "took.json", {"seconds": 90})
 
-    monkeypatch.setattr(demo_figure, "_work", work)
+    monkeypatch.setattr(demo_figure, "_run_stages", work)
     file = tmp_path / "numbers.json"
     line = ["--seeds", "2", "--threads", "1", "--threads", "2", "--to", str(tmp_path)]
     result = CliRunner().invoke(main, [*line, "--json", str(file)], catch_exceptions=False)
@@ -65,7 +68,7 @@ def test_every_seed_is_run_with_every_number_of_threads(tmp_path, monkeypatch, s
 
 def test_what_is_complete_is_not_run_again(tmp_path, monkeypatch, small):
     monkeypatch.setattr(demo_figure, "stage_state", lambda config, run, stage: ("complete", ""))
-    monkeypatch.setattr(demo_figure, "_work", lambda *_: pytest.fail("run again"))
+    monkeypatch.setattr(demo_figure, "_run_stages", lambda *_: pytest.fail("run again"))
     line = ["--seeds", "1", "--to", str(tmp_path)]
     result = CliRunner().invoke(main, line, catch_exceptions=False)
     assert result.exit_code == 1 and "results.json" in result.output

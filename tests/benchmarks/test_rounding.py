@@ -1,4 +1,4 @@
-"""The study of rounding: what is moved, what is compared, and that it runs at the smallest size."""
+"""The study of rounding: what is compared, and that it runs at the smallest size."""
 
 from __future__ import annotations
 
@@ -8,28 +8,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks.rounding import (
-    FIRST,
-    TYPES,
-    Ended,
-    distance_table,
-    distances,
-    ending_table,
-    main,
-    marks,
-    move_one,
-)
+from benchmarks.rounding import Ended, distance_table, distances, ending_table, main, marks
+from benchmarks.rounding_trainings import FIRST
 from pipeline.demo.dataset import make_dataset
-
-
-@pytest.mark.parametrize("dtype", TYPES)
-def test_one_weight_is_moved_by_one_unit_in_the_last_place(dtype):
-    weight = torch.linspace(0.5, 0.9, 6, dtype=dtype).view(2, 3)
-    before = weight.clone()
-    move_one(weight, 4)
-    moved = (weight - before).view(-1)
-    assert moved[4] == torch.finfo(dtype).eps / 2  # of a number from 0.5 to 1
-    assert moved.count_nonzero() == 1
 
 
 def test_marks_end_with_the_last_step():

@@ -48,7 +48,7 @@ def test_batched_equals_single(public):
     features = torch.from_numpy(public[1]["input"])
     batched = model(features)
     for row in range(len(features)):
-        for mine, whole in zip(model(features[row : row + 1]), batched):
+        for mine, whole in zip(model(features[row : row + 1]), batched, strict=True):
             assert torch.allclose(mine[0], whole[row], atol=1e-6)
 
 
@@ -70,7 +70,7 @@ def test_own_state_round_trip_and_copy():
     model, other = small(), small()
     other.load_state_dict(model.state_dict())
     features = torch.randn(1, 24, 40)
-    for mine, theirs in zip(model(features), copy.deepcopy(other)(features)):
+    for mine, theirs in zip(model(features), copy.deepcopy(other)(features), strict=True):
         assert torch.equal(mine, theirs)
 
 
@@ -78,7 +78,7 @@ def test_runs_under_bf16_autocast():
     model, features = small(), torch.randn(2, 24, 40)
     with torch.autocast("cpu", torch.bfloat16):
         rough = model(features)
-    for mine, exact in zip(rough, model(features)):
+    for mine, exact in zip(rough, model(features), strict=True):
         assert (mine - exact).abs().max() < 0.03
 
 
@@ -87,11 +87,11 @@ def test_bad_checkpoints_are_refused_and_change_nothing(public):
     model = small()
     before = copy.deepcopy(model.state_dict())
     missing = {key: value for key, value in state.items() if key != "head.x_2d_p.6.bias"}
-    with pytest.raises(BMNError, match="head.x_2d_p.6.bias"):
+    with pytest.raises(BMNError, match=r"head\.x_2d_p\.6\.bias"):
         load_public_checkpoint(model, missing)
-    with pytest.raises(BMNError, match="head.extra"):
+    with pytest.raises(BMNError, match=r"head\.extra"):
         load_public_checkpoint(model, {**state, "head.extra": torch.zeros(1)})
-    with pytest.raises(BMNError, match="matching.weight"):
+    with pytest.raises(BMNError, match=r"matching\.weight"):
         wider = BMN(24, 40, 20, hidden_1d=16, hidden_2d=12, hidden_3d=24)
         load_public_checkpoint(wider, state)
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())

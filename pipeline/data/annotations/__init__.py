@@ -1,17 +1,28 @@
-"""Official annotation files to one table; `load_annotations` picks the reader the configuration names."""
+"""Official annotation files to one table; `load_annotations` picks the reader the configuration names.
+
+A new format is a file here with a `read(inputs)`, and its line in READERS.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.data.annotations import activitynet, epic_kitchens, table, trimmed
-from pipeline.data.annotations.dataset import Dataset, training_rows
+from pipeline.data.annotations.dataset import Dataset, Inputs, training_rows
 from pipeline.errors import UserError
 
-_ONE_CLASS_FILE = frozenset({"activitynet", "kinetics", "something"})
-
 __all__ = ["Dataset", "annotation_files", "load_annotations", "training_rows"]
+
+# What `dataset.format` may be, and who reads it.
+READERS: dict[str, Callable[[Inputs], Dataset]] = {
+    "table": table.read,
+    "activitynet": activitynet.read,
+    "epic_kitchens": epic_kitchens.read,
+    "kinetics": trimmed.read_kinetics,
+    "something": trimmed.read_something,
+}
 
 
 def load_annotations(settings: DatasetSettings) -> Dataset:
@@ -22,23 +33,12 @@ def load_annotations(settings: DatasetSettings) -> Dataset:
     files = _paths(settings.annotations)
     if not files:
         raise UserError("dataset.annotations: no file given")
-    classes = _paths(settings.classes)
     subsets = (settings.train_subset, settings.eval_subset)
-    if settings.format in _ONE_CLASS_FILE and len(classes) > 1:
-        raise UserError("dataset.classes: give one file with a class name a line")
-    if settings.format == "activitynet":
-        dataset = activitynet.read(files, *classes)
-    elif settings.format == "kinetics":
-        dataset = trimmed.read_kinetics(files, subsets, *classes)
-    elif settings.format == "something":
-        dataset = trimmed.read_something(files, subsets, *classes)
-    elif settings.format == "epic_kitchens":
-        dataset = epic_kitchens.read(files, subsets, classes, settings.video_info)
-    else:
-        dataset = table.read(files, *subsets)
+    inputs = Inputs(files, subsets, _paths(settings.classes), settings.video_info)
+    dataset = READERS[settings.format](inputs)
     for name in {name for head in dataset.heads for name in head}:
         if any("\ud800" <= mark <= "\udfff" for mark in name):  # half characters no file can hold
-            raise UserError(f"{files[-1]}: label {name!r} is no text; mend it")
+            raise UserError(f"{files[-1]}: label {name!r} is no text; fix it")
     known = sorted(set(dataset.videos["subset"]))
     if settings.eval_subset not in known:
         raise UserError(

@@ -9,25 +9,31 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.data.annotations.dataset import Dataset, check_times, check_video_id, segments_frame
+from pipeline.data.annotations.dataset import (
+    Dataset,
+    Inputs,
+    check_times,
+    check_video_id,
+    segments_frame,
+)
 from pipeline.errors import UserError
 
 
-def read(files: Sequence[Path], classes: Path | None = None) -> Dataset:
+def read(inputs: Inputs) -> Dataset:
     """Read one or more annotation files.
 
-    `classes` is a file with one class name a line (a first line `action` or `label` is a heading);
-    without it the classes are the labels of all files, sorted. Raises UserError naming file, video
-    and value where the schema is not met.
+    The class file has one name a line (a first line `action` or `label` is a heading); without it
+    the classes are the labels of all files, sorted. Raises UserError naming file, video and value
+    where the schema is not met.
     """
-    rows: list[dict] = []
-    videos: list[dict] = []
+    files, classes = inputs.files, inputs.class_file()
+    rows: list[dict[str, Any]] = []
+    videos: list[dict[str, Any]] = []
     notes: Counter[str] = Counter()
     for file in files:
         for key, entry in _database(file).items():
@@ -42,7 +48,7 @@ def read(files: Sequence[Path], classes: Path | None = None) -> Dataset:
     repeated = frame["video"][frame["video"].duplicated()]
     if len(repeated):
         raise UserError(f"{files[-1]}: video {repeated.iloc[0]} is annotated twice; keep one entry")
-    names = _class_names(classes) if classes else tuple(sorted(set(annotations["label"])))
+    names = _listed_names(classes) if classes else tuple(sorted(set(annotations["label"])))
     unknown = annotations.loc[~annotations["label"].isin(names), "label"]
     if len(unknown):
         raise UserError(f"{classes}: label {unknown.iloc[0]!r} of the annotations is not listed")
@@ -80,7 +86,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _segments(entry: dict[str, Any], video: str, subset: str, where: str) -> list[dict]:
+def _segments(entry: dict[str, Any], video: str, subset: str, where: str) -> list[dict[str, Any]]:
     annotations = entry.get("annotations", [])
     if not isinstance(annotations, list):
         raise UserError(f"{where}: annotations is no list")
@@ -112,7 +118,7 @@ def _seconds(value: Any, where: str) -> float:
         raise UserError(f"{where}: {value!r} is no number of seconds") from error
 
 
-def _class_names(file: Path) -> tuple[str, ...]:
+def _listed_names(file: Path) -> tuple[str, ...]:
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:

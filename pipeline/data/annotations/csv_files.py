@@ -1,4 +1,4 @@
-"""CSV files read with clear errors; the readers of `table` and `epic_kitchens` share this."""
+"""CSV files read with clear errors, for every reader whose format is CSV."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read_csv(file: Path, columns: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
-def numbers(frame: pd.DataFrame, column: str, file: Path) -> pd.Series:
+def float_column(frame: pd.DataFrame, column: str, file: Path) -> pd.Series:
     """A text column as floats.
 
     Raises UserError naming file, line and value of the first that is no number.

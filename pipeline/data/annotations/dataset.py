@@ -1,11 +1,13 @@
-"""What every annotation reader returns: one table of segments, one of videos, and the classes."""
+"""What every annotation reader is given, and what it returns: tables of segments and videos, and the classes."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,26 @@ import pandas as pd
 from pipeline.errors import UserError
 
 LONGEST_ID = 220  # bytes; a file system takes 255, and files made of an id have endings
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the configuration names for a reader; each takes of it what its format has.
+
+    `files`: the annotation files. `subsets`: the names of the training and of the evaluation subset.
+    `classes`: the files with class names. `video_info`: a file about the videos.
+    """
+
+    files: Sequence[Path]
+    subsets: tuple[str, str] = ("training", "validation")
+    classes: Sequence[Path] = ()
+    video_info: Path | None = None
+
+    def class_file(self) -> Path | None:
+        """The file with class names, of a format that takes one. Raises UserError where there are more."""
+        if len(self.classes) > 1:
+            raise UserError("dataset.classes: give one file with a class name a line")
+        return self.classes[0] if self.classes else None
 
 
 @dataclass(frozen=True)
@@ -42,12 +64,14 @@ class Dataset:
 
     def video_ids(self, subset: str) -> list[str]:
         """The videos of a subset, in the files' order, those without a segment included."""
-        return self.videos.loc[self.videos["subset"] == subset, "video"].tolist()
+        ids: list[str] = self.videos.loc[self.videos["subset"] == subset, "video"].tolist()
+        return ids
 
     def targets(self, rows: pd.DataFrame) -> np.ndarray:
         """Class indices [rows, heads] of segments."""
         if len(self.heads) == 2:
-            return rows[["verb", "noun"]].to_numpy(np.int64)
+            numbers: np.ndarray = rows[["verb", "noun"]].to_numpy(np.int64)
+            return numbers
         index = {name: i for i, name in enumerate(self.heads[0])}
         return np.array([[index[label]] for label in rows["label"]], np.int64).reshape(-1, 1)
 
@@ -120,7 +144,7 @@ def check_times(start: float, end: float, where: str) -> None:
         raise UserError(f"{where}: start {start}, end {end}: times are seconds from 0 on")
 
 
-def segments_frame(rows: Iterable[dict], columns: tuple[str, ...]) -> pd.DataFrame:
+def segments_frame(rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
     """A segment table with fixed columns and float times, also when there are no rows."""
     frame = pd.DataFrame(list(rows), columns=list(columns))
     return frame.astype({"start": float, "end": float})

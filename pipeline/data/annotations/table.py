@@ -1,33 +1,36 @@
-"""A plain CSV of one's own: `video,start,end,label[,subset]`, times in seconds."""
+"""A plain CSV of one's own: `video,start,end,label[,subset]`, a row a segment, times in seconds.
+
+`video` is the name of the video's file without its ending.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pipeline.data.annotations.csv_files import numbers, read_csv
-from pipeline.data.annotations.dataset import Dataset, check_times, check_video_id
+from pipeline.data.annotations.csv_files import float_column, read_csv
+from pipeline.data.annotations.dataset import Dataset, Inputs, check_times, check_video_id
 from pipeline.errors import UserError
 
 _COLUMNS = ["video", "start", "end", "label"]
 HELD_OUT = "videos held out for validation (the table has no subset column)"  # a note
 
 
-def read(files: Sequence[Path], train_subset: str, eval_subset: str) -> Dataset:
+def read(inputs: Inputs) -> Dataset:
     """Read one file, or a training and a validation file.
 
     One file without a `subset` column: every fifth video, sorted by name, is held out for validation.
     Classes are the labels, sorted. Raises UserError naming file, line and value.
     """
+    files, (train_subset, eval_subset) = inputs.files, inputs.subsets
     if len(files) > 2:
         raise UserError("dataset.annotations: give one table, or a training and a validation table")
     subsets = [train_subset, eval_subset] if len(files) == 2 else [None]
     notes: Counter[str] = Counter()
-    tables = [_read_one(file, subset) for file, subset in zip(files, subsets, strict=True)]
+    tables = [_read_table(file, subset) for file, subset in zip(files, subsets, strict=True)]
     annotations = pd.concat(tables, ignore_index=True)
     if annotations.empty:
         raise UserError(f"{files[0]}: no annotation; each row is video,start,end,label[,subset]")
@@ -45,12 +48,12 @@ def read(files: Sequence[Path], train_subset: str, eval_subset: str) -> Dataset:
     return Dataset(annotations, videos.assign(duration=np.nan, fps=np.nan), (labels,), notes)
 
 
-def _read_one(file: Path, subset: str | None) -> pd.DataFrame:
+def _read_table(file: Path, subset: str | None) -> pd.DataFrame:
     frame = read_csv(file, _COLUMNS)
     for column in {"video", "label", "subset"} & set(frame.columns):
         frame[column] = frame[column].str.strip()
     for column in ("start", "end"):
-        frame[column] = numbers(frame, column, file)
+        frame[column] = float_column(frame, column, file)
     for line, row in enumerate(frame.itertuples(index=False), start=2):
         where = f"{file}, line {line}"
         check_video_id(row.video, where)

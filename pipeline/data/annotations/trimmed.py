@@ -1,5 +1,7 @@
 """Trimmed data sets, a class a file: Kinetics' CSV, Something-Something's JSON, and plain lists.
 
+Kinetics: `label,youtube_id,time_start,time_end,...` a row. Something-Something: `[{"id": ..., "template":
+"Holding [something]"}, ...]`. A list: `PATH LABEL` or `PATH,LABEL` a line, without a heading.
 A segment is a whole file: it starts at 0 and ends at infinity, which stands for the file's end.
 """
 
@@ -8,52 +10,54 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.annotations.csv_files import numbers, read_csv
-from pipeline.data.annotations.dataset import Dataset, check_times, check_video_id, segments_frame
+from pipeline.data.annotations.csv_files import float_column, read_csv
+from pipeline.data.annotations.dataset import (
+    Dataset,
+    Inputs,
+    check_times,
+    check_video_id,
+    segments_frame,
+)
 from pipeline.errors import UserError
 
 
-def read_kinetics(
-    files: Sequence[Path], subsets: tuple[str, str], classes: Path | None = None
-) -> Dataset:
+def read_kinetics(inputs: Inputs) -> Dataset:
     """Read a training and a validation file (one file: validation).
 
     Either Kinetics' own CSV (`label,youtube_id,time_start,time_end,...`; a video is then the file
     `ID_000012_000022`), or a list without heading, `PATH LABEL` or `PATH,LABEL` a line. Numbers as labels
-    are the numbers of the classes in the file `classes`, if there is one. Raises UserError naming file,
+    are the numbers of the classes in the class file, if there is one. Raises UserError naming file,
     line and value.
     """
-    tables = [_kinetics_rows(file) for file in files]
-    return _dataset(files, subsets, tables, _names(classes) if classes else None)
+    classes = inputs.class_file()
+    tables = [_kinetics_rows(file) for file in inputs.files]
+    return _dataset(inputs, tables, _names(classes) if classes else None)
 
 
-def read_something(
-    files: Sequence[Path], subsets: tuple[str, str], classes: Path | None = None
-) -> Dataset:
+def read_something(inputs: Inputs) -> Dataset:
     """Read Something-Something-V2's training and validation JSON (one file: validation).
 
-    `classes` is its labels file, `{"Holding something": "0", ...}`; a template's brackets are left out.
+    The class file is its labels file, `{"Holding something": "0", ...}`; a template's brackets are left out.
     Raises UserError naming file, entry and value.
     """
+    classes = inputs.class_file()
     tables = [
-        _something_rows(file) if file.suffix == ".json" else _kinetics_rows(file) for file in files
+        _something_rows(file) if file.suffix == ".json" else _kinetics_rows(file)
+        for file in inputs.files
     ]
-    return _dataset(files, subsets, tables, _numbered(classes) if classes else None)
+    return _dataset(inputs, tables, _numbered(classes) if classes else None)
 
 
 def _dataset(
-    files: Sequence[Path],
-    subsets: tuple[str, str],
-    tables: list[list[tuple[str, str]]],
-    names: tuple[str, ...] | None,
+    inputs: Inputs, tables: list[list[tuple[str, str]]], names: tuple[str, ...] | None
 ) -> Dataset:
+    files = inputs.files
     if len(files) > 2:
         raise UserError("dataset.annotations: give a training and a validation file")
-    chosen = subsets if len(files) == 2 else subsets[1:]
+    chosen = inputs.subsets if len(files) == 2 else inputs.subsets[1:]
     known = set(names or ())
     rows: list[dict[str, Any]] = []
     for file, subset, table in zip(files, chosen, tables, strict=True):
@@ -96,7 +100,7 @@ def _kinetics_rows(file: Path) -> list[tuple[str, str]]:
     if "youtube_id" not in first:
         return _list_rows(file)
     frame = read_csv(file, ["label", "youtube_id", "time_start", "time_end"])
-    starts, ends = numbers(frame, "time_start", file), numbers(frame, "time_end", file)
+    starts, ends = float_column(frame, "time_start", file), float_column(frame, "time_end", file)
     for line, (start, end) in enumerate(zip(starts, ends, strict=True), start=2):
         check_times(start, end, f"{file}, line {line}")
     return [
