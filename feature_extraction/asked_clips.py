@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from feature_extraction.extractor import ExtractionError, as_inference, clip_features
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import IMAGENET_MEAN, IMAGENET_STD, eval_transform, to_tensor
-from feature_extraction.video.opening import Reader, open_video
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import Reader
 
 
 def features_at(

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from feature_extraction.video.opening import VideoInfo
+from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.reading import Config
 from pipeline.data import annotations
 from pipeline.data.clips.segments import Segments, make_segments, mirrored_classes
