@@ -26,7 +26,8 @@ from feature_extraction.store import (
     write_features,
 )
 from feature_extraction.video.frame_folder import FrameFolder
-from feature_extraction.video.opening import VideoError, VideoInfo, open_video, probe
+from feature_extraction.video.opening import open_video, probe
+from feature_extraction.video.reader import VideoError, VideoInfo
 
 __all__ = [
     "ClipGrid",

@@ -9,16 +9,19 @@ from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
 
-import numpy as np
 from torch import Tensor
 
 from feature_extraction.sampling import Moments
 from feature_extraction.transforms import eval_transform, to_tensor
-from feature_extraction.video.opening import Reader, open_video
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import Picture, Reader
 
 CLOSING = -1  # stands for the number of the last frame, which is not known before the end
 QUEUE_FRAMES = 32  # resized frames the thread may be ahead
 POLL_SECONDS = 0.1
+
+# a frame and its number; the seconds the video lasts, after the last frame; or what went wrong
+Item = tuple[int, Tensor] | float | BaseException
 
 
 class FrameThread:
@@ -43,11 +46,9 @@ class FrameThread:
     ) -> None:
         self._path = path
         self._moments = moments
-        self._view = {"short_side": short_side, "crop": crop}
-        self._options = {"decoder": decoder, "allow_partial": allow_partial, "threads": threads}
-        self._queue: queue.Queue[tuple[int, Tensor] | float | BaseException] = queue.Queue(
-            QUEUE_FRAMES
-        )
+        self._short_side, self._crop = short_side, crop
+        self._decoder, self._allow_partial, self._threads = decoder, allow_partial, threads
+        self._queue: queue.Queue[Item] = queue.Queue(QUEUE_FRAMES)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"decode {path}")
         self.duration = 0.0
@@ -83,10 +84,16 @@ class FrameThread:
     def _work(self) -> None:
         """Run in the thread: the reader lives and dies here. The last thing put is the end."""
         try:
-            with open_video(self._path, **self._options) as reader:
+            with open_video(
+                self._path,
+                self._decoder,
+                allow_partial=self._allow_partial,
+                threads=self._threads,
+            ) as reader:
                 for item in self._frames(reader):
                     if not self._put(item):
                         return
+                assert reader.end_time is not None  # a pass over endless times reaches the end
                 self.damaged = list(reader.damaged)
                 self._put(float(reader.end_time))
         except BaseException as error:  # handed over, and raised again in the taker's thread
@@ -100,15 +107,16 @@ class FrameThread:
                 drawn.append(number)
                 yield seconds
 
-        before: np.ndarray | None = None
+        before: Picture | None = None
         frame: Tensor | None = None
         for position, picture in reader.frames_at(times(), final_fps=self._moments.fps):
             if picture is not before or frame is None:  # numbers can share a frame
                 before = picture
-                frame = eval_transform(to_tensor(picture[None]), **self._view)[0]
+                frames = to_tensor(picture[None])
+                frame = eval_transform(frames, short_side=self._short_side, crop=self._crop)[0]
             yield CLOSING if position < 0 else drawn.popleft(), frame
 
-    def _put(self, item: tuple[int, Tensor] | float | BaseException) -> bool:
+    def _put(self, item: Item) -> bool:
         """Hand an item over; False when nobody will take it any more."""
         while not self._stop.is_set():
             try:

@@ -15,7 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
-TIME_EPSILON = 1e-6  # seconds; times closer than this are the same time
+from feature_extraction.video.frame_times import TIME_EPSILON
+
 COUNT_EPSILON = 1e-6  # clips; float error allowed before one more clip is counted
 
 

@@ -9,11 +9,12 @@ has to agree with them, and with PyAV's first frame, before it is let at the pix
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NoReturn
+from typing import NoReturn, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from feature_extraction.video.frame_times import (
     LONGEST_SECONDS,
@@ -21,54 +22,56 @@ from feature_extraction.video.frame_times import (
     boundary,
     last_grid_time,
 )
-from feature_extraction.video.opening import VideoError, VideoInfo
 from feature_extraction.video.pyav_file import VideoFile
+from feature_extraction.video.reader import Picture, Reader, VideoError
 
 CHUNK_BYTES = 128 * 2**20  # of frames held at a time
 CLOSE_SECONDS = 2e-3  # decord keeps times in float32: about this coarse after some hours
 CLOSE_LEVELS = 4.0  # mean difference of two decoders' first frames, of 255
 
 
-class DecordReader:
-    """Reader over decord (see video.Reader). Raises VideoError."""
+class _Batch(Protocol):
+    def asnumpy(self) -> Picture: ...
+
+
+class _Frames(Protocol):
+    """What is used of decord's VideoReader; decord itself has no types."""
+
+    def __len__(self) -> int: ...
+
+    def get_batch(self, numbers: list[int]) -> _Batch: ...
+
+    def get_frame_timestamp(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]: ...
+
+    def seek(self, number: int) -> None: ...
+
+
+class DecordReader(Reader):
+    """Reader over decord. Raises VideoError."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self._path = path
-        self.end_time: float | None = None
-        self.damaged: list[tuple[float, float]] = []
-        self._frames: Any = None
-        with VideoFile(path, allow_partial=False, threads=1) as video:
+        with closing(VideoFile(path, allow_partial=False, threads=1)) as video:
             self._check_kind(video)
             first = video.picture(video.first_frame)
             self._times, self._end = self._packet_times(video)
             video.check_end(self._end)
-            width, height = video.size
-            self.info = VideoInfo(
-                str(path), width, height, video.fps, video.claimed_duration(), "decord"
-            )
+            self.info = video.info("decord")
         self._frames = self._open()
         self._check_times()
         self._check_first(first)
 
-    def __enter__(self) -> DecordReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
-        """Release the file."""
-        self._frames = None
+        """Release the file. Again is no error."""
+        if not self._closed:
+            del self._frames  # decord knows no closing: the file goes with what holds it
+        super().close()
 
     def frames_at(
         self, times: Iterable[float], *, final_fps: float | None = None
-    ) -> Iterator[tuple[int, np.ndarray]]:
-        """See video.Reader.frames_at."""
+    ) -> Iterator[tuple[int, Picture]]:
+        """See Reader.frames_at."""
         height, width = self.info.height, self.info.width
         size = max(1, CHUNK_BYTES // (height * width * 3))
         chunk: list[tuple[int, int]] = []  # (index into times, frame number)
@@ -89,12 +92,9 @@ class DecordReader:
         self.end_time = self._end
         yield from self._read_chunk(chunk)
 
-    def clip(self, times: Sequence[float]) -> np.ndarray:
-        """See video.Reader.clip."""
-        wanted = np.asarray(times, dtype=np.float64)
-        if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
-            raise VideoError(f"{self._path}: a clip's times must be finite numbers, at least one")
-        return self._read([self._nearest(time) for time in wanted])
+    def clip(self, times: Sequence[float]) -> Picture:
+        """See Reader.clip."""
+        return self._read([self._nearest(time) for time in self._clip_times(times)])
 
     def _nearest(self, time: float) -> int:
         """Number of the frame nearest to a time, the earlier one on a tie; clamped."""
@@ -105,16 +105,15 @@ class DecordReader:
             return later - 1
         return later
 
-    def _read_chunk(self, chunk: list[tuple[int, int]]) -> Iterator[tuple[int, np.ndarray]]:
+    def _read_chunk(self, chunk: list[tuple[int, int]]) -> Iterator[tuple[int, Picture]]:
         numbers = sorted({number for _, number in chunk})
         if numbers:
             frames = dict(zip(numbers, self._read(numbers), strict=True))
             for index, number in chunk:
                 yield index, frames[number]
 
-    def _read(self, numbers: list[int]) -> np.ndarray:
-        if self._frames is None:
-            raise VideoError(f"{self._path}: the reader is closed")
+    def _read(self, numbers: list[int]) -> Picture:
+        self._check_open()
         try:
             frames = self._frames.get_batch(numbers).asnumpy()
             # left as it is, decord goes on decoding into memory without bound; a seek stops it
@@ -124,28 +123,29 @@ class DecordReader:
         return frames
 
     def _check_kind(self, video: VideoFile) -> None:
-        if not video.timed:
-            self._refuse(f"decord gives wrong frames of {video.container.format.name} files")
-        if video.stream.codec_context.name == "hevc":
+        if not video.head.timed:
+            self._refuse(f"decord gives wrong frames of {video.head.format} files")
+        if video.head.stream.codec_context.name == "hevc":
             self._refuse("decord gives wrong frames of HEVC video")
 
-    def _packet_times(self, video: VideoFile) -> tuple[np.ndarray, float]:
+    def _packet_times(self, video: VideoFile) -> tuple[NDArray[np.float64], float]:
         """Presentation times [frames] in seconds and the end, from the packets alone."""
+        head = video.head
         packets = [item.packet for item in video.items() if item.packet is not None]
-        if any(getattr(packet, "is_discard", False) for packet in packets):
+        if any(packet.is_discard for packet in packets):
             self._refuse("decord gives wrong frames of files with an edit list")
-        if "mp4" in video.container.format.name and video.first != 0:
+        if "mp4" in head.format and head.first != 0:
             self._refuse("decord gives wrong frames of files with an edit list or a late start")
-        if any(packet.pts is None for packet in packets):
+        shown = sorted((p.pts, p.duration or 0) for p in packets if p.pts is not None)
+        if len(shown) < len(packets):
             self._refuse("the packets carry no times to hold decord against")
-        last = max(packets, key=lambda packet: packet.pts)
-        times = np.array(sorted(video.seconds(packet.pts) for packet in packets))
+        times = np.array([head.seconds(ticks) for ticks, _ in shown])
         if np.diff(times).max(initial=0.0) > LONGEST_SECONDS:
             self._refuse("the packets' times leap ahead")
-        gap = times[-1] - times[-2] if len(times) > 1 else video.usual_seconds
-        return times, float(times[-1] + ((last.duration or 0) * video.tick or gap))
+        gap = times[-1] - times[-2] if len(times) > 1 else head.usual_seconds
+        return times, float(times[-1] + (shown[-1][1] * head.tick or gap))
 
-    def _open(self) -> Any:
+    def _open(self) -> _Frames:
         try:
             # imported here: it is not on every machine, and only those who ask pay for it
             import decord
@@ -155,9 +155,10 @@ class DecordReader:
                 "install it (pip install decord) or use --decoder pyav"
             ) from error
         try:
-            return decord.VideoReader(str(self._path), num_threads=1)
+            frames: _Frames = decord.VideoReader(str(self._path), num_threads=1)
         except Exception as error:  # decord's own, which derives from nothing narrower
             self._refuse(f"decord cannot open it ({_reason(error)})")
+        return frames
 
     def _check_times(self) -> None:
         """Hold decord's frame count and times against the packets'."""

@@ -9,14 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from PIL import Image
 
-from feature_extraction.sampling import TIME_EPSILON
-from feature_extraction.video.frame_times import last_grid_time
-from feature_extraction.video.opening import VideoError, VideoInfo
+from feature_extraction.video.frame_times import TIME_EPSILON, last_grid_time
+from feature_extraction.video.reader import Picture, Reader, VideoError, VideoInfo
 
 FIRST_FRAME = "frame_0000000001.jpg"
 RATE_TOLERANCE = 0.005  # how far, relatively, frames over rate may be from the known duration
@@ -25,7 +23,7 @@ _NAME = re.compile(r"frame_(\d{10})\.jpg")
 
 
 @dataclass(frozen=True)
-class FrameFolder(os.PathLike):
+class FrameFolder(os.PathLike[str]):
     """A folder of frames numbered from 1, and the frames a second they may have been taken at.
 
     Of several `rates` the one holds with which the frames last `duration` seconds best (the frames of
@@ -44,49 +42,32 @@ class FrameFolder(os.PathLike):
         return str(self.folder)
 
 
-class FramesReader:
-    """Reader over a folder of frames (see video.Reader). Frame n is shown from (n - 1) / fps on.
+class FramesReader(Reader):
+    """Reader over a folder of frames. Frame n is shown from (n - 1) / fps on.
 
     Raises VideoError: no or missing frames, a damaged one, or no rate that fits the duration.
     """
 
     def __init__(self, source: FrameFolder) -> None:
+        super().__init__(source)
         self._folder = source.folder
-        self._closed = False
         try:
             self._count = _count(str(source.folder), source.folder.stat().st_mtime_ns)
         except OSError as error:
             raise VideoError(f"{source}: cannot be read ({error.strerror})") from error
         self._fps = _rate(source, self._count)
-        self._size: tuple[int, int, int] | None = None
+        self._shape: tuple[int, ...] | None = None
         height, width, _ = self._read(0).shape
-        self.end_time: float | None = None
-        self.damaged: list[tuple[float, float]] = []
         self.info = VideoInfo(
             str(source), width, height, self._fps, self._count / self._fps, "frames"
         )
 
-    def __enter__(self) -> FramesReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give nothing after this."""
-        self._closed = True
-
     def frames_at(
         self, times: Iterable[float], *, final_fps: float | None = None
-    ) -> Iterator[tuple[int, np.ndarray]]:
-        """See video.Reader.frames_at."""
+    ) -> Iterator[tuple[int, Picture]]:
+        """See Reader.frames_at."""
         end = self._count / self._fps
-        shown, picture, newest = -1, np.empty(0), -math.inf
+        shown, picture, newest = -1, np.empty(0, dtype=np.uint8), -math.inf
         for index, time in enumerate(times):
             if not time >= newest:
                 raise ValueError(f"asked times must ascend: {time} s comes after {newest} s")
@@ -101,12 +82,9 @@ class FramesReader:
             number = self._nearest(last_grid_time(end, final_fps))
             yield -1, picture if number == shown else self._read(number)
 
-    def clip(self, times: Sequence[float]) -> np.ndarray:
-        """See video.Reader.clip."""
-        wanted = np.asarray(times, dtype=np.float64)
-        if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
-            raise VideoError(f"{self._folder}: a clip's times must be finite numbers, at least one")
-        numbers = [self._nearest(time) for time in wanted.tolist()]
+    def clip(self, times: Sequence[float]) -> Picture:
+        """See Reader.clip."""
+        numbers = [self._nearest(time) for time in self._clip_times(times).tolist()]
         pictures = {number: self._read(number) for number in set(numbers)}
         return np.stack([pictures[number] for number in numbers])
 
@@ -115,9 +93,8 @@ class FramesReader:
         number = math.ceil((time - TIME_EPSILON) * self._fps - 0.5)
         return min(max(number, 0), self._count - 1)
 
-    def _read(self, number: int) -> np.ndarray:
-        if self._closed:
-            raise VideoError(f"{self._folder}: the reader is closed")
+    def _read(self, number: int) -> Picture:
+        self._check_open()
         path = self._folder / f"frame_{number + 1:010d}.jpg"
         try:
             with Image.open(path, formats=("JPEG",)) as image:
@@ -125,10 +102,10 @@ class FramesReader:
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             reason = " ".join(str(error).split())[:120]
             raise VideoError(f"{path}: does not decode ({reason}); get it again") from error
-        if self._size is None:
-            self._size = picture.shape
-        if picture.shape != self._size:
-            found, first = ("x".join(map(str, s[1::-1])) for s in (picture.shape, self._size))
+        if self._shape is None:
+            self._shape = picture.shape
+        if picture.shape != self._shape:
+            found, first = (f"{shape[1]}x{shape[0]}" for shape in (picture.shape, self._shape))
             raise VideoError(f"{path}: is {found} pixels, the first frame {first}")
         return picture
 
@@ -154,15 +131,16 @@ def _rate(source: FrameFolder, count: int) -> float:
     rates = sorted({rate for rate in source.rates if rate > 0 and math.isfinite(rate)})
     if not rates:
         raise VideoError(f"{source}: the frames a second of this folder are not known; state them")
-    if source.duration is None:
+    duration = source.duration
+    if duration is None:
         if len(rates) > 1:
             raise VideoError(f"{source}: of several frames a second, the duration must tell")
         return rates[0]
-    rate = min(rates, key=lambda rate: abs(count / rate - source.duration))
-    allowed = max(RATE_TOLERANCE * source.duration, 2 / rate)
-    if abs(count / rate - source.duration) > allowed:
+    rate = min(rates, key=lambda rate: abs(count / rate - duration))
+    allowed = max(RATE_TOLERANCE * duration, 2 / rate)
+    if abs(count / rate - duration) > allowed:
         raise VideoError(
             f"{source}: {count} frames last {count / rate:.2f} s at {rate:g} a second, but the video is "
-            f"{source.duration:.2f} s long; frames are missing, or the rate is another one"
+            f"{duration:.2f} s long; frames are missing, or the rate is another one"
         )
     return rate

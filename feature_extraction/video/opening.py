@@ -1,92 +1,17 @@
-"""Videos as frames in time: one reader interface over PyAV, decord by name, and folders of frames.
-
-Times are seconds counted from the first presented frame. A reader gives, for an asked time, the
-frame whose presentation time is nearest (the earlier one where two are equally near), as
-displayed: rotated and mirrored as the file says, 3 x 8 bit RGB.
-"""
+"""Opening a video: which reader it takes; PyAV, decord by name, or a folder of frames."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
 
-import numpy as np
+from feature_extraction.video.frame_folder import FrameFolder, FramesReader
+from feature_extraction.video.reader import Reader, VideoError, VideoInfo
 
 DECODERS = ("auto", "pyav", "decord")
-
-
-class VideoError(ValueError):
-    """A video that cannot be read, or not to its end; the message names the file and the fix."""
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a file says about itself: size in pixels as displayed, frames a second, seconds.
-
-    `fps` is the average rate (0.0 where the file has none); `duration` runs from the first frame
-    to the end of the last and is None where the file does not say (`probe` finds it then).
-    """
-
-    path: str
-    width: int
-    height: int
-    fps: float
-    duration: float | None
-    decoder: str
-
-
-class Reader(Protocol):
-    """An open video; a context manager. Use it in the process and the thread that opened it."""
-
-    @property
-    def info(self) -> VideoInfo:
-        """What the file says about itself."""
-
-    @property
-    def end_time(self) -> float | None:
-        """Seconds from the first frame to the end of the last, known once a pass reached it."""
-
-    @property
-    def damaged(self) -> Sequence[tuple[float, float]]:
-        """Spans of seconds that did not decode or are missing, known once a pass reached the end.
-
-        Empty unless a part of a video is allowed. A span lasts to the next sound key frame.
-        """
-
-    def frames_at(
-        self, times: Iterable[float], *, final_fps: float | None = None
-    ) -> Iterator[tuple[int, np.ndarray]]:
-        """Give (index into `times`, frame uint8 [H, W, 3]) for ascending times, in one pass.
-
-        `times` may be endless: those at or after the end of the last frame are not given, and the
-        pass then leaves `end_time` set. Equal frames are one array. With `final_fps`, the pass
-        closes with (-1, frame) for the largest k / final_fps before the end. Raises VideoError,
-        also where the file ends before it says it does.
-        """
-
-    def clip(self, times: Sequence[float]) -> np.ndarray:
-        """Give the frames uint8 [T, H, W, 3] nearest to `times` by random access.
-
-        Times before the first frame or after the last are clamped to them. Equal to `frames_at`.
-        """
-
-    def close(self) -> None:
-        """Release the file; the reader gives nothing after this."""
-
-    def __enter__(self) -> Reader: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
 
 
 def open_video(
@@ -105,8 +30,6 @@ def open_video(
     """
     if decoder not in DECODERS:
         raise VideoError(f"decoder is {decoder!r}, must be one of {', '.join(DECODERS)}")
-    from feature_extraction.video.frame_folder import FrameFolder, FramesReader
-
     if isinstance(path, FrameFolder):
         return FramesReader(path)
     path = Path(path)

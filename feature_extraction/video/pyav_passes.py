@@ -22,7 +22,7 @@ from feature_extraction.video.frame_times import (
     boundary,
     grid_times,
 )
-from feature_extraction.video.pyav_file import Item, VideoFile
+from feature_extraction.video.pyav_file import Item, Packet, VideoFile
 
 LOOKAHEAD = 48  # packets; three times the deepest reordering H.264 and HEVC allow
 MOST_LOOKAHEAD = 600
@@ -45,7 +45,7 @@ def plain_pass(
     closing: av.VideoFrame | None = None
     shown = gap = 0.0
     for frame in (frame for item in video.items() for frame in video.decode(item)):
-        time = video.seconds(video.ticks(frame))
+        time = video.head.seconds(video.ticks(frame))
         if held is not None:
             limit = boundary(shown, time)
             indices = asked.take(-math.inf, limit)
@@ -82,14 +82,15 @@ def planned_pass(
 
     Raises UnplannableError where packets turn out not to tell what the decoder shows.
     """
-    plan = FramePlan(asked, video.first, video.tick, from_start=from_start, clamp=clamp)
+    plan = FramePlan(asked, video.head.first, video.head.tick, from_start=from_start, clamp=clamp)
     due = _Due()
     for item in _planned_items(video, plan, final_fps):
-        indices, needed = [], True
-        if item.packet is not None and not _discarded(item):
-            indices, needed = plan.wanted(item.packet.pts)
+        needed = True
+        packet = _shown(item)
+        if packet is not None and packet.pts is not None:  # none without a time came into the plan
+            indices, needed = plan.wanted(packet.pts)
             if needed:
-                due.add(item.packet.pts, indices)
+                due.add(packet.pts, indices)
         for frame in video.decode(item, needed=needed):
             plan.check_shown(frame.pts)
             indices = due.answer(frame.pts)
@@ -129,23 +130,25 @@ def _planned_items(video: VideoFile, plan: FramePlan, final_fps: float | None) -
     """Give the items, each when the plan knows of the packets around it."""
     depth = LOOKAHEAD
     if final_fps:  # the last frame of the grid must still be undecided when the end comes in sight
-        depth += math.ceil(max(1.0, video.fps) / final_fps) + 1
+        depth += math.ceil(max(1.0, video.head.fps) / final_fps) + 1
     if depth > MOST_LOOKAHEAD:
         raise UnplannableError("too few final frames")
     ahead: deque[Item] = deque()
     for item in video.items():
         if item.packet is None:
-            final = plan.close(video.usual_seconds, final_fps)
-            if final is not None and all(i.packet.pts != final for i in ahead):
+            final = plan.close(video.head.usual_seconds, final_fps)
+            if final is not None and not any(
+                i.packet is not None and i.packet.pts == final for i in ahead
+            ):
                 raise UnplannableError("the last frame of the grid has gone by")
-        elif not _discarded(item):
-            plan.add(item.packet.pts, item.packet.duration)
+        elif (packet := _shown(item)) is not None:
+            plan.add(packet.pts, packet.duration)
         ahead.append(item)
         if len(ahead) > depth:
             yield ahead.popleft()
     yield from ahead
 
 
-def _discarded(item: Item) -> bool:
-    """Whether a packet is only decoded for others' sake (cut away by an edit list)."""
-    return bool(getattr(item.packet, "is_discard", False))
+def _shown(item: Item) -> Packet | None:
+    """The packet of an item, unless it is only decoded for others' sake (cut by an edit list)."""
+    return None if item.packet is None or item.packet.is_discard else item.packet

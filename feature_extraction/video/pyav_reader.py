@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -19,46 +18,30 @@ from feature_extraction.video.frame_times import (
     Remembered,
     UnplannableError,
 )
-from feature_extraction.video.opening import VideoError, VideoInfo
 from feature_extraction.video.pyav_file import VideoFile
 from feature_extraction.video.pyav_passes import Answers, Pass, plain_pass, planned_pass
+from feature_extraction.video.reader import Picture, Reader, VideoError
 
 SEEK_MARGIN = 1.0  # seconds further back when a first seek landed too late
 
 
-class PyavReader:
-    """Reader over PyAV (see video.Reader). Raises VideoError."""
+class PyavReader(Reader):
+    """Reader over PyAV. Raises VideoError."""
 
     def __init__(self, path: Path, *, allow_partial: bool = False, threads: int = 1) -> None:
+        super().__init__(path)
         self._path = path
         self._allow_partial = allow_partial
         self._threads = threads
-        self._closed = False
         self._in_use: list[VideoFile] = []
-        self.end_time: float | None = None
-        self.damaged: list[tuple[float, float]] = []
         self._idle: VideoFile | None = self._open()
         self._unread = True  # the idle file has only been read to its first frame
-        self._timed = self._plannable = self._idle.timed
-        width, height = self._idle.size
-        self.info = VideoInfo(
-            str(path), width, height, self._idle.fps, self._idle.claimed_duration(), "pyav"
-        )
-
-    def __enter__(self) -> PyavReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._timed = self._plannable = self._idle.head.timed
+        self.info = self._idle.info("pyav")
 
     def close(self) -> None:
-        """Release the file, also under a pass that is still going on."""
-        self._closed = True
+        """Release the file, also under a pass that is still going on. Again is no error."""
+        super().close()
         if self._idle is not None:
             self._idle.close()
         for video in self._in_use:
@@ -67,8 +50,8 @@ class PyavReader:
 
     def frames_at(
         self, times: Iterable[float], *, final_fps: float | None = None
-    ) -> Iterator[tuple[int, np.ndarray]]:
-        """See video.Reader.frames_at."""
+    ) -> Iterator[tuple[int, Picture]]:
+        """See Reader.frames_at."""
         remembered = Remembered(times)
         while True:
             video = self._borrow(unread=True)
@@ -86,11 +69,9 @@ class PyavReader:
             finally:
                 self._give_up(video)
 
-    def clip(self, times: Sequence[float]) -> np.ndarray:
-        """See video.Reader.clip."""
-        wanted = np.asarray(times, dtype=np.float64)
-        if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
-            raise VideoError(f"{self._path}: a clip's times must be finite numbers, at least one")
+    def clip(self, times: Sequence[float]) -> Picture:
+        """See Reader.clip."""
+        wanted = self._clip_times(times)
         order = np.argsort(wanted, kind="stable")
         ascending = np.maximum(wanted[order], 0.0).tolist()
         pictures = self._clip_ascending(ascending)
@@ -99,7 +80,7 @@ class PyavReader:
             clip[place] = picture
         return clip
 
-    def _clip_ascending(self, times: list[float]) -> list[np.ndarray]:
+    def _clip_ascending(self, times: list[float]) -> list[Picture]:
         """Try a seek, a seek further back, and the way from the start, planned before plain."""
         for back in (0.0, SEEK_MARGIN, None) if self._timed else (None,):
             seek_to = None if back is None else max(0.0, times[0] - back)
@@ -114,7 +95,7 @@ class PyavReader:
                     break
         raise VideoError(f"{self._path}: frames could not be reached; convert the video")
 
-    def _clip_from(self, seek_to: float | None, go: Pass, times: list[float]) -> list[np.ndarray]:
+    def _clip_from(self, seek_to: float | None, go: Pass, times: list[float]) -> list[Picture]:
         video = self._borrow(unread=seek_to is None)
         try:
             if seek_to is not None and not video.seek(seek_to):
@@ -131,7 +112,7 @@ class PyavReader:
             raise LateSeekError
         return found
 
-    def _pictures(self, video: VideoFile, answers: Answers) -> Iterator[tuple[int, np.ndarray]]:
+    def _pictures(self, video: VideoFile, answers: Answers) -> Iterator[tuple[int, Picture]]:
         """Convert what a pass finds; at the end, check it is one, and give the closing frame."""
         closing = None
         for indices, frame in answers:
@@ -148,8 +129,7 @@ class PyavReader:
             yield -1, closing
 
     def _open(self) -> VideoFile:
-        if self._closed:
-            raise VideoError(f"{self._path}: the reader is closed")
+        self._check_open()
         return VideoFile(self._path, allow_partial=self._allow_partial, threads=self._threads)
 
     def _borrow(self, *, unread: bool) -> VideoFile:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from feature_extraction.video.opening import VideoInfo
+from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
 from pipeline.data.annotations import Dataset, training_rows

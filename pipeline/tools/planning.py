@@ -19,7 +19,8 @@ from bmn.targets import valid_mask, window_targets
 from feature_extraction.backbones import for_inference
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import to_tensor
-from feature_extraction.video.opening import VideoError, open_video
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import VideoError
 from pipeline.configuration.settings import ExtractSettings
 from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
 from pipeline.data.annotations import Dataset

@@ -23,7 +23,8 @@ from feature_extraction.extractor import (
 from feature_extraction.read_ahead import FrameThread
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import eval_transform, normalize, resize_short_side, to_tensor
-from feature_extraction.video.opening import VideoError, open_video
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import VideoError
 
 
 class Pixels(nn.Module):

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pipeline.data.skipping import skipped_ids
 
 from feature_extraction.store import FeatureMeta, feature_path, read_features, write_features
-from feature_extraction.video.opening import VideoError, open_video
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import VideoError
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.configuration.settings import BackboneSettings
 from pipeline.configuration.thresholds import parse_iou

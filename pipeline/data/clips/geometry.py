@@ -12,13 +12,13 @@ import numpy as np
 from torch import Tensor
 
 from feature_extraction.sampling import (
-    TIME_EPSILON,
     ClipGrid,
     segment_clip_times,
     times_inside,
     training_clip_times,
 )
 from feature_extraction.transforms import eval_transform
+from feature_extraction.video.frame_times import TIME_EPSILON
 from pipeline.configuration.settings import Config, ExtractSettings
 from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.features.store import clip_grid

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from feature_extraction.video.opening import Reader
+from feature_extraction.video.reader import Reader
 from pipeline.data.videos.finding import Source
 
 SIDE = re.compile(r"\b(left|right)\b", re.IGNORECASE)

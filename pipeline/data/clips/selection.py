@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from feature_extraction.video.opening import VideoInfo
+from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.clips.segments import Segments, make_segments, mirrored_classes

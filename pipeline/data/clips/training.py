@@ -12,7 +12,8 @@ from torchvision.transforms.v2 import functional as F
 
 from feature_extraction.sampling import segment_clip_times
 from feature_extraction.transforms import train_transform
-from feature_extraction.video.opening import VideoError, open_video
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import VideoError
 from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.batches import Collate, Samples, read_batches
 from pipeline.data.clips.augmentation import augmented

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from feature_extraction.video.opening import VideoError, open_video
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import VideoError
 from pipeline.configuration.settings import Config
 from pipeline.data.clips.geometry import centred_clips
 from pipeline.data.clips.segments import Segments, span_of

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from feature_extraction.sampling import segment_clip_times, view_offsets
 from feature_extraction.transforms import spatial_crops
-from feature_extraction.video.opening import VideoError, open_video
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import VideoError
 from pipeline.configuration.settings import ViewsSettings
 from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.batches import read_batches

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
-from feature_extraction.video.opening import VideoInfo, open_video, probe
+from feature_extraction.video.opening import open_video, probe
+from feature_extraction.video.reader import VideoInfo
 from pipeline.data.videos.finding import Source
 from pipeline.processes.workers import Beat, Handler, run_jobs
 from pipeline.progress import Progress

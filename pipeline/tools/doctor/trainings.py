@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from feature_extraction.video.opening import VideoInfo
+from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.configuration.training_settings import OptimisationSettings
 from pipeline.data.annotations import Dataset

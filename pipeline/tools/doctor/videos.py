@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from feature_extraction.video.opening import VideoInfo
+from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset
 from pipeline.data.videos.finding import Source, find_videos

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from feature_extraction.video.opening import VideoInfo
+from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.data.annotations import Dataset, annotation_files, load_annotations, training_rows
 from pipeline.data.annotations.table import HELD_OUT

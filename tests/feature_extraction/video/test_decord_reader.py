@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from feature_extraction.video import decord_reader as video_decord
-from feature_extraction.video.opening import VideoError, open_video
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import VideoError
 
 decord = pytest.importorskip("decord")
 

@@ -9,7 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from feature_extraction.video.opening import VideoError, open_video, probe
+from feature_extraction.video.opening import open_video, probe
+from feature_extraction.video.reader import VideoError
 
 
 def read_to_end(path, **options):

@@ -10,7 +10,8 @@ from helpers.numbered_videos import draw_number, encode, even_ticks, read_number
 from PIL import Image
 
 from feature_extraction import ClipGrid, FrameFolder, build_backbone, extract_features
-from feature_extraction.video.opening import VideoError, open_video, probe
+from feature_extraction.video.opening import open_video, probe
+from feature_extraction.video.reader import VideoError
 
 
 def make_folder(folder: Path, count: int, size: tuple[int, int] = (96, 64)) -> Path:

@@ -11,13 +11,26 @@ import numpy as np
 import pytest
 
 from feature_extraction.video import pyav_passes as passes
-from feature_extraction.video.opening import VideoError, open_video, probe
+from feature_extraction.video.opening import open_video, probe
+from feature_extraction.video.reader import VideoError
 
-NAMES = (
-    "constant.mp4 b_frames.mp4 b_pyramid_open_gop.mp4 variable.mp4 variable.mkv late_start.mp4 "
-    "late_start.mkv late_start.ts cut_by_edit_list.mp4 odd_size.mp4 fragmented.mp4 mpeg4.avi "
-    "hevc.mp4 vp9.webm one_frame.mp4"
-).split()
+NAMES = [
+    "constant.mp4",
+    "b_frames.mp4",
+    "b_pyramid_open_gop.mp4",
+    "variable.mp4",
+    "variable.mkv",
+    "late_start.mp4",
+    "late_start.mkv",
+    "late_start.ts",
+    "cut_by_edit_list.mp4",
+    "odd_size.mp4",
+    "fragmented.mp4",
+    "mpeg4.avi",
+    "hevc.mp4",
+    "vp9.webm",
+    "one_frame.mp4",
+]
 PLANNED = [name for name in NAMES if not name.endswith((".ts", ".avi"))]
 
 
@@ -117,7 +130,7 @@ def _dropping_once(decode):
 
     def faulty(self, item, *, needed=True):
         frames = decode(self, item, needed=needed)
-        kept = [frame for frame in frames if abs(self.seconds(frame.pts) - 1.5) > 1e-3]
+        kept = [frame for frame in frames if abs(self.head.seconds(frame.pts) - 1.5) > 1e-3]
         if len(kept) < len(frames) and not dropped:
             dropped.append(True)
             return kept

@@ -9,7 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from feature_extraction.video.opening import VideoError, open_video
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import VideoError
 
 MOST_FRAMES = 300  # of the 6-minute file; the others are whole
 FILES = {  # name -> (first frame's time in the file, decord reads it)
