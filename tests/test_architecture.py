@@ -118,7 +118,7 @@ def test_no_imports_go_in_a_circle():
 
 def test_the_walk_sees_what_is_inside_functions_and_what_is_no_circle(tmp_path):
     file = tmp_path / "file.py"
-    file.write_text("def f():\n    from pipeline.stages import run\n    import bmn.nms\n")
+    file.write_text("def f():\n    from pipeline.runs import run\n    import bmn.nms\n")
     assert imports(file) == {"pipeline.runs.run", "bmn.nms"}
 
 

@@ -40,7 +40,7 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except UserError as error:
-            raise _as_click(error) from error
+            raise _OneLine(error) from error
         except KeyboardInterrupt as error:
             stop = signal.Signals(getattr(error, "number", signal.SIGINT))
             with contextlib.suppress(OSError):  # the terminal may be what is gone
@@ -53,19 +53,20 @@ class _Commands(click.Group):
             if ctx.params.get("debug"):
                 raise
             if (said := machine_error(error)) is not None:
-                raise _as_click(said) from error
+                raise _OneLine(said) from error
             reason = " ".join(str(error).split())[:300]
             unexpected = UserError(
                 f"unexpected {type(error).__name__}: {reason} (tada-loc --debug shows where)"
             )
-            raise _as_click(unexpected) from error
+            raise _OneLine(unexpected) from error
 
 
-def _as_click(error: UserError) -> click.ClickException:
-    """The error as click shows it: one line and its exit code."""
-    shown = click.ClickException(error.message)
-    shown.exit_code = error.exit_code
-    return shown
+class _OneLine(click.ClickException):
+    """A UserError as click shows it: one line and its exit code."""
+
+    def __init__(self, error: UserError) -> None:
+        super().__init__(error.message)
+        self.exit_code = error.exit_code  # type: ignore[misc]  # click's own errors set it so
 
 
 @click.group(cls=_Commands, epilog=EPILOG, context_settings={"auto_envvar_prefix": "TADA_LOC"})

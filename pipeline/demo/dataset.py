@@ -165,7 +165,7 @@ def _next_place(rng: np.random.Generator, place: float) -> float:
     """Draw where an action goes from a place: anywhere at least LEAST_MOVE away."""
     below, above = _room(place)
     step = rng.uniform(-below, above)
-    return place + step + np.sign(step) * LEAST_MOVE
+    return float(place + step + np.sign(step) * LEAST_MOVE)
 
 
 def _room(place: float) -> tuple[float, float]:
@@ -203,7 +203,9 @@ def _orbits(rng: np.random.Generator, times: np.ndarray, look: Look) -> np.ndarr
     radius = rng.uniform(3, 12, spots)
     rate = rng.uniform(0.2, 0.8, spots) * rng.choice([-1, 1], spots)
     turn = 2 * np.pi * (rng.uniform(0, 1, spots) + rate * times[:, None])
-    return centre + radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    circle: np.ndarray = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    spots_at: np.ndarray = centre + radius[:, None] * circle
+    return spots_at
 
 
 def _shake(rng: np.random.Generator, frames: int) -> np.ndarray:

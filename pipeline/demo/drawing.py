@@ -85,7 +85,8 @@ def draw_frames(
     if rng is not None:
         grain = rng.standard_normal(image.shape[:3], dtype=np.float32)
         image += np.float32(look.noise) * grain[..., None]
-    return np.clip(image + 0.5, 0, 255).astype(np.uint8)
+    drawn: np.ndarray = np.clip(image + 0.5, 0, 255).astype(np.uint8)
+    return drawn
 
 
 def _draw_object(image: np.ndarray, look: Look, poses: np.ndarray, shake: np.ndarray) -> None:
@@ -137,10 +138,12 @@ def _shifted(texture: np.ndarray, shake: np.ndarray) -> np.ndarray:
     def row(extra: int) -> np.ndarray:
         line = (rows - extra) % height
         here, left = texture[line, columns % width], texture[line, (columns - 1) % width]
-        return here + across * (left - here)
+        shifted: np.ndarray = here + across * (left - here)
+        return shifted
 
     upper = row(0)
-    return upper + down * (row(1) - upper)
+    moved: np.ndarray = upper + down * (row(1) - upper)
+    return moved
 
 
 def _periodic_texture(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
@@ -149,6 +152,7 @@ def _periodic_texture(rng: np.random.Generator, width: int, height: int) -> np.n
     down = np.fft.fftfreq(height)[:, None] * height
     across = np.fft.rfftfreq(width)[None, :] * width
     spectrum *= np.exp(-((down**2 + across**2) / (2 * rng.uniform(2.0, 6.0) ** 2)))
-    texture = np.fft.irfft2(spectrum, s=(height, width))
+    texture: np.ndarray = np.fft.irfft2(spectrum, s=(height, width))
     texture -= texture.min()
-    return texture / texture.max()
+    texture /= texture.max()
+    return texture

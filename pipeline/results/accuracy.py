@@ -49,7 +49,7 @@ def validate(
         found = [heads for part, _ in parts for heads in part.get(prefix, [])]
         heads = [np.concatenate(head) for head in zip(*found, strict=True)]
         figures |= {prefix + name: value for name, value in accuracies(heads, target).items()}
-    if config.extract is not None and agree(config):
+    if config.extract is not None and agree(config.finetune, config.extract):
         figures |= {EXTRACT + name: value for name, value in figures.items()}
     return figures
 

@@ -14,7 +14,7 @@ RESULTS = "results.json"
 def read_results(path: Path, command: str) -> dict[str, Any]:
     """The figures a command wrote. Raises UserError where they are gone or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content["tasks"], dict):
             raise ValueError("unknown form")
         return content

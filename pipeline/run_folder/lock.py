@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +13,8 @@ from pathlib import Path
 from pipeline.errors import UserError, cannot_write
 from pipeline.run_folder.files import clear_temporary
 
-try:
+if sys.platform != "win32":  # there a run folder is not guarded against a second process
     import fcntl
-except ImportError:  # Windows: a run folder is then not guarded against a second process.
-    fcntl = None
 
 
 @contextlib.contextmanager
@@ -43,7 +42,7 @@ def locked(run: Path) -> Iterator[None]:
 
 
 def _take(run: Path, descriptor: int) -> None:
-    if fcntl is None:
+    if sys.platform == "win32":
         return
     try:
         # Of this process alone: forked workers must not hold it after a kill.

@@ -58,10 +58,13 @@ def spread_positions(
     """
     if spread == "middle" or count == 1:
         parts = (np.arange(count) + 0.5) / count
-        return start[:, None] + (end - start)[:, None] * parts
+        middles: np.ndarray = start[:, None] + (end - start)[:, None] * parts
+        return middles
     margin = np.minimum(span, end - start) / 2 if spread == "inside" else 0.0
     first, last = start + margin, end - margin
-    return first[:, None] + (last - first)[:, None] * (np.arange(count) / (count - 1))
+    parts = np.arange(count) / (count - 1)
+    times: np.ndarray = first[:, None] + (last - first)[:, None] * parts
+    return times
 
 
 def _by_video(

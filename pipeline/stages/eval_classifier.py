@@ -102,7 +102,7 @@ def _all_ranks(
             if found is None:
                 found = reader.ranks(indices, bar)
                 with atomic_path(path) as temporary, temporary.open("wb") as stream:
-                    np.savez(stream, **found)
+                    np.savez(stream, **found)  # type: ignore[arg-type]  # numpy takes any names
                 stage.progress(indices.stop, len(segments))
             parts.append(found)
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
@@ -175,7 +175,7 @@ class _Reader:
 def _probabilities(classifier: Classifier, views: Tensor, device: torch.device) -> list[np.ndarray]:
     """Softmax of every head on every view: [views, classes] each."""
     parts = []
-    for few in views.split(VIEWS_AT_ONCE):
+    for few in torch.split(views, VIEWS_AT_ONCE):
         video = network_input(few.to(device), classifier.backbone)
         logits = classifier.head(classifier.network.features(video))
         heads = logits if isinstance(logits, tuple) else (logits,)

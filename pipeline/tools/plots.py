@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 
+Colour = tuple[float, float, float, float]
+
 
 def plot_run(run: Run, *, videos: int = 4, min_score: float = 0.3) -> Path:
     """Draw `eval/detections.png` and give its path.
@@ -27,6 +29,7 @@ def plot_run(run: Run, *, videos: int = 4, min_score: float = 0.3) -> Path:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.patches import Patch
 
     truth = run.dataset.rows(run.subsets[1])
     detections = read_detections(run.path("classify"), run.dataset, run.subsets[1])
@@ -43,7 +46,7 @@ def plot_run(run: Run, *, videos: int = 4, min_score: float = 0.3) -> Path:
         _timeline(axis, video, truth, detections, colours, min_score)
     axes[len(names) - 1].set_xlabel("seconds")
     _map_curve(axes[-1], numbers(run), run.config.backbone.name)
-    handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour in colours.values()]
+    handles = [Patch(color=colour) for colour in colours.values()]
     figure.legend(handles, list(colours), loc="outside upper center", ncols=6, frameon=False)
     path = run.path("eval") / "detections.png"
     with atomic_path(path) as temporary:
@@ -69,7 +72,7 @@ def _timeline(
     video: str,
     truth: pd.DataFrame,
     detections: pd.DataFrame,
-    colours: dict[str, tuple],
+    colours: dict[str, Colour],
     min_score: float,
 ) -> None:
     rows = {
@@ -86,7 +89,7 @@ def _timeline(
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _map_curve(axis: Axes, results: dict, name: str) -> None:
+def _map_curve(axis: Axes, results: dict[str, Any], name: str) -> None:
     for task, figures in results["tasks"].items():
         label = f"{name} {task}, average {figures['average']:.1f} %"
         axis.plot(results["iou"], figures["map"], marker="o", label=label)
@@ -97,5 +100,5 @@ def _map_curve(axis: Axes, results: dict, name: str) -> None:
     axis.legend(frameon=False)
 
 
-def _colours(palette: Colormap, labels: list[str]) -> dict[str, tuple]:
+def _colours(palette: Colormap, labels: list[str]) -> dict[str, Colour]:
     return {label: palette(i % 10) for i, label in enumerate(labels)}

@@ -44,7 +44,9 @@ def expected_times(segments: Segments, settings: FinetuneSettings) -> np.ndarray
     """
     numbers, counts = _classes(segments.targets)
     weights = counts[numbers] ** -POWERS[settings.balance]
-    return weights * (len(segments) * settings.clips_per_segment / weights.sum())
+    clips = len(segments) * settings.clips_per_segment
+    times: np.ndarray = weights * (clips / weights.sum())
+    return times
 
 
 def describe(segments: Segments, settings: FinetuneSettings) -> str:

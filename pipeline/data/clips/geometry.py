@@ -78,9 +78,8 @@ def interval_times(
     return times
 
 
-def agree(config: Config) -> bool:
+def agree(settings: FinetuneSettings, extract: ExtractSettings) -> bool:
     """Whether fine-tuning's validation shows the very clips that extraction will, so that one look is enough."""
-    settings, extract = config.finetune, config.extract
     grid = clip_grid(extract)
     own, seen = validation_view(settings), extraction_view(extract)
     return (
@@ -110,7 +109,7 @@ def centred_clips(
     if config.extract is None:
         return [(validation_view(settings), times)]
     grid = clip_grid(config.extract)
-    if agree(config):
+    if agree(settings, config.extract):
         return [(validation_view(settings), _until_end(times, grid, duration))]
     around = grid.times_around(np.array([(start + end) / 2]))[0]
     seen = _until_end(around, grid, duration)

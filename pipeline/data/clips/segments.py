@@ -81,7 +81,8 @@ def span_of(segments: Segments, index: int, reader: Reader) -> tuple[float, floa
     if reader.info.duration is None:
         for _ in reader.frames_at([math.inf]):
             pass
-        return start, float(reader.end_time)
+        assert reader.end_time is not None  # a pass to the end tells it
+        return start, reader.end_time
     return start, reader.info.duration
 
 

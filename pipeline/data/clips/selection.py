@@ -93,7 +93,7 @@ def aspect_shapes(segments: Segments, workers: int) -> np.ndarray:
 
     def look() -> list[int]:
         infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
-        return shapes_of(segments.videos, infos).tolist()
+        return [int(shape) for shape in shapes_of(segments.videos, infos)]
 
     return np.array(distributed.from_main_process(look), int)
 

@@ -49,7 +49,7 @@ class CentredClips:
         except (VideoError, OSError) as error:
             return {"name": name, "error": str(error)}
         pictures = torch.from_numpy(frames).permute(0, 3, 1, 2)
-        parts = pictures.split([len(times) for _, times in wanted])
+        parts = torch.split(pictures, [len(times) for _, times in wanted])
         clips = {view.prefix: view(part) for (view, _), part in zip(wanted, parts, strict=True)}
         return {"clips": clips, "target": self._segments.targets[key], "name": name}
 

@@ -58,8 +58,8 @@ class SegmentViews:
             frames = torch.from_numpy(reader.clip(times.ravel())).permute(0, 3, 1, 2)
         crops = spatial_crops(frames, short_side=self._views.short_side, count=self._views.crops)
         # [crops, clips * T, ...] -> [clips * crops, T, ...]
-        by_clip = crops.unflatten(1, (self._views.clips, settings.frames)).transpose(0, 1)
-        return by_clip.flatten(0, 1).contiguous()
+        shape = (self._views.crops, self._views.clips, settings.frames, *crops.shape[2:])
+        return crops.reshape(shape).transpose(0, 1).flatten(0, 1).contiguous()
 
 
 def read_views(

@@ -39,12 +39,14 @@ def read_array(path: Path, layout: str) -> np.ndarray:
 
 
 def _read_npy(path: Path) -> np.ndarray:
-    return np.load(path, allow_pickle=False)
+    array: np.ndarray = np.load(path, allow_pickle=False)
+    return array
 
 
 def _read_npz(path: Path) -> np.ndarray:
     with np.load(path, allow_pickle=False) as archive:
-        return archive[_only(archive.files)]
+        array: np.ndarray = archive[_only(archive.files)]
+        return array
 
 
 def _read_pt(path: Path) -> np.ndarray:

@@ -52,7 +52,8 @@ class Features:
     @property
     def times(self) -> np.ndarray:
         """The middle of each clip's cell, seconds [clips]."""
-        return self.grid.centers(self.first + len(self))[self.first :]
+        middles: np.ndarray = self.grid.centers(self.first + len(self))[self.first :]
+        return middles
 
     def at(self, seconds: np.ndarray) -> np.ndarray:
         """Rows of `array` whose cells hold these moments (any shape), clamped to those there are."""
@@ -188,9 +189,9 @@ class FeatureStore:
 
     def expected_attributes(self) -> dict[str, object]:
         """The attributes the feature files must have."""
-        known = ("fps", "clip_frames", "frame_interval", "clip_stride", "backbone")
+        known = ["fps", "clip_frames", "frame_interval", "clip_stride", "backbone"]
         if not self.imported:
-            known += ("resize", "crop", "precision")
+            known += ["resize", "crop", "precision"]
         meta = self.meta("")
         return {name: getattr(meta, name) for name in known}
 

@@ -126,15 +126,14 @@ def _leaks(dataset: Dataset, found: Mapping[str, Source]) -> list[Finding]:
     for video, subset in subset_of.items():
         same.setdefault(video.removeprefix("v_"), []).append((video, subset))
     sizes: dict[int, list[str]] = {}
-    for video, path in found.items():
-        if isinstance(path, Path):
-            sizes.setdefault(path.stat().st_size, []).append(video)
+    files = {video: path for video, path in found.items() if isinstance(path, Path)}
+    for video, path in files.items():
+        sizes.setdefault(path.stat().st_size, []).append(video)
     for group in sizes.values():
         if len({subset_of[video] for video in group}) > 1:
             for video in group:
-                same.setdefault(("bytes", file_digest(found[video])), []).append(
-                    (video, subset_of[video])
-                )
+                name = ("bytes", file_digest(files[video]))
+                same.setdefault(name, []).append((video, subset_of[video]))
     pairs = [
         " = ".join(f"{video} ({subset})" for video, subset in group)
         for group in same.values()

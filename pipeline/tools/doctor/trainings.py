@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.settings import DetectionConfig
-from pipeline.configuration.training_settings import OptimisationSettings
+from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.length import Length, length_line, length_warning
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
@@ -30,7 +30,7 @@ def training_findings(
     return [_finding(finetune), _finding(bmn)]
 
 
-def _finding(length: Length[OptimisationSettings]) -> Finding:
+def _finding(length: Length[FinetuneSettings] | Length[BMNSettings]) -> Finding:
     check, settings, steps = f"training, {length.section}", length.settings, length.steps
     if not length.samples:
         text = "no window holds a whole training segment; raise bmn.temporal_scale or feature_step"

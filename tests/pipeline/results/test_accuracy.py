@@ -101,7 +101,7 @@ def test_figures_are_those_of_each_size_alone(model, segments):
 @pytest.mark.parametrize("stride", [4, 6, 5])
 def test_extract_top1_is_the_accuracy_of_features_asked_for(model, segments, crop, stride):
     chosen = config(extract_crop=crop, extract_stride=stride)
-    assert not agree(chosen)
+    assert not agree(chosen.finetune, chosen.extract)
     expected = top1(model, _features(model, segments, chosen), segments)
     assert figures(model, segments, chosen)["extract_top1"] == pytest.approx(expected)
 
@@ -133,7 +133,7 @@ def test_extract_top1_is_the_accuracy_of_extracted_features(model, segments, cro
 @pytest.mark.parametrize("more", [WHOLE, {"finetune_crop": 32, "extract_crop": "center"}])
 def test_where_both_agree_one_look_gives_both(model, segments, more, monkeypatch):
     chosen = config(**more)
-    assert agree(chosen)
+    assert agree(chosen.finetune, chosen.extract)
     looks = []
     scores = validation._stack_scores
     monkeypatch.setattr(validation, "_stack_scores", lambda *a: looks.append(1) or scores(*a))

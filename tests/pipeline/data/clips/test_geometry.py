@@ -71,7 +71,7 @@ def test_views_are_the_whole_frame_or_its_central_square(size):
 )
 def test_they_agree_where_sizes_and_frames_do(more, same):
     chosen = config(**more)
-    assert agree(chosen) is same
+    assert agree(chosen.finetune, chosen.extract) is same
     views = [view for view, _ in centred_clips(chosen, 1.0, 2.0, 30.0)]
     expected = [validation_view(chosen.finetune), extraction_view(chosen.extract)]
     assert views == (expected[:1] if same else expected)
@@ -91,7 +91,7 @@ def test_where_they_agree_the_frames_are_extractions(start, length, clip, stride
     middle = np.array([start + length / 2])
     around = clip_grid(chosen.extract).times_around(middle)[0]
     (_, own), *others = centred_clips(chosen, start, start + length, 30.0)
-    if agree(chosen):
+    if agree(chosen.finetune, chosen.extract):
         assert not others
         np.testing.assert_allclose(own, around, atol=1e-9)
     else:

@@ -74,7 +74,7 @@ def test_beyond_both_ends_they_are_extractions_too(rate, crop, tmp_path):
     fields = FIELDS | {"finetune.crop": int(crop) if crop == "24" else crop}
     fields |= {"finetune.fps": 10, "finetune.frames": 4, "extract.frames": 4}
     config = load_config(find_config("demo"), fields)
-    assert agree(config) == (crop == "whole")
+    assert agree(config.finetune, config.extract) == (crop == "whole")
     end = FPS * SECONDS / rate
     centers = np.concatenate([np.linspace(0.05, 0.4, 8), end - np.linspace(0.05, 0.5, 16)])
     segments = segments_of(draw(tmp_path, rate), centers, np.full(24, 0.02), 3)
