@@ -105,11 +105,11 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
     for text in assignments:
         key, found, value = text.partition("=")
         if not found or not key.strip():
-            raise UsageError(f"--set {text!r}: write it as section.key=value")
+            raise UsageError(f"setting {text!r}: write it as section.key=value")
         try:
             result[key.strip()] = yaml.load(value, Loader=_PlainLoader)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
-            raise UsageError(f"--set {text!r}: the value is not valid YAML") from error
+            raise UsageError(f"setting {text!r}: the value is not valid YAML") from error
     return result
 
 

@@ -1,154 +1,186 @@
-"""The settings of a run: every key a configuration may hold, its type and its range."""
+"""The settings of a run: every key a configuration may hold, its type, its range and what it means.
+
+The sections of training and of detection are in files of their own; import all of them from here.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from pipeline.configuration.detection_settings import (
+    ClassifySettings,
+    EvalSettings,
+    ExtractSettings,
+    ProposalSettings,
+)
 from pipeline.configuration.sections import (
-    Fraction,
     NonNegative,
     NoResult,
     Positive,
     PositiveFloat,
     Section,
     Share,
-    StandsFor,
 )
-from pipeline.configuration.thresholds import parse_iou
-from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
+from pipeline.configuration.training_settings import (
+    AugmentSettings,
+    BMNSettings,
+    FinetuneSettings,
+    OptimisationSettings,
+)
 from pipeline.errors import UserError
 
-Level = Annotated[int, Field(ge=0, le=5)]
+__all__ = [
+    "AugmentSettings",
+    "BMNSettings",
+    "BackboneSettings",
+    "ClassifySettings",
+    "Config",
+    "DatasetSettings",
+    "DetectionConfig",
+    "EvalSettings",
+    "ExtractSettings",
+    "FinetuneSettings",
+    "OptimisationSettings",
+    "ProposalSettings",
+    "RuntimeSettings",
+    "ViewsSettings",
+]
+
+Paths = tuple[Path, ...] | Path
 
 
 class DatasetSettings(Section):
-    """Which annotations and videos; paths are relative to the folder the command runs in.
+    """Which annotations and videos; paths are relative to the folder the command runs in."""
 
-    `hold_out` is the share of the training videos that choose the epoch to keep instead of training.
-    """
-
-    name: Annotated[str, NoResult()]
-    format: Literal["table", "activitynet", "epic_kitchens", "kinetics", "something"]
-    annotations: Annotated[tuple[Path, ...] | Path, NoResult()]
-    videos: Annotated[Path, NoResult()]
-    video_info: Annotated[Path | None, NoResult()] = None
-    frame_fps: PositiveFloat | None = None
-    classes: Annotated[tuple[Path, ...] | Path | None, NoResult()] = None
-    train_subset: str = "training"
-    eval_subset: str = "validation"
-    hold_out: Share = 0.0
+    name: Annotated[str, NoResult()] = Field(description="Name of the data set, for people.")
+    format: Literal["table", "activitynet", "epic_kitchens", "kinetics", "something"] = Field(
+        description="Form of the annotation files."
+    )
+    annotations: Annotated[Paths, NoResult()] = Field(
+        description="Annotation file, or a list of them."
+    )
+    videos: Annotated[Path, NoResult()] = Field(
+        description="Folder of the videos, or of a folder of frames for each."
+    )
+    video_info: Annotated[Path | None, NoResult()] = Field(
+        default=None,
+        description="EPIC_100_video_info.csv, with durations and rates (EPIC-KITCHENS).",
+    )
+    frame_fps: PositiveFloat | None = Field(
+        default=None,
+        description="Frames a second of videos that are folders of frames. null: as `video_info` says.",
+    )
+    classes: Annotated[Paths | None, NoResult()] = Field(
+        default=None,
+        description="File of the class names, or of verbs and of nouns. null: those of the annotations.",
+    )
+    train_subset: str = Field(
+        default="training", description="Name of the subset that is trained on."
+    )
+    eval_subset: str = Field(
+        default="validation", description="Name of the subset that is evaluated."
+    )
+    hold_out: Share = Field(
+        default=0.0,
+        description="Share of the training videos that choose the epoch to keep instead of training.",
+    )
 
 
 class BackboneSettings(Section):
     """The classifier's network (Sections 3 and 4, Appendix B; feature_extraction.build_backbone)."""
 
-    name: str = "tada2d"
-    depth: Positive | tuple[Positive, ...] = 50
-    width: Positive = 64
-    dropout: Share = 0.5
-    reduction: Positive = 4
-    kernels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=2)] = (3, 3)
-    global_context: bool | None = None
-    calibrate: Literal["in", "out", "in_out", "kernel"] = "in"
-    proportion: Annotated[float, Field(gt=0, le=1)] = 1.0
-    tada_stages: tuple[Positive, ...] | None = None
-    aggregation: Literal["none", "average", "maximum", "mixed"] | None = None
-    pool_kernel: Positive = 3
-    shortcut: bool = True
-    separate_norms: bool = True
-    mean: tuple[NonNegative, NonNegative, NonNegative] = (0.45, 0.45, 0.45)
-    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.225, 0.225, 0.225)
-    pretrained: Annotated[str | None, NoResult()] = None
+    name: str = Field(default="tada2d", description="Name of the network (docs/tadaconv.md).")
+    depth: Positive | tuple[Positive, ...] = Field(
+        default=50, description="Depth of the ResNet in layers, or the blocks of each stage."
+    )
+    width: Positive = Field(default=64, description="Channels of the stem.")
+    dropout: Share = Field(
+        default=0.5, description="Probability that a feature is dropped before the head."
+    )
+    reduction: Positive = Field(
+        default=4,
+        description="Ratio r by which the calibration of TAdaConv has fewer channels (Eq. 4).",
+    )
+    kernels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=2)] = Field(
+        default=(3, 3),
+        description="Lengths of the calibration's convolutions, in frames; one length is the linear "
+        "form (Table 3a).",
+    )
+    global_context: bool | None = Field(
+        default=None,
+        description="Whether the clip's descriptor is added (Eq. 5). null: as in the paper's network.",
+    )
+    calibrate: Literal["in", "out", "in_out", "kernel"] = Field(
+        default="in",
+        description="What gets a factor a frame: input channels, output channels, both, or the taps of "
+        "the kernel (Table 4).",
+    )
+    proportion: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="Share of the channels that are calibrated (Fig. 3)."
+    )
+    tada_stages: tuple[Positive, ...] | None = Field(
+        default=None,
+        description="Which stages, of 2 to 5, have TAdaConv (Fig. 3). null: all.",
+    )
+    aggregation: Literal["none", "average", "maximum", "mixed"] | None = Field(
+        default=None,
+        description="Pooling over time after TAdaConv (Table 3b). null: as in the paper's network.",
+    )
+    pool_kernel: Positive = Field(
+        default=3, description="Length of that pooling, in frames; an odd number."
+    )
+    shortcut: bool = Field(
+        default=True, description="Whether the pooling is added to what it pools (Table 3b)."
+    )
+    separate_norms: bool = Field(
+        default=True, description="Whether both have a batch norm of their own (Table 3b)."
+    )
+    mean: tuple[NonNegative, NonNegative, NonNegative] = Field(
+        default=(0.45, 0.45, 0.45),
+        description="Mean of red, green and blue, in shares of the brightest.",
+    )
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = Field(
+        default=(0.225, 0.225, 0.225),
+        description="Standard deviation of red, green and blue, in shares of the brightest.",
+    )
+    pretrained: Annotated[str | None, NoResult()] = Field(
+        default=None,
+        description="Initial weights: a checkpoint file or `imagenet`. null: random ones.",
+    )
 
 
 class ViewsSettings(Section):
-    """What the classifier is tested on: clips of a segment, crops of a clip (Section 5)."""
+    """What the classifier is tested on (Section 5)."""
 
-    clips: Positive = 10
-    crops: Positive = 3
-    short_side: Positive = 256
-
-
-class ExtractSettings(Section):
-    """Sliding-window clip features (Appendix A.2); `crop`: the whole frame, or its central square."""
-
-    fps: PositiveFloat
-    frames: Positive = 8
-    interval: Positive = 8
-    stride: Positive
-    short_side: Positive
-    crop: Literal["whole", "center"] = "whole"
-    batch_size: Annotated[Positive, NoResult()] = 4
-    precision: Literal["float32", "bfloat16"] = "float32"
-    compile: bool = False
-    decoder: Annotated[Literal["auto", "pyav", "decord"], StandsFor("auto", "pyav")] = "auto"
-    allow_partial: Annotated[bool, NoResult()] = False
-
-
-class ProposalSettings(Section):
-    """Maps to proposals: score powers and soft-NMS (Appendix A.2; Lin et al. 2019).
-
-    `boundary_power` 0 lets the boundary scores pick and not weigh (public code; the paper of BMN has 1).
-    `voting`: each pick becomes the mean of the proposals with at least this tIoU to it, weighted by
-    score x tIoU x (start x end probability)².
-    """
-
-    cls_power: NonNegative = 1.0
-    reg_power: NonNegative = 1.0
-    boundary_power: NonNegative = 0.0
-    alpha: PositiveFloat = 0.4
-    low: Fraction = 0.0
-    high: Fraction = 0.0
-    power: PositiveFloat = 2.0
-    count: Positive | None = 100
-    per_second: NonNegative = 0.0
-    voting: Annotated[float, Field(gt=0, le=1)] | None = None
-
-
-class ClassifySettings(Section):
-    """Class scores of a video or of each proposal (Appendix A.2).
-
-    `spread` places the positions: in the `middle` of equal parts of the proposal, from end to end
-    (`over`), or so that their clips lie `inside` it.
-    """
-
-    mode: Literal["video", "proposal"]
-    source: Literal["features", "video"] = "features"
-    top: Positive = 2
-    positions: Positive = 6
-    spread: Literal["middle", "over", "inside"] = "middle"
-    top_verbs: Positive = 10
-    top_nouns: Positive = 30
-    pairs: Positive = 5
-
-
-class EvalSettings(Section):
-    """Which numbers are reported (Section 6), and what the result file declares."""
-
-    iou: Annotated[tuple[float, ...], BeforeValidator(parse_iou)]
-    proposals_at: tuple[Positive, ...] = (1, 5, 10, 50, 100)
-    paper: Annotated[dict[str, dict[str, float]], NoResult()] = Field(default_factory=dict)
-    paper_iou: Annotated[
-        Annotated[tuple[float, ...], BeforeValidator(parse_iou)] | None, NoResult()
-    ] = None
-    # sls_pt, sls_tl, sls_td: pre-trained on public videos; start, end and class labels; the training set.
-    sls: tuple[Level, Level, Level] = (2, 3, 3)
+    clips: Positive = Field(default=10, description="Clips of a segment.")
+    crops: Positive = Field(default=3, description="Crops of a clip.")
+    short_side: Positive = Field(
+        default=256, description="Shorter side of a clip, and side of a crop, in pixels."
+    )
 
 
 class RuntimeSettings(Section):
     """Where and how it runs; never part of a fingerprint."""
 
-    device: Annotated[str, NoResult()] = "auto"
-    workers: Annotated[int, Field(ge=0), NoResult()] = 2
-    allow_failures: Annotated[int, Field(ge=0), NoResult()] = 0
-    skip: Annotated[Path | None, NoResult()] = None
+    device: Annotated[str, NoResult()] = Field(
+        default="auto", description="Where the networks run: `auto`, `cpu`, `cuda`, `cuda:1`, ..."
+    )
+    workers: Annotated[int, Field(ge=0), NoResult()] = Field(
+        default=2, description="Processes that read videos. 0: the main process does."
+    )
+    allow_failures: Annotated[int, Field(ge=0), NoResult()] = Field(
+        default=0, description="How many videos may fail before a stage refuses to go on."
+    )
+    skip: Annotated[Path | None, NoResult()] = Field(
+        default=None, description="File of the videos to leave out: their ids, one a line."
+    )
 
 
 class Config(Section):
-    """One run, whole."""
+    """One run, whole; a configuration for a classifier alone does without some sections."""
 
     dataset: DatasetSettings
     backbone: BackboneSettings

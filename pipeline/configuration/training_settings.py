@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, model_validator
 
+from pipeline.configuration.optimisation_settings import EMA_DECAY, OptimisationSettings
 from pipeline.configuration.sections import (
     Formerly,
     Fraction,
@@ -13,104 +14,106 @@ from pipeline.configuration.sections import (
     NoResult,
     Positive,
     PositiveFloat,
-    Precision,
     Section,
     Share,
 )
 
-EMA_DECAY = 0.99  # of `keep: ema` where `ema_decay` says nothing: about the last hundred steps
+__all__ = [
+    "EMA_DECAY",
+    "AugmentSettings",
+    "BMNSettings",
+    "FinetuneSettings",
+    "OptimisationSettings",
+]
 
-
-class OptimisationSettings(Section):
-    """What fine-tuning and BMN share: optimiser, schedule and length of a training, what is kept of it.
-
-    `min_steps` raises the epochs of a small set until the training has that many steps, and lowers the
-    batch to at most a quarter of the samples; `keep`: the last weights, those of the epoch that
-    validated best, or their exponential moving average (decay `ema_decay`); `patience` ends a training
-    after so many epochs without a better validation.
-    """
-
-    optimizer: Literal["sgd", "adamw", "adam"]
-    base_lr: PositiveFloat
-    base_batch: Positive | None = None
-    batch_size: Positive
-    epochs: Positive
-    min_steps: Annotated[int, Field(ge=0)] = 0
-    warmup_epochs: NonNegative = 0
-    warmup_lr: NonNegative = 0
-    weight_decay: NonNegative = 1e-4
-    momentum: Fraction = 0.9
-    grad_clip: PositiveFloat | None = None
-    gradient_accumulation: Annotated[Positive, Formerly("accumulate")] = 1
-    ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Formerly("average")] = None
-    keep: Literal["last", "best", "ema"] = "last"
-    patience: Positive | None = None
-    precision: Precision = "float32"
-    seed: Annotated[int, Field(ge=0)] = 0
-    checkpoint_seconds: Annotated[PositiveFloat, NoResult()] = 45
-
-    @model_validator(mode="after")
-    def _warms_up(self) -> OptimisationSettings:
-        if self.warmup_epochs >= self.epochs:
-            raise ValueError(
-                f"{self.epochs} epochs with a warm-up of {self.warmup_epochs:g}: "
-                "lower warmup_epochs below epochs too"
-            )
-        return self
-
-    @property
-    def batch_ratio(self) -> float:
-        """The batch that runs over the batch the learning rates are stated for; they scale with it."""
-        return self.batch_size / (self.base_batch or self.batch_size)
-
-    @property
-    def effective_ema_decay(self) -> float | None:
-        """The decay of the EMA of the weights, None where there is none."""
-        return EMA_DECAY if self.ema_decay is None and self.keep == "ema" else self.ema_decay
+Magnitude = Annotated[int, Field(ge=0, le=30)]
 
 
 class AugmentSettings(Section):
     """What is done to training clips besides jitter, crop and mirror: the same to every frame of a clip.
 
     None of it is in the paper's TAda2D protocols; public recipes for these data sets use it.
-    `color_jitter` and `erasing` are probabilities, `rand_augment` is (operations, magnitude 0 to 30),
-    `mixup` and `cutmix` the alpha of their beta distribution, 0 for none.
     """
 
-    color_jitter: Fraction = 0.0
-    rand_augment: tuple[Positive, Annotated[int, Field(ge=0, le=30)]] | None = None
-    erasing: Fraction = 0.0
-    mixup: NonNegative = 0.0
-    cutmix: NonNegative = 0.0
+    color_jitter: Fraction = Field(
+        default=0.0, description="Probability that a clip's colours are changed."
+    )
+    rand_augment: tuple[Positive, Magnitude] | None = Field(
+        default=None,
+        description="[operations, magnitude] of RandAugment: how many operations a clip gets, and how "
+        "strong they are, 0 to 30. null: none.",
+    )
+    erasing: Fraction = Field(
+        default=0.0, description="Probability that a rectangle of a clip is erased."
+    )
+    mixup: NonNegative = Field(
+        default=0.0,
+        description="Alpha of the beta distribution that clips are blended by. 0: they are not.",
+    )
+    cutmix: NonNegative = Field(
+        default=0.0,
+        description="Alpha of the beta distribution that boxes of clips are exchanged by. 0: none are.",
+    )
 
 
 class FinetuneSettings(OptimisationSettings):
-    """Trimmed segments to a classifier (Appendix A).
+    """Trimmed segments to a classifier (Appendix A)."""
 
-    `crop` is the side of a square in pixels, or `whole` for whole frames; `short_segments` says what a
-    segment shorter than a clip gives: frames `around` it too, or frames `inside` alone, its first and
-    last ones repeated; `balance` draws rare classes more often: in proportion to
-    count ** -0.5 (sqrt) or count ** -1 (full) a segment; `flip_swaps_sides` gives a mirrored clip the class
-    with left and right, clockwise and counter-clockwise exchanged; `freeze_norm` keeps batch norm as it was loaded.
-    """
-
-    fps: PositiveFloat
-    frames: Positive = 8
-    interval: Positive = 8
-    sampling: Literal["interval", "segments"] = "interval"
-    short_segments: Literal["around", "inside"] = "around"
-    short_side: tuple[Positive, Positive] = (256, 320)
-    crop: Positive | Literal["whole"] = 224
-    eval_short_side: Positive = 256
-    flip: Fraction = 0.5
-    flip_swaps_sides: bool = False
+    fps: PositiveFloat = Field(
+        description="Frames a second that clips are counted in, whatever a video has."
+    )
+    frames: Positive = Field(default=8, description="Frames of a clip.")
+    interval: Positive = Field(
+        default=8, description="Frames, at `fps`, from one frame of a clip to the next."
+    )
+    sampling: Literal["interval", "segments"] = Field(
+        default="interval",
+        description="Frames of a clip: `interval` apart, or one out of each of `frames` equal parts of "
+        "the segment (`segments`).",
+    )
+    short_segments: Literal["around", "inside"] = Field(
+        default="around",
+        description="What a segment shorter than a clip gives: frames `around` it too, or frames "
+        "`inside` alone, its first and last ones repeated.",
+    )
+    short_side: tuple[Positive, Positive] = Field(
+        default=(256, 320),
+        description="Smallest and largest shorter side of a training clip, in pixels.",
+    )
+    crop: Positive | Literal["whole"] = Field(
+        default=224,
+        description="Side, in pixels, of the square cut out of a clip; `whole` for whole frames.",
+    )
+    eval_short_side: Positive = Field(
+        default=256, description="Shorter side of a validation clip, in pixels."
+    )
+    flip: Fraction = Field(default=0.5, description="Probability that a clip is mirrored.")
+    flip_swaps_sides: bool = Field(
+        default=False,
+        description="Whether a mirrored clip gets the class with left and right, clockwise and "
+        "counter-clockwise exchanged.",
+    )
     augment: AugmentSettings = AugmentSettings()
-    balance: Literal["none", "sqrt", "full"] = "none"
-    freeze_norm: bool = False
-    label_smoothing: Share = 0.0
-    clips_per_segment: Positive = 1
-    compile: bool = False
-    activation_checkpointing: Annotated[bool, NoResult(), Formerly("recompute")] = False
+    balance: Literal["none", "sqrt", "full"] = Field(
+        default="none",
+        description="Draws segments of rare classes more often: in proportion to the class's "
+        "count ** -0.5 (`sqrt`) or count ** -1 (`full`).",
+    )
+    freeze_norm: bool = Field(
+        default=False, description="Whether batch norms that were loaded stay as they were loaded."
+    )
+    label_smoothing: Share = Field(
+        default=0.0, description="Share of the label that is spread over all classes."
+    )
+    clips_per_segment: Positive = Field(default=1, description="Clips of each segment in an epoch.")
+    compile: bool = Field(
+        default=False, description="Whether the network is compiled (torch.compile)."
+    )
+    activation_checkpointing: Annotated[bool, NoResult(), Formerly("recompute")] = Field(
+        default=False,
+        description="Whether blocks keep their inputs alone and are computed again for the gradient: "
+        "less memory, a third more computing.",
+    )
 
     @model_validator(mode="after")
     def _crop_fits(self) -> FinetuneSettings:
@@ -131,34 +134,74 @@ def _none_or_half(value: object) -> float:
 
 
 class BMNSettings(OptimisationSettings):
-    """The boundary-matching network and its training (Lin et al. 2019; Appendix A.2).
+    """The boundary-matching network and its training (Lin et al. 2019; Appendix A.2)."""
 
-    `positions` makes a position of `feature_step` features: the first of `every` group, their
-    `average`, or by linear interpolation; `random_windows` shifts the windows anew every epoch;
-    `windows_to_end` lets windows begin until the video's end, as the public code does, not until one
-    reaches it; `boundary_center`: where in its position a boundary's label is centred and decoded;
-    `regression` adds the output that moves each cell's start and end.
-    """
-
-    mode: Literal["windows", "rescale"]
-    temporal_scale: Annotated[int, Field(gt=1)]
-    duration_scale: Positive
-    feature_step: Positive = 1
-    positions: Literal["every", "average", "interpolate"] = "every"
-    window_step: Positive | None = None
-    windows_to_end: bool = False
-    random_windows: bool = False
-    min_inside: Fraction = 0.999
-    normalize: bool = False
-    hidden_1d: Positive = 256
-    hidden_2d: Positive = 128
-    hidden_3d: Positive = 512
-    num_samples: Annotated[int, Field(gt=1)] = 32
-    samples_per_bin: Positive = 3
-    boundary_ratio: NonNegative = 0.5
-    boundary_center: Annotated[float, PlainValidator(_none_or_half)] = 0
-    regression: bool = False
-    groups: Positive = 4
+    mode: Literal["windows", "rescale"] = Field(
+        description="What the network sees of a video: sliding `windows`, or the whole video brought "
+        "to `temporal_scale` positions (`rescale`)."
+    )
+    temporal_scale: Annotated[int, Field(gt=1)] = Field(
+        description="Length of what the network sees, in positions."
+    )
+    duration_scale: Positive = Field(description="Length of the longest proposal, in positions.")
+    feature_step: Positive = Field(
+        default=1, description="Features, one a clip, that make a position."
+    )
+    positions: Literal["every", "average", "interpolate"] = Field(
+        default="every",
+        description="How features make a position: the first of `every` group, their `average`, or "
+        "linear interpolation (`interpolate`).",
+    )
+    window_step: Positive | None = Field(
+        default=None,
+        description="Positions from one window to the next. null: `duration_scale`.",
+    )
+    windows_to_end: bool = Field(
+        default=False,
+        description="Whether windows begin until the video's end, as in the public code, or until one "
+        "reaches it.",
+    )
+    random_windows: bool = Field(
+        default=False, description="Whether the windows are shifted anew in every epoch."
+    )
+    min_inside: Fraction = Field(
+        default=0.999,
+        description="Share of a segment that must lie inside a window that trains on it.",
+    )
+    normalize: bool = Field(
+        default=False, description="Whether each position is divided by its L2 norm."
+    )
+    hidden_1d: Positive = Field(
+        default=256, description="Channels of the layers over time, a multiple of `groups`."
+    )
+    hidden_2d: Positive = Field(
+        default=128, description="Channels of the layers over start and duration."
+    )
+    hidden_3d: Positive = Field(
+        default=512, description="Channels of the layer that joins the samples of a proposal."
+    )
+    num_samples: Annotated[int, Field(gt=1)] = Field(
+        default=32, description="Samples of a proposal that its scores are made of."
+    )
+    samples_per_bin: Positive = Field(
+        default=3, description="Points that are averaged into a sample."
+    )
+    boundary_ratio: NonNegative = Field(
+        default=0.5,
+        description="How far a proposal is looked at beyond each end, as a share of its length.",
+    )
+    boundary_center: Annotated[float, PlainValidator(_none_or_half)] = Field(
+        default=0,
+        description="Where in its position a boundary's label is centred and read out, in positions: "
+        "0 is the start, 0.5 the middle.",
+    )
+    regression: bool = Field(
+        default=False,
+        description="Whether the network has an output that moves the start and end of each proposal.",
+    )
+    groups: Positive = Field(
+        default=4, description="Groups of the convolutions over time and of the boundary heads."
+    )
 
     @model_validator(mode="after")
     def _groups_fit(self) -> BMNSettings:

@@ -11,7 +11,6 @@ from pipeline.configuration.keys import default_fields, known_keys, restated, re
 from pipeline.configuration.reading import find_config, load_config, read_config
 from pipeline.configuration.settings import Config
 from pipeline.run_folder.identity import field_differences
-from pipeline.runs.fields import setting_fields
 
 # Two configurations and the fields of their stages, as the code before the marks wrote them.
 BEFORE = json.loads(Path(__file__).with_name("recorded_before.json").read_text())
@@ -46,11 +45,17 @@ def test_every_key_changes_results_or_is_marked():
     assert fields.keys() <= set(known_keys())
 
 
+def of_stage(config: Config, old: dict[str, object]) -> dict[str, object]:
+    """The fields of today that stand for those a stage recorded before."""
+    names = {RENAMED.get(key, key) for key in old}
+    return {key: value for key, value in sections(config).items() if key in names}
+
+
 @pytest.mark.parametrize("name", BEFORE)
 def test_what_was_recorded_before_is_current(name):
     config = read_config(BEFORE[name]["config"], Path("config.yaml"))
     for stage, old in BEFORE[name]["fields"].items():
-        new = setting_fields(config, stage)
+        new = of_stage(config, old)
         assert field_differences(old, new, restated) == [], stage
         # A new run records the same values, but for the decoder: `auto` is what it stands for.
         same = {RENAMED.get(key, key): value for key, value in old.items()}
@@ -59,43 +64,48 @@ def test_what_was_recorded_before_is_current(name):
         assert json.dumps(new, sort_keys=True) == json.dumps(same, sort_keys=True), stage
 
 
+@pytest.mark.parametrize("name", BEFORE)
+def test_every_key_that_changes_results_was_recorded_before_or_has_a_default(name):
+    """A key made later does by default what was done before it; without a default it would not say."""
+    config = read_config(BEFORE[name]["config"], Path("config.yaml"))
+    recorded = {RENAMED.get(key, key) for old in BEFORE[name]["fields"].values() for key in old}
+    assert recorded <= sections(config).keys() <= recorded | default_fields().keys()
+
+
 def test_another_value_is_a_difference_to_what_was_recorded_before():
     config = read_config(BEFORE["the demo"]["config"], Path("config.yaml"))
-    for stage, old in BEFORE["the demo"]["fields"].items():
-        new = setting_fields(config, stage)
+    for old in BEFORE["the demo"]["fields"].values():
+        new = of_stage(config, old)
         for key in new:
             lines = field_differences(old, new | {key: "another"}, restated)
             assert [line.split(":")[0] for line in lines] == [key]
 
 
-def test_a_decoder_is_what_it_stands_for():
-    def fields(decoder):
-        return setting_fields(
-            load_config(find_config("hacs"), {"extract.decoder": decoder}), "extract"
-        )
+def of_section(name: str, **more: object) -> dict[str, object]:
+    """The fields of a section of `hacs`, with other values of its keys."""
+    overrides = {f"{name}.{key}": value for key, value in more.items()}
+    return result_fields(name, load_config(find_config("hacs"), overrides).section(name))
 
-    assert fields("auto") == fields("pyav") != fields("decord")
+
+def test_a_decoder_is_what_it_stands_for():
+    auto, pyav, decord = (of_section("extract", decoder=d) for d in ("auto", "pyav", "decord"))
+    assert auto == pyav != decord
     for old in ("auto", "pyav"):
-        assert not field_differences(
-            fields("pyav") | {"extract.decoder": old}, fields("auto"), restated
-        )
-    assert field_differences(fields("decord"), fields("auto"), restated) == [
-        "extract.decoder: decord -> pyav"
-    ]
+        assert not field_differences(pyav | {"extract.decoder": old}, auto, restated)
+    assert field_differences(decord, auto, restated) == ["extract.decoder: decord -> pyav"]
 
 
 def test_a_recorded_key_without_effect_is_no_difference():
-    new = setting_fields(load_config(find_config("hacs")), "extract")
+    new = of_section("extract")
+    assert of_section("extract", batch_size=99, allow_partial=True) == new
     old = new | {"extract.batch_size": 999, "extract.allow_partial": True}
     assert not field_differences(old, new, restated)
-    assert field_differences(old | {"extract.gone": 1}, new, restated) == [
-        "extract.gone: 1 -> None"
-    ]
+    gone = old | {"extract.gone": 1}
+    assert field_differences(gone, new, restated) == ["extract.gone: 1 -> None"]
 
 
 def test_a_key_that_was_not_recorded_counts_as_its_default():
-    config = load_config(find_config("hacs"))
-    new = setting_fields(config, "bmn")
+    new = of_section("bmn")
     old = {key: value for key, value in new.items() if key not in default_fields()}
     lines = field_differences(old, new, restated)
     changed = {key for key in new if new[key] != default_fields().get(key, new[key])}
