@@ -23,6 +23,7 @@ from pipeline.errors import UserError
 from pipeline.ranks import ranks
 
 Value = TypeVar("Value")
+Model = TypeVar("Model", bound=nn.Module)
 # Ranks that have extracted their videos wait for the others; torchrun, not a timeout, ends dead runs.
 PATIENCE = timedelta(days=7)
 
@@ -120,15 +121,13 @@ def spread(model: nn.Module, device: torch.device) -> nn.Module:
     return DistributedDataParallel(model, device_ids=ids)
 
 
-def synchronize_norms(model: nn.Module, device: torch.device) -> nn.Module:
-    """The model with batch norms over the whole batch of all processes; same names of weights."""
-    if ranks().size == 1:
-        return model
-    if device.type == "cuda":
-        convert = nn.SyncBatchNorm.convert_sync_batchnorm
-        synchronized: nn.Module = convert(model)  # type: ignore[no-untyped-call]  # torch gives no types
-        return synchronized
-    return _replace_norms(model)
+def synchronize_norms(model: Model, device: torch.device) -> Model:
+    """Give a model, in place, batch norms over the whole batch of all processes; same names of weights."""
+    if ranks().size > 1 and device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]  # torch's own
+    elif ranks().size > 1:
+        _replace_norms(model)
+    return model
 
 
 def _replace_norms(module: nn.Module) -> nn.Module:

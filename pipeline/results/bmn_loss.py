@@ -1,4 +1,4 @@
-"""How well BMN does on windows of videos it is not trained on: which ones, and their loss."""
+"""How well BMN does on windows it is not trained on: the terms of its loss."""
 
 from __future__ import annotations
 

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import nn
 
 from feature_extraction.backbones import for_inference
 from feature_extraction.extractor import Extractor
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import extraction_view
 from pipeline.data.features.store import clip_grid
-from pipeline.training.classifier import load_classifier
+from pipeline.training.classifier import ClassifierNetwork, load_classifier
 
 SILENCE_SECONDS = 300.0  # a process that makes no batch of clips for so long hangs
 
@@ -24,7 +23,7 @@ Heartbeat = Callable[[], None]
 class OpenClassifier(NamedTuple):
     """A run's classifier, whose head classifies features, and the extractor that makes them."""
 
-    model: nn.Module
+    model: ClassifierNetwork
     extractor: Extractor
 
 

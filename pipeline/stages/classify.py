@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from evaluation import fusion
 from pipeline.configuration.settings import ClassifySettings
@@ -18,7 +17,7 @@ from pipeline.results.class_scores import decoded_scores, drop_parts
 from pipeline.results.tables import DETECTIONS, read_proposals, write_table
 from pipeline.run_folder.manifests import read_manifest
 from pipeline.runs.run import Run
-from pipeline.training.classifier import class_probabilities, load_classifier
+from pipeline.training.classifier import ClassifierNetwork, class_probabilities, load_classifier
 
 
 def run(run: Run) -> None:
@@ -68,7 +67,7 @@ def spread_positions(
 
 
 def _by_video(
-    run: Run, model: nn.Module, proposals: pd.DataFrame, videos: Sequence[str]
+    run: Run, model: ClassifierNetwork, proposals: pd.DataFrame, videos: Sequence[str]
 ) -> pd.DataFrame:
     """The head on the mean feature of each video; its top classes go to every proposal."""
     settings, heads = run.detection.classify, run.dataset.heads
@@ -84,7 +83,7 @@ def _by_video(
 
 
 def _by_proposal(
-    run: Run, model: nn.Module, proposals: pd.DataFrame, left_out: LeftOut
+    run: Run, model: ClassifierNetwork, proposals: pd.DataFrame, left_out: LeftOut
 ) -> tuple[pd.DataFrame, list[str]]:
     """The head at positions spread over each proposal, averaged; verb x noun where there are two heads.
 
@@ -132,7 +131,7 @@ def _times(
 
 
 def _stored_scores(
-    run: Run, model: nn.Module, times: Mapping[str, np.ndarray]
+    run: Run, model: ClassifierNetwork, times: Mapping[str, np.ndarray]
 ) -> dict[str, list[np.ndarray]]:
     """Scores [n, classes] a head of each video's proposals, from the features stored nearest."""
     made = {}
@@ -168,7 +167,7 @@ def _require_head(run: Run) -> None:
         )
 
 
-def _check_channels(run: Run, videos: Sequence[str], model: nn.Module) -> None:
+def _check_channels(run: Run, videos: Sequence[str], model: ClassifierNetwork) -> None:
     """Refuse features the classifier's head cannot take. Raises UserError."""
     channels = run.features.common_channels(videos)
     if videos and channels != model.feature_dim:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from evaluation.classification import ranks_of
 from feature_extraction.backbones import InferenceNetwork, for_inference
@@ -43,7 +43,7 @@ class Classifier:
 
     settings: FinetuneSettings
     network: InferenceNetwork
-    head: nn.Module
+    head: Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]
     backbone: BackboneSettings
 
 

@@ -25,7 +25,12 @@ from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.results.accuracy import geometry_warning, judged, validate
 from pipeline.runs.run import Run
-from pipeline.training.classifier import SharedClassifier, classifier_loss, new_classifier
+from pipeline.training.classifier import (
+    ClassifierNetwork,
+    SharedClassifier,
+    classifier_loss,
+    new_classifier,
+)
 from pipeline.training.loop import fit, keep_result
 from pipeline.training.optimisation import say_learning_rate
 from pipeline.training.steps import Batch
@@ -73,7 +78,7 @@ def run(run: Run) -> None:
     keep_result(stage, model, fitted, left_out.summary())
 
 
-def _network(run: Run, settings: FinetuneSettings) -> nn.Module:
+def _network(run: Run, settings: FinetuneSettings) -> ClassifierNetwork:
     """The network with its initial weights, on the run's device."""
     backbone = run.config.backbone
     model = new_classifier(backbone, run.dataset.num_classes, settings.seed)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from feature_extraction.backbones import BACKBONES, build_backbone
+from feature_extraction.backbones import BACKBONES, SlowFast, VideoResNet, build_backbone
 from feature_extraction.transforms import normalize
 from feature_extraction.weights.loading import (
     CheckpointError,
@@ -29,10 +29,12 @@ from pipeline.training import mixing
 from pipeline.training.checkpoints import MODEL_FILE, load_weights
 from pipeline.training.steps import Batch, Loss
 
+ClassifierNetwork = VideoResNet | SlowFast
+
 
 def untrained_classifier(
     settings: BackboneSettings, num_classes: int | tuple[int, int]
-) -> nn.Module:
+) -> ClassifierNetwork:
     """The network of a configuration with random weights. Raises UsageError for what it cannot be."""
     if settings.name not in BACKBONES:
         names = ", ".join(sorted(BACKBONES))
@@ -43,15 +45,16 @@ def untrained_classifier(
         raise UsageError(f"backbone: {error}") from error
 
 
-def _built(settings: BackboneSettings, num_classes: int | tuple[int, int]) -> nn.Module:
-    return build_backbone(
+def _built(settings: BackboneSettings, num_classes: int | tuple[int, int]) -> ClassifierNetwork:
+    first, *second = settings.kernels
+    network = build_backbone(
         settings.name,
         depth=settings.depth,
         width=settings.width,
         num_classes=num_classes,
         dropout=settings.dropout,
         reduction=settings.reduction,
-        kernels=settings.kernels,
+        kernels=(first, second[0]) if second else (first,),
         global_context=settings.global_context,
         calibrate=settings.calibrate,
         proportion=settings.proportion,
@@ -61,11 +64,13 @@ def _built(settings: BackboneSettings, num_classes: int | tuple[int, int]) -> nn
         shortcut=settings.shortcut,
         separate_norms=settings.separate_norms,
     )
+    assert isinstance(network, ClassifierNetwork)  # every backbone is one of them
+    return network
 
 
 def new_classifier(
     settings: BackboneSettings, num_classes: int | tuple[int, int], seed: int
-) -> nn.Module:
+) -> ClassifierNetwork:
     """A classifier with its initial weights; what was and was not loaded is said.
 
     Raises UserError for weights that do not fit, UsageError for an unknown backbone.
@@ -78,7 +83,7 @@ def new_classifier(
     try:
         if settings.pretrained == "imagenet":
             require_imagenet_has_it(model)  # before they are fetched
-            report = load_imagenet(model, imagenet_state(None, depth=settings.depth))
+            report = load_imagenet(model, _imagenet_state(settings.depth))
         else:
             state = read_checkpoint(Path(settings.pretrained))
             load = load_imagenet if "layer1.0.conv1.weight" in state else load_public_checkpoint
@@ -94,9 +99,15 @@ def new_classifier(
     return model
 
 
+def _imagenet_state(depth: int | tuple[int, ...]) -> Mapping[str, object]:
+    if not isinstance(depth, int):
+        raise CheckpointError(f"torchvision has no ImageNet weights of depth {depth}: give a file")
+    return imagenet_state(None, depth=depth)
+
+
 def load_classifier(
     settings: BackboneSettings, num_classes: int | tuple[int, int], run: Path, device: torch.device
-) -> nn.Module:
+) -> ClassifierNetwork:
     """The run's fine-tuned classifier, in eval mode.
 
     Raises UserError where the file is damaged or of another architecture.
@@ -116,13 +127,13 @@ class SharedClassifier(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, *, compiled: bool = False, freeze_norm: bool = False
+        self, network: ClassifierNetwork, *, compiled: bool = False, freeze_norm: bool = False
     ) -> None:
         super().__init__()
         self.network = network
         self.compiled = compiled
         self._frozen = freeze_norms(network) if freeze_norm else []
-        self._compiled: Any = None
+        self._compiled: Callable[[Tensor], Tensor] | None = None
 
     def train(self, mode: bool = True) -> SharedClassifier:
         """Training or evaluation mode; frozen batch norms are always in evaluation's."""
@@ -176,7 +187,7 @@ def network_input(frames: Tensor, settings: BackboneSettings) -> Tensor:
 
 @torch.inference_mode()
 def class_probabilities(
-    model: nn.Module, features: np.ndarray, device: torch.device
+    model: ClassifierNetwork, features: np.ndarray, device: torch.device
 ) -> list[np.ndarray]:
     """Softmax of the head on features [n, C]: one array [n, classes] a head."""
     logits = model.classify(torch.from_numpy(features).to(device))

@@ -20,7 +20,7 @@ from pipeline.processes import distributed
 from pipeline.processes.stopping import Interrupted, Stop, StopNow, stop_signals
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
-from pipeline.run_folder.files import write_json
+from pipeline.run_folder.files import remove, write_json
 from pipeline.seeds import step_seed
 from pipeline.training.best_epoch import BestEpoch, require_finite
 from pipeline.training.checkpoints import (
@@ -52,7 +52,7 @@ def fit(
 ) -> Fitted:
     """Train `model` on a task; go on from the checkpoint in the stage's folder if there is one.
 
-    The weights that `settings.keep` asks for are left in `model`. With `settings.effective_ema_decay` the
+    The weights that `settings.keep` asks for are left in `model`. With `settings.ema_decay` the
     exponential moving average of the weights is validated and kept. `settings.patience` ends the
     training after so many epochs without a better score. Raises UserError on a loss, gradient or
     validation that is not finite; Interrupted after a signal, once the checkpoint is written.
@@ -71,7 +71,7 @@ def keep_result(
     write_json(stage.folder / "history.json", fitted.history)
     stage.finish({**fitted.history[fitted.kept - 1], "kept_epoch": fitted.kept, **summary})
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
-    (stage.folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+    remove(stage.folder / CHECKPOINT_FILE)
 
 
 class _Training:

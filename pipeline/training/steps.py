@@ -77,9 +77,7 @@ class Stepper:
         return values, None
 
 
-def _gradients_kept(
-    model: nn.Module, waits: bool
-) -> contextlib.AbstractContextManager[None | object]:
+def _gradients_kept(model: nn.Module, waits: bool) -> contextlib.AbstractContextManager[object]:
     """Where the gradients of a piece wait for those of the next before processes average them."""
     if waits and isinstance(model, DistributedDataParallel):
         return model.no_sync()

@@ -140,19 +140,22 @@ def test_a_checkpoint_judged_by_other_segments_is_of_another_training(whole, dat
         prints.append(training_identity(stage.fingerprint, task.samples))
         raise UserError("noted")
 
-    for stage, count in ((bmn, 2), (finetune, 2)):
+    for stage, name in ((bmn, "training_and_judging"), (finetune, "training_segments")):
         prints.clear()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stage, "fit", noted)
-            name = "_samples" if stage is bmn else "training_segments"
             real = getattr(stage, name)
-            for number in range(count):
+            for number in range(2):
 
                 def fewer(*arguments, real=real, number=number, stage=stage):
                     train, other, *rest = real(*arguments)
                     keep = [index != number for index in range(len(other))]
                     if stage is bmn:
-                        return train, [w for w, kept in zip(other, keep, strict=True) if kept]
+                        return (
+                            train,
+                            [w for w, kept in zip(other, keep, strict=True) if kept],
+                            *rest,
+                        )
                     return train, other.only(np.array(keep)), *rest
 
                 patch.setattr(stage, name, fewer)
@@ -169,8 +172,8 @@ def test_both_trainings_go_without_the_videos_that_judge_them(data, tmp_path, mo
     run = tmp_path / "run"
     held = ("dataset.hold_out=0.3", "finetune.keep=best", "bmn.keep=best")
     seen = {}
-    for stage, name in ((finetune, "_train"), (bmn, "_fit")):
-        monkeypatch.setattr(stage, name, noting(getattr(stage, name), stage, seen))
+    for stage in (finetune, bmn):
+        monkeypatch.setattr(stage, "_task", noting(stage._task, stage, seen))
     done = tada("run", *options(data, run, *held))
     assert done.exit_code == 0, done.output
     for stage in (finetune, bmn):
@@ -190,7 +193,7 @@ def noting(work, stage, seen):
     """Work that notes the videos of its training and of its judging samples."""
 
     def noted(*arguments):
-        train, judging = arguments[2:4] if stage is finetune else arguments[3:5]
+        train, judging = arguments[2:4]
         names = (
             set(s.videos) if stage is finetune else {w.video for w in s} for s in (train, judging)
         )

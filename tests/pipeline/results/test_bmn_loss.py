@@ -13,10 +13,10 @@ from bmn import bmn_loss
 from bmn.targets import Targets, valid_mask
 from feature_extraction import FeatureMeta, feature_path, write_features
 from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.features.store import FeatureStore
 from pipeline.data.windows import samples as windows
 from pipeline.errors import UserError
 from pipeline.results import bmn_loss as bmn_validation
-from pipeline.run_folder.manifests import Stage
 from pipeline.training.bmn_network import build_network
 
 SMALL = {
@@ -36,8 +36,7 @@ def run(tmp_path):
         features = np.random.default_rng(clips).normal(size=(clips, 8)).astype(np.float32)
         meta = FeatureMeta(video, 60.0, 8, 8, 8, 224, clips * 8 / 60, "tada2d", "x", "float32")
         write_features(feature_path(tmp_path / "extract/features", video), features, meta)
-    Stage("extract", tmp_path / "extract", {}, False).finish()
-    return tmp_path
+    return FeatureStore(tmp_path / "extract", config().extract, "tada2d")
 
 
 @pytest.fixture
@@ -50,7 +49,8 @@ def validation_loss(settings, run, found, model, device):
     """That of these windows, read from the run's features."""
 
     def read(plan):
-        return windows.regular_batches(settings, run, found, plan)
+        workers = settings.runtime.workers
+        return windows.regular_batches(run, settings.bmn, found, plan, workers=workers)
 
     return bmn_validation.validation_loss(model, len(found), read, settings.bmn, device)
 
@@ -61,7 +61,7 @@ def windows_of(settings, run):
         [(video, start, start + 0.6 + start % 2) for video, start in starts],
         columns=["video", "start", "end"],
     )
-    return windows.training_windows(settings, run, rows, ["a", "b"])[0]
+    return windows.training_windows(run, settings.bmn, rows, ["a", "b"])[0]
 
 
 def test_it_is_the_mean_of_the_windows_losses_whatever_the_batch(run, model):
@@ -76,7 +76,7 @@ def test_it_is_the_mean_of_the_windows_losses_whatever_the_batch(run, model):
     sums = dict.fromkeys(figures, 0.0)
     mask = valid_mask(10, 20)
     for place, window in enumerate(found):
-        sample = windows.window_sample(settings, run, window)
+        sample = windows.window_sample(run, settings.bmn, window)
         targets = Targets(*(sample[key][None] for key in ("start", "end", "iou")))
         fields = bmn_validation._fields(targets.iou, settings.bmn.seed, place)
         with torch.no_grad():

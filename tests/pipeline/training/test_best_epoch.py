@@ -55,12 +55,12 @@ def same(one, two):
 
 @pytest.mark.parametrize("average", [None, 0.9])
 def test_the_best_epochs_weights_are_left_and_the_earlier_of_equal_ones(tmp_path, average, capsys):
-    training = Training(tmp_path / "c", keep="best", average=average)
+    training = Training(tmp_path / "c", keep="best", ema_decay=average)
     history, kept = training.run()
     assert kept == 2 and [row["score"] for row in history] == SCORES
     same(copied(training.model), training.validated[2])
     assert "kept the weights of epoch 2, which validated best, of 6" in capsys.readouterr().err
-    last = Training(tmp_path / "last", average=average)
+    last = Training(tmp_path / "last", ema_decay=average)
     assert last.run().kept == EPOCHS
     same(copied(last.model), last.validated[EPOCHS])
     same(last.validated[2], training.validated[2])
@@ -85,13 +85,13 @@ def test_without_a_score_the_last_is_kept_and_it_is_said(tmp_path, capsys):
 @pytest.mark.parametrize("keep", ["best", "last", "ema"])
 def test_patience_ends_a_training_after_so_many_epochs_without_a_better_one(tmp_path, keep, capsys):
     average = 0.9 if keep == "ema" else None
-    training = Training(tmp_path / "c", keep=keep, patience=3, average=average)
+    training = Training(tmp_path / "c", keep=keep, patience=3, ema_decay=average)
     history, kept = training.run()
     # Epoch 4 equals the best, the second: it is no better.
     assert len(history) == 5 and kept == (2 if keep == "best" else 5)
     same(copied(training.model), training.validated[kept])
     assert "ended after epoch 5, 3 after the best" in capsys.readouterr().err
-    again = Training(tmp_path / "c", keep=keep, patience=3, average=average)
+    again = Training(tmp_path / "c", keep=keep, patience=3, ema_decay=average)
     assert again.run() == (history, kept)
     assert again.taken == 0 and not again.validated  # stopped is stopped
     same(copied(again.model), copied(training.model))
@@ -100,9 +100,9 @@ def test_patience_ends_a_training_after_so_many_epochs_without_a_better_one(tmp_
 OPTIONS = [
     {"keep": "best"},
     {"keep": "best", "patience": 3},
-    {"keep": "best", "patience": 3, "average": 0.9},
-    {"keep": "ema", "average": 0.9},
-    {"keep": "ema", "average": 0.9, "patience": 3},
+    {"keep": "best", "patience": 3, "ema_decay": 0.9},
+    {"keep": "ema", "ema_decay": 0.9},
+    {"keep": "ema", "ema_decay": 0.9, "patience": 3},
 ]
 
 

@@ -132,7 +132,7 @@ def finetune_settings(**keys):
 def train(folder, **options):
     model = loaded()
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    if options.pop("recompute", False):
+    if options.pop("activation_checkpointing", False):
         recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
     whole = SharedClassifier(model, freeze_norm=True)
     checked = []
@@ -151,7 +151,7 @@ def train(folder, **options):
     return before, model
 
 
-@pytest.mark.parametrize("options", [{}, {"average": 0.9}, {"recompute": True}])
+@pytest.mark.parametrize("options", [{}, {"ema_decay": 0.9}, {"activation_checkpointing": True}])
 def test_loaded_norms_stay_and_new_ones_and_the_rest_are_trained(tmp_path, options):
     before, model = train(tmp_path, **options)
     after = model.state_dict()
@@ -168,7 +168,7 @@ def test_loaded_norms_stay_and_new_ones_and_the_rest_are_trained(tmp_path, optio
 
 def test_a_recomputed_training_is_the_training(tmp_path):
     _, plain = train(tmp_path / "a")
-    _, again = train(tmp_path / "b", recompute=True)
+    _, again = train(tmp_path / "b", activation_checkpointing=True)
     for key, value in plain.state_dict().items():
         torch.testing.assert_close(again.state_dict()[key], value, msg=key)
 

@@ -97,11 +97,11 @@ def test_what_a_checkpoint_is_of_is_noted_by_the_stage_and_the_task(tmp_path):
 
 
 def test_averaged_weights_are_kept_resumed_and_left_in_the_model(tmp_path):
-    whole, _ = train(tmp_path / "whole", average=0.9)
+    whole, _ = train(tmp_path / "whole", ema_decay=0.9)
     folder = tmp_path / "killed"
     with pytest.raises(Killed):
-        train(folder, killed_at(7), average=0.9, checkpoint_seconds=1e-9)
-    resumed, _ = train(folder, average=0.9)
+        train(folder, killed_at(7), ema_decay=0.9, checkpoint_seconds=1e-9)
+    resumed, _ = train(folder, ema_decay=0.9)
     plain, _ = train(tmp_path / "plain")
     same(whole, resumed)
     assert not torch.equal(whole[0].weight, plain[0].weight)
@@ -119,7 +119,7 @@ def test_the_moving_average_is_that_of_the_weights_after_each_step(tmp_path):
 
     plain, _ = train(tmp_path / "plain", noting)
     after = [*found[1:], dict(plain.named_parameters())]
-    averaged, _ = train(tmp_path / "averaged", average=0.8)
+    averaged, _ = train(tmp_path / "averaged", ema_decay=0.8)
     for name, value in averaged.named_parameters():
         expected = after[0][name]
         for weights in after[1:]:
@@ -140,7 +140,7 @@ def test_a_batch_in_pieces_is_the_batch(tmp_path):
     for pieces in (1, 2, 4):
         model, stage = plain(), TinyStage(tmp_path / str(pieces))
         task = Task("training", named, squares, STEPS, {})
-        history, _ = fit(model, task, settings_of(EPOCHS, accumulate=pieces), stage, CPU)
+        history, _ = fit(model, task, settings_of(EPOCHS, gradient_accumulation=pieces), stage, CPU)
         results.append((model.state_dict(), history))
     for state, history in results[1:]:
         assert history[-1]["total"] == pytest.approx(results[0][1][-1]["total"], rel=1e-4)
