@@ -54,7 +54,7 @@ def _compare(path: Path, size: tuple[int, int], frames: int, every: int, runs: i
         work,
         Form(
             f"{open_usual(path)[2]} a clip",
-            lambda: keep(zip(asked, usual_clips(path, GRID, asked, SHORT_SIDE)), kept),
+            lambda: keep(zip(asked, usual_clips(path, GRID, asked, SHORT_SIDE), strict=True), kept),
             len(asked),
         ),
         [Form(OURS, lambda: keep(enumerate(our_clips(path)), kept), total, cost=cost)],

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def backbone(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
     rates = []
     for form, precision, features in runs:
         with tf32(precision == "tf32"), torch.no_grad():
-            rate = plan.batch * per_second(plan, lambda: features(video))
+            rate = plan.batch * per_second(plan, partial(features, video))
         share = rate * operations / peaks[precision]
         rates.append(Rate(f"backbone, batch {plan.batch}", form, precision, "clips/s", rate, share))
     return rates
@@ -135,7 +136,7 @@ def training(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
         model.to(plan.device)
         rough = precision == "bfloat16"
         with tf32(precision == "tf32"):
-            steps = per_second(plan, lambda: backbone_step(model, video, target, rough))
+            steps = per_second(plan, partial(backbone_step, model, video, target, rough))
         share = steps * operations / peaks[precision]
         stage = f"backbone training, batch {batch}"
         rates.append(Rate(stage, form, precision, "clips/s", batch * steps, share))
@@ -153,7 +154,7 @@ def boundary_matching(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
     rates = []
     for form, model in ((USUAL, usual), (OURS, ours.to(plan.device))):
         with tf32(True):
-            rate = per_second(plan, lambda: bmn_step(model, features, targets))
+            rate = per_second(plan, partial(bmn_step, model, features, targets))
         share = rate * operations / peaks["tf32"]
         rates.append(Rate(f"BMN training, batch {BATCH}", form, "tf32", "steps/s", rate, share))
     return rates

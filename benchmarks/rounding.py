@@ -216,7 +216,7 @@ def ending_table(results: Mapping[str, Sequence[Ended]]) -> str:
     return "\n".join(lines)
 
 
-@click.command()
+@click.command(cls=StageCommand)
 @click.option("--videos", type=click.IntRange(4), default=160, show_default=True)
 @click.option("--steps", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--epochs", type=click.IntRange(2), default=14, show_default=True)

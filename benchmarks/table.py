@@ -16,10 +16,10 @@ NONE = "-"
 
 def comparison_table(rows: Sequence[Row]) -> str:
     """Stage, work, both forms and their seconds, ratio, turns, largest difference, peak memory."""
-    header = (
-        ["stage", "work", "usual form", "s", "ours", "s", "ratio", "runs"]
-        + ["largest difference", "peak, usual", "peak, ours", "note"]
-    )  # fmt: skip
+    header = [
+        *("stage", "work", "usual form", "s", "ours", "s", "ratio", "runs"),
+        *("largest difference", "peak, usual", "peak, ours", "note"),
+    ]
     lines = [
         [
             row.stage,
@@ -89,7 +89,9 @@ def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
     rules = ["-" * width for width in widths]
     return "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
         for line in (header, rules, *lines)
     )
 

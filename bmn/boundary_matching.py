@@ -194,7 +194,7 @@ class BoundaryMatching(nn.Module):
         nn.init.uniform_(self.bias, -bound, bound)
 
     def _register_matrix(self, name: str, matrix: SparseRows) -> None:
-        for field, tensor in zip(matrix._fields, matrix):
+        for field, tensor in zip(matrix._fields, matrix, strict=True):
             self.register_buffer(f"{name}_{field}", tensor, persistent=False)
 
     def _matrix(self, name: str) -> SparseRows:

@@ -183,7 +183,7 @@ def fuse_windows(
     covers = torch.cat([torch.ones_like(parts[2][:1]), parts[2]])
     sums = maps.new_zeros(2 + channels * durations, max(begins) + scale)
     counts = maps.new_zeros(1 + durations, max(begins) + scale)
-    for begin, window in zip(begins, rows):
+    for begin, window in zip(begins, rows, strict=True):
         sums[:, begin : begin + scale] += window
         counts[:, begin : begin + scale] += covers
     sums, counts = (functional.pad(table, (0, length))[:, :length] for table in (sums, counts))

@@ -85,7 +85,7 @@ def test_transposed_rows_are_the_transpose():
 
 def dense_layer(layer, features, mask):
     """Sample everything with the dense mask, then Conv3d: [B, out, D, T]."""
-    num_samples, out_channels, _ = layer.weight.shape
+    num_samples = layer.weight.shape[0]
     weight = layer.weight.permute(1, 2, 0)[..., None, None]
     sampled = (features @ mask).unflatten(2, (num_samples, layer.duration_scale, -1))
     return torch.nn.functional.conv3d(sampled, weight, layer.bias).squeeze(2)
@@ -106,6 +106,7 @@ def test_layer_equals_the_dense_form_with_gradients(sizes):
     for mine, theirs in zip(
         torch.autograd.grad((ours * weighting).sum(), inputs),
         torch.autograd.grad((dense * weighting).sum(), inputs),
+        strict=True,
     ):
         assert torch.allclose(mine, theirs, rtol=1e-5, atol=1e-5)
 

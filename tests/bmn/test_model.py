@@ -48,7 +48,7 @@ def test_batched_equals_single(public):
     features = torch.from_numpy(public[1]["input"])
     batched = model(features)
     for row in range(len(features)):
-        for mine, whole in zip(model(features[row : row + 1]), batched):
+        for mine, whole in zip(model(features[row : row + 1]), batched, strict=True):
             assert torch.allclose(mine[0], whole[row], atol=1e-6)
 
 
@@ -70,7 +70,7 @@ def test_own_state_round_trip_and_copy():
     model, other = small(), small()
     other.load_state_dict(model.state_dict())
     features = torch.randn(1, 24, 40)
-    for mine, theirs in zip(model(features), copy.deepcopy(other)(features)):
+    for mine, theirs in zip(model(features), copy.deepcopy(other)(features), strict=True):
         assert torch.equal(mine, theirs)
 
 
@@ -78,7 +78,7 @@ def test_runs_under_bf16_autocast():
     model, features = small(), torch.randn(2, 24, 40)
     with torch.autocast("cpu", torch.bfloat16):
         rough = model(features)
-    for mine, exact in zip(rough, model(features)):
+    for mine, exact in zip(rough, model(features), strict=True):
         assert (mine - exact).abs().max() < 0.03
 
 

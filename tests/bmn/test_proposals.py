@@ -81,7 +81,7 @@ def best_of_perfect_signals(segments, scale, durations, center, **powers):
     tables = torch.from_numpy(segments)[:, None], torch.ones(len(segments), 1, dtype=torch.bool)
     targets = batch_targets(*tables, scale, durations, center)
     best = []
-    for start, end, iou in zip(*(table.numpy() for table in targets)):
+    for start, end, iou in zip(*(table.numpy() for table in targets), strict=True):
         decoded = decode_proposals(
             start,
             end,
@@ -126,7 +126,7 @@ def test_an_action_up_to_the_end_of_fused_windows_is_found_exactly():
     length, scale, segment = 53, 20, np.array([[46.0, 53.0]])
     offsets = sliding_windows(length, scale, 10)
     parts = [window_targets(segment, (o, o + scale), scale, 10, 0.5) for o in offsets.tolist()]
-    start, end, iou = (torch.stack(table) for table in zip(*parts))
+    start, end, iou = (torch.stack(table) for table in zip(*parts, strict=True))
     maps = fuse_windows(
         offsets, start, end, torch.stack([iou, iou], 1), valid_mask(10, scale), length
     )

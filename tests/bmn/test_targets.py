@@ -65,7 +65,9 @@ def test_valid_mask_equals_the_public_one(reference):
 def test_targets_equal_the_textbook(drawn, center):
     segments = np.array([(start, start + length) for start, length in drawn]).reshape(-1, 2)
     ours = window_targets(segments, (2.0, 18.0), 12, 7, center[0])
-    for mine, theirs in zip(ours, textbook((segments - 2.0) * (12 / 16.0), 12, 7, center[1])):
+    for mine, theirs in zip(
+        ours, textbook((segments - 2.0) * (12 / 16.0), 12, 7, center[1]), strict=True
+    ):
         assert np.abs(mine.numpy() - theirs).max() < 1e-6
 
 
@@ -75,7 +77,7 @@ def test_long_windows_stay_exact():
     segments = np.stack([starts, starts + rng.uniform(0.3, 9, 20)], axis=1)
     ours = window_targets(segments, (3000.0, 3053.4), 200, 30)
     positions = (segments - 3000.0) * (200 / 53.4)
-    for mine, theirs in zip(ours, textbook(positions, 200, 30)):
+    for mine, theirs in zip(ours, textbook(positions, 200, 30), strict=True):
         assert np.abs(mine.numpy() - theirs).max() < 1e-6
 
 
@@ -89,7 +91,7 @@ def test_batched_equals_single():
     batch = batch_targets(*pad_segments(positions), 25, 10)
     assert batch.iou.shape == (4, 10, 25)
     for row, table in enumerate(tables):
-        for mine, whole in zip(window_targets(table, (0.0, 50.0), 25, 10), batch):
+        for mine, whole in zip(window_targets(table, (0.0, 50.0), 25, 10), batch, strict=True):
             assert torch.equal(mine, whole[row])
 
 

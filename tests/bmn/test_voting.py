@@ -14,7 +14,7 @@ def textbook(segments, scores, picks, tiou):
     moved = segments[picks].astype(float)
     for row, (start, end) in enumerate(segments[picks]):
         edges, total = np.zeros(2), 0.0
-        for (other_start, other_end), score in zip(segments, scores):
+        for (other_start, other_end), score in zip(segments, scores, strict=True):
             shared = min(end, other_end) - max(start, other_start)
             union = max(end, other_end) - min(start, other_start)
             if union > 0 and shared / union >= tiou:

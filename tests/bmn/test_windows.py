@@ -29,7 +29,7 @@ def test_fusion_equals_the_public_one(reference):
     names = ("offsets", "start", "end", "confidence_map", "mask")
     fused = fuse_windows(*(vectors[name] for name in names), 100)
     tensors = fuse_windows(*(torch.from_numpy(vectors[name]) for name in names), 100)
-    for name, ours, tensor in zip(("start", "end", "confidence_map"), fused, tensors):
+    for name, ours, tensor in zip(("start", "end", "confidence_map"), fused, tensors, strict=True):
         assert isinstance(ours, np.ndarray) and isinstance(tensor, torch.Tensor)
         assert np.abs(ours - vectors[f"fused_{name}"]).max() < 1e-6
         assert np.array_equal(tensor.numpy(), ours)

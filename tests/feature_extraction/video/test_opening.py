@@ -13,11 +13,23 @@ import pytest
 from feature_extraction.video import pyav_passes as passes
 from feature_extraction.video.opening import VideoError, open_video, probe
 
-NAMES = (
-    "constant.mp4 b_frames.mp4 b_pyramid_open_gop.mp4 variable.mp4 variable.mkv late_start.mp4 "
-    "late_start.mkv late_start.ts cut_by_edit_list.mp4 odd_size.mp4 fragmented.mp4 mpeg4.avi "
-    "hevc.mp4 vp9.webm one_frame.mp4"
-).split()
+NAMES = [
+    "constant.mp4",
+    "b_frames.mp4",
+    "b_pyramid_open_gop.mp4",
+    "variable.mp4",
+    "variable.mkv",
+    "late_start.mp4",
+    "late_start.mkv",
+    "late_start.ts",
+    "cut_by_edit_list.mp4",
+    "odd_size.mp4",
+    "fragmented.mp4",
+    "mpeg4.avi",
+    "hevc.mp4",
+    "vp9.webm",
+    "one_frame.mp4",
+]
 PLANNED = [name for name in NAMES if not name.endswith((".ts", ".avi"))]
 
 

@@ -43,7 +43,7 @@ def propose(monkeypatch, tmp_path):
         def network(features):
             spans = [grid.window(int(number), SCALE) for number in features[:, 0, 0].tolist()]
             tables = [window_targets(SEGMENTS, span, SCALE, DURATIONS, center) for span in spans]
-            start, end, iou = (torch.stack(table) for table in zip(*tables))
+            start, end, iou = (torch.stack(table) for table in zip(*tables, strict=True))
             output = BMNOutput(torch.stack([iou, iou], 1), start, end)
             if not regression:
                 return output

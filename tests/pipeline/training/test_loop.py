@@ -207,7 +207,7 @@ def test_a_batch_in_pieces_is_the_batch(tmp_path):
 
 
 def test_averaged_weights_are_kept_resumed_and_left_in_the_model(tmp_path):
-    whole, history = train(tmp_path / "whole.pt", average=0.9)
+    whole, _ = train(tmp_path / "whole.pt", average=0.9)
     path = tmp_path / "killed.pt"
     with pytest.raises(Killed):
         train(path, killed_at(7), average=0.9, checkpoint_seconds=1e-9)

@@ -26,7 +26,7 @@ from pipeline.errors import UserError
 from pipeline.stages import finetune
 
 NEARLY_WIDE = (62, 32)  # shares batches with 64 x 32
-SHAPES = {name: size for name, size in SIZES.items()} | {"nearly": NEARLY_WIDE}
+SHAPES = dict(SIZES) | {"nearly": NEARLY_WIDE}
 WHOLE = ("finetune.crop=whole", "finetune.flip=0.5", "finetune.checkpoint_seconds=0.0001")
 
 
