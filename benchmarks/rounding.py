@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmarks.commands import StageCommand
 from benchmarks.machine import describe, this_machine
 from pipeline.cli.options import NamedPath
 from pipeline.configuration.reading import Config, find_config, load_config
