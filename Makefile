@@ -1,18 +1,25 @@
 # Everything runs in .venv; the first target that needs it makes it.
 PYTHON ?= python3
 BIN = .venv/bin
+PACKAGES = pipeline feature_extraction bmn evaluation benchmarks checks
 
-.PHONY: install demo test test-slow bench clean
+.PHONY: install demo check test test-slow test-newest test-oldest bench clean
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test,dev]"
 	touch $@
 
 demo: install
 	$(BIN)/tada-loc demo
+
+check: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/python -m checks.duplicates $(PACKAGES) tests
+	$(BIN)/mypy
 
 test: install
 	$(BIN)/python -m pytest -m "not slow"
@@ -20,8 +27,15 @@ test: install
 test-slow: install
 	$(BIN)/python -m pytest -m slow
 
+# A quick part of the tests with the newest versions of everything, and with the oldest allowed.
+test-newest:
+	$(PYTHON) -m checks.versions newest
+
+test-oldest:
+	$(PYTHON) -m checks.versions oldest
+
 bench: install
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv runs build *.egg-info
+	rm -rf .venv .venv-newest .venv-oldest runs build *.egg-info

@@ -19,6 +19,7 @@ from typing import IO
 
 import click
 
+from benchmarks.commands import StageCommand
 from benchmarks.machine import describe, this_machine
 from evaluation import SignedErrors, signed_errors
 from pipeline.cli.options import NamedPath
@@ -85,11 +86,11 @@ def demo_table(rows: Sequence[DemoRun]) -> str:
     lines = [
         f"{'seed':>8} {'threads':>7} {'@0.5':>7} {'average':>8} {'minutes':>8} {'start':>7} {'end':>7}"
     ]
-    for row in rows:
-        lines.append(
-            f"{row.seed:8d} {row.threads:7d} {row.at_half:7.2f} {row.average:8.2f}"
-            f" {row.minutes:8.1f} {row.start:+7.3f} {row.end:+7.3f}"
-        )
+    lines += [
+        f"{row.seed:8d} {row.threads:7d} {row.at_half:7.2f} {row.average:8.2f}"
+        f" {row.minutes:8.1f} {row.start:+7.3f} {row.end:+7.3f}"
+        for row in rows
+    ]
     if len(rows) == 1:
         return "\n".join(lines)
     columns = [[row.at_half for row in rows], [row.average for row in rows]]
@@ -144,7 +145,7 @@ def _took(run: Path) -> float:
         return 0.0
 
 
-@click.command()
+@click.command(cls=StageCommand)
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="0, 1, ...")
 @click.option(
     "--threads",

@@ -40,7 +40,8 @@ def draw_maps(length: int, durations: int) -> tuple[np.ndarray, np.ndarray, np.n
             table[near] = np.maximum(table[near], bump)
     maps = 0.3 * rng.random((2, durations, length))
     maps[:, np.clip(last - first - 1, 0, durations - 1), first] += 0.6
-    return tuple(table.astype(np.float32) for table in (*boundary, maps))  # type: ignore
+    start, end, confidence_map = (table.astype(np.float32) for table in (*boundary, maps))
+    return start, end, confidence_map
 
 
 def read_or_draw_truth(quick: bool) -> tuple[pd.DataFrame, str]:

@@ -18,6 +18,7 @@ from typing import Any
 import click
 import torch
 
+from benchmarks.commands import StageCommand
 from benchmarks.machine import describe, this_machine
 from benchmarks.rounding_trainings import FIRST, TYPES, Training, Variant, load_demo, take_together
 from pipeline.cli.options import NamedPath
@@ -114,7 +115,7 @@ def ending_table(results: Mapping[str, Sequence[Ended]]) -> str:
     return "\n".join(lines)
 
 
-@click.command()
+@click.command(cls=StageCommand)
 @click.option("--videos", type=click.IntRange(4), default=160, show_default=True)
 @click.option("--steps", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--epochs", type=click.IntRange(2), default=14, show_default=True)

@@ -461,7 +461,7 @@ def test_the_good_ones_are_good(tmp_path, stored):
     """What the tests above spoil passes as it is."""
     for kind, content in GOOD.items():
         check_annotations(tmp_path / "rows", kind, content)
-    config, run, path, good = stored
+    _, _, path, good = stored
     path.write_bytes(good)
     assert read_features(path)[0].shape == (6, 5)
     for kind, content in FOUND.items():

@@ -41,7 +41,7 @@ def test_folding_changes_nothing(name, options, length):
     with torch.inference_mode():
         features, plain = folded.features(video), model.features(video)
         assert (features - plain).abs().max() < 1e-5 * plain.abs().max()
-        for one, other in zip(folded(video), model(video)):
+        for one, other in zip(folded(video), model(video), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
     assert torch.equal(video, given) and folded.feature_dim == model.feature_dim
 

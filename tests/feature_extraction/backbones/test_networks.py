@@ -54,11 +54,13 @@ def test_any_length_and_size_and_batched_equals_single(name, shape):
         wide = 256 + (32 if "slowfast" in name else 0)
         assert features.shape == (3, model.feature_dim) == (3, wide)
         assert model.num_classes == (3, 4)
-        for one, clip in zip(features, video):
+        for one, clip in zip(features, video, strict=True):
             torch.testing.assert_close(one, model.features(clip[None])[0], rtol=1e-4, atol=1e-4)
         layout = video.to(memory_format=torch.channels_last_3d)
         torch.testing.assert_close(model.features(layout), features, rtol=1e-4, atol=1e-4)
-        for logits, again, count in zip(model(video), model.classify(features), (3, 4)):
+        for logits, again, count in zip(
+            model(video), model.classify(features), (3, 4), strict=True
+        ):
             assert logits.shape == (3, count)
             torch.testing.assert_close(logits, again)
 

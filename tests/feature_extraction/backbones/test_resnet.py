@@ -292,11 +292,11 @@ def test_any_length_and_size_and_batched_equals_single(name, shape):
         verbs, nouns = model(video)
         assert features.shape == (3, model.feature_dim) == (3, 256)
         assert verbs.shape == (3, 3) and nouns.shape == (3, 4) and model.num_classes == (3, 4)
-        for one, clip in zip(features, video):
+        for one, clip in zip(features, video, strict=True):
             torch.testing.assert_close(one, model.features(clip[None])[0], rtol=1e-4, atol=1e-5)
         layout = video.to(memory_format=torch.channels_last_3d)
         torch.testing.assert_close(model.features(layout), features, rtol=1e-4, atol=1e-5)
-        for logits, again in zip((verbs, nouns), model.classify(features)):
+        for logits, again in zip((verbs, nouns), model.classify(features), strict=True):
             torch.testing.assert_close(logits, again)
 
 

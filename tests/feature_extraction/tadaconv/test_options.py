@@ -38,7 +38,7 @@ def framewise(video, weight, alpha, bias, stride, padding, calibrate):
     reach, time_stride = weight.shape[2] // 2, stride[0]
     padded = F.pad(video, (0, 0, 0, 0, reach, reach))
     clips = []
-    for clip, factors in zip(padded, alpha):
+    for clip, factors in zip(padded, alpha, strict=True):
         frames = [
             F.conv3d(
                 clip[None, :, t : t + weight.shape[2]],
@@ -91,6 +91,7 @@ def test_every_form_equals_a_kernel_a_frame(sizes, kernel, stride, calibrate, bi
     for one, other in zip(
         torch.autograd.grad((fast * weights).sum(), leaves),
         torch.autograd.grad((slow * weights).sum(), leaves),
+        strict=True,
     ):
         torch.testing.assert_close(one, other)
 
@@ -165,7 +166,8 @@ def test_a_proportion_of_the_channels_is_calibrated(calibrate):
     halves = {"in": (3,), "out": (2,), "in_out": (3, 2)}[calibrate]
     assert given.shape[1] == sum(halves) == sum(conv.made)
     ones = [torch.ones(2, {"in": 3, "out": 2, "in_out": 3}[calibrate], 5), torch.ones(2, 2, 5)]
-    parts = [part for pair in zip(given.split(halves, 1), ones) for part in pair]
+    pairs = zip(given.split(halves, 1), ones[: len(halves)], strict=True)
+    parts = [part for pair in pairs for part in pair]
     weight = conv.weight[:, :, None]
     expected = framewise(video, weight, torch.cat(parts, 1), None, (1, 1, 1), (1, 1), calibrate)
     torch.testing.assert_close(conv(video), expected, rtol=1e-4, atol=1e-4)

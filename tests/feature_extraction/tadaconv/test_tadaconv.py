@@ -40,7 +40,7 @@ def framewise(video, weight, alpha, *, padding=1, calibrate="in"):
     """Textbook 3-D form: for output frame t, a 3-D convolution with the kernel alpha_t * W."""
     shape = (1, -1, 1, 1, 1) if calibrate == "in" else (-1, 1, 1, 1, 1)
     clips = []
-    for clip, factors in zip(video, alpha):
+    for clip, factors in zip(video, alpha, strict=True):
         frames = [
             F.conv3d(clip[None], weight * factors[:, t].reshape(shape), padding=padding)[:, :, t]
             for t in range(video.shape[2])
@@ -115,6 +115,7 @@ def test_one_convolution_equals_a_kernel_a_frame(sizes, kernel, stride, calibrat
     for one, other in zip(
         torch.autograd.grad((fast * weights).sum(), inputs),
         torch.autograd.grad((slow * weights).sum(), inputs),
+        strict=True,
     ):
         torch.testing.assert_close(one, other)
 

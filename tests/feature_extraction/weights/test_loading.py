@@ -85,7 +85,9 @@ def test_another_head_is_swapped(public, classes):
     report = load_public_checkpoint(model, public)
     assert report.swapped_head and set(report.unused) == {"head.out.weight", "head.out.bias"}
     assert report.missing and all(key.startswith("head.") for key in report.missing)
-    assert all(torch.equal(c.weight, b) for c, b in zip(model.head.classifiers, before))
+    assert all(
+        torch.equal(c.weight, b) for c, b in zip(model.head.classifiers, before, strict=True)
+    )
     assert torch.equal(model.stem.norm.weight, public["backbone.conv1.a_bn.weight"])
 
 

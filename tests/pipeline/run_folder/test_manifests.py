@@ -91,11 +91,13 @@ def test_what_can_neither_be_written_nor_cleaned_up_is_one_line(tmp_path, monkey
     def refused(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    with pytest.raises(UserError, match="a.txt: cannot be written .Read-only.*writable"):
-        with artifacts.atomic_path(tmp_path / "a.txt") as temporary:
-            temporary.write_text("half")
-            monkeypatch.setattr(artifacts.os, "replace", refused)
-            monkeypatch.setattr(type(tmp_path), "unlink", refused)
+    with (
+        pytest.raises(UserError, match="a.txt: cannot be written .Read-only.*writable"),
+        artifacts.atomic_path(tmp_path / "a.txt") as temporary,
+    ):
+        temporary.write_text("half")
+        monkeypatch.setattr(artifacts.os, "replace", refused)
+        monkeypatch.setattr(type(tmp_path), "unlink", refused)
 
 
 def test_a_report_goes_into_a_pipe_and_through_a_link(tmp_path):

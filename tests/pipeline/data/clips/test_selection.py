@@ -27,7 +27,7 @@ from pipeline.stages import finetune
 from pipeline.training import classifier
 
 NEARLY_WIDE = (62, 32)  # shares batches with 64 x 32
-SHAPES = {name: size for name, size in SIZES.items()} | {"nearly": NEARLY_WIDE}
+SHAPES = dict(SIZES) | {"nearly": NEARLY_WIDE}
 WHOLE = ("finetune.crop=whole", "finetune.flip=0.5", "finetune.checkpoint_seconds=0.0001")
 
 

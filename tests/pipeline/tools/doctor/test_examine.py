@@ -97,7 +97,7 @@ def test_durations(data):
     entries["training_000"]["duration"] = 9.5
     entries["training_001"]["duration"] = "nan"
     entries["training_001"]["annotations"][0]["segment"] = [6.0, 12.0]
-    output, wrong, report = look(data, entries)
+    _, _, report = look(data, entries)
     found = [entry for entry in report["checks"] if entry["check"] == "durations"]
     assert "training_000 (8.00 s, annotated 9.50 s)" in found[0]["items"]
     assert "training_001 (8.00 s, segment to 12.00 s)" in found[1]["items"]
@@ -142,7 +142,7 @@ def test_segments_the_grid_cannot_represent(data):
     entries["training_000"]["annotations"] = [
         {"segment": [1.0, 1.1], "label": "x"}, {"segment": [2.0, 7.0], "label": "y"},
     ]  # fmt: skip
-    output, wrong, report = look(data, entries, "--set", "bmn.duration_scale=4")
+    _, wrong, report = look(data, entries, "--set", "bmn.duration_scale=4")
     assert wrong.keys() == {"segments, training", "segments, validation"}
     items = {
         entry["detail"]: entry["items"]
@@ -156,7 +156,7 @@ def test_segments_the_grid_cannot_represent(data):
 
 
 def test_bad_annotations_are_a_finding(data):
-    output, wrong, _ = look(data, {"../x": database()["training_000"]})
+    _, wrong, _ = look(data, {"../x": database()["training_000"]})
     assert "no plain file name" in wrong["annotations"]["detail"]
 
 
@@ -167,7 +167,7 @@ def trainings(report):
 
 
 def test_short_trainings_are_noted_with_what_to_do(data):
-    output, wrong, report = look(data, database())
+    _, wrong, report = look(data, database())
     finetune, bmn = trainings(report)
     # Three videos of two segments; each of 30 features lies in one window of 80.
     assert finetune["detail"].startswith(
@@ -181,7 +181,7 @@ def test_short_trainings_are_noted_with_what_to_do(data):
 
 def test_trainings_made_long_enough_are_fine(data):
     raised = ("--set", "finetune.min_steps=300", "--set", "bmn.min_steps=300")
-    output, _, report = look(data, database(), *raised)
+    _, _, report = look(data, database(), *raised)
     finetune, bmn = trainings(report)
     assert finetune["state"] == bmn["state"] == "ok"
     # 8 is the least batch of fine-tuning; BMN's is a quarter of 3 windows, at least 1.

@@ -1,0 +1,143 @@
+"""THE table of stages: what each reads, depends on and leaves, and who does its work.
+
+Order, status, fingerprints, completeness and `tada-loc run` follow from it. A new stage is a row here and
+a file beside this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+IMPORTED = "imported"  # marks features from elsewhere: a field, and the name of their backbone
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """A stage as the table has it.
+
+    `command` makes it; `run` is "module:function", called with the Run. `folder`, below the run's, is
+    also what the stages that read it name. `reads`: the folders of its inputs. `settings`: the sections
+    of the configuration it depends on. `annotations`: the segments it depends on. `outputs`: the files a
+    complete one has. `per_video`: it leaves a file a video, and a killed one goes on from these. `who`
+    does the work where several processes share a run. `remade`: other settings need no --force, as the
+    work is done again in a moment. `alone`: not among the stages that `tada-loc run` does in order.
+    """
+
+    name: str
+    command: str
+    folder: str
+    run: str
+    reads: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    annotations: Literal["training", "evaluation"] | None = None
+    outputs: tuple[str, ...] = ()
+    per_video: bool = False
+    who: Literal["all", "first"] = "all"
+    remade: bool = False
+    alone: bool = False
+
+
+STAGES = (
+    StageRow(
+        name="finetune",
+        command="finetune",
+        folder="finetune",
+        run="pipeline.stages.finetune:run",
+        settings=("dataset", "backbone", "finetune"),
+        annotations="training",
+        outputs=("model.pt", "history.json"),
+    ),
+    StageRow(
+        name="extract",
+        command="extract",
+        folder="extract",
+        run="pipeline.stages.extract:run",
+        reads=("finetune",),
+        settings=("extract",),
+        per_video=True,
+    ),
+    StageRow(
+        name="bmn",
+        command="bmn",
+        folder="bmn",
+        run="pipeline.stages.bmn:run",
+        reads=("extract",),
+        settings=("dataset", "bmn"),
+        annotations="training",
+        outputs=("model.pt",),
+    ),
+    StageRow(
+        name="proposals",
+        command="bmn",
+        folder="bmn/proposals",
+        run="pipeline.stages.proposals:run",
+        reads=("bmn",),
+        settings=("proposals",),
+        outputs=("proposals.csv",),
+        per_video=True,
+    ),
+    StageRow(
+        name="classify",
+        command="classify",
+        folder="classify",
+        run="pipeline.stages.classify:run",
+        reads=("finetune", "bmn/proposals"),
+        settings=("classify",),
+        outputs=("detections.csv",),
+        who="first",
+    ),
+    StageRow(
+        name="eval",
+        command="eval",
+        folder="eval",
+        run="pipeline.stages.evaluate:run",
+        reads=("classify",),
+        settings=("eval",),
+        annotations="evaluation",
+        outputs=("results.json",),
+        who="first",
+        remade=True,
+    ),
+    StageRow(
+        name="eval-classifier",
+        command="eval-classifier",
+        folder="eval-classifier",
+        run="pipeline.stages.eval_classifier:run",
+        reads=("finetune",),
+        settings=("dataset", "views"),
+        annotations="evaluation",
+        outputs=("results.json",),
+        who="first",
+        alone=True,
+    ),
+    StageRow(
+        name="import-features",
+        command="import-features",
+        folder="extract",
+        run="pipeline.stages.import_features:run",
+        per_video=True,
+        who="first",
+        alone=True,
+    ),
+)
+
+
+def row(name: str) -> StageRow:
+    """The row of a stage."""
+    return next(stage for stage in STAGES if stage.name == name)
+
+
+def maker(folder: str) -> StageRow:
+    """The stage of `tada-loc run` that makes a folder."""
+    return next(stage for stage in STAGES if stage.folder == folder and not stage.alone)
+
+
+def in_order() -> tuple[StageRow, ...]:
+    """The stages that `tada-loc run` does, in order."""
+    return tuple(stage for stage in STAGES if not stage.alone)
+
+
+def of_command(command: str) -> tuple[StageRow, ...]:
+    """The stages a command does, in order."""
+    return tuple(stage for stage in STAGES if stage.command == command)

@@ -1,0 +1,190 @@
+"""A run: its folder, its configuration, its annotations read once, and its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.configuration.keys import restated
+from pipeline.configuration.reading import dump_config, load_config
+from pipeline.configuration.settings import Config, DetectionConfig
+from pipeline.data.annotations import Dataset, load_annotations
+from pipeline.data.videos.left_out import LeftOut
+from pipeline.errors import UserError
+from pipeline.ranks import ranks
+from pipeline.run_folder.files import write_text
+from pipeline.run_folder.manifests import Stage, is_complete, read_manifest
+from pipeline.runs.fields import is_imported, on_imported_grid, stage_fields
+from pipeline.runs.graph import StageRow, row
+
+# torch takes seconds to load, and `status` and `eval` need none of it: what does is imported where used.
+if TYPE_CHECKING:
+    import torch
+
+    from pipeline.data.features.store import FeatureStore
+
+CONFIG_FILE = "config.yaml"
+
+
+class State(NamedTuple):
+    """How a stage stands: missing, partial, complete or stale, and why it would run again."""
+
+    state: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, as the stages and tools take it; what is asked for is read on first use.
+
+    `force` moves results of other settings aside instead of refusing to go on; without
+    `grid_of_imported` the clip grid is the given one even where features were imported.
+    """
+
+    folder: Path
+    given: Config
+    force: bool = False
+    grid_of_imported: bool = True
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration; where features were imported, with the clip grid they are stated to have."""
+        if not self.grid_of_imported:
+            return self.given
+        return on_imported_grid(self.given, self.folder)
+
+    @cached_property
+    def detection(self) -> DetectionConfig:
+        """The configuration with every section that detection needs. Raises UserError where one is missing."""
+        return self.config.detection()
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The annotations. Raises UserError naming file, line and value."""
+        return load_annotations(self.config.dataset)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """The device of `runtime.device`. Raises UserError where it cannot be used."""
+        from pipeline.processes.device import pick_device
+
+        return pick_device(self.config.runtime.device)
+
+    @cached_property
+    def features(self) -> FeatureStore:
+        """The run's features, by video."""
+        from pipeline.data.features.store import FeatureStore
+
+        return FeatureStore(
+            self.path("extract"),
+            self.detection.extract,
+            self.config.backbone.name,
+            imported=self.has_imported_features,
+        )
+
+    @property
+    def has_imported_features(self) -> bool:
+        """Whether the run's features came from elsewhere."""
+        return is_imported(self.folder)
+
+    @property
+    def subsets(self) -> tuple[str, str]:
+        """The subset that trains and the one that is measured on."""
+        return self.config.dataset.train_subset, self.config.dataset.eval_subset
+
+    @property
+    def videos(self) -> list[str]:
+        """The videos of both subsets, in the files' order."""
+        return [video for subset in self.subsets for video in self.dataset.video_ids(subset)]
+
+    def path(self, stage: str) -> Path:
+        """The folder of a stage."""
+        return self.folder / row(stage).folder
+
+    def stage(self, name: str) -> Stage:
+        """A stage, to be opened for work, and what its outputs depend on now.
+
+        Raises UserError where an input stage is not complete or an input file cannot be read.
+        """
+        stage = row(name)
+        return self._stage(stage, stage_fields(self.config, self.folder, stage))
+
+    def imported_stage(self, fields: Mapping[str, object]) -> Stage:
+        """The stage that takes features from elsewhere, whose fields only its input tells."""
+        return self._stage(row("import-features"), fields)
+
+    def open(self, name: str, extra: Mapping[str, object] | None = None) -> Stage:
+        """Open a stage for work; where it makes something, the settings are the run's `config.yaml`.
+
+        Where several processes work at it, all come here: the first one opens it for all. `extra` are
+        fields that the stage's command adds. Raises UserError where it was made with other settings.
+        """
+        if row(name).who == "first" or ranks().size == 1:
+            return self._open_alone(name, extra or {})
+        from pipeline.processes.distributed import barrier
+
+        barrier()  # the stage before is finished when the first process comes here
+        if ranks().leads:
+            opened = self._open_alone(name, extra or {})
+            barrier()
+            return opened
+        barrier()
+        return self.stage(name).follow()
+
+    def keep_config(self) -> None:
+        """Write the resolved configuration beside the stages."""
+        write_text(self.folder / CONFIG_FILE, dump_config(self.config))
+
+    def state(self, name: str) -> State:
+        """How a stage stands, for `status`."""
+        stage = row(name)
+        manifest = read_manifest(self.path(name))
+        if manifest is None:
+            return State("missing")
+        if name == "extract" and self.has_imported_features:
+            return State(manifest["state"])
+        try:
+            why = self.stage(name).why_again()
+        except UserError as error:
+            return State("stale", error.message)
+        if why:
+            return State("stale", why)
+        done = is_complete(self.path(name), stage.outputs, manifest)
+        return State("complete" if done else "partial")
+
+    def left_out(self, stage: str, *, of: str | None = None, at_once: bool = False) -> LeftOut:
+        """Which videos a stage goes without, counted from here on; `of` is said in place of its name."""
+        runtime = self.config.runtime
+        return LeftOut(
+            of or stage,
+            self.path(stage),
+            allowed=runtime.allow_failures,
+            skip=runtime.skip,
+            at_once=at_once,
+            writes=ranks().leads,
+        )
+
+    def _open_alone(self, name: str, extra: Mapping[str, object]) -> Stage:
+        stage = self.stage(name)
+        stage = replace(stage, fields={**stage.fields, **extra})
+        opened = stage.open(force=self.force, replace_outputs=row(name).remade)
+        if not (opened.complete and (self.folder / CONFIG_FILE).is_file()):
+            self.keep_config()
+        return opened
+
+    def _stage(self, stage: StageRow, fields: Mapping[str, object]) -> Stage:
+        folder = self.folder / stage.folder
+        return Stage(stage.folder, folder, stage.outputs, fields, restated, writes=ranks().leads)
+
+
+def run_of(folder: Path) -> Run:
+    """A run as it was made. Raises UserError where the folder holds none."""
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{folder}: no {CONFIG_FILE}; give the folder of a run that has been fine-tuned"
+        )
+    return Run(folder, load_config(path))
