@@ -22,4 +22,5 @@ def open_closed_streams() -> None:
                 os.close(opened)
             os.set_inheritable(number, True)  # the workers are no better off
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  # for good

@@ -218,7 +218,7 @@ def _shake(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 def _write_annotations(path: Path, names: list[str], actions: list[tuple[Action, ...]]) -> None:
     lines = [["video", "start", "end", "label", "subset"]]
-    for name, found in zip(names, actions):
+    for name, found in zip(names, actions, strict=True):
         subset = name.split("_")[0]
         lines += [[name, f"{a.start:.3f}", f"{a.end:.3f}", a.label, subset] for a in found]
     partial = path.with_name(f".{path.name}.partial")

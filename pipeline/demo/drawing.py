@@ -77,7 +77,7 @@ def draw_frames(
     back = look.background_colours.astype(np.float32)
     level = _shifted(look.background, shake)[..., None]
     image = back[0] + level * (back[1] - back[0])
-    for index, (radius, colour) in enumerate(zip(look.spot_radius, look.spot_colours)):
+    for index, (radius, colour) in enumerate(zip(look.spot_radius, look.spot_colours, strict=True)):
         dx, dy = _offsets(look, spots[:, index] + shake)
         distance = np.sqrt(dx[:, None, :] ** 2 + dy[:, :, None] ** 2)
         _blend(image, np.clip(radius - distance + 0.5, 0, 1), colour.astype(np.float32))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.configuration.keys import result_fields
-from pipeline.configuration.settings import Config
+from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import annotation_files
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import file_digest, fingerprint
@@ -43,15 +43,25 @@ def setting_fields(config: Config, stage: StageRow) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for section in stage.settings:
         fields |= result_fields(section, config.section(section))
-    bmn, classify = config.bmn, config.classify
-    if stage.name == "bmn" and bmn is not None:
-        if config.dataset.hold_out and config.finetune.seed != bmn.seed:
-            fields["finetune.seed"] = config.finetune.seed  # it picks the videos held out
-    if stage.name == "classify" and classify is not None and config.extract is not None:
-        if (classify.mode, classify.source) == ("proposal", "video"):
-            decoded = result_fields("extract", config.extract)
-            fields |= {f"extract.{key}": decoded[f"extract.{key}"] for key in _DECODED}
+    if stage.name == "bmn" and config.dataset.hold_out:
+        fields |= _held_out_by(config.detection())
+    if stage.name == "classify":
+        fields |= _decoded_at_proposals(config.detection())
     return fields
+
+
+def _held_out_by(config: DetectionConfig) -> dict[str, Any]:
+    """What picks the videos held out, where it is not `bmn.seed`."""
+    seed = config.finetune.seed
+    return {} if seed == config.bmn.seed else {"finetune.seed": seed}
+
+
+def _decoded_at_proposals(config: DetectionConfig) -> dict[str, Any]:
+    """What clips decoded at proposals look like, where they are decoded."""
+    if (config.classify.mode, config.classify.source) != ("proposal", "video"):
+        return {}
+    fields = result_fields("extract", config.extract)
+    return {f"extract.{key}": fields[f"extract.{key}"] for key in _DECODED}
 
 
 def deciding_fields(config: Config) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def _network(run: Run, settings: FinetuneSettings) -> ClassifierNetwork:
     if isinstance(model, SlowFast):
         seen = -(-settings.frames // model.alpha)
         say(f"{backbone.name}: the slow pathway sees {seen} of a clip's {settings.frames} frames")
-    model.to(run.device, memory_format=torch.channels_last)
+    model.to(device=run.device, memory_format=torch.channels_last)
     model = distributed.synchronize_norms(model, run.device)
     if settings.activation_checkpointing:
         recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bmn.losses import bmn_loss
 from bmn.targets import valid_mask, window_targets
@@ -139,7 +140,9 @@ def _probe_videos(
     paths: Mapping[str, Source], grid: ClipGrid, view: View
 ) -> tuple[tuple[int, int], float, float]:
     """Size of a clip's frames, seconds of video decoded and resized a second, bytes a second of video."""
-    sizes, spent, seen, rates = [], 0.0, 0.0, []
+    sizes: list[tuple[int, int]] = []
+    rates: list[float] = []
+    spent = seen = 0.0
     for source in list(paths.values())[:: max(1, len(paths) // PROBED_VIDEOS)][:PROBED_VIDEOS]:
         try:
             with open_video(source) as reader:
@@ -151,7 +154,7 @@ def _probe_videos(
                     if last > PROBED_SECONDS:
                         break
                 spent, seen = spent + time.perf_counter() - began, seen + last + 1 / grid.fps
-                sizes.append(tuple(small.shape[-2:]))
+                sizes.append(_size_of(small))
                 if isinstance(source, Path) and reader.info.duration:
                     rates.append(os.stat(source).st_size / reader.info.duration)
         except (VideoError, OSError):
@@ -159,8 +162,13 @@ def _probe_videos(
     if not sizes:
         width, height = USUAL_SIZE
         usual = torch.zeros(1, 3, height, width, dtype=torch.uint8)
-        return tuple(view(usual).shape[-2:]), 0.0, 0.0
+        return _size_of(view(usual)), 0.0, 0.0
     return sizes[0], seen / spent, float(np.mean(rates)) if rates else 0.0
+
+
+def _size_of(frames: Tensor) -> tuple[int, int]:
+    height, width = frames.shape[-2:]
+    return height, width
 
 
 def _rate(step: Callable[[], object], count: int, device: torch.device) -> float:
@@ -190,10 +198,11 @@ def _training_rate(
     crop = training_crop(settings)
     # Whole frames as training sees them: those of extraction, at the middle of the jittered short sides.
     scale = sum(settings.short_side) / 2 / min(whole)
-    size = (crop, crop) if crop else tuple(round(side * scale) for side in whole)
+    size = (crop, crop) if crop else (round(whole[0] * scale), round(whole[1] * scale))
     # No more than fits anywhere; a step of more clips costs in proportion.
     count = min(2, settings.batch_size)
-    model = model.to(device, memory_format=torch.channels_last).train()
+    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes both
+    model.train()
     video = torch.randn(count, 3, settings.frames, *size, device=device)
     heads = 2 if isinstance(model.num_classes, tuple) else 1
     target = torch.zeros(count, heads, dtype=torch.int64, device=device)
@@ -201,7 +210,7 @@ def _training_rate(
     def step() -> None:
         with autocast(device, settings.precision):
             loss = classification_loss(model(video), target, settings.label_smoothing)
-        loss.backward()
+        torch.autograd.backward([loss])
         model.zero_grad(set_to_none=True)
 
     return _rate(step, count, device)
@@ -221,7 +230,7 @@ def _bmn_rate(settings: BMNSettings, channels: int, device: torch.device) -> flo
     def step() -> None:
         with autocast(device, settings.precision):
             loss = bmn_loss(network(features), targets, mask, moves=moves).total
-        loss.backward()
+        torch.autograd.backward([loss])
         network.zero_grad(set_to_none=True)
 
     return _rate(step, count, device)

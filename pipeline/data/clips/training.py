@@ -83,7 +83,7 @@ class Clips:
             else:
                 offset = float(torch.rand((), generator=generator))
                 times = interval_times(settings, start, end, offset, reader.info.fps)
-            frames = torch.from_numpy(reader.clip(times)).permute(0, 3, 1, 2)
+            frames = torch.from_numpy(reader.clip(times.tolist())).permute(0, 3, 1, 2)
         return train_transform(
             frames,
             short_side_range=settings.short_side if side is None else (side, side),

@@ -45,7 +45,7 @@ class CentredClips:
                 info = reader.info
                 wanted = centred_clips(self._config, *span, info.fps, info.duration)
                 # One pass for all views: they share most of their frames.
-                frames = reader.clip(np.concatenate([times for _, times in wanted]))
+                frames = reader.clip(np.concatenate([times for _, times in wanted]).tolist())
         except (VideoError, OSError) as error:
             return {"name": name, "error": str(error)}
         pictures = torch.from_numpy(frames).permute(0, 3, 1, 2)

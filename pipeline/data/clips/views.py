@@ -55,7 +55,7 @@ class SegmentViews:
         with open_video(self._segments.paths[self._segments.videos[index]]) as reader:
             span = span_of(self._segments, index, reader)
             times = _times(settings, *span, self._views.clips, reader.info.fps)
-            frames = torch.from_numpy(reader.clip(times.ravel())).permute(0, 3, 1, 2)
+            frames = torch.from_numpy(reader.clip(times.ravel().tolist())).permute(0, 3, 1, 2)
         crops = spatial_crops(frames, short_side=self._views.short_side, count=self._views.crops)
         # [crops, clips * T, ...] -> [clips * crops, T, ...]
         shape = (self._views.crops, self._views.clips, settings.frames, *crops.shape[2:])

@@ -57,8 +57,8 @@ class Features:
 
     def at(self, seconds: np.ndarray) -> np.ndarray:
         """Rows of `array` whose cells hold these moments (any shape), clamped to those there are."""
-        clips = self.grid.clips_at(seconds, self.first + len(self)) - self.first
-        return np.maximum(clips, 0)
+        clips: np.ndarray = self.grid.clips_at(seconds, self.first + len(self)) - self.first
+        return clips.clip(min=0)
 
     def between(self, start: float, end: float) -> Features:
         """The clips whose cells share time with [start, end) seconds; at least one."""

@@ -13,8 +13,21 @@ from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 
 SUFFIXES = frozenset(
-    ".mp4 .mkv .avi .mov .webm .m4v .mpg .mpeg .ts .flv .wmv .3gp".split()  # in any case
-)
+    {
+        ".mp4",
+        ".mkv",
+        ".avi",
+        ".mov",
+        ".webm",
+        ".m4v",
+        ".mpg",
+        ".mpeg",
+        ".ts",
+        ".flv",
+        ".wmv",
+        ".3gp",
+    }
+)  # in any case
 # The frames of EPIC-KITCHENS-100 were taken at one of these, whatever rate the video has.
 EPIC_FRAME_RATES = (50.0, 60.0)
 
