@@ -1,13 +1,6 @@
 """Videos in, features out: decode by time, sample clips, run a backbone, store what it says."""
 
-from feature_extraction.backbones import (
-    TAdaConv1d,
-    TAdaConv2d,
-    TAdaConv3d,
-    build_backbone,
-    insert_tadaconv,
-    load_public_checkpoint,
-)
+from feature_extraction.backbones import build_backbone
 from feature_extraction.extractor import (
     ExtractionError,
     Extractor,
@@ -25,9 +18,11 @@ from feature_extraction.store import (
     read_shape,
     write_features,
 )
+from feature_extraction.tadaconv import TAdaConv1d, TAdaConv2d, TAdaConv3d, insert_tadaconv
 from feature_extraction.video.frame_folder import FrameFolder
 from feature_extraction.video.opening import open_video, probe
 from feature_extraction.video.reader import VideoError, VideoInfo
+from feature_extraction.weights import load_public_checkpoint
 
 __all__ = [
     "ClipGrid",

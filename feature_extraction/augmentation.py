@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -65,7 +66,7 @@ def jitter_colors(clip: Tensor, generator: torch.Generator) -> Tensor:
         if kind == 0:
             clip = F.adjust_brightness(clip, factor)
         elif kind == 1:
-            clip = _as_one_image(clip, lambda image, by=factor: F.adjust_contrast(image, by))
+            clip = _as_one_image(clip, partial(F.adjust_contrast, contrast_factor=factor))
         elif kind == 2:
             clip = F.adjust_saturation(clip, factor)
         else:
@@ -96,7 +97,8 @@ def erase(clip: Tensor, generator: torch.Generator) -> Tensor:
     """
     height, width = clip.shape[-2:]
     area = _uniform(*ERASED_AREA, generator) * height * width
-    aspect = math.exp(_uniform(*map(math.log, ERASED_ASPECT), generator))
+    narrowest, widest = ERASED_ASPECT
+    aspect = math.exp(_uniform(math.log(narrowest), math.log(widest), generator))
     tall = min(height, max(1, round(math.sqrt(area * aspect))))
     wide = min(width, max(1, round(math.sqrt(area / aspect))))
     top = int(torch.randint(height - tall + 1, (), generator=generator))
@@ -117,7 +119,7 @@ def _moved(clip: Tensor, name: str, strength: float) -> Tensor:
         shift[along] = int(150 / 331 * (height if along else width) * strength)
     else:
         shear[along], center = math.degrees(math.atan(0.3 * strength)), [0.0, 0.0]
-    return F.affine(
+    moved: Tensor = F.affine(
         clip,
         angle=angle,
         translate=shift,
@@ -127,23 +129,24 @@ def _moved(clip: Tensor, name: str, strength: float) -> Tensor:
         fill=_mean_colour(clip),
         center=center,
     )
+    return moved
 
 
 def _recoloured(clip: Tensor, name: str, strength: float) -> Tensor:
-    factor = 1 + 0.9 * strength
-    if name == "brightness":
-        return F.adjust_brightness(clip, factor)
-    if name == "color":
-        return F.adjust_saturation(clip, factor)
-    if name == "contrast":
-        return _as_one_image(clip, lambda image: F.adjust_contrast(image, factor))
-    if name == "sharpness":
-        return F.adjust_sharpness(clip, factor)
-    if name == "posterize":
-        return F.posterize(clip, 8 - round(4 * abs(strength)))
-    if name == "solarize":
-        return F.solarize(clip, 255 * (1 - abs(strength)))
-    return _as_one_image(clip, F.autocontrast if name == "autocontrast" else F.equalize)
+    factor, size = 1 + 0.9 * strength, abs(strength)
+    changes: dict[str, Callable[[Tensor], Tensor]] = {
+        "brightness": partial(F.adjust_brightness, brightness_factor=factor),
+        "color": partial(F.adjust_saturation, saturation_factor=factor),
+        "contrast": partial(F.adjust_contrast, contrast_factor=factor),
+        "sharpness": partial(F.adjust_sharpness, sharpness_factor=factor),
+        "posterize": partial(F.posterize, bits=8 - round(4 * size)),
+        "solarize": partial(F.solarize, threshold=255 * (1 - size)),
+        "autocontrast": F.autocontrast,
+        "equalize": F.equalize,
+    }
+    if name in ("contrast", "autocontrast", "equalize"):
+        return _as_one_image(clip, changes[name])
+    return changes[name](clip)
 
 
 def _as_one_image(clip: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:

@@ -7,50 +7,39 @@ it; one of other hands is refused here, as is one that was changed (see seal.py)
 
 from __future__ import annotations
 
-import numbers
 import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 import h5py
 import numpy as np
 
+from feature_extraction.feature_meta import (
+    WHOLE,
+    FeatureFileError,
+    FeatureMeta,
+    check_expected,
+    check_meta,
+    meta_of,
+)
 from feature_extraction.seal import check_seal, seal
 
-SCHEMA_VERSION = 1
 DATASET = "features"
 SUFFIX = ".h5"
-WHOLE = "whole"  # the crop of a file that names none
 MAX_NAME_BYTES = 255  # what common file systems allow for one name
-EXPECT_TOLERANCE = 1e-6  # relative, for fields that are not whole numbers
 
-
-class FeatureFileError(ValueError):
-    """A feature file that is missing, damaged, foreign or made with other settings."""
-
-
-@dataclass(frozen=True)
-class FeatureMeta:
-    """How a video's features were made; `resize` is the short side in pixels, durations seconds.
-
-    `crop`: the network saw the `whole` frame or its `center` square.
-    """
-
-    video: str
-    fps: float
-    clip_frames: int
-    frame_interval: int
-    clip_stride: int
-    resize: int
-    source_duration: float
-    backbone: str
-    weights_digest: str
-    precision: str
-    crop: str = WHOLE
-    schema_version: int = SCHEMA_VERSION
+__all__ = [
+    "FeatureFileError",
+    "FeatureMeta",
+    "feature_path",
+    "read_features",
+    "read_meta",
+    "read_shape",
+    "write_features",
+]
 
 
 def feature_path(folder: str | os.PathLike[str], video: str) -> Path:
@@ -84,7 +73,7 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
     """
     path = Path(path)
     stored = _to_half(path, np.asarray(features))
-    _check_meta(path, asdict(meta))
+    check_meta(path, asdict(meta))
     image = _image(stored, meta)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".tmp-{secrets.token_hex(8)}{SUFFIX}"
@@ -114,9 +103,9 @@ def read_features(
     and, naming each, for fields that disagree.
     """
     with _opened(path, features=span == slice(None)) as file:
-        meta = _meta_of(path, file)
+        meta = meta_of(path, file)
         dataset = _dataset_of(path, file)
-        _check_expected(path, meta, expect or {})
+        check_expected(path, meta, expect or {})
         features = dataset[span].astype(np.float32)
     if not np.isfinite(features).all():
         raise FeatureFileError(f"{path}: features hold NaN or infinite values; extract it again")
@@ -134,7 +123,7 @@ def read_meta(path: str | os.PathLike[str]) -> FeatureMeta:
     """Read how a file's features were made, without the features. Raises FeatureFileError."""
     with _opened(path) as file:
         _dataset_of(path, file)
-        return _meta_of(path, file)
+        return meta_of(path, file)
 
 
 @contextmanager
@@ -180,59 +169,6 @@ def _dataset_of(path: str | os.PathLike[str], file: h5py.File) -> h5py.Dataset:
     return dataset
 
 
-def _meta_of(path: str | os.PathLike[str], file: h5py.File) -> FeatureMeta:
-    """Read the attributes; the schema version is looked at first."""
-    version = file.attrs.get("schema_version")
-    if version is None:
-        raise FeatureFileError(f"{path}: not a feature file (no attribute 'schema_version')")
-    if version != SCHEMA_VERSION:
-        raise FeatureFileError(
-            f"{path}: schema version {version}, this program reads {SCHEMA_VERSION}; extract again"
-        )
-    values = {}
-    for name, kind in _kinds().items():
-        value = file.attrs.get(name, WHOLE if name == "crop" else None)
-        if isinstance(value, np.generic):
-            value = value.item()
-        values[name] = value
-    _check_meta(path, values)
-    return FeatureMeta(**{name: kind(values[name]) for name, kind in _kinds().items()})
-
-
-def _check_meta(path: str | os.PathLike[str], values: Mapping[str, object]) -> None:
-    for name, kind in _kinds().items():
-        value = values[name]
-        allowed = {str: str, int: numbers.Integral, float: numbers.Real}[kind]
-        if isinstance(value, bool) or not isinstance(value, allowed):
-            raise FeatureFileError(f"{path}: attribute '{name}' is {value!r}, not {kind.__name__}")
-        if kind is not str and not (np.isfinite(value) and value >= 0):
-            raise FeatureFileError(f"{path}: attribute '{name}' is {value!r}, must be >= 0")
-
-
-def _check_expected(
-    path: str | os.PathLike[str], meta: FeatureMeta, expect: Mapping[str, object]
-) -> None:
-    stored = asdict(meta)
-    unknown = sorted(set(expect) - set(stored))
-    if unknown:
-        raise FeatureFileError(f"no such feature attribute: {', '.join(unknown)}")
-    differing = [
-        f"{name} is {stored[name]!r}, expected {value!r}"
-        for name, value in expect.items()
-        if not _agree(stored[name], value)
-    ]
-    if differing:
-        raise FeatureFileError(
-            f"{path}: made with other settings: {'; '.join(differing)}; extract again"
-        )
-
-
-def _agree(stored: object, expected: object) -> bool:
-    if isinstance(stored, float) and isinstance(expected, (int, float)):
-        return abs(stored - expected) <= EXPECT_TOLERANCE * max(abs(stored), abs(expected))
-    return stored == expected
-
-
 def _to_half(path: Path, features: np.ndarray) -> np.ndarray:
     if features.ndim != 2 or min(features.shape) == 0 or features.dtype.kind != "f":
         raise FeatureFileError(
@@ -249,11 +185,6 @@ def _to_half(path: Path, features: np.ndarray) -> np.ndarray:
     return stored
 
 
-def _kinds() -> dict[str, type]:
-    kinds = {"str": str, "float": float, "int": int}
-    return {field.name: kinds[str(field.type)] for field in fields(FeatureMeta)}
-
-
 def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
     """The bytes of a feature file.
 
@@ -266,7 +197,7 @@ def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
                 continue  # files of whole frames stay as they were before there was a choice
             file.attrs[name] = value
         file.flush()
-        image = file.id.get_file_image()
+        image: bytes = file.id.get_file_image()
         return image + seal(image, dataset.id.get_offset(), stored.nbytes)
 
 

@@ -38,7 +38,10 @@ def resize_short_side(frames: Tensor, short_side: int) -> Tensor:
     _check_frames(frames)
     if short_side < 1:
         raise TransformError(f"short side is {short_side}, must be at least 1 pixel")
-    return F.resize(frames, [short_side], interpolation=InterpolationMode.BILINEAR, antialias=True)
+    resized: Tensor = F.resize(
+        frames, [short_side], interpolation=InterpolationMode.BILINEAR, antialias=True
+    )
+    return resized
 
 
 def normalize(
@@ -49,7 +52,8 @@ def normalize(
     """Turn uint8 [..., 3, H, W] into float32: scaled to [0, 1], less `mean`, over `std`."""
     _check_frames(frames)
     scaled = F.to_dtype(frames, torch.float32, scale=True)
-    return F.normalize(scaled, list(mean), list(std), inplace=True)
+    normalized: Tensor = F.normalize(scaled, list(mean), list(std), inplace=True)
+    return normalized
 
 
 def train_transform(
@@ -75,8 +79,9 @@ def train_transform(
         top = _draw(0, cropped.shape[-2] - crop, generator)
         left = _draw(0, cropped.shape[-1] - crop, generator)
         cropped = F.crop(cropped, top, left, crop, crop)
-    mirrored = torch.rand((), generator=generator).item() < flip
-    return F.horizontal_flip(cropped) if mirrored else cropped
+    if torch.rand((), generator=generator).item() < flip:
+        cropped = F.horizontal_flip(cropped)
+    return cropped
 
 
 def eval_transform(frames: Tensor, *, short_side: int, crop: int | None) -> Tensor:
@@ -88,7 +93,8 @@ def eval_transform(frames: Tensor, *, short_side: int, crop: int | None) -> Tens
         return resize_short_side(frames, short_side)
     if crop > short_side:
         raise TransformError(f"crop {crop} does not fit in a short side of {short_side}")
-    return F.center_crop(resize_short_side(frames, short_side), [crop, crop])
+    square: Tensor = F.center_crop(resize_short_side(frames, short_side), [crop, crop])
+    return square
 
 
 def spatial_crops(frames: Tensor, *, short_side: int, count: int) -> Tensor:

@@ -8,17 +8,28 @@ temporal taps a channel. Exact up to float rounding.
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from feature_extraction.backbones.resnet import Bottleneck, ConvNorm, FrameConv, VideoResNet
+from feature_extraction.backbones.blocks import Bottleneck, ConvNorm, FrameConv
+from feature_extraction.backbones.resnet import VideoNetwork
 from feature_extraction.tadaconv.aggregation import FrameNorm, TemporalAggregation
-from feature_extraction.tadaconv.tadaconv import CalibrationWeights
+from feature_extraction.tadaconv.generation import CalibrationWeights
+from feature_extraction.tadaconv.layout import to_clips
+
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
+Network = TypeVar("Network", bound=nn.Module)
+Conv = TypeVar("Conv", bound=nn.Conv1d | nn.Conv2d | nn.Conv3d)
 
 
 class TemporalTaps(nn.Module):
     """relu(middle * x_t + side * (the other frames within the kernel) + shift), a channel each."""
+
+    middle: Tensor
+    side: Tensor
+    shift: Tensor
 
     def __init__(self, middle: Tensor, side: Tensor, shift: Tensor, kernel: int) -> None:
         super().__init__()
@@ -29,9 +40,9 @@ class TemporalTaps(nn.Module):
 
     def forward(self, frames: Tensor, length: int) -> Tensor:
         """[B*T, C, H, W] of clips of `length` = T frames -> the same shape."""
-        clips = frames.unflatten(0, (-1, length))
+        clips = to_clips(frames, length)
         total = torch.addcmul(self.shift, frames, self.middle)
-        taps = total.unflatten(0, (-1, length))
+        taps = to_clips(total, length)
         for shift in range(1, min(self.reach, length - 1) + 1):
             taps[:, shift:].addcmul_(clips[:, :-shift], self.side)
             taps[:, :-shift].addcmul_(clips[:, shift:], self.side)
@@ -46,18 +57,19 @@ class Rectify(nn.Module):
         return frames.relu_()
 
 
-def fold_for_inference(model: VideoResNet) -> VideoResNet:
+def fold_for_inference(model: Network) -> Network:
     """A folded copy of `model`, in eval mode and without gradients; the model itself is untouched.
 
     It has the same `features`, `classify`, `feature_dim` and `num_classes`, and lays frames out in
     channels_last. Fold in float32, then convert: `fold_for_inference(model).to(torch.bfloat16)`.
     """
     folded = copy.deepcopy(model).eval().requires_grad_(False)
-    folded.memory_format = torch.channels_last
+    if isinstance(folded, VideoNetwork):
+        folded.memory_format = torch.channels_last
     for module in folded.modules():
-        if isinstance(module, ConvNorm):
+        if isinstance(module, ConvNorm) and isinstance(module.norm, BatchNorm):
             module.conv, module.norm = fold_conv(module.conv, module.norm), nn.Identity()
-        elif isinstance(module, CalibrationWeights):
+        elif isinstance(module, CalibrationWeights) and isinstance(module.bn, BatchNorm):
             module.a, module.bn = fold_conv(module.a, module.bn), nn.Identity()
         elif isinstance(module, Bottleneck):
             if isinstance(module.aggregate, TemporalAggregation):
@@ -68,15 +80,15 @@ def fold_for_inference(model: VideoResNet) -> VideoResNet:
     return folded.to(memory_format=torch.channels_last)
 
 
-def scale_and_shift(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """A batch norm in eval mode as y = scale * x + shift, both [C]."""
+def scale_and_shift(norm: BatchNorm) -> tuple[Tensor, Tensor]:
+    """A batch norm in eval mode as y = scale * x + shift, both [C]. Raises ValueError without statistics."""
+    if norm.running_mean is None or norm.running_var is None:
+        raise ValueError("a batch norm without running statistics cannot be folded")
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     return scale, norm.bias - scale * norm.running_mean
 
 
-def fold_conv(
-    conv: nn.Conv1d | nn.Conv2d, norm: nn.BatchNorm1d | nn.BatchNorm2d
-) -> nn.Conv1d | nn.Conv2d:
+def fold_conv(conv: Conv, norm: BatchNorm) -> Conv:
     """The convolution (a copy, with a bias) that equals `conv` followed by `norm`."""
     scale, shift = scale_and_shift(norm)
     folded = copy.deepcopy(conv)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +14,21 @@ from feature_extraction.backbones.folding import fold_for_inference
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
+@runtime_checkable
+class GivesFeatures(Protocol):
+    """A network that is asked for features."""
+
+    def features(self, video: Tensor) -> Tensor:
+        """Video [B, 3, T, H, W] -> features [B, C]."""
+
+
 class InferenceNetwork(nn.Module):
     """What `for_inference` gives: features in eval mode and without gradients, float32 in and out."""
 
     def __init__(self, network: nn.Module, precision: str, compiled: bool) -> None:
         super().__init__()
+        if not isinstance(network, GivesFeatures):
+            raise TypeError(f"a {type(network).__name__} has no features(video) to extract")
         self.network = network
         self.network.to(PRECISIONS[precision])
         self.precision = precision
@@ -57,8 +69,9 @@ def for_inference(
     return InferenceNetwork(fold_for_inference(model), precision, compiled).eval()
 
 
-def _compile(function: object) -> object:
+def _compile(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     # Frozen: the weights become constants, laid out once as the convolutions want them. One thread
     # compiles: extraction has as many processes as it has cores already.
+    options: dict[str, str | int | bool | Callable[..., Any]]
     options = {"freezing": True, "compile_threads": 1}
     return torch.compile(function, dynamic=False, options=options)

@@ -1,37 +1,48 @@
-"""The paper's networks (Appendix B, Tables 2 and A1), and SlowFast's, one function a family.
+"""The paper's networks (Appendix B, Tables 2 and A1), and SlowFast's, put together from their blocks.
 
-TAdaConv enters as the convolution a block is given: `adaptive` makes it for a kernel of `size` x
-`size` over `taps` frames, in the stages it is asked for; the other stages have the plain one.
+TAdaConv enters as the convolution a block is given, in the stages it is asked for; the other stages
+have the plain one of the family.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import Protocol, Unpack
 
-from torch import Tensor, nn
+from torch import nn
 
-from feature_extraction.backbones.clip_conv import ClipConv
-from feature_extraction.backbones.resnet import (
+from feature_extraction.backbones.blocks import (
     EXPANSION,
     Bottleneck,
+    ClipConv,
     ConvNorm,
+    FactorisedConv,
     FrameConv,
+    FramesConv,
     MakeConv,
     MakeNorm,
-    VideoResNet,
     bottleneck_stages,
+    last_channels,
 )
+from feature_extraction.backbones.resnet import Classes, VideoResNet
 from feature_extraction.backbones.slowfast import Pathway, SlowFast
-from feature_extraction.tadaconv.aggregation import FrameNorm
-from feature_extraction.tadaconv.generation import Calibrate
-from feature_extraction.tadaconv.tadaconv import TAdaConv2d
-from feature_extraction.tadaconv.time import TAdaConv1d, TAdaConv3d
+from feature_extraction.tadaconv.generation import CalibrationOptions
+from feature_extraction.tadaconv.modules import TAdaConv1d, TAdaConv2d, TAdaConv3d
 
-Adaptive = Callable[..., nn.Module]  # (in channels, out channels, stride, *, size, taps)
-Blocks = tuple[int, ...]
 NARROWER = 8  # SlowFast: how many times fewer channels the fast pathway has
 FIRST = 2  # the stages are res2, res3, ...
+
+
+class Adaptive(Protocol):
+    """What makes TAdaConv for a kernel of `size` x `size` over `taps` frames, with stride `stride`."""
+
+    def __call__(
+        self, in_channels: int, out_channels: int, stride: int, *, size: int = 3, taps: int = 1
+    ) -> FramesConv: ...
+
+
+Middle = Callable[[Adaptive], tuple[MakeConv, MakeConv]]  # -> plain, and with TAdaConv
 
 
 def adaptive_conv(
@@ -41,20 +52,9 @@ def adaptive_conv(
     *,
     size: int = 3,
     taps: int = 1,
-    calibrate: Calibrate = "in",
-    proportion: float = 1.0,
-    reduction: int = 4,
-    kernels: tuple[int] | tuple[int, int] = (3, 3),
-    global_context: bool = True,
-) -> TAdaConv2d | TAdaConv3d:
+    **options: Unpack[CalibrationOptions],
+) -> FramesConv:
     """The TAdaConv a block is given: spatial (taps 1), temporal (size 1) or both."""
-    options = {
-        "calibrate": calibrate,
-        "proportion": proportion,
-        "reduction": reduction,
-        "kernels": kernels,
-        "global_context": global_context,
-    }
     if taps == 1:
         return TAdaConv2d(
             in_channels, out_channels, size, stride=stride, padding=size // 2, **options
@@ -71,162 +71,100 @@ def adaptive_conv(
     )
 
 
-class FactorisedConv(nn.Module):
-    """R(2+1)D's middle: a spatial convolution, batch norm and ReLU, and a temporal convolution."""
-
-    def __init__(self, spatial: nn.Module, channels: int, temporal: nn.Module) -> None:
-        super().__init__()
-        self.spatial, self.between, self.temporal = spatial, FrameNorm(channels), temporal
-
-    def forward_frames(self, frames: Tensor, length: int) -> Tensor:
-        """[B*T, Ci, H, W] of clips of `length` = T frames -> [B*T, Co, H', W']."""
-        frames = self.between(self.spatial.forward_frames(frames, length), length)
-        return self.temporal.forward_frames(frames, length)
+def frame_middle(adaptive: Adaptive) -> tuple[MakeConv, MakeConv]:
+    """The middle of R2D's blocks, and of SlowFast's: a convolution frame by frame."""
+    return FrameConv, adaptive
 
 
-def r2d(
-    blocks: Blocks,
-    width: int,
-    num_classes: int | tuple[int, int],
-    dropout: float,
-    make_norm: MakeNorm,
-    adaptive: Adaptive,
-    stages: Collection[int],
-) -> VideoResNet:
-    """R2D: TSN, and TAda2D where `stages` have TAdaConv (Section 4); res2 strides, no max pool."""
-    convs = by_stage(blocks, FrameConv, adaptive, stages)
-    stem = ConvNorm(
-        3, width, 7, 2
-    )  # before the stages: their start weights are drawn in this order
-    parts = bottleneck_stages(width, width, blocks, convs, make_norm)
-    return VideoResNet(stem, parts, last_channels(width, blocks), num_classes, dropout)
+def clip_middle(adaptive: Adaptive) -> tuple[MakeConv, MakeConv]:
+    """The middle of R3D's blocks: a convolution over three frames (Table A1)."""
+    return ClipConv, partial(adaptive, taps=3)
 
 
-def r3d(
-    blocks: Blocks,
-    width: int,
-    num_classes: int | tuple[int, int],
-    dropout: float,
-    make_norm: MakeNorm,
-    adaptive: Adaptive,
-    stages: Collection[int],
-) -> VideoResNet:
-    """R3D: R2D with its stem and its middle convolutions over three frames (Table A1)."""
-    convs = by_stage(blocks, ClipConv, partial(adaptive, taps=3), stages)
-    parts = bottleneck_stages(width, width, blocks, convs, make_norm)
-    return VideoResNet(
-        ConvNorm(3, width, 7, 2, taps=3), parts, last_channels(width, blocks), num_classes, dropout
-    )
+def factorised_middle(adaptive: Adaptive, *, temporal: bool = False) -> tuple[MakeConv, MakeConv]:
+    """The middle of R(2+1)D's blocks: a temporal convolution after each spatial one (Table A1).
 
-
-def r2plus1d(
-    blocks: Blocks,
-    width: int,
-    num_classes: int | tuple[int, int],
-    dropout: float,
-    make_norm: MakeNorm,
-    adaptive: Adaptive,
-    stages: Collection[int],
-    *,
-    temporal: bool = False,
-) -> VideoResNet:
-    """R(2+1)D: R2D with a temporal convolution after each spatial one (Table A1).
-
-    Where `stages` have TAdaConv it is the spatial convolution, and with `temporal` both.
+    The spatial one is TAdaConv, and with `temporal` both are.
     """
     over_time = partial(ClipConv, kernel=1)
-    adaptive_time = partial(adaptive, size=1, taps=3) if temporal else over_time
-    spatial = by_stage(blocks, FrameConv, adaptive, stages)
-    temporals = by_stage(blocks, over_time, adaptive_time, stages)
-    convs = [partial(_factorised, one, other) for one, other in zip(spatial, temporals)]
-    parts = bottleneck_stages(width, width, blocks, convs, make_norm)
-    return VideoResNet(
-        ConvNorm(3, width, 7, 2), parts, last_channels(width, blocks), num_classes, dropout
-    )
+    adapted = partial(adaptive, size=1, taps=3) if temporal else over_time
+    return partial(_factorised, FrameConv, over_time), partial(_factorised, adaptive, adapted)
 
 
-def slowonly(
-    blocks: Blocks,
+def by_stage(
+    blocks: Sequence[int], plain: MakeConv, adapted: MakeConv, stages: Collection[int]
+) -> list[MakeConv]:
+    """What makes each stage's convolution: `adapted` where its number (2, 3, ...) is in `stages`."""
+    return [adapted if index + FIRST in stages else plain for index in range(len(blocks))]
+
+
+def resnet(
+    blocks: Sequence[int],
     width: int,
-    num_classes: int | tuple[int, int],
-    dropout: float,
+    convs: Sequence[MakeConv],
     make_norm: MakeNorm,
-    adaptive: Adaptive,
-    stages: Collection[int],
+    num_classes: Classes,
+    dropout: float,
+    *,
+    stem_taps: int = 1,
+    stem_first: bool = False,
+    slow: bool = False,
 ) -> VideoResNet:
-    """SlowFast's slow pathway alone: max pool, and reductions over three frames from res4 on."""
-    convs = by_stage(blocks, FrameConv, adaptive, stages)
-    parts = bottleneck_stages(
-        width, width, blocks, convs, make_norm, first_stride=1, taps=slow_taps(blocks)
+    """R2D, R3D and R(2+1)D (Section 4; res2 strides, no max pool), by `convs`, what makes each stage's.
+
+    stem_taps: over how many frames the stem reaches; slow: SlowFast's slow pathway alone, with a max
+    pool and reductions over three frames from res4 on; stem_first: the stem's random weights are drawn
+    before the stages' (a seed gives the weights it always gave).
+    """
+    early = ConvNorm(3, width, 7, 2, taps=stem_taps) if stem_first else None
+    taps, first_stride = (slow_taps(blocks), 1) if slow else (None, 2)
+    stages = bottleneck_stages(
+        width, blocks, convs, make_norm, first_stride=first_stride, taps=taps
     )
+    stem = early or ConvNorm(3, width, 7, 2, taps=stem_taps)
     channels = last_channels(width, blocks)
-    stem = ConvNorm(3, width, 7, 2)
-    model = VideoResNet(stem, parts, channels, num_classes, dropout, max_pool=True)
-    start_branches_at_zero(model)
+    model = VideoResNet(stem, stages, channels, num_classes, dropout, max_pool=slow)
+    if slow:
+        start_branches_at_zero(model)
     return model
 
 
 def slowfast(
-    blocks: Blocks,
+    blocks: Sequence[int],
     width: int,
-    num_classes: int | tuple[int, int],
-    dropout: float,
+    convs: Sequence[MakeConv],
     make_norm: MakeNorm,
-    adaptive: Adaptive,
-    stages: Collection[int],
+    num_classes: Classes,
+    dropout: float,
     *,
     alpha: int,
     reach: int,
 ) -> SlowFast:
     """SlowFast: the slow pathway sees every alpha-th frame of a clip, the fast one all of them.
 
-    `reach` is the length of the joining convolutions over the fast frames. The fast pathway has an
-    eighth of the channels, and TAdaConv in the same stages.
+    `reach` is the length of the lateral convolutions over the fast frames. The fast pathway has an
+    eighth of the channels, and the same `convs`.
     """
-    narrow = max(1, width // NARROWER)
-    fast_channels = [narrow, *(narrow * EXPANSION * 2**index for index in range(len(blocks)))]
-    joined = [2 * channels for channels in fast_channels[:-1]]
-    convs = by_stage(blocks, FrameConv, adaptive, stages)
-    slow = bottleneck_stages(
-        width,
-        width,
-        blocks,
-        convs,
-        make_norm,
-        first_stride=1,
-        taps=slow_taps(blocks),
-        joined=joined,
-    )
-    fast = bottleneck_stages(
-        narrow, narrow, blocks, convs, make_norm, first_stride=1, taps=(3,) * len(blocks)
-    )
-    joints = nn.ModuleList(
-        ConvNorm(channels, 2 * channels, 1, taps=reach, time_stride=alpha)
-        for channels in fast_channels[:-1]
+    narrow, everywhere = max(1, width // NARROWER), (3,) * len(blocks)
+    sources = [narrow, *(narrow * EXPANSION * 2**index for index in range(len(blocks) - 1))]
+    stages = partial(bottleneck_stages, blocks=blocks, make_convs=convs, make_norm=make_norm)
+    joined = [2 * channels for channels in sources]
+    slow = stages(width, first_stride=1, taps=slow_taps(blocks), joined=joined)
+    fast = stages(narrow, first_stride=1, taps=everywhere)
+    lateral = nn.ModuleList(
+        ConvNorm(channels, 2 * channels, 1, taps=reach, time_stride=alpha) for channels in sources
     )
     model = SlowFast(
         Pathway(ConvNorm(3, width, 7, 2), slow),
         Pathway(ConvNorm(3, narrow, 7, 2, taps=5), fast),
-        joints,
+        lateral,
         alpha,
-        (last_channels(width, blocks), fast_channels[-1]),
+        (last_channels(width, blocks), last_channels(narrow, blocks)),
         num_classes,
         dropout,
     )
     start_branches_at_zero(model)
     return model
-
-
-def by_stage(
-    blocks: Sequence[int], plain: MakeConv, adaptive: MakeConv, stages: Collection[int]
-) -> list[MakeConv]:
-    """What makes each stage's convolution: `adaptive` where its number (2, 3, ...) is in `stages`."""
-    return [adaptive if index + FIRST in stages else plain for index in range(len(blocks))]
-
-
-def last_channels(width: int, blocks: Sequence[int]) -> int:
-    """Channels after the last stage."""
-    return width * EXPANSION * 2 ** (len(blocks) - 1)
 
 
 def slow_taps(blocks: Sequence[int]) -> tuple[int, ...]:
@@ -237,7 +175,7 @@ def slow_taps(blocks: Sequence[int]) -> tuple[int, ...]:
 def start_branches_at_zero(model: nn.Module) -> None:
     """Start every block as its shortcut, as SlowFast is trained from scratch (Goyal et al. 2017)."""
     for module in model.modules():
-        if isinstance(module, Bottleneck):
+        if isinstance(module, Bottleneck) and isinstance(module.expand.norm, nn.BatchNorm2d):
             nn.init.zeros_(module.expand.norm.weight)
 
 

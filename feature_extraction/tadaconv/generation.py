@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypedDict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from feature_extraction.tadaconv.layout import to_clips
+
 Calibrate = Literal["in", "out", "in_out", "kernel"]
-CALIBRATIONS = ("in", "out", "in_out", "kernel")
+Kernels = tuple[int] | tuple[int, int]
+
+
+class CalibrationOptions(TypedDict):
+    """How calibration weights are made: the options of `TAdaConv2d` by name."""
+
+    calibrate: Calibrate
+    proportion: float
+    reduction: int
+    kernels: Kernels
+    global_context: bool
 
 
 class CalibrationWeights(nn.Module):
@@ -38,16 +50,16 @@ class CalibrationWeights(nn.Module):
         first, last = _odd(kernels)
         self.g = nn.Conv1d(in_channels, in_channels, 1) if global_context else None
         self.a = nn.Conv1d(in_channels, inner, first, padding=first // 2)
-        self.bn = nn.BatchNorm1d(inner)
+        self.bn: nn.Module = nn.BatchNorm1d(inner)  # for inference there is none
         self.b = nn.Conv1d(inner, out_channels or in_channels, last, padding=last // 2, bias=False)
         nn.init.zeros_(self.b.weight)
 
     def forward(self, frames: Tensor, length: int) -> Tensor:
         """Frames [B*T, C, H, W] of clips of `length` = T frames -> alpha [B, C', T]."""
-        local = frames.mean((2, 3)).unflatten(0, (-1, length)).transpose(1, 2)
-        if self.g is not None:
-            local = local + self.g(local.mean(2, keepdim=True))
-        return 1 + self.b(torch.relu(self.bn(self.a(local))))
+        alpha: Tensor = 1 + self.b(
+            torch.relu(self.bn(self.a(_descriptors(frames, length, self.g))))
+        )
+        return alpha
 
 
 class LinearCalibration(nn.Module):
@@ -70,10 +82,8 @@ class LinearCalibration(nn.Module):
 
     def forward(self, frames: Tensor, length: int) -> Tensor:
         """Frames [B*T, C, H, W] of clips of `length` = T frames -> alpha [B, C', T]."""
-        local = frames.mean((2, 3)).unflatten(0, (-1, length)).transpose(1, 2)
-        if self.g is not None:
-            local = local + self.g(local.mean(2, keepdim=True))
-        return 1 + self.b(local)
+        alpha: Tensor = 1 + self.b(_descriptors(frames, length, self.g))
+        return alpha
 
 
 def calibration_sizes(
@@ -111,7 +121,7 @@ def calibration_route(
     factors: int,
     *,
     reduction: int,
-    kernels: tuple[int] | tuple[int, int],
+    kernels: Kernels,
     global_context: bool,
 ) -> nn.Module:
     """What generates `factors` calibration weights a frame: linear with one kernel, else Eq. 4."""
@@ -128,13 +138,23 @@ def complete(alpha: Tensor, made: tuple[int, ...], sizes: tuple[int, ...]) -> Te
     """Put ones behind the factors made: alpha [B, sum(made), T] -> [B, sum(sizes), T]."""
     if made == sizes:
         return alpha
-    parts = zip(alpha.split(made, 1), made, sizes, strict=True)
+    parts = zip(torch.split_with_sizes(alpha, made, 1), made, sizes, strict=True)
     return torch.cat([F.pad(part, (0, 0, 0, size - n), value=1.0) for part, n, size in parts], 1)
 
 
 def _odd(kernels: tuple[int, ...]) -> tuple[int, ...]:
+    """One or two odd kernel lengths as they are, which keep time's length; ValueError on others."""
     if len(kernels) not in (1, 2) or any(kernel < 1 or kernel % 2 == 0 for kernel in kernels):
         raise ValueError(
             f"kernels must be one or two odd lengths, so that time keeps its own, not {kernels}"
         )
     return tuple(kernels)
+
+
+def _descriptors(frames: Tensor, length: int, context: nn.Module | None) -> Tensor:
+    """Frame descriptors [B, C, T] of frames [B*T, C, H, W], with the clip's, mapped, where it counts."""
+    local = to_clips(frames.mean((2, 3)), length).transpose(1, 2)
+    if context is None:
+        return local
+    with_clip: Tensor = local + context(local.mean(2, keepdim=True))
+    return with_clip

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from feature_extraction.tadaconv.generation import Calibrate
-from feature_extraction.tadaconv.tadaconv import TAdaConv2d
-from feature_extraction.tadaconv.time import TAdaConv3d
+from feature_extraction.tadaconv.generation import Calibrate, CalibrationOptions, Kernels
+from feature_extraction.tadaconv.layout import pair, triple
+from feature_extraction.tadaconv.modules import TAdaConv2d, TAdaConv3d
 
-Where = str | Callable[[str, nn.Module], bool]
+Conv = nn.Conv2d | nn.Conv3d
+Where = str | Callable[[str, Conv], bool]
 
 
 class FrameTAdaConv2d(TAdaConv2d):
@@ -36,7 +37,7 @@ def insert_tadaconv(
     calibrate: Calibrate = "in",
     proportion: float = 1.0,
     reduction: int = 4,
-    kernels: tuple[int] | tuple[int, int] = (3, 3),
+    kernels: Kernels = (3, 3),
     global_context: bool = True,
 ) -> tuple[str, ...]:
     """Replace convolutions of `module`, in place, by TAdaConv with their weights; give their names.
@@ -49,19 +50,14 @@ def insert_tadaconv(
     ValueError where nothing matches, and before anything is changed where a convolution has groups,
     dilation or another padding than zeros, or cannot be calibrated frame by frame.
     """
-    everywhere = list(module.named_modules(remove_duplicate=False))
-    found = [(name, conv) for name, conv in everywhere if _chosen(name, conv, where)]
-    if not found:
-        names = [name for name, conv in everywhere if name and _is_conv(conv)]
-        some = ", ".join(names[:5]) or "none"
-        raise ValueError(f"no convolution at {where!r}; the first of the network's: {some}")
-    options = {
-        "calibrate": calibrate,
-        "proportion": proportion,
-        "reduction": reduction,
-        "kernels": kernels,
-        "global_context": global_context,
-    }
+    found = _chosen(module, where)
+    options = CalibrationOptions(
+        calibrate=calibrate,
+        proportion=proportion,
+        reduction=reduction,
+        kernels=kernels,
+        global_context=global_context,
+    )
     made: dict[int, nn.Module] = {}  # a convolution that stands in two places is one again
     for name, conv in found:
         made.setdefault(id(conv), _adapted(name, conv, frames, options))
@@ -71,45 +67,80 @@ def insert_tadaconv(
     return tuple(name for name, _ in found)
 
 
-def _is_conv(module: nn.Module) -> bool:
-    return isinstance(module, (nn.Conv2d, nn.Conv3d))
+def _chosen(module: nn.Module, where: Where) -> list[tuple[str, Conv]]:
+    """The convolutions at `where` by name; one that stands in two places comes twice."""
+    everywhere = module.named_modules(remove_duplicate=False)
+    convs = [(name, conv) for name, conv in everywhere if name and isinstance(conv, Conv)]
+    found = [(name, conv) for name, conv in convs if _matches(name, conv, where)]
+    if not found:
+        some = ", ".join(name for name, _ in convs[:5]) or "none"
+        raise ValueError(f"no convolution at {where!r}; the first of the network's: {some}")
+    return found
 
 
-def _chosen(name: str, module: nn.Module, where: Where) -> bool:
-    if not name or not _is_conv(module):
-        return False
-    return fnmatchcase(name, where) if isinstance(where, str) else bool(where(name, module))
+def _matches(name: str, conv: Conv, where: Where) -> bool:
+    return fnmatchcase(name, where) if isinstance(where, str) else bool(where(name, conv))
 
 
 def _adapted(
-    name: str, conv: nn.Conv2d | nn.Conv3d, frames: int | None, options: dict
+    name: str, conv: Conv, frames: int | None, options: CalibrationOptions
 ) -> TAdaConv2d | TAdaConv3d:
-    one = (1,) * len(conv.kernel_size)
-    if conv.groups != 1 or tuple(conv.dilation) != one or conv.padding_mode != "zeros":
-        raise ValueError(f"{name}: {conv} has groups, dilation or a padding TAdaConv does not have")
-    if parametrize.is_parametrized(conv) or isinstance(conv.weight, nn.UninitializedParameter):
-        raise ValueError(f"{name}: its weight is parametrized or not yet there")
-    sizes = {"stride": tuple(conv.stride), "padding": _padding(conv), "bias": conv.bias is not None}
-    channels = (conv.in_channels, conv.out_channels, tuple(conv.kernel_size))
+    _require_plain(name, conv)
     with torch.device(conv.weight.device):
         if isinstance(conv, nn.Conv3d):
             try:
-                adapted = TAdaConv3d(*channels, **sizes, **options)
+                adapted: TAdaConv2d | TAdaConv3d = _adapted3d(conv, options)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
         elif frames is None or frames < 1:
             raise ValueError(f"{name} is an nn.Conv2d: give frames, how many a clip has")
         else:
-            adapted = FrameTAdaConv2d(*channels, **sizes, **options)
-            adapted.frames = frames
+            adapted = _adapted2d(conv, frames, options)
     adapted = adapted.to(conv.weight.dtype).train(conv.training)
-    adapted.weight, adapted.bias = conv.weight, conv.bias
+    parameters = dict(conv.named_parameters(recurse=False))
+    adapted.weight, adapted.bias = parameters["weight"], parameters.get("bias")
     return adapted
 
 
-def _padding(conv: nn.Conv2d | nn.Conv3d) -> tuple[int, ...]:
-    if conv.padding == "same":  # torch allows it with stride one alone
-        if any(size % 2 == 0 for size in conv.kernel_size):
-            raise ValueError(f"{conv}: padding 'same' of an even kernel is not symmetric")
-        return tuple(size // 2 for size in conv.kernel_size)
-    return (0,) * len(conv.kernel_size) if conv.padding == "valid" else tuple(conv.padding)
+def _require_plain(name: str, conv: Conv) -> None:
+    one = (1,) * len(conv.kernel_size)
+    if conv.groups != 1 or tuple(conv.dilation) != one or conv.padding_mode != "zeros":
+        raise ValueError(f"{name}: {conv} has groups, dilation or a padding TAdaConv does not have")
+    if parametrize.is_parametrized(conv) or isinstance(conv.weight, nn.UninitializedParameter):
+        raise ValueError(f"{name}: its weight is parametrized or not yet there")
+
+
+def _adapted3d(conv: nn.Conv3d, options: CalibrationOptions) -> TAdaConv3d:
+    return TAdaConv3d(
+        conv.in_channels,
+        conv.out_channels,
+        triple(conv.kernel_size),
+        stride=triple(conv.stride),
+        padding=triple(_padding(conv)),
+        bias=conv.bias is not None,
+        **options,
+    )
+
+
+def _adapted2d(conv: nn.Conv2d, frames: int, options: CalibrationOptions) -> FrameTAdaConv2d:
+    adapted = FrameTAdaConv2d(
+        conv.in_channels,
+        conv.out_channels,
+        pair(conv.kernel_size),
+        stride=pair(conv.stride),
+        padding=pair(_padding(conv)),
+        bias=conv.bias is not None,
+        **options,
+    )
+    adapted.frames = frames
+    return adapted
+
+
+def _padding(conv: Conv) -> tuple[int, ...]:
+    if isinstance(conv.padding, tuple):
+        return conv.padding
+    if conv.padding == "valid":
+        return (0,) * len(conv.kernel_size)
+    if any(size % 2 == 0 for size in conv.kernel_size):  # "same", with stride one alone
+        raise ValueError(f"{conv}: padding 'same' of an even kernel is not symmetric")
+    return tuple(size // 2 for size in conv.kernel_size)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from feature_extraction.tadaconv.layout import pair
+
 
 def conv_with_tap_factors(
     frames: Tensor,
@@ -28,7 +30,7 @@ def conv_with_tap_factors(
     many small calls wait for one another, the taps become channels of one convolution.
     """
     form = kernel_a_frame if frames.device.type == "cpu" else taps_as_channels
-    output = form(frames, weight, factors.to(weight.dtype), _pair(stride), _pair(padding))
+    output = form(frames, weight, factors.to(weight.dtype), pair(stride), pair(padding))
     return output if bias is None else output + bias[:, None, None]
 
 
@@ -42,7 +44,7 @@ def kernel_a_frame(
     """One ordinary convolution a frame, with its own kernel."""
     outputs = [
         F.conv2d(frame[None], (weight * factor).flatten(1, 2), None, stride, padding)
-        for frame, factor in zip(frames, factors)
+        for frame, factor in zip(frames, factors, strict=True)
     ]
     return torch.cat(outputs)
 
@@ -59,7 +61,7 @@ def taps_as_channels(
     (down, right), (top, left) = stride, padding
     rows = (frames.shape[2] + 2 * top - height) // down + 1
     columns = (frames.shape[3] + 2 * left - width) // right + 1
-    padded = F.pad(frames, (left, left, top, top)).unflatten(1, (-1, taps))
+    padded = torch.unflatten(F.pad(frames, (left, left, top, top)), 1, (-1, taps))
     shifted = [
         padded[..., i : i + down * (rows - 1) + 1 : down, j : j + right * (columns - 1) + 1 : right]
         * factors[:, None, :, i, j, None, None].to(frames.dtype)
@@ -68,7 +70,3 @@ def taps_as_channels(
     ]
     kernel = weight.permute(0, 3, 4, 1, 2).flatten(1)
     return F.conv2d(torch.cat(shifted, 1).flatten(1, 2), kernel[:, :, None, None])
-
-
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)

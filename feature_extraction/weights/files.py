@@ -59,7 +59,7 @@ def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mappin
         raise CheckpointError(f"torchvision has no ImageNet weights of depth {depth}: give a file")
     chosen = weights[depth].IMAGENET1K_V1
     try:
-        return chosen.get_state_dict(
+        state: Mapping[str, object] = chosen.get_state_dict(
             progress=False, check_hash=True, map_location="cpu", weights_only=True
         )
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -67,6 +67,7 @@ def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mappin
             f"torchvision's ImageNet weights could not be had ({error}): "
             f"download {chosen.url} and give its path"
         ) from error
+    return state
 
 
 def tensors_of(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:

@@ -16,15 +16,13 @@ from torch import Tensor, nn
 
 from feature_extraction.weights.files import (
     CheckpointError,
-    imagenet_state,
-    read_checkpoint,
     some,
     tensors_of,
 )
 from feature_extraction.weights.names import one_pathway, public_name, torchvision_name
 
 # Keys that must have a place in the network, and what ImageNet has no weights for.
-OURS = re.compile(r"(backbone|stem|stages|slow|fast|joints|s[1-9](_fuse)?)\.")
+OURS = re.compile(r"(backbone|stem|stages|slow|fast|lateral|joints|s[1-9](_fuse)?)\.")
 NOT_IN_IMAGENET = re.compile(r"^head\.|\.route\.|\.pooled_norm\.")
 NOT_IN_R2PLUS1D = re.compile(r"\.conv\.temporal\.|\.aggregate\.norm\.")
 
@@ -58,14 +56,15 @@ def load_public_checkpoint(model: nn.Module, state_dict: Mapping[str, object]) -
     if not any(name in own for name in names.values()):
         hint = " (torchvision's: use load_imagenet)" if "layer1.0.conv1.weight" in state else ""
         raise CheckpointError(f"no key of the checkpoint is the network's: {some(state)}{hint}")
-    head = {key: name for key, name in names.items() if (name or key).startswith("head.")}
-    backbone = {key: name for key, name in names.items() if key not in head}
+    heads = {key: name for key, name in names.items() if (name or key).startswith("head.")}
+    backbone = {key: name for key, name in names.items() if key not in heads}
     unknown = [k for k, name in backbone.items() if name not in own and (name or OURS.match(k))]
     if unknown:
         raise CheckpointError(f"the checkpoint has weights that the network lacks: {some(unknown)}")
     chosen = fit(own, state, {key: name for key, name in backbone.items() if name})
     own_head = {name for name in own if name.startswith("head.")}
-    swapped = set(head.values()) != own_head or any(
+    head = {key: name for key, name in heads.items() if name}
+    swapped = set(heads.values()) != own_head or any(
         state[key].shape != own[name].shape for key, name in head.items()
     )
     if not swapped:
@@ -98,14 +97,14 @@ def load_imagenet(model: nn.Module, state_dict: Mapping[str, object]) -> LoadRep
     optional = {key for key in own if NOT_IN_IMAGENET.search(key)}
     if factorised:
         optional |= {key for key in own if NOT_IN_R2PLUS1D.search(key)}
-    state |= {key: inflated(state[key], own[name]) for key, name in names.items()}
-    chosen = fit(own, state, {key: name for key, name in names.items() if name})
-    return apply(model, own, state, chosen, optional=optional, swapped=True)
+    places = {key: name for key, name in names.items() if name}
+    state |= {key: inflated(state[key], own[name]) for key, name in places.items()}
+    return apply(model, own, state, fit(own, state, places), optional=optional, swapped=True)
 
 
 def require_imagenet_has_it(model: nn.Module) -> None:
     """Raise CheckpointError for a network that ImageNet's weights do not go into: a SlowFast."""
-    if any(name.startswith("joints.") for name in model.state_dict()):
+    if any(name.startswith("lateral.") for name in model.state_dict()):
         raise CheckpointError(
             "a SlowFast starts from random weights, as in its paper, or from a SlowFast checkpoint"
         )
@@ -167,17 +166,3 @@ def weights_digest(model: nn.Module) -> str:
         digest.update(f"{name} {flat.dtype} {tuple(flat.shape)}\n".encode())
         digest.update(flat.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-__all__ = [
-    "CheckpointError",
-    "LoadReport",
-    "imagenet_state",
-    "load_imagenet",
-    "load_public_checkpoint",
-    "public_name",
-    "read_checkpoint",
-    "require_imagenet_has_it",
-    "torchvision_name",
-    "weights_digest",
-]

@@ -28,9 +28,9 @@ PUBLIC_BLOCK |= {
     for part in ("g", "a", "bn", "b")
 }
 PUBLIC_STEM = {"a": "stem.conv", "a_bn": "stem.norm"}
-PUBLIC_JOINT = {"conv_fast_to_slow": "conv", "bn": "norm"}
+PUBLIC_LATERAL = {"conv_fast_to_slow": "conv", "bn": "norm"}
 PYSLOWFAST_STEM = {"conv": "stem.conv", "bn": "stem.norm"}
-PYSLOWFAST_JOINT = {"conv_f2s": "conv", "bn": "norm"}
+PYSLOWFAST_LATERAL = {"conv_f2s": "conv", "bn": "norm"}
 PYSLOWFAST_BLOCK = {
     "branch1": "shortcut.conv",
     "branch1_bn": "shortcut.norm",
@@ -41,6 +41,7 @@ PYSLOWFAST_BLOCK = {
     "branch2.c": "expand.conv",
     "branch2.c_bn": "expand.norm",
 }
+FORMER_LATERAL = "joints."  # what our SlowFast's lateral connections were called once
 PATHWAYS = ("slow.", "fast.")
 HEADS = {
     "head.out": "head.classifiers.0",
@@ -68,11 +69,13 @@ FACTORISED = {"conv": "conv.spatial", "aggregate.norm": "conv.between.norm"}
 
 
 def public_name(key: str) -> str | None:
-    """Our name of a key of TAdaConv's code or of PySlowFast; None where it is none of a network's.
+    """Our name of a key of TAdaConv's code, of PySlowFast or of ours once; None of no network's.
 
     A pathway's weights are named slow. and fast. as in our SlowFast; `one_pathway` takes the name
     into a network that has the slow one alone.
     """
+    if key.startswith(FORMER_LATERAL):
+        return "lateral." + key.removeprefix(FORMER_LATERAL)
     owner, _, leaf = key.rpartition(".")
     name = HEADS.get(owner) or _tadaconv_name(owner) or _pyslowfast_name(owner)
     return name and f"{name}.{leaf}"
@@ -92,17 +95,19 @@ def torchvision_name(key: str, *, factorised: bool = False) -> str | None:
     if owner in TORCHVISION_STEM:
         return f"{TORCHVISION_STEM[owner]}.{leaf}"
     found = re.fullmatch(r"layer([1-9])\.(\d+)\.(.+)", owner)
-    tail = TORCHVISION_BLOCK.get(found[3]) if found else None
+    if found is None or found[3] not in TORCHVISION_BLOCK:
+        return None
+    tail = TORCHVISION_BLOCK[found[3]]
     if factorised:
         tail = FACTORISED.get(tail, tail)
-    return tail and f"stages.{int(found[1]) - 1}.{found[2]}.{tail}.{leaf}"
+    return f"stages.{int(found[1]) - 1}.{found[2]}.{tail}.{leaf}"
 
 
 def _tadaconv_name(owner: str) -> str | None:
-    joint = re.fullmatch(r"backbone\.slowfast_fusion([1-9])\.(\w+)", owner)
-    if joint:
-        tail = PUBLIC_JOINT.get(joint[2])
-        return tail and f"joints.{int(joint[1]) - 1}.{tail}"
+    lateral = re.fullmatch(r"backbone\.slowfast_fusion([1-9])\.(\w+)", owner)
+    if lateral:
+        tail = PUBLIC_LATERAL.get(lateral[2])
+        return tail and f"lateral.{int(lateral[1]) - 1}.{tail}"
     found = re.fullmatch(r"backbone\.(slow_|fast_|)conv([1-9])\.(.+)", owner)
     if found is None:
         return None
@@ -111,19 +116,23 @@ def _tadaconv_name(owner: str) -> str | None:
         tail = PUBLIC_STEM.get(found[3])
         return tail and pathway + tail
     block = re.fullmatch(r"res_([1-9]\d*)\.(.+)", found[3])
-    tail = PUBLIC_BLOCK.get(block[2]) if block else None
-    return tail and f"{pathway}stages.{int(found[2]) - 2}.{int(block[1]) - 1}.{tail}"
+    if block is None or block[2] not in PUBLIC_BLOCK:
+        return None
+    tail = PUBLIC_BLOCK[block[2]]
+    return f"{pathway}stages.{int(found[2]) - 2}.{int(block[1]) - 1}.{tail}"
 
 
 def _pyslowfast_name(owner: str) -> str | None:
-    joint = re.fullmatch(r"s([1-9])_fuse\.(\w+)", owner)
-    if joint:
-        tail = PYSLOWFAST_JOINT.get(joint[2])
-        return tail and f"joints.{int(joint[1]) - 1}.{tail}"
+    lateral = re.fullmatch(r"s([1-9])_fuse\.(\w+)", owner)
+    if lateral:
+        tail = PYSLOWFAST_LATERAL.get(lateral[2])
+        return tail and f"lateral.{int(lateral[1]) - 1}.{tail}"
     stem = re.fullmatch(r"s1\.pathway([01])_stem\.(\w+)", owner)
     if stem:
         tail = PYSLOWFAST_STEM.get(stem[2])
         return tail and PATHWAYS[int(stem[1])] + tail
     block = re.fullmatch(r"s([2-9])\.pathway([01])_res(\d+)\.(.+)", owner)
-    tail = PYSLOWFAST_BLOCK.get(block[4]) if block else None
-    return tail and f"{PATHWAYS[int(block[2])]}stages.{int(block[1]) - 2}.{block[3]}.{tail}"
+    if block is None or block[4] not in PYSLOWFAST_BLOCK:
+        return None
+    tail = PYSLOWFAST_BLOCK[block[4]]
+    return f"{PATHWAYS[int(block[2])]}stages.{int(block[1]) - 2}.{block[3]}.{tail}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from feature_extraction.store import FeatureMeta
-from feature_extraction.weights.loading import weights_digest
+from feature_extraction.weights import weights_digest
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset
 from pipeline.data.order import deal

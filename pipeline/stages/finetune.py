@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from feature_extraction.backbones import SlowFast
-from feature_extraction.backbones.recompute import recompute_in_backward
-from feature_extraction.backbones.resnet import Bottleneck
+from feature_extraction.backbones.activation_checkpointing import checkpoint_activations
+from feature_extraction.backbones.blocks import Bottleneck
 from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.clips import balance
 from pipeline.data.clips.segments import Segments, digest
@@ -88,7 +88,7 @@ def _network(run: Run, settings: FinetuneSettings) -> ClassifierNetwork:
     model.to(device=run.device, memory_format=torch.channels_last)
     model = distributed.synchronize_norms(model, run.device)
     if settings.activation_checkpointing:
-        recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
+        checkpoint_activations(m for m in model.modules() if isinstance(m, Bottleneck))
     return model
 
 

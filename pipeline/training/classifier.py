@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from feature_extraction.backbones import BACKBONES, SlowFast, VideoResNet, build_backbone
 from feature_extraction.transforms import normalize
-from feature_extraction.weights.loading import (
+from feature_extraction.weights import (
     CheckpointError,
     imagenet_state,
     load_imagenet,

@@ -13,7 +13,7 @@ import torch
 from click.testing import CliRunner
 
 from feature_extraction.backbones import BACKBONES
-from feature_extraction.tadaconv.aggregation_kinds import mixed_over_time
+from feature_extraction.tadaconv.aggregation import mixed_over_time
 from pipeline.cli.commands import main
 from pipeline.cli.tool_commands import BACKBONE_NAMES
 from pipeline.configuration.reading import find_config, load_config, parse_overrides

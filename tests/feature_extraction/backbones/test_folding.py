@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from feature_extraction.backbones import build_backbone, fold_for_inference, weights_digest
+from feature_extraction.backbones import build_backbone, fold_for_inference
+from feature_extraction.weights import weights_digest
 
 
 def trained(name: str, **options) -> nn.Module:

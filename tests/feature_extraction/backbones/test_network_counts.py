@@ -14,10 +14,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from feature_extraction.backbones import BACKBONES, TAdaConv2d, build_backbone
-from feature_extraction.backbones.clip_conv import ClipConv
-from feature_extraction.backbones.networks import FactorisedConv
-from feature_extraction.backbones.resnet import FrameConv
+from feature_extraction.backbones import BACKBONES, build_backbone
+from feature_extraction.backbones.blocks import ClipConv, FactorisedConv, FrameConv
+from feature_extraction.tadaconv import TAdaConv2d
 
 MEGA, GIGA = 1e6, 1e9
 TABLE_2 = {  # parameters (M), multiply-adds (G), classes

@@ -12,12 +12,11 @@ from feature_extraction.backbones import (
     build_backbone,
     fold_for_inference,
     for_inference,
-    weights_digest,
 )
-from feature_extraction.backbones.resnet import Bottleneck
+from feature_extraction.backbones.blocks import Bottleneck
+from feature_extraction.tadaconv import TAdaConv1d, TAdaConv2d, TAdaConv3d
 from feature_extraction.tadaconv.generation import LinearCalibration
-from feature_extraction.tadaconv.tadaconv import TAdaConv2d
-from feature_extraction.tadaconv.time import TAdaConv1d, TAdaConv3d
+from feature_extraction.weights import weights_digest
 
 PLAIN = {name: name.partition("_tada")[0] for name in BACKBONES if "_tada" in name}
 ADAPTED = [name for name in BACKBONES if "tada" in name]
@@ -165,9 +164,9 @@ def test_slowfast_equals_the_textbook_form(name, alpha, length):
     slow = pool(F.relu(convolve(model.slow.stem, video[:, :, ::alpha], (1, 2, 2))))
     fast = pool(F.relu(convolve(model.fast.stem, video, (1, 2, 2))))
     for index in range(4):
-        joint = model.joints[index]
-        assert joint.conv.weight.shape[2] == {8: 5, 4: 7}[alpha]
-        slow = torch.cat([slow, F.relu(convolve(joint, fast, (alpha, 1, 1)))], 1)
+        lateral = model.lateral[index]
+        assert lateral.conv.weight.shape[2] == {8: 5, 4: 7}[alpha]
+        slow = torch.cat([slow, F.relu(convolve(lateral, fast, (alpha, 1, 1)))], 1)
         for number in range(len(model.slow.stages[index])):
             stride = 2 if index and not number else 1
             slow = textbook_block(model.slow.stages[index][number], slow, stride)

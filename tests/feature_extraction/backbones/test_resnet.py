@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from feature_extraction.backbones import build_backbone, load_public_checkpoint
+from feature_extraction.backbones import build_backbone
 from feature_extraction.tadaconv.aggregation import average_over_time
-from feature_extraction.tadaconv.tadaconv import to_frames
-from feature_extraction.weights.loading import public_name
+from feature_extraction.tadaconv.layout import to_frames
+from feature_extraction.weights import load_public_checkpoint
+from feature_extraction.weights.names import public_name
 
 
 def relative(ours: Tensor, theirs: Tensor) -> float:

@@ -9,12 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from feature_extraction.backbones import TAdaConv1d, TAdaConv2d, TAdaConv3d
-from feature_extraction.backbones.clip_conv import ClipConv
-from feature_extraction.tadaconv.aggregation import FrameNorm, TemporalAggregation
-from feature_extraction.tadaconv.aggregation_kinds import aggregation_of, maximum_over_time
-from feature_extraction.tadaconv.generation import CalibrationWeights, LinearCalibration
-from feature_extraction.tadaconv.tadaconv import tadaconv1d, tadaconv2d, tadaconv3d, to_frames
+from feature_extraction.backbones.blocks import ClipConv
+from feature_extraction.tadaconv import (
+    CalibrationWeights,
+    TAdaConv1d,
+    TAdaConv2d,
+    TAdaConv3d,
+    tadaconv1d,
+    tadaconv2d,
+    tadaconv3d,
+)
+from feature_extraction.tadaconv.aggregation import (
+    FrameNorm,
+    TemporalAggregation,
+    aggregation_of,
+    maximum_over_time,
+)
+from feature_extraction.tadaconv.generation import LinearCalibration
+from feature_extraction.tadaconv.layout import to_frames
 from feature_extraction.tadaconv.tap_factors import kernel_a_frame, taps_as_channels
 
 KINDS = ("in", "out", "in_out", "kernel")

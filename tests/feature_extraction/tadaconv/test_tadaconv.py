@@ -9,15 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from feature_extraction.tadaconv.tadaconv import (
+from feature_extraction.tadaconv import (
     CalibrationWeights,
     TAdaConv2d,
     tadaconv1d,
     tadaconv2d,
     tadaconv3d,
-    to_frames,
-    to_video,
 )
+from feature_extraction.tadaconv.layout import to_frames, to_video
 
 
 def relative(ours: Tensor, theirs: Tensor) -> float:

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from feature_extraction.backbones import (
+from feature_extraction.backbones import build_backbone
+from feature_extraction.weights import (
     CheckpointError,
-    build_backbone,
     imagenet_state,
     load_imagenet,
     load_public_checkpoint,

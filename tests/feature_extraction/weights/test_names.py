@@ -7,10 +7,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from feature_extraction.backbones import (
-    BACKBONES,
+from feature_extraction.backbones import BACKBONES, build_backbone
+from feature_extraction.weights import (
     CheckpointError,
-    build_backbone,
     load_imagenet,
     load_public_checkpoint,
     read_checkpoint,
@@ -121,8 +120,8 @@ def test_pyslowfasts_names_load(tmp_path, name, reach):
         (model.fast.stages[1][1].conv, "s3.pathway1_res1.branch2.b"),
         (model.slow.stages[2][0].reduce.conv, "s4.pathway0_res0.branch2.a"),
         (model.slow.stages[3][0].shortcut.norm, "s5.pathway0_res0.branch1_bn"),
-        (model.joints[2].conv, "s3_fuse.conv_f2s"),
-        (model.joints[0].norm, "s1_fuse.bn"),
+        (model.lateral[2].conv, "s3_fuse.conv_f2s"),
+        (model.lateral[0].norm, "s1_fuse.bn"),
         (model.head.classifiers[0], "head.projection"),
     ):
         assert same(ours.weight, state[f"{theirs}.weight"]), theirs

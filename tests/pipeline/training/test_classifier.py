@@ -12,8 +12,8 @@ from helpers.tiny_training import TinyStage
 from torch import nn
 
 from feature_extraction.backbones import build_backbone
-from feature_extraction.backbones.recompute import recompute_in_backward
-from feature_extraction.backbones.resnet import Bottleneck
+from feature_extraction.backbones.activation_checkpointing import checkpoint_activations
+from feature_extraction.backbones.blocks import Bottleneck
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.configuration.settings import BackboneSettings
 from pipeline.errors import UsageError, UserError
@@ -133,7 +133,7 @@ def train(folder, **options):
     model = loaded()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     if options.pop("activation_checkpointing", False):
-        recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
+        checkpoint_activations(m for m in model.modules() if isinstance(m, Bottleneck))
     whole = SharedClassifier(model, freeze_norm=True)
     checked = []
 

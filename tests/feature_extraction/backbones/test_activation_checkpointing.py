@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from feature_extraction import build_backbone
-from feature_extraction.backbones.recompute import recompute_in_backward
-from feature_extraction.backbones.resnet import Bottleneck
+from feature_extraction.backbones.activation_checkpointing import checkpoint_activations
+from feature_extraction.backbones.blocks import Bottleneck
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_a_recomputed_step_is_the_step(name):
             name, depth=(1, 2, 1, 1), width=8, num_classes=3, dropout=0.0
         ).train()
         if recomputed:
-            recompute_in_backward(m for m in model.modules() if isinstance(m, Bottleneck))
+            checkpoint_activations(m for m in model.modules() if isinstance(m, Bottleneck))
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         kept = 0
 

@@ -14,27 +14,11 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from feature_extraction.tadaconv.generation import (
-    Calibrate,
-    CalibrationWeights,
-    calibrated,
-    calibration_route,
-    calibration_sizes,
-    complete,
-)
+from feature_extraction.tadaconv.generation import Calibrate
+from feature_extraction.tadaconv.layout import neighbours, to_frames, to_video
 from feature_extraction.tadaconv.tap_factors import conv_with_tap_factors
-
-
-def to_frames(video: Tensor) -> Tensor:
-    """[B, C, T, H, W] -> [B*T, C, H, W], the frames of a clip one after the other."""
-    return video.transpose(1, 2).flatten(0, 1)
-
-
-def to_video(frames: Tensor, length: int) -> Tensor:
-    """[B*T, C, H, W] with clips of `length` = T frames -> [B, C, T, H, W]."""
-    return frames.unflatten(0, (-1, length)).transpose(1, 2)
 
 
 def scale_frames(frames: Tensor, alpha: Tensor) -> Tensor:
@@ -60,14 +44,14 @@ def tadaconv2d_frames(
     kernel's weight multiply) or [B, kh * kw, T] ("kernel"). Returns [B*T, Co, H', W'].
     """
     if calibrate == "kernel":
-        factors = alpha.transpose(1, 2).flatten(0, 1).unflatten(1, (1, *weight.shape[2:]))
+        factors = _tap_factors(alpha, (1, *weight.shape[2:]))
         return conv_with_tap_factors(
             frames, weight[:, :, None], factors, bias, stride=stride, padding=padding
         )
     if calibrate == "in":
         return F.conv2d(scale_frames(frames, alpha), weight, bias, stride, padding)
     if calibrate == "in_out":
-        before, alpha = alpha.split((weight.shape[1], weight.shape[0]), 1)
+        before, alpha = torch.split_with_sizes(alpha, (weight.shape[1], weight.shape[0]), 1)
         frames = scale_frames(frames, before)
     output = scale_frames(F.conv2d(frames, weight, None, stride, padding), alpha)
     return output if bias is None else output + bias[:, None, None]
@@ -90,17 +74,6 @@ def tadaconv2d(
     return to_video(output, video.shape[2])
 
 
-def neighbours(frames: Tensor, length: int, taps: int, time_stride: int = 1) -> Tensor:
-    """Every frame with those around it: [B*T, C, H, W] -> [B*T', C*taps, H, W].
-
-    A channel's `taps` (odd) frames lie side by side, zeros beyond the clip's ends; T' counts every
-    `time_stride`-th of the T frames, from the first.
-    """
-    padded = F.pad(frames.unflatten(0, (-1, length)), (0,) * 6 + (taps // 2, taps // 2))
-    around = padded.unfold(1, taps, time_stride)
-    return around.permute(0, 1, 2, 5, 3, 4).flatten(2, 3).flatten(0, 1)
-
-
 def tadaconv3d_frames(
     frames: Tensor,
     length: int,
@@ -118,7 +91,7 @@ def tadaconv3d_frames(
     alpha = alpha[:, :, ::time_stride]
     around = neighbours(frames, length, taps, time_stride)
     if calibrate == "kernel":
-        factors = alpha.transpose(1, 2).flatten(0, 1).unflatten(1, (taps, *size))
+        factors = _tap_factors(alpha, (taps, *size))
         return conv_with_tap_factors(around, weight, factors, bias, stride=stride, padding=padding)
     before = alpha[:, : weight.shape[1]]
     if calibrate in ("in", "in_out"):
@@ -184,87 +157,6 @@ def tadaconv1d(
     )
 
 
-class TAdaConv2d(nn.Module):
-    """A 2-D convolution whose kernel adapts to every frame: a drop-in for `nn.Conv2d` in video.
-
-    Called on a video [B, Ci, T, H, W] it gives [B, Co, T, H', W']. At the start, and wherever its
-    calibration weights are one, it is the plain convolution with the same `weight`.
-
-        conv = TAdaConv2d(64, 64, 3, padding=1)
-        output = conv(torch.randn(2, 64, 8, 56, 56))    # calibration weights made from the input
-        output = conv(video, alpha=weights)             # or given, [B, 64, 8]
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
-        *,
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] = 0,
-        bias: bool = False,
-        calibrate: Calibrate = "in",
-        proportion: float = 1.0,
-        reduction: int = 4,
-        kernels: tuple[int] | tuple[int, int] = (3, 3),
-        global_context: bool = True,
-    ) -> None:
-        """Take the convolution's sizes and how its calibration weights are made.
-
-        calibrate: which dimension of the kernel has a factor a frame, "in", "out", "in_out" or
-        "kernel" (Table 4); proportion: of its channels, the first of them (Fig. 3); reduction,
-        kernels: the ratio r and the kernel lengths of Eq. 4, or one length for the linear form;
-        global_context: whether the clip descriptor is added (Table 3a).
-        Raises ValueError on a value outside these, or on even `kernels`.
-        """
-        super().__init__()
-        size = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
-        self.stride, self.padding, self.calibrate = stride, padding, calibrate
-        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, *size))
-        self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
-        nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
-        self.sizes = calibration_sizes(in_channels, out_channels, size[0] * size[1], calibrate)
-        self.made = calibrated(self.sizes, calibrate, proportion)
-        self.route = calibration_route(
-            in_channels,
-            sum(self.made),
-            reduction=reduction,
-            kernels=kernels,
-            global_context=global_context,
-        )
-
-    def forward_frames(self, frames: Tensor, length: int, alpha: Tensor | None = None) -> Tensor:
-        """Frames [B*T, Ci, H, W] of clips of `length` = T frames -> [B*T, Co, H', W']."""
-        if alpha is None:
-            alpha = complete(self.route(frames, length), self.made, self.sizes)
-        return tadaconv2d_frames(
-            frames,
-            self.weight,
-            alpha,
-            self.bias,
-            stride=self.stride,
-            padding=self.padding,
-            calibrate=self.calibrate,
-        )
-
-    def forward(self, video: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """Video [B, Ci, T, H, W] -> [B, Co, T, H', W']; `alpha` [B, Ci, T] (or as calibrated) replaces ours."""
-        length = video.shape[2]
-        return to_video(self.forward_frames(to_frames(video), length, alpha), length)
-
-
-__all__ = [
-    "Calibrate",
-    "CalibrationWeights",
-    "TAdaConv2d",
-    "neighbours",
-    "scale_frames",
-    "tadaconv1d",
-    "tadaconv2d",
-    "tadaconv2d_frames",
-    "tadaconv3d",
-    "tadaconv3d_frames",
-    "to_frames",
-    "to_video",
-]
+def _tap_factors(alpha: Tensor, size: tuple[int, ...]) -> Tensor:
+    """[B, taps, T] -> a factor a tap for each frame, [B*T, *size]."""
+    return torch.unflatten(alpha.transpose(1, 2).flatten(0, 1), 1, size)

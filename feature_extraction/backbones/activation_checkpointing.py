@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+Forward = Callable[..., Tensor]
 
-def recompute_in_backward(blocks: Iterable[nn.Module]) -> None:
+
+def checkpoint_activations(blocks: Iterable[nn.Module]) -> None:
     """Have each block keep its input alone for the backward pass (activation checkpointing).
 
     The step is the same: batch norms take the second computation into no running average.
     """
     for block in blocks:
-        block.forward = partial(_forward, block, block.forward)
+        # a method of its own for this one block
+        block.__dict__["forward"] = partial(_forward, block, block.forward)
 
 
-def _forward(block: nn.Module, forward: Any, *arguments: Any) -> Any:
+def _forward(block: nn.Module, forward: Forward, *arguments: object) -> Tensor:
     if not block.training:
         return forward(*arguments)
     contexts = partial(_contexts, block)
-    return checkpoint(forward, *arguments, use_reentrant=False, context_fn=contexts)
+    output: Tensor = checkpoint(forward, *arguments, use_reentrant=False, context_fn=contexts)
+    return output
 
 
-def _contexts(block: nn.Module) -> tuple[Any, Any]:
+def _contexts(
+    block: nn.Module,
+) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
     return contextlib.nullcontext(), _untouched_averages(block)
 
 
@@ -38,7 +44,8 @@ def _untouched_averages(block: nn.Module) -> Iterator[None]:
     kept = [(norm, norm.momentum) for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
-        norm.num_batches_tracked -= 1
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked -= 1
     try:
         yield
     finally:

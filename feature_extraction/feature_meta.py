@@ -1,0 +1,100 @@
+"""How a video's features were made, as the attributes of its file say."""
+
+from __future__ import annotations
+
+import numbers
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+import h5py
+import numpy as np
+
+SCHEMA_VERSION = 1
+WHOLE = "whole"  # the crop of a file that names none
+EXPECT_TOLERANCE = 1e-6  # relative, for fields that are not whole numbers
+
+
+class FeatureFileError(ValueError):
+    """A feature file that is missing, damaged, foreign or made with other settings."""
+
+
+@dataclass(frozen=True)
+class FeatureMeta:
+    """How a video's features were made; `resize` is the short side in pixels, durations seconds.
+
+    `crop`: the network saw the `whole` frame or its `center` square.
+    """
+
+    video: str
+    fps: float
+    clip_frames: int
+    frame_interval: int
+    clip_stride: int
+    resize: int
+    source_duration: float
+    backbone: str
+    weights_digest: str
+    precision: str
+    crop: str = WHOLE
+    schema_version: int = SCHEMA_VERSION
+
+
+def meta_of(path: str | os.PathLike[str], file: h5py.File) -> FeatureMeta:
+    """Read the attributes, the schema version first. Raises FeatureFileError."""
+    version = file.attrs.get("schema_version")
+    if version is None:
+        raise FeatureFileError(f"{path}: not a feature file (no attribute 'schema_version')")
+    if version != SCHEMA_VERSION:
+        raise FeatureFileError(
+            f"{path}: schema version {version}, this program reads {SCHEMA_VERSION}; extract again"
+        )
+    values = {}
+    for name in _kinds():
+        value = file.attrs.get(name, WHOLE if name == "crop" else None)
+        if isinstance(value, np.generic):
+            value = value.item()
+        values[name] = value
+    check_meta(path, values)
+    return FeatureMeta(**{name: kind(values[name]) for name, kind in _kinds().items()})
+
+
+def check_meta(path: str | os.PathLike[str], values: Mapping[str, object]) -> None:
+    """Raise FeatureFileError where a field is not of its kind, or a number below zero."""
+    for name, kind in _kinds().items():
+        value = values[name]
+        allowed = {str: str, int: numbers.Integral, float: numbers.Real}[kind]
+        if isinstance(value, bool) or not isinstance(value, allowed):
+            raise FeatureFileError(f"{path}: attribute '{name}' is {value!r}, not {kind.__name__}")
+        if kind is not str and not (np.isfinite(value) and value >= 0):
+            raise FeatureFileError(f"{path}: attribute '{name}' is {value!r}, must be >= 0")
+
+
+def check_expected(
+    path: str | os.PathLike[str], meta: FeatureMeta, expect: Mapping[str, object]
+) -> None:
+    """Raise FeatureFileError where fields are not those expected, naming each."""
+    stored = asdict(meta)
+    unknown = sorted(set(expect) - set(stored))
+    if unknown:
+        raise FeatureFileError(f"no such feature attribute: {', '.join(unknown)}")
+    differing = [
+        f"{name} is {stored[name]!r}, expected {value!r}"
+        for name, value in expect.items()
+        if not _agree(stored[name], value)
+    ]
+    if differing:
+        raise FeatureFileError(
+            f"{path}: made with other settings: {'; '.join(differing)}; extract again"
+        )
+
+
+def _agree(stored: object, expected: object) -> bool:
+    if isinstance(stored, float) and isinstance(expected, (int, float)):
+        return abs(stored - expected) <= EXPECT_TOLERANCE * max(abs(stored), abs(expected))
+    return stored == expected
+
+
+def _kinds() -> dict[str, type]:
+    kinds = {"str": str, "float": float, "int": int}
+    return {field.name: kinds[str(field.type)] for field in fields(FeatureMeta)}
