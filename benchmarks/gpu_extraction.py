@@ -14,7 +14,8 @@ from benchmarks import networks
 from benchmarks.decode import GRID
 from benchmarks.videos import SMALL_FRAME, encode_video
 from feature_extraction import extract_features
-from pipeline.processes.workers import Beat, Handler, run_jobs
+from pipeline.processes.workers import Handler, run_jobs
+from pipeline.processes.workers import Heartbeat as Beat
 
 SILENCE_SECONDS = 120.0
 Span = tuple[int, float, float, int]  # process, begin and end in seconds, clips
