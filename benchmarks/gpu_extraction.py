@@ -14,7 +14,7 @@ from benchmarks import networks
 from benchmarks.decode import GRID
 from benchmarks.videos import SMALL_FRAME, encode_video
 from feature_extraction import extract_features
-from pipeline.processes.workers import Beat, Handler, run_jobs
+from pipeline.processes.workers import Handler, Heartbeat, run_jobs
 
 SILENCE_SECONDS = 120.0
 Span = tuple[int, float, float, int]  # process, begin and end in seconds, clips
@@ -48,7 +48,7 @@ def start_worker(device: str, small: bool) -> Handler:
     model = networks.draw_tada2d(networks.SMALL if small else networks.FULL)
     network = networks.inference_network(model, "bfloat16").to(device)
 
-    def handle(path: Any, beat: Beat) -> Span:
+    def handle(path: Any, heartbeat: Heartbeat) -> Span:
         begin = time.time()
         short_side, batch = (32, 2) if small else (224, 16)
         features, _ = extract_features(
@@ -58,7 +58,7 @@ def start_worker(device: str, small: bool) -> Handler:
             short_side=short_side,
             batch_size=batch,
             device=device,
-            on_batch=beat,
+            on_batch=heartbeat,
         )
         return os.getpid(), begin, time.time(), len(features)
 

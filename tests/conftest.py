@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from helpers.signals import heard
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,3 +65,10 @@ def edit_sealed():
         path.write_bytes(image + seal(image, offset, size))
 
     return change
+
+
+@pytest.fixture
+def signals_heard():
+    """Signals stop what a test does, also under nohup or in the background, where some are ignored."""
+    with heard():
+        yield

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
-import mmap
-import multiprocessing
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from types import TracebackType
 from typing import Any, Protocol
 
 import torch
-from torch.utils.data import DataLoader, get_worker_info
-from torch.utils.data import Dataset as TorchDataset
 
-from pipeline.errors import UserError
-from pipeline.processes.stopping import SIGNALS, unbroken
-from pipeline.processes.workers import death, die_with_parent
+from pipeline.errors import UserError, machine_error
+from pipeline.processes.shared_batches import Packed, SharedBuffer, pack, unpack
+from pipeline.processes.worker_main import Answer, Handler, Heartbeat
+from pipeline.processes.workers import Worker, listen
 
 READ_SECONDS = 120.0  # a sample that takes longer to read hangs
-_LOOK_SECONDS = 1.0
-# A process notes how many samples it has begun, and whose it reads.
-_COUNT_BYTES, _NOTE_BYTES = 8, 256
+_AHEAD = 2  # batches that each worker reads ahead
 
 Collate = Callable[[list[Any]], dict[str, Any]]
 
@@ -51,6 +41,7 @@ def read_batches(
     told, and has to see to it that `samples` does not read that video again, or to raise. Reading then
     goes on from the batch that did not come. Without workers nothing guards the reading. Raises
     UserError where reading a sample does. Signals to the whole group are this process's to obey.
+    With CUDA, tensors that workers read lie in pinned memory.
     """
     if not workers or not plan:
         for keys in plan:
@@ -58,165 +49,117 @@ def read_batches(
         return
     done = 0
     while done < len(plan):
-        crew = _Crew(samples, plan[done:], collate, workers)
+        readers = _Readers(samples, plan[done:], collate, workers)
         try:
-            while (batch := crew.next()) is not None:
+            readers.start()
+            for batch in readers.batches():
                 done += 1
                 yield batch
         finally:
-            crew.end()
-        for video, reason in crew.lost:
+            readers.end()
+        for video, reason in readers.lost.items():
             lost(video, reason)
 
 
-class _Crew:
-    """The processes that read a plan, until one of them is lost."""
+class _Readers:
+    """Workers that read a plan in order, until a batch does not come."""
 
     def __init__(
         self, samples: Samples, plan: Sequence[Sequence[Any]], collate: Collate, workers: int
     ) -> None:
-        workers = min(workers, len(plan))
-        self._notes = mmap.mmap(-1, workers * _NOTE_BYTES)  # shared with the processes forked below
-        self.lost: list[tuple[str, str]] = []
-        self._hung: set[Any] = set()
-        self._processes: list[Any] = []
-        self._over = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        before = set(multiprocessing.active_children())
-        atexit.register(self.end)  # these processes end for nobody else
-        with unbroken(*SIGNALS):
-            try:
-                self._batches = self._start(samples, plan, collate, workers)
-            finally:
-                started = set(multiprocessing.active_children()) - before
-                self._processes = sorted(started, key=lambda process: process.pid or 0)
-        # torch would raise wherever this process happens to be; a wait for a batch finds out, too.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self._watcher.start()
+        self._plan = plan
+        self.lost: dict[str, str] = {}  # why, by video
+        count = min(workers, len(plan))
+        self._buffers = [[SharedBuffer() for _ in range(_AHEAD)] for _ in range(count)]
+        # Readers only read: forking them is cheap, and no video is open in this process.
+        self._workers = [
+            Worker(_reader, (samples, collate, buffers), method="fork", timeout=READ_SECONDS)
+            for buffers in self._buffers
+        ]
+        self._readers: list[int] = []  # by number of the batch: who reads it, into which buffer
+        self._places: list[int] = []
+        self._come: dict[int, Answer] = {}
 
-    def _start(
-        self, samples: Samples, plan: Sequence[Sequence[Any]], collate: Collate, workers: int
-    ) -> Iterator[dict[str, Any]]:
-        return iter(
-            DataLoader(
-                _Watched(samples, self._notes),
-                batch_sampler=plan,
-                num_workers=workers,
-                collate_fn=_Collated(collate),
-                worker_init_fn=_begin,
-                pin_memory=torch.cuda.is_available(),
-                # Workers only read; forking them is cheap, and no reader is open in this process.
-                multiprocessing_context="fork",
+    def start(self) -> None:
+        for worker in self._workers:
+            worker.start()
+        for place in range(_AHEAD):
+            for reader in range(len(self._workers)):
+                self._give(reader, place)
+
+    def _give(self, reader: int, place: int) -> None:
+        """Have the next batch read into a buffer that is free."""
+        number = len(self._readers)
+        if number < len(self._plan):
+            self._readers.append(reader)
+            self._places.append(place)
+            # Refused by one that is dead, it is missed when its turn comes.
+            self._workers[reader].give((number, place, self._plan[number]))
+
+    def batches(self) -> Iterator[dict[str, Any]]:
+        """The batches in order; they end early where one is lost."""
+        pinned = torch.cuda.is_available()
+        for number in range(len(self._plan)):
+            packed = self._wait_for(number)
+            if packed is None:
+                return
+            reader, place = self._readers[number], self._places[number]
+            batch = unpack(packed, self._buffers[reader][place], pinned=pinned)
+            self._give(reader, place)
+            yield batch
+
+    def _wait_for(self, number: int) -> Packed | None:
+        reader = self._workers[self._readers[number]]
+        while number not in self._come:
+            if reader.lost is not None:
+                self._blame(reader, reader.lost)
+                return None
+            for worker, answer in listen(self._workers, READ_SECONDS):
+                self._come[worker.jobs.popleft()[0]] = answer
+        answer = self._come.pop(number)
+        if answer.refused is not None:
+            raise UserError(answer.refused)
+        if answer.reason is not None:
+            trace = RuntimeError(answer.trace) if answer.trace else None
+            raise RuntimeError(f"reading a batch: {answer.reason}") from trace
+        packed: Packed = answer.result
+        return packed
+
+    def _blame(self, reader: Worker, reason: str) -> None:
+        """Note what the reader of the missing batch was reading, and others that are lost by now."""
+        if not reader.about:
+            raise UserError(
+                f"a process that reads videos ended between two of them: {reason}; the same command "
+                "goes on (too little memory? use fewer --workers)"
             )
-        )
-
-    def next(self) -> dict[str, Any] | None:
-        """The next batch; None after the last, and where a process was lost (`lost` says by what)."""
-        try:
-            batch = next(self._batches, None)
-        except RuntimeError as error:
-            gone = [p for p in self._processes if p.exitcode not in (0, None)]
-            if not gone:
-                raise
-            self.lost = [self._blame(process) for process in gone]
-            if not all(video for video, _ in self.lost):
-                reason = next(reason for video, reason in self.lost if not video)
-                raise UserError(
-                    f"a process that reads videos ended between two of them: {reason}; the same command "
-                    "goes on (too little memory? use fewer --workers)"
-                ) from error
-            return None
-        if batch is not None and "refused" in batch:
-            raise UserError(batch["refused"])
-        return batch
+        for worker in (reader, *self._workers):
+            if worker.lost is not None and worker.about:
+                self.lost.setdefault(worker.about, worker.lost)
 
     def end(self) -> None:
         """Leave no process behind."""
-        self._over.set()
-        for process in self._processes:
-            process.kill()
-        self._batches = iter(())
-        atexit.unregister(self.end)
-
-    def _watch(self) -> None:
-        """End a process that reads one sample for READ_SECONDS.
-
-        They are counted while this process is awake: a run that was suspended has not hung.
-        """
-        notes = [b""] * len(self._processes)
-        seconds = [0.0] * len(self._processes)
-        while not self._over.wait(_LOOK_SECONDS):
-            for number, process in enumerate(self._processes):
-                note = self._note(number)
-                reads_on = note == notes[number] and bool(note[_COUNT_BYTES:])
-                seconds[number] = seconds[number] + _LOOK_SECONDS if reads_on else 0.0
-                notes[number] = note
-                if seconds[number] >= READ_SECONDS:
-                    self._hung.add(process)
-                    process.kill()
-
-    def _note(self, number: int) -> bytes:
-        place = number * _NOTE_BYTES
-        return self._notes[place : place + _NOTE_BYTES].rstrip(b"\0")
-
-    def _blame(self, process: Any) -> tuple[str, str]:
-        note = self._note(self._processes.index(process))
-        video = note[_COUNT_BYTES:].decode(errors="replace")
-        if process in self._hung:
-            return video, f"no progress for {READ_SECONDS:g} s, given up"
-        return video, f"its process died ({death(process.exitcode)})"
+        for worker in self._workers:
+            worker.end()
+        for buffer in (buffer for buffers in self._buffers for buffer in buffers):
+            buffer.close()
 
 
-class _Watched(TorchDataset):
-    """Samples whose reading is noted where the parent sees it."""
+def _reader(samples: Samples, collate: Collate, buffers: Sequence[SharedBuffer]) -> Handler:
+    """What a worker does with (number, buffer, keys): the batch of these keys, put into that buffer."""
+    torch.set_num_threads(1)
 
-    def __init__(self, samples: Samples, notes: mmap.mmap) -> None:
-        self._samples, self._notes, self._begun = samples, notes, 0
-
-    def __getitem__(self, key: Any) -> Any:
-        self._note(self._samples.video(key))
+    def handle(job: tuple[int, int, Sequence[Any]], heartbeat: Heartbeat) -> Packed:
+        _, place, keys = job
         try:
-            return self._samples[key]
-        except UserError as error:  # an exception would arrive as a traceback
-            return _Refused(error.message)
-        finally:
-            self._note("")
+            read = []
+            for key in keys:
+                heartbeat(samples.video(key))
+                read.append(samples[key])
+            heartbeat()
+            return pack(collate(read), buffers[place])
+        except Exception as error:
+            if (said := machine_error(error)) is not None:
+                raise said from error
+            raise
 
-    def _note(self, video: str) -> None:
-        self._begun += 1
-        place = get_worker_info().id * _NOTE_BYTES
-        note = self._begun.to_bytes(_COUNT_BYTES, "little") + video.encode(errors="replace")
-        self._notes[place : place + _NOTE_BYTES] = note[:_NOTE_BYTES].ljust(_NOTE_BYTES, b"\0")
-
-
-class _Refused:
-    """A sample that raised UserError, and what it said."""
-
-    def __init__(self, message: str) -> None:
-        self.message = message
-
-
-class _Collated:
-    """Makes a batch of samples, or tells of the first that was refused."""
-
-    def __init__(self, collate: Collate) -> None:
-        self._collate = collate
-
-    def __call__(self, samples: list[Any]) -> dict[str, Any]:
-        for sample in samples:
-            if isinstance(sample, _Refused):
-                return {"refused": sample.message}
-        return self._collate(samples)
-
-
-def _begin(number: int) -> None:
-    """A worker ends with its parent, also where reading hangs."""
-    threading.Thread(target=die_with_parent, daemon=True).start()
-    sys.excepthook = _tell
-
-
-def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    # A run that stops while it takes a batch hangs up on the thread that hands it over.
-    if not isinstance(error, (ConnectionError, EOFError)):
-        sys.__excepthook__(kind, error, trace)
+    return handle

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from typing import Any
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 from pipeline.errors import UserError
 
@@ -18,6 +21,7 @@ SIGNALS = tuple(
 )
 
 _AGAIN_SECONDS = 0.01
+Handler = Callable[[int, FrameType | None], None]
 
 
 class Interrupted(UserError):
@@ -30,7 +34,7 @@ class Interrupted(UserError):
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal where nothing has to be finished first: it ends a command as Ctrl-C does."""
+    """A signal where nothing has to be finished first: it ends a command as Ctrl-C always does."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -39,10 +43,6 @@ class Terminated(KeyboardInterrupt):
 
 class StopNow(BaseException):
     """Raised out of a wait that may be broken off; no `except Exception` on the way takes it."""
-
-    def __init__(self, stop: Stop | None = None) -> None:
-        super().__init__()
-        self.stop = stop
 
 
 class Stop:
@@ -55,13 +55,15 @@ class Stop:
     def __bool__(self) -> bool:
         return self.number is not None
 
-    def note(self, number: int, frame: Any) -> None:
+    def note(self, number: int, frame: FrameType | None) -> None:
         """The handler: a first signal is noted (or breaks off), a second one ends the process."""
         if self:
             os._exit(128 + number)
+        if self._breakable and _would_be_dropped(frame) and _comes_again(number):
+            return
         self.number = number
         if self._breakable:
-            raise StopNow(self)
+            raise StopNow
         with contextlib.suppress(OSError):  # the terminal may be what is gone
             # Not print: this may interrupt a print, which allows none inside it.
             os.write(2, b"stopping at the next step ...\n")
@@ -82,47 +84,58 @@ class Stop:
 def stop_signals() -> Iterator[Stop]:
     """Collect signals instead of dying in the middle of a step; a second one kills."""
     stop = Stop()
-    with _handled(stop.note, *SIGNALS), _nothing_dropped():
+    with _handled(stop.note, *SIGNALS):
         yield stop
 
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Turn signals but Ctrl-C into Terminated, so that what is open is closed on the way out."""
+    """Turn signals into Terminated, so that what is open is closed on the way out."""
 
-    def end(number: int, frame: Any) -> None:
-        raise Terminated(number)
+    def end(number: int, frame: FrameType | None) -> None:
+        if not (_would_be_dropped(frame) and _comes_again(number)):
+            raise Terminated(number)
 
-    with _handled(end, *SIGNALS[1:]), _nothing_dropped():
+    with _handled(end, *SIGNALS):
         yield
 
 
-@contextlib.contextmanager
-def _nothing_dropped() -> Iterator[None]:
-    """Send a signal again where Python drops what its handler raised: in destructors and weak references."""
-    before = sys.unraisablehook
+def _would_be_dropped(frame: FrameType | None) -> bool:
+    """Whether Python would drop (and print) what is raised in a frame instead of passing it on.
 
-    def again(dropped: Any) -> None:
-        error = dropped.exc_value
-        if not isinstance(error, (KeyboardInterrupt, StopNow)) or not hasattr(
-            signal, "pthread_kill"
-        ):
-            before(dropped)
-            return
-        stop = getattr(error, "stop", None)
-        number = stop.number if stop else getattr(error, "number", signal.SIGINT)
-        if stop:
-            stop.number = None  # it comes for the first time
-        thread = threading.main_thread().ident
-        timer = threading.Timer(_AGAIN_SECONDS, signal.pthread_kill, [thread, number])
-        timer.daemon = True
-        timer.start()
+    It does so in destructors, in callbacks of weak references and in generators that nobody holds any more.
+    """
+    error = sys.exc_info()[1]
+    while error is not None:
+        if isinstance(error, GeneratorExit):
+            return True
+        error = error.__context__
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "__del__":
+            return True
+        # A callback is given its reference, which is dead by then; a method's first argument is its object.
+        given = (frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount][:2])
+        if any(isinstance(value, weakref.ref) and value() is None for value in given):
+            return True
+        frame = frame.f_back
+    return False
 
-    sys.unraisablehook = again
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
+
+def _comes_again(number: int) -> bool:
+    """Send a signal to the main thread once more, soon, for the handler there is by then."""
+    if not hasattr(signal, "pthread_kill"):
+        return False
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def send() -> None:
+        time.sleep(_AGAIN_SECONDS)
+        signal.pthread_kill(main, number)
+
+    # Not threading.Thread: the signal may have interrupted its start, which holds locks.
+    _thread.start_new_thread(send, ())
+    return True
 
 
 @contextlib.contextmanager
@@ -132,9 +145,13 @@ def unbroken(*hidden: signal.Signals) -> Iterator[None]:
     A start that is broken off leaves a process that complains of it, or an exception that nobody gets.
     """
     come: list[int] = []
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        come.append(number)
+
     try:
         # Both: other threads' signals run the handlers of this one, whatever it has blocked.
-        with _blocked(*hidden), _handled(lambda number, frame: come.append(number), *SIGNALS):
+        with _blocked(*hidden), _handled(keep, *SIGNALS):
             yield
     finally:
         for number in come:
@@ -154,12 +171,12 @@ def _blocked(*numbers: signal.Signals) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _handled(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+def _handled(handler: Handler, *numbers: signal.Signals) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # whoever runs us handles signals
         return
-    # nohup has SIGHUP ignored, and means it.
-    heard = [n for n in numbers if n == signal.SIGINT or signal.getsignal(n) != signal.SIG_IGN]
+    # What started this process with a signal ignored means it: nohup, a shell's job in the background.
+    heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
     with contextlib.ExitStack() as restored:
         for number in heard:
             restored.callback(signal.signal, number, signal.signal(number, handler))

@@ -1,26 +1,31 @@
-"""Jobs in processes of their own, where a crash or a hang costs the job and nothing else."""
+"""Jobs in child processes, where a crash or a hang costs the job and nothing else.
+
+One supervisor: a `Worker` is a child process with a heartbeat, `listen` hears what workers answer and
+finds those that died or are silent. `run_jobs` spreads jobs over workers; batches are read by them, too.
+"""
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
-import os
 import signal
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any
 
-from pipeline.errors import UserError, machine_error
-from pipeline.processes.stopping import unbroken
+from pipeline.errors import UserError
+from pipeline.processes.stopping import SIGNALS, unbroken
+from pipeline.processes.worker_main import Answer, Handler, Heartbeat, SharedHeartbeat, work
+
+__all__ = ["Handler", "Heartbeat", "Outcome", "Worker", "listen", "outcomes", "run_jobs"]
 
 START_SECONDS = 300.0  # a process may take for its imports and its network
 _LISTEN_SECONDS = 1.0
-
-Beat = Callable[[], None]
-Handler = Callable[[Any, Beat], Any]
+_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -32,34 +37,119 @@ class Outcome:
     reason: str | None = None
 
 
-@dataclass
-class _Worker:
-    process: Any
-    pipe: Connection
-    job: Any = None
-    silent: float = 0.0  # seconds, as far as this process was there to listen
-    ready: bool = False  # set up
+class Worker:
+    """A child process that does jobs in the order they are given; `end` it, whatever happens.
 
+    It is started apart from being made, so that a signal meanwhile finds it where it will be ended. It calls
+    `setup(*arguments)` once, and the handler which that returns once a job. `method` is how it
+    is started: one that is forked inherits these, one that is spawned imports and unpickles them. Silent
+    for `timeout` seconds in a job (START_SECONDS, until it is set up), it is killed.
+    """
 
-def outcomes(
-    setup: Callable[..., Handler],
-    arguments: Sequence[Any],
-    jobs: Sequence[Any],
-    *,
-    workers: int,
-    timeout: float,
-) -> Iterator[Outcome]:
-    """As `run_jobs`; with 0 workers in this process, where nothing guards against crashes and hangs."""
-    if workers and jobs:
-        count = min(workers, len(jobs))
-        yield from run_jobs(setup, arguments, jobs, workers=count, timeout=timeout)
-        return
-    handle = setup(*arguments) if jobs else None
-    for job in jobs:
+    def __init__(
+        self,
+        setup: Callable[..., Handler],
+        arguments: Sequence[Any],
+        *,
+        method: str,
+        timeout: float,
+    ) -> None:
+        context: Any = multiprocessing.get_context(method)
+        self.jobs: deque[Any] = deque()  # given and not answered yet
+        self.lost: str | None = None  # why there is no process any more
+        self._timeout, self._silent, self._heard = timeout, 0.0, 0
         try:
-            yield Outcome(job, handle(job, lambda: None))
-        except (ValueError, OSError) as error:
-            yield Outcome(job, reason=str(error))
+            if method == "spawn":
+                resource_tracker.ensure_running()  # its start would unblock signals in `start`
+            self._heartbeat = SharedHeartbeat(context)
+            self.pipe, self._theirs = context.Pipe()
+        except OSError as error:
+            raise _not_started(error) from error
+        given = (self._theirs, self._heartbeat, setup, tuple(arguments))
+        self._process = context.Process(target=work, args=given, daemon=True)
+
+    def start(self) -> None:
+        """Start the process. Raises UserError where the machine has no room for one more."""
+        # Signals reach the whole group: this process decides, and ends its workers.
+        with unbroken(*SIGNALS):
+            try:
+                self._process.start()
+            except OSError as error:
+                raise _not_started(error) from error
+            finally:
+                self._theirs.close()
+            atexit.register(self.end)  # multiprocessing would wait: workers obey no signals
+
+    @property
+    def about(self) -> str:
+        """What its last heartbeat was about."""
+        return self._heartbeat.read()[1]
+
+    def give(self, job: Any) -> bool:
+        """Send a job; False where the process died before it could take it."""
+        if not self.jobs:
+            self._silent = 0.0
+        try:
+            self.pipe.send(job)
+        except OSError:
+            self._note_death()
+            return False
+        self.jobs.append(job)
+        return True
+
+    def hear(self, ready: bool, waited: float) -> Answer | None:
+        """Its next answer, if there is one; `waited` seconds went by since it was asked before."""
+        if ready:
+            try:
+                answer: Answer = self.pipe.recv()
+            except (EOFError, OSError):
+                self._note_death()
+                return None
+            self._silent = 0.0
+            return answer
+        count, _ = self._heartbeat.read()
+        if count != self._heard or not self.jobs:
+            self._heard, self._silent = count, 0.0
+            return None
+        self._silent += waited
+        patience = self._timeout if count else max(self._timeout, START_SECONDS)
+        if self._silent > patience:
+            self._process.kill()
+            self._process.join(_END_SECONDS)
+            self.lost = f"no progress for {patience:g} s, given up"
+        return None
+
+    def _note_death(self) -> None:
+        self._process.join(_END_SECONDS)
+        code = self._process.exitcode
+        how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+        self.lost = f"its process died ({how})"
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        if self._process.pid is not None:
+            self._process.kill()
+            self._process.join(_END_SECONDS)
+        self._theirs.close()
+        self.pipe.close()  # last: a process still there would complain
+        atexit.unregister(self.end)
+
+
+def listen(workers: Sequence[Worker], timeout: float) -> Iterator[tuple[Worker, Answer]]:
+    """Wait for `timeout` seconds at most (and one) for answers, and give those that came.
+
+    An answer's job is the first of its worker's `jobs`. Workers that died or hang are marked `lost`.
+    """
+    living = [worker for worker in workers if worker.lost is None]
+    seconds = min(timeout, _LISTEN_SECONDS)
+    began = time.monotonic()
+    ready = wait([worker.pipe for worker in living], timeout=seconds)
+    # A run that was suspended meanwhile (Ctrl-Z, a scheduler) has not hung.
+    waited = min(time.monotonic() - began, seconds)
+    for worker in living:
+        answer = worker.hear(worker.pipe in ready, waited)
+        if answer is not None:
+            yield worker, answer
 
 
 def run_jobs(
@@ -73,139 +163,65 @@ def run_jobs(
     """Run every job and yield outcomes as they come.
 
     Each process calls `setup(*arguments)` once and the handler it returns once a job; both are sent by
-    name, so they must be importable. The handler is given a `beat` to call while it makes progress; a
+    name, so they must be importable. The handler is given a heartbeat to call while it makes progress; a
     process that is silent for `timeout` seconds (START_SECONDS, until it is set up) is killed. A job
     whose process dies or whose handler raises ValueError or OSError has failed; other exceptions, being
     defects, are failures too and say so.
     Raises UserError where setup or handler does: that is no job's fault (a full disk). No process
     outlives the iteration, nor this process, however it ends.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting = list(reversed(jobs))
-    pool: list[_Worker] = []
+    waiting = deque(jobs)
+    pool: list[Worker] = []
     try:
         while waiting or pool:
-            while waiting and len(pool) < workers:
-                pool.append(_start(context, setup, arguments))
-                _give(pool[-1], waiting.pop())
-            began = time.monotonic()
-            ready = wait([w.pipe for w in pool], timeout=min(timeout, _LISTEN_SECONDS))
-            # A run that was suspended meanwhile (Ctrl-Z, a scheduler) has not hung.
-            waited = min(time.monotonic() - began, _LISTEN_SECONDS)
+            while len(pool) < min(workers, len(waiting) + len(pool)):
+                pool.append(Worker(setup, arguments, method="spawn", timeout=timeout))
+                pool[-1].start()
+                _give_next(pool[-1], waiting)
+            for worker, answer in listen(pool, timeout):
+                if answer.refused is not None:
+                    raise UserError(answer.refused)
+                yield Outcome(worker.jobs.popleft(), answer.result, answer.reason)
+                _give_next(worker, waiting)
             for worker in list(pool):
-                worker.silent += waited
-                outcome = _look(worker, worker.pipe in ready, timeout)
-                if outcome is None:
-                    continue
-                yield outcome
-                if waiting and worker.process.is_alive() and _give(worker, waiting[-1]):
-                    waiting.pop()
-                else:
-                    _end(worker)
+                if worker.lost is not None or not worker.jobs:
+                    worker.end()
                     pool.remove(worker)
+                    yield from (Outcome(job, reason=worker.lost) for job in worker.jobs)
     finally:
         for worker in pool:
-            _end(worker)
+            worker.end()
 
 
-def _start(context: Any, setup: Callable[..., Handler], arguments: Sequence[Any]) -> _Worker:
-    try:
-        resource_tracker.ensure_running()  # its start would unblock Ctrl-C below
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, setup, tuple(arguments)), daemon=True)
-        # Ctrl-C reaches the whole group: this process decides, and ends its workers.
-        with unbroken(signal.SIGINT):
-            process.start()
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(
-            f"no process more could be started ({reason}); give fewer --workers"
-        ) from error
-    theirs.close()
-    return _Worker(process, ours)
+def _give_next(worker: Worker, waiting: deque[Any]) -> None:
+    if waiting and worker.give(waiting[0]):
+        waiting.popleft()
 
 
-def _give(worker: _Worker, job: Any) -> bool:
-    worker.job, worker.silent = job, 0.0
-    try:
-        worker.pipe.send(job)
-    except OSError:  # it died while it had nothing to do
-        return False
-    return True
+def outcomes(
+    setup: Callable[..., Handler],
+    arguments: Sequence[Any],
+    jobs: Sequence[Any],
+    *,
+    workers: int,
+    timeout: float,
+) -> Iterator[Outcome]:
+    """As `run_jobs`; with 0 workers in this process, where nothing guards against crashes and hangs."""
+    if workers:
+        yield from run_jobs(setup, arguments, jobs, workers=workers, timeout=timeout)
+    elif jobs:
+        handle = setup(*arguments)
+        for job in jobs:
+            try:
+                yield Outcome(job, handle(job, _unheard))
+            except (ValueError, OSError) as error:
+                yield Outcome(job, reason=str(error))
 
 
-def _look(worker: _Worker, ready: bool, timeout: float) -> Outcome | None:
-    if ready:
-        try:
-            kind, value = worker.pipe.recv()
-        except (EOFError, OSError):
-            worker.process.join(5)
-            return Outcome(
-                worker.job, reason=f"its process died ({death(worker.process.exitcode)})"
-            )
-        worker.silent = 0.0
-        worker.ready = True
-        if kind == "beat":
-            return None
-        if kind == "fatal":
-            raise UserError(value)
-        return Outcome(worker.job, **{kind: value})
-    patience = timeout if worker.ready else max(timeout, START_SECONDS)
-    if worker.silent > patience:
-        worker.process.kill()
-        worker.process.join()
-        return Outcome(worker.job, reason=f"no progress for {patience:g} s, given up")
-    return None
+def _unheard(about: str = "") -> None:
+    """The heartbeat of a handler that works in the main process."""
 
 
-def death(code: int | None) -> str:
-    """What an exit code says of how a process ended."""
-    if code is not None and code < 0:
-        return signal.Signals(-code).name
-    return f"exit code {code}"
-
-
-def _end(worker: _Worker) -> None:
-    if worker.process.is_alive():
-        worker.process.terminate()
-        worker.process.join(5)
-        if worker.process.is_alive():
-            worker.process.kill()
-    worker.process.join()
-    worker.pipe.close()  # last: a process still there would complain
-
-
-def _work(pipe: Connection, setup: Callable[..., Handler], arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=die_with_parent, daemon=True).start()
-    handle: Handler | None = None
-    while True:
-        try:
-            job = pipe.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            if handle is None:
-                handle = setup(*arguments)
-                pipe.send(("beat", None))
-            answer = ("result", handle(job, lambda: pipe.send(("beat", None))))
-        except (ValueError, OSError) as error:
-            answer = ("reason", str(error))
-        except UserError as error:
-            answer = ("fatal", error.message)
-        except Exception as error:
-            said = machine_error(error)  # memory that one job needs and is not there
-            reason = said.message if said else f"defect: {type(error).__name__}: {error}"
-            answer = ("reason", reason)
-        try:
-            pipe.send(answer)
-        except OSError:  # nobody is there any more
-            return
-
-
-def die_with_parent() -> None:
-    """End this process as soon as its parent has, also in the middle of a job that hangs."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+def _not_started(error: OSError) -> UserError:
+    reason = error.strerror or error
+    return UserError(f"no process more could be started ({reason}); give fewer --workers")

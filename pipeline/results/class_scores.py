@@ -14,8 +14,7 @@ from pipeline.data.annotations import Dataset
 from pipeline.data.videos.finding import Source, require_videos
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.processes.device import pick_device
-from pipeline.processes.workers import Beat as Heartbeat
-from pipeline.processes.workers import Handler, Outcome, outcomes
+from pipeline.processes.workers import Handler, Heartbeat, Outcome, outcomes
 from pipeline.progress import Progress
 from pipeline.results.extraction import SILENCE_SECONDS, open_classifier
 from pipeline.run_folder.files import atomic_path

@@ -19,8 +19,7 @@ from pipeline.data.videos.damage import DAMAGED, damaged_videos, note_damage
 from pipeline.data.videos.finding import Source, require_videos
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.processes import distributed
-from pipeline.processes.workers import Beat as Heartbeat
-from pipeline.processes.workers import Handler, outcomes
+from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
 from pipeline.results.extraction import SILENCE_SECONDS, open_classifier

@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 from helpers.processes import readers
 from helpers.small_runs import error_line, options, same_results, tada, without_stages
-from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from pipeline.data import batches as loading
 from pipeline.results import class_scores
@@ -33,7 +32,6 @@ def short_waits(monkeypatch):
     monkeypatch.setattr(loading, "READ_SECONDS", 2.0)
     monkeypatch.setattr(extract, "SILENCE_SECONDS", 2.0)
     monkeypatch.setattr(class_scores, "SILENCE_SECONDS", 2.0)
-    monkeypatch.setattr(_MultiProcessingDataLoaderIter._try_get_data, "__defaults__", (0.5,))
 
 
 def make_pipe(path: Path) -> None:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from feature_extraction.video.opening import open_video, probe
 from feature_extraction.video.reader import VideoInfo
 from pipeline.data.videos.finding import Source
-from pipeline.processes.workers import Beat, Handler, run_jobs
+from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress
 
 SILENCE_SECONDS = 120.0
-_BEAT_SECONDS = 10.0  # of video
+_HEARTBEAT_SECONDS = 10.0  # of video
 
 
 def probe_all(
@@ -28,18 +28,8 @@ def probe_all(
     failures: dict[str, str] = {}
     jobs = list(paths.items())
     with Progress(len(jobs), "looking at videos", unit="video") as bar:
-        if not workers:
-            handle = probe_handler(decoder, deep)
-            for job in jobs:
-                try:
-                    infos[job[0]] = handle(job, lambda: None)
-                except (ValueError, OSError) as error:
-                    failures[job[0]] = str(error)
-                bar.update(1)
-            return infos, failures
-        processes = min(workers, len(jobs))
-        for outcome in run_jobs(
-            probe_handler, (decoder, deep), jobs, workers=processes, timeout=SILENCE_SECONDS
+        for outcome in outcomes(
+            probe_handler, (decoder, deep), jobs, workers=workers, timeout=SILENCE_SECONDS
         ):
             if outcome.reason is None:
                 infos[outcome.job[0]] = outcome.result
@@ -52,7 +42,7 @@ def probe_all(
 def probe_handler(decoder: str, deep: bool) -> Handler:
     """What a worker process does with a (video, path) job."""
 
-    def handle(job: tuple[str, Source], beat: Beat) -> VideoInfo:
+    def handle(job: tuple[str, Source], heartbeat: Heartbeat) -> VideoInfo:
         path = job[1]
         if not deep:
             return probe(path, decoder)
@@ -60,9 +50,9 @@ def probe_handler(decoder: str, deep: bool) -> Handler:
             # Endless times: the pass runs to the end, and says now and then that it is alive. Still
             # frames have to be asked for one by one.
             still = reader.info.decoder == "frames"
-            step = 1 / reader.info.fps if still else _BEAT_SECONDS
+            step = 1 / reader.info.fps if still else _HEARTBEAT_SECONDS
             for _ in reader.frames_at(step * k for k in itertools.count()):
-                beat()
+                heartbeat()
             return replace(reader.info, duration=reader.end_time)
 
     return handle

@@ -10,14 +10,24 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
 from helpers.paths import ROOT
 from helpers.processes import session
+from helpers.signals import as_usual
 from helpers.small_runs import options, same_results, tada, without_stages
 
-from pipeline.processes.stopping import SIGNALS, StopNow, stop_signals, terminable, unbroken
+from pipeline.processes.stopping import (
+    SIGNALS,
+    Stop,
+    StopNow,
+    Terminated,
+    stop_signals,
+    terminable,
+    unbroken,
+)
 from pipeline.training.checkpoints import load_state
 
 LONG = ("finetune.epochs=4000", "bmn.epochs=4000", "finetune.warmup_epochs=0")
@@ -33,6 +43,7 @@ def started(arguments: list[str]) -> subprocess.Popen:
         text=True,
         start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=as_usual,
     )
 
 
@@ -209,6 +220,7 @@ def from_another_thread(number: int) -> None:
     thread.join()
 
 
+@pytest.mark.usefixtures("signals_heard")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_start_of_a_process_is_not_broken_off(number):
     """The signal is obeyed as soon as the process is there; the handlers are then what they were."""
@@ -227,22 +239,104 @@ def test_the_start_of_a_process_is_not_broken_off(number):
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
-@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_in_a_destructor_is_not_lost(number, capfd):
-    """Python drops what is raised there; the signal then comes once more."""
+class Signalling:
+    """Sends this process a signal while Python destroys it."""
 
-    class Signalling:
-        def __del__(self):
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+        time.sleep(0)  # the handler runs here at the latest
+
+
+def in_a_destructor(number: int) -> None:
+    Signalling(number)
+
+
+def in_a_callback(number: int) -> None:
+    watched = Stop()
+    kept = weakref.ref(watched, lambda dead: (signal.raise_signal(number), time.sleep(0)))
+    del watched
+    assert kept() is None
+
+
+def in_a_finalizer(number: int) -> None:
+    watched = Stop()
+    weakref.finalize(watched, lambda: (signal.raise_signal(number), time.sleep(0)))
+
+
+def in_a_generator_nobody_holds(number: int) -> None:
+    def waits():
+        try:
+            yield
+        finally:
             signal.raise_signal(number)
-            time.sleep(0)  # the handler runs here at the latest
+            time.sleep(0)
 
+    next(waits())
+
+
+@pytest.mark.usefixtures("signals_heard")
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    "send", [in_a_destructor, in_a_callback, in_a_finalizer, in_a_generator_nobody_holds]
+)
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_where_python_drops_exceptions_is_not_lost(number, send, capfd):
+    """What is raised there is dropped; the signal then comes once more."""
+    hooks = sys.unraisablehook, sys.excepthook
     with pytest.raises(StopNow), stop_signals() as stop, stop.at_once():
-        Signalling()
+        send(number)
         time.sleep(60)
     assert stop.number == number
-    with pytest.raises(KeyboardInterrupt) as raised, terminable():
-        Signalling()
+    with pytest.raises(Terminated) as raised, terminable():
+        assert (sys.unraisablehook, sys.excepthook) == hooks
+        send(number)
         time.sleep(60)
-    assert getattr(raised.value, "number", signal.SIGINT) == number
+    assert raised.value.number == number
     assert not capfd.readouterr().err
+
+
+def test_a_signal_in_a_training_step_only_notes_it(signals_heard, capfd):
+    """Also in a destructor: nothing is raised, so nothing is dropped, and it is obeyed after the step."""
+    with stop_signals() as stop:
+        in_a_destructor(signal.SIGTERM)
+        assert stop.number == signal.SIGTERM
+    assert capfd.readouterr().err == "stopping at the next step ...\n"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_was_ignored_stays_ignored(number, signals_heard):
+    signal.signal(number, signal.SIG_IGN)
+    with stop_signals() as stop, stop.at_once(), terminable(), unbroken(number):
+        signal.raise_signal(number)
+        time.sleep(0)
+    assert not stop and signal.getsignal(number) == signal.SIG_IGN
+
+
+SECOND = """
+import signal, time
+from pipeline.processes.stopping import stop_signals
+with stop_signals():
+    print("ready", flush=True)
+    while True:
+        time.sleep(0.1)
+"""
+
+
+def test_a_second_signal_ends_at_once():
+    with subprocess.Popen(
+        [sys.executable, "-c", SECOND],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=as_usual,
+    ) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr.readline() == "stopping at the next step ...\n"
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 128 + signal.SIGINT

@@ -68,6 +68,7 @@ def test_killed_and_resumed_equals_unbroken(tmp_path, step):
     same(whole, resumed)
 
 
+@pytest.mark.usefixtures("signals_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_writes_the_checkpoint_at_the_next_step(tmp_path, number):
     whole, _ = train(tmp_path / "whole")
@@ -184,6 +185,7 @@ def test_killed_while_it_validates_no_step_is_lost(tmp_path):
     same(whole, resumed)
 
 
+@pytest.mark.usefixtures("signals_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_breaks_off_a_validation_and_a_wait_for_a_batch(tmp_path, number):
     def endless(model):

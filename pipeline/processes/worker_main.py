@@ -1,0 +1,106 @@
+"""What a child process does: the jobs it is sent, one after the other, with a heartbeat."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any, Protocol
+
+from pipeline.errors import UserError, machine_error
+from pipeline.processes.stopping import SIGNALS
+
+_COUNT_BYTES, _ABOUT_BYTES = 8, 248
+
+
+class Heartbeat(Protocol):
+    """Called while a job makes progress; `about` names what is worked on from now on."""
+
+    def __call__(self, about: str = "") -> None: ...
+
+
+Handler = Callable[[Any, Heartbeat], Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a job: a result, the reason it failed, or what the user has to put right."""
+
+    result: Any = None
+    reason: str | None = None
+    refused: str | None = None
+    trace: str = ""  # of a defect, for those who fix it
+
+
+class SharedHeartbeat:
+    """A heartbeat in memory that parent and child share: how often it was called, and about what."""
+
+    def __init__(self, context: Any) -> None:
+        self._shared = context.RawArray("c", _COUNT_BYTES + _ABOUT_BYTES)
+        self._count = 0
+
+    def __call__(self, about: str = "") -> None:
+        self._count += 1
+        note = self._count.to_bytes(_COUNT_BYTES, "little") + about.encode(errors="replace")
+        size = _COUNT_BYTES + _ABOUT_BYTES
+        self._shared.raw = note[:size].ljust(size, b"\0")
+
+    def read(self) -> tuple[int, str]:
+        """How often the other process called it, and what it spoke of last."""
+        note = self._shared.raw
+        about = note[_COUNT_BYTES:].rstrip(b"\0").decode(errors="replace")
+        return int.from_bytes(note[:_COUNT_BYTES], "little"), about
+
+
+def work(
+    pipe: Connection,
+    heartbeat: SharedHeartbeat,
+    setup: Callable[..., Handler],
+    arguments: tuple[Any, ...],
+) -> None:
+    """Answer every job that comes through `pipe`; end with the parent. Signals are the parent's to obey."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=die_with_parent, daemon=True).start()
+    handle: Handler | None = None
+    while True:
+        try:
+            job = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            if handle is None:
+                handle = setup(*arguments)
+            heartbeat()
+            answer = Answer(handle(job, heartbeat))
+        except Exception as error:
+            answer = _failed(error)
+        try:
+            pipe.send(answer)
+        except OSError:  # nobody is there any more
+            return
+
+
+def _failed(error: Exception) -> Answer:
+    if isinstance(error, (ValueError, OSError)):
+        return Answer(reason=str(error))
+    if isinstance(error, UserError):
+        return Answer(refused=error.message)
+    said = machine_error(error)  # memory that one job needs and is not there
+    if said is not None:
+        return Answer(reason=said.message)
+    reason = f"defect: {type(error).__name__}: {error}"
+    return Answer(reason=reason, trace=traceback.format_exc())
+
+
+def die_with_parent() -> None:
+    """End this process as soon as its parent has, also in the middle of a job that hangs."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
