@@ -14,7 +14,6 @@ import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pipeline.data.skipping import skipped_ids
 
 from feature_extraction.store import FeatureMeta, feature_path, read_features, write_features
 from feature_extraction.video.opening import open_video
@@ -22,13 +21,13 @@ from feature_extraction.video.reader import VideoError
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.configuration.settings import BackboneSettings
 from pipeline.configuration.thresholds import parse_iou
-from pipeline.data import annotations
-from pipeline.data.features.store import feature_shape, load_features
-from pipeline.data.videos.finding import failures
+from pipeline.data import annotations, failures
+from pipeline.data.left_out import skipped_ids
 from pipeline.errors import UserError
 from pipeline.results import tables as stage_tables
 from pipeline.results.scoring import score_file
-from pipeline.run_folder import manifests as artifacts
+from pipeline.run_folder.manifests import read_manifest
+from pipeline.runs.run import Run
 from pipeline.training import checkpoints
 from pipeline.training.classifier import load_classifier, new_classifier
 
@@ -188,7 +187,7 @@ def test_skip_files_of_anything(tmp_path, content):
     (tmp_path / "skip").write_bytes(content)
     config = load_config(find_config("demo"), {"runtime.skip": str(tmp_path / "skip")})
     with only_ours():
-        skipped_ids(config)
+        skipped_ids(config.runtime.skip)
 
 
 # Annotations
@@ -342,7 +341,7 @@ def test_manifests_and_failures_of_anything(tmp_path, content):
         (tmp_path / "extract").mkdir(exist_ok=True)
         (tmp_path / "extract" / name).write_bytes(content)
     with only_ours():
-        artifacts.read_manifest(tmp_path, "extract")
+        read_manifest(tmp_path / "extract")
     with only_ours():
         failures.read_failures(tmp_path / "extract")
 
@@ -369,7 +368,7 @@ def test_tables_between_stages_with_a_mistake(tmp_path, edit):
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
-    """A run with one feature file, and its bytes."""
+    """The features of a run with one feature file, and its bytes."""
     run = tmp_path_factory.mktemp("stored")
     config = load_config(find_config("demo"))
     settings = config.extract
@@ -379,19 +378,19 @@ def stored(tmp_path_factory):
     )  # fmt: skip
     path = feature_path(run / "extract/features", "v0")
     write_features(path, torch.rand(6, 5).numpy(), meta)
-    return config, run, path, path.read_bytes()
+    return config, Run(run, config).features, path, path.read_bytes()
 
 
 @settings(fuzz, max_examples=400)
 @given(edit=st.data())
 def test_feature_files_with_a_mistake(stored, edit):
-    config, run, path, good = stored
+    config, store, path, good = stored
     path.write_bytes(edit.draw(edited(good)))
     with only_ours():
-        features, meta = load_features(config, run, "v0")
-        assert features.shape[0] > 0 and meta.fps == config.extract.fps
+        features = store("v0")
+        assert len(features) > 0 and features.grid.fps == config.extract.fps
     with only_ours():
-        feature_shape(run, "v0")
+        store.shape("v0")
 
 
 SMALL = BackboneSettings(name="tada2d", depth=(1, 1, 1, 1), width=4)

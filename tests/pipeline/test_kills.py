@@ -13,7 +13,10 @@ import pytest
 from helpers.processes import seen, session, wait_for
 from helpers.small_runs import kill, often_saved, options, same_results, start, tada, without_stages
 
-from pipeline.run_folder.manifests import STAGES, read_manifest
+from pipeline.run_folder.manifests import read_manifest
+from pipeline.runs.graph import in_order
+
+STAGES = [stage.folder for stage in in_order()]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_killed_alone_its_workers_do_not_live_on(whole, data, tmp_path, stage, s
     same_results(whole, run)
 
 
-def test_litter_is_cleared_and_never_a_result(whole, data, tmp_path):
+def test_temporary_files_are_cleared_and_never_a_result(whole, data, tmp_path):
     run = tmp_path / "run"
     without_stages(whole, run, "bmn")
     (run / "classify/videos").mkdir(parents=True)
@@ -96,7 +99,7 @@ def seconds_of_stages(data: Path, run: Path) -> dict[str, float]:
     process = start(often_saved(data, run))
     while process.poll() is None:
         for stage in STAGES:
-            manifest = read_manifest(run, stage)
+            manifest = read_manifest(run / stage)
             if manifest is not None:
                 begun.setdefault(stage, time.monotonic())
                 if manifest["state"] == "complete":
@@ -121,12 +124,8 @@ def test_kills_at_random_moments_of_every_stage(whole, data, tmp_path):
             time.sleep(chance.uniform(0, lasts[stage]))
             if process.poll() is not None:
                 break
-            states = [read_manifest(run, name) for name in STAGES]
-            at = [
-                n
-                for n, found in zip(STAGES, states, strict=True)
-                if found and found["state"] == "partial"
-            ]
+            states = [read_manifest(run / name) for name in STAGES]
+            at = [n for n, found in zip(STAGES, states) if found and found["state"] == "partial"]
             kill(process)
             killed += 1
             within.update(at[-1:] or ["between stages"])

@@ -63,8 +63,11 @@ class Features:
     def between(self, start: float, end: float) -> Features:
         """The clips whose cells share time with [start, end) seconds; at least one."""
         first = int(self.at(np.array(start)))
-        last = int(self.at(np.array(np.nextafter(end, start))))
-        return replace(self, array=self.array[first : last + 1], first=self.first + first)
+        covered = (self.first + len(self)) * self.grid.seconds_per_clip
+        stop = self.grid.num_clips(min(max(end, 0.0), covered)) - self.first
+        return replace(
+            self, array=self.array[first : max(stop, first + 1)], first=self.first + first
+        )
 
 
 @dataclass(frozen=True)

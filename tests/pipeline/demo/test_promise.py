@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from helpers.paths import ROOT
-from helpers.small_runs import SMALL
+from helpers.small_runs import SMALL, tada
 
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
+from pipeline.demo import running
 from pipeline.demo.promise import EXPECTED, Expected, is_shipped, verdict
-from pipeline.run_folder.manifests import write_json
-from pipeline.runs import running as runs
-from pipeline.runs.running import run_demo
+from pipeline.run_folder.files import write_json
+from pipeline.runs.graph import in_order
 
 README = ROOT / "README.md"
 DATA = Path("drawn")
@@ -73,20 +73,31 @@ def test_where_and_how_it_runs_is_free(assignment):
     assert is_shipped(demo_config(assignment))
 
 
-def test_the_demo_ends_with_it(tmp_path, monkeypatch, capsys):
-    def stages(config, folder, names, *, force):
-        write_json(folder / "eval" / "results.json", {"tasks": {"mAP": {"average": 52.344}}})
+def test_the_demo_ends_with_it(tmp_path, monkeypatch):
+    def stages(run, rows):
+        assert rows == in_order()
+        write_json(run.folder / "eval" / "results.json", {"tasks": {"mAP": {"average": 52.344}}})
 
-    monkeypatch.setattr("pipeline.demo.dataset.make_dataset", lambda data: None)
-    monkeypatch.setattr("pipeline.tools.plots.plot_run", lambda config, folder: "a.png")
-    monkeypatch.setattr(runs, "run_stages", stages)
-    (tmp_path / "eval").mkdir()
-    (tmp_path / "data").mkdir()
-    run_demo(tmp_path, "tsn", [], None)
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith("demo: average mAP 52.34, outside the expected"), said
-    run_demo(tmp_path, "tsn", SMALL, None)
-    assert "average mAP" not in capsys.readouterr().err
+    monkeypatch.setattr(running, "make_dataset", lambda data: None)
+    monkeypatch.setattr(running, "plot_run", lambda run: Path("a.png"))
+    monkeypatch.setattr(running, "run_stages", stages)
+    demo = running.run_demo(tmp_path, "tsn", {})
+    assert demo.verdict.startswith("demo: average mAP 52.34, outside the expected")
+    assert demo.run.folder == tmp_path and demo.picture == Path("a.png")
+    assert running.run_demo(tmp_path, "tsn", parse_overrides(SMALL)).verdict is None
+
+
+def test_the_command_says_it_last(tmp_path, monkeypatch):
+    def made(verdict):
+        return lambda *_, **__: running.Demo(None, Path("a.png"), verdict)
+
+    monkeypatch.setattr("pipeline.stages.evaluate.table", lambda run: "the table")
+    monkeypatch.setattr(running, "run_demo", made("demo: as expected"))
+    done = tada("demo", "--run-dir", str(tmp_path))
+    assert done.exit_code == 0 and done.stdout == "the table\n"
+    assert done.stderr.splitlines() == ["demo: picture in a.png", "demo: as expected"]
+    monkeypatch.setattr(running, "run_demo", made(None))
+    assert tada("demo", "--run-dir", str(tmp_path)).stderr == "demo: picture in a.png\n"
 
 
 def test_the_readme_promises_the_same():

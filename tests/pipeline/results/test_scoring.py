@@ -13,11 +13,13 @@ from click.testing import CliRunner
 
 from evaluation import submission
 from pipeline.cli.commands import main
+from pipeline.configuration.keys import restated
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data import annotations
 from pipeline.errors import UserError
 from pipeline.results.scoring import table, write_result_files
-from pipeline.run_folder import manifests as artifacts
+from pipeline.run_folder.manifests import Stage
+from pipeline.runs.run import Run
 from pipeline.stages import evaluate
 
 EPIC_ROWS = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\nP01_01,00:00:01.00,00:00:03.00,1,2\n"
@@ -227,14 +229,16 @@ def test_the_eval_stage_leaves_the_upload_in_the_run_folder(tmp_path):
     truth, path = epic(tmp_path)
     files = {"dataset.annotations": str(truth), "dataset.classes": None, "dataset.video_info": None}
     config = load_config(find_config("ek100"), files)
-    classified = artifacts.open_stage(tmp_path / "run", "classify", {})
+    classified = Stage(
+        "classify", tmp_path / "run/classify", ("detections.csv",), {}, restated
+    ).open()
     detections = submission.read_epic_kitchens(path)
     detections.to_csv(classified.folder / "detections.csv", index=False)
     classified.finish()
     proposals = tmp_path / "run/bmn/proposals/proposals.csv"
     proposals.parent.mkdir(parents=True)
     detections[["video", "start", "end", "score"]].to_csv(proposals, index=False)
-    evaluate.run(config, tmp_path / "run")
+    evaluate.run(Run(tmp_path / "run", config))
     names = {path.name for path in (tmp_path / "run/eval").iterdir()}
     assert names == {"manifest.json", "results.json", "submission.json", "submission.zip"}
     tasks, _ = numbers("ek100", truth, tmp_path / "run/eval/submission.zip")

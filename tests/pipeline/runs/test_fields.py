@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.configuration.keys import restated
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.run_folder.manifests import Stage
-from pipeline.runs.fields import setting_fields, viewed_otherwise
+from pipeline.runs.fields import setting_fields as fields_of_row
+from pipeline.runs.fields import viewed_otherwise
+from pipeline.runs.graph import row
 
 DECODED = {"crop", "short_side", "fps", "frames", "interval", "precision"}
+
+
+def setting_fields(config, stage):
+    return fields_of_row(config, row(stage))
 
 
 def config(**more):
@@ -35,9 +42,8 @@ def test_clips_decoded_at_proposals_depend_on_what_extraction_shows():
 )
 def test_views_other_than_those_of_the_training_are_fields(tmp_path, change):
     trained = config()
-    Stage("finetune", tmp_path / "finetune", setting_fields(trained, "finetune"), False).progress(
-        1, 2
-    )
+    fields = setting_fields(trained, "finetune")
+    Stage("finetune", tmp_path / "finetune", (), fields, restated).open()
     expected = {key.replace("_", ".", 1): value for key, value in change.items()}
     assert viewed_otherwise(config(**change), tmp_path) == expected
 

@@ -57,7 +57,7 @@ def test_pieces_of_a_batch_are_mixed_each(data, tmp_path):
     assert done.exit_code == 0, done.output
 
 
-def test_freeze_norm_without_start_weights_is_one_line(data, tmp_path):
+def test_freeze_norm_without_initial_weights_is_one_line(data, tmp_path):
     done = tada("finetune", *options(data, tmp_path / "run", "finetune.freeze_norm=true"))
     assert done.exit_code == 1 and "Traceback" not in done.output
     assert "set backbone.pretrained, or freeze_norm=false" in done.output

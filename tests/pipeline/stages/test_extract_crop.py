@@ -15,10 +15,8 @@ from feature_extraction.store import FeatureFileError
 from feature_extraction.video.opening import open_video
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import extraction_view
-from pipeline.data.features.store import load_features
 from pipeline.errors import UserError
-from pipeline.run_folder.manifests import Stage
-from pipeline.stages.extract import has_features
+from pipeline.runs.run import Run
 
 FULL = ("extract.short_side=48",)  # the videos' own: nothing is resized
 CENTER = (*FULL, "extract.crop=center")
@@ -84,17 +82,17 @@ def test_other_crops_features_are_refused(center, whole, data, tmp_path):
             "v", 15.0, 8, 4, 4, 48, 1.0, "tada2d", "x", "float32", crop=crop
         )  # fmt: skip
         write_features(path, np.ones((4, 8), np.float32), meta)
-        Stage("extract", tmp_path / crop / "extract", {}, False).finish()
+        store = Run(tmp_path / crop, config).features
         with pytest.raises(
             UserError, match=f"crop is '{crop}', expected '{other}'.*extract"
         ) as caught:
-            load_features(config, tmp_path / crop, "v")
+            store("v")
         assert "\n" not in caught.value.message
         expected = FeatureMeta(
             "", 15.0, 8, 4, 4, 48, 0.0, "tada2d", "x", "float32", crop=other
         )  # fmt: skip
         with pytest.raises(UserError, match="made with other settings; use --force"):
-            has_features(tmp_path / crop / "extract", "v", expected)
+            store.has("v", expected)
 
 
 def load(*assignments):

@@ -57,10 +57,10 @@ def options(data: Path, *sets: str) -> list[object]:
         "demo",
         "--run-dir",
         data / "run",
-        "--workers",
-        0,
-        "--device",
-        "cpu",
+        "--set",
+        "runtime.workers=0",
+        "--set",
+        "runtime.device=cpu",
     ]
     result += ["--annotations", data / "annotations.json", "--set", "dataset.format=activitynet"]
     for assignment in (*SMALL, *sets):

@@ -68,7 +68,8 @@ def options(data, run, *more):
 
 def segments_of(data, *more):
     chosen = config(data, *more)
-    return chosen, *training_segments(chosen, annotations.load_annotations(chosen.dataset))[:2]
+    dataset = annotations.load(chosen.dataset)
+    return chosen, *training_segments(chosen, dataset, LeftOut("test"))
 
 
 def test_nearly_equal_aspects_have_one_number_and_others_their_own():

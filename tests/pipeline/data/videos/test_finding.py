@@ -10,7 +10,8 @@ import pytest
 from feature_extraction import FrameFolder
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.data.annotations import Dataset
-from pipeline.data.videos.finding import find_videos, require_videos
+from pipeline.data.left_out import LeftOut
+from pipeline.data.videos import find_videos, require_videos
 from pipeline.errors import UserError
 
 
@@ -45,10 +46,12 @@ def test_missing_videos_are_named_and_may_be_allowed(tmp_path):
     touch(tmp_path, "one.mp4")
     ids = ("one", "three")
     with pytest.raises(UserError, match=r"1 of 2 videos are missing \(three\).*--allow-failures 1"):
-        require_videos(settings(tmp_path), dataset(*ids), ids, 0)
-    assert list(require_videos(settings(tmp_path), dataset(*ids), ids, 1)) == ["one"]
+        require_videos(settings(tmp_path), dataset(*ids), ids, LeftOut("test"))
+    left_out = LeftOut("test", allowed=1)
+    assert list(require_videos(settings(tmp_path), dataset(*ids), ids, left_out)) == ["one"]
+    assert left_out.names == ["three"]
     with pytest.raises(UserError, match="ids have no file ending: write one;"):
-        require_videos(settings(tmp_path), dataset("one.mp4"), ["one.mp4"], 0)
+        require_videos(settings(tmp_path), dataset("one.mp4"), ["one.mp4"], LeftOut("test"))
 
 
 def test_two_files_of_a_name_and_a_folder_that_is_not_there(tmp_path):

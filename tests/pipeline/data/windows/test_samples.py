@@ -14,33 +14,32 @@ from bmn.targets import window_targets
 from bmn.windows import share_inside
 from feature_extraction import FeatureMeta, feature_path, write_features
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.data.features.store import load_features
 from pipeline.data.windows import samples as windows
-from pipeline.data.windows.placing import redrawn
-from pipeline.run_folder.manifests import Stage
+from pipeline.data.windows.placing import digest, redrawn
+from pipeline.runs.run import Run
 
 SECONDS, CLIPS = 50.0, 375  # a clip every 8 / 60 s
 
 
 @pytest.fixture
-def run(tmp_path):
+def store(tmp_path):
     return made(tmp_path, CLIPS)
 
 
 def made(folder, clips):
-    """A run whose one video has so many clips; none of them is zero."""
+    """The features of a run whose one video has so many clips; none of them is zero."""
     rng = np.random.default_rng(0)
     features = rng.normal(size=(clips, 6)).astype(np.float32)
     seconds = SECONDS * clips / CLIPS
     meta = FeatureMeta("a", 60.0, 8, 8, 8, 224, seconds, "tada2d", "x", "float32")
     write_features(feature_path(folder / "extract/features", "a"), features, meta)
-    Stage("extract", folder / "extract", {}, False).finish()
-    return folder
+    return Run(folder, load_config(find_config("ek100"))).features
 
 
 def config(**more):
     bmn = {"positions": "every", "windows_to_end": False} | more
-    return load_config(find_config("ek100"), {f"bmn.{key}": value for key, value in bmn.items()})
+    assignments = {f"bmn.{key}": value for key, value in bmn.items()}
+    return load_config(find_config("ek100"), assignments).bmn
 
 
 def rows(*segments):
@@ -48,11 +47,11 @@ def rows(*segments):
     return table.assign(video="a", subset="training", label="x")
 
 
-def test_segments_are_cut_at_the_decoded_end_and_those_in_no_window_counted(run):
+def test_segments_are_cut_at_the_decoded_end_and_those_in_no_window_counted(store):
     # Windows of 20 positions of 0.267 s, one every 10: segments of up to 2.67 s always fit.
     settings = config(temporal_scale=20, duration_scale=10, window_step=10)
     segments = rows((1.0, 3.0), (49.0, 50.4), (50.1, 51.0), (10.0, 20.0))
-    found, counts = windows.training_windows(settings, run, segments, ["a"])
+    found, counts = windows.training_windows(store, settings, segments, ["a"])
     assert counts == {
         "end after the decoded video's end, cut there": 2,
         "begin after the decoded video's end, left out": 1,
@@ -71,38 +70,38 @@ def test_segments_are_cut_at_the_decoded_end_and_those_in_no_window_counted(run)
         for step in (2, 3, 4)
     ],
 )
-def test_a_training_window_is_the_window_of_the_whole_video(run, more):
+def test_a_training_window_is_the_window_of_the_whole_video(store, more):
     settings = config(**({"temporal_scale": 20, "duration_scale": 10, "window_step": 10} | more))
-    whole = windows.video_input(settings, run, "a")
+    whole = windows.video_input(store("a"), settings)
     segments = rows(*[(start, start + 0.9) for start in np.arange(0.0, 49.0, 0.7)])
-    found, counts = windows.training_windows(settings, run, segments, ["a"])
+    found, counts = windows.training_windows(store, settings, segments, ["a"])
     assert not counts and len(found) == len(whole.offsets)
-    batches = windows.training_batches(settings, run, found, workers=0, epoch=9, step=0)
+    batches = windows.training_batches(store, settings, found, workers=0, epoch=9, step=0)
     made = {tuple(row.ravel().tolist()) for batch in batches for row in batch["features"].numpy()}
     assert made == {tuple(row.ravel().tolist()) for row in whole.features}
 
 
-def test_windows_to_the_end_are_trained_on_and_proposed_from(run):
+def test_windows_to_the_end_are_trained_on_and_proposed_from(store):
     small = {"temporal_scale": 20, "duration_scale": 10, "window_step": 5}
     usual, longer = config(**small), config(**small, windows_to_end=True)
-    one, other = (windows.video_input(settings, run, "a") for settings in (usual, longer))
+    one, other = (windows.video_input(store("a"), settings) for settings in (usual, longer))
     assert one.length == other.length == 188
     assert one.offsets.tolist() == list(range(0, 171, 5))
     assert other.offsets.tolist() == list(range(0, 186, 5))
     np.testing.assert_array_equal(other.features[: len(one.features)], one.features)
     assert not other.features[-1, :, 3:].any() and other.features[-1, :, :3].any()
     segments = rows((1.0, 2.0), (47.5, 48.5))  # the second begins at position 178.1
-    held, counts = windows.training_windows(longer, run, segments, ["a"])
+    held, counts = windows.training_windows(store, longer, segments, ["a"])
     assert not counts and [window.offset for window in held] == [0, 165, 170, 175]
-    held, _ = windows.training_windows(usual, run, segments, ["a"])
+    held, _ = windows.training_windows(store, usual, segments, ["a"])
     assert [window.offset for window in held] == [0, 165, 170]
 
 
 @pytest.mark.parametrize("kind", ["average", "interpolate"])
-def test_a_position_of_several_features_is_their_mean_or_what_lies_at_its_centre(run, kind):
+def test_a_position_of_several_features_is_their_mean_or_what_lies_at_its_centre(store, kind):
     settings = config(feature_step=4, positions=kind, temporal_scale=200)
-    features, _ = load_features(settings, run, "a")  # 375: the last position has three of four
-    source = windows.video_input(settings, run, "a")
+    features = store("a").array  # 375: the last position has three of four
+    source = windows.video_input(store("a"), settings)
     made = source.features[0, :, : source.length].T
     assert source.length == 94
     groups = np.split(features[:372], 93)
@@ -113,15 +112,15 @@ def test_a_position_of_several_features_is_their_mean_or_what_lies_at_its_centre
     np.testing.assert_allclose(made, wished, atol=1e-6)
 
 
-def test_targets_are_those_of_the_settings(run):
+def test_targets_are_those_of_the_settings(store):
     small = {"temporal_scale": 20, "duration_scale": 10, "window_step": 10}
     segments = rows((1.0, 2.7))
     batches = {}
     for name, more in {"as ever": {}, "fine": {"boundary_center": 0.5, "regression": True}}.items():
         settings = config(**small, **more)
-        found, _ = windows.training_windows(settings, run, segments, ["a"])
+        found, _ = windows.training_windows(store, settings, segments, ["a"])
         batches[name] = next(
-            windows.training_batches(settings, run, found, workers=0, epoch=0, step=0)
+            windows.training_batches(store, settings, found, workers=0, epoch=0, step=0)
         )
     assert list(batches["as ever"]) == ["features", "start", "end", "iou", "names"]
     assert torch.equal(batches["fine"]["iou"], batches["as ever"]["iou"])
@@ -133,23 +132,23 @@ def test_targets_are_those_of_the_settings(run):
     )
 
 
-def test_other_windows_have_another_digest(run):
+def test_other_windows_have_another_digest(store):
     settings = config(temporal_scale=20, duration_scale=10, window_step=10)
     lists = [
-        windows.training_windows(settings, run, rows(segment), ["a"])[0]
+        windows.training_windows(store, settings, rows(segment), ["a"])[0]
         for segment in ((1.0, 3.0), (1.0, 3.0), (1.0, 3.1))
     ]
-    one, same, other = map(windows.digest, lists)
+    one, same, other = map(digest, lists)
     assert one == same != other
 
 
 MOVING = {"temporal_scale": 20, "duration_scale": 10, "window_step": 10, "random_windows": True}
 
 
-def samples(settings, run, found, *, epoch=0, step=0, workers=0):
+def samples(settings, store, found, *, epoch=0, step=0, workers=0):
     """The batches of a training from a position on, as plain arrays."""
     batches = windows.training_batches(
-        settings, run, found, workers=workers, epoch=epoch, step=step
+        store, settings, found, workers=workers, epoch=epoch, step=step
     )
     return [{key: np.asarray(value) for key, value in batch.items()} for batch in batches]
 
@@ -162,45 +161,45 @@ def same_batches(ours, theirs):
     )
 
 
-def test_windows_move_anew_every_epoch_and_a_resumed_training_takes_the_same(run):
+def test_windows_move_anew_every_epoch_and_a_resumed_training_takes_the_same(store):
     settings = config(**MOVING, epochs=3, batch_size=4)
     segments = rows(*[(start, start + 0.9) for start in np.arange(0.0, 49.0, 0.7)])
-    found, _ = windows.training_windows(settings, run, segments, ["a"])
+    found, _ = windows.training_windows(store, settings, segments, ["a"])
     still = config(**MOVING | {"random_windows": False})
-    regular, _ = windows.training_windows(still, run, segments, ["a"])
+    regular, _ = windows.training_windows(store, still, segments, ["a"])
     assert [window.offset for window in found] == [window.offset for window in regular]
-    whole = samples(settings, run, found)
-    steps = len(windows.epoch_batches(found, settings.bmn, 0))
+    whole = samples(settings, store, found)
+    steps = len(windows.epoch_batches(found, settings, 0))
     assert len(whole) == 3 * steps
-    assert same_batches(samples(settings, run, found, epoch=1, step=2), whole[steps + 2 :])
-    assert same_batches(samples(settings, run, found, epoch=1, workers=2), whole[steps:])
+    assert same_batches(samples(settings, store, found, epoch=1, step=2), whole[steps + 2 :])
+    assert same_batches(samples(settings, store, found, epoch=1, workers=2), whole[steps:])
     epochs = [
         {row.tobytes() for batch in whole[first : first + steps] for row in batch["features"]}
         for first in range(0, len(whole), steps)
     ]
     assert all(len(one & two) < len(one) for one, two in pairwise(epochs))
-    other = samples(config(**MOVING, epochs=3, batch_size=4, seed=1), run, found)
+    other = samples(config(**MOVING, epochs=3, batch_size=4, seed=1), store, found)
     assert not same_batches(other, whole)
 
 
-def test_a_moved_window_is_that_cut_of_the_padded_video_and_has_its_segments(run):
+def test_a_moved_window_is_that_cut_of_the_padded_video_and_has_its_segments(store):
     settings = config(**MOVING)
-    features, _ = load_features(settings, run, "a")
+    features = store("a").array
     padded = np.pad(features[::2], ((20, 40), (0, 0)))
     starts = np.arange(0.0, 49.0, 0.7)
     segments = np.stack([starts, starts + 0.9], axis=1)
-    found, _ = windows.training_windows(settings, run, rows(*segments), ["a"])
+    found, _ = windows.training_windows(store, settings, rows(*segments), ["a"])
     seen = set()
     for epoch in range(30):
         for index, window in enumerate(found):
-            moved = redrawn(window, settings.bmn, epoch, index)
+            moved = redrawn(window, settings, epoch, index)
             seen.add(moved.offset - window.offset)
             cut = padded[20 + moved.offset : 40 + moved.offset]
             place = 16 / 60 * np.array([moved.offset, moved.offset + 20])
             np.testing.assert_allclose(moved.span, place)
             inside = share_inside(segments, moved.span) >= 0.999
             np.testing.assert_array_equal(moved.segments, segments[inside])
-            sample = windows.window_sample(settings, run, moved)
+            sample = windows.window_sample(store, settings, moved)
             np.testing.assert_array_equal(sample["features"].numpy().T, cut)
             targets = window_targets(segments[inside], moved.span, 20, 10)
             np.testing.assert_array_equal(sample["iou"], targets.iou)
@@ -208,48 +207,48 @@ def test_a_moved_window_is_that_cut_of_the_padded_video_and_has_its_segments(run
 
 
 def test_a_video_shorter_than_the_window_stays_whole_wherever_it_lies(tmp_path):
-    run = made(tmp_path, 25)  # 13 positions, the last of one clip
+    store = made(tmp_path, 25)  # 13 positions, the last of one clip
     settings = config(**MOVING)
-    found, _ = windows.training_windows(settings, run, rows((0.5, 1.5), (2.0, 3.0)), ["a"])
+    found, _ = windows.training_windows(store, settings, rows((0.5, 1.5), (2.0, 3.0)), ["a"])
     (window,) = found
-    moved = [redrawn(window, settings.bmn, epoch, 0) for epoch in range(200)]
+    moved = [redrawn(window, settings, epoch, 0) for epoch in range(200)]
     assert {place.offset for place in moved} == set(range(-7, 1))
     assert all(len(place.segments) == 2 for place in moved)
     for place in moved[:20]:
-        features = windows.window_sample(settings, run, place)["features"].numpy()
+        features = windows.window_sample(store, settings, place)["features"].numpy()
         lies = np.flatnonzero(features.any(0)) + place.offset
         assert lies.tolist() == list(range(13))
 
 
-def test_a_window_without_a_segment_is_drawn_again_or_stays(run):
+def test_a_window_without_a_segment_is_drawn_again_or_stays(store):
     # As long as the window: any other place cuts it.
     settings = config(**MOVING)
     seconds = 16 / 60
     one = rows((10 * seconds, 30 * seconds))
-    (window,) = windows.training_windows(settings, run, one, ["a"])[0]
+    (window,) = windows.training_windows(store, settings, one, ["a"])[0]
     assert window.offset == 10
-    assert {redrawn(window, settings.bmn, epoch, 0).offset for epoch in range(50)} == {10}
+    assert {redrawn(window, settings, epoch, 0).offset for epoch in range(50)} == {10}
     two = rows((12 * seconds, 30 * seconds))
-    found = windows.training_windows(settings, run, two, ["a"])[0]
+    found = windows.training_windows(store, settings, two, ["a"])[0]
     (window,) = found
-    offsets = {redrawn(window, settings.bmn, epoch, 0).offset for epoch in range(100)}
+    offsets = {redrawn(window, settings, epoch, 0).offset for epoch in range(100)}
     assert offsets == {10, 11, 12}
 
 
-def test_a_rescaled_video_stays_as_it_is(run):
+def test_a_rescaled_video_stays_as_it_is(store):
     settings = config(mode="rescale", temporal_scale=100, random_windows=True)
-    (window,), _ = windows.training_windows(settings, run, rows((1.0, 3.0)), ["a"])
-    assert redrawn(window, settings.bmn, 3, 0) is window
+    (window,), _ = windows.training_windows(store, settings, rows((1.0, 3.0)), ["a"])
+    assert redrawn(window, settings, 3, 0) is window
 
 
-def test_the_digest_covers_what_windows_are_redrawn_from(run):
+def test_the_digest_covers_what_windows_are_redrawn_from(store):
     settings = config(**MOVING | {"duration_scale": 20, "window_step": 20})
     short, between = (3.0, 4.0), (20 * 16 / 60 - 1, 20 * 16 / 60 + 1)  # in no regular window
-    alone, counts = windows.training_windows(settings, run, rows(short), ["a"])
+    alone, counts = windows.training_windows(store, settings, rows(short), ["a"])
     assert not counts
-    both, counts = windows.training_windows(settings, run, rows(short, between), ["a"])
+    both, counts = windows.training_windows(store, settings, rows(short, between), ["a"])
     assert counts == {"fit into no regular window, only by chance in a shifted one": 1}
     assert [window.offset for window in alone] == [window.offset for window in both] == [0]
-    assert windows.digest(alone) != windows.digest(both)
-    sizes = {len(redrawn(both[0], settings.bmn, epoch, 0).segments) for epoch in range(100)}
+    assert digest(alone) != digest(both)
+    sizes = {len(redrawn(both[0], settings, epoch, 0).segments) for epoch in range(100)}
     assert sizes == {1, 2}
