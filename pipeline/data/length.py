@@ -22,17 +22,18 @@ FEW_STEPS = 300  # below this a network learns next to nothing
 LEAST_BATCH = 8  # batch norm sees too little in smaller ones
 
 Settings = TypeVar("Settings", bound=OptimisationSettings)
+Settings_co = TypeVar("Settings_co", bound=OptimisationSettings, covariant=True)
 
 
 @dataclass(frozen=True)
-class Length(Generic[Settings]):
+class Length(Generic[Settings_co]):
     """A training as it runs: its settings made long enough, and the sizes of an epoch's batches.
 
     `samples` are counted in `unit`s, clips or windows.
     """
 
     section: str
-    settings: Settings
+    settings: Settings_co
     samples: int
     unit: str
     batches: tuple[int, ...]
@@ -101,7 +102,7 @@ def length_warning(section: str, settings: OptimisationSettings, steps: int) -> 
     )
 
 
-def say_length(length: Length[Settings]) -> None:
+def say_length(length: Length[OptimisationSettings]) -> None:
     """Say how long a training will be, and whether that is too short."""
     section, settings, steps = length.section, length.settings, length.steps
     say(f"{section}: {length_line(settings, length.samples, length.unit, steps)}")

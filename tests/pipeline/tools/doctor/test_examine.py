@@ -234,3 +234,24 @@ def test_segments_longer_than_every_window_are_wrong(data):
     _, wrong, report = look(data, database(), *more)
     assert "no window holds a whole training segment" in wrong["training, bmn"]["detail"]
     assert trainings(report)[0]["state"] == "note"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "backbone.tada_stages=[9]",
+        "backbone.name=tada3d",
+        "backbone.kernels=[2,3]",
+        "backbone.calibrate=in_out backbone.name=tsn",
+    ],
+)
+def test_a_network_that_cannot_be_is_refused_with_finetunes_line(data, setting):
+    settings = [word for key in setting.split() for word in ("--set", key)]
+    _, wrong, _ = look(data, database(), *settings)
+    assert set(wrong) == {"network"}
+    arguments = ["finetune", "--config", "demo", "--run-dir", str(data / "other"), "--workers", "0"]
+    arguments += ["--videos", str(data / "videos"), "--annotations", str(data / "annotations.json")]
+    arguments += ["--set", "dataset.format=activitynet", "--device", "cpu", *settings]
+    refused = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert refused.exit_code == 2
+    assert refused.output.splitlines()[-1] == f"Error: {wrong['network']['detail']}"
