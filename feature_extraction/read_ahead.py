@@ -93,7 +93,7 @@ class FrameThread:
                 for item in self._frames(reader):
                     if not self._put(item):
                         return
-                assert reader.end_time is not None  # a pass over endless times reaches the end
+                assert reader.end_time is not None  # a pass with final_fps gets there
                 self.damaged = list(reader.damaged)
                 self._put(float(reader.end_time))
         except BaseException as error:  # handed over, and raised again in the taker's thread

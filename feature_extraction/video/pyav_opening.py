@@ -9,6 +9,7 @@ import av
 import numpy as np
 from av.buffer import Buffer
 from av.container import InputContainer
+from av.stream import Disposition
 
 from feature_extraction.video.reader import VideoError
 
@@ -114,7 +115,7 @@ def moving_stream(path: Path, container: InputContainer) -> av.VideoStream:
     streams = [
         stream
         for stream in container.streams.video
-        if "attached_pic" not in str(stream.disposition)
+        if not stream.disposition & Disposition.attached_pic
     ]
     if not streams:
         raise VideoError(f"{path}: has no video stream (only sound or data, or it is damaged)")

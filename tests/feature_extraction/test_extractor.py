@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +19,6 @@ from feature_extraction.extractor import (
     extract_features,
     features_at,
 )
-from feature_extraction.read_ahead import FrameThread
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import eval_transform, normalize, resize_short_side, to_tensor
 from feature_extraction.video.opening import open_video
@@ -93,34 +91,6 @@ def test_needed_frames_are_resized_once(videos, monkeypatch):
     grid = ClipGrid(60, 8, 8, 8)  # 3 s: 23 clips of 8 frames; numbers 0, 8, ..., 176 and the last
     features, _ = extract_features(Pixels(), videos["b_frames.mp4"][0], grid, short_side=32)
     assert len(features) == 23 and len(sizes) == 24
-
-
-def test_the_decoder_runs_only_a_few_frames_ahead(videos):
-    grid = ClipGrid(30, 1, 1, 1)
-    with FrameThread(videos["b_frames.mp4"][0], grid, 32) as frames:
-        taken = iter(frames)
-        next(taken)
-        limit = time.monotonic() + 20
-        while not frames._queue.full() and time.monotonic() < limit:
-            time.sleep(0.01)
-        assert frames._queue.full()
-        assert sum(1 for _ in taken) == 90  # 89 more and the closing one
-    assert not frames._thread.is_alive()
-
-
-def test_ctrl_c_while_the_decoder_starts_leaves_no_thread(videos, monkeypatch):
-    start = threading.Thread.start
-
-    def broken_off(thread):
-        start(thread)
-        raise KeyboardInterrupt
-
-    frames = FrameThread(videos["b_frames.mp4"][0], ClipGrid(30, 1, 1, 1), 32)
-    monkeypatch.setattr(threading.Thread, "start", broken_off)
-    with pytest.raises(KeyboardInterrupt), frames:
-        pass
-    frames._thread.join(20)
-    assert not frames._thread.is_alive()
 
 
 def test_model_mode_and_settings(videos):

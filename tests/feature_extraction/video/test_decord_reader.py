@@ -73,7 +73,7 @@ def test_impossible_times_are_refused(videos, monkeypatch):
 
 def test_not_installed(videos, monkeypatch):
     monkeypatch.setitem(sys.modules, "decord", None)
-    with pytest.raises(VideoError, match="install it .* or use --decoder pyav"):
+    with pytest.raises(VideoError, match=r"install it .* or use --decoder pyav"):
         open_video(videos["constant.mp4"][0], "decord")
     with open_video(videos["constant.mp4"][0]) as reader:
         assert reader.info.decoder == "pyav"  # nobody else minds

@@ -95,7 +95,7 @@ def test_a_damaged_frame_is_named_when_it_is_reached(tmp_path, content):
     source = FrameFolder(broken, (30.0,))
     with open_video(source) as reader:
         assert read_number(reader.clip([0.0])[0]) == 0
-        with pytest.raises(VideoError, match="frame_0000000005.jpg: does not decode"):
+        with pytest.raises(VideoError, match=r"frame_0000000005.jpg: does not decode"):
             list(reader.frames_at(k / 30 for k in range(6)))
     probe(source)
     with pytest.raises(VideoError, match="does not decode"):

@@ -1,4 +1,4 @@
-"""Asked times and the frames that answer them, against looking at every frame."""
+"""Asked times and the frames that answer them, against looking at every frame; spans of damage."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from feature_extraction.video.frame_times import (
     AskedTimes,
+    Damage,
     FramePlan,
     LateSeekError,
     Remembered,
     UnplannableError,
+    boundary,
     grid_times,
     last_grid_time,
 )
@@ -132,3 +134,35 @@ def test_endless_times_are_drawn_as_needed():
 @given(st.integers(1, 5000), st.sampled_from([60, 30, 29.97, 7.3]))
 def test_last_grid_time(frames, fps):
     assert last_grid_time(frames / fps, fps) == pytest.approx((frames - 1) / fps)
+
+
+def test_a_tie_goes_to_the_earlier_frame():
+    assert boundary(0.1, 0.3) > 0.2
+    _, answers, _ = run([0, 100], [0.05, 0.0501])
+    assert answers == {0: [0], 100: [1]}
+
+
+def test_damage_lasts_to_the_next_sound_key_frame():
+    damage = Damage()
+    assert damage.spans(9.0, None) == []
+    damage.sound_key(0.0)
+    damage.begin(2.5)
+    damage.begin(2.0)  # found later, shown earlier
+    damage.sound_key(2.0)  # not after it: no end
+    damage.begin(3.0)
+    damage.sound_key(4.0)
+    damage.sound_key(5.0)
+    assert damage.spans(9.0, None) == [(2.0, 4.0)]
+    damage.begin(8.0)
+    assert damage.spans(9.0, None) == [(2.0, 4.0), (8.0, 9.0)]
+    assert damage.spans(9.0, 12.0) == [(2.0, 4.0), (8.0, 12.0)]
+    assert damage.spans(7.0, None) == [(2.0, 4.0)]
+
+
+def test_damage_before_the_first_frame_begins_with_it_and_spans_that_touch_are_one():
+    damage = Damage()
+    damage.begin(-0.5)
+    damage.sound_key(1.0)
+    damage.begin(1.0)
+    damage.sound_key(1.5)
+    assert damage.spans(3.0, None) == [(0.0, 1.5)]

@@ -8,6 +8,7 @@ from itertools import islice
 import av
 import numpy as np
 import pytest
+from helpers.numbered_videos import nearest
 
 from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import VideoError
@@ -56,7 +57,7 @@ def decode(path):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_frames_and_clips_are_those_of_a_full_decode(name, real_data, frames_kit):
+def test_frames_and_clips_are_those_of_a_full_decode(name, real_data):
     path = real_data("videos", name)
     times, digests, start = decode(path)
     assert start == pytest.approx(FILES[name][0], abs=1e-3)
@@ -68,7 +69,7 @@ def test_frames_and_clips_are_those_of_a_full_decode(name, real_data, frames_kit
         given = 0
         for index, picture in reader.frames_at(wanted):
             assert index == given
-            assert digest(picture) == digests[frames_kit.nearest(times, wanted[index])]
+            assert digest(picture) == digests[nearest(times, wanted[index])]
             given += 1
         if whole:
             assert last < reader.end_time < last + 0.3
@@ -79,7 +80,7 @@ def test_frames_and_clips_are_those_of_a_full_decode(name, real_data, frames_kit
         for first in rng.uniform(-0.1, last, 2):
             clip_times = np.minimum(first + np.arange(4) * rng.uniform(0.01, 0.3), last)
             for picture, time in zip(reader.clip(clip_times), clip_times, strict=True):
-                assert digest(picture) == digests[frames_kit.nearest(times, time)]
+                assert digest(picture) == digests[nearest(times, time)]
 
 
 @pytest.mark.parametrize("name", FILES)
