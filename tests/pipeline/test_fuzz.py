@@ -21,8 +21,9 @@ from feature_extraction.video.reader import VideoError
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.configuration.settings import BackboneSettings
 from pipeline.configuration.thresholds import parse_iou
-from pipeline.data import annotations, failures
-from pipeline.data.left_out import skipped_ids
+from pipeline.data import annotations
+from pipeline.data.videos import failures
+from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UserError
 from pipeline.results import tables as stage_tables
 from pipeline.results.scoring import score_file

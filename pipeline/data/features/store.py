@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from feature_extraction.feature_meta import WHOLE
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
-    WHOLE,
     FeatureFileError,
     FeatureMeta,
     feature_path,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.data.failures import FAILURES, Failure, read_failures, write_failures
+from pipeline.data.videos.failures import FAILURES, Failure, read_failures, write_failures
 from pipeline.errors import UserError
 
 

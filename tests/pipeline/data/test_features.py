@@ -10,8 +10,8 @@ import pytest
 
 from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.data.features import FEATURES, Features, FeatureStore, clip_grid, grid_of
-from pipeline.data.left_out import LeftOut
+from pipeline.data.features.store import FEATURES, Features, FeatureStore, clip_grid, grid_of
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 
 GRID = ClipGrid(10.0, 8, 4, 10)  # a cell a second

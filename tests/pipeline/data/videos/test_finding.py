@@ -10,8 +10,8 @@ import pytest
 from feature_extraction import FrameFolder
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.data.annotations import Dataset
-from pipeline.data.left_out import LeftOut
-from pipeline.data.videos import find_videos, require_videos
+from pipeline.data.videos.finding import find_videos, require_videos
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 
 
