@@ -17,11 +17,11 @@ LINE_SECONDS = 30.0
 
 
 def say(text: str, *, anyone: bool = False) -> None:
-    """A line on stderr, above a bar if one is shown; of several processes the first one speaks.
+    """A line on stderr, above a bar if one is shown; of several processes the main one speaks.
 
     `anyone` is for what only this process knows.
     """
-    if not (anyone or ranks().leads):
+    if not (anyone or ranks().is_main):
         return
     with _shown():
         if sys.stderr.isatty():
@@ -47,7 +47,7 @@ class Progress:
         self._total, self._title, self._unit = total, title, unit
         self._start = self._done = start
         self._bar = None
-        if sys.stderr.isatty() and ranks().leads:
+        if sys.stderr.isatty() and ranks().is_main:
             self._bar = tqdm(total=total, initial=start, desc=title, unit=unit, leave=False)
 
     def __enter__(self) -> Progress:

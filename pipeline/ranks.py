@@ -15,7 +15,7 @@ class Ranks:
     local: int
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes what there is one of, and speaks for all."""
         return self.rank == 0
 

@@ -32,6 +32,9 @@ LEAST_FILES, MOST_FILES = 3, 9  # of a room, besides __init__.py
 MANY_PARAMETERS = frozenset(
     {
         "build_backbone",
+        "resnet",
+        "CalibratedConv.__init__",
+        "tadaconv3d_frames",
         "BMN.__init__",
         "extract_features",  # kept as they were for notebooks; Extractor is the type
         "features_at",

@@ -99,7 +99,7 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     commands = (command, *quiet)
     stages = [stage for stage in STAGES if not stage.alone and stage.command in commands]
     run_stages(run, stages if command else in_order(), quiet=quiet)
-    if (command is None or command == "eval") and ranks().leads:
+    if (command is None or command == "eval") and ranks().is_main:
         from pipeline.stages.evaluate import table
 
         click.echo(table(run))

@@ -41,7 +41,7 @@ def grouped_order(groups: np.ndarray, batch_size: int, seed: int, epoch: int) ->
     return [batches[place] for place in shuffled]
 
 
-def own_part(items: Sequence[Item]) -> list[Item]:
+def own_shard(items: Sequence[Item]) -> list[Item]:
     """This process's stretch of a batch: equal shares in order, the first ones an item longer."""
     place = ranks()
     share, longer = divmod(len(items), place.size)

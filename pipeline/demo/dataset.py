@@ -69,9 +69,8 @@ def make_dataset(
     """Write folder/videos/NAME.mp4 (H.264) and folder/annotations.csv, unless they are there.
 
     The annotations have the columns video, start, end, label, subset: times in seconds, subset
-    training or validation. The same arguments give the same frames. A folder whose writing was
-    broken off, or that was made with other arguments, is written anew. `size`: width and height,
-    pixels.
+    training or validation. The same arguments give the same frames; a folder made with others, or not
+    to its end, is written anew. `size`: width and height, pixels.
     """
     width, height = size
     made_with = {

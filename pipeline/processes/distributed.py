@@ -67,7 +67,7 @@ def from_main_process(make: Callable[[], Value]) -> Value:
     """What the main process makes, given to all (plain values)."""
     if ranks().size == 1:
         return make()
-    box: list[Any] = [make() if ranks().leads else None]
+    box: list[Any] = [make() if ranks().is_main else None]
     dist.broadcast_object_list(box, src=0)
     value: Value = box[0]
     return value

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bmn.losses import bmn_loss
 from bmn.targets import Targets, valid_mask
 from pipeline.configuration.training_settings import BMNSettings
-from pipeline.data.order import own_part
+from pipeline.data.order import own_shard
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.processes.device import autocast
@@ -40,7 +40,7 @@ def validation_loss(
     if not windows:
         raise UserError("bmn: there is no window to validate on; raise dataset.hold_out")
     size, numbers = settings.batch_size, range(windows)
-    plan = own_part([list(numbers[first : first + size]) for first in numbers[::size]])
+    plan = own_shard([list(numbers[first : first + size]) for first in numbers[::size]])
     was_training = model.training
     model.eval()
     seen: list[dict[str, float]] = []

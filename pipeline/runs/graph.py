@@ -33,7 +33,7 @@ class StageRow:
     annotations: Literal["training", "evaluation"] | None = None
     outputs: tuple[str, ...] = ()
     per_video: bool = False
-    who: Literal["all", "first"] = "all"
+    who: Literal["all", "main"] = "all"
     remade: bool = False
     alone: bool = False
 
@@ -85,7 +85,7 @@ STAGES = (
         reads=("finetune", "bmn/proposals"),
         settings=("classify",),
         outputs=("detections.csv",),
-        who="first",
+        who="main",
     ),
     StageRow(
         name="eval",
@@ -96,7 +96,7 @@ STAGES = (
         settings=("eval",),
         annotations="evaluation",
         outputs=("results.json",),
-        who="first",
+        who="main",
         remade=True,
     ),
     StageRow(
@@ -108,7 +108,7 @@ STAGES = (
         settings=("dataset", "views"),
         annotations="evaluation",
         outputs=("results.json",),
-        who="first",
+        who="main",
         alone=True,
     ),
     StageRow(
@@ -117,7 +117,7 @@ STAGES = (
         folder="extract",
         run="pipeline.stages.import_features:run",
         per_video=True,
-        who="first",
+        who="main",
         alone=True,
     ),
 )

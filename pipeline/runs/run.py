@@ -119,15 +119,15 @@ class Run:
     def open(self, name: str, extra: Mapping[str, object] | None = None) -> Stage:
         """Open a stage for work; where it makes something, the settings are the run's `config.yaml`.
 
-        Where several processes work at it, all come here: the first one opens it for all. `extra` are
+        Where several processes work at it, all come here: the main one opens it for all. `extra` are
         fields that the stage's command adds. Raises UserError where it was made with other settings.
         """
-        if row(name).who == "first" or ranks().size == 1:
+        if row(name).who == "main" or ranks().size == 1:
             return self._open_alone(name, extra or {})
         from pipeline.processes.distributed import barrier
 
-        barrier()  # the stage before is finished when the first process comes here
-        if ranks().leads:
+        barrier()  # the stage before is finished when the main process comes here
+        if ranks().is_main:
             opened = self._open_alone(name, extra or {})
             barrier()
             return opened
@@ -164,7 +164,7 @@ class Run:
             allowed=runtime.allow_failures,
             skip=runtime.skip,
             at_once=at_once,
-            writes=ranks().leads,
+            writes=ranks().is_main,
         )
 
     def _open_alone(self, name: str, extra: Mapping[str, object]) -> Stage:
@@ -177,7 +177,7 @@ class Run:
 
     def _stage(self, stage: StageRow, fields: Mapping[str, object]) -> Stage:
         folder = self.folder / stage.folder
-        return Stage(stage.folder, folder, stage.outputs, fields, restated, writes=ranks().leads)
+        return Stage(stage.folder, folder, stage.outputs, fields, restated, writes=ranks().is_main)
 
 
 def run_of(folder: Path) -> Run:

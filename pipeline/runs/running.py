@@ -32,7 +32,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
         for stage in stages:
             if stage.name in quiet and run.state(stage.name).state == "complete":
                 continue
-            if ranks().leads or stage.who == "all":
+            if ranks().is_main or stage.who == "all":
                 work(stage)(run)
             if ranks().size > 1:
                 _wait()
@@ -47,13 +47,13 @@ def work(stage: StageRow) -> Callable[[Run], None]:
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """The run folder, held by this process; of several connected ones, by the first for all."""
+    """The run folder, held by this process; of several connected ones, by the main one for all."""
     with contextlib.ExitStack() as stack:
         if ranks().size > 1:
             from pipeline.processes.distributed import process_group  # loads torch
 
             stack.enter_context(process_group())
-        if ranks().leads:
+        if ranks().is_main:
             stack.enter_context(locked(folder))
         yield
 

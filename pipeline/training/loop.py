@@ -198,7 +198,7 @@ class _Training:
 
     def _save(self) -> None:
         self._saved = time.monotonic()
-        if not ranks().leads:
+        if not ranks().is_main:
             return
         self._checkpoint.save(self._at)
         self._stage.progress(self._taken, self._total)

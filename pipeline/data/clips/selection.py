@@ -87,7 +87,7 @@ def _judged_by(config: Config, train: Segments, validation: Segments) -> tuple[S
 def aspect_shapes(segments: Segments, workers: int) -> np.ndarray:
     """The numbers [n] of `shapes_of`; `workers` processes look at the videos.
 
-    The first process of a run looks for all: were a video to fail on one alone, batches would differ.
+    The main process looks for all: were a video to fail on one alone, batches would differ.
     """
     paths = {video: segments.paths[video] for video in dict.fromkeys(segments.videos)}
 

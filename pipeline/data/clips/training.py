@@ -20,7 +20,7 @@ from pipeline.data.clips.augmentation import augmented
 from pipeline.data.clips.balance import clip_numbers
 from pipeline.data.clips.geometry import interval_times, training_crop
 from pipeline.data.clips.segments import Segments, span_of
-from pipeline.data.order import epoch_order, grouped_order, own_part
+from pipeline.data.order import epoch_order, grouped_order, own_shard
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.seeds import step_seed
@@ -108,7 +108,7 @@ def training_batches(
         for place, batch in enumerate(epoch_batches(segments, settings, number)):
             if place >= step:
                 side = _shared_side(settings, number, place)
-                plan.append([(number, index, side) for index in own_part(batch)])
+                plan.append([(number, index, side) for index in own_shard(batch)])
         step = 0
     clips = Clips(segments, settings, left_out.given_up)
     yield from load(clips, _collate, plan, left_out, workers)

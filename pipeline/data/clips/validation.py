@@ -15,7 +15,7 @@ from pipeline.configuration.settings import Config
 from pipeline.data.clips.geometry import centred_clips
 from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.clips.training import common, load
-from pipeline.data.order import own_part
+from pipeline.data.order import own_shard
 from pipeline.data.videos.left_out import LeftOut
 
 
@@ -62,7 +62,7 @@ def evaluation_batches(
     A stack is (places of its clips in the batch, clips uint8 [n, T, 3, h, w]).
     """
     size = config.finetune.batch_size
-    keys = list(own_part(range(len(segments))))
+    keys = list(own_shard(range(len(segments))))
     plan = [keys[at : at + size] for at in range(0, len(keys), size)]
     samples = CentredClips(segments, config, left_out.given_up)
     yield from load(samples, _collate_views, plan, left_out, workers)

@@ -14,7 +14,7 @@ from bmn.windows import window_features
 from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data.batches import read_batches
 from pipeline.data.features.store import FeatureStore
-from pipeline.data.order import epoch_order, own_part
+from pipeline.data.order import epoch_order, own_shard
 from pipeline.data.windows.placing import Window, redrawn
 from pipeline.data.windows.positions import positions, sequence
 from pipeline.errors import UserError
@@ -36,7 +36,7 @@ def training_batches(
     plan: list[list[tuple[int, int]]] = []
     for number in range(epoch, settings.epochs):
         order = epoch_batches(windows, settings, number)
-        plan += [[(number, index) for index in own_part(batch)] for batch in order[step:]]
+        plan += [[(number, index) for index in own_shard(batch)] for batch in order[step:]]
         step = 0
     samples = _Windows(store, settings, windows)
     yield from read_batches(samples, plan, _collate, workers=workers, lost=_refuse)

@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from pipeline.data.order import deal, epoch_order, grouped_order, own_part
+from pipeline.data.order import deal, epoch_order, grouped_order, own_shard
 from pipeline.seeds import step_seed
 
 
@@ -39,7 +39,7 @@ def test_shares_of_a_batch_are_the_batch(monkeypatch, size):
     shares = []
     for rank in range(size):
         monkeypatch.setenv("RANK", str(rank))
-        shares.append(own_part(batch))
+        shares.append(own_shard(batch))
     assert list(chain(*shares)) == batch
     lengths = list(map(len, shares))
     assert max(lengths) - min(lengths) <= 1 and lengths == sorted(lengths, reverse=True)

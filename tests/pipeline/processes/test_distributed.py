@@ -18,7 +18,7 @@ import torch
 from helpers.paths import ROOT
 from helpers.seen_videos import encode, pictures
 
-from pipeline.data.order import deal, own_part
+from pipeline.data.order import deal, own_shard
 from pipeline.demo.dataset import make_dataset
 from pipeline.ranks import ranks
 
@@ -167,8 +167,8 @@ def test_parts_of_a_batch_make_it_up(monkeypatch, size):
     for rank in range(size):
         monkeypatch.setenv("RANK", str(rank))
         monkeypatch.setenv("WORLD_SIZE", str(size))
-        assert ranks().leads == (rank == 0)
-        parts.append(own_part(batch))
+        assert ranks().is_main == (rank == 0)
+        parts.append(own_shard(batch))
     assert sum(parts, []) == batch
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 

@@ -126,7 +126,7 @@ SHARED = """
 import torch
 import torch.nn.functional as F
 from torch import nn
-from pipeline.data.order import own_part
+from pipeline.data.order import own_shard
 from pipeline.processes import distributed
 from pipeline.training.mixing import draw_mix, mixed, mixed_loss
 from pipeline.training.classifier import SharedClassifier
@@ -147,7 +147,7 @@ def check(count, step, keys):
     network, video = Net(), torch.randn(count, 3, 2, 8, 8)
     target = torch.arange(count)[:, None] % 4
     model = distributed.spread(SharedClassifier(network), torch.device("cpu"))
-    own = own_part(range(count))
+    own = own_shard(range(count))
     drawn = draw_mix(video[own], AugmentSettings(**keys), torch.Generator().manual_seed(step))
     loss = mixed_loss(model(mixed(video[own], drawn)), target[own], drawn, 0.1)
     loss.backward()
