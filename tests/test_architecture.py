@@ -34,6 +34,9 @@ MANY_PARAMETERS = frozenset(
         "build_backbone",
         "resnet",
         "CalibratedConv.__init__",
+        "TAdaConv1d.__init__",
+        "TAdaConv2d.__init__",
+        "TAdaConv3d.__init__",
         "tadaconv3d_frames",
         "BMN.__init__",
         "extract_features",  # kept as they were for notebooks; Extractor is the type

@@ -19,7 +19,13 @@ from feature_extraction.weights.files import (
     some,
     tensors_of,
 )
-from feature_extraction.weights.names import one_pathway, public_name, torchvision_name
+from feature_extraction.weights.names import (
+    FORMER_LATERAL,
+    LATERAL,
+    one_pathway,
+    public_name,
+    torchvision_name,
+)
 
 # Keys that must have a place in the network, and what ImageNet has no weights for.
 OURS = re.compile(r"(backbone|stem|stages|slow|fast|lateral|joints|s[1-9](_fuse)?)\.")
@@ -157,9 +163,15 @@ def squeeze(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def weights_digest(model: nn.Module) -> str:
-    """SHA-256 of all parameters and buffers by sorted name (batch counters left out), in hex."""
+    """SHA-256 of all parameters and buffers by sorted name (batch counters left out), in hex.
+
+    Of names that have changed the former one counts: features made before the change stay valid.
+    """
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    named = {
+        name.replace(LATERAL, FORMER_LATERAL): tensor for name, tensor in model.state_dict().items()
+    }
+    for name, tensor in sorted(named.items()):
         if name.endswith("num_batches_tracked"):
             continue
         flat = tensor.detach().cpu().contiguous()

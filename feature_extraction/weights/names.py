@@ -41,6 +41,7 @@ PYSLOWFAST_BLOCK = {
     "branch2.c": "expand.conv",
     "branch2.c_bn": "expand.norm",
 }
+LATERAL = "lateral."
 FORMER_LATERAL = "joints."  # what our SlowFast's lateral connections were called once
 PATHWAYS = ("slow.", "fast.")
 HEADS = {

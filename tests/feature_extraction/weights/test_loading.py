@@ -264,3 +264,20 @@ def test_the_digest_follows_values_and_nothing_else():
     model.stem.norm.running_mean[0] += 1e-6
     assert digest != weights_digest(model)
     assert digest != weights_digest(small(seed=1))
+
+
+def test_a_slowfast_of_before_its_connections_had_their_name_has_the_same_digest():
+    """Features say by which weights they were made; a name that changes must not make them another's."""
+    torch.manual_seed(0)
+    model = build_backbone("slowfast_8x8_tada", num_classes=5, depth=(1, 1, 1, 1), width=8)
+    assert any(name.startswith("lateral.") for name in model.state_dict())
+    former = {k.replace("lateral.", "joints."): v for k, v in model.state_dict().items()}
+    again = build_backbone("slowfast_8x8_tada", num_classes=5, depth=(1, 1, 1, 1), width=8)
+    again.load_state_dict(former)
+    assert weights_digest(again) == weights_digest(model)
+
+    class Former(torch.nn.Module):
+        def state_dict(self, *_, **__):
+            return former
+
+    assert weights_digest(Former()) == weights_digest(model)
