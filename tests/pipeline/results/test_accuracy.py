@@ -145,7 +145,7 @@ def test_where_both_agree_one_look_gives_both(model, segments, more, monkeypatch
     assert found["extract_top1"] == pytest.approx(expected)
     # Looked at twice all the same, it is the same.
     for place in ("pipeline.data.clips.geometry.agree", "pipeline.results.accuracy.agree"):
-        monkeypatch.setattr(place, lambda config: False)
+        monkeypatch.setattr(place, lambda *settings: False)
     assert figures(model, segments, chosen) == found and len(looks) == 3 * once
 
 

@@ -15,6 +15,7 @@ from feature_extraction import FeatureMeta, feature_path, write_features
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.features.store import FeatureStore
 from pipeline.data.windows import samples as windows
+from pipeline.data.windows.holding import training_windows
 from pipeline.errors import UserError
 from pipeline.results import bmn_loss as bmn_validation
 from pipeline.training.bmn_network import build_network
@@ -61,7 +62,7 @@ def windows_of(settings, run):
         [(video, start, start + 0.6 + start % 2) for video, start in starts],
         columns=["video", "start", "end"],
     )
-    return windows.training_windows(run, settings.bmn, rows, ["a", "b"])[0]
+    return training_windows(run, settings.bmn, rows, ["a", "b"])[0]
 
 
 def test_it_is_the_mean_of_the_windows_losses_whatever_the_batch(run, model):
