@@ -49,7 +49,7 @@ def test_commands_of_the_documents_exist(document, line):
     context = command.make_context(
         words[1], words[2:], resilient_parsing=False, allow_interspersed_args=True
     )
-    for assignment in context.params.get("assignments", ()):
+    for assignment in (*context.params.get("assignments", ()), *context.params.get("keys", ())):
         assert assignment.partition("=")[0] in known_keys(), f"{document}: {line}"
 
 

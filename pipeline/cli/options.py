@@ -49,7 +49,11 @@ def _assignments(
 JSON = click.option("--json", "json_file", type=NamedPath(), help="Write the numbers here too.")
 KEYS = click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...", callback=_assignments)
 SET = click.option(
-    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="The same; repeatable."
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any config key; KEY=VALUE alone does the same.",
 )
 _CONFIG = click.option(
     "--config",

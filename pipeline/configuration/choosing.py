@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.configuration.reading import find_config
+from pipeline.configuration.reading import RUN_CONFIG, find_config
 from pipeline.errors import UsageError
 from pipeline.progress import say
 
@@ -25,10 +25,10 @@ def choose(config: str | None, run_dir: Path | None) -> tuple[Path, Path]:
         return path, run_dir or RUNS / path.stem
     if run_dir is None and (only := _only_run()) is not None:
         say(f"using {only}, the only run folder here")
-        return only / "config.yaml", only
-    if run_dir is not None and (run_dir / "config.yaml").is_file():
+        return only / RUN_CONFIG, only
+    if run_dir is not None and (run_dir / RUN_CONFIG).is_file():
         say(f"using the settings of {run_dir / 'config.yaml'}")
-        return run_dir / "config.yaml", run_dir
+        return run_dir / RUN_CONFIG, run_dir
     path = LOCAL_CONFIG if LOCAL_CONFIG.is_file() else find_config(DEFAULT_CONFIG)
     say(f"no --config: using {path}")
     return path, run_dir or RUNS / path.stem
@@ -38,7 +38,7 @@ def _only_run() -> Path | None:
     """The run folder in `runs/`, None where there is none. Raises UsageError where there are several."""
     # A folder counts once a stage has begun in it: a command that was refused made no run.
     begun = {path.parent.parent for path in RUNS.glob("*/*/manifest.json")}
-    made = sorted(path for path in begun if (path / "config.yaml").is_file())
+    made = sorted(path for path in begun if (path / RUN_CONFIG).is_file())
     if len(made) > 1:
         names = ", ".join(str(path) for path in made[:5])
         raise UsageError(

@@ -29,6 +29,7 @@ __all__ = [
     "read_config",
 ]
 
+RUN_CONFIG = "config.yaml"  # what a run folder keeps of its settings
 SHIPPED = Path(__file__).resolve().parents[1] / "configs"
 
 
@@ -77,7 +78,11 @@ def read_config(text: str, path: Path, overrides: Mapping[str, Any] | None = Non
     if not isinstance(data, dict):
         raise UsageError(f"{path}: holds no sections; see a shipped configuration for the form")
     overrides = dict(overrides or {})
-    _say_renamed(path, _rename_keys(data))
+    renamed = _rename_keys(data)
+    if (
+        path.name != RUN_CONFIG
+    ):  # that one is no file of the user's, and is written anew by the next stage
+        _say_renamed(path, renamed)
     _say_renamed(None, _rename_overrides(overrides))
     for key, value in overrides.items():
         _set_key(data, key, value)

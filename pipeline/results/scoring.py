@@ -1,4 +1,4 @@
-"""Detections to mAP, and the official result files: what the eval stage and `eval --detections` share."""
+"""Detections to mAP, and the official result files: what the eval stage and `tada-loc score` share."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.configuration.keys import restated
-from pipeline.configuration.reading import dump_config, load_config
+from pipeline.configuration.reading import RUN_CONFIG, dump_config, load_config
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.data.videos.left_out import LeftOut
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import torch
 
     from pipeline.data.features.store import FeatureStore
-
-CONFIG_FILE = "config.yaml"
 
 
 class State(NamedTuple):
@@ -136,7 +134,7 @@ class Run:
 
     def keep_config(self) -> None:
         """Write the resolved configuration beside the stages."""
-        write_text(self.folder / CONFIG_FILE, dump_config(self.config))
+        write_text(self.folder / RUN_CONFIG, dump_config(self.config))
 
     def state(self, name: str) -> State:
         """How a stage stands, for `status`."""
@@ -171,7 +169,7 @@ class Run:
         stage = self.stage(name)
         stage = replace(stage, fields={**stage.fields, **extra})
         opened = stage.open(force=self.force, replace_outputs=row(name).remade)
-        if not (opened.complete and (self.folder / CONFIG_FILE).is_file()):
+        if not (opened.complete and (self.folder / RUN_CONFIG).is_file()):
             self.keep_config()
         return opened
 
@@ -182,9 +180,9 @@ class Run:
 
 def run_of(folder: Path) -> Run:
     """A run as it was made. Raises UserError where the folder holds none."""
-    path = folder / CONFIG_FILE
+    path = folder / RUN_CONFIG
     if not path.is_file():
         raise UserError(
-            f"{folder}: no {CONFIG_FILE}; give the folder of a run that has been fine-tuned"
+            f"{folder}: no {RUN_CONFIG}; give the folder of a run that has been fine-tuned"
         )
     return Run(folder, load_config(path))

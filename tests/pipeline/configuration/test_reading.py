@@ -219,14 +219,17 @@ def test_a_renamed_key_is_read_and_its_new_name_said(old, new, value, tmp_path, 
     assert capsys.readouterr().err == ""
     assert load_config(find_config("hacs"), {old: value}) == expected
     assert capsys.readouterr().err == f"renamed keys: {old} is now {new}\n"
-    # A run folder's config.yaml of before holds every key, under its old name.
+    # A file of before, under the old names; of a run folder's own no word is said at every command.
     section, name = new.split(".")
-    path = tmp_path / "config.yaml"
+    path = tmp_path / "mine.yaml"
     path.write_text(dump_config(expected).replace(f" {name}:", f" {old.split('.')[1]}:"))
     assert load_config(path) == expected
     said = capsys.readouterr().err
     assert said.startswith(f"{path}: renamed keys: ") and f"{old} is now {new}" in said
     assert said.count("\n") == 1
+    kept = path.rename(tmp_path / "config.yaml")
+    assert load_config(kept) == expected and capsys.readouterr().err == ""
+    path = kept
     # What is asked for wins over the file, whichever name each has.
     default = load_config(find_config("hacs")).model_dump()[section][name]
     for key in (old, new):
