@@ -17,8 +17,6 @@ from benchmarks import (
     bmn_training,
     decode,
     drawn,
-    gpu,
-    gpu_extraction,
     mean_precision,
     networks,
     peaks,
@@ -30,7 +28,7 @@ from benchmarks.baselines.loops import baseline_soft_nms, baseline_targets
 from benchmarks.baselines.tada2d import baseline_tada2d
 from benchmarks.baselines.video import baseline_clips, open_baseline
 from benchmarks.costs import bmn_cost, inference_cost
-from benchmarks.measure import Cost, Form, Row, Work, absolute_difference, compare, measured_run
+from benchmarks.measure import Cost, Row, absolute_difference
 from benchmarks.videos import encode_video
 from bmn import soft_nms
 from bmn.boundary_matching import sampling_rows, valid_cells
@@ -191,36 +189,6 @@ def _without_decord(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
 
 
-def test_turns_are_paired_and_peaks_measured():
-    calls = []
-
-    def form(name, size):
-        def run():
-            calls.append(name)
-            return np.ones(size)
-
-        return Form(name, run, count=2)
-
-    size = 4_000_000
-    work = Work("s", "w", absolute_difference, "of one")
-    baseline, ours = form("baseline", size), form("ours", size)
-    (row,) = compare(work, baseline, [ours], runs=3)
-    assert calls == ["baseline"] * 2 + ["ours"] * 2 + ["baseline", "ours"] * 3
-    assert row.runs == (3, 3) and row.difference == 0 and row.ratio > 0
-    calls.clear()
-    once = Form("baseline", baseline.run, once=True)
-    (row,) = compare(work, once, [ours], runs=2)
-    assert calls == ["baseline", "ours", "ours", "ours", "ours"] and row.runs == (1, 2)
-    _, peak, _ = measured_run(lambda: np.ones(size).sum(), lambda: 0.0)
-    if peak is not None:  # no such counter outside Linux
-        assert 0.9 * 8 * size < peak < 1.5 * 8 * size
-
-
-def test_results_of_other_shapes_are_no_match():
-    with pytest.raises(ValueError, match="shapes"):
-        absolute_difference(np.ones(3), np.ones((3, 1)))
-
-
 def test_costs_are_those_of_the_layers():
     model = networks.draw_tada2d(networks.FULL)
     cost = inference_cost(model, (2, 3, 8, 224, 224))
@@ -264,30 +232,3 @@ def test_quick_runs_every_stage(tmp_path):
         assert (row["ratio"] is None) == row["note"].startswith("skipped: ")
         assert row["stage"] in result.output
     assert "1 thread" in result.output and kept["peaks"]["float32"] > 0
-
-
-def test_gpu_script_says_that_it_needs_one(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    result = CliRunner().invoke(gpu.main, [])
-    assert result.exit_code == 1 and "needs a CUDA GPU" in result.output
-
-
-def test_gpu_script_runs_small_on_the_cpu(tmp_path):
-    output = tmp_path / "gpu.json"
-    result = CliRunner().invoke(gpu.main, ["--small", "--json", str(output)])
-    assert result.exit_code == 0, result.output
-    rates = json.loads(output.read_text())["rates"]
-    assert all(rate["rate"] > 0 for rate in rates)
-    assert {rate["stage"].split(",")[0] for rate in rates} == {
-        "backbone",
-        "backbone training",
-        "BMN training",
-        "extraction",
-    }
-    assert torch.backends.cuda.matmul.allow_tf32 is False
-
-
-def test_rate_is_taken_where_all_processes_run():
-    spans = [(1, 0.0, 2.0, 20), (1, 2.0, 6.0, 40), (2, 1.0, 5.0, 40)]
-    assert gpu_extraction.steady_rate(spans) == pytest.approx(20.0)
-    assert gpu_extraction.steady_rate([(1, 0.0, 2.0, 20), (2, 3.0, 4.0, 10)]) == 7.5

@@ -67,9 +67,9 @@ def test_windows_to_the_end_begin_wherever_they_can(length, window, step):
     step = min(step, window)
     every = sliding_windows(length, window, step, to_end=True)
     assert every.tolist() == [k * step for k in range(length) if k * step < length]
-    usual = sliding_windows(length, window, step)
-    assert np.array_equal(every[: len(usual)], usual)
-    assert all(offset + window >= length for offset in every[len(usual) :])
+    to_cover = sliding_windows(length, window, step)
+    assert np.array_equal(every[: len(to_cover)], to_cover)
+    assert all(offset + window >= length for offset in every[len(to_cover) :])
 
 
 def test_window_features_pads_with_zeros():
