@@ -32,6 +32,7 @@ SUFFIX = ".h5"
 MAX_NAME_BYTES = 255  # what common file systems allow for one name
 
 __all__ = [
+    "WHOLE",
     "FeatureFileError",
     "FeatureMeta",
     "feature_path",

@@ -23,7 +23,7 @@ def test_the_lines_run():
     with torch.no_grad():
         for block in BLOCKS:
             exec(compile(block, "docs/tadaconv.md", "exec"), names)
-    assert len(BLOCKS) == 3 and len(names["replaced"]) == 8
+    assert len(BLOCKS) == 4 and len(names["replaced"]) == 8
 
 
 def test_ten_lines_are_ten_lines():

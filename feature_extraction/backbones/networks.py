@@ -121,7 +121,7 @@ def resnet(
     stages = bottleneck_stages(
         width, blocks, convs, make_norm, first_stride=first_stride, taps=taps
     )
-    stem = early or ConvNorm(3, width, 7, 2, taps=stem_taps)
+    stem = ConvNorm(3, width, 7, 2, taps=stem_taps) if early is None else early
     channels = last_channels(width, blocks)
     model = VideoResNet(stem, stages, channels, num_classes, dropout, max_pool=slow)
     if slow:

@@ -13,14 +13,14 @@ from feature_extraction.backbones.blocks import Bottleneck
 @pytest.mark.parametrize(
     "name", ["tsn", "tada2d", "slowonly_8x8", "slowfast_8x8_tada", "r2plus1d_tada_2d1d", "r3d_tada"]
 )
-def test_a_recomputed_step_is_the_step(name):
+def test_a_step_with_checkpointing_is_the_step(name):
     states, saved = [], []
-    for recomputed in (False, True):
+    for checkpointing in (False, True):
         torch.manual_seed(0)
         model = build_backbone(
             name, depth=(1, 2, 1, 1), width=8, num_classes=3, dropout=0.0
         ).train()
-        if recomputed:
+        if checkpointing:
             checkpoint_activations(m for m in model.modules() if isinstance(m, Bottleneck))
         optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         kept = 0

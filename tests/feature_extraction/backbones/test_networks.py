@@ -236,37 +236,3 @@ def test_slow_pathways_start_as_their_shortcuts():
         assert blocks and all((block.expand.norm.weight == 0).all() for block in blocks)
     blocks = [m for m in small("r3d").modules() if isinstance(m, Bottleneck)]
     assert all((block.expand.norm.weight == 1).all() for block in blocks)
-
-
-@pytest.mark.parametrize(
-    ("name", "options", "said"),
-    [
-        ("tsn", {"calibrate": "out"}, "tsn has no TAdaConv: calibrate"),
-        ("r3d", {"proportion": 0.5}, "r3d has no TAdaConv: proportion"),
-        ("slowfast_8x8", {"tada_stages": (2,)}, "slowfast_8x8 has no TAdaConv: tada_stages"),
-        ("r2plus1d", {"global_context": True}, "r2plus1d has no TAdaConv: global_context"),
-        ("tada2d", {"tada_stages": (1, 2)}, "some of 2 to 5"),
-        ("tada2d", {"tada_stages": ()}, "some of 2 to 5"),
-        ("tada2d", {"calibrate": "time"}, "calibrate must be"),
-        ("tada2d", {"aggregation": "median"}, "aggregation must be"),
-        ("tsn", {"shortcut": False}, "have no effect"),
-        ("slowonly_8x8_tada", {"separate_norms": False}, "have no effect"),
-        ("tada2d", {"aggregation": "none", "separate_norms": False}, "have no effect"),
-    ],
-)
-def test_options_without_effect_are_refused(name, options, said):
-    with pytest.raises(ValueError, match=said):
-        small(name, **options)
-
-
-def test_one_configuration_runs_every_name():
-    """The keys of the shipped configurations may stay when the name changes."""
-    for name in BACKBONES:
-        small(name, reduction=1, kernels=(3, 3), pool_kernel=3)
-
-
-def test_aggregation_alone_is_an_option_of_tsn():
-    model = small("tsn", aggregation="average")
-    assert any("pooled_norm" in key for key in model.state_dict())
-    tada = small("tada2d", aggregation="none").state_dict()
-    assert not any("pooled_norm" in key for key in tada) and any("route" in key for key in tada)

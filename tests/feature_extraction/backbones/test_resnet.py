@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_extraction.backbones import build_backbone
-from feature_extraction.tadaconv.aggregation import average_over_time
 from feature_extraction.tadaconv.layout import to_frames
 from feature_extraction.weights import load_public_checkpoint
 from feature_extraction.weights.names import public_name
@@ -309,17 +308,6 @@ def test_dropout_acts_in_training_alone():
     assert torch.equal(model.eval().classify(features), model.classify(features))
 
 
-@pytest.mark.parametrize("kernel", [1, 3, 5])
-@pytest.mark.parametrize("length", [1, 2, 6])
-def test_temporal_average_counts_the_padding(kernel, length):
-    clips = torch.randn(2, 4, length, 3, 5)
-    padded = F.pad(clips, (0, 0, 0, 0, kernel // 2, kernel // 2))
-    expected = F.avg_pool3d(padded, (kernel, 1, 1), stride=1)
-    torch.testing.assert_close(
-        average_over_time(to_frames(clips), length, kernel), to_frames(expected)
-    )
-
-
 def test_bfloat16_autocast_trains():
     torch.manual_seed(0)
     model = build_backbone("tada2d", depth=(1, 1, 1, 1), width=8, num_classes=4)
@@ -327,14 +315,3 @@ def test_bfloat16_autocast_trains():
         logits = model(torch.randn(2, 3, 4, 32, 32))
     logits.float().sum().backward()
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
-
-
-def test_refuses_wrong_arguments():
-    with pytest.raises(ValueError, match="'resnet': choose from tsn, tada2d"):
-        build_backbone("resnet", num_classes=4)
-    with pytest.raises(ValueError, match="depth must be 50, 101, 152"):
-        build_backbone("tsn", depth=34, num_classes=4)
-    with pytest.raises(ValueError, match="num_classes"):
-        build_backbone("tsn", depth=(1, 1, 1, 1), width=8, num_classes=(3, 4, 5))
-    with pytest.raises(ValueError, match="pool_kernel"):
-        build_backbone("tada2d", depth=(1, 1, 1, 1), width=8, num_classes=4, pool_kernel=2)

@@ -1,4 +1,4 @@
-"""Start weights of every network: ImageNet's inflated, and public checkpoints by their own names."""
+"""Initial weights of every network: ImageNet's inflated, and public checkpoints by their own names."""
 
 from __future__ import annotations
 
