@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pipeline.errors import UserError
@@ -54,31 +55,34 @@ class Worker:
         method: str,
         timeout: float,
     ) -> None:
-        context: Any = multiprocessing.get_context(method)
         self.jobs: deque[Any] = deque()  # given and not answered yet
         self.lost: str | None = None  # why there is no process any more
         self._timeout, self._silent, self._heard = timeout, 0.0, 0
-        try:
-            if method == "spawn":
-                resource_tracker.ensure_running()  # its start would unblock signals in `start`
-            self._heartbeat = SharedHeartbeat(context)
-            self.pipe, self._theirs = context.Pipe()
-        except OSError as error:
-            raise _not_started(error) from error
-        given = (self._theirs, self._heartbeat, setup, tuple(arguments))
-        self._process = context.Process(target=work, args=given, daemon=True)
+        self._method, self._work = method, (setup, tuple(arguments))
+        self._process: BaseProcess | None = None
+        self.pipe: Connection
 
     def start(self) -> None:
         """Start the process. Raises UserError where the machine has no room for one more."""
-        # Signals reach the whole group: this process decides, and ends its workers.
-        with unbroken(*SIGNALS):
-            try:
-                self._process.start()
-            except OSError as error:
-                raise _not_started(error) from error
-            finally:
-                self._theirs.close()
-            atexit.register(self.end)  # multiprocessing would wait: workers obey no signals
+        context: Any = multiprocessing.get_context(self._method)
+        try:
+            if self._method == "spawn":
+                resource_tracker.ensure_running()  # its start would unblock signals below
+            self._heartbeat = SharedHeartbeat(context)
+            # Made here: processes forked before would hold its ends, and no death would close it.
+            self.pipe, theirs = context.Pipe()
+            given = (theirs, self._heartbeat, *self._work)
+            process = context.Process(target=work, args=given, daemon=True)
+            # Signals reach the whole group: this process decides, and ends its workers.
+            with theirs, unbroken(*SIGNALS):
+                process.start()
+                self._process = process
+                atexit.register(self.end)  # multiprocessing would wait: workers obey no signals
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(
+                f"no process more could be started ({reason}); give fewer --workers"
+            ) from error
 
     @property
     def about(self) -> str:
@@ -114,24 +118,27 @@ class Worker:
         self._silent += waited
         patience = self._timeout if count else max(self._timeout, START_SECONDS)
         if self._silent > patience:
-            self._process.kill()
-            self._process.join(_END_SECONDS)
+            self._kill()
             self.lost = f"no progress for {patience:g} s, given up"
         return None
 
     def _note_death(self) -> None:
+        assert self._process is not None
         self._process.join(_END_SECONDS)
         code = self._process.exitcode
         how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
         self.lost = f"its process died ({how})"
 
-    def end(self) -> None:
-        """Leave no process behind."""
-        if self._process.pid is not None:
+    def _kill(self) -> None:
+        if self._process is not None:
             self._process.kill()
             self._process.join(_END_SECONDS)
-        self._theirs.close()
-        self.pipe.close()  # last: a process still there would complain
+
+    def end(self) -> None:
+        """Leave no process behind."""
+        self._kill()
+        if self._process is not None:
+            self.pipe.close()  # last: a process still there would complain
         atexit.unregister(self.end)
 
 
@@ -220,8 +227,3 @@ def outcomes(
 
 def _unheard(about: str = "") -> None:
     """The heartbeat of a handler that works in the main process."""
-
-
-def _not_started(error: OSError) -> UserError:
-    reason = error.strerror or error
-    return UserError(f"no process more could be started ({reason}); give fewer --workers")

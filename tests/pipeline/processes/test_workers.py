@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 from helpers import jobs_for_workers
-from helpers.paths import code_paths
-from helpers.processes import session
 
-from pipeline.data.batches import read_batches
 from pipeline.errors import UserError
-from pipeline.processes.workers import run_jobs
+from pipeline.processes.workers import outcomes, run_jobs
 
 
 def results(jobs, workers=2, timeout=30.0):
@@ -79,83 +71,39 @@ def test_what_is_no_jobs_fault_ends_them_all():
 
 ORPHANS = """
 from helpers import jobs_for_workers
-from pipeline.processes.workers import run_jobs
-if __name__ == "__main__":
-    for _ in run_jobs(jobs_for_workers.setup, (1,), ["hang", 1, 2, 3], workers=2, timeout=600):
-        print("one done", flush=True)
+from pipeline.processes.workers import outcomes, run_jobs
+for _ in run_jobs(jobs_for_workers.setup, (1,), ["hang", 1, 2, 3], workers=2, timeout=600):
+    print("one done", flush=True)
 """
 
 
-def test_workers_die_with_their_parent(tmp_path):
+def test_workers_die_with_their_parent():
     """Killed outright, with one worker in a job that hangs."""
-    script = tmp_path / "parent.py"
-    script.write_text(ORPHANS)
-    parent = subprocess.Popen(
-        [sys.executable, str(script)],
-        env=code_paths(),
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert parent.stdout.readline() == b"one done\n"
-    assert len(session(parent.pid)) >= 2
-    parent.kill()
-    parent.communicate()
-    until = time.monotonic() + 30
-    while session(parent.pid) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not session(parent.pid)
+    assert jobs_for_workers.kill_and_look(ORPHANS) == []
 
 
 SUSPENDED = """
 from helpers import jobs_for_workers
-from pipeline.data import batches
-from pipeline.processes.workers import run_jobs
-
-if __name__ == "__main__":
-    for outcome in run_jobs(jobs_for_workers.setup, (1,), ["quiet"], workers=1, timeout=4.0):
-        print(outcome.reason or outcome.result, flush=True)
-    batches.READ_SECONDS = 4.0
-    samples = jobs_for_workers.QuietSamples()
-    for batch in batches.read_batches(samples, [[0]], list, workers=1, lost=print):
-        print(*batch, flush=True)
+from pipeline.processes.workers import outcomes, run_jobs
+for outcome in run_jobs(jobs_for_workers.setup, (1,), ["quiet"], workers=1, timeout=4.0):
+    print(outcome.reason or outcome.result, flush=True)
 """
 
 
-def test_a_run_that_was_suspended_has_not_hung(tmp_path):
+def test_a_run_that_was_suspended_has_not_hung():
     """Ctrl-Z, or a scheduler that stops a job: the clock runs on, the work does not."""
-    script = tmp_path / "suspended.py"
-    script.write_text(SUSPENDED)
-    process = subprocess.Popen(
-        [sys.executable, str(script)],
-        env=code_paths(),
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    for _ in range(2):
-        assert process.stdout.readline() == "begun\n"
-        os.killpg(process.pid, signal.SIGSTOP)
-        time.sleep(5)
-        os.killpg(process.pid, signal.SIGCONT)
-        assert process.stdout.readline() == "done\n"
-    assert process.wait(timeout=60) == 0
+    assert jobs_for_workers.suspend(SUSPENDED, 5) == "done\n"
 
 
-class Complaining:
-    """Samples whose process tells of errors, as its threads do."""
-
-    def __getitem__(self, key):
-        for error in (ConnectionResetError("hung up"), EOFError("over"), KeyError("defect")):
-            sys.excepthook(type(error), error, None)
-        return key
-
-    def video(self, key):
-        return "video"
-
-
-def test_a_reader_whose_run_stops_says_nothing_of_it(capfd):
-    assert list(read_batches(Complaining(), [[1]], list, workers=1, lost=print)) == [[1]]
-    assert capfd.readouterr().err.strip() == "KeyError: 'defect'"
+@pytest.mark.parametrize("workers", [0, 2])
+def test_outcomes_are_those_of_jobs_done_here(workers):
+    found = {
+        outcome.job: outcome.reason or outcome.result
+        for outcome in outcomes(
+            jobs_for_workers.setup, (10,), [1, "bad", 2, "slow"], workers=workers, timeout=30
+        )
+    }
+    assert found == {1: 11, "bad": "bad job", 2: 12, "slow": "slow"}
 
 
 @pytest.mark.parametrize("workers", [1, 3])
