@@ -95,11 +95,11 @@ def test_a_missing_stage_names_its_command(data, tmp_path):
 @pytest.mark.parametrize(
     ("stage", "extra", "said"),
     [
-        ("finetune", ["--videos", "nowhere"], "nowhere"),
-        ("finetune", ["--annotations", "nowhere.csv"], "nowhere.csv"),
+        ("finetune", ["--set", "dataset.videos=nowhere"], "nowhere"),
+        ("finetune", ["--set", "dataset.annotations=nowhere.csv"], "nowhere.csv"),
         ("finetune", ["--backbone", "resnet9000"], "tsn"),
         ("finetune", ["--set", "finetune.epoch=3"], "finetune.epochs"),
-        ("finetune", ["--device", "cuda:77"], "cuda:77"),
+        ("finetune", ["--set", "runtime.device=cuda:77"], "cuda:77"),
         ("eval", ["--iou", "0.5:0.1"], "start:step:end"),
         ("eval", ["--iou", "-1"], "tIoU"),
         ("finetune", ["--config", "nothing"], "ek100"),
@@ -172,9 +172,7 @@ def test_features_of_other_settings_are_refused(whole, data, tmp_path, edit_seal
 def test_worker_processes_give_the_same_features(whole, data, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole / "finetune", run / "finetune")
-    arguments = options(data, run)
-    arguments[arguments.index("--workers") + 1] = "2"
-    assert tada("extract", *arguments).exit_code == 0
+    assert tada("extract", *options(data, run, workers=2)).exit_code == 0
     for path in (whole / "extract/features").iterdir():
         with h5py.File(path) as one, h5py.File(run / "extract/features" / path.name) as two:
             np.testing.assert_allclose(one["features"][:], two["features"][:], rtol=2e-3, atol=1e-3)
@@ -230,7 +228,7 @@ def test_training_goes_on_without_unreadable_videos_only_where_allowed(data, tmp
     bad = pd.read_csv(data / "annotations.csv").query("subset == 'training'")["video"].iloc[0]
     (videos / f"{bad}.mp4").write_bytes(b"no video")
     run = tmp_path / "run"
-    more = [*options(data, run), "--videos", str(videos)]
+    more = options(data, run, f"dataset.videos={videos}")
     result = tada("finetune", *more)
     assert result.exit_code == 1 and f"video {bad}: " in result.output
     assert "--allow-failures 1" in result.output
@@ -255,6 +253,6 @@ def test_a_checkpoint_of_other_segments_is_refused(data, tmp_path):
     shutil.copytree(data / "videos", videos)
     gone = pd.read_csv(data / "annotations.csv").query("subset == 'training'")["video"].iloc[0]
     (videos / f"{gone}.mp4").unlink()
-    more = ["--videos", str(videos), "--allow-failures", "1"]
-    result = tada("finetune", *options(data, run, *extra), *more)
+    line = options(data, run, *extra, f"dataset.videos={videos}")
+    result = tada("finetune", *line, "--allow-failures", "1")
     assert result.exit_code == 1 and "other settings or samples" in result.output

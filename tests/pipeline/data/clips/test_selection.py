@@ -68,7 +68,7 @@ def options(data, run, *more):
 
 def segments_of(data, *more):
     chosen = config(data, *more)
-    dataset = annotations.load(chosen.dataset)
+    dataset = annotations.load_annotations(chosen.dataset)
     return chosen, *training_segments(chosen, dataset, LeftOut("test"))
 
 
