@@ -20,6 +20,7 @@ from pipeline.run_folder.files import clear_temporary, write_json
 from pipeline.run_folder.identity import Restate, field_differences, fingerprint, plain_fields
 
 MANIFEST = "manifest.json"
+_NOTES = (MANIFEST, "failures.json")  # how the work went: no results
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def is_complete(folder: Path, outputs: tuple[str, ...], manifest: Mapping[str, A
 
 def _holds_nothing(folder: Path) -> bool:
     return not any(
-        path.is_file() and path.name != MANIFEST and path.suffix != ".tmp"
+        path.is_file() and path.name not in _NOTES and path.suffix != ".tmp"
         for path in folder.rglob("*")
     )
 

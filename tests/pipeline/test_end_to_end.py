@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.small_runs import MADE, kill, options, same_results, start, tada
+from helpers.small_runs import MADE, options, same_results, tada
 
 
 def test_every_stage_leaves_its_outputs(whole, data):
@@ -95,11 +93,11 @@ def test_a_missing_stage_names_its_command(data, tmp_path):
 @pytest.mark.parametrize(
     ("stage", "extra", "said"),
     [
-        ("finetune", ["--videos", "nowhere"], "nowhere"),
-        ("finetune", ["--annotations", "nowhere.csv"], "nowhere.csv"),
+        ("finetune", ["--set", "dataset.videos=nowhere"], "nowhere"),
+        ("finetune", ["--set", "dataset.annotations=nowhere.csv"], "nowhere.csv"),
         ("finetune", ["--backbone", "resnet9000"], "tsn"),
         ("finetune", ["--set", "finetune.epoch=3"], "finetune.epochs"),
-        ("finetune", ["--device", "cuda:77"], "cuda:77"),
+        ("finetune", ["--set", "runtime.device=cuda:77"], "cuda:77"),
         ("eval", ["--iou", "0.5:0.1"], "start:step:end"),
         ("eval", ["--iou", "-1"], "tIoU"),
         ("finetune", ["--config", "nothing"], "ek100"),
@@ -112,31 +110,6 @@ def test_user_errors_are_one_clear_line(data, tmp_path, stage, extra, said):
     lines = [line for line in result.output.splitlines() if line.startswith("Error")]
     assert len(lines) == 1 and said in lines[0], result.output
     assert "Traceback" not in result.output
-
-
-def test_a_bad_video_costs_itself_and_is_listed(whole, data, tmp_path):
-    run, folder = tmp_path / "run", tmp_path / "data"
-    shutil.copytree(data, folder)
-    shutil.copytree(whole / "finetune", run / "finetune")
-    (folder / "videos/validation_000.mp4").write_text("not a video")
-    result = tada("extract", *options(folder, run))
-    assert result.exit_code == 1
-    assert "validation_000" in result.output and "--allow-failures 1" in result.output
-    rows = json.loads((run / "extract/failures.json").read_text())
-    assert [row["video"] for row in rows] == ["validation_000"]
-    assert len(list((run / "extract/features").iterdir())) == 5
-    result = tada("run", *options(folder, run), "--allow-failures", "1")
-    assert result.exit_code == 0, result.output
-    assert "validation_000" in result.output
-    shutil.copy(data / "videos/validation_000.mp4", folder / "videos")
-    result = tada("extract", *options(folder, run))
-    assert result.exit_code == 0 and not (run / "extract/failures.json").exists()
-    # What was left out is part of what was made: the stages after it do not pass for complete.
-    result = tada("run", *options(folder, run))
-    assert result.exit_code == 1 and "extract changed" in result.output
-    result = tada("run", *options(folder, run), "--force")
-    assert result.exit_code == 0, result.output
-    assert "validation_000" in set(pd.read_csv(run / "bmn/proposals/proposals.csv")["video"])
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -167,17 +140,6 @@ def test_features_of_other_settings_are_refused(whole, data, tmp_path, edit_seal
     result = tada("bmn", *options(data, run))
     assert result.exit_code == 1
     assert path.name in result.output and "fps" in result.output
-
-
-def test_worker_processes_give_the_same_features(whole, data, tmp_path):
-    run = tmp_path / "run"
-    shutil.copytree(whole / "finetune", run / "finetune")
-    arguments = options(data, run)
-    arguments[arguments.index("--workers") + 1] = "2"
-    assert tada("extract", *arguments).exit_code == 0
-    for path in (whole / "extract/features").iterdir():
-        with h5py.File(path) as one, h5py.File(run / "extract/features" / path.name) as two:
-            np.testing.assert_allclose(one["features"][:], two["features"][:], rtol=2e-3, atol=1e-3)
 
 
 def test_without_options_the_only_run_here_is_used(whole, tmp_path, monkeypatch):
@@ -222,39 +184,3 @@ def test_finer_boundaries_go_through_all_stages(whole, data, tmp_path):
     assert (proposals["start"] < proposals["end"]).all() and (proposals["start"] >= 0).all()
     again = tada("run", *options(data, run, *finer))
     assert again.exit_code == 0 and "bmn: network complete" in again.output
-
-
-def test_training_goes_on_without_unreadable_videos_only_where_allowed(data, tmp_path):
-    videos = tmp_path / "videos"
-    shutil.copytree(data / "videos", videos)
-    bad = pd.read_csv(data / "annotations.csv").query("subset == 'training'")["video"].iloc[0]
-    (videos / f"{bad}.mp4").write_bytes(b"no video")
-    run = tmp_path / "run"
-    more = [*options(data, run), "--videos", str(videos)]
-    result = tada("finetune", *more)
-    assert result.exit_code == 1 and f"video {bad}: " in result.output
-    assert "--allow-failures 1" in result.output
-    result = tada("finetune", *more, "--allow-failures", "1")
-    assert result.exit_code == 0, result.output
-    assert result.output.count(f"video {bad} is left out") == 1
-    failures = json.loads((run / "finetune/failures.json").read_text())
-    assert [row["video"] for row in failures] == [bad]
-    manifest = json.loads((run / "finetune/manifest.json").read_text())
-    assert manifest["summary"]["left_out"] == [bad]
-
-
-def test_a_checkpoint_of_other_segments_is_refused(data, tmp_path):
-    run = tmp_path / "run"
-    extra = ("finetune.epochs=400", "finetune.checkpoint_seconds=0.001")
-    process = start(["finetune", *options(data, run, *extra)])
-    while not (run / "finetune/checkpoint.pt").exists():
-        assert process.poll() is None
-        time.sleep(0.05)
-    kill(process)
-    videos = tmp_path / "videos"
-    shutil.copytree(data / "videos", videos)
-    gone = pd.read_csv(data / "annotations.csv").query("subset == 'training'")["video"].iloc[0]
-    (videos / f"{gone}.mp4").unlink()
-    more = ["--videos", str(videos), "--allow-failures", "1"]
-    result = tada("finetune", *options(data, run, *extra), *more)
-    assert result.exit_code == 1 and "other settings or samples" in result.output

@@ -80,7 +80,7 @@ def test_a_decoder_that_hangs_or_crashes_costs_extraction_that_video(
 ):
     run = tmp_path / "run"
     without_stages(whole, run, "extract")
-    line = ["extract", *options(data, run, workers=2), "--videos", str(videos)]
+    line = ["extract", *options(data, run, f"dataset.videos={videos}", workers=2)]
     make_pipe(videos / "training_001.mp4")
     with Assassin(videos / "validation_000.mp4") as assassin:
         said = error_line(tada(*line))
@@ -91,9 +91,9 @@ def test_a_decoder_that_hangs_or_crashes_costs_extraction_that_video(
     assert "no progress for 2 s" in first["reason"]
     assert second["video"] == "validation_000" and "SIGSEGV" in second["reason"]
     assert len(list((run / "extract/features").iterdir())) == 4
-    # A later run tries again; one has been mended, the other is tried for the second time.
-    shutil.copy(data / "videos/validation_000.mp4", videos / "mended.mp4")
-    (videos / "mended.mp4").replace(videos / "validation_000.mp4")
+    # A later run tries again; one has been fixed, the other is tried for the second time.
+    shutil.copy(data / "videos/validation_000.mp4", videos / "fixed.mp4")
+    (videos / "fixed.mp4").replace(videos / "validation_000.mp4")
     result = tada(*line, "--allow-failures", "1")
     assert result.exit_code == 0, result.output
     assert [(row["video"], row["attempts"]) for row in rows(run, "extract")] == [
@@ -107,7 +107,7 @@ def test_a_decoder_that_hangs_or_crashes_costs_training_that_video(
     whole, data, videos, tmp_path, short_waits, fault
 ):
     run, bad = tmp_path / "run", videos / "training_001.mp4"
-    line = ["finetune", *options(data, run, workers=2), "--videos", str(videos)]
+    line = ["finetune", *options(data, run, f"dataset.videos={videos}", workers=2)]
     if fault == "hang":
         make_pipe(bad)
         said, reason = error_line(tada(*line)), "no progress for 2 s"
@@ -132,14 +132,8 @@ def test_a_decoder_that_hangs_costs_classification_that_video(
 ):
     run = tmp_path / "run"
     without_stages(whole, run, "classify")
-    line = [
-        "classify",
-        *options(data, run, workers=1),
-        "--videos",
-        str(videos),
-        "--source",
-        "video",
-    ]
+    own = f"dataset.videos={videos}"
+    line = ["classify", *options(data, run, own, workers=1), "--source", "video"]
     make_pipe(videos / "validation_001.mp4")
     said = error_line(tada(*line))
     assert "validation_001" in said and "no progress" in said and "--allow-failures 1" in said
@@ -152,8 +146,8 @@ def test_a_decoder_that_hangs_costs_classification_that_video(
     assert summary(run, "classify")["left_out"] == ["validation_001"]
     result = tada("eval", *options(data, run, "classify.source=video"))
     assert result.exit_code == 0, result.output
-    shutil.copy(data / "videos/validation_001.mp4", videos / "mended.mp4")
-    (videos / "mended.mp4").replace(videos / "validation_001.mp4")
+    shutil.copy(data / "videos/validation_001.mp4", videos / "fixed.mp4")
+    (videos / "fixed.mp4").replace(videos / "validation_001.mp4")
     result = tada(*line)
     assert result.exit_code == 0, result.output
     assert len(set(pd.read_csv(run / "classify/detections.csv")["video"])) == 2
@@ -166,7 +160,7 @@ def test_skipped_videos_are_left_out_of_every_stage_counted_and_recorded(
     run, skip = tmp_path / "run", tmp_path / "skip.txt"
     skip.write_text("# broken\ntraining_001\n\n validation_000 \nnot_of_this_dataset\n")
     (videos / "training_001.mp4").write_text("not a video")
-    line = [*options(data, run), "--videos", str(videos), "--skip", str(skip)]
+    line = [*options(data, run, f"dataset.videos={videos}"), "--skip", str(skip)]
     result = tada("run", *line)
     assert result.exit_code == 0, result.output
     for stage, shown in (
@@ -202,7 +196,7 @@ def test_damage_in_the_middle_fails_or_is_told_of(whole, data, videos, tmp_path)
     middle = content.index(b"mdat") + (len(content) - content.index(b"mdat")) // 4
     content[middle : middle + 300] = np.random.default_rng(0).bytes(300)
     bad.write_bytes(content)
-    line = ["extract", *options(data, run), "--videos", str(videos)]
+    line = ["extract", *options(data, run, f"dataset.videos={videos}")]
     said = error_line(tada(*line))
     assert "training_001" in said and "does not decode at" in said and "allow_partial" in said
     result = tada(*line, "--set", "extract.allow_partial=true")
@@ -226,7 +220,7 @@ def test_a_half_file_is_refused_or_told_of(whole, data, videos, tmp_path):
     without_stages(whole, run, "extract")
     _index_in_front(bad)
     bad.write_bytes(bad.read_bytes()[: bad.stat().st_size // 2])
-    line = ["extract", *options(data, run), "--videos", str(videos)]
+    line = ["extract", *options(data, run, f"dataset.videos={videos}")]
     said = error_line(tada(*line))
     assert "training_001" in said and "of 14.00 s are there" in said
     result = tada(*line, "--set", "extract.allow_partial=true")

@@ -73,10 +73,9 @@ def test_two_hundred_videos_take_the_memory_of_ten(data, tmp_path, workers):
     lines = [f"v{n:03d},0.2,1.0,grow,training" for n in range(VIDEOS - 1)]
     lines.append(f"v{VIDEOS - 1:03d},0.2,1.0,grow,validation")
     rows.write_text("\n".join(["video,start,end,label,subset", *lines]) + "\n")
-    first = options(data, run, workers=workers)
-    first += ["--annotations", str(rows), "--videos", str(videos)]
+    own = (f"dataset.annotations={rows}", f"dataset.videos={videos}")
     small = ("finetune.epochs=1", "finetune.warmup_epochs=0", "finetune.batch_size=64")
-    line = [*first, *(part for text in small for part in ("--set", text))]
+    line = options(data, run, *own, *small, workers=workers)
     trained = start(["finetune", *line])
     assert trained.wait() == 0
     process = start(["extract", *line])

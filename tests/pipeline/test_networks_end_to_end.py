@@ -33,11 +33,11 @@ FRAMES = ["finetune.frames=16", "finetune.interval=2", "extract.frames=16", "ext
 
 
 def tada(stage: str, data: Path, run: Path, name: str, *extra: str):
-    arguments = [stage, "--config", "demo", "--run-dir", str(run), "--workers", "0"]
-    arguments += ["--device", "cpu", "--annotations", str(data / "annotations.csv")]
-    arguments += ["--videos", str(data / "videos")]
+    arguments = [stage, "--config", "demo", "--run-dir", str(run)]
+    own = ["runtime.device=cpu", "runtime.workers=0", f"dataset.videos={data / 'videos'}"]
+    own.append(f"dataset.annotations={data / 'annotations.csv'}")
     frames = FRAMES if "slowfast" in name else []
-    for assignment in [*SMALL, *frames, f"backbone.name={name}", *extra]:
+    for assignment in [*own, *SMALL, *frames, f"backbone.name={name}", *extra]:
         arguments += ["--set", assignment]
     return CliRunner().invoke(main, arguments, catch_exceptions=False)
 

@@ -83,9 +83,8 @@ def test_empty_paths(data, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("device", ["toaster", "", "meta", "cuda:99"])
 def test_devices(data, tmp_path, device):
-    assert "runtime.device" in refused(
-        "finetune", *options(data, tmp_path / "run"), "--device", device
-    )
+    line = options(data, tmp_path / "run", f"runtime.device='{device}'")
+    assert "runtime.device" in refused("finetune", *line)
 
 
 BOMB = "a0: &a0 [x, x]\n" + "\n".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60))
@@ -136,7 +135,7 @@ def test_configurations(tmp_path, monkeypatch, name, content, said):
 def test_tables(data, tmp_path, text, said):
     path = tmp_path / "bad.csv"
     path.write_text(text)
-    line = refused("finetune", *options(data, tmp_path / "run"), "--annotations", path)
+    line = refused("finetune", *options(data, tmp_path / "run", f"dataset.annotations={path}"))
     assert said in line and "bad.csv" in line
     assert nothing_in(tmp_path / "run")
 
@@ -180,7 +179,8 @@ def test_activitynet_files(data, tmp_path, content, said):
     path.write_text(json.dumps(content))
     classes.write_text("grow\nshrink\n")
     extra = ("dataset.format=activitynet", f"dataset.classes={classes}")
-    line = refused("finetune", *options(data, tmp_path / "run", *extra), "--annotations", path)
+    extra += (f"dataset.annotations={path}",)
+    line = refused("finetune", *options(data, tmp_path / "run", *extra))
     assert said in line
     assert nothing_in(tmp_path / "run")
 
@@ -190,12 +190,14 @@ def test_json_that_is_none_and_ids_that_come_twice(data, tmp_path):
     for number, text in enumerate(["", "{", "[" * 100_000, '{"database": {"a"', "\0"]):
         path = tmp_path / f"{number}.json"
         path.write_text(text)
-        line = refused("finetune", *options(data, tmp_path / "run", *extra), "--annotations", path)
+        own = f"dataset.annotations={path}"
+        line = refused("finetune", *options(data, tmp_path / "run", *extra, own))
         assert path.name in line
     twice = tmp_path / "twice.json"
     entry = json.dumps(database()["database"]["validation_000"])
     twice.write_text(f'{{"database": {{"a": {entry}, "a": {entry}}}}}')
-    line = refused("finetune", *options(data, tmp_path / "run", *extra), "--annotations", twice)
+    own = f"dataset.annotations={twice}"
+    line = refused("finetune", *options(data, tmp_path / "run", *extra, own))
     assert "twice.json" in line and "'a' comes twice" in line
     one, two = tmp_path / "one.json", tmp_path / "two.json"
     for path in (one, two):
@@ -335,8 +337,8 @@ def test_detection_files(data, tmp_path, change, said):
     content = {"version": "x", "results": {"training_000": [row]}, "external_data": {}}
     found.write_text(json.dumps(content))
     extra = ("dataset.format=activitynet", "dataset.eval_subset=training")
-    line = options(data, tmp_path / "run", *extra)
-    answer = refused("eval", *line, "--annotations", truth, "--detections", found)
+    line = options(data, tmp_path / "run", *extra, f"dataset.annotations={truth}")
+    answer = refused("eval", *line, "--detections", found)
     assert said in answer and "found.json" in answer
 
 
@@ -349,8 +351,8 @@ def test_files_that_are_no_detections(data, tmp_path, name, content):
     truth.write_text(json.dumps(database(annotations=segment(0, 2))))
     (tmp_path / name).write_bytes(content)
     extra = ("dataset.format=activitynet", "dataset.eval_subset=training")
-    line = options(data, tmp_path / "run", *extra)
-    said = refused("eval", *line, "--annotations", truth, "--detections", tmp_path / name)
+    line = options(data, tmp_path / "run", *extra, f"dataset.annotations={truth}")
+    said = refused("eval", *line, "--detections", tmp_path / name)
     assert name in said
 
 
@@ -366,8 +368,8 @@ def test_a_few_bytes_that_unpack_to_very_many(data, tmp_path, monkeypatch, name)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("test.json", content)
     extra = ("dataset.format=activitynet", "dataset.eval_subset=training")
-    line = options(data, tmp_path / "run", *extra)
-    said = refused("eval", *line, "--annotations", truth, "--detections", path)
+    line = options(data, tmp_path / "run", *extra, f"dataset.annotations={truth}")
+    said = refused("eval", *line, "--detections", path)
     assert name in said and "unpacks to more than 10 MB" in said
 
 
@@ -411,7 +413,7 @@ def test_a_link_loop_among_the_videos_ends(whole, data, tmp_path):
     (videos / "training_001.mp4").unlink()
     (videos / "training_001.mp4").symlink_to(tmp_path / "nowhere.mp4")
     without_stages(whole, run, "extract")
-    said = refused("extract", *options(data, run), "--videos", videos)
+    said = refused("extract", *options(data, run, f"dataset.videos={videos}"))
     assert "training_001" in said and "no such video file" in said
 
 

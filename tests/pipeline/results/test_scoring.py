@@ -13,14 +13,10 @@ from click.testing import CliRunner
 
 from evaluation import submission
 from pipeline.cli.commands import main
-from pipeline.configuration.keys import restated
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data import annotations
 from pipeline.errors import UserError
 from pipeline.results.scoring import table, write_result_files
-from pipeline.run_folder.manifests import Stage
-from pipeline.runs.run import Run
-from pipeline.stages import evaluate
 
 EPIC_ROWS = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\nP01_01,00:00:01.00,00:00:03.00,1,2\n"
 EPIC_ENTRY = {"verb": 1, "noun": 2, "action": "1,2", "score": 0.5, "segment": [1.0, 3.0]}
@@ -223,26 +219,6 @@ def test_a_run_writes_the_file_of_its_benchmark(tmp_path):
         )
         assert numbers("ek100", truth, path)[0]["action"]["average"] == 100
     assert run_files(tmp_path, "ek100", truth, detections[:0])
-
-
-def test_the_eval_stage_leaves_the_upload_in_the_run_folder(tmp_path):
-    truth, path = epic(tmp_path)
-    files = {"dataset.annotations": str(truth), "dataset.classes": None, "dataset.video_info": None}
-    config = load_config(find_config("ek100"), files)
-    classified = Stage(
-        "classify", tmp_path / "run/classify", ("detections.csv",), {}, restated
-    ).open()
-    detections = submission.read_epic_kitchens(path)
-    detections.to_csv(classified.folder / "detections.csv", index=False)
-    classified.finish()
-    proposals = tmp_path / "run/bmn/proposals/proposals.csv"
-    proposals.parent.mkdir(parents=True)
-    detections[["video", "start", "end", "score"]].to_csv(proposals, index=False)
-    evaluate.run(Run(tmp_path / "run", config))
-    names = {path.name for path in (tmp_path / "run/eval").iterdir()}
-    assert names == {"manifest.json", "results.json", "submission.json", "submission.zip"}
-    tasks, _ = numbers("ek100", truth, tmp_path / "run/eval/submission.zip")
-    assert tasks == json.loads((tmp_path / "run/eval/results.json").read_text())["tasks"]
 
 
 def test_a_run_writes_the_activitynet_file_and_none_for_a_table(tmp_path):

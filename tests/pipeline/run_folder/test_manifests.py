@@ -93,8 +93,12 @@ def test_outputs_made_again_in_a_moment_are_written_over(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["eval"]
 
 
-def test_a_stage_that_made_nothing_yet_gives_way(tmp_path):
-    stage_of(tmp_path, "bmn", {"bmn.epochs": 1}).open()
+@pytest.mark.parametrize("name", [None, "failures.json", ".model.pt.123.tmp"])
+def test_a_stage_that_made_nothing_yet_gives_way(tmp_path, name):
+    """A list of what failed is no result: the line that names a failure advises other settings."""
+    stage = stage_of(tmp_path, "bmn", {"bmn.epochs": 1}).open()
+    if name is not None:
+        (stage.folder / name).write_text("[]")
     assert not stage_of(tmp_path, "bmn", {"bmn.epochs": 2}).open().complete
     assert read_manifest(tmp_path / "bmn")["fields"] == {"bmn.epochs": 2}
     assert [path.name for path in tmp_path.iterdir()] == ["bmn"]

@@ -107,6 +107,36 @@ def test_an_unreadable_video_stops_the_test_unless_allowed(trimmed_videos):
     assert results["segments"] == 1 and results["left_out"] == ["id-5_000003_000013"]
 
 
+def test_skipped_videos_are_left_out_said_and_recorded(trimmed_videos):
+    """What the line about an unreadable video advises goes on without it."""
+    bad = "id-5_000003_000013"
+    assert tada("finetune", "--config", "k400").exit_code == 0
+    run = trimmed_videos / "runs/k400/eval-classifier"
+    video = trimmed_videos / f"data/k400/videos/{bad}.mp4"
+    content = video.read_bytes()
+    video.write_bytes(b"nothing")
+    result = tada("eval-classifier", "--config", "k400")
+    assert result.exit_code == 1 and bad in result.output and "--skip FILE" in result.output
+    (trimmed_videos / "skip.txt").write_text(f"# broken\n{bad}\nnot_of_this_dataset\n")
+    line = ("eval-classifier", "--config", "k400", "--skip", "skip.txt")
+    result = tada(*line)
+    assert result.exit_code == 0, result.output
+    said = f"eval-classifier: 1 videos of skip.txt are left out: {bad}"
+    assert result.output.count(said) == 1
+    results = json.loads((run / "results.json").read_text())
+    assert (results["segments"], results["left_out"]) == (1, [bad])
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["summary"]["left_out"] == manifest["fields"]["skipped"] == [bad]
+    assert not (run / "failures.json").exists(), "it is the user's wish, no failure"
+    # The figures of fewer segments do not pass for those of all.
+    assert "complete" in tada(*line).output
+    result = tada("eval-classifier", "--config", "k400")
+    assert result.exit_code == 1 and "skipped: " in result.output and "--force" in result.output
+    video.write_bytes(content)
+    assert tada("eval-classifier", "--config", "k400", "--force").exit_code == 0
+    assert json.loads((run / "results.json").read_text())["segments"] == 2
+
+
 def test_views_are_spread_over_time_and_space():
     np.testing.assert_allclose(view_offsets(10), np.arange(10) / 9)
     assert view_offsets(1).tolist() == [0.5]

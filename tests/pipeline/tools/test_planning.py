@@ -27,9 +27,9 @@ SMALL = [
 
 
 def tada(data: Path, *arguments: str):
-    line = [*arguments, "--config", "demo", "--device", "cpu", "--workers", "0"]
-    line += ["--videos", str(data / "videos"), "--annotations", str(data / "annotations.csv")]
-    for assignment in SMALL:
+    line = [*arguments, "--config", "demo"]
+    own = ["runtime.device=cpu", "runtime.workers=0", f"dataset.videos={data / 'videos'}"]
+    for assignment in [*own, f"dataset.annotations={data / 'annotations.csv'}", *SMALL]:
         line += ["--set", assignment]
     return CliRunner().invoke(main, line, catch_exceptions=False)
 

@@ -23,7 +23,6 @@ from pipeline.data.clips.training import Clips, epoch_batches, training_batches
 from pipeline.data.hold_out import hold_out_videos
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
-from pipeline.stages import finetune
 from pipeline.training import classifier
 
 NEARLY_WIDE = (62, 32)  # shares batches with 64 x 32
@@ -68,7 +67,7 @@ def options(data, run, *more):
 
 def segments_of(data, *more):
     chosen = config(data, *more)
-    dataset = annotations.load(chosen.dataset)
+    dataset = annotations.load_annotations(chosen.dataset)
     return chosen, *training_segments(chosen, dataset, LeftOut("test"))
 
 
@@ -193,18 +192,6 @@ def test_one_unreadable_video_makes_no_batches_of_its_own(mixed, tmp_path):
     assert "video odd_1" in error_line(refused)
     done = tada("finetune", *options(data, tmp_path / "run", "runtime.allow_failures=1"))
     assert done.exit_code == 0 and "video odd_1 is left out" in done.output, done.output
-
-
-def test_a_shape_of_too_few_clips_is_refused_by_several_processes(monkeypatch):
-    settings = load_config(find_config("demo"), {"finetune.crop": "whole"}).finetune
-    finetune._require_shared([4, 1], settings)
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    finetune._require_shared([4, 2], settings)
-    with pytest.raises(
-        UserError, match="a batch of 1 clips .* 2 processes: whole frames"
-    ) as caught:
-        finetune._require_shared([4, 1], settings)
-    assert "\n" not in caught.value.message
 
 
 def test_held_out_videos_validate_and_never_train(mixed):

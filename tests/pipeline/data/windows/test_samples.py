@@ -15,7 +15,9 @@ from bmn.windows import share_inside
 from feature_extraction import FeatureMeta, feature_path, write_features
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.windows import samples as windows
+from pipeline.data.windows.holding import training_windows
 from pipeline.data.windows.placing import digest, redrawn
+from pipeline.data.windows.positions import video_input
 from pipeline.runs.run import Run
 
 SECONDS, CLIPS = 50.0, 375  # a clip every 8 / 60 s
@@ -51,7 +53,7 @@ def test_segments_are_cut_at_the_decoded_end_and_those_in_no_window_counted(stor
     # Windows of 20 positions of 0.267 s, one every 10: segments of up to 2.67 s always fit.
     settings = config(temporal_scale=20, duration_scale=10, window_step=10)
     segments = rows((1.0, 3.0), (49.0, 50.4), (50.1, 51.0), (10.0, 20.0))
-    found, counts = windows.training_windows(store, settings, segments, ["a"])
+    found, counts = training_windows(store, settings, segments, ["a"])
     assert counts == {
         "end after the decoded video's end, cut there": 2,
         "begin after the decoded video's end, left out": 1,
@@ -72,9 +74,9 @@ def test_segments_are_cut_at_the_decoded_end_and_those_in_no_window_counted(stor
 )
 def test_a_training_window_is_the_window_of_the_whole_video(store, more):
     settings = config(**({"temporal_scale": 20, "duration_scale": 10, "window_step": 10} | more))
-    whole = windows.video_input(store("a"), settings)
+    whole = video_input(store("a"), settings)
     segments = rows(*[(start, start + 0.9) for start in np.arange(0.0, 49.0, 0.7)])
-    found, counts = windows.training_windows(store, settings, segments, ["a"])
+    found, counts = training_windows(store, settings, segments, ["a"])
     assert not counts and len(found) == len(whole.offsets)
     batches = windows.training_batches(store, settings, found, workers=0, epoch=9, step=0)
     made = {tuple(row.ravel().tolist()) for batch in batches for row in batch["features"].numpy()}
@@ -84,16 +86,16 @@ def test_a_training_window_is_the_window_of_the_whole_video(store, more):
 def test_windows_to_the_end_are_trained_on_and_proposed_from(store):
     small = {"temporal_scale": 20, "duration_scale": 10, "window_step": 5}
     usual, longer = config(**small), config(**small, windows_to_end=True)
-    one, other = (windows.video_input(store("a"), settings) for settings in (usual, longer))
+    one, other = (video_input(store("a"), settings) for settings in (usual, longer))
     assert one.length == other.length == 188
     assert one.offsets.tolist() == list(range(0, 171, 5))
     assert other.offsets.tolist() == list(range(0, 186, 5))
     np.testing.assert_array_equal(other.features[: len(one.features)], one.features)
     assert not other.features[-1, :, 3:].any() and other.features[-1, :, :3].any()
     segments = rows((1.0, 2.0), (47.5, 48.5))  # the second begins at position 178.1
-    held, counts = windows.training_windows(store, longer, segments, ["a"])
+    held, counts = training_windows(store, longer, segments, ["a"])
     assert not counts and [window.offset for window in held] == [0, 165, 170, 175]
-    held, _ = windows.training_windows(store, usual, segments, ["a"])
+    held, _ = training_windows(store, usual, segments, ["a"])
     assert [window.offset for window in held] == [0, 165, 170]
 
 
@@ -101,7 +103,7 @@ def test_windows_to_the_end_are_trained_on_and_proposed_from(store):
 def test_a_position_of_several_features_is_their_mean_or_what_lies_at_its_centre(store, kind):
     settings = config(feature_step=4, positions=kind, temporal_scale=200)
     features = store("a").array  # 375: the last position has three of four
-    source = windows.video_input(store("a"), settings)
+    source = video_input(store("a"), settings)
     made = source.features[0, :, : source.length].T
     assert source.length == 94
     groups = np.split(features[:372], 93)
@@ -118,7 +120,7 @@ def test_targets_are_those_of_the_settings(store):
     batches = {}
     for name, more in {"as ever": {}, "fine": {"boundary_center": 0.5, "regression": True}}.items():
         settings = config(**small, **more)
-        found, _ = windows.training_windows(store, settings, segments, ["a"])
+        found, _ = training_windows(store, settings, segments, ["a"])
         batches[name] = next(
             windows.training_batches(store, settings, found, workers=0, epoch=0, step=0)
         )
@@ -135,7 +137,7 @@ def test_targets_are_those_of_the_settings(store):
 def test_other_windows_have_another_digest(store):
     settings = config(temporal_scale=20, duration_scale=10, window_step=10)
     lists = [
-        windows.training_windows(store, settings, rows(segment), ["a"])[0]
+        training_windows(store, settings, rows(segment), ["a"])[0]
         for segment in ((1.0, 3.0), (1.0, 3.0), (1.0, 3.1))
     ]
     one, same, other = map(digest, lists)
@@ -164,9 +166,9 @@ def same_batches(ours, theirs):
 def test_windows_move_anew_every_epoch_and_a_resumed_training_takes_the_same(store):
     settings = config(**MOVING, epochs=3, batch_size=4)
     segments = rows(*[(start, start + 0.9) for start in np.arange(0.0, 49.0, 0.7)])
-    found, _ = windows.training_windows(store, settings, segments, ["a"])
+    found, _ = training_windows(store, settings, segments, ["a"])
     still = config(**MOVING | {"random_windows": False})
-    regular, _ = windows.training_windows(store, still, segments, ["a"])
+    regular, _ = training_windows(store, still, segments, ["a"])
     assert [window.offset for window in found] == [window.offset for window in regular]
     whole = samples(settings, store, found)
     steps = len(windows.epoch_batches(found, settings, 0))
@@ -188,7 +190,7 @@ def test_a_moved_window_is_that_cut_of_the_padded_video_and_has_its_segments(sto
     padded = np.pad(features[::2], ((20, 40), (0, 0)))
     starts = np.arange(0.0, 49.0, 0.7)
     segments = np.stack([starts, starts + 0.9], axis=1)
-    found, _ = windows.training_windows(store, settings, rows(*segments), ["a"])
+    found, _ = training_windows(store, settings, rows(*segments), ["a"])
     seen = set()
     for epoch in range(30):
         for index, window in enumerate(found):
@@ -209,7 +211,7 @@ def test_a_moved_window_is_that_cut_of_the_padded_video_and_has_its_segments(sto
 def test_a_video_shorter_than_the_window_stays_whole_wherever_it_lies(tmp_path):
     store = made(tmp_path, 25)  # 13 positions, the last of one clip
     settings = config(**MOVING)
-    found, _ = windows.training_windows(store, settings, rows((0.5, 1.5), (2.0, 3.0)), ["a"])
+    found, _ = training_windows(store, settings, rows((0.5, 1.5), (2.0, 3.0)), ["a"])
     (window,) = found
     moved = [redrawn(window, settings, epoch, 0) for epoch in range(200)]
     assert {place.offset for place in moved} == set(range(-7, 1))
@@ -225,11 +227,11 @@ def test_a_window_without_a_segment_is_drawn_again_or_stays(store):
     settings = config(**MOVING)
     seconds = 16 / 60
     one = rows((10 * seconds, 30 * seconds))
-    (window,) = windows.training_windows(store, settings, one, ["a"])[0]
+    (window,) = training_windows(store, settings, one, ["a"])[0]
     assert window.offset == 10
     assert {redrawn(window, settings, epoch, 0).offset for epoch in range(50)} == {10}
     two = rows((12 * seconds, 30 * seconds))
-    found = windows.training_windows(store, settings, two, ["a"])[0]
+    found = training_windows(store, settings, two, ["a"])[0]
     (window,) = found
     offsets = {redrawn(window, settings, epoch, 0).offset for epoch in range(100)}
     assert offsets == {10, 11, 12}
@@ -237,16 +239,16 @@ def test_a_window_without_a_segment_is_drawn_again_or_stays(store):
 
 def test_a_rescaled_video_stays_as_it_is(store):
     settings = config(mode="rescale", temporal_scale=100, random_windows=True)
-    (window,), _ = windows.training_windows(store, settings, rows((1.0, 3.0)), ["a"])
+    (window,), _ = training_windows(store, settings, rows((1.0, 3.0)), ["a"])
     assert redrawn(window, settings, 3, 0) is window
 
 
 def test_the_digest_covers_what_windows_are_redrawn_from(store):
     settings = config(**MOVING | {"duration_scale": 20, "window_step": 20})
     short, between = (3.0, 4.0), (20 * 16 / 60 - 1, 20 * 16 / 60 + 1)  # in no regular window
-    alone, counts = windows.training_windows(store, settings, rows(short), ["a"])
+    alone, counts = training_windows(store, settings, rows(short), ["a"])
     assert not counts
-    both, counts = windows.training_windows(store, settings, rows(short, between), ["a"])
+    both, counts = training_windows(store, settings, rows(short, between), ["a"])
     assert counts == {"fit into no regular window, only by chance in a shifted one": 1}
     assert [window.offset for window in alone] == [window.offset for window in both] == [0]
     assert digest(alone) != digest(both)

@@ -1,0 +1,102 @@
+"""Stages in order, while the run folder is held; in several processes each does what is its work."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.errors import UserError
+from pipeline.run_folder.lock import locked
+from pipeline.runs import running
+from pipeline.runs.graph import in_order, of_command, row
+from pipeline.runs.run import Run, State
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run(tmp_path / "run", load_config(find_config("demo")))
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """The names of the stages that were done, in order, in place of their work."""
+    names = []
+    monkeypatch.setattr(running, "work", lambda stage: lambda run: names.append(stage.name))
+    return names
+
+
+def test_stages_are_done_in_the_order_given_while_the_folder_is_held(run, monkeypatch):
+    done = []
+
+    def held(stage):
+        def work(run):
+            assert (run.folder / ".lock").read_text().startswith("process ")
+            done.append(stage.name)
+
+        return work
+
+    monkeypatch.setattr(running, "work", held)
+    running.run_stages(run, in_order())
+    assert done == ["finetune", "extract", "bmn", "proposals", "classify", "eval"]
+    with locked(run.folder):  # and is free again
+        pass
+
+
+def test_a_stage_that_fails_ends_the_run(run, monkeypatch):
+    done = []
+
+    def failing(stage):
+        def work(run):
+            done.append(stage.name)
+            if stage.name == "bmn":
+                raise UserError("no")
+
+        return work
+
+    monkeypatch.setattr(running, "work", failing)
+    with pytest.raises(UserError, match="no"):
+        running.run_stages(run, in_order())
+    assert done == ["finetune", "extract", "bmn"]
+    with locked(run.folder):
+        pass
+
+
+def test_a_quiet_stage_is_passed_over_only_where_it_is_complete(run, done, monkeypatch):
+    stages = [row("classify"), row("eval")]
+    for state, expected in (("complete", ["eval"]), ("stale", ["classify", "eval"])):
+        monkeypatch.setattr(Run, "state", lambda self, name, state=state: State(state))
+        running.run_stages(run, stages, quiet=("classify",))
+        assert done == expected
+        done.clear()
+
+
+@pytest.mark.parametrize(
+    ("rank", "expected"),
+    [("0", [s.name for s in in_order()]), ("1", ["finetune", "extract", "bmn", "proposals"])],
+)
+def test_of_several_processes_each_does_its_work(run, done, monkeypatch, rank, expected):
+    waited = []
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr(running, "_wait", lambda: waited.append(len(done)))
+    monkeypatch.setattr(running, "held", lambda folder: locked(folder))
+    running.run_stages(run, in_order())
+    assert done == expected and len(waited) == len(in_order()), "they wait after every stage"
+
+
+def test_extraction_does_not_run_over_imported_features(run, done):
+    fields = {"imported": "x", "extract.fps": 7.0, "extract.frames": 3, "extract.interval": 2}
+    run.imported_stage(fields | {"extract.stride": 5}).open().finish()
+    with pytest.raises(UserError, match=r"holds imported features; go on with `tada-loc bmn`"):
+        running.run_stages(run, of_command("extract"))
+    running.run_stages(run, of_command("bmn"))
+    assert done == ["bmn", "proposals"]
+
+
+def test_by_force_it_does_with_the_configurations_own_grid(run, monkeypatch):
+    fields = {"imported": "x", "extract.fps": 7.0, "extract.frames": 3, "extract.interval": 2}
+    run.imported_stage(fields | {"extract.stride": 5}).open().finish()
+    seen = []
+    monkeypatch.setattr(running, "work", lambda stage: lambda run: seen.append(run.config.extract))
+    running.run_stages(Run(run.folder, run.given, force=True), of_command("extract"))
+    assert seen == [run.given.extract]

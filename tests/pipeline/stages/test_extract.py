@@ -1,0 +1,106 @@
+"""Extraction: a video is made once, a bad one costs itself, processes share the work."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from itertools import chain
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.small_runs import error_line, options, tada, without_stages
+
+from pipeline.data.annotations import Dataset
+from pipeline.stages import extract
+
+
+def test_a_bad_video_costs_itself_and_is_listed(whole, data, tmp_path):
+    run, folder = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(data, folder)
+    shutil.copytree(whole / "finetune", run / "finetune")
+    (folder / "videos/validation_000.mp4").write_text("not a video")
+    result = tada("extract", *options(folder, run))
+    assert result.exit_code == 1
+    assert "validation_000" in result.output and "--allow-failures 1" in result.output
+    rows = json.loads((run / "extract/failures.json").read_text())
+    assert [row["video"] for row in rows] == ["validation_000"]
+    assert len(list((run / "extract/features").iterdir())) == 5
+    result = tada("run", *options(folder, run), "--allow-failures", "1")
+    assert result.exit_code == 0, result.output
+    assert "validation_000" in result.output
+    shutil.copy(data / "videos/validation_000.mp4", folder / "videos")
+    result = tada("extract", *options(folder, run))
+    assert result.exit_code == 0 and not (run / "extract/failures.json").exists()
+    # What was left out is part of what was made: the stages after it do not pass for complete.
+    result = tada("run", *options(folder, run))
+    assert result.exit_code == 1 and "extract changed" in result.output
+    result = tada("run", *options(folder, run), "--force")
+    assert result.exit_code == 0, result.output
+    assert "validation_000" in set(pd.read_csv(run / "bmn/proposals/proposals.csv")["video"])
+
+
+def test_worker_processes_give_the_same_features(whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole / "finetune", run / "finetune")
+    assert tada("extract", *options(data, run, workers=2)).exit_code == 0
+    for path in (whole / "extract/features").iterdir():
+        with h5py.File(path) as one, h5py.File(run / "extract/features" / path.name) as two:
+            np.testing.assert_allclose(one["features"][:], two["features"][:], rtol=2e-3, atol=1e-3)
+
+
+def test_a_file_that_is_gone_is_made_again_and_no_other(whole, data, tmp_path):
+    run = tmp_path / "run"
+    without_stages(whole, run, "bmn")
+    folder = run / "extract/features"
+    gone = folder / "training_001.h5"
+    gone.unlink()
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    result = tada("extract", *options(data, run))
+    assert result.exit_code == 0 and "extract: 1 of 6 videos to do on cpu" in result.output
+    assert gone.read_bytes() == (whole / "extract/features/training_001.h5").read_bytes()
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_video_that_is_not_there_is_named_before_any_is_read(whole, data, tmp_path):
+    run, videos = tmp_path / "run", tmp_path / "videos"
+    without_stages(whole, run, "extract")
+    shutil.copytree(data / "videos", videos)
+    (videos / "training_001.mp4").unlink()
+    line = ["extract", *options(data, run, f"dataset.videos={videos}")]
+    said = error_line(tada(*line))
+    assert "1 of 6 videos are missing (training_001)" in said and not list(run.rglob("*.h5"))
+    result = tada(*line, "--allow-failures", "1")
+    assert result.exit_code == 0, result.output
+    assert "extract: 5 videos complete" in result.output
+    summary = json.loads((run / "extract/manifest.json").read_text())["summary"]
+    assert (summary["videos"], summary["left_out"]) == (5, ["training_001"])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("told", [True, False])
+def test_processes_share_all_videos_by_their_length(tmp_path, monkeypatch, size, told):
+    """By the seconds the annotations tell, else by the bytes of the files."""
+    lengths = (900, 100, 300, 300, 200)
+    jobs = [(str(number), tmp_path / f"{number}.mp4") for number in range(len(lengths))]
+    for (_, path), length in zip(jobs, lengths, strict=True):
+        path.write_bytes(bytes(7 if told else length))
+    seconds = [float(length) if told else float("nan") for length in lengths]
+    table = pd.DataFrame({"video": [video for video, _ in jobs], "duration": seconds})
+    dataset = Dataset(pd.DataFrame(), table, (("a",),))
+    monkeypatch.setenv("WORLD_SIZE", str(size))
+    shares = []
+    for rank in range(size):
+        monkeypatch.setenv("RANK", str(rank))
+        shares.append(extract._own_jobs(jobs, dataset))
+    assert sorted(chain(*shares)) == jobs
+    if size == 2:  # one has the long one, the other all the rest
+        assert sorted(map(len, shares)) == [1, 4]
+
+
+def test_a_link_to_nowhere_weighs_nothing_until_it_is_read(tmp_path):
+    (tmp_path / "a.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    table = pd.DataFrame({"video": ["a"], "duration": [float("nan")]})
+    jobs = [("a", tmp_path / "a.mp4")]
+    assert extract._own_jobs(jobs, Dataset(pd.DataFrame(), table, (("a",),))) == jobs

@@ -1,0 +1,63 @@
+"""The proposals stage: a part a video, of which a killed run goes on, and one table of all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from helpers.small_runs import error_line, options, tada, without_stages
+
+PARTS, TABLE = "bmn/proposals/videos", "bmn/proposals/proposals.csv"
+
+
+@pytest.fixture
+def killed(whole, tmp_path):
+    """A run killed after its parts were written, before their table was."""
+    run = tmp_path / "run"
+    without_stages(whole, run, "classify")
+    (run / TABLE).unlink()
+    path = run / "bmn/proposals/manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"state": "partial"}))
+    return run
+
+
+def test_the_table_is_the_parts_in_the_videos_order(whole, data):
+    table = pd.read_csv(whole / TABLE)
+    rows = pd.read_csv(data / "annotations.csv").query("subset == 'validation'")
+    videos = list(rows["video"].unique())
+    assert sorted(path.stem for path in (whole / PARTS).iterdir()) == sorted(videos)
+    parts = [pd.read_csv(whole / PARTS / f"{video}.csv") for video in videos]
+    pd.testing.assert_frame_equal(table, pd.concat(parts, ignore_index=True))
+    for part in parts:  # best first
+        assert part["score"].is_monotonic_decreasing and (part["start"] < part["end"]).all()
+    summary = json.loads((whole / "bmn/proposals/manifest.json").read_text())["summary"]
+    assert summary == {"proposals": len(table), "videos": len(videos), "left_out": []}
+
+
+def test_parts_that_are_there_are_taken_and_the_others_made(whole, data, killed):
+    kept, gone = sorted((killed / PARTS).iterdir())
+    gone.unlink()
+    before = kept.stat().st_mtime_ns
+    done = tada("bmn", *options(data, killed))
+    assert done.exit_code == 0 and "bmn: network complete" in done.output, done.output
+    assert kept.stat().st_mtime_ns == before
+    assert gone.read_bytes() == (whole / PARTS / gone.name).read_bytes()
+    assert (killed / TABLE).read_bytes() == (whole / TABLE).read_bytes()
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "video,start,end,score\nstranger,0,1,0.5\n"])
+def test_a_damaged_part_is_named(data, killed, text):
+    part = sorted((killed / PARTS).iterdir())[0]
+    part.write_text(text)
+    said = error_line(tada("bmn", *options(data, killed)))
+    assert part.name in said and "run `tada-loc bmn`" in said
+
+
+def test_a_complete_stage_reads_no_network(whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "bmn/model.pt").write_bytes(b"damaged")
+    done = tada("bmn", *options(data, run))
+    assert done.exit_code == 0 and "bmn: proposals complete, nothing to do" in done.output
