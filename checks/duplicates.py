@@ -1,13 +1,14 @@
 """Code that stands in two places: `python -m checks.duplicates FOLDER...` names each block.
 
 A block is ten or more lines of code in a row that are equal in two places, of two files or of
-one. Blank lines, comments, imports and docstrings are left out before lines are compared: two
-files may import the same things. Indentation does not count, so code that moved into an `if`
-is still found.
+one. Blank lines, comments, imports and docstrings are left out before lines are compared, and so
+are long lists of parameters and arguments that pass a name on (`grid=grid`): these are no code that
+could stand elsewhere. Indentation does not count, so code that moved into an `if` is still found.
 """
 
 import ast
 import io
+import re
 import sys
 import tokenize
 from collections import defaultdict
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LINES = 10
+_PASSED_ON = re.compile(r"(\w+)=\1,?")
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Block:
 
 
 def read_code(path: Path) -> Code:
-    """The code of one Python file without blank lines, comments, imports and docstrings."""
+    """The lines of one Python file that count."""
     text = path.read_text(encoding="utf-8")
     left_out = _lines_left_out(ast.parse(text, str(path)))
     lines = text.splitlines()
@@ -58,7 +60,7 @@ def read_code(path: Path) -> Code:
     kept = [
         (line.strip(), number)
         for number, line in enumerate(lines, start=1)
-        if line.strip() and number not in left_out
+        if line.strip() and number not in left_out and not _PASSED_ON.fullmatch(line.strip())
     ]
     return Code(path, tuple(line for line, _ in kept), tuple(number for _, number in kept))
 
@@ -97,18 +99,21 @@ def _common_length(first: Code, first_index: int, second: Code, second_index: in
 
 
 def _lines_left_out(tree: ast.Module) -> set[int]:
-    """The numbers of the lines that imports and docstrings fill."""
+    """The numbers of the lines that imports, docstrings and parameters a line each fill."""
     left_out: set[int] = set()
     for node in ast.walk(tree):
-        spans: list[ast.stmt] = []
         if isinstance(node, ast.Import | ast.ImportFrom):
-            spans.append(node)
+            left_out.update(_span(node))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            left_out.update(range(node.lineno + 1, node.body[0].lineno))
         documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
-            spans.append(node.body[0])
-        for span in spans:
-            left_out.update(range(span.lineno, (span.end_lineno or span.lineno) + 1))
+            left_out.update(_span(node.body[0]))
     return left_out
+
+
+def _span(statement: ast.stmt) -> range:
+    return range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
 
 
 def main(folders: list[str]) -> int:

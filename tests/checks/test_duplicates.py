@@ -56,6 +56,17 @@ def test_imports_and_docstrings_do_not_count(tmp_path):
     assert found(tmp_path) == []
 
 
+def test_parameters_and_arguments_passed_on_do_not_count(tmp_path):
+    names = [f"name_{number}" for number in range(12)]
+    passing = ["def work(", *(f"    {name}: int = 0," for name in names), "):", "    return make("]
+    passing += [*(f"        {name}={name}," for name in names), "    )"]
+    written(tmp_path, one=passing, two=passing)
+    assert found(tmp_path) == []
+    passing[-2:-1] = [f"        {name}={name} + 1," for name in names]
+    written(tmp_path, one=passing, two=passing)
+    assert len(found(tmp_path)) == 1
+
+
 def test_a_hash_in_a_text_is_no_comment(tmp_path):
     one, two = ([f"value_{n} = '#{name}'" for n in range(10)] for name in ("one", "two"))
     written(tmp_path, one=one, two=two)

@@ -125,11 +125,8 @@ def test_kills_at_random_moments_of_every_stage(whole, data, tmp_path):
             if process.poll() is not None:
                 break
             states = [read_manifest(run / name) for name in STAGES]
-            at = [
-                n
-                for n, found in zip(STAGES, states, strict=True)
-                if found and found["state"] == "partial"
-            ]
+            found = dict(zip(STAGES, states, strict=True))
+            at = [name for name in STAGES if (found[name] or {}).get("state") == "partial"]
             kill(process)
             killed += 1
             within.update(at[-1:] or ["between stages"])
