@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from pipeline.configuration.reading import find_config, load_config
+from pipeline.configuration.reading import RUN_CONFIG, find_config, load_config
 from pipeline.errors import UserError
 from pipeline.run_folder.manifests import MANIFEST, read_manifest
 from pipeline.runs import run as run_module
 from pipeline.runs.graph import in_order, row
-from pipeline.runs.run import CONFIG_FILE, Run, run_of
+from pipeline.runs.run import Run, run_of
 
 ROWS = "video,start,end,label,subset\nt0,0,2,grow,training\nv0,0,2,grow,validation\n"
 
@@ -151,7 +151,7 @@ def test_the_settings_are_kept_beside_what_they_made(make):
     finish(run, "finetune")
     make(runtime_workers=7).open("finetune")
     assert run_of(run.folder).config.runtime.workers == run.config.runtime.workers
-    (run.folder / CONFIG_FILE).unlink()
+    (run.folder / RUN_CONFIG).unlink()
     with pytest.raises(UserError, match=r"no config\.yaml; give the folder of a run"):
         run_of(run.folder)
 
