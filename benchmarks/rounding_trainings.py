@@ -16,7 +16,7 @@ from pipeline.configuration.settings import Config
 from pipeline.data.annotations import load_annotations
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import training_segments
-from pipeline.data.clips.training import epoch_batches, training_batches
+from pipeline.data.clips.training import clip_batches, epoch_clips
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.training.classifier import network_input, new_classifier
 from pipeline.training.optimisation import build_optimizer, schedule_of
@@ -110,8 +110,8 @@ def load_demo(data: Path, settings: Mapping[str, Any]) -> tuple[Config, int, Seg
 def take_together(trainings: Sequence[Training], config: Config, train: Segments) -> Iterator[int]:
     """Train side by side on the same batches; gives the number of steps after each step of all."""
     settings = config.finetune
-    steps = len(epoch_batches(train, settings, 0))
-    stream = training_batches(train, settings, LeftOut("rounding"), workers=0, epoch=0, step=0)
+    steps = len(epoch_clips(train, settings, 0))
+    stream = clip_batches(train, settings, LeftOut("rounding"), workers=0, epoch=0, step=0)
     for number, batch in enumerate(stream):
         for training in trainings:
             training.step(batch, number, number / steps)

@@ -21,7 +21,7 @@ QUEUE_FRAMES = 32  # resized frames the thread may be ahead
 POLL_SECONDS = 0.1
 
 # a frame and its number; the seconds the video lasts, after the last frame; or what went wrong
-Item = tuple[int, Tensor] | float | BaseException
+Handover = tuple[int, Tensor] | float | BaseException
 
 
 class FrameThread:
@@ -48,7 +48,7 @@ class FrameThread:
         self._moments = moments
         self._short_side, self._crop = short_side, crop
         self._decoder, self._allow_partial, self._threads = decoder, allow_partial, threads
-        self._queue: queue.Queue[Item] = queue.Queue(QUEUE_FRAMES)
+        self._queue: queue.Queue[Handover] = queue.Queue(QUEUE_FRAMES)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"decode {path}")
         self.duration = 0.0
@@ -116,7 +116,7 @@ class FrameThread:
                 frame = eval_transform(frames, short_side=self._short_side, crop=self._crop)[0]
             yield CLOSING if position < 0 else drawn.popleft(), frame
 
-    def _put(self, item: Item) -> bool:
+    def _put(self, item: Handover) -> bool:
         """Hand an item over; False when nobody will take it any more."""
         while not self._stop.is_set():
             try:

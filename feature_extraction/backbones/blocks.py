@@ -159,7 +159,7 @@ class Bottleneck(nn.Module):
         return torch.relu_(self.expand(branch).add_(kept))
 
 
-class Stage(nn.ModuleList):
+class ResStage(nn.ModuleList):
     """Blocks one after the other."""
 
     def forward(self, frames: Tensor, length: int) -> Tensor:
@@ -189,7 +189,7 @@ def bottleneck_stages(
     for index, count in enumerate(blocks):
         inner = width * 2**index
         channels += joined[index] if joined else 0
-        stage = Stage()
+        stage = ResStage()
         for block in range(count):
             stride = (2 if index else first_stride) if block == 0 else 1
             reach = taps[index] if taps else 1

@@ -67,7 +67,7 @@ def load_public_checkpoint(model: nn.Module, state_dict: Mapping[str, object]) -
     unknown = [k for k, name in backbone.items() if name not in own and (name or OURS.match(k))]
     if unknown:
         raise CheckpointError(f"the checkpoint has weights that the network lacks: {some(unknown)}")
-    chosen = fit(own, state, {key: name for key, name in backbone.items() if name})
+    chosen = place_weights(own, state, {key: name for key, name in backbone.items() if name})
     own_head = {name for name in own if name.startswith("head.")}
     head = {key: name for key, name in heads.items() if name}
     swapped = set(heads.values()) != own_head or any(
@@ -105,7 +105,9 @@ def load_imagenet(model: nn.Module, state_dict: Mapping[str, object]) -> LoadRep
         optional |= {key for key in own if NOT_IN_R2PLUS1D.search(key)}
     places = {key: name for key, name in names.items() if name}
     state |= {key: inflated(state[key], own[name]) for key, name in places.items()}
-    return apply(model, own, state, fit(own, state, places), optional=optional, swapped=True)
+    return apply(
+        model, own, state, place_weights(own, state, places), optional=optional, swapped=True
+    )
 
 
 def require_imagenet_has_it(model: nn.Module) -> None:
@@ -124,7 +126,7 @@ def inflated(weight: Tensor, ours: Tensor) -> Tensor:
     return (weight / taps)[:, :, None].repeat(1, 1, taps, 1, 1)
 
 
-def fit(
+def place_weights(
     own: Mapping[str, Tensor], state: Mapping[str, Tensor], names: Mapping[str, str]
 ) -> dict[str, str]:
     """Check that each named tensor fits ours up to dimensions of size one; return `names`."""

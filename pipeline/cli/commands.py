@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.file_commands import export_features, import_features, score, score_file
+from pipeline.cli.file_commands import export_features, import_features, print_scores, score
 from pipeline.cli.options import ALL, JSON, NamedPath, configured, start
 from pipeline.cli.streams import open_closed_streams
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status
@@ -100,9 +100,9 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     stages = [stage for stage in STAGES if not stage.alone and stage.command in commands]
     run_stages(run, stages if command else in_order(), quiet=quiet)
     if (command is None or command == "eval") and ranks().is_main:
-        from pipeline.stages.evaluate import table
+        from pipeline.stages.evaluate import results_table
 
-        click.echo(table(run))
+        click.echo(results_table(run))
     return run
 
 
@@ -177,7 +177,7 @@ def evaluate(json_file: Path | None, detections: Path | None, **options: Any) ->
     """
     if detections is not None:
         options.pop("force")
-        score_file(detections, json_file, options)
+        print_scores(detections, json_file, options)
         return
     run = _do("eval", options, quiet=("classify",))
     if json_file is not None:
@@ -208,13 +208,13 @@ def eval_classifier(others: tuple[Path, ...], force: bool, **options: Any) -> No
     """
     from pipeline.run_folder.lock import locked
     from pipeline.runs.run import run_of
+    from pipeline.stages.eval_classifier import accuracy_table
     from pipeline.stages.eval_classifier import run as test
-    from pipeline.stages.eval_classifier import table
 
     run = start("views", options, force=force)
     with locked(run.folder):
         test(run, [run_of(other) for other in others])
-    click.echo(table(run))
+    click.echo(accuracy_table(run))
 
 
 @main.command()

@@ -23,13 +23,13 @@ def score(file: Path, json_file: Path | None, **options: Any) -> None:
 
     Example: tada-loc score submission.json --config ek100 --annotations EPIC_100_validation.csv
     """
-    score_file(file, json_file, options)
+    print_scores(file, json_file, options)
 
 
-def score_file(file: Path, json_file: Path | None, options: dict[str, Any]) -> None:
+def print_scores(file: Path, json_file: Path | None, options: dict[str, Any]) -> None:
     """Print the mAP of a result file, and write the numbers where asked."""
+    from pipeline.results.scoring import map_table
     from pipeline.results.scoring import score_file as scored
-    from pipeline.results.scoring import table
 
     config = start("eval", options).given.detection()
     results = scored(config, file)
@@ -37,7 +37,7 @@ def score_file(file: Path, json_file: Path | None, options: dict[str, Any]) -> N
         from pipeline.run_folder.files import write_report
 
         write_report(json_file, results)
-    click.echo(table(results, config.eval))
+    click.echo(map_table(results, config.eval))
 
 
 @click.command("import-features")

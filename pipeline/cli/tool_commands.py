@@ -104,14 +104,14 @@ def doctor(deep: bool, json_file: Path | None, **options: Any) -> None:
     Example: tada-loc doctor --config hacs --videos data/hacs/videos
     """
     from pipeline.tools.doctor.examine import examine
-    from pipeline.tools.doctor.findings import as_json, is_sound, report
+    from pipeline.tools.doctor.findings import findings_as_json, findings_table, is_sound
 
     findings = examine(start(None, options), deep=deep)
     if json_file is not None:
         from pipeline.run_folder.files import write_report
 
-        write_report(json_file, as_json(findings))
-    click.echo(report(findings))
+        write_report(json_file, findings_as_json(findings))
+    click.echo(findings_table(findings))
     if not is_sound(findings):
         click.get_current_context().exit(1)
 
@@ -133,14 +133,14 @@ def plan(processes: int, json_file: Path | None, **options: Any) -> None:
 
     Example: tada-loc plan --config ek100 --processes 16
     """
-    from pipeline.tools.planning import as_json, estimate, table
+    from pipeline.tools.planning import cost_table, costs_as_json, estimate
 
     costs = estimate(start(None, options))
     if json_file is not None:
         from pipeline.run_folder.files import write_report
 
-        write_report(json_file, as_json(costs, processes))
-    click.echo(table(costs, processes))
+        write_report(json_file, costs_as_json(costs, processes))
+    click.echo(cost_table(costs, processes))
 
 
 @click.command()
@@ -166,10 +166,10 @@ def demo(run_dir: Path | None, backbone: str, force: bool, **options: Any) -> No
     """
     from pipeline.demo.running import run_demo
     from pipeline.progress import say
-    from pipeline.stages.evaluate import table
+    from pipeline.stages.evaluate import results_table
 
     run, picture, verdict = run_demo(run_dir, backbone, overrides(None, options), force=force)
-    click.echo(table(run))
+    click.echo(results_table(run))
     say(f"demo: picture in {picture}")
     if verdict is not None:
         say(verdict)

@@ -13,7 +13,7 @@ from pipeline.configuration.training_settings import (
     OptimisationSettings,
 )
 from pipeline.data.clips.segments import Segments
-from pipeline.data.clips.training import epoch_batches
+from pipeline.data.clips.training import epoch_clips
 from pipeline.data.order import epoch_order
 from pipeline.progress import say
 from pipeline.ranks import ranks
@@ -48,7 +48,7 @@ def finetune_length(settings: FinetuneSettings, segments: Segments) -> Length[Fi
     """How long fine-tuning on these segments is."""
 
     def batches(settings: FinetuneSettings) -> list[list[int]]:
-        return epoch_batches(segments, settings, 0)
+        return epoch_clips(segments, settings, 0)
 
     count = len(segments) * settings.clips_per_segment
     longer = long_enough(settings, count, lambda s: len(batches(s)), least_batch=LEAST_BATCH)

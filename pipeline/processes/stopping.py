@@ -21,7 +21,7 @@ SIGNALS = tuple(
 )
 
 _AGAIN_SECONDS = 0.01
-Handler = Callable[[int, FrameType | None], None]
+SignalHandler = Callable[[int, FrameType | None], None]
 
 
 class Interrupted(UserError):
@@ -171,7 +171,7 @@ def _blocked(*numbers: signal.Signals) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _handled(handler: Handler, *numbers: signal.Signals) -> Iterator[None]:
+def _handled(handler: SignalHandler, *numbers: signal.Signals) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # whoever runs us handles signals
         return

@@ -22,7 +22,7 @@ from pipeline.training.classifier import class_probabilities
 
 PARTS = "videos"
 
-Job = tuple[str, Source, np.ndarray]  # video, its source, times [n, positions] in seconds
+ScoreJob = tuple[str, Source, np.ndarray]  # video, its source, times [n, positions] in seconds
 
 
 def decoded_scores(
@@ -55,7 +55,7 @@ def decoded_scores(
 
 
 def _scored(
-    config: DetectionConfig, dataset: Dataset, folder: Path, jobs: Sequence[Job], target: Path
+    config: DetectionConfig, dataset: Dataset, folder: Path, jobs: Sequence[ScoreJob], target: Path
 ) -> Iterator[Outcome]:
     arguments = (config, dataset.num_classes, folder, target)
     workers = config.runtime.workers
@@ -70,7 +70,7 @@ def score_handler(
     model, extractor = open_classifier(config, num_classes, folder, device)
     parts = Parts(target, [])
 
-    def handle(job: Job, heartbeat: Heartbeat) -> None:
+    def handle(job: ScoreJob, heartbeat: Heartbeat) -> None:
         video, path, times = job
         centres, cells = np.unique(times, return_inverse=True)
         features = extractor.at(path, centres, heartbeat=heartbeat)

@@ -96,7 +96,7 @@ def as_thresholds(tious: Sequence[float]) -> list[float]:
     return [round(tiou, 10) for tiou in tious]
 
 
-def table(results: dict[str, Any], settings: EvalSettings) -> str:
+def map_table(results: dict[str, Any], settings: EvalSettings) -> str:
     """The mAP table a user sees: a row a task, a column a threshold, the average last.
 
     The paper's row, of the network `eval.paper` was written for, stands under ours with the figures of

@@ -33,12 +33,12 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
             if stage.name in quiet and run.state(stage.name).state == "complete":
                 continue
             if ranks().is_main or stage.who == "all":
-                work(stage)(run)
+                work_of(stage)(run)
             if ranks().size > 1:
                 _wait()
 
 
-def work(stage: StageRow) -> Callable[[Run], None]:
+def work_of(stage: StageRow) -> Callable[[Run], None]:
     """The function that does a stage's work."""
     module, _, name = stage.run.partition(":")
     function: Callable[[Run], None] = getattr(importlib.import_module(module), name)

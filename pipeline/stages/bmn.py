@@ -14,8 +14,8 @@ from pipeline.data.length import bmn_length, say_length
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.windows.holding import training_windows
 from pipeline.data.windows.judging import judging_windows
-from pipeline.data.windows.placing import Window, digest
-from pipeline.data.windows.samples import epoch_batches, regular_batches, training_batches
+from pipeline.data.windows.placing import Window, windows_digest
+from pipeline.data.windows.samples import epoch_windows, regular_batches, window_batches
 from pipeline.processes import distributed
 from pipeline.processes.device import share_cores
 from pipeline.progress import say
@@ -87,7 +87,7 @@ def _task(
     store, workers, device = run.features, run.config.runtime.workers, run.device
 
     def batches(epoch: int, step: int) -> Iterator[Batch]:
-        return training_batches(store, settings, samples, workers=workers, epoch=epoch, step=step)
+        return window_batches(store, settings, samples, workers=workers, epoch=epoch, step=step)
 
     def read(plan: Sequence[Sequence[int]]) -> Iterator[Batch]:
         return regular_batches(store, settings, judges, plan, workers=workers)
@@ -99,8 +99,9 @@ def _task(
         "bmn",
         batches,
         proposal_loss(settings, device),
-        steps=len(epoch_batches(samples, settings, 0)),
-        samples={"samples": digest(samples)} | ({"judges": digest(judges)} if judges else {}),
+        steps=len(epoch_windows(samples, settings, 0)),
+        samples={"samples": windows_digest(samples)}
+        | ({"judges": windows_digest(judges)} if judges else {}),
         validate=check if judges else None,
         judge=lambda row: -row["val_total"],
     )

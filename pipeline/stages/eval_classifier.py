@@ -71,7 +71,7 @@ def run(run: Run, others: Sequence[Run] = ()) -> None:
         part.unlink()
 
 
-def table(run: Run) -> str:
+def accuracy_table(run: Run) -> str:
     """The figures as a user sees them: accuracy in percent, a row a task. Raises UserError without any."""
     results = read_results(run.path(STAGE) / RESULTS, STAGE)
     rows = [f"{results['segments']} segments, {results['runs']} run(s) averaged"]

@@ -36,9 +36,9 @@ def numbers(run: Run) -> dict[str, Any]:
     return read_results(run.path("eval") / RESULTS, "eval")
 
 
-def table(run: Run) -> str:
+def results_table(run: Run) -> str:
     """The numbers of a run as a user sees them. Raises UserError where it has none."""
-    return scoring.table(numbers(run), run.detection.eval)
+    return scoring.map_table(numbers(run), run.detection.eval)
 
 
 def _score(run: Run, detections: pd.DataFrame) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from pipeline.run_folder.manifests import Stage
 from pipeline.runs.run import Run
 from pipeline.training.classifier import load_classifier
 
-Job = tuple[str, Source]
+VideoJob = tuple[str, Source]
 
 
 def run(run: Run) -> None:
@@ -72,7 +72,7 @@ def _finish(stage: Stage, left_out: LeftOut, total: int, clips: int) -> None:
         )
 
 
-def _own_jobs(jobs: Sequence[Job], dataset: Dataset) -> list[Job]:
+def _own_jobs(jobs: Sequence[VideoJob], dataset: Dataset) -> list[VideoJob]:
     """The jobs of this process: all processes get about the same length of video."""
     told = dict(zip(dataset.videos["video"], dataset.videos["duration"], strict=True))
     if all(told.get(video, math.nan) > 0 for video, _ in jobs):
@@ -99,7 +99,7 @@ def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: 
     store = run.features
     meta = store.meta(weights_digest(model))
 
-    def handle(job: Job, heartbeat: Heartbeat) -> int:
+    def handle(job: VideoJob, heartbeat: Heartbeat) -> int:
         video, path = job
         features, duration, damaged = extractor.video(path, heartbeat=heartbeat)
         # First: killed between the two, the video is made again; features without it would be silent.
@@ -110,7 +110,9 @@ def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: 
     return handle
 
 
-def _extract_all(run: Run, stage: Stage, jobs: Sequence[Job], left_out: LeftOut, total: int) -> int:
+def _extract_all(
+    run: Run, stage: Stage, jobs: Sequence[VideoJob], left_out: LeftOut, total: int
+) -> int:
     clips = 0
     arguments = (run.config, run.dataset.num_classes, run.folder)
     start = total - len(jobs)

@@ -12,9 +12,9 @@ from feature_extraction.backbones.activation_checkpointing import checkpoint_act
 from feature_extraction.backbones.blocks import Bottleneck
 from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.clips import balance
-from pipeline.data.clips.segments import Segments, digest
+from pipeline.data.clips.segments import Segments, segments_digest
 from pipeline.data.clips.selection import training_segments
-from pipeline.data.clips.training import epoch_batches, training_batches
+from pipeline.data.clips.training import clip_batches, epoch_clips
 from pipeline.data.hold_out import chooses_epoch, require_use
 from pipeline.data.length import finetune_length, say_length
 from pipeline.data.videos.left_out import LeftOut
@@ -101,25 +101,25 @@ def _task(
 ) -> Task:
     """Fine-tuning as the training loop takes it. Raises UserError where processes cannot share its batches."""
     config = run.config.model_copy(update={"finetune": settings})
-    sizes = [len(batch) for batch in epoch_batches(train, settings, 0)]
+    sizes = [len(batch) for batch in epoch_clips(train, settings, 0)]
     _require_shared(sizes, settings)
     if settings.balance != "none":
-        say(f"finetune: {balance.describe(train, settings)}")
+        say(f"finetune: {balance.balance_line(train, settings)}")
 
     def batches(epoch: int, step: int) -> Iterator[Batch]:
         workers = config.runtime.workers
-        return training_batches(train, settings, left_out, workers=workers, epoch=epoch, step=step)
+        return clip_batches(train, settings, left_out, workers=workers, epoch=epoch, step=step)
 
     def check(model: nn.Module) -> dict[str, float]:
         return validate(model.get_submodule("network"), validation, config, left_out, run.device)
 
-    judges = {"judges": digest(validation)} if chooses_epoch(settings) else {}
+    judges = {"judges": segments_digest(validation)} if chooses_epoch(settings) else {}
     return Task(
         "finetune",
         batches,
         classifier_loss(config.backbone, settings),
         steps=len(sizes),
-        samples={"samples": digest(train)} | judges,
+        samples={"samples": segments_digest(train)} | judges,
         validate=check if len(validation) else None,
         judge=judged,
         on_checkpoint=left_out.note,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from feature_extraction.sampling import ClipGrid
 from pipeline.data.features.arrays import read_array
-from pipeline.data.features.folders import Checked, check_folder, describe
+from pipeline.data.features.folders import Checked, check_folder, problems_line
 from pipeline.data.features.store import FeatureStore
 from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
@@ -84,7 +84,7 @@ def _finish(stage: Stage, checked: Checked, left_out: LeftOut, clips: int) -> No
 def _require_few(source: Path, checked: Checked, allowed: int) -> None:
     """Refuse a folder with more wrong in it than allowed; say what there is. Raises UserError."""
     if checked.problems:
-        text = f"{source}: {describe(checked.problems)}"
+        text = f"{source}: {problems_line(checked.problems)}"
         if len(checked.problems) > allowed:
             raise UserError(f"{text}; fix the files, {how_to_go_on(len(checked.problems))}")
         say(text)

@@ -17,7 +17,7 @@ from pipeline.data.hold_out import hold_out_videos
 from pipeline.data.length import Length, bmn_length, finetune_length
 from pipeline.data.videos.left_out import skipped_ids
 from pipeline.data.windows.cells import video_cells
-from pipeline.data.windows.placing import held
+from pipeline.data.windows.placing import trained_on
 
 
 def finetune_outlook(
@@ -66,7 +66,7 @@ def windows_with_segments(config: DetectionConfig, segments: np.ndarray, duratio
     segments = np.minimum(segments, duration)
     segments = segments[segments[:, 1] > segments[:, 0]]
     spans = [cells.grid.window(int(offset), cells.temporal_scale) for offset in cells.offsets]
-    return sum(bool(held(segments, span, config.bmn).any()) for span in spans)
+    return sum(bool(trained_on(segments, span, config.bmn).any()) for span in spans)
 
 
 def rows_that_train(config: Config, dataset: Dataset) -> pd.DataFrame:

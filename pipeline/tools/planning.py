@@ -96,7 +96,7 @@ def estimate(run: Run) -> list[Cost]:
     ]
 
 
-def table(costs: list[Cost], processes: int) -> str:
+def cost_table(costs: list[Cost], processes: int) -> str:
     """What `tada-loc plan` prints."""
     rows = [("stage", "work", "rate of one", f"hours with {processes}", "read", "written")]
     for cost in costs:
@@ -117,7 +117,7 @@ def table(costs: list[Cost], processes: int) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def as_json(costs: list[Cost], processes: int) -> dict[str, Any]:
+def costs_as_json(costs: list[Cost], processes: int) -> dict[str, Any]:
     """The same as JSON values; hours are null where nothing could be measured."""
     rows = []
     for cost in costs:

@@ -49,7 +49,7 @@ def expected_times(segments: Segments, settings: FinetuneSettings) -> np.ndarray
     return times
 
 
-def describe(segments: Segments, settings: FinetuneSettings) -> str:
+def balance_line(segments: Segments, settings: FinetuneSettings) -> str:
     """What a user should know of a balanced epoch, in a line."""
     times = expected_times(segments, settings)
     few = np.minimum(times, 1).sum()

@@ -50,7 +50,7 @@ class Segments:
         )
 
 
-def digest(segments: Segments) -> str:
+def segments_digest(segments: Segments) -> str:
     """What tells one list of training segments from another, the shapes that make batches included."""
     state = hashlib.sha256("\0".join(segments.videos).encode())
     for table in (segments.starts, segments.ends, segments.targets):

@@ -93,7 +93,7 @@ class Clips:
         )
 
 
-def training_batches(
+def clip_batches(
     segments: Segments,
     settings: FinetuneSettings,
     left_out: LeftOut,
@@ -105,16 +105,16 @@ def training_batches(
     """Batches from a position of the training to its end, in the order an unbroken run has."""
     plan = []
     for number in range(epoch, settings.epochs):
-        for place, batch in enumerate(epoch_batches(segments, settings, number)):
+        for place, batch in enumerate(epoch_clips(segments, settings, number)):
             if place >= step:
                 side = _shared_side(settings, number, place)
                 plan.append([(number, index, side) for index in own_shard(batch)])
         step = 0
     clips = Clips(segments, settings, left_out.given_up)
-    yield from load(clips, _collate, plan, left_out, workers)
+    yield from load_clips(clips, _collate, plan, left_out, workers)
 
 
-def epoch_batches(segments: Segments, settings: FinetuneSettings, epoch: int) -> list[list[int]]:
+def epoch_clips(segments: Segments, settings: FinetuneSettings, epoch: int) -> list[list[int]]:
     """Clip numbers of an epoch's batches; each segment gives `clips_per_segment` clips.
 
     With `balance`, more or fewer. A last batch of a single clip gives batch norm next to nothing:
@@ -140,7 +140,7 @@ def _shared_side(settings: FinetuneSettings, epoch: int, place: int) -> int | No
     return int(torch.randint(low, high + 1, (), generator=generator))
 
 
-def load(
+def load_clips(
     samples: Samples,
     collate: Collate,
     plan: Sequence[Sequence[Any]],

@@ -14,7 +14,7 @@ from feature_extraction.video.reader import VideoError
 from pipeline.configuration.settings import Config
 from pipeline.data.clips.geometry import centred_clips
 from pipeline.data.clips.segments import Segments, span_of
-from pipeline.data.clips.training import common, load
+from pipeline.data.clips.training import common, load_clips
 from pipeline.data.order import own_shard
 from pipeline.data.videos.left_out import LeftOut
 
@@ -65,7 +65,7 @@ def evaluation_batches(
     keys = list(own_shard(range(len(segments))))
     plan = [keys[at : at + size] for at in range(0, len(keys), size)]
     samples = CentredClips(segments, config, left_out.given_up)
-    yield from load(samples, _collate_views, plan, left_out, workers)
+    yield from load_clips(samples, _collate_views, plan, left_out, workers)
 
 
 def _collate_views(samples: list[dict[str, Any]]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def read_array(path: Path, layout: str) -> np.ndarray:
     Raises UnfitError for what cannot be read, other shapes, NaN, and values float16 cannot hold.
     """
     try:
-        array = READERS[path.suffix](path)
+        array = ARRAY_READERS[path.suffix](path)
     except UnfitError:
         raise
     except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
@@ -62,7 +62,7 @@ def _read_pt(path: Path) -> np.ndarray:
     return (value.float() if value.is_floating_point() else value).numpy()
 
 
-READERS: Mapping[str, Callable[[Path], np.ndarray]] = {
+ARRAY_READERS: Mapping[str, Callable[[Path], np.ndarray]] = {
     ".npy": _read_npy, ".npz": _read_npz, ".pt": _read_pt,
 }  # fmt: skip
 

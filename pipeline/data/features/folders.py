@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from feature_extraction.sampling import ClipGrid
-from pipeline.data.features.arrays import READERS, UnfitError, read_array
+from pipeline.data.features.arrays import ARRAY_READERS, UnfitError, read_array
 from pipeline.errors import UserError
 from pipeline.progress import Progress, say
 from pipeline.run_folder.identity import file_digest
@@ -61,7 +61,7 @@ def _find(
     paths: dict[str, Path] = {}
     problems: dict[str, str] = {}
     for path in sorted(source.iterdir()):
-        if path.suffix not in READERS or path.name.startswith("."):
+        if path.suffix not in ARRAY_READERS or path.name.startswith("."):
             continue
         other = path.stem[2:] if path.stem.startswith("v_") else f"v_{path.stem}"
         video = path.stem if path.stem in known else other
@@ -121,7 +121,7 @@ def _check_length(features: np.ndarray, duration: float, grid: ClipGrid) -> None
         raise UnfitError(f"with another length than the video's ({hint})")
 
 
-def describe(problems: Mapping[str, str]) -> str:
+def problems_line(problems: Mapping[str, str]) -> str:
     """Problems in one line, counted by what is wrong."""
     groups: dict[str, list[str]] = {}
     for name, reason in problems.items():

@@ -12,7 +12,7 @@ from pipeline.data.videos.finding import Source
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress
 
-SILENCE_SECONDS = 120.0
+PROBE_SECONDS = 120.0
 _HEARTBEAT_SECONDS = 10.0  # of video
 
 
@@ -29,7 +29,7 @@ def probe_all(
     jobs = list(paths.items())
     with Progress(len(jobs), "looking at videos", unit="video") as bar:
         for outcome in outcomes(
-            probe_handler, (decoder, deep), jobs, workers=workers, timeout=SILENCE_SECONDS
+            probe_handler, (decoder, deep), jobs, workers=workers, timeout=PROBE_SECONDS
         ):
             if outcome.reason is None:
                 infos[outcome.job[0]] = outcome.result

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data.features.store import FeatureStore
-from pipeline.data.windows.placing import Surroundings, Window, held, window_offsets
+from pipeline.data.windows.placing import Surroundings, Window, trained_on, window_offsets
 from pipeline.data.windows.positions import time_grid
 from pipeline.errors import UserError
 
@@ -53,7 +53,7 @@ def windows_holding(
         used = np.zeros(len(around.segments), bool)
         for offset in map(int, window_offsets(around.length, settings)):
             span = around.grid.window(offset, settings.temporal_scale)
-            inside = held(around.segments, span, settings)
+            inside = trained_on(around.segments, span, settings)
             used |= inside
             if inside.any():
                 windows.append(

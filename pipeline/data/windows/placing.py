@@ -44,7 +44,9 @@ class Window:
     around: Surroundings | None = None
 
 
-def held(segments: np.ndarray, span: tuple[float, float], settings: BMNSettings) -> np.ndarray:
+def trained_on(
+    segments: np.ndarray, span: tuple[float, float], settings: BMNSettings
+) -> np.ndarray:
     """Bool [N]: which segments [N, 2] a window trains on, those at least `min_inside` inside."""
     return share_inside(segments, span) >= settings.min_inside
 
@@ -77,7 +79,7 @@ def redrawn(window: Window, settings: BMNSettings, epoch: int, index: int) -> Wi
     generator = torch.Generator().manual_seed(step_seed(settings.seed, 9, epoch, index))
     for offset in torch.randint(first, last + 1, (DRAWS,), generator=generator).tolist():
         span = around.grid.window(offset, settings.temporal_scale)
-        inside = held(around.segments, span, settings)
+        inside = trained_on(around.segments, span, settings)
         if inside.any() and offset < around.length:
             return Window(window.video, offset, span, around.segments[inside], around)
     return window
@@ -95,7 +97,7 @@ def _reach(offset: int, length: int, settings: BMNSettings) -> tuple[int, int]:
     return offset - step // 2, offset - step // 2 + step - 1
 
 
-def digest(windows: Sequence[Window]) -> str:
+def windows_digest(windows: Sequence[Window]) -> str:
     """What tells one list of training windows from another, what they are redrawn from included."""
     state = hashlib.sha256()
     around = None

@@ -20,7 +20,7 @@ from pipeline.data.windows.positions import positions, sequence
 from pipeline.errors import UserError
 
 
-def training_batches(
+def window_batches(
     store: FeatureStore,
     settings: BMNSettings,
     windows: Sequence[Window],
@@ -35,7 +35,7 @@ def training_batches(
     """
     plan: list[list[tuple[int, int]]] = []
     for number in range(epoch, settings.epochs):
-        order = epoch_batches(windows, settings, number)
+        order = epoch_windows(windows, settings, number)
         plan += [[(number, index) for index in own_shard(batch)] for batch in order[step:]]
         step = 0
     samples = _Windows(store, settings, windows)
@@ -63,7 +63,7 @@ def _refuse(video: str, reason: str) -> None:
     )
 
 
-def epoch_batches(windows: Sequence[Window], settings: BMNSettings, epoch: int) -> list[list[int]]:
+def epoch_windows(windows: Sequence[Window], settings: BMNSettings, epoch: int) -> list[list[int]]:
     """Numbers of the windows of an epoch's batches."""
     return epoch_order(len(windows), settings.batch_size, settings.seed, epoch)
 

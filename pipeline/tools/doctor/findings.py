@@ -20,7 +20,7 @@ class Finding:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-def report(findings: Sequence[Finding]) -> str:
+def findings_table(findings: Sequence[Finding]) -> str:
     """The table a user sees."""
     width = max(len(finding.check) for finding in findings)
     lines = []
@@ -32,7 +32,7 @@ def report(findings: Sequence[Finding]) -> str:
     return "\n".join([*lines, f"{wrong} wrong" if wrong else "nothing wrong"])
 
 
-def as_json(findings: Sequence[Finding]) -> dict[str, Any]:
+def findings_as_json(findings: Sequence[Finding]) -> dict[str, Any]:
     """The report as JSON values, with every video and class concerned."""
     return {
         "ok": is_sound(findings),

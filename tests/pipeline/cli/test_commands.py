@@ -29,7 +29,7 @@ def asked(monkeypatch, tmp_path):
         calls.append(([stage.name for stage in stages], tuple(quiet)))
 
     monkeypatch.setattr(RUN, note)
-    monkeypatch.setattr("pipeline.stages.evaluate.table", lambda run: "the table")
+    monkeypatch.setattr("pipeline.stages.evaluate.results_table", lambda run: "the table")
     return calls
 
 

@@ -106,8 +106,8 @@ def test_an_option_is_short_for_its_key(
     target = "pipeline.runs.running.run_stages"
     monkeypatch.setattr(target, lambda run, stages, **_: made.update(run=run))
     monkeypatch.setattr("pipeline.stages.eval_classifier.run", lambda run, _: made.update(run=run))
-    monkeypatch.setattr("pipeline.stages.eval_classifier.table", lambda run: "")
-    monkeypatch.setattr("pipeline.stages.evaluate.table", lambda run: "")
+    monkeypatch.setattr("pipeline.stages.eval_classifier.accuracy_table", lambda run: "")
+    monkeypatch.setattr("pipeline.stages.evaluate.results_table", lambda run: "")
     config = "k400" if command == "eval-classifier" else "demo"
     done = tada(command, "--config", config, option, value)
     assert done.exit_code == 0, done.output

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.segments import Segments
-from pipeline.data.clips.training import epoch_batches
+from pipeline.data.clips.training import epoch_clips
 from pipeline.data.length import (
     FEW_STEPS,
     LEAST_BATCH,
@@ -101,7 +101,7 @@ def test_clips_of_segments_and_shapes_are_counted():
     found = finetune_length(chosen, segments(23, shapes))
     assert found.samples == 46 and found.settings.batch_size == 11
     assert found.steps == 5 and found.settings.epochs == 44  # 40 clips in four batches, 6 in one
-    order = epoch_batches(segments(23, shapes), found.settings, 7)
+    order = epoch_clips(segments(23, shapes), found.settings, 7)
     assert sorted(map(len, order)) == sorted(found.batches)
 
 

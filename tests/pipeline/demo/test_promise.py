@@ -91,7 +91,7 @@ def test_the_command_says_it_last(tmp_path, monkeypatch):
     def made(verdict):
         return lambda *_, **__: running.Demo(None, Path("a.png"), verdict)
 
-    monkeypatch.setattr("pipeline.stages.evaluate.table", lambda run: "the table")
+    monkeypatch.setattr("pipeline.stages.evaluate.results_table", lambda run: "the table")
     monkeypatch.setattr(running, "run_demo", made("demo: as expected"))
     done = tada("demo", "--run-dir", str(tmp_path))
     assert done.exit_code == 0 and done.stdout == "the table\n"

@@ -16,7 +16,7 @@ from pipeline.cli.commands import main
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data import annotations
 from pipeline.errors import UserError
-from pipeline.results.scoring import table, write_result_files
+from pipeline.results.scoring import map_table, write_result_files
 
 EPIC_ROWS = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\nP01_01,00:00:01.00,00:00:03.00,1,2\n"
 EPIC_ENTRY = {"verb": 1, "noun": 2, "action": "1,2", "score": 0.5, "segment": [1.0, 3.0]}
@@ -162,7 +162,9 @@ def test_the_papers_row_stands_where_thresholds_agree():
 
     def lines(iou):
         tasks = {"mAP": {"map": [1.0] * len(iou), "average": 1.0}}
-        return [line.split() for line in table({"iou": iou, "tasks": tasks}, settings).splitlines()]
+        return [
+            line.split() for line in map_table({"iou": iou, "tasks": tasks}, settings).splitlines()
+        ]
 
     row = lines([round(0.5 + 0.05 * i, 10) for i in range(10)])[2]
     assert " ".join(row) == "mAP, the paper 48.70 - 42.70 - 36.20 - 28.10 - 17.30 - 32.30"

@@ -9,7 +9,7 @@ import pytest
 from pipeline.cli.commands import main
 from pipeline.configuration.settings import Config
 from pipeline.runs.graph import STAGES, in_order, maker, of_command, row
-from pipeline.runs.running import work
+from pipeline.runs.running import work_of
 
 ROWS = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 
@@ -19,7 +19,7 @@ def test_a_row_names_what_there_is(stage):
     assert row(stage.name) is stage
     assert set(stage.settings) <= set(Config.model_fields)
     assert stage.command in main.commands
-    first = next(iter(inspect.signature(work(stage)).parameters.values()))
+    first = next(iter(inspect.signature(work_of(stage)).parameters.values()))
     assert first.name == "run", "a stage's work takes the run"
     assert stage.who in {"all", "first"}
     assert stage.annotations in {None, "training", "evaluation"}

@@ -73,7 +73,7 @@ def test_without_numbers_who_makes_them_is_said(tmp_path):
     with pytest.raises(UserError, match="tada-loc eval"):
         evaluate.numbers(run)
     with pytest.raises(UserError, match="tada-loc eval"):
-        evaluate.table(run)
+        evaluate.results_table(run)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\0"])

@@ -9,7 +9,7 @@ import torch
 from feature_extraction.augmentation import augment
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.segments import Segments
-from pipeline.data.clips.training import Clips, training_batches
+from pipeline.data.clips.training import Clips, clip_batches
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.demo.dataset import make_dataset
 from pipeline.seeds import step_seed
@@ -58,7 +58,7 @@ def test_whole_frames_are_augmented_too(segments):
 
 def test_worker_processes_and_a_resumed_training_read_the_same(segments):
     def read(workers, epoch=0, step=0):
-        batches = training_batches(
+        batches = clip_batches(
             segments, settings(**ON), LeftOut("test"), workers=workers, epoch=epoch, step=step
         )
         return [batch["clip"] for batch in batches]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.data.clips.balance import _whole_numbers, clip_numbers, describe, expected_times
+from pipeline.data.clips.balance import _whole_numbers, balance_line, clip_numbers, expected_times
 from pipeline.data.clips.segments import Segments
-from pipeline.data.clips.training import epoch_batches, training_batches
+from pipeline.data.clips.training import clip_batches, epoch_clips
 from pipeline.data.order import epoch_order
 from pipeline.data.videos.left_out import LeftOut
 
@@ -27,7 +27,7 @@ def segments_of(targets=TARGETS, shapes=None):
 
 
 def drawn(balance, epoch=0, targets=TARGETS, shapes=None, **more):
-    return epoch_batches(segments_of(targets, shapes), settings(balance, **more), epoch)
+    return epoch_clips(segments_of(targets, shapes), settings(balance, **more), epoch)
 
 
 def expected(balance, targets=TARGETS, **more):
@@ -90,7 +90,7 @@ def test_even_classes_are_drawn_evenly():
 
 
 def test_the_line_says_how_much_is_taken():
-    assert "full: an epoch takes about 50 of 90 segments, each 0.38 to" in describe(
+    assert "full: an epoch takes about 50 of 90 segments, each 0.38 to" in balance_line(
         segments_of(), settings("full")
     )
 
@@ -99,13 +99,11 @@ def test_a_training_that_goes_on_takes_the_same_clips(monkeypatch):
     chosen = settings("full", epochs=3, warmup_epochs=0)
     seen = []
     monkeypatch.setattr(
-        "pipeline.data.clips.training.load", lambda s, c, plan, u, w: seen.append(plan) or []
+        "pipeline.data.clips.training.load_clips", lambda s, c, plan, u, w: seen.append(plan) or []
     )
     for epoch, step in ((0, 0), (1, 2)):
         list(
-            training_batches(
-                segments_of(), chosen, LeftOut("test"), workers=0, epoch=epoch, step=step
-            )
+            clip_batches(segments_of(), chosen, LeftOut("test"), workers=0, epoch=epoch, step=step)
         )
     assert seen[1] == seen[0][6 + 2 :] and len(seen[0]) == 18
 

@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.clips.segments import Segments, digest, make_segments, mirrored_classes, span_of
+from pipeline.data.clips.segments import (
+    Segments,
+    make_segments,
+    mirrored_classes,
+    segments_digest,
+    span_of,
+)
 
 
 def some(**more) -> Segments:
@@ -52,13 +58,15 @@ def test_rows_of_videos_that_were_not_found_are_left_out():
     ],
 )
 def test_a_digest_tells_lists_apart(change):
-    assert digest(some()) == digest(some(paths={}))
-    assert digest(some(**change)) != digest(some())
+    assert segments_digest(some()) == segments_digest(some(paths={}))
+    assert segments_digest(some(**change)) != segments_digest(some())
 
 
 def test_a_digest_tells_shapes_apart():
     one, other = some(shapes=np.array([0, 0, 1])), some(shapes=np.array([0, 1, 0]))
-    assert digest(one) != digest(other) and digest(one) == digest(some(shapes=[0, 0, 1]))
+    assert segments_digest(one) != segments_digest(other) and segments_digest(
+        one
+    ) == segments_digest(some(shapes=[0, 0, 1]))
 
 
 def test_a_segment_without_end_is_the_whole_file():

@@ -19,7 +19,7 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.data import annotations
 from pipeline.data.clips import selection as training_segments_module
 from pipeline.data.clips.selection import aspect_shapes, shapes_of, training_segments
-from pipeline.data.clips.training import Clips, epoch_batches, training_batches
+from pipeline.data.clips.training import Clips, clip_batches, epoch_clips
 from pipeline.data.hold_out import hold_out_videos
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
@@ -115,25 +115,25 @@ def test_batches_are_of_one_shape_and_an_epoch_has_every_clip(mixed):
     chosen, train, _ = segments_of(mixed, "finetune.clips_per_segment=2")
     counts = set()
     for epoch in range(5):
-        batches = epoch_batches(train, chosen.finetune, epoch)
+        batches = epoch_clips(train, chosen.finetune, epoch)
         counts.add(len(batches))
         assert sorted(chain(*batches)) == list(range(60))
         for batch in batches:
             assert len(set(train.shapes[np.array(batch) % 30])) == 1
             assert 2 <= len(batch) <= chosen.finetune.batch_size + 1
     assert len(counts) == 1
-    assert epoch_batches(train, chosen.finetune, 0) != epoch_batches(train, chosen.finetune, 1)
+    assert epoch_clips(train, chosen.finetune, 0) != epoch_clips(train, chosen.finetune, 1)
 
 
 def test_clips_are_whole_and_nearly_equal_ones_trimmed_to_the_narrowest(mixed):
     chosen, train, _ = segments_of(mixed)
     settings = chosen.finetune
     seen, trimmed = Counter(), 0
-    batches = training_batches(train, settings, LeftOut("test"), workers=0, epoch=0, step=0)
+    batches = clip_batches(train, settings, LeftOut("test"), workers=0, epoch=0, step=0)
     plan = [
-        batch for epoch in range(settings.epochs) for batch in epoch_batches(train, settings, epoch)
+        batch for epoch in range(settings.epochs) for batch in epoch_clips(train, settings, epoch)
     ]
-    epochs = [e for e in range(settings.epochs) for _ in epoch_batches(train, settings, e)]
+    epochs = [e for e in range(settings.epochs) for _ in epoch_clips(train, settings, e)]
     samples = Clips(train, settings)
     for numbers, epoch, batch in zip(plan, epochs, batches, strict=True):
         side = min(batch["clip"].shape[-2:])

@@ -13,7 +13,7 @@ from feature_extraction.video.opening import open_video
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips import training
 from pipeline.data.clips.segments import Segments
-from pipeline.data.clips.training import Clips, epoch_batches, load, training_batches
+from pipeline.data.clips.training import Clips, clip_batches, epoch_clips, load_clips
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 
@@ -105,16 +105,16 @@ def test_a_video_that_was_given_up_is_not_opened(segments, monkeypatch):
 
 def test_every_clip_comes_once_an_epoch_and_no_batch_is_of_one(segments):
     for size, sizes in ((4, [4, 4]), (7, [8]), (3, [3, 3, 2]), (99, [8])):
-        batches = epoch_batches(segments, settings(batch_size=size), 0)
+        batches = epoch_clips(segments, settings(batch_size=size), 0)
         assert [len(batch) for batch in batches] == sizes
         assert sorted(chain(*batches)) == list(range(8))
-    three = epoch_batches(segments, settings(clips_per_segment=3), 1)
+    three = epoch_clips(segments, settings(clips_per_segment=3), 1)
     assert sorted(chain(*three)) == list(range(24))
 
 
 def test_a_training_goes_on_in_the_middle_of_an_epoch(segments):
     def read(epoch, step, workers=0):
-        batches = training_batches(
+        batches = clip_batches(
             segments, settings(), LeftOut("test"), workers=workers, epoch=epoch, step=step
         )
         return list(batches)
@@ -130,9 +130,7 @@ def test_a_training_goes_on_in_the_middle_of_an_epoch(segments):
 
 def test_processes_read_shares_of_the_batches_one_reads(segments, monkeypatch):
     def read():
-        return list(
-            training_batches(segments, settings(), LeftOut("test"), workers=0, epoch=2, step=0)
-        )
+        return list(clip_batches(segments, settings(), LeftOut("test"), workers=0, epoch=2, step=0))
 
     whole = read()
     monkeypatch.setenv("WORLD_SIZE", "3")
@@ -166,7 +164,7 @@ class Samples:
 def test_unreadable_clips_are_counted_and_left_out_of_their_batch(capsys):
     left_out = LeftOut("test", allowed=1, at_once=True)
     plan = [[0, 1, 2], [1, 3], [3, 0]]
-    batches = list(load(Samples({1}), training._collate, plan, left_out, 0))
+    batches = list(load_clips(Samples({1}), training._collate, plan, left_out, 0))
     assert [batch["names"] for batch in batches] == [["v0", "v2"], ["v3"], ["v3", "v0"]]
     assert [batch["target"].ravel().tolist() for batch in batches] == [[0, 2], [3], [3, 0]]
     assert left_out.reasons == {"v1": "no frames"}
@@ -176,10 +174,10 @@ def test_unreadable_clips_are_counted_and_left_out_of_their_batch(capsys):
 def test_one_too_many_ends_the_reading():
     left_out = LeftOut("test", allowed=1, at_once=True)
     with pytest.raises(UserError, match="video v2: no frames"):
-        list(load(Samples({1, 2}), training._collate, [[0, 1], [2, 3]], left_out, 0))
+        list(load_clips(Samples({1, 2}), training._collate, [[0, 1], [2, 3]], left_out, 0))
 
 
 def test_a_batch_without_any_clip_is_refused():
     left_out = LeftOut("test", allowed=9, at_once=True)
     with pytest.raises(UserError, match="no clip of a whole batch could be read"):
-        list(load(Samples({0, 1}), training._collate, [[0, 1]], left_out, 0))
+        list(load_clips(Samples({0, 1}), training._collate, [[0, 1]], left_out, 0))

@@ -16,7 +16,7 @@ from feature_extraction import FeatureMeta, feature_path, write_features
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.windows import samples as windows
 from pipeline.data.windows.holding import training_windows
-from pipeline.data.windows.placing import digest, redrawn
+from pipeline.data.windows.placing import redrawn, windows_digest
 from pipeline.data.windows.positions import video_input
 from pipeline.runs.run import Run
 
@@ -78,7 +78,7 @@ def test_a_training_window_is_the_window_of_the_whole_video(store, more):
     segments = rows(*[(start, start + 0.9) for start in np.arange(0.0, 49.0, 0.7)])
     found, counts = training_windows(store, settings, segments, ["a"])
     assert not counts and len(found) == len(whole.offsets)
-    batches = windows.training_batches(store, settings, found, workers=0, epoch=9, step=0)
+    batches = windows.window_batches(store, settings, found, workers=0, epoch=9, step=0)
     made = {tuple(row.ravel().tolist()) for batch in batches for row in batch["features"].numpy()}
     assert made == {tuple(row.ravel().tolist()) for row in whole.features}
 
@@ -122,7 +122,7 @@ def test_targets_are_those_of_the_settings(store):
         settings = config(**small, **more)
         found, _ = training_windows(store, settings, segments, ["a"])
         batches[name] = next(
-            windows.training_batches(store, settings, found, workers=0, epoch=0, step=0)
+            windows.window_batches(store, settings, found, workers=0, epoch=0, step=0)
         )
     assert list(batches["as ever"]) == ["features", "start", "end", "iou", "names"]
     assert torch.equal(batches["fine"]["iou"], batches["as ever"]["iou"])
@@ -140,7 +140,7 @@ def test_other_windows_have_another_digest(store):
         training_windows(store, settings, rows(segment), ["a"])[0]
         for segment in ((1.0, 3.0), (1.0, 3.0), (1.0, 3.1))
     ]
-    one, same, other = map(digest, lists)
+    one, same, other = map(windows_digest, lists)
     assert one == same != other
 
 
@@ -149,7 +149,7 @@ MOVING = {"temporal_scale": 20, "duration_scale": 10, "window_step": 10, "random
 
 def samples(settings, store, found, *, epoch=0, step=0, workers=0):
     """The batches of a training from a position on, as plain arrays."""
-    batches = windows.training_batches(
+    batches = windows.window_batches(
         store, settings, found, workers=workers, epoch=epoch, step=step
     )
     return [{key: np.asarray(value) for key, value in batch.items()} for batch in batches]
@@ -171,7 +171,7 @@ def test_windows_move_anew_every_epoch_and_a_resumed_training_takes_the_same(sto
     regular, _ = training_windows(store, still, segments, ["a"])
     assert [window.offset for window in found] == [window.offset for window in regular]
     whole = samples(settings, store, found)
-    steps = len(windows.epoch_batches(found, settings, 0))
+    steps = len(windows.epoch_windows(found, settings, 0))
     assert len(whole) == 3 * steps
     assert same_batches(samples(settings, store, found, epoch=1, step=2), whole[steps + 2 :])
     assert same_batches(samples(settings, store, found, epoch=1, workers=2), whole[steps:])
@@ -251,6 +251,6 @@ def test_the_digest_covers_what_windows_are_redrawn_from(store):
     both, counts = training_windows(store, settings, rows(short, between), ["a"])
     assert counts == {"fit into no regular window, only by chance in a shifted one": 1}
     assert [window.offset for window in alone] == [window.offset for window in both] == [0]
-    assert digest(alone) != digest(both)
+    assert windows_digest(alone) != windows_digest(both)
     sizes = {len(redrawn(both[0], settings, epoch, 0).segments) for epoch in range(100)}
     assert sizes == {1, 2}
