@@ -57,7 +57,7 @@ def test_a_command_does_its_stages_and_prints_where_they_end_in_figures(
     assert asked == [(stages, quiet)] and done.stdout == prints
 
 
-def test_of_several_processes_the_first_prints(asked, monkeypatch):
+def test_of_several_processes_the_main_one_prints(asked, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     for rank, prints in (("0", "the table\n"), ("1", "")):
         monkeypatch.setenv("RANK", rank)

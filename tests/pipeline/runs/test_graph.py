@@ -21,7 +21,7 @@ def test_a_row_names_what_there_is(stage):
     assert stage.command in main.commands
     first = next(iter(inspect.signature(work_of(stage)).parameters.values()))
     assert first.name == "run", "a stage's work takes the run"
-    assert stage.who in {"all", "first"}
+    assert stage.who in {"all", "main"}
     assert stage.annotations in {None, "training", "evaluation"}
 
 

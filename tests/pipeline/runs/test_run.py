@@ -156,7 +156,7 @@ def test_the_settings_are_kept_beside_what_they_made(make):
         run_of(run.folder)
 
 
-def test_another_process_follows_what_the_first_has_opened(make, monkeypatch):
+def test_another_process_follows_what_the_main_one_has_opened(make, monkeypatch):
     run = make()
     opened = run.open("finetune")
     waited = []
@@ -173,7 +173,7 @@ def test_another_process_follows_what_the_first_has_opened(make, monkeypatch):
     assert make().open("finetune").writes and len(waited) == 4
 
 
-def test_only_the_first_process_lists_what_is_left_out(make, monkeypatch):
+def test_only_the_main_process_lists_what_is_left_out(make, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     for rank, listed in (("1", False), ("0", True)):
         monkeypatch.setenv("RANK", rank)

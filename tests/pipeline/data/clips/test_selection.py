@@ -99,7 +99,7 @@ def test_shapes_are_those_of_the_files(mixed):
     assert square.shapes is None
 
 
-def test_the_first_process_looks_at_the_videos_for_all(mixed, monkeypatch):
+def test_the_main_process_looks_at_the_videos_for_all(mixed, monkeypatch):
     _, train, _ = segments_of(mixed)
     told = list(range(len(train)))
     monkeypatch.setenv("WORLD_SIZE", "2")
