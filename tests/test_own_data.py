@@ -18,7 +18,7 @@ from pipeline.configuration.reading import load_config
 from pipeline.data.annotations import table
 from pipeline.data.annotations.dataset import Inputs
 from pipeline.demo.dataset import make_dataset
-from pipeline.tools.starting.advice import CPU, GPU, LONGEST_CLIP, POSITIONS_IN_SHORTEST
+from pipeline.tools.init.advice import CPU, GPU, LONGEST_CLIP, POSITIONS_IN_SHORTEST
 
 TEXT = (Path(__file__).resolve().parents[1] / "docs" / "own-data.md").read_text()
 # What init writes, made small: another network, less of a picture and one epoch, nothing else.

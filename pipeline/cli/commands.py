@@ -93,7 +93,7 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     """
     from pipeline.ranks import ranks
     from pipeline.runs.graph import STAGES, in_order
-    from pipeline.runs.running import run_stages
+    from pipeline.runs.work import run_stages
 
     run = start(command, options, force=options.pop("force"))
     commands = (command, *quiet)

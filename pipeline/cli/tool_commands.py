@@ -86,7 +86,7 @@ def init(
 
     Example: tada-loc init videos own.csv
     """
-    from pipeline.tools.starting.configuration import dataset_section, write_configuration
+    from pipeline.tools.init.configuration import dataset_section, write_configuration
 
     section = dataset_section(videos, annotations, **dataset)
     click.echo(write_configuration(section, target, kind=kind, workers=workers, force=force))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.configuration.sections import (
+from pipeline.configuration.base import (
     Fraction,
     NonNegative,
     NoResult,

@@ -1,6 +1,6 @@
 """Every key by its dotted name: its default, and what a manifest holds of it.
 
-Whether a key changes a result is marked on the key itself (pipeline/configuration/sections.py).
+Whether a key changes a result is marked on the key itself (pipeline/configuration/base.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from pipeline.configuration.sections import Formerly, NoResult, Section, StandsFor
+from pipeline.configuration.base import Formerly, NoResult, Section, StandsFor
 from pipeline.configuration.settings import Config
 
 

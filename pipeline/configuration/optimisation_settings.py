@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.configuration.sections import (
+from pipeline.configuration.base import (
     Formerly,
     Fraction,
     NonNegative,

@@ -16,7 +16,7 @@ from pipeline.configuration.detection_settings import (
     ExtractSettings,
     ProposalSettings,
 )
-from pipeline.configuration.sections import (
+from pipeline.configuration.base import (
     NonNegative,
     NoResult,
     Positive,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainValidator, model_validator
 
 from pipeline.configuration.optimisation_settings import EMA_DECAY, OptimisationSettings
-from pipeline.configuration.sections import (
+from pipeline.configuration.base import (
     Formerly,
     Fraction,
     NonNegative,

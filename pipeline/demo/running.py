@@ -15,7 +15,7 @@ from pipeline.progress import say
 from pipeline.run_folder.lock import locked
 from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
-from pipeline.runs.running import run_stages
+from pipeline.runs.work import run_stages
 from pipeline.stages.evaluate import numbers
 from pipeline.tools.plots import plot_run
 

@@ -16,7 +16,7 @@ from pipeline.data.videos.left_out import LeftOut
 from pipeline.processes.device import pick_device
 from pipeline.processes.workers import Handler, Heartbeat, Outcome, outcomes
 from pipeline.progress import Progress
-from pipeline.results.extraction import SILENCE_SECONDS, open_classifier
+from pipeline.results.classifier_extractor import SILENCE_SECONDS, open_classifier
 from pipeline.run_folder.files import atomic_path
 from pipeline.training.classifier import class_probabilities
 

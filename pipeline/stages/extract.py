@@ -22,7 +22,7 @@ from pipeline.processes import distributed
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
-from pipeline.results.extraction import SILENCE_SECONDS, open_classifier
+from pipeline.results.classifier_extractor import SILENCE_SECONDS, open_classifier
 from pipeline.run_folder.manifests import Stage
 from pipeline.runs.run import Run
 from pipeline.training.classifier import load_classifier

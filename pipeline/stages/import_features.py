@@ -15,7 +15,7 @@ from pipeline.progress import say
 from pipeline.run_folder.manifests import Stage
 from pipeline.runs.graph import IMPORTED
 from pipeline.runs.run import Run
-from pipeline.runs.running import held
+from pipeline.runs.work import held
 
 STAGE = "import-features"
 

@@ -76,7 +76,7 @@ def too_many_files(*_, **__):
     [(out_of_memory, "smaller --batch-size"), (too_many_files, "Too many open files: raise")],
 )
 def test_what_the_machine_refuses(data, tmp_path, monkeypatch, fault, said):
-    monkeypatch.setattr("pipeline.runs.running.run_stages", fault)
+    monkeypatch.setattr("pipeline.runs.work.run_stages", fault)
     line = error_line(tada("finetune", *options(data, tmp_path)))
     assert said in line and len(line) < 250
 

@@ -16,7 +16,7 @@ from helpers.small_runs import error_line, options, tada
 from pipeline.cli.commands import main
 from pipeline.errors import UsageError, UserError
 
-RUN = "pipeline.runs.running.run_stages"
+RUN = "pipeline.runs.work.run_stages"
 
 
 @pytest.fixture

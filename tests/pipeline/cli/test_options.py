@@ -103,7 +103,7 @@ def test_an_option_is_short_for_its_key(
 ):
     monkeypatch.chdir(tmp_path)
     made = {}
-    target = "pipeline.runs.running.run_stages"
+    target = "pipeline.runs.work.run_stages"
     monkeypatch.setattr(target, lambda run, stages, **_: made.update(run=run))
     monkeypatch.setattr("pipeline.stages.eval_classifier.run", lambda run, _: made.update(run=run))
     monkeypatch.setattr("pipeline.stages.eval_classifier.accuracy_table", lambda run: "")

@@ -9,7 +9,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from pipeline.configuration.keys import known_keys
-from pipeline.configuration.sections import Section
+from pipeline.configuration.base import Section
 from pipeline.configuration.settings import Config
 
 

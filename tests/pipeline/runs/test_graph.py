@@ -9,7 +9,7 @@ import pytest
 from pipeline.cli.commands import main
 from pipeline.configuration.settings import Config
 from pipeline.runs.graph import STAGES, in_order, maker, of_command, row
-from pipeline.runs.running import work_of
+from pipeline.runs.work import work_of
 
 ROWS = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 

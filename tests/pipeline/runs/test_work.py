@@ -7,7 +7,7 @@ import pytest
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
 from pipeline.run_folder.lock import locked
-from pipeline.runs import running
+from pipeline.runs import work as running
 from pipeline.runs.graph import in_order, of_command, row
 from pipeline.runs.run import Run, State
 

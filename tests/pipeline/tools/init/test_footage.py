@@ -12,8 +12,8 @@ from PIL import Image
 from pipeline.cli.commands import main
 from pipeline.configuration.reading import load_config
 from pipeline.demo.dataset import make_dataset
-from pipeline.tools.starting import configuration as starting
-from pipeline.tools.starting.footage import look_at
+from pipeline.tools.init import configuration as starting
+from pipeline.tools.init.footage import look_at
 
 SUBSETS = ["training", "validation"]
 

@@ -15,7 +15,7 @@ from pipeline.cli.commands import main
 from pipeline.configuration.reading import load_config
 from pipeline.data.windows.cells import video_cells
 from pipeline.demo.dataset import make_dataset
-from pipeline.tools.starting.advice import (
+from pipeline.tools.init.advice import (
     CPU,
     GPU,
     MACHINES,
@@ -23,7 +23,7 @@ from pipeline.tools.starting.advice import (
     choose_grid,
     configuration_text,
 )
-from pipeline.tools.starting.footage import SIDES, Footage, look_at
+from pipeline.tools.init.footage import SIDES, Footage, look_at
 
 FOOTAGE = Footage(
     videos=20, segments=100, training_segments=70, classes=6, rarest=10, commonest=15, fps=25.0,

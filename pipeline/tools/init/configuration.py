@@ -13,8 +13,8 @@ from pipeline.configuration.reading import read_config
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.errors import UsageError, UserError
 from pipeline.run_folder.files import write_text
-from pipeline.tools.starting.advice import Entry, advice, configuration_text
-from pipeline.tools.starting.footage import Footage, look_at
+from pipeline.tools.init.advice import Entry, advice, configuration_text
+from pipeline.tools.init.footage import Footage, look_at
 
 
 def write_configuration(

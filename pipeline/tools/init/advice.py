@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.tools.starting.footage import Footage
+from pipeline.tools.init.footage import Footage
 
 FRAMES = 8  # of a clip, as in the paper
 LONGEST_CLIP = 1.1  # seconds: 8 frames, 8 apart, at 60 a second, as on EPIC-KITCHENS-100; longer ones blur boundaries
