@@ -121,28 +121,6 @@ def batch_targets(
     return Targets(start, end, iou.amax(1))
 
 
-def label_map(
-    segments: np.ndarray | Tensor,
-    labels: np.ndarray | Tensor,
-    window: tuple[float, float],
-    temporal_scale: int,
-    duration_scale: int,
-) -> Tensor:
-    """The labels of the best overlapping segment of every cell: int64 [K, D, T].
-
-    labels [N, K] (K = 2 for verb and noun); the first segment wins ties, cells that touch no
-    segment included. Raises BMNError where there is no segment or not one row of labels each.
-    """
-    positions = segment_positions(segments, window, temporal_scale)
-    table = torch.as_tensor(labels, dtype=torch.int64)
-    if len(positions) == 0 or len(table) != len(positions):
-        raise BMNError(
-            f"{len(positions)} segments and {len(table)} rows of labels: give one row a segment"
-        )
-    ious = cell_ious(*pad_segments([positions]), temporal_scale, duration_scale)[0]
-    return table.reshape(len(table), -1)[ious.argmax(0)].permute(2, 0, 1)
-
-
 def _boundary_overlap(
     boundary: Tensor, present: Tensor, temporal_scale: int, center: float
 ) -> Tensor:

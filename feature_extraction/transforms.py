@@ -17,8 +17,6 @@ from torchvision.transforms.v2 import functional as F
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of torchvision's ImageNet weights
 IMAGENET_STD = (0.229, 0.224, 0.225)
-PUBLIC_MEAN = (0.45, 0.45, 0.45)  # of the checkpoints the paper's authors published
-PUBLIC_STD = (0.225, 0.225, 0.225)
 
 
 class TransformError(ValueError):

@@ -92,13 +92,12 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     Those named in `quiet` are done before, unless they are complete.
     """
     from pipeline.ranks import ranks
-    from pipeline.runs.graph import STAGES, in_order
+    from pipeline.runs.graph import in_order, of_commands
     from pipeline.runs.work import run_stages
 
     run = start(command, options, force=options.pop("force"))
-    commands = (command, *quiet)
-    stages = [stage for stage in STAGES if not stage.alone and stage.command in commands]
-    run_stages(run, stages if command else in_order(), quiet=quiet)
+    stages = in_order() if command is None else of_commands(command, *quiet)
+    run_stages(run, stages, quiet=quiet)
     if (command is None or command == "eval") and ranks().is_main:
         from pipeline.stages.evaluate import results_table
 

@@ -10,12 +10,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.configuration.detection_settings import (
-    ClassifySettings,
-    EvalSettings,
-    ExtractSettings,
-    ProposalSettings,
-)
 from pipeline.configuration.base import (
     NonNegative,
     NoResult,
@@ -23,6 +17,12 @@ from pipeline.configuration.base import (
     PositiveFloat,
     Section,
     Share,
+)
+from pipeline.configuration.detection_settings import (
+    ClassifySettings,
+    EvalSettings,
+    ExtractSettings,
+    ProposalSettings,
 )
 from pipeline.configuration.training_settings import (
     AugmentSettings,

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, model_validator
 
-from pipeline.configuration.optimisation_settings import EMA_DECAY, OptimisationSettings
 from pipeline.configuration.base import (
     Formerly,
     Fraction,
@@ -17,6 +16,7 @@ from pipeline.configuration.base import (
     Section,
     Share,
 )
+from pipeline.configuration.optimisation_settings import EMA_DECAY, OptimisationSettings
 
 __all__ = [
     "EMA_DECAY",

@@ -50,7 +50,7 @@ class Scene:
 
     look: Look
     actions: tuple[Action, ...]
-    poses: np.ndarray  # [frames, 4], see demo_drawing
+    poses: np.ndarray  # [frames, 4], see drawing.py
     spots: np.ndarray  # [frames, spots, 2] pixels
     shake: np.ndarray  # [frames, 2] pixels
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from feature_extraction.backbones import for_inference
+from feature_extraction.backbones import VideoNetwork, for_inference
 from feature_extraction.extractor import Extractor
 from pipeline.configuration.settings import DetectionConfig
-from pipeline.data.clips.geometry import extraction_view
-from pipeline.data.features.store import clip_grid
-from pipeline.training.classifier import ClassifierNetwork, load_classifier
+from pipeline.data.clips.geometry import clip_grid, extraction_view
+from pipeline.training.classifier import load_classifier
 
 SILENCE_SECONDS = 300.0  # a process that makes no batch of clips for so long hangs
-
-Heartbeat = Callable[[], None]
 
 
 class OpenClassifier(NamedTuple):
     """A run's classifier, whose head classifies features, and the extractor that makes them."""
 
-    model: ClassifierNetwork
+    model: VideoNetwork
     extractor: Extractor
 
 

@@ -8,13 +8,14 @@ from typing import Any
 from pipeline.configuration.keys import result_fields
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import annotation_files
+from pipeline.data.features import IMPORTED
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import file_digest, fingerprint
 from pipeline.run_folder.manifests import is_complete, read_manifest
-from pipeline.runs.graph import IMPORTED, StageRow, in_order, maker, row
+from pipeline.runs.graph import StageRow, in_order, maker, row
 
-# What clips decoded at proposals depend on; the grid's stride and batches change none of them.
-_DECODED = ("crop", "short_side", "fps", "frames", "interval", "precision")
+# Of what extraction depends on, what changes no clip decoded at a proposal: there is no grid.
+_NOT_DECODED = "extract.stride"
 # What the views of the classifier's own test depend on.
 _VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
 # The clip grid of imported features; it is stated where they are imported.
@@ -61,7 +62,7 @@ def _decoded_at_proposals(config: DetectionConfig) -> dict[str, Any]:
     if (config.classify.mode, config.classify.source) != ("proposal", "video"):
         return {}
     fields = result_fields("extract", config.extract)
-    return {f"extract.{key}": fields[f"extract.{key}"] for key in _DECODED}
+    return {key: value for key, value in fields.items() if key != _NOT_DECODED}
 
 
 def deciding_fields(config: Config) -> dict[str, Any]:

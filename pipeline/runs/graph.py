@@ -1,15 +1,13 @@
 """THE table of stages: what each reads, depends on and leaves, and who does its work.
 
 Order, status, fingerprints, completeness and `tada-loc run` follow from it. A new stage is a row here and
-a file beside this one.
+a file in pipeline/stages.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
-
-IMPORTED = "imported"  # marks features from elsewhere: a field, and the name of their backbone
 
 
 @dataclass(frozen=True)
@@ -138,6 +136,6 @@ def in_order() -> tuple[StageRow, ...]:
     return tuple(stage for stage in STAGES if not stage.alone)
 
 
-def of_command(command: str) -> tuple[StageRow, ...]:
-    """The stages a command does, in order."""
-    return tuple(stage for stage in STAGES if stage.command == command)
+def of_commands(*commands: str) -> tuple[StageRow, ...]:
+    """The stages that some commands do, in order."""
+    return tuple(stage for stage in STAGES if stage.command in commands)

@@ -47,6 +47,10 @@ class Run:
     force: bool = False
     grid_of_imported: bool = True
 
+    def __reduce__(self) -> tuple[type[Run], tuple[Path, Config, bool, bool]]:
+        """To another process it goes without what it has read."""
+        return Run, (self.folder, self.given, self.force, self.grid_of_imported)
+
     @cached_property
     def config(self) -> Config:
         """The configuration; where features were imported, with the clip grid they are stated to have."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evaluation import fusion
+from feature_extraction.backbones import VideoNetwork
 from pipeline.configuration.settings import ClassifySettings
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
@@ -17,7 +18,7 @@ from pipeline.results.class_scores import decoded_scores, drop_parts
 from pipeline.results.tables import DETECTIONS, read_proposals, write_table
 from pipeline.run_folder.manifests import read_manifest
 from pipeline.runs.run import Run
-from pipeline.training.classifier import ClassifierNetwork, class_probabilities, load_classifier
+from pipeline.training.classifier import class_probabilities, load_classifier
 
 
 def run(run: Run) -> None:
@@ -67,7 +68,7 @@ def spread_positions(
 
 
 def _by_video(
-    run: Run, model: ClassifierNetwork, proposals: pd.DataFrame, videos: Sequence[str]
+    run: Run, model: VideoNetwork, proposals: pd.DataFrame, videos: Sequence[str]
 ) -> pd.DataFrame:
     """The head on the mean feature of each video; its top classes go to every proposal."""
     settings, heads = run.detection.classify, run.dataset.heads
@@ -83,7 +84,7 @@ def _by_video(
 
 
 def _by_proposal(
-    run: Run, model: ClassifierNetwork, proposals: pd.DataFrame, left_out: LeftOut
+    run: Run, model: VideoNetwork, proposals: pd.DataFrame, left_out: LeftOut
 ) -> tuple[pd.DataFrame, list[str]]:
     """The head at positions spread over each proposal, averaged; verb x noun where there are two heads.
 
@@ -131,7 +132,7 @@ def _times(
 
 
 def _stored_scores(
-    run: Run, model: ClassifierNetwork, times: Mapping[str, np.ndarray]
+    run: Run, model: VideoNetwork, times: Mapping[str, np.ndarray]
 ) -> dict[str, list[np.ndarray]]:
     """Scores [n, classes] a head of each video's proposals, from the features stored nearest."""
     made = {}
@@ -167,7 +168,7 @@ def _require_head(run: Run) -> None:
         )
 
 
-def _check_channels(run: Run, videos: Sequence[str], model: ClassifierNetwork) -> None:
+def _check_channels(run: Run, videos: Sequence[str], model: VideoNetwork) -> None:
     """Refuse features the classifier's head cannot take. Raises UserError."""
     channels = run.features.common_channels(videos)
     if videos and channels != model.feature_dim:

@@ -6,13 +6,11 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from feature_extraction.store import FeatureMeta
 from feature_extraction.weights import weights_digest
-from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset
 from pipeline.data.order import deal
 from pipeline.data.videos.damage import DAMAGED, damaged_videos, note_damage
@@ -89,13 +87,12 @@ def _size(source: Source) -> int:
         return 0
 
 
-def extract_handler(config: Config, num_classes: int | tuple[int, int], folder: Path) -> Handler:
+def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
     """What a worker process does with a (video, path) job: write its feature file, give the clips."""
-    run = Run(folder, config, grid_of_imported=False)
     if run.device.type == "cpu":
         # Two processes of one thread beat one of two.
         torch.set_num_threads(1)
-    model, extractor = open_classifier(run.detection, num_classes, folder, run.device)
+    model, extractor = open_classifier(run.detection, num_classes, run.folder, run.device)
     store = run.features
     meta = store.meta(weights_digest(model))
 
@@ -114,7 +111,7 @@ def _extract_all(
     run: Run, stage: Stage, jobs: Sequence[VideoJob], left_out: LeftOut, total: int
 ) -> int:
     clips = 0
-    arguments = (run.config, run.dataset.num_classes, run.folder)
+    arguments = (run, run.dataset.num_classes)
     start = total - len(jobs)
     with Progress(total, "extract", unit="video", start=start) as bar:
         stream = outcomes(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from feature_extraction.backbones import SlowFast
+from feature_extraction.backbones import SlowFast, VideoNetwork
 from feature_extraction.backbones.activation_checkpointing import checkpoint_activations
 from feature_extraction.backbones.blocks import Bottleneck
 from pipeline.configuration.training_settings import FinetuneSettings
@@ -26,7 +26,6 @@ from pipeline.ranks import ranks
 from pipeline.results.accuracy import geometry_warning, judged, validate
 from pipeline.runs.run import Run
 from pipeline.training.classifier import (
-    ClassifierNetwork,
     SharedClassifier,
     classifier_loss,
     new_classifier,
@@ -78,7 +77,7 @@ def run(run: Run) -> None:
     keep_result(stage, model, fitted, left_out.summary())
 
 
-def _network(run: Run, settings: FinetuneSettings) -> ClassifierNetwork:
+def _network(run: Run, settings: FinetuneSettings) -> VideoNetwork:
     """The network with its initial weights, on the run's device."""
     backbone = run.config.backbone
     model = new_classifier(backbone, run.dataset.num_classes, settings.seed)

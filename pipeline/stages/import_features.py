@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from feature_extraction.sampling import ClipGrid
+from pipeline.data.features import IMPORTED
 from pipeline.data.features.arrays import read_array
 from pipeline.data.features.folders import Checked, check_folder, problems_line
 from pipeline.data.features.store import FeatureStore
@@ -13,7 +14,6 @@ from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.manifests import Stage
-from pipeline.runs.graph import IMPORTED
 from pipeline.runs.run import Run
 from pipeline.runs.work import held
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from feature_extraction.sampling import ClipGrid
-from pipeline.data.features.store import IMPORTED
+from pipeline.data.features import IMPORTED
 from pipeline.progress import say
 from pipeline.run_folder.files import atomic_path, write_json
 from pipeline.runs.run import Run

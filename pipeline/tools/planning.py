@@ -25,8 +25,7 @@ from feature_extraction.video.reader import VideoError
 from pipeline.configuration.settings import ExtractSettings
 from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
 from pipeline.data.annotations import Dataset
-from pipeline.data.clips.geometry import View, extraction_view, training_crop
-from pipeline.data.features.store import clip_grid
+from pipeline.data.clips.geometry import View, clip_grid, extraction_view, training_crop
 from pipeline.data.videos.finding import Source, find_videos
 from pipeline.processes.device import autocast
 from pipeline.runs.run import Run

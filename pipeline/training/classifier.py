@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from feature_extraction.backbones import BACKBONES, SlowFast, VideoResNet, build_backbone
+from feature_extraction.backbones import BACKBONES, VideoNetwork, build_backbone
 from feature_extraction.transforms import normalize
 from feature_extraction.weights import (
     CheckpointError,
@@ -29,12 +29,10 @@ from pipeline.training import mixing
 from pipeline.training.checkpoints import MODEL_FILE, load_weights
 from pipeline.training.steps import Batch, Loss
 
-ClassifierNetwork = VideoResNet | SlowFast
-
 
 def untrained_classifier(
     settings: BackboneSettings, num_classes: int | tuple[int, int]
-) -> ClassifierNetwork:
+) -> VideoNetwork:
     """The network of a configuration with random weights. Raises UsageError for what it cannot be."""
     if settings.name not in BACKBONES:
         names = ", ".join(sorted(BACKBONES))
@@ -45,9 +43,9 @@ def untrained_classifier(
         raise UsageError(f"backbone: {error}") from error
 
 
-def _built(settings: BackboneSettings, num_classes: int | tuple[int, int]) -> ClassifierNetwork:
+def _built(settings: BackboneSettings, num_classes: int | tuple[int, int]) -> VideoNetwork:
     first, *second = settings.kernels
-    network = build_backbone(
+    return build_backbone(
         settings.name,
         depth=settings.depth,
         width=settings.width,
@@ -64,13 +62,11 @@ def _built(settings: BackboneSettings, num_classes: int | tuple[int, int]) -> Cl
         shortcut=settings.shortcut,
         separate_norms=settings.separate_norms,
     )
-    assert isinstance(network, ClassifierNetwork)  # every backbone is one of them
-    return network
 
 
 def new_classifier(
     settings: BackboneSettings, num_classes: int | tuple[int, int], seed: int
-) -> ClassifierNetwork:
+) -> VideoNetwork:
     """A classifier with its initial weights; what was and was not loaded is said.
 
     Raises UserError for weights that do not fit, UsageError for an unknown backbone.
@@ -107,7 +103,7 @@ def _imagenet_state(depth: int | tuple[int, ...]) -> Mapping[str, object]:
 
 def load_classifier(
     settings: BackboneSettings, num_classes: int | tuple[int, int], run: Path, device: torch.device
-) -> ClassifierNetwork:
+) -> VideoNetwork:
     """The run's fine-tuned classifier, in eval mode.
 
     Raises UserError where the file is damaged or of another architecture.
@@ -127,7 +123,7 @@ class SharedClassifier(nn.Module):
     """
 
     def __init__(
-        self, network: ClassifierNetwork, *, compiled: bool = False, freeze_norm: bool = False
+        self, network: VideoNetwork, *, compiled: bool = False, freeze_norm: bool = False
     ) -> None:
         super().__init__()
         self.network = network
@@ -187,7 +183,7 @@ def network_input(frames: Tensor, settings: BackboneSettings) -> Tensor:
 
 @torch.inference_mode()
 def class_probabilities(
-    model: ClassifierNetwork, features: np.ndarray, device: torch.device
+    model: VideoNetwork, features: np.ndarray, device: torch.device
 ) -> list[np.ndarray]:
     """Softmax of the head on features [n, C]: one array [n, classes] a head."""
     logits = model.classify(torch.from_numpy(features).to(device))

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from bmn.errors import BMNError
 from bmn.targets import (
     batch_targets,
-    label_map,
     pad_segments,
     segment_positions,
     valid_mask,
@@ -49,8 +48,6 @@ def test_targets_equal_the_public_ones(reference, window):
         ours = getattr(targets, name)
         assert ours.dtype == torch.float32
         assert np.abs(ours.numpy() - vectors[f"{window}/{name}"]).max() < 1e-6
-    labels = label_map(segments, vectors[f"{window}/labels"], span, 40, 20)
-    assert np.array_equal(labels.numpy(), vectors[f"{window}/label_map"])
 
 
 def test_valid_mask_equals_the_public_one(reference):
@@ -128,5 +125,3 @@ def test_bad_input_is_refused():
         window_targets(np.array([[1.0, 2.0]]), (3.0, 3.0), 8, 4)
     with pytest.raises(BMNError, match="shape"):
         window_targets(np.zeros((2, 3)), (0.0, 3.0), 8, 4)
-    with pytest.raises(BMNError, match="one row a segment"):
-        label_map(np.array([[1.0, 2.0]]), np.zeros((2, 2)), (0.0, 3.0), 8, 4)

@@ -21,7 +21,6 @@ from feature_extraction.transforms import eval_transform
 from feature_extraction.video.frame_times import TIME_EPSILON
 from pipeline.configuration.settings import Config, ExtractSettings
 from pipeline.configuration.training_settings import FinetuneSettings
-from pipeline.data.features.store import clip_grid
 
 EXTRACT = "extract_"  # goes before the accuracies of what extraction will see
 
@@ -56,6 +55,11 @@ def training_crop(settings: FinetuneSettings) -> int | None:
 def validation_view(settings: FinetuneSettings) -> View:
     """What fine-tuning is validated on by itself: its crop at the centre."""
     return View(settings.eval_short_side, training_crop(settings))
+
+
+def clip_grid(settings: ExtractSettings) -> ClipGrid:
+    """The grid of clips a configuration extracts."""
+    return ClipGrid(settings.fps, settings.frames, settings.interval, settings.stride)
 
 
 def interval_times(

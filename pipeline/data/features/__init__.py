@@ -2,3 +2,7 @@
 
 Knows nothing of windows and networks.
 """
+
+IMPORTED = (
+    "imported"  # a field, and the backbone, weights and precision, of features from elsewhere
+)

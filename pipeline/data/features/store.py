@@ -20,6 +20,8 @@ from feature_extraction.store import (
     write_features,
 )
 from pipeline.configuration.settings import ExtractSettings
+from pipeline.data.clips.geometry import clip_grid
+from pipeline.data.features import IMPORTED
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError, cannot_write
@@ -27,7 +29,6 @@ from pipeline.progress import say
 from pipeline.run_folder.files import clear_temporary
 
 FEATURES = "features"  # the folder of feature files in the extract stage's
-IMPORTED = "imported"  # the backbone, weights and precision of features from elsewhere
 
 
 @dataclass(frozen=True)
@@ -197,11 +198,6 @@ class FeatureStore:
             known += ["resize", "crop", "precision"]
         meta = self.meta("")
         return {name: getattr(meta, name) for name in known}
-
-
-def clip_grid(settings: ExtractSettings) -> ClipGrid:
-    """The grid of clips a configuration extracts."""
-    return ClipGrid(settings.fps, settings.frames, settings.interval, settings.stride)
 
 
 def grid_of(meta: FeatureMeta) -> ClipGrid:

@@ -10,7 +10,7 @@ import pandas as pd
 from bmn.upper_bound import best_tious
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset
-from pipeline.data.features.store import clip_grid
+from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.windows.cells import video_cells
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.cli.commands import main
 from pipeline.configuration.settings import Config
-from pipeline.runs.graph import STAGES, in_order, maker, of_command, row
+from pipeline.runs.graph import STAGES, in_order, maker, of_commands, row
 from pipeline.runs.work import work_of
 
 ROWS = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
@@ -55,10 +55,10 @@ def test_the_order_is_the_papers():
 
 
 def test_a_commands_stages_are_in_order():
-    assert [stage.name for stage in of_command("bmn")] == ["bmn", "proposals"]
+    assert [stage.name for stage in of_commands("bmn")] == ["bmn", "proposals"]
     for stage in STAGES:
-        assert stage in of_command(stage.command)
-    assert of_command("status") == ()
+        assert stage in of_commands(stage.command)
+    assert of_commands("status") == ()
 
 
 def test_imported_features_lie_where_extracted_ones_do():

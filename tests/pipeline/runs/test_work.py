@@ -8,7 +8,7 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
 from pipeline.run_folder.lock import locked
 from pipeline.runs import work as running
-from pipeline.runs.graph import in_order, of_command, row
+from pipeline.runs.graph import in_order, of_commands, row
 from pipeline.runs.run import Run, State
 
 
@@ -88,8 +88,8 @@ def test_extraction_does_not_run_over_imported_features(run, done):
     fields = {"imported": "x", "extract.fps": 7.0, "extract.frames": 3, "extract.interval": 2}
     run.imported_stage(fields | {"extract.stride": 5}).open().finish()
     with pytest.raises(UserError, match=r"holds imported features; go on with `tada-loc bmn`"):
-        running.run_stages(run, of_command("extract"))
-    running.run_stages(run, of_command("bmn"))
+        running.run_stages(run, of_commands("extract"))
+    running.run_stages(run, of_commands("bmn"))
     assert done == ["bmn", "proposals"]
 
 
@@ -98,5 +98,5 @@ def test_by_force_it_does_with_the_configurations_own_grid(run, monkeypatch):
     run.imported_stage(fields | {"extract.stride": 5}).open().finish()
     seen = []
     monkeypatch.setattr(running, "work", lambda stage: lambda run: seen.append(run.config.extract))
-    running.run_stages(Run(run.folder, run.given, force=True), of_command("extract"))
+    running.run_stages(Run(run.folder, run.given, force=True), of_commands("extract"))
     assert seen == [run.given.extract]

@@ -10,7 +10,8 @@ import pytest
 
 from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.data.features.store import FEATURES, Features, FeatureStore, clip_grid, grid_of
+from pipeline.data.clips.geometry import clip_grid
+from pipeline.data.features.store import FEATURES, Features, FeatureStore, grid_of
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 
