@@ -165,14 +165,17 @@ def squeeze(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def weights_digest(model: nn.Module) -> str:
+    """`state_digest` of a network's weights."""
+    return state_digest(model.state_dict())
+
+
+def state_digest(state: Mapping[str, Tensor]) -> str:
     """SHA-256 of all parameters and buffers by sorted name (batch counters left out), in hex.
 
     Of names that have changed the former one counts: features made before the change stay valid.
     """
     digest = hashlib.sha256()
-    named = {
-        name.replace(LATERAL, FORMER_LATERAL): tensor for name, tensor in model.state_dict().items()
-    }
+    named = {name.replace(LATERAL, FORMER_LATERAL): tensor for name, tensor in state.items()}
     for name, tensor in sorted(named.items()):
         if name.endswith("num_batches_tracked"):
             continue

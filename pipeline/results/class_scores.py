@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.configuration.settings import DetectionConfig
-from pipeline.data.annotations import Dataset
-from pipeline.data.videos.finding import Source, require_videos
+from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.processes.device import pick_device
-from pipeline.processes.workers import Handler, Heartbeat, Outcome, outcomes
+from pipeline.processes.workers import Outcome
 from pipeline.progress import Progress
-from pipeline.results.classifier_extractor import SILENCE_SECONDS, open_classifier
 from pipeline.run_folder.files import atomic_path
-from pipeline.training.classifier import class_probabilities
 
 PARTS = "videos"
 
@@ -26,25 +21,25 @@ ScoreJob = tuple[str, Source, np.ndarray]  # video, its source, times [n, positi
 
 
 def decoded_scores(
-    config: DetectionConfig,
-    dataset: Dataset,
-    folder: Path,
-    target: Path,
+    parts: Parts,
     times: Mapping[str, np.ndarray],
     left_out: LeftOut,
+    *,
+    find: Callable[[Sequence[str]], Mapping[str, Source]],
+    score: Callable[[Sequence[ScoreJob]], Iterator[Outcome]],
 ) -> dict[str, list[np.ndarray]]:
     """Scores [n, classes] a head of proposals asked for at `times` [n, positions], by video.
 
-    `folder` is the run's; parts go below `target`, and those a killed run has left are taken. Videos
-    that fail are not there; `left_out` counts them. Raises UserError where too many fail.
+    `find` gives the sources of the videos that have one, `score` does jobs, each of which leaves a part;
+    those a killed run has left are taken. Videos that fail are not there; `left_out` counts them.
+    Raises UserError where too many fail.
     """
-    parts = Parts(target, [len(head) for head in dataset.heads])
     todo = [video for video in times if not parts.read(video, len(times[video]))]
-    paths = require_videos(config.dataset, dataset, todo, left_out)
+    paths = find(todo)
     jobs = [(video, paths[video], times[video]) for video in todo if video in paths]
     start = len(times) - len(jobs)
     with Progress(len(times), "classify", unit="video", start=start) as bar:
-        for outcome in _scored(config, dataset, folder, jobs, target):
+        for outcome in score(jobs):
             if outcome.reason is not None:
                 left_out.failed(outcome.job[0], outcome.reason)
             bar.update(1)
@@ -52,33 +47,6 @@ def decoded_scores(
     failed = left_out.reasons
     read = {video: parts.read(video, len(times[video])) for video in times}
     return {video: scores for video, scores in read.items() if scores and video not in failed}
-
-
-def _scored(
-    config: DetectionConfig, dataset: Dataset, folder: Path, jobs: Sequence[ScoreJob], target: Path
-) -> Iterator[Outcome]:
-    arguments = (config, dataset.num_classes, folder, target)
-    workers = config.runtime.workers
-    return outcomes(score_handler, arguments, jobs, workers=workers, timeout=SILENCE_SECONDS)
-
-
-def score_handler(
-    config: DetectionConfig, num_classes: int | tuple[int, int], folder: Path, target: Path
-) -> Handler:
-    """What a worker process does with a job: write the scores of a video's proposals below `target`."""
-    device = pick_device(config.runtime.device)
-    model, extractor = open_classifier(config, num_classes, folder, device)
-    parts = Parts(target, [])
-
-    def handle(job: ScoreJob, heartbeat: Heartbeat) -> None:
-        video, path, times = job
-        centres, cells = np.unique(times, return_inverse=True)
-        features = extractor.at(path, centres, heartbeat=heartbeat)
-        cells = cells.reshape(times.shape)
-        scores = [head[cells].mean(1) for head in class_probabilities(model, features, device)]
-        parts.write(video, scores)
-
-    return handle
 
 
 class Parts:

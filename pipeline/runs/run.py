@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import torch
 
     from pipeline.data.features.store import FeatureStore
+    from pipeline.data.videos.finding import Source
+    from pipeline.results.classifier_extractor import OpenClassifier
 
 
 class State(NamedTuple):
@@ -101,6 +103,24 @@ class Run:
     def videos(self) -> list[str]:
         """The videos of both subsets, in the files' order."""
         return [video for subset in self.subsets for video in self.dataset.video_ids(subset)]
+
+    def sources(self, videos: Iterable[str], left_out: LeftOut) -> dict[str, Source]:
+        """The file or folder of frames of each video that has one; the others are counted by `left_out`.
+
+        Raises UserError where they are too many.
+        """
+        from pipeline.data.videos.finding import require_videos
+
+        return require_videos(self.config.dataset, self.dataset, videos, left_out)
+
+    def classifier(self, num_classes: int | tuple[int, int]) -> OpenClassifier:
+        """The fine-tuned classifier on the run's device, ready to extract.
+
+        Raises UserError where its weights are damaged or of another network.
+        """
+        from pipeline.results.classifier_extractor import open_classifier
+
+        return open_classifier(self.detection, num_classes, self.folder, self.device)
 
     def path(self, stage: str) -> Path:
         """The folder of a stage."""

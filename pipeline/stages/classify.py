@@ -13,8 +13,10 @@ from pipeline.configuration.settings import ClassifySettings
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
+from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
-from pipeline.results.class_scores import decoded_scores, drop_parts
+from pipeline.results.class_scores import Parts, ScoreJob, decoded_scores, drop_parts
+from pipeline.results.classifier_extractor import SILENCE_SECONDS
 from pipeline.results.tables import DETECTIONS, read_proposals, write_table
 from pipeline.run_folder.manifests import read_manifest
 from pipeline.runs.run import Run
@@ -98,9 +100,7 @@ def _by_proposal(
     if settings.source == "video":
         kept = left_out.without_skipped(times)
         asked = {video: times[video] for video in kept}
-        made = decoded_scores(
-            run.detection, run.dataset, run.folder, run.path("classify"), asked, left_out
-        )
+        made = _decoded_scores(run, asked, left_out)
     else:
         made = _stored_scores(run, model, times)
     for video, of_heads in made.items():
@@ -129,6 +129,39 @@ def _times(
         )
         for video, rows in groups.items()
     }
+
+
+def _decoded_scores(
+    run: Run, times: Mapping[str, np.ndarray], left_out: LeftOut
+) -> dict[str, list[np.ndarray]]:
+    """Scores [n, classes] a head of each video's proposals, from clips decoded at them."""
+    arguments = (run, run.dataset.num_classes)
+    workers = run.config.runtime.workers
+    return decoded_scores(
+        Parts(run.path("classify"), [len(head) for head in run.dataset.heads]),
+        times,
+        left_out,
+        find=lambda videos: run.sources(videos, left_out),
+        score=lambda jobs: outcomes(
+            score_handler, arguments, jobs, workers=workers, timeout=SILENCE_SECONDS
+        ),
+    )
+
+
+def score_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
+    """What a worker process does with a job: write the scores of a video's proposals."""
+    model, extractor = run.classifier(num_classes)
+    parts = Parts(run.path("classify"), [])
+
+    def handle(job: ScoreJob, heartbeat: Heartbeat) -> None:
+        video, path, times = job
+        centres, cells = np.unique(times, return_inverse=True)
+        features = extractor.at(path, centres, heartbeat=heartbeat)
+        cells = cells.reshape(times.shape)
+        scores = class_probabilities(model, features, run.device)
+        parts.write(video, [head[cells].mean(1) for head in scores])
+
+    return handle
 
 
 def _stored_scores(

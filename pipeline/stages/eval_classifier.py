@@ -19,7 +19,6 @@ from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments, make_segments
 from pipeline.data.clips.views import read_views
-from pipeline.data.videos.finding import require_videos
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes.device import share_cores
@@ -113,7 +112,7 @@ def _segments(run: Run, left_out: LeftOut) -> Segments:
     rows = run.dataset.rows(run.subsets[1])
     rows = rows[rows["end"] > rows["start"]].reset_index(drop=True)
     ids = left_out.without_skipped(rows["video"].unique())
-    paths = require_videos(run.config.dataset, run.dataset, ids, left_out)
+    paths = run.sources(ids, left_out)
     segments = make_segments(rows, run.dataset.targets(rows), paths)
     if not len(segments):
         raise UserError(f"dataset.eval_subset {run.subsets[1]!r}: no segment to test on")

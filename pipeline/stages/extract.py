@@ -10,20 +10,20 @@ from dataclasses import replace
 import torch
 
 from feature_extraction.store import FeatureMeta
-from feature_extraction.weights import weights_digest
+from feature_extraction.weights.loading import state_digest, weights_digest
 from pipeline.data.annotations import Dataset
 from pipeline.data.order import deal
 from pipeline.data.videos.damage import DAMAGED, damaged_videos, note_damage
-from pipeline.data.videos.finding import Source, require_videos
+from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.processes import distributed
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
-from pipeline.results.classifier_extractor import SILENCE_SECONDS, open_classifier
+from pipeline.results.classifier_extractor import SILENCE_SECONDS
 from pipeline.run_folder.manifests import Stage
 from pipeline.runs.run import Run
-from pipeline.training.classifier import load_classifier
+from pipeline.training.checkpoints import MODEL_FILE, saved_weights
 
 VideoJob = tuple[str, Source]
 
@@ -48,7 +48,7 @@ def run(run: Run) -> None:
     if stage.complete and not todo:
         say(f"extract: complete ({len(ids)} videos), nothing to do")
         return
-    paths = require_videos(run.config.dataset, run.dataset, todo, left_out)
+    paths = run.sources(todo, left_out)
     say(f"extract: {len(todo)} of {len(ids)} videos to do on {say_device}")
     jobs = _own_jobs([(video, paths[video]) for video in todo if video in paths], run.dataset)
     clips = _extract_all(run, stage, jobs, left_out, len(ids))
@@ -92,7 +92,7 @@ def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
     if run.device.type == "cpu":
         # Two processes of one thread beat one of two.
         torch.set_num_threads(1)
-    model, extractor = open_classifier(run.detection, num_classes, run.folder, run.device)
+    model, extractor = run.classifier(num_classes)
     store = run.features
     meta = store.meta(weights_digest(model))
 
@@ -132,6 +132,6 @@ def _extract_all(
 
 
 def _expected_meta(run: Run) -> FeatureMeta:
-    cpu = torch.device("cpu")
-    model = load_classifier(run.config.backbone, run.dataset.num_classes, run.folder, cpu)
-    return run.features.meta(weights_digest(model))
+    """What the features' files say of themselves, by whose weights they are made included."""
+    state = saved_weights(run.path("finetune") / MODEL_FILE)
+    return run.features.meta(state_digest(state))

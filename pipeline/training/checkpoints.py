@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pipeline.errors import UserError
 from pipeline.progress import say
@@ -106,11 +106,27 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
     Raises UserError where the file is damaged or of another architecture.
     """
+    weights = saved_weights(path)
     try:
-        model.load_state_dict(load_state(path)["model"])
+        model.load_state_dict(weights)
     except (KeyError, RuntimeError, TypeError, AttributeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: not the weights of this configuration ({reason})") from error
+        raise _not_its_weights(path, str(error)) from error
+
+
+def saved_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of saved weights, by name. Raises UserError where the file is damaged or another's."""
+    weights = load_state(path).get("model")
+    if not isinstance(weights, dict):
+        raise _not_its_weights(path, "'model'")
+    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in weights.items()):
+        raise _not_its_weights(path, "not tensors by name")
+    return weights
+
+
+def _not_its_weights(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"{path}: not the weights of this configuration ({' '.join(reason.split())[:200]})"
+    )
 
 
 def save_state(path: Path, content: Mapping[str, Any]) -> None:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import errno
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from pipeline.configuration.reading import find_config, load_config
-from pipeline.data.annotations import Dataset
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes.workers import Outcome
-from pipeline.results import class_scores
 from pipeline.results.class_scores import Parts, decoded_scores, drop_parts
 
 TIMES = {
@@ -82,20 +78,14 @@ def test_dropped_parts_are_gone_and_none_are_no_error(tmp_path, parts):
 
 
 @pytest.fixture
-def decode(tmp_path, monkeypatch):
+def decode(tmp_path):
     """Scores of all videos, as a run would decode them; gives also the videos it had to read."""
-    (tmp_path / "videos").mkdir()
-    for video in TIMES:
-        (tmp_path / "videos" / f"{video}.mp4").touch()
-    config = load_config(find_config("demo"), {"dataset.videos": str(tmp_path / "videos")})
-    table = pd.DataFrame({"video": list(TIMES), "duration": np.nan, "fps": np.nan})
-    dataset = Dataset(pd.DataFrame(), table, (tuple("abcd"), tuple("vwxyz")))
     target = tmp_path / "classify"
 
     def run(left_out, *bad):
         read = []
 
-        def scored(config, dataset, folder, jobs, target):
+        def score(jobs):
             for job in jobs:
                 read.append(job[0])
                 if job[0] in bad:
@@ -105,8 +95,10 @@ def decode(tmp_path, monkeypatch):
                 Parts(target, []).write(job[0], scores_of(job[0]))
                 yield Outcome(job)
 
-        monkeypatch.setattr(class_scores, "_scored", scored)
-        made = decoded_scores(config.detection(), dataset, tmp_path, target, TIMES, left_out)
+        def find(videos):
+            return {video: tmp_path / f"{video}.mp4" for video in videos}
+
+        made = decoded_scores(Parts(target, [4, 5]), TIMES, left_out, find=find, score=score)
         return made, read
 
     return run
