@@ -14,8 +14,9 @@ from pipeline.run_folder.identity import file_digest, fingerprint
 from pipeline.run_folder.manifests import is_complete, read_manifest
 from pipeline.runs.graph import StageRow, in_order, maker, row
 
-# Of what extraction depends on, what changes no clip decoded at a proposal: there is no grid.
-_NOT_DECODED = "extract.stride"
+# Of what extraction depends on, what says nothing of a clip decoded at a proposal: there is no grid, and
+# how it is computed is left free.
+_NOT_DECODED = ("extract.stride", "extract.decoder", "extract.compile")
 # What the views of the classifier's own test depend on.
 _VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
 # The clip grid of imported features; it is stated where they are imported.
@@ -62,7 +63,7 @@ def _decoded_at_proposals(config: DetectionConfig) -> dict[str, Any]:
     if (config.classify.mode, config.classify.source) != ("proposal", "video"):
         return {}
     fields = result_fields("extract", config.extract)
-    return {key: value for key, value in fields.items() if key != _NOT_DECODED}
+    return {key: value for key, value in fields.items() if key not in _NOT_DECODED}
 
 
 def deciding_fields(config: Config) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
 from pipeline.run_folder.lock import locked
-from pipeline.runs import work as running
+from pipeline.runs import work
 from pipeline.runs.graph import in_order, of_commands, row
 from pipeline.runs.run import Run, State
 
@@ -21,7 +21,7 @@ def run(tmp_path):
 def done(monkeypatch):
     """The names of the stages that were done, in order, in place of their work."""
     names = []
-    monkeypatch.setattr(running, "work", lambda stage: lambda run: names.append(stage.name))
+    monkeypatch.setattr(work, "work_of", lambda stage: lambda run: names.append(stage.name))
     return names
 
 
@@ -29,14 +29,14 @@ def test_stages_are_done_in_the_order_given_while_the_folder_is_held(run, monkey
     done = []
 
     def held(stage):
-        def work(run):
+        def done_by(run):
             assert (run.folder / ".lock").read_text().startswith("process ")
             done.append(stage.name)
 
-        return work
+        return done_by
 
-    monkeypatch.setattr(running, "work", held)
-    running.run_stages(run, in_order())
+    monkeypatch.setattr(work, "work_of", held)
+    work.run_stages(run, in_order())
     assert done == ["finetune", "extract", "bmn", "proposals", "classify", "eval"]
     with locked(run.folder):  # and is free again
         pass
@@ -46,16 +46,16 @@ def test_a_stage_that_fails_ends_the_run(run, monkeypatch):
     done = []
 
     def failing(stage):
-        def work(run):
+        def done_by(run):
             done.append(stage.name)
             if stage.name == "bmn":
                 raise UserError("no")
 
-        return work
+        return done_by
 
-    monkeypatch.setattr(running, "work", failing)
+    monkeypatch.setattr(work, "work_of", failing)
     with pytest.raises(UserError, match="no"):
-        running.run_stages(run, in_order())
+        work.run_stages(run, in_order())
     assert done == ["finetune", "extract", "bmn"]
     with locked(run.folder):
         pass
@@ -65,7 +65,7 @@ def test_a_quiet_stage_is_passed_over_only_where_it_is_complete(run, done, monke
     stages = [row("classify"), row("eval")]
     for state, expected in (("complete", ["eval"]), ("stale", ["classify", "eval"])):
         monkeypatch.setattr(Run, "state", lambda self, name, state=state: State(state))
-        running.run_stages(run, stages, quiet=("classify",))
+        work.run_stages(run, stages, quiet=("classify",))
         assert done == expected
         done.clear()
 
@@ -78,9 +78,9 @@ def test_of_several_processes_each_does_its_work(run, done, monkeypatch, rank, e
     waited = []
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", rank)
-    monkeypatch.setattr(running, "_wait", lambda: waited.append(len(done)))
-    monkeypatch.setattr(running, "held", lambda folder: locked(folder))
-    running.run_stages(run, in_order())
+    monkeypatch.setattr(work, "_wait", lambda: waited.append(len(done)))
+    monkeypatch.setattr(work, "held", lambda folder: locked(folder))
+    work.run_stages(run, in_order())
     assert done == expected and len(waited) == len(in_order()), "they wait after every stage"
 
 
@@ -88,8 +88,8 @@ def test_extraction_does_not_run_over_imported_features(run, done):
     fields = {"imported": "x", "extract.fps": 7.0, "extract.frames": 3, "extract.interval": 2}
     run.imported_stage(fields | {"extract.stride": 5}).open().finish()
     with pytest.raises(UserError, match=r"holds imported features; go on with `tada-loc bmn`"):
-        running.run_stages(run, of_commands("extract"))
-    running.run_stages(run, of_commands("bmn"))
+        work.run_stages(run, of_commands("extract"))
+    work.run_stages(run, of_commands("bmn"))
     assert done == ["bmn", "proposals"]
 
 
@@ -97,6 +97,6 @@ def test_by_force_it_does_with_the_configurations_own_grid(run, monkeypatch):
     fields = {"imported": "x", "extract.fps": 7.0, "extract.frames": 3, "extract.interval": 2}
     run.imported_stage(fields | {"extract.stride": 5}).open().finish()
     seen = []
-    monkeypatch.setattr(running, "work", lambda stage: lambda run: seen.append(run.config.extract))
-    running.run_stages(Run(run.folder, run.given, force=True), of_commands("extract"))
+    monkeypatch.setattr(work, "work_of", lambda stage: lambda run: seen.append(run.config.extract))
+    work.run_stages(Run(run.folder, run.given, force=True), of_commands("extract"))
     assert seen == [run.given.extract]
