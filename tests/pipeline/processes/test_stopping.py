@@ -159,7 +159,7 @@ def test_stopped_before_anything_is_done(whole, data, tmp_path, stage, number):
     run, pipe = tmp_path / "run", tmp_path / "pipe.csv"
     without_stages(whole, run, "eval")
     os.mkfifo(pipe)
-    process = started([stage, *options(data, run), "--annotations", str(pipe)])
+    process = started([stage, *options(data, run, f"dataset.annotations={pipe}")])
     with pipe.open("w"):  # returns once it is opened for reading
         stopped(process, run, ".lock", number)
 
