@@ -42,22 +42,9 @@ def command(data: Path, run: Path, *more: str, processes: int, stage: str = "run
     launch = [sys.executable, "-m"]
     if processes > 1:
         launch += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    line = [
-        *launch,
-        "pipeline",
-        stage,
-        "--config",
-        "demo",
-        "--run-dir",
-        str(run),
-        "--device",
-        "cpu",
-    ]
-    line += ["--videos", str(data / "videos"), "--annotations", str(data / "annotations.csv")]
-    line += ["--workers", "0"]
-    for assignment in [*SMALL, *more]:
-        line += ["--set", assignment]
-    return line
+    line = [*launch, "pipeline", stage, "--config", "demo", "--run-dir", str(run)]
+    line += [f"dataset.videos={data / 'videos'}", "runtime.device=cpu", "runtime.workers=0"]
+    return [*line, f"dataset.annotations={data / 'annotations.csv'}", *SMALL, *more]
 
 
 def environment() -> dict[str, str]:
