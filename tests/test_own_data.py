@@ -46,11 +46,12 @@ def shell_lines() -> list[str]:
 def follow(line: str) -> str:
     words = shlex.split(line)
     assert words[0] == "tada-loc"
-    small = [word for assignment in SMALL for word in ("--set", assignment)]
-    # init looks, and trains nothing: it writes the same on a machine with a GPU as on one without.
-    more = ["--for", "cpu"] if words[1] == "init" else [*small, "--device", "cpu"]
+    here = [*SMALL, "runtime.device=cpu", "runtime.workers=0"]
+    more = [word for assignment in here for word in ("--set", assignment)]
+    if words[1] == "init":  # trains nothing; with a GPU it would write other settings
+        more = ["--for", "cpu", "--workers", "0"]
     # The document's own options stand last, and win.
-    arguments = [words[1], *more, "--workers", "0", *words[2:]]
+    arguments = [words[1], *more, *words[2:]]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0, f"{line}\n{result.output}"
     return result.output

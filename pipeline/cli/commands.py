@@ -166,7 +166,9 @@ def classify(**options: Any) -> None:
 @configured(*ALL)
 @click.option("--iou", help="eval.iou: start:step:end (end included) or a comma list.")
 @JSON
-@click.option("--detections", type=NamedPath(), hidden=True)  # what `score` does today
+@click.option(
+    "--detections", type=NamedPath(), hidden=True, help="What `tada-loc score FILE` does today."
+)
 def evaluate(json_file: Path | None, detections: Path | None, **options: Any) -> None:
     """Report mAP over tIoU thresholds.
 

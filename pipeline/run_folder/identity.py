@@ -1,4 +1,4 @@
-"""The fields a stage's results depend on: made of settings, and compared."""
+"""What tells one state of things from another: fields compared, their digest, the digest of a file."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from benchmarks import demo_figure
 from benchmarks.demo_figure import DemoRun, demo_table, main
 from pipeline.demo.dataset import make_dataset
 from pipeline.run_folder.manifests import write_json
+from pipeline.runs.run import State
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_every_seed_is_run_with_every_number_of_threads(tmp_path, monkeypatch, s
 
 
 def test_what_is_complete_is_not_run_again(tmp_path, monkeypatch, small):
-    monkeypatch.setattr(demo_figure, "stage_state", lambda config, run, stage: ("complete", ""))
+    monkeypatch.setattr(demo_figure.Run, "state", lambda run, stage: State("complete"))
     monkeypatch.setattr(demo_figure, "_run_stages", lambda *_: pytest.fail("run again"))
     line = ["--seeds", "1", "--to", str(tmp_path)]
     result = CliRunner().invoke(main, line, catch_exceptions=False)

@@ -16,8 +16,7 @@ from helpers.processes import readers
 from helpers.small_runs import error_line, options, same_results, tada, without_stages
 
 from pipeline.data import batches as loading
-from pipeline.results import class_scores
-from pipeline.stages import extract
+from pipeline.stages import classify, extract
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def short_waits(monkeypatch):
     """Waits of seconds instead of minutes; forked processes inherit what is set here."""
     monkeypatch.setattr(loading, "READ_SECONDS", 2.0)
     monkeypatch.setattr(extract, "SILENCE_SECONDS", 2.0)
-    monkeypatch.setattr(class_scores, "SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(classify, "SILENCE_SECONDS", 2.0)
 
 
 def make_pipe(path: Path) -> None:
