@@ -80,14 +80,11 @@ class Run:
     @cached_property
     def features(self) -> FeatureStore:
         """The run's features, by video."""
-        from pipeline.data.features.store import FeatureStore
+        from pipeline.data.features.store import FeatureStore, extracted_by, imported_on
 
-        return FeatureStore(
-            self.path("extract"),
-            self.detection.extract,
-            self.config.backbone.name,
-            imported=self.has_imported_features,
-        )
+        made = extracted_by(self.detection.extract, self.config.backbone.name)
+        made = imported_on(made) if self.has_imported_features else made
+        return FeatureStore(self.path("extract"), made)
 
     @property
     def has_imported_features(self) -> bool:
@@ -111,7 +108,13 @@ class Run:
         """
         from pipeline.data.videos.finding import require_videos
 
-        return require_videos(self.config.dataset, self.dataset, videos, left_out)
+        return require_videos(
+            self.config.dataset.videos,
+            self.dataset,
+            videos,
+            left_out,
+            self.config.dataset.frame_fps,
+        )
 
     def classifier(self, num_classes: int | tuple[int, int]) -> OpenClassifier:
         """The fine-tuned classifier on the run's device, ready to extract.

@@ -94,14 +94,14 @@ def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
         torch.set_num_threads(1)
     model, extractor = run.classifier(num_classes)
     store = run.features
-    meta = store.meta(weights_digest(model))
+    made = replace(store.made, weights_digest=weights_digest(model))
 
     def handle(job: VideoJob, heartbeat: Heartbeat) -> int:
         video, path = job
         features, duration, damaged = extractor.video(path, heartbeat=heartbeat)
         # First: killed between the two, the video is made again; features without it would be silent.
         note_damage(store.folder, video, duration, damaged)
-        store.save(features, replace(meta, video=video, source_duration=duration))
+        store.save(features, replace(made, video=video, source_duration=duration))
         return len(features)
 
     return handle
@@ -134,4 +134,4 @@ def _extract_all(
 def _expected_meta(run: Run) -> FeatureMeta:
     """What the features' files say of themselves, by whose weights they are made included."""
     state = saved_weights(run.path("finetune") / MODEL_FILE)
-    return run.features.meta(state_digest(state))
+    return replace(run.features.made, weights_digest=state_digest(state))

@@ -9,7 +9,7 @@ from feature_extraction.sampling import ClipGrid
 from pipeline.data.features import IMPORTED
 from pipeline.data.features.arrays import read_array
 from pipeline.data.features.folders import Checked, check_folder, problems_line
-from pipeline.data.features.store import FeatureStore
+from pipeline.data.features.store import FeatureStore, imported_on
 from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say
@@ -37,8 +37,7 @@ def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = 
     with held(run.folder):
         stage = run.imported_stage(_fields(grid, checked, layout, short_side)).open(force=run.force)
         run.keep_config()
-        settings = run.detection.extract.model_copy(update={"short_side": short_side or 0})
-        store = FeatureStore(stage.folder, settings, IMPORTED, imported=True)
+        store = FeatureStore(stage.folder, imported_on(run.features.made, short_side or 0))
         if stage.complete and all(store.path(video).exists() for video in checked.paths):
             say(f"{STAGE}: complete ({len(checked.paths)} videos), nothing to do")
             return
@@ -62,7 +61,7 @@ def _take(
         features = read_array(path, layout)
         annotated = durations[video]
         seconds = annotated if annotated > 0 else len(features) * store.grid.seconds_per_clip
-        meta = replace(store.meta(IMPORTED), video=video, source_duration=float(seconds))
+        meta = replace(store.made, video=video, source_duration=float(seconds))
         store.save(features, meta)
         clips += len(features)
         stage.progress(done, len(checked.paths))

@@ -75,14 +75,12 @@ class Features:
 class FeatureStore:
     """The feature files of a run; `store(video)` gives a video's `Features`.
 
-    `folder` is that of the stage that made them. Files are opened where they are read, so a store may go
-    to other processes. Of `imported` features the clip grid is all that is known.
+    `folder` is that of the stage that made them, `made` says how, but for video, duration and weights.
+    Files are opened where they are read, so a store may go to other processes.
     """
 
     folder: Path
-    settings: ExtractSettings
-    backbone: str
-    imported: bool = False
+    made: FeatureMeta
 
     def __call__(self, video: str, clips: slice = slice(None)) -> Features:
         """A video's features, or those of a span of clips (not below 0).
@@ -100,7 +98,12 @@ class FeatureStore:
     @property
     def grid(self) -> ClipGrid:
         """The clip grid of all of them."""
-        return clip_grid(self.settings)
+        return grid_of(self.made)
+
+    @property
+    def imported(self) -> bool:
+        """Whether they come from elsewhere: the clip grid is then all that is known of them."""
+        return self.made.backbone == IMPORTED
 
     def path(self, video: str) -> Path:
         """The file of a video's features."""
@@ -171,33 +174,45 @@ class FeatureStore:
         """Remove what a killed process left half written."""
         clear_temporary((self.folder / FEATURES).glob(".tmp-*"))
 
-    def meta(self, weights_digest: str) -> FeatureMeta:
-        """How features made with these settings describe themselves; video and duration are to be filled in.
-
-        Of imported ones `extract.short_side` 0 says that the size of the frames is not known.
-        """
-        grid, settings = self.grid, self.settings
-        return FeatureMeta(
-            video="",
-            fps=grid.fps,
-            clip_frames=grid.frames,
-            frame_interval=grid.interval,
-            clip_stride=grid.stride,
-            resize=settings.short_side,
-            crop=WHOLE if self.imported else settings.crop,
-            source_duration=0.0,
-            backbone=IMPORTED if self.imported else self.backbone,
-            weights_digest=weights_digest,
-            precision=IMPORTED if self.imported else settings.precision,
-        )
-
     def expected_attributes(self) -> dict[str, object]:
         """The attributes the feature files must have."""
         known = ["fps", "clip_frames", "frame_interval", "clip_stride", "backbone"]
         if not self.imported:
             known += ["resize", "crop", "precision"]
-        meta = self.meta("")
-        return {name: getattr(meta, name) for name in known}
+        return {name: getattr(self.made, name) for name in known}
+
+
+def extracted_by(settings: ExtractSettings, backbone: str) -> FeatureMeta:
+    """How features describe themselves that are extracted so; video, duration and weights are to be filled in."""
+    grid = clip_grid(settings)
+    return FeatureMeta(
+        video="",
+        fps=grid.fps,
+        clip_frames=grid.frames,
+        frame_interval=grid.interval,
+        clip_stride=grid.stride,
+        resize=settings.short_side,
+        crop=settings.crop,
+        source_duration=0.0,
+        backbone=backbone,
+        weights_digest="",
+        precision=settings.precision,
+    )
+
+
+def imported_on(made: FeatureMeta, short_side: int = 0) -> FeatureMeta:
+    """How features from elsewhere describe themselves on the clip grid of `made`.
+
+    `short_side` of the frames in pixels, 0 where it is not known.
+    """
+    return replace(
+        made,
+        resize=short_side,
+        crop=WHOLE,
+        backbone=IMPORTED,
+        weights_digest=IMPORTED,
+        precision=IMPORTED,
+    )
 
 
 def grid_of(meta: FeatureMeta) -> ClipGrid:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from feature_extraction.video.frame_folder import FIRST_FRAME, FrameFolder
-from pipeline.configuration.settings import DatasetSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
@@ -53,14 +52,14 @@ def index_videos(folder: Path) -> dict[str, list[Path]]:
 
 
 def find_videos(
-    settings: DatasetSettings, dataset: Dataset, ids: Iterable[str]
+    folder: Path, dataset: Dataset, ids: Iterable[str], frame_fps: float | None = None
 ) -> tuple[dict[str, Source], list[str]]:
-    """The file or the folder of frames of each video id, and the ids that have none.
+    """The file or the folder of frames of each video id below `folder`, and the ids that have none.
 
-    An id matches what has its name, or its name with `v_` put before it or taken away. Raises
+    `frame_fps`: frames a second of folders of frames, where nothing else tells. An id matches what has its name, or its name with `v_` put before it or taken away. Raises
     UserError where two match, and for a folder of frames whose rate nothing tells.
     """
-    index = index_videos(settings.videos)
+    index = index_videos(folder)
     told = dataset.videos.drop_duplicates("video").set_index("video")[["duration", "fps"]]
     paths: dict[str, Source] = {}
     missing: list[str] = []
@@ -74,23 +73,27 @@ def find_videos(
             missing.append(video)
         elif matches[0].is_dir():
             duration, fps = (float(value) for value in told.loc[video])
-            paths[video] = _frames(matches[0], video, duration, fps, settings.frame_fps)
+            paths[video] = _frames(matches[0], video, duration, fps, frame_fps)
         else:
             paths[video] = matches[0]
     return paths, missing
 
 
 def require_videos(
-    settings: DatasetSettings, dataset: Dataset, ids: Iterable[str], left_out: LeftOut
+    folder: Path,
+    dataset: Dataset,
+    ids: Iterable[str],
+    left_out: LeftOut,
+    frame_fps: float | None = None,
 ) -> dict[str, Source]:
-    """The sources of all ids that have one; the others are counted by `left_out`.
+    """As `find_videos`: the sources of all ids that have one; the others are counted by `left_out`.
 
     Raises UserError naming the first missing ones where they are too many.
     """
-    paths, missing = find_videos(settings, dataset, ids)
+    paths, missing = find_videos(folder, dataset, ids, frame_fps)
     ending = next((Path(v).stem for v in missing if Path(v).suffix.lower() in SUFFIXES), None)
     hint = f"ids have no file ending: write {ending}; " if ending is not None else ""
-    left_out.not_there(missing, len(missing) + len(paths), settings.videos, hint)
+    left_out.not_there(missing, len(missing) + len(paths), folder, hint)
     return paths
 
 

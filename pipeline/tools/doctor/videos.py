@@ -27,7 +27,7 @@ def look_at_videos(
 ) -> tuple[dict[str, Source], dict[str, VideoInfo]]:
     """The files of the videos and what they say of themselves; what is wrong goes to `findings`."""
     try:
-        found, missing = find_videos(config.dataset, dataset, ids)
+        found, missing = find_videos(config.dataset.videos, dataset, ids, config.dataset.frame_fps)
     except UserError as error:
         findings.append(Finding("videos", WRONG, error.message))
         return {}, {}

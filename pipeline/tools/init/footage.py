@@ -116,7 +116,7 @@ def _readable(
     settings: DatasetSettings, dataset: Dataset, ids: list[str], workers: int
 ) -> dict[str, VideoInfo]:
     """What each video that can be read says of itself; the others are said."""
-    paths, missing = find_videos(settings, dataset, ids)
+    paths, missing = find_videos(settings.videos, dataset, ids, settings.frame_fps)
     if missing:
         say(
             f"{len(missing)} of {len(ids)} annotated videos are not in {settings.videos}: {_some(missing)}"

@@ -13,7 +13,7 @@ from bmn import bmn_loss
 from bmn.targets import Targets, valid_mask
 from feature_extraction import FeatureMeta, feature_path, write_features
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.data.features.store import FeatureStore
+from pipeline.data.features.store import FeatureStore, extracted_by
 from pipeline.data.windows import samples as windows
 from pipeline.data.windows.holding import training_windows
 from pipeline.errors import UserError
@@ -37,7 +37,7 @@ def run(tmp_path):
         features = np.random.default_rng(clips).normal(size=(clips, 8)).astype(np.float32)
         meta = FeatureMeta(video, 60.0, 8, 8, 8, 224, clips * 8 / 60, "tada2d", "x", "float32")
         write_features(feature_path(tmp_path / "extract/features", video), features, meta)
-    return FeatureStore(tmp_path / "extract", config().extract, "tada2d")
+    return FeatureStore(tmp_path / "extract", extracted_by(config().extract, "tada2d"))
 
 
 @pytest.fixture

@@ -11,7 +11,14 @@ import pytest
 from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import clip_grid
-from pipeline.data.features.store import FEATURES, Features, FeatureStore, grid_of
+from pipeline.data.features.store import (
+    FEATURES,
+    Features,
+    FeatureStore,
+    extracted_by,
+    grid_of,
+    imported_on,
+)
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 
@@ -26,12 +33,14 @@ def features():
 
 @pytest.fixture
 def store(tmp_path):
-    return FeatureStore(tmp_path / "extract", SETTINGS, "tada2d")
+    return FeatureStore(tmp_path / "extract", extracted_by(SETTINGS, "tada2d"))
 
 
 def keep(store, video, array, **changes):
     """A feature file of a store's own form, with some attributes changed."""
-    meta = replace(store.meta("x"), video=video, source_duration=5.0, **changes)
+    meta = replace(
+        replace(store.made, weights_digest="x"), video=video, source_duration=5.0, **changes
+    )
     store.save(np.asarray(array, np.float32), meta)
 
 
@@ -97,7 +106,7 @@ def test_what_is_saved_is_read_whole_or_in_part(store):
     part = store("a", slice(2, 5))
     assert np.array_equal(part.array, rows[2:5])
     assert part.times.tolist() == found.times[2:5].tolist()
-    assert grid_of(store.meta("x")) == store.grid
+    assert grid_of(replace(store.made, weights_digest="x")) == store.grid
 
 
 def test_a_missing_or_damaged_file_says_who_makes_it(store):
@@ -129,34 +138,36 @@ def test_features_of_other_settings_are_refused(store, change, said):
     with pytest.raises(UserError, match=f"{said} is "):
         store("a")
     with pytest.raises(UserError, match="made with other settings; use --force"):
-        store.has("a", store.meta("x"))
+        store.has("a", replace(store.made, weights_digest="x"))
 
 
 def test_those_of_other_weights_are_refused_where_they_would_be_kept(store):
     keep(store, "a", np.ones((4, 3)))
-    assert store.has("a", store.meta("x")) and not store.has("b", store.meta("x"))
+    assert store.has("a", replace(store.made, weights_digest="x")) and not store.has(
+        "b", replace(store.made, weights_digest="x")
+    )
     with pytest.raises(UserError, match="made with other settings"):
-        store.has("a", store.meta("y"))
+        store.has("a", replace(store.made, weights_digest="y"))
 
 
 def test_a_damaged_one_is_said_and_made_again(store, capsys):
     keep(store, "a", np.ones((4, 3)))
     store.path("a").write_bytes(b"not HDF5")
-    assert not store.has("a", store.meta("x"))
+    assert not store.has("a", replace(store.made, weights_digest="x"))
     said = capsys.readouterr().err
     assert "a.h5" in said and "made again" in said
 
 
 def test_of_imported_ones_the_grid_alone_is_known(tmp_path):
-    store = FeatureStore(tmp_path, SETTINGS, "tada2d", imported=True)
-    meta = store.meta("imported")
+    store = FeatureStore(tmp_path, imported_on(extracted_by(SETTINGS, "tada2d")))
+    meta = replace(store.made, weights_digest="imported")
     assert (meta.backbone, meta.precision) == ("imported", "imported")
     keep(store, "a", np.ones((4, 3)), resize=0)
     assert len(store("a")) == 4
     keep(store, "a", np.ones((4, 3)), fps=7.0)
     with pytest.raises(UserError, match="run `tada-loc import-features` again"):
         store("a")
-    own = FeatureStore(tmp_path, SETTINGS, "tada2d")
+    own = FeatureStore(tmp_path, extracted_by(SETTINGS, "tada2d"))
     keep(own, "b", np.ones((4, 3)))
     with pytest.raises(UserError, match="backbone is 'tada2d', expected 'imported'"):
         store("b")
