@@ -135,7 +135,7 @@ def extract(**options: Any) -> None:
 
 
 @main.command()
-@configured("annotations", "device", "workers", "allow-failures", "skip", "force")
+@configured(*ALL)
 @click.option("--epochs", type=int, help="bmn.epochs")
 @click.option("--batch-size", type=int, help="bmn.batch_size")
 def bmn(**options: Any) -> None:

@@ -41,7 +41,7 @@ def print_scores(file: Path, json_file: Path | None, options: dict[str, Any]) ->
 
 
 @click.command("import-features")
-@configured("annotations", "allow-failures", "skip", "force")
+@configured("annotations", "videos", "allow-failures", "skip", "force")
 @click.option(
     "--from",
     "source",

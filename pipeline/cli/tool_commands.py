@@ -167,9 +167,10 @@ def demo(run_dir: Path | None, backbone: str, force: bool, **options: Any) -> No
     from pipeline.demo.running import run_demo
     from pipeline.progress import say
     from pipeline.stages.evaluate import results_table
+    from pipeline.tools.plots import plot_run
 
-    run, picture, verdict = run_demo(run_dir, backbone, overrides(None, options), force=force)
+    run, verdict = run_demo(run_dir, backbone, overrides(None, options), force=force)
     click.echo(results_table(run))
-    say(f"demo: picture in {picture}")
+    say(f"demo: picture in {plot_run(run)}")
     if verdict is not None:
         say(verdict)

@@ -79,9 +79,7 @@ def read_config(text: str, path: Path, overrides: Mapping[str, Any] | None = Non
         raise UsageError(f"{path}: holds no sections; see a shipped configuration for the form")
     overrides = dict(overrides or {})
     renamed = _rename_keys(data)
-    if (
-        path.name != RUN_CONFIG
-    ):  # that one is no file of the user's, and is written anew by the next stage
+    if not _is_of_run(path):  # no file of the user's; the next stage writes it anew
         _say_renamed(path, renamed)
     _say_renamed(None, _rename_overrides(overrides))
     for key, value in overrides.items():
@@ -150,6 +148,11 @@ def _rename_overrides(overrides: dict[str, Any]) -> dict[str, str]:
 def _refuse_both(old: str, new: str, both: bool) -> None:
     if both:
         raise UsageError(f"{old} and {new} are given: {old} is the old name of {new}, give one")
+
+
+def _is_of_run(path: Path) -> bool:
+    """Whether a file is what a run folder keeps of its settings."""
+    return path.name == RUN_CONFIG and any(path.parent.glob("*/manifest.json"))
 
 
 def _say_renamed(path: Path | None, names: Mapping[str, str]) -> None:

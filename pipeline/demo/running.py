@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline.configuration.choosing import RUNS
 from pipeline.configuration.reading import find_config, load_config
@@ -17,26 +17,15 @@ from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
 from pipeline.runs.work import run_stages
 from pipeline.stages.evaluate import numbers
-from pipeline.tools.plots import plot_run
-
-
-class Demo(NamedTuple):
-    """A demo that was run, the picture of its detections, and the line that holds it to its promise.
-
-    None where nothing is promised of these settings.
-    """
-
-    run: Run
-    picture: Path
-    verdict: str | None
 
 
 def run_demo(
     run_dir: Path | None, backbone: str, overrides: Mapping[str, Any], *, force: bool = False
-) -> Demo:
-    """Draw the embedded dataset, run all stages on it, and draw ground truth against detections.
+) -> tuple[Run, str | None]:
+    """Draw the embedded dataset and run all stages on it.
 
-    `overrides` are keys of the configuration.
+    `overrides` are keys of the configuration. Gives the run and the line that holds its figure to the
+    promise, None where nothing is promised of these settings.
     """
     folder = run_dir or RUNS / "demo" / backbone
     data = RUNS / "demo" / "data" if run_dir is None else folder / "data"
@@ -54,4 +43,4 @@ def run_demo(
             raise cannot_write(data, error) from error
     run_stages(run, in_order())
     average = numbers(run)["tasks"]["mAP"]["average"]
-    return Demo(run, plot_run(run), verdict(run.config, data, average))
+    return run, verdict(run.config, data, average)

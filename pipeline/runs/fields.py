@@ -86,7 +86,7 @@ def input_fields(folder: Path, stage: StageRow) -> dict[str, Any]:
         if manifest is None or not is_complete(folder / source, made_by.outputs, manifest):
             state = "has not been done" if manifest is None else "is not complete"
             raise UserError(
-                f"{folder}: stage {made_by.name} {state}; run `tada-loc {made_by.command}` first"
+                f"{folder}: stage {source} {state}; run `tada-loc {made_by.command}` first"
             )
         # What a stage had to leave out is part of what it made.
         left_out = manifest.get("summary", {}).get("left_out") or []

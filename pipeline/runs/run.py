@@ -196,7 +196,7 @@ class Run:
         stage = self.stage(name)
         stage = replace(stage, fields={**stage.fields, **extra})
         opened = stage.open(force=self.force, replace_outputs=row(name).remade)
-        if not (opened.complete and (self.folder / RUN_CONFIG).is_file()):
+        if not row(name).alone and not (opened.complete and (self.folder / RUN_CONFIG).is_file()):
             self.keep_config()
         return opened
 

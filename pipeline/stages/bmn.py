@@ -72,7 +72,7 @@ def training_and_judging(run: Run, left_out: LeftOut) -> tuple[list[Window], lis
     samples, counts = training_windows(run.features, settings, rows, training)
     for reason, count in counts.items():
         say(f"bmn: {count} of {len(rows)} training segments {reason}")
-    judges = judging_windows(config, run.features, run.dataset, held_out, left_out)
+    judges = judging_windows(config, run.features, run.dataset, held_out, run.left_out("bmn"))
     return samples, judges, channels
 
 

@@ -19,7 +19,7 @@ from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments, make_segments
 from pipeline.data.clips.views import read_views
-from pipeline.data.videos.left_out import LeftOut
+from pipeline.data.videos.left_out import LeftOut, skipped_ids
 from pipeline.errors import UserError
 from pipeline.processes.device import share_cores
 from pipeline.progress import Progress, say
@@ -33,6 +33,7 @@ from pipeline.training.classifier import load_classifier, network_input
 
 STAGE = "eval-classifier"
 PART = 200  # segments a file: what a kill can cost
+PARTS = "part-*.npz"
 VIEWS_AT_ONCE = 3
 
 
@@ -48,26 +49,34 @@ class Classifier:
 
 def run(run: Run, others: Sequence[Run] = ()) -> None:
     """Write `eval-classifier/results.json`; `others` are runs to average with (TAda2D_En)."""
-    left_out = run.left_out(STAGE, at_once=True)
-    left_out.without_skipped(run.dataset.video_ids(run.subsets[1]))
-    fields: dict[str, Any] = {"skipped": left_out.names} if left_out.names else {}
+    fields: dict[str, Any] = {}
     for number, other in enumerate(others):
         inputs = input_fields(other.folder, row(STAGE))
         fields[f"input.ensemble[{number}]"] = inputs["input.finetune"]
         for key, value in viewed_otherwise(other.config, other.folder).items():
             fields[f"ensemble[{number}].{key}"] = value
-    stage = run.open(STAGE, fields)
+    run.stage(STAGE)  # says what has to be done first
+    stage = run.open(STAGE, _skipped(run) | fields)
     if stage.complete:
         say(f"{STAGE}: complete")
         return
-    left_out.remember()
+    left_out = run.left_out(STAGE, at_once=True)
+    if any(stage.folder.glob(PARTS)):  # these were made without the videos that failed then
+        left_out.remember()
     ranked = _all_ranks(run, others, stage, left_out)
     figures = _summary(run.dataset, ranked, left_out.names, len(others) + 1)
     left_out.settle()
     write_json(stage.folder / RESULTS, figures)
     stage.finish({"left_out": left_out.names})
-    for part in stage.folder.glob("part-*.npz"):
+    for part in stage.folder.glob(PARTS):
         part.unlink()
+
+
+def _skipped(run: Run) -> dict[str, Any]:
+    """The videos of `--skip` that would be tested on otherwise, as a field; none where there are none."""
+    asked = skipped_ids(run.config.runtime.skip)
+    names = sorted(asked & set(run.dataset.video_ids(run.subsets[1]))) if asked else []
+    return {"skipped": names} if names else {}
 
 
 def accuracy_table(run: Run) -> str:

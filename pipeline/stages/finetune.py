@@ -25,6 +25,7 @@ from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.results.accuracy import geometry_warning, judged, validate
 from pipeline.runs.run import Run
+from pipeline.training.checkpoints import CHECKPOINT_FILE
 from pipeline.training.classifier import (
     SharedClassifier,
     classifier_loss,
@@ -45,7 +46,8 @@ def run(run: Run) -> None:
     require_use(run.config)
     left_out = run.left_out("finetune", at_once=True)
     train, validation = training_segments(run.config, run.dataset, left_out)
-    left_out.remember()
+    if (stage.folder / CHECKPOINT_FILE).exists():  # its steps were taken without them
+        left_out.remember()
     share_cores(run.device, run.config.runtime.workers)
     say(
         f"finetune: {len(train)} training and {len(validation)} validation segments on {run.device}"

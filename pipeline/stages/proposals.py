@@ -25,7 +25,7 @@ def run(run: Run) -> None:
     if stage.complete:
         say("bmn: proposals complete, nothing to do")
         return
-    left_out = run.left_out("proposals")
+    left_out = run.left_out("proposals", of="bmn")
     videos = run.features.available(run.dataset.video_ids(run.subsets[1]), left_out)
     if not videos:
         raise UserError(f"dataset.eval_subset {run.subsets[1]!r}: no video to propose for")

@@ -54,9 +54,13 @@ class LeftOut:
         return sorted({*self.skipped, *self.reasons})
 
     def remember(self) -> None:
-        """Go on without the videos that failed before this training was stopped."""
+        """Go on without the videos that failed before the work was stopped, and what was made without them.
+
+        Call it once skipped and missing videos are counted.
+        """
         for video, failure in self._before.items():
-            if failure.left_out and failure.reason != NOT_THERE:
+            known = video in self.reasons or video in self.skipped
+            if failure.left_out and failure.reason != NOT_THERE and not known:
                 self.reasons[video] = failure.reason
 
     def without_skipped(self, videos: Iterable[str]) -> list[str]:

@@ -14,14 +14,13 @@ from pipeline.errors import UsageError
 
 BASE = {"--config", "--run-dir", "--set", "--verbose"}
 READS = {"--annotations", "--allow-failures", "--skip"}
-WORKS = READS | {"--device", "--workers", "--force"}
-ALL = WORKS | {"--videos"}
+ALL = READS | {"--videos", "--device", "--workers", "--force"}
 EXPECTED = {
     "finetune": BASE | ALL | {"--epochs", "--batch-size", "--backbone"},
     "extract": BASE
     | ALL
     | {"--fps", "--stride", "--short-side", "--batch-size", "--decoder", "--precision"},
-    "bmn": BASE | WORKS | {"--epochs", "--batch-size"},
+    "bmn": BASE | ALL | {"--epochs", "--batch-size"},
     "classify": BASE | ALL | {"--mode", "--source"},
     "eval": BASE | ALL | {"--iou", "--json"},
     "eval-classifier": BASE | ALL | {"--clips", "--crops", "--with"},
@@ -33,7 +32,7 @@ EXPECTED = {
     },
     "import-features": BASE
     | READS
-    | {"--force", "--from", "--fps", "--stride", "--frames", "--interval", "--short-side", "--layout"},
+    | {"--videos", "--force", "--from", "--fps", "--stride", "--frames", "--interval", "--short-side", "--layout"},
     "export-features": BASE | READS | {"--to"},
     "doctor": BASE | READS | {"--videos", "--workers", "--deep", "--json"},
     "plan": BASE | {"--annotations", "--videos", "--device", "--skip", "--processes", "--json"},

@@ -227,6 +227,8 @@ def test_a_renamed_key_is_read_and_its_new_name_said(old, new, value, tmp_path, 
     said = capsys.readouterr().err
     assert said.startswith(f"{path}: renamed keys: ") and f"{old} is now {new}" in said
     assert said.count("\n") == 1
+    (tmp_path / "finetune").mkdir()
+    (tmp_path / "finetune/manifest.json").touch()
     kept = path.rename(tmp_path / "config.yaml")
     assert load_config(kept) == expected and capsys.readouterr().err == ""
     path = kept

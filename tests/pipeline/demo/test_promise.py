@@ -79,19 +79,19 @@ def test_the_demo_ends_with_it(tmp_path, monkeypatch):
         write_json(run.folder / "eval" / "results.json", {"tasks": {"mAP": {"average": 52.344}}})
 
     monkeypatch.setattr(running, "make_dataset", lambda data: None)
-    monkeypatch.setattr(running, "plot_run", lambda run: Path("a.png"))
     monkeypatch.setattr(running, "run_stages", stages)
-    demo = running.run_demo(tmp_path, "tsn", {})
-    assert demo.verdict.startswith("demo: average mAP 52.34, outside the expected")
-    assert demo.run.folder == tmp_path and demo.picture == Path("a.png")
-    assert running.run_demo(tmp_path, "tsn", parse_overrides(SMALL)).verdict is None
+    run, said = running.run_demo(tmp_path, "tsn", {})
+    assert said.startswith("demo: average mAP 52.34, outside the expected")
+    assert run.folder == tmp_path
+    assert running.run_demo(tmp_path, "tsn", parse_overrides(SMALL))[1] is None
 
 
 def test_the_command_says_it_last(tmp_path, monkeypatch):
     def made(verdict):
-        return lambda *_, **__: running.Demo(None, Path("a.png"), verdict)
+        return lambda *_, **__: (None, verdict)
 
     monkeypatch.setattr("pipeline.stages.evaluate.results_table", lambda run: "the table")
+    monkeypatch.setattr("pipeline.tools.plots.plot_run", lambda run: "a.png")
     monkeypatch.setattr(running, "run_demo", made("demo: as expected"))
     done = tada("demo", "--run-dir", str(tmp_path))
     assert done.exit_code == 0 and done.stdout == "the table\n"

@@ -137,6 +137,31 @@ def test_skipped_videos_are_left_out_said_and_recorded(trimmed_videos):
     assert json.loads((run / "results.json").read_text())["segments"] == 2
 
 
+def test_a_video_that_is_whole_again_is_tested_on_and_the_run_keeps_its_settings(trimmed_videos):
+    bad = "id-5_000003_000013"
+    assert tada("finetune", "--config", "k400").exit_code == 0
+    kept = (trimmed_videos / "runs/k400/config.yaml").read_bytes()
+    run, video = trimmed_videos / "runs/k400/eval-classifier", f"data/k400/videos/{bad}.mp4"
+    content = (trimmed_videos / video).read_bytes()
+    (trimmed_videos / video).write_bytes(b"nothing")
+    line = ("eval-classifier", "--config", "k400")
+    assert tada(*line, "--allow-failures", "1").exit_code == 0
+    assert json.loads((run / "results.json").read_text())["left_out"] == [bad]
+    (trimmed_videos / video).write_bytes(content)
+    result = tada(*line, "--clips", "3", "--force", "--allow-failures", "0")
+    assert result.exit_code == 0, result.output
+    results = json.loads((run / "results.json").read_text())
+    assert (results["segments"], results["left_out"]) == (2, [])
+    # A list of failures alone, of a test that was killed before it had made anything.
+    for path in run.iterdir():
+        path.unlink()
+    rows = [{"video": bad, "stage": "eval-classifier", "reason": "cut off", "attempts": 1}]
+    (run / "failures.json").write_text(json.dumps(rows))
+    assert tada(*line).exit_code == 0
+    assert json.loads((run / "results.json").read_text())["left_out"] == []
+    assert (trimmed_videos / "runs/k400/config.yaml").read_bytes() == kept
+
+
 def test_views_are_spread_over_time_and_space():
     np.testing.assert_allclose(view_offsets(10), np.arange(10) / 9)
     assert view_offsets(1).tolist() == [0.5]

@@ -34,6 +34,18 @@ def test_training_goes_on_without_unreadable_videos_only_where_allowed(data, tmp
     assert manifest["summary"]["left_out"] == [bad]
 
 
+def test_a_video_that_failed_before_anything_was_trained_is_tried_again(data, tmp_path):
+    """Killed before its first checkpoint, a training has done no step without the video."""
+    run = tmp_path / "run"
+    (run / "finetune").mkdir(parents=True)
+    rows = [{"video": "training_000", "stage": "finetune", "reason": "cut off", "attempts": 1}]
+    (run / "finetune/failures.json").write_text(json.dumps(rows))
+    result = tada("finetune", *options(data, run))
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((run / "finetune/manifest.json").read_text())
+    assert manifest["summary"]["left_out"] == [] and not (run / "finetune/failures.json").exists()
+
+
 def test_a_checkpoint_of_other_segments_is_refused(data, tmp_path):
     run = tmp_path / "run"
     extra = ("finetune.epochs=400", "finetune.checkpoint_seconds=0.001")

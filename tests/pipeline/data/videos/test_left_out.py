@@ -128,6 +128,19 @@ def test_a_resumed_training_remembers_what_it_went_without(tmp_path):
     assert read_failures(tmp_path) == {"bad": Failure("cut off", 2)}
 
 
+def test_what_is_skipped_or_gone_by_now_is_not_remembered_as_failed(tmp_path):
+    first = LeftOut("finetune", tmp_path, allowed=2, at_once=True)
+    first.failed("skipped", "cut off")
+    first.failed("gone", "cut off")
+    (tmp_path / "skip.txt").write_text("skipped\n")
+    second = LeftOut("finetune", tmp_path, allowed=1, skip=tmp_path / "skip.txt", at_once=True)
+    assert second.without_skipped(["skipped", "gone", "here"]) == ["gone", "here"]
+    second.not_there(["gone"], 2, tmp_path)
+    second.remember()
+    assert second.reasons == {"gone": NOT_THERE} and second.names == ["gone", "skipped"]
+    second.settle()
+
+
 def test_remembered_ones_count_against_what_is_allowed(tmp_path):
     first = LeftOut("finetune", tmp_path, allowed=1, at_once=True)
     first.failed("a", "cut off")
