@@ -14,7 +14,7 @@ from typing import Literal
 class StageRow:
     """A stage as the table has it.
 
-    `command` makes it; `run` is "module:function", called with the Run. `folder`, below the run's, is
+    `command` makes it; `run` is "module:function", called with the Run (and more, if `alone`). `folder`, below the run's, is
     also what the stages that read it name. `reads`: the folders of its inputs. `settings`: the sections
     of the configuration it depends on. `annotations`: the segments it depends on. `outputs`: the files a
     complete one has. `per_video`: it leaves a file a video, and a killed one goes on from these. `who`
