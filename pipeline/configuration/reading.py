@@ -87,7 +87,9 @@ def read_config(text: str, path: Path, overrides: Mapping[str, Any] | None = Non
     try:
         return Config.model_validate(data)
     except ValidationError as error:
-        raise UsageError(f"{path}: {_first_problem(error)}") from error
+        key, said = _first_problem(error)
+        # What was set on the command line is no fault of the file's.
+        raise UsageError(said if key in overrides else f"{path}: {said}") from error
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -172,21 +174,22 @@ def _set_key(data: dict[str, Any], key: str, value: Any) -> None:
     data[last] = value
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError) -> tuple[str, str]:
+    """The dotted key of what is wrong, and what is said of it."""
     problems = error.errors(include_url=False)
     # A misspelt key also makes the right one missing: name the misspelling first.
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     key = _dotted(problem["loc"])
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.5)
-        return f"unknown key {key}" + (f" (did you mean {near[0]}?)" if near else "")
+        return key, f"unknown key {key}" + (f" (did you mean {near[0]}?)" if near else "")
     if problem["type"] == "missing":
-        return f"{key} is missing"
+        return key, f"{key} is missing"
     text = problem["msg"].removeprefix("Value error, ")
     text = text[:1].lower() + text[1:]
     if not key:
-        return text
-    return f"{key} = {problem['input']!r}: {text}"
+        return key, text
+    return key, f"{key} = {problem['input']!r}: {text}"
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -264,3 +265,17 @@ def test_old_names_are_looked_for_in_sections_alone(text, tmp_path):
     path.write_text(text)
     with pytest.raises(UsageError):
         load_config(path)
+
+
+@pytest.mark.parametrize(("key", "value"), [("bmn.epoch", 3), ("bmn.epochs", "x"), ("nokey", 1)])
+def test_what_is_wrong_on_the_command_line_is_not_said_of_the_file(key, value):
+    with pytest.raises(UsageError, match=re.escape(key)) as caught:
+        load_config(find_config("demo"), {key: value})
+    assert ".yaml" not in caught.value.message
+
+
+def test_what_is_wrong_in_the_file_names_it(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(find_config("demo").read_text().replace("epochs:", "epoch:", 1))
+    with pytest.raises(UsageError, match=r"own\.yaml: unknown key"):
+        load_config(path, {"bmn.batch_size": 4})
