@@ -6,13 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner
 
-from feature_extraction.sampling import segment_clip_times, view_offsets
-from feature_extraction.transforms import spatial_crops
 from pipeline.cli.commands import main
 from pipeline.data.clips.segments import mirrored_classes
 from pipeline.demo.dataset import make_dataset
@@ -160,21 +156,6 @@ def test_a_video_that_is_whole_again_is_tested_on_and_the_run_keeps_its_settings
     assert tada(*line).exit_code == 0
     assert json.loads((run / "results.json").read_text())["left_out"] == []
     assert (trimmed_videos / "runs/k400/config.yaml").read_bytes() == kept
-
-
-def test_views_are_spread_over_time_and_space():
-    np.testing.assert_allclose(view_offsets(10), np.arange(10) / 9)
-    assert view_offsets(1).tolist() == [0.5]
-    np.testing.assert_allclose(
-        segment_clip_times(2.0, 10.0, places=np.full(4, 0.5)), [3.0, 5.0, 7.0, 9.0]
-    )
-    frames = torch.arange(60, dtype=torch.uint8).expand(2, 3, 20, 60)
-    crops = spatial_crops(frames, short_side=20, count=3)
-    assert crops.shape == (3, 2, 3, 20, 20)
-    assert crops[:, 0, 0, 0, 0].tolist() == [0, 20, 40]
-    tall = spatial_crops(frames.transpose(2, 3), short_side=20, count=3)
-    assert torch.equal(tall, crops.transpose(3, 4))
-    assert spatial_crops(frames, short_side=20, count=1)[0, 0, 0, 0, 0] == 20
 
 
 def test_classes_in_the_mirror():

@@ -10,19 +10,9 @@ import pytest
 from click.testing import CliRunner
 from helpers.paths import ROOT
 
-from bmn.upper_bound import best_tious
 from pipeline.cli.commands import main
 from pipeline.configuration.reading import load_config
-from pipeline.data.windows.cells import video_cells
 from pipeline.demo.dataset import make_dataset
-from pipeline.tools.init.advice import (
-    CPU,
-    GPU,
-    MACHINES,
-    advice,
-    choose_grid,
-    configuration_text,
-)
 from pipeline.tools.init.footage import SIDES, Footage, look_at
 
 FOOTAGE = Footage(
@@ -40,84 +30,6 @@ def drawn(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
     make_dataset(folder, train_videos=4, val_videos=2, seconds=12.0, workers=1)
     return folder
-
-
-def changed(**values) -> Footage:
-    return Footage(**(FOOTAGE.__dict__ | values))
-
-
-@pytest.mark.parametrize("kind", sorted(MACHINES))
-@pytest.mark.parametrize(
-    "footage",
-    [
-        FOOTAGE,
-        changed(shortest=0.1, quarter=0.5, longest=300.0),  # a thousand times apart
-        changed(fps=0.5, shortest=60.0, quarter=120.0, longest=600.0),
-        changed(seconds=4e6),
-        changed(training_segments=1, rarest=1, commonest=1, classes=1),
-        changed(sided=("turn\nleft: #1",), rarest=1, commonest=500),
-        changed(sided=("turn left", "turn right"), paired=True),
-    ],
-)
-def test_whatever_the_footage_a_valid_configuration_comes_out(tmp_path, footage, kind):
-    dataset = [
-        ("name", "own", ""),
-        ("format", "table", ""),
-        ("annotations", "own: #.csv", ""),
-        ("videos", "v", ""),
-    ]
-    path = tmp_path / "own.yaml"
-    path.write_text(configuration_text("two\nlines", {"dataset": dataset, **advice(footage, kind)}))
-    config = load_config(path)
-    assert str(config.dataset.annotations) == "own: #.csv"
-    assert config.finetune.fps == config.extract.fps <= max(1, round(footage.fps))
-    assert config.bmn.window_step + config.bmn.duration_scale <= config.bmn.temporal_scale
-    position = config.extract.stride / config.extract.fps
-    assert config.bmn.duration_scale * position >= footage.longest
-    assert (config.finetune.flip == 0) == (bool(footage.sided) and not footage.paired)
-    assert config.finetune.flip_swaps_sides == footage.paired
-
-
-def test_usual_actions_are_cells():
-    """Segments as long as the shortest and the longest usual ones, anywhere, are found to tIoU 0.8 and more."""
-    grid = choose_grid(FOOTAGE, CPU)
-    assert 0.5 * FOOTAGE.shortest / 8 < grid.position < 1.5 * FOOTAGE.shortest / 8
-    config = load_config(Path("pipeline/configs/demo.yaml").resolve(), {
-        "extract.fps": grid.fps, "extract.stride": grid.stride, "extract.interval": grid.interval,
-        "bmn.duration_scale": grid.durations, "bmn.temporal_scale": 4 * grid.durations,
-    })  # fmt: skip
-    cells = video_cells(config.extract, config.bmn, 60.0)
-    for length in (FOOTAGE.shortest, FOOTAGE.longest):
-        starts = pd.Series(range(300)).to_numpy() * 0.137 % (60 - length)
-        tious = best_tious(pd.DataFrame({"a": starts, "b": starts + length}).to_numpy(), cells)
-        assert tious.min() > 0.8
-
-
-def test_much_footage_is_looked_at_less_closely():
-    long = changed(seconds=1e5)
-    assert choose_grid(long, CPU).position >= 1e5 / CPU.clips
-    assert choose_grid(long, GPU).position == choose_grid(FOOTAGE, GPU).position
-
-
-@pytest.mark.parametrize(
-    ("footage", "said"),
-    [
-        (FOOTAGE, "a feature every 0.27 s: 1/8 of an action of 2 s; 95 of 100 are longer"),
-        (changed(longest=45.0), "a feature every 1.2 s: else actions of 45 s need more than 48 positions"),
-        (changed(seconds=1e5), "a feature every 1.7 s: else there are more than 60000 of them"),
-        (changed(shortest=0.2, longest=1.0), "a feature every 0.067 s: each frame"),
-    ],
-)  # fmt: skip
-def test_the_stride_says_what_decided_it(footage, said):
-    (reason,) = [why for key, _, why in advice(footage, "cpu")["extract"] if key == "stride"]
-    assert said in reason
-
-
-@pytest.mark.parametrize(("durations", "window"), [(10, 64), (25, 100), (48, 128), (90, 180)])
-def test_windows_are_as_the_document_says(durations, window):
-    footage = changed(shortest=8.0, longest=durations / 1.25 - 0.1, fps=1.0)  # a position a second
-    written = {key: value for key, value, _ in advice(footage, "gpu")["bmn"]}
-    assert (written["duration_scale"], written["temporal_scale"]) == (durations, window)
 
 
 def test_what_it_writes_trains(drawn, tmp_path, monkeypatch):

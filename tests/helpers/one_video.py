@@ -1,0 +1,34 @@
+"""A run with the features of one video, and segments in it, for tests of BMN's windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from feature_extraction import FeatureMeta, feature_path, write_features
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.runs.run import Run
+
+SECONDS, CLIPS = 50.0, 375  # a clip every 8 / 60 s
+MOVING = {"temporal_scale": 20, "duration_scale": 10, "window_step": 10, "random_windows": True}
+
+
+def made(folder, clips):
+    """The features of a run whose one video has so many clips; none of them is zero."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(clips, 6)).astype(np.float32)
+    seconds = SECONDS * clips / CLIPS
+    meta = FeatureMeta("a", 60.0, 8, 8, 8, 224, seconds, "tada2d", "x", "float32")
+    write_features(feature_path(folder / "extract/features", "a"), features, meta)
+    return Run(folder, load_config(find_config("ek100"))).features
+
+
+def config(**more):
+    bmn = {"positions": "every", "windows_to_end": False} | more
+    assignments = {f"bmn.{key}": value for key, value in bmn.items()}
+    return load_config(find_config("ek100"), assignments).bmn
+
+
+def rows(*segments):
+    table = pd.DataFrame(segments, columns=["start", "end"], dtype=float)
+    return table.assign(video="a", subset="training", label="x")
