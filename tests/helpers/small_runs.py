@@ -61,15 +61,15 @@ def same_results(a: Path, b: Path) -> None:
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 
-def start(arguments: list[str]) -> subprocess.Popen:
-    """A run in a process group of its own."""
+def start(arguments: list[str], **more) -> subprocess.Popen:
+    """A run in a process group of its own; `more` is for Popen."""
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline", *arguments],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
         start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        **{"stderr": subprocess.DEVNULL, **more},
     )
 
 

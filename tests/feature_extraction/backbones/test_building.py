@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import torch
-from torch import nn
+from helpers.small_networks import small
 
 from feature_extraction.backbones import BACKBONES, build_backbone
 
-SMALL = {"depth": (1, 2, 1, 1), "width": 8, "dropout": 0.0}
 ADAPTED = [name for name in BACKBONES if "tada" in name]
-
-
-def small(name: str, **options) -> nn.Module:
-    torch.manual_seed(0)
-    return build_backbone(name, **{**SMALL, "num_classes": 3, **options})
 
 
 @pytest.mark.parametrize(

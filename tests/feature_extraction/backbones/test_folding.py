@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.small_networks import trained
 from torch import nn
 
-from feature_extraction.backbones import build_backbone, fold_for_inference
+from feature_extraction.backbones import fold_for_inference
 from feature_extraction.weights import weights_digest
 
 
-def trained(name: str, **options) -> nn.Module:
-    """A network with every weight and statistic away from its start, kept in range."""
-    torch.manual_seed(0)
-    model = build_backbone(name, depth=(2, 1, 1, 2), width=8, num_classes=(4, 6), **options)
-    for module in model.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            nn.init.uniform_(module.weight, -0.5, 1.0)
-            nn.init.normal_(module.bias, std=0.2)
-            module.momentum = 1.0
-        elif isinstance(module, nn.Conv1d):
-            nn.init.normal_(module.weight, std=0.05)
-    with torch.no_grad():
-        model.train()(torch.randn(4, 3, 5, 64, 64))
-    return model
+def in_training(name: str, **options) -> nn.Module:
+    """As training leaves it, with other depths, two heads and dropout."""
+    return trained(name, depth=(2, 1, 1, 2), num_classes=(4, 6), dropout=0.5, **options).train()
 
 
 @pytest.mark.parametrize(
@@ -32,7 +22,7 @@ def trained(name: str, **options) -> nn.Module:
 )
 @pytest.mark.parametrize("length", [1, 2, 8])
 def test_folding_changes_nothing(name, options, length):
-    model = trained(name, **options)
+    model = in_training(name, **options)
     digest = weights_digest(model)
     folded = fold_for_inference(model)
     assert model.training and weights_digest(model) == digest
@@ -48,7 +38,7 @@ def test_folding_changes_nothing(name, options, length):
 
 
 def test_the_folded_copy_is_for_inference():
-    folded = fold_for_inference(trained("tada2d"))
+    folded = fold_for_inference(in_training("tada2d"))
     assert not folded.training and not any(p.requires_grad for p in folded.parameters())
     assert not any(
         isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)) for module in folded.modules()

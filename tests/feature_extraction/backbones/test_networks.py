@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.small_networks import small, trained
 from torch import nn
 
 from feature_extraction.backbones import (
@@ -20,27 +21,6 @@ from feature_extraction.weights import weights_digest
 
 PLAIN = {name: name.partition("_tada")[0] for name in BACKBONES if "_tada" in name}
 ADAPTED = [name for name in BACKBONES if "tada" in name]
-SMALL = {"depth": (1, 2, 1, 1), "width": 8, "dropout": 0.0}
-
-
-def small(name: str, **options) -> nn.Module:
-    torch.manual_seed(0)
-    return build_backbone(name, **{**SMALL, "num_classes": 3, **options})
-
-
-def trained(name: str, **options) -> nn.Module:
-    """A network with every weight and statistic away from its start, kept in range."""
-    model = small(name, **options)
-    for module in model.modules():
-        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
-            nn.init.uniform_(module.weight, -0.5, 1.0)
-            nn.init.normal_(module.bias, std=0.2)
-            module.momentum = 1.0
-        elif isinstance(module, nn.Conv1d):
-            nn.init.normal_(module.weight, std=0.05)
-    with torch.no_grad():
-        model.train()(torch.randn(4, 3, 5, 64, 64))
-    return model.eval()
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -17,18 +17,13 @@ import pytest
 import torch
 from helpers.paths import ROOT
 from helpers.seen_videos import encode, pictures
+from helpers.small_runs import SMALL
 
 from pipeline.data.order import deal, own_shard
 from pipeline.demo.dataset import make_dataset
 from pipeline.ranks import ranks
 
-SMALL = [
-    "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=5",
-    "finetune.crop=32", "finetune.short_side=[32,36]", "finetune.eval_short_side=32",
-    "extract.short_side=32", "bmn.epochs=2", "bmn.batch_size=3", "bmn.hidden_1d=8",
-    "bmn.hidden_2d=8", "bmn.hidden_3d=8", "bmn.num_samples=4", "bmn.temporal_scale=40",
-    "bmn.duration_scale=20", "bmn.window_step=20",
-]  # fmt: skip
+UNEVEN = ["finetune.batch_size=5", "bmn.batch_size=3"]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +39,7 @@ def command(data: Path, run: Path, *more: str, processes: int, stage: str = "run
         launch += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
     line = [*launch, "pipeline", stage, "--config", "demo", "--run-dir", str(run)]
     line += [f"dataset.videos={data / 'videos'}", "runtime.device=cpu", "runtime.workers=0"]
-    return [*line, f"dataset.annotations={data / 'annotations.csv'}", *SMALL, *more]
+    return [*line, f"dataset.annotations={data / 'annotations.csv'}", *SMALL, *UNEVEN, *more]
 
 
 def environment() -> dict[str, str]:

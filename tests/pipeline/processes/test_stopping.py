@@ -17,7 +17,7 @@ import pytest
 from helpers.paths import ROOT
 from helpers.processes import session
 from helpers.signals import as_usual
-from helpers.small_runs import options, same_results, tada, without_stages
+from helpers.small_runs import options, same_results, start, tada, without_stages
 
 from pipeline.processes.stopping import (
     SIGNALS,
@@ -35,16 +35,7 @@ slow = pytest.mark.slow
 
 
 def started(arguments: list[str]) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *arguments],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=as_usual,
-    )
+    return start(arguments, stderr=subprocess.PIPE, text=True, preexec_fn=as_usual)
 
 
 def stopped(process: subprocess.Popen, run: Path, sign: str, number: int) -> str:

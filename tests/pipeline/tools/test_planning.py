@@ -11,19 +11,12 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from helpers.small_runs import SMALL
 
 from pipeline.cli.commands import main
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.demo.dataset import make_dataset
 from pipeline.tools.outlook import windows_with_segments
-
-SMALL = [
-    "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=4",
-    "finetune.crop=32", "finetune.short_side=[32,36]", "finetune.eval_short_side=32",
-    "extract.short_side=32", "bmn.epochs=2", "bmn.batch_size=2", "bmn.hidden_1d=8",
-    "bmn.hidden_2d=8", "bmn.hidden_3d=8", "bmn.num_samples=4", "bmn.temporal_scale=40",
-    "bmn.duration_scale=20", "bmn.window_step=20",
-]  # fmt: skip
 
 
 def tada(data: Path, *arguments: str):
