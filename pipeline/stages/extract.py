@@ -40,7 +40,7 @@ def run(run: Run) -> None:
     distributed.barrier()  # none writes before that is done
     left_out = run.left_out("extract")
     ids = left_out.without_skipped(run.videos)
-    say_device = run.device  # before work: it may not be there
+    device = run.device  # before work: it may not be there
     expected = _expected_meta(run)
     todo = distributed.from_main_process(
         lambda: [video for video in ids if not run.features.has(video, expected)]
@@ -49,7 +49,7 @@ def run(run: Run) -> None:
         say(f"extract: complete ({len(ids)} videos), nothing to do")
         return
     paths = run.sources(todo, left_out)
-    say(f"extract: {len(todo)} of {len(ids)} videos to do on {say_device}")
+    say(f"extract: {len(todo)} of {len(ids)} videos to do on {device}")
     jobs = _own_jobs([(video, paths[video]) for video in todo if video in paths], run.dataset)
     clips = _extract_all(run, stage, jobs, left_out, len(ids))
     left_out.merge(distributed.gather_values(left_out.reasons))
