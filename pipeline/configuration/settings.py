@@ -1,6 +1,6 @@
 """The settings of a run: every key a configuration may hold, its type, its range and what it means.
 
-The sections of training and of detection are in files of their own; import all of them from here.
+The sections of training and of detection are in files of their own.
 """
 
 from __future__ import annotations
@@ -25,29 +25,10 @@ from pipeline.configuration.detection_settings import (
     ProposalSettings,
 )
 from pipeline.configuration.training_settings import (
-    AugmentSettings,
     BMNSettings,
     FinetuneSettings,
-    OptimisationSettings,
 )
 from pipeline.errors import UserError
-
-__all__ = [
-    "AugmentSettings",
-    "BMNSettings",
-    "BackboneSettings",
-    "ClassifySettings",
-    "Config",
-    "DatasetSettings",
-    "DetectionConfig",
-    "EvalSettings",
-    "ExtractSettings",
-    "FinetuneSettings",
-    "OptimisationSettings",
-    "ProposalSettings",
-    "RuntimeSettings",
-    "ViewsSettings",
-]
 
 Paths = tuple[Path, ...] | Path
 

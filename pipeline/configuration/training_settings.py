@@ -16,15 +16,7 @@ from pipeline.configuration.base import (
     Section,
     Share,
 )
-from pipeline.configuration.optimisation_settings import EMA_DECAY, OptimisationSettings
-
-__all__ = [
-    "EMA_DECAY",
-    "AugmentSettings",
-    "BMNSettings",
-    "FinetuneSettings",
-    "OptimisationSettings",
-]
+from pipeline.configuration.optimisation_settings import OptimisationSettings
 
 Magnitude = Annotated[int, Field(ge=0, le=30)]
 

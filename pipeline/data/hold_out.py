@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 
+from pipeline.configuration.optimisation_settings import OptimisationSettings
 from pipeline.configuration.settings import Config, DatasetSettings
-from pipeline.configuration.training_settings import OptimisationSettings
 from pipeline.errors import UsageError, UserError
 
 

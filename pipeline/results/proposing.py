@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bmn import decode_proposals, fuse_windows, move_proposals, soft_nms, vote, voting_weights
 from bmn.targets import valid_mask
-from pipeline.configuration.settings import ProposalSettings
+from pipeline.configuration.detection_settings import ProposalSettings
 from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data.windows.positions import VideoInput
 from pipeline.processes.device import autocast

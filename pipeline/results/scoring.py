@@ -11,12 +11,8 @@ import pandas as pd
 from evaluation import submission
 from evaluation.detection import DetectionMap, detection_map
 from evaluation.errors import SubmissionError, TableError
-from pipeline.configuration.settings import (
-    BackboneSettings,
-    DatasetSettings,
-    DetectionConfig,
-    EvalSettings,
-)
+from pipeline.configuration.detection_settings import EvalSettings
+from pipeline.configuration.settings import BackboneSettings, DatasetSettings, DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.errors import UserError
 from pipeline.progress import say

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from pipeline.configuration.training_settings import OptimisationSettings
+from pipeline.configuration.optimisation_settings import OptimisationSettings
 from pipeline.processes import distributed
 from pipeline.processes.stopping import Interrupted, Stop, StopNow, stop_signals
 from pipeline.progress import Progress, say

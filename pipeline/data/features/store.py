@@ -19,7 +19,7 @@ from feature_extraction.store import (
     read_shape,
     write_features,
 )
-from pipeline.configuration.settings import ExtractSettings
+from pipeline.configuration.detection_settings import ExtractSettings
 from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.features import IMPORTED
 from pipeline.data.videos.failures import read_failures

@@ -6,7 +6,7 @@ import numpy as np
 
 from bmn.upper_bound import Cells
 from bmn.windows import sliding_grid, whole_video_grid
-from pipeline.configuration.settings import ExtractSettings
+from pipeline.configuration.detection_settings import ExtractSettings
 from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.windows.placing import window_offsets
