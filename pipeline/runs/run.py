@@ -15,7 +15,6 @@ from pipeline.data.videos.left_out import LeftOut, skipped_ids
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 from pipeline.run_folder.files import write_text
-from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.facts import Facts
@@ -142,14 +141,9 @@ class Run:
     @cached_property
     def sightings(self) -> Sightings:
         """The videos as they are now; of one that is not there, as features of it were made."""
-        from pipeline.data.videos.finding import find_videos
         from pipeline.runs.sightings import look
 
-        settings = self.config.dataset
-        sources: dict[str, Source] = {}
-        if settings.videos.is_dir():
-            sources, _ = find_videos(settings.videos, self.dataset, self.videos, settings.frame_fps)
-        return look(sources, self.folder, Ledger(self.path("extract")), verify=self.verify)
+        return look(self.config.dataset, self.dataset, self.videos, self.folder, verify=self.verify)
 
     def facts(self, *, ahead: bool = False) -> Facts:
         """What the stages depend on, as it is, or `ahead` as it will be once all is made again."""

@@ -13,7 +13,7 @@ import torch
 
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset, training_rows
-from pipeline.data.features.store import FEATURES
+from pipeline.data.features import FEATURES
 from pipeline.data.hold_out import require_use
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import skipped_ids
