@@ -1,16 +1,16 @@
-"""Whether a run's features came from elsewhere, and the clip grid they are stated to have."""
+"""Whether a run's features came from elsewhere, the clip grid they are stated to have, and what names classes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.configuration.settings import Config
 from pipeline.data.features import IMPORTED
 from pipeline.errors import UserError
-from pipeline.run_folder.manifests import read_manifest
-from pipeline.runs.graph import row
+from pipeline.run_folder.manifests import MANIFEST, read_manifest
+from pipeline.runs.graph import StageRow, row
 
 # The clip grid of imported features; it is stated where they are imported.
 GRID = ("fps", "frames", "interval", "stride")
@@ -39,6 +39,17 @@ def on_imported_grid(config: Config, folder: Path) -> Config:
             "import them again"
         ) from error
     return config.model_copy(update={"extract": extract})
+
+
+def require_head(folder: Path, stages: Sequence[StageRow]) -> None:
+    """Refuse stages that need a classifier where there is none. Raises UserError."""
+    finetune = row("finetune")
+    if finetune in stages and not (folder / finetune.folder / MANIFEST).exists():
+        raise UserError(
+            f"{folder}: its features were imported and it has no classifier head to name classes with; "
+            "the proposals in bmn/proposals/proposals.csv are its result, or run `tada-loc finetune` on the "
+            "network the features come from"
+        )
 
 
 def _recorded(folder: Path) -> Mapping[str, Any]:
