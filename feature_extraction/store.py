@@ -30,6 +30,7 @@ from feature_extraction.seal import check_seal, seal
 
 DATASET = "features"
 SUFFIX = ".h5"
+HALF = ".tmp-"  # the name of a file that is being written begins so
 MAX_NAME_BYTES = 255  # what common file systems allow for one name
 
 __all__ = [
@@ -78,7 +79,7 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
     check_meta(path, asdict(meta))
     image = _image(stored, meta)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".tmp-{secrets.token_hex(8)}{SUFFIX}"
+    temporary = path.parent / f"{HALF}{secrets.token_hex(8)}{SUFFIX}"
     try:
         with temporary.open("xb") as file:
             file.write(image)

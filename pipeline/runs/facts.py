@@ -79,12 +79,7 @@ class Facts:
 
     def manifest(self, name: str) -> Manifest | None:
         """A stage's manifest, None where it is not there or damaged."""
-        try:
-            return read_manifest(self.folder / row(name).folder)
-        except UserError as error:
-            if error.damaged is None:
-                raise
-            return None
+        return manifest_of(self.folder, name)
 
     def weights(self, stage: str) -> str:
         """Digest of the weights that a training left."""
@@ -93,9 +88,7 @@ class Facts:
             return self._undone(stage)
         if self.ahead and self.reasons(stage):
             return UNKNOWN
-        if manifest.weights is not None:
-            return manifest.weights
-        return _weigh(self.folder / row(stage).folder)
+        return weights_in(self.folder / row(stage).folder, manifest)
 
     def features(self, videos: list[str]) -> Digests:
         """Digest of the features of those videos that have any."""
@@ -187,6 +180,21 @@ class Facts:
         raise UserError(
             f"{self.folder}: stage {row(stage).folder} {state}; run `tada-loc {made_by_command}` first"
         )
+
+
+def manifest_of(folder: Path, name: str) -> Manifest | None:
+    """The manifest of a stage of the run in `folder`, None where it is not there or damaged."""
+    try:
+        return read_manifest(folder / row(name).folder)
+    except UserError as error:
+        if error.damaged is None:
+            raise
+        return None
+
+
+def weights_in(folder: Path, manifest: Manifest) -> str:
+    """Digest of the weights that a complete training left in its folder."""
+    return manifest.weights or _weigh(folder)
 
 
 def _weigh(folder: Path) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from feature_extraction.feature_meta import WHOLE
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
+    HALF,
     FeatureFileError,
     FeatureMeta,
     feature_path,
@@ -27,7 +28,7 @@ from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError, cannot_write
 from pipeline.progress import say
-from pipeline.run_folder.files import clear_temporary, remove
+from pipeline.run_folder.files import remove
 from pipeline.run_folder.identity import FileRecord, record_of
 
 
@@ -184,7 +185,8 @@ class FeatureStore:
 
     def clear_temporary(self) -> None:
         """Remove what a killed process left half written."""
-        clear_temporary(self.folder / FEATURES)
+        for path in list((self.folder / FEATURES).glob(f"{HALF}*")):
+            remove(path)
 
     def expected_attributes(self) -> dict[str, object]:
         """The attributes the feature files must have."""

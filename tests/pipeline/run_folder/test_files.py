@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.run_folder import files
 from pipeline.run_folder.files import (
     atomic_path,
+    clear_temporary,
     remove,
     write_json,
     write_report,
@@ -86,3 +87,14 @@ def test_what_is_not_there_is_removed_and_what_cannot_be_is_named(tmp_path):
     path.mkdir()
     with pytest.raises(UserError, match=r"a\.json: cannot be written"):
         remove(path)
+
+
+def test_what_a_killed_process_left_is_cleared_at_any_depth_and_nothing_else(tmp_path):
+    with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "a/b/c.json") as temporary:
+        half = temporary.name
+        raise KeyboardInterrupt
+    for name in (half, "notes.tmp", ".lock", "c.json"):
+        (tmp_path / "a/b" / name).write_text("half")
+    clear_temporary(tmp_path)
+    assert {path.name for path in (tmp_path / "a/b").iterdir()} == {"notes.tmp", ".lock", "c.json"}
+    clear_temporary(tmp_path / "none")
