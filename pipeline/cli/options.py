@@ -111,7 +111,7 @@ def overrides(section: str | None, options: dict[str, Any]) -> dict[str, Any]:
 
 def start(section: str | None, options: dict[str, Any], *, force: bool = False) -> Run:
     """The run a command's options name. Raises UsageError for what is wrong."""
-    from pipeline.configuration.choosing import choose
+    from pipeline.cli.choosing import choose
     from pipeline.configuration.reading import dump_config, load_config
     from pipeline.progress import say
     from pipeline.runs.run import Run

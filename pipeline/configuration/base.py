@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Positive = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+
+def _number(value: Any) -> Any:
+    """Text and truth values are no numbers, though pydantic would make some of `'5'` and `true`."""
+    if isinstance(value, (str, bytes, bool)):
+        raise ValueError("input should be a number")
+    return value
+
+
+def _truth(value: Any) -> Any:
+    """Text and numbers are no truth values, though pydantic would make some of `'yes'` and 1."""
+    if not isinstance(value, bool):
+        raise ValueError("input should be true or false")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_number)]
+Real = Annotated[float, BeforeValidator(_number)]
+Flag = Annotated[bool, BeforeValidator(_truth)]
+Positive = Annotated[Whole, Field(gt=0)]
+WholeFromZero = Annotated[Whole, Field(ge=0)]
+PositiveFloat = Annotated[Real, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[Real, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[Real, Field(ge=0, le=1)]
+Share = Annotated[Real, Field(ge=0, lt=1)]
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
