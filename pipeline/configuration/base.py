@@ -50,6 +50,14 @@ class NoResult:
 
 
 @dataclass(frozen=True)
+class RecordedLater:
+    """Marks a key that changes results and that older programs did not record.
+
+    What they made with it nobody knows: it stays valid whatever the key says now.
+    """
+
+
+@dataclass(frozen=True)
 class StandsFor:
     """Marks a key one value of which, `name`, is another name of `value`: both make the same result."""
 

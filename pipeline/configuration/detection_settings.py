@@ -14,6 +14,7 @@ from pipeline.configuration.base import (
     Positive,
     PositiveFloat,
     Real,
+    RecordedLater,
     Section,
     StandsFor,
     Whole,
@@ -40,8 +41,9 @@ class ExtractSettings(Section):
         default="whole",
         description="What the network sees: the `whole` frame, or its central square (`center`).",
     )
-    batch_size: Annotated[Positive, NoResult()] = Field(
-        default=4, description="Clips that go through the network at once."
+    batch_size: Annotated[Positive, RecordedLater()] = Field(
+        default=4,
+        description="Clips that go through the network at once. Another number rounds features otherwise.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="Number format of the network."

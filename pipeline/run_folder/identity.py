@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 
 # The fields of a manifest, perhaps an older program's, as they would be recorded today; the second
 # argument is the fields of today they will be compared with.
-Restate = Callable[[Mapping[str, Any], Collection[str]], Mapping[str, Any]]
+Restate = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def field_differences(
     """A line for each field that differs once `old` is restated as it would be recorded today."""
     lines = []
     if restate is not None:
-        old = restate(old, new.keys())
+        old = restate(old, new)
     for key in sorted(old.keys() | new.keys()):
         before, now = old.get(key), new.get(key)
         if before == now:
