@@ -22,12 +22,16 @@ def _truth(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_number)]
+LARGEST = 2**31 - 1  # of a whole number: arrays of frames and positions count no further
+LARGEST_SEED = 2**63 - 1
+Whole = Annotated[int, BeforeValidator(_number), Field(le=LARGEST)]
+Seed = Annotated[int, BeforeValidator(_number), Field(ge=0, le=LARGEST_SEED)]
 Real = Annotated[float, BeforeValidator(_number)]
 Flag = Annotated[bool, BeforeValidator(_truth)]
 Positive = Annotated[Whole, Field(gt=0)]
 WholeFromZero = Annotated[Whole, Field(ge=0)]
 PositiveFloat = Annotated[Real, Field(gt=0, allow_inf_nan=False)]
+Rate = Annotated[PositiveFloat, Field(ge=0.001, le=100_000)]  # frames a second
 NonNegative = Annotated[Real, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[Real, Field(ge=0, le=1)]
 Share = Annotated[Real, Field(ge=0, lt=1)]

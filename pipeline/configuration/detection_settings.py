@@ -13,6 +13,7 @@ from pipeline.configuration.base import (
     NoResult,
     Positive,
     PositiveFloat,
+    Rate,
     Real,
     RecordedLater,
     Section,
@@ -22,13 +23,14 @@ from pipeline.configuration.base import (
 from pipeline.configuration.thresholds import parse_iou
 
 Level = Annotated[Whole, Field(ge=0, le=5)]
+ProposalCount = Annotated[Positive, Field(le=1_000_000)]  # a curve has a value for each
 Thresholds = Annotated[tuple[float, ...], BeforeValidator(parse_iou)]
 
 
 class ExtractSettings(Section):
     """Sliding-window clip features (Appendix A.2)."""
 
-    fps: PositiveFloat = Field(
+    fps: Rate = Field(
         description="Frames a second that clips are counted in, whatever a video has."
     )
     frames: Positive = Field(default=8, description="Frames of a clip.")
@@ -143,7 +145,7 @@ class EvalSettings(Section):
     iou: Thresholds = Field(
         description="tIoU thresholds of mAP: start:step:end with the end, or a list."
     )
-    proposals_at: tuple[Positive, ...] = Field(
+    proposals_at: Annotated[tuple[ProposalCount, ...], Field(min_length=1)] = Field(
         default=(1, 5, 10, 50, 100),
         description="Numbers of proposals a video at which average recall is reported.",
     )

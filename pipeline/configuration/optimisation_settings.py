@@ -16,6 +16,7 @@ from pipeline.configuration.base import (
     Precision,
     Real,
     Section,
+    Seed,
     WholeFromZero,
 )
 
@@ -81,7 +82,7 @@ class OptimisationSettings(Section):
     precision: Precision = Field(
         default="float32", description="Number format of the network while it is trained."
     )
-    seed: WholeFromZero = Field(default=0, description="Seed of all that is drawn at random.")
+    seed: Seed = Field(default=0, description="Seed of all that is drawn at random.")
     checkpoint_seconds: Annotated[PositiveFloat, NoResult()] = Field(
         default=45, description="Seconds from one checkpoint of the training to the next."
     )

@@ -16,6 +16,7 @@ from pipeline.configuration.base import (
     NoResult,
     Positive,
     PositiveFloat,
+    Rate,
     Real,
     Section,
     Share,
@@ -53,7 +54,7 @@ class DatasetSettings(Section):
         default=None,
         description="EPIC_100_video_info.csv, with durations and rates (EPIC-KITCHENS).",
     )
-    frame_fps: PositiveFloat | None = Field(
+    frame_fps: Rate | None = Field(
         default=None,
         description="Frames a second of videos that are folders of frames. null: as `video_info` says.",
     )
@@ -179,10 +180,12 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Config:
-        if self.bmn is None:
-            return self
-        if self.bmn.mode == "rescale" and self.bmn.duration_scale > self.bmn.temporal_scale:
-            raise ValueError("bmn.duration_scale is larger than bmn.temporal_scale")
+        bmn = self.bmn
+        if bmn is not None and bmn.duration_scale > bmn.temporal_scale:
+            raise ValueError(
+                f"bmn.duration_scale {bmn.duration_scale} is larger than bmn.temporal_scale "
+                f"{bmn.temporal_scale}: no proposal is longer than what the network sees"
+            )
         return self
 
     def section(self, name: str) -> Section:

@@ -13,7 +13,7 @@ from pipeline.configuration.base import (
     NonNegative,
     NoResult,
     Positive,
-    PositiveFloat,
+    Rate,
     Section,
     Share,
     Whole,
@@ -53,7 +53,7 @@ class AugmentSettings(Section):
 class FinetuneSettings(OptimisationSettings):
     """Trimmed segments to a classifier (Appendix A)."""
 
-    fps: PositiveFloat = Field(
+    fps: Rate = Field(
         description="Frames a second that clips are counted in, whatever a video has."
     )
     frames: Positive = Field(default=8, description="Frames of a clip.")
