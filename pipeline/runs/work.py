@@ -13,6 +13,7 @@ from pipeline.ranks import ranks
 from pipeline.run_folder.lock import locked
 from pipeline.runs.graph import StageRow
 from pipeline.runs.run import Run
+from pipeline.runs.soundness import require_sound
 
 
 def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] = ()) -> None:
@@ -28,6 +29,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
                 "to move them aside and extract, or another --run-dir"
             )
         run = replace(run, grid_of_imported=False)
+    require_sound(run, stages)
     with held(run.folder):
         for stage in stages:
             if stage.name in quiet and run.state(stage.name).state == "complete":
