@@ -56,8 +56,7 @@ def _rebuilt(stream: io.TextIOWrapper, number: int) -> io.TextIOWrapper:
         io.BufferedWriter(_Pipe(number, "w", closefd=False)),
         encoding=stream.encoding,
         errors=stream.errors,
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
+        line_buffering=stream.line_buffering or stream.write_through,  # python -u
     )
 
 

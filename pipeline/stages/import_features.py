@@ -14,7 +14,9 @@ from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.manifests import Stage
+from pipeline.runs.graph import of_commands
 from pipeline.runs.run import Run
+from pipeline.runs.soundness import require_sound
 from pipeline.runs.work import held
 
 STAGE = "import-features"
@@ -28,6 +30,7 @@ def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = 
     written. Raises UserError counting what is wrong, unless it is no more than `runtime.allow_failures`.
     """
     run = replace(run, grid_of_imported=False)
+    require_sound(run, of_commands("bmn"))  # what comes next, and has to do with them
     durations = run.dataset.videos.drop_duplicates("video").set_index("video")["duration"].to_dict()
     left_out = run.left_out(STAGE)
     wanted = left_out.without_skipped(run.videos)
