@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from pipeline.data.features.store import FeatureStore
     from pipeline.data.videos.finding import Source
+    from pipeline.data.videos.sightings import Sightings
     from pipeline.results.classifier_extractor import OpenClassifier
-    from pipeline.runs.sightings import Sightings
     from pipeline.runs.states import State
 
 
@@ -141,9 +141,15 @@ class Run:
     @cached_property
     def sightings(self) -> Sightings:
         """The videos as they are now; of one that is not there, as features of it were made."""
-        from pipeline.runs.sightings import look
+        from pipeline.data.videos.finding import find_videos
+        from pipeline.data.videos.sightings import look
 
-        return look(self.config.dataset, self.dataset, self.videos, self.folder, verify=self.verify)
+        settings, facts = self.config.dataset, self.facts()
+        sources: dict[str, Source] = {}
+        if settings.videos.is_dir():
+            sources, _ = find_videos(settings.videos, self.dataset, self.videos, settings.frame_fps)
+        lines, trained = facts.ledger("extract").lines, facts.trained_on()
+        return look(sources, self.folder, lines, trained, verify=self.verify)
 
     def facts(self, *, ahead: bool = False) -> Facts:
         """What the stages depend on, as it is, or `ahead` as it will be once all is made again."""
