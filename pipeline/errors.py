@@ -40,7 +40,9 @@ def cannot_write(path: Path, error: OSError) -> UserError:
     """What a user is told when a file cannot be written, and how to go on."""
     fix = "make room and run the same command again: it goes on from here"
     if error.errno not in FULL and error.errno is not None:  # None: numpy, where a write fell short
-        fix = "make it writable and run the same command again"
+        in_the_way = error.errno in {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
+        way = "move away what lies there" if in_the_way else "make it writable"
+        fix = f"{way} and run the same command again"
     return UserError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
 
 

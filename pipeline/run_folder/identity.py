@@ -17,7 +17,8 @@ from pipeline.errors import UserError
 Restate = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 
 SHORT = 16  # characters of a digest where many stand side by side
-UNKNOWN = "?"  # the content of what is about to be made again
+UNKNOWN = "?"  # the content of what is about to be made again of other inputs
+UNSURE = "??"  # of what is about to be made, and may well be what it was
 _SHOWN = 5
 
 

@@ -38,7 +38,7 @@ class Manifest(BaseModel):
     """A manifest as it is read.
 
     `seconds`: of work so far; `weights`: digest of a trained network's; `former`: the fields as the older
-    program recorded them that made the outputs.
+    program recorded them that made the outputs; `recipes`: by video, what features it read were made by and of.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +55,7 @@ class Manifest(BaseModel):
     outputs: dict[str, FileRecord] = {}
     weights: Text | None = None
     former: dict[str, Any] | None = None
+    recipes: dict[str, str] = {}
 
     @property
     def complete(self) -> bool:

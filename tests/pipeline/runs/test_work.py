@@ -57,8 +57,8 @@ def test_stages_are_done_in_the_order_given_while_the_folder_is_held(run, monkey
 
 
 def test_what_a_later_stage_would_refuse_is_refused_before_the_first(run, done, monkeypatch, sound):
-    work.run_stages(run, of_commands("bmn"))
-    assert sound == [of_commands("bmn")] and done == ["bmn", "proposals"]
+    work.run_stages(run, of_commands("finetune"))
+    assert sound == [of_commands("finetune")] and done == ["finetune"]
 
     def refuse(run, stages):
         raise UserError("no")
@@ -66,7 +66,7 @@ def test_what_a_later_stage_would_refuse_is_refused_before_the_first(run, done, 
     monkeypatch.setattr(work, "require_sound", refuse)
     with pytest.raises(UserError, match="no"):
         work.run_stages(run, in_order())
-    assert done == ["bmn", "proposals"]
+    assert done == ["finetune"]
 
 
 def test_a_stage_that_fails_ends_the_run(run, monkeypatch):
