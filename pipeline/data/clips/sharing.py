@@ -52,7 +52,8 @@ def trimmed(clips: Tensor | list[Tensor]) -> Tensor:
     own = [min(clip.shape[side] for clip in clips) for side in (-2, -1)]
     height, width = map(min, zip(*distributed.gather_values(own), strict=True))
     if isinstance(clips, Tensor):
-        return F.center_crop(clips, [height, width]).contiguous()
+        cut: Tensor = F.center_crop(clips, [height, width])
+        return cut.contiguous()
     return torch.stack([F.center_crop(clip, [height, width]) for clip in clips])
 
 
