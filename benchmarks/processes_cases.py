@@ -77,7 +77,13 @@ CASES: dict[str, Case] = {
     ),
     "whole": Case(
         "finetune",
-        WHOLE | BEST | {"finetune.flip_swaps_sides": True, "finetune.keep": "best"},
+        WHOLE
+        | BEST
+        | {
+            "finetune.flip_swaps_sides": True,
+            "finetune.keep": "best",
+            "finetune.batch_size": 5,  # the smallest batch is of three
+        },
     ),
     "mixed": Case("finetune", MIXED | WHOLE | {"finetune.optimizer": "sgd"}),
     "pieces": Case(
