@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from benchmarks import processes
 from benchmarks.processes import Apart, Figure, compare, distance_table, figure_table, train
-from benchmarks.processes_cases import CASES, UNREADABLE, prepare
+from benchmarks.processes_cases import UNREADABLE, prepare
 
 DIGITS = 1e-11  # float64 has 16 digits, and ten steps cost two of them; a fault costs all but two or three
 # One of each kind here; the others take longer.
@@ -90,7 +90,3 @@ def test_the_command_prints_both_parts(tmp_path, monkeypatch):
     done = CliRunner().invoke(processes.main, words, catch_exceptions=False)
     assert done.exit_code == 0 and "whole" in done.output and "50.00" in done.output
     assert set(json.loads((tmp_path / "n.json").read_text())) == {"steps", "seeds"}
-
-
-def test_every_key_of_the_cases_is_one_of_a_training():
-    assert set(QUICK) <= set(CASES)
