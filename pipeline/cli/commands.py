@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.file_commands import export_features, import_features, print_scores, score
-from pipeline.cli.options import ALL, JSON, NamedPath, configured, start
+from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
 from pipeline.cli.streams import open_closed_streams
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status
 from pipeline.errors import UserError, machine_error
+from pipeline.printing import printable
 from pipeline.processes.stopping import terminable
 
 if TYPE_CHECKING:
@@ -32,12 +33,21 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        """As click's; its errors are printable."""
+        try:
+            return super().make_context(*arguments, **more)
+        except click.ClickException as error:
+            raise _printable(error) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         open_closed_streams()
         try:
             with terminable():
                 return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.ClickException as error:
+            raise _printable(error) from None
+        except (click.exceptions.Exit, click.Abort):
             raise
         except UserError as error:
             raise _OneLine(error) from error
@@ -59,6 +69,12 @@ class _Commands(click.Group):
                 f"unexpected {type(error).__name__}: {reason} (tada-loc --debug shows where)"
             )
             raise _OneLine(unexpected) from error
+
+
+def _printable(error: click.ClickException) -> click.ClickException:
+    """An error of click's, which quotes what was typed, made so that it steers no terminal."""
+    error.message = printable(error.message)  # type: ignore[misc]  # final, but for us nothing else prints it
+    return error
 
 
 class _OneLine(click.ClickException):
@@ -101,7 +117,7 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     if (command is None or command == "eval") and ranks().is_main:
         from pipeline.stages.evaluate import results_table
 
-        click.echo(results_table(run))
+        echo(results_table(run))
     return run
 
 
@@ -215,7 +231,7 @@ def eval_classifier(others: tuple[Path, ...], force: bool, **options: Any) -> No
     run = start("views", options, force=force)
     with locked(run.folder):
         test(run, [run_of(other) for other in others])
-    click.echo(accuracy_table(run))
+    echo(accuracy_table(run))
 
 
 @main.command()

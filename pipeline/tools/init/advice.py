@@ -6,6 +6,7 @@ measured.
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -225,8 +226,9 @@ def _bmn(footage: Footage, machine: Machine, grid: Grid) -> list[Entry]:
 
 
 def _value(value: Any) -> str:
-    """A value as YAML on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+    """A value as YAML on one line; what is not printable is escaped."""
+    plain = json.dumps(value, ensure_ascii=False).isprintable()
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=plain)
     return text.removesuffix("...\n").strip()
 
 
