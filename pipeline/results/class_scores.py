@@ -13,6 +13,7 @@ from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.processes.workers import Outcome
 from pipeline.progress import Progress
+from pipeline.run_folder.arrays import open_npz
 from pipeline.run_folder.files import atomic_path
 
 PARTS = "videos"
@@ -63,9 +64,9 @@ class Parts:
     def read(self, video: str, count: int) -> list[np.ndarray]:
         """A video's scores [count, classes], one array a head; none where there is no whole part of this form."""
         try:
-            with np.load(self._path(video), allow_pickle=False) as archive:
+            with open_npz(self._path(video)) as archive:
                 scores = [archive[f"arr_{head}"] for head in range(len(self._sizes))]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
             return []
         wanted = [(count, size) for size in self._sizes]
         return scores if [array.shape for array in scores] == wanted else []

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.plain_files import read_json
 
 RESULTS = "results.json"
 
@@ -14,7 +14,7 @@ RESULTS = "results.json"
 def read_results(path: Path, command: str) -> dict[str, Any]:
     """The figures a command wrote. Raises UserError where they are gone or damaged."""
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_json(path)
         if not isinstance(content["tasks"], dict):
             raise ValueError("unknown form")
         return content

@@ -7,7 +7,6 @@ the fingerprint. It is written `partial` before any output and turns `complete` 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError, cannot_write
+from pipeline.plain_files import read_json
 from pipeline.run_folder.files import clear_temporary, write_json
 from pipeline.run_folder.identity import Restate, field_differences, fingerprint, plain_fields
 
@@ -102,7 +102,7 @@ class Stage:
     def _write(self, state: str, extra: Mapping[str, Any]) -> None:
         path = self.folder / MANIFEST
         try:
-            started = json.loads(path.read_text(encoding="utf-8")).get("started")
+            started = read_json(path).get("started")
         except (OSError, ValueError):
             started = None
         content = {
@@ -124,7 +124,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / MANIFEST
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         known = content["state"] in {"partial", "complete"}
         if not (known and isinstance(content["fields"], dict)):
             raise ValueError("unknown form")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import annotation_files
 from pipeline.data.features import IMPORTED
 from pipeline.errors import UserError
+from pipeline.plain_files import LARGEST_FILE, LARGEST_TEXT
 from pipeline.run_folder.identity import file_digest, fingerprint
 from pipeline.run_folder.manifests import is_complete, read_manifest
 from pipeline.runs.graph import StageRow, in_order, maker, row
@@ -36,7 +38,7 @@ def stage_fields(config: Config, folder: Path, stage: StageRow) -> dict[str, Any
         fields |= viewed_otherwise(config, folder)
     if stage.annotations is not None:
         for role, file in annotation_files(config.dataset).items():
-            fields[f"file.{role}"] = file_digest(file)
+            fields[f"file.{role}"] = file_digest(file, LARGEST_TEXT)
     return fields
 
 
@@ -133,8 +135,8 @@ def on_imported_grid(config: Config, folder: Path) -> Config:
 def _weights_identity(weights: str) -> str:
     """What initial weights are known by: a file's digest, or the name of what is fetched."""
     path = Path(weights)
-    if weights != "imagenet" and not path.is_file():
+    if weights != "imagenet" and not os.path.lexists(path):
         raise UserError(
             f"backbone.pretrained {path}: no such file; give a checkpoint, imagenet, or null"
         )
-    return file_digest(path) if path.is_file() else weights
+    return file_digest(path, LARGEST_FILE) if weights != "imagenet" or path.is_file() else weights

@@ -122,7 +122,7 @@ def check_video_id(video: str, where: str) -> str:
     bad = (
         not video
         or video in {".", ".."}
-        or any(mark in video for mark in ("/", "\\", "\0"))
+        or any(mark in "/\\" or mark < " " for mark in video)
         or any("\ud800" <= mark <= "\udfff" for mark in video)
         or size > LONGEST_ID
     )
