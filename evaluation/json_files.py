@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import os
+import stat
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,7 +16,10 @@ from evaluation.errors import SubmissionError
 
 # The name the challenge servers look for inside an uploaded zip.
 ZIP_MEMBER = "test.json"
-LARGEST = 2 << 30  # bytes; a few kilobytes can unpack to more than any memory
+# Bytes, unpacked: a few kilobytes can unpack to more than any memory. The largest uploads have 300 MB.
+LARGEST = 1 << 30
+# Times its size that a packed file may have, and what it may have anyway; text packs to a tenth.
+MOST_PACKED, ANY_PACKED = 100, 16 << 20
 
 
 def read_result_file(path: Path) -> Any:
@@ -25,6 +29,8 @@ def read_result_file(path: Path) -> Any:
     """
     try:
         return json.loads(_read_bytes(path))
+    except SubmissionError:
+        raise
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         raise SubmissionError(f"{path}: cannot be read ({error})") from error
     except UnicodeDecodeError as error:
@@ -59,6 +65,11 @@ def write_result_file(path: Path, content: Any) -> None:
 
 
 def _read_bytes(path: Path) -> bytes:
+    size = _plain_size(path)
+    if size > LARGEST:
+        raise SubmissionError(
+            f"{path}: has {size / 1e6:.0f} MB, more than {LARGEST >> 20} MB; no result file does"
+        )
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".json")]
@@ -74,11 +85,25 @@ def _read_bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def _plain_size(path: Path) -> int:
+    """Bytes of a plain file. Raises OSError for anything else: a pipe would block, a device never end."""
+    if path.is_symlink() and not path.exists():
+        raise OSError("it is a link that leads to no file")
+    found = path.stat()
+    kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+    kind = stat.S_IFMT(found.st_mode)
+    if kind != stat.S_IFREG:
+        raise OSError(f"it is {kinds.get(kind, 'a device')}, not a file")
+    return found.st_size
+
+
 def _bounded(path: Path, packed: IO[bytes] | gzip.GzipFile) -> bytes:
-    content = packed.read(LARGEST + 1)
-    if len(content) > LARGEST:
+    size = path.stat().st_size
+    most = min(LARGEST, max(ANY_PACKED, MOST_PACKED * size))
+    content = packed.read(most + 1)
+    if len(content) > most:
         raise SubmissionError(
-            f"{path}: unpacks to more than {LARGEST >> 20} MB; no result file does"
+            f"{path}: {size / 1e6:.2f} MB that unpacks to more than {most >> 20} MB; no result file does"
         )
     return content
 

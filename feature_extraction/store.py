@@ -26,10 +26,14 @@ from feature_extraction.feature_meta import (
     check_meta,
     meta_of,
 )
+from feature_extraction.plain_files import what_else
 from feature_extraction.seal import check_seal, seal
 
 DATASET = "features"
 SUFFIX = ".h5"
+# Bytes of a file: 10 hours with 15 clips a second of 2,304 channels have 2.5 GB.
+LARGEST = 4 << 30
+FRAMING = 1 << 20  # of them around the features, more than it ever is
 MAX_NAME_BYTES = 255  # what common file systems allow for one name
 
 __all__ = [
@@ -131,8 +135,7 @@ def read_meta(path: str | os.PathLike[str]) -> FeatureMeta:
 @contextmanager
 def _opened(path: str | os.PathLike[str], *, features: bool = False) -> Iterator[h5py.File]:
     """Open for reading, the seal being whole; what goes wrong becomes one FeatureFileError."""
-    if not os.path.isfile(path):
-        raise FeatureFileError(f"{path}: no such feature file; extract this video first")
+    _check_size(path)
     try:
         check_seal(path, features=features)
         with h5py.File(path, "r", locking=False) as file:
@@ -144,6 +147,24 @@ def _opened(path: str | os.PathLike[str], *, features: bool = False) -> Iterator
         raise FeatureFileError(
             f"{path}: not a readable feature file ({reason}); delete it and extract again"
         ) from error
+
+
+def _check_size(path: str | os.PathLike[str]) -> None:
+    """Refuse what is no plain file, and what is larger than any feature file, before it is read."""
+    try:
+        other = what_else(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FeatureFileError(f"{path}: no such feature file; extract this video first") from error
+    if other is not None:
+        raise FeatureFileError(
+            f"{path}: is {other}, not a feature file; delete it and extract again"
+        )
+    size = os.path.getsize(path)
+    if size > LARGEST:
+        raise FeatureFileError(
+            f"{path}: has {size / 1e9:.2f} GB, more than {LARGEST / 1e9:.2f} GB, which no feature file has; "
+            "delete it and extract again"
+        )
 
 
 def _dataset_of(path: str | os.PathLike[str], file: h5py.File) -> h5py.Dataset:
@@ -176,6 +197,12 @@ def _to_half(path: Path, features: np.ndarray) -> np.ndarray:
         raise FeatureFileError(
             f"{path}: features are {features.dtype} {features.shape}, "
             "must be float [clips, channels]"
+        )
+    if 2 * features.size > LARGEST - FRAMING:
+        raise FeatureFileError(
+            f"{path}: {features.shape[0]} clips of {features.shape[1]} channels would have "
+            f"{2 * features.size / 1e9:.2f} GB, more than the {LARGEST / 1e9:.2f} GB of a feature file; "
+            "take a larger stride"
         )
     if not np.isfinite(features).all():
         raise FeatureFileError(f"{path}: features hold NaN or infinite values")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from pipeline.printing import printable
+
 # A full disk, a full quota, the largest file that is allowed.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _GOES_ON = "the same command goes on from what is on disk"
@@ -26,7 +28,7 @@ class UserError(Exception):
         self.damaged = damaged
         if len(message) > _LONGEST:
             message = f"{message[:1000]} [...] {message[-400:]}"
-        self.message = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
+        self.message = printable(message)
         super().__init__(self.message)
 
 

@@ -6,8 +6,9 @@ import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
+
+from feature_extraction.weights.claims import ClaimError, load_tensors
 
 WRAPPERS = ("model_state", "state_dict", "model")  # under which savers put the state dict
 
@@ -23,10 +24,12 @@ def read_checkpoint(path: str | Path) -> Mapping[str, object]:
     objects other than tensors and plain values: their code is never run.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint file")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = load_tensors(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CheckpointError(f"{path}: no such checkpoint file") from error
+    except ClaimError as error:
+        raise CheckpointError(f"{path}: not a checkpoint file: it {error}") from error
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path}: not a file of tensors alone (damaged, or with Python objects, which are "

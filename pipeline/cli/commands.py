@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.file_commands import export_features, import_features, print_scores, score
-from pipeline.cli.options import ALL, JSON, NamedPath, configured, start
+from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 from pipeline.errors import UserError, machine_error
+from pipeline.printing import printable
 from pipeline.processes.stopping import terminable
 from pipeline.streams import open_closed_streams, outlive_readers
 
@@ -32,6 +33,13 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        """As click's; its errors are printable."""
+        try:
+            return super().make_context(*arguments, **more)
+        except click.ClickException as error:
+            raise _printable(error) from None
+
     def main(self, *args: Any, **more: Any) -> Any:
         open_closed_streams()
         outlive_readers()
@@ -47,7 +55,9 @@ class _Commands(click.Group):
         try:
             with terminable():
                 return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.ClickException as error:
+            raise _printable(error) from None
+        except (click.exceptions.Exit, click.Abort):
             raise
         except UserError as error:
             raise _OneLine(error) from error
@@ -69,6 +79,12 @@ class _Commands(click.Group):
                 f"unexpected {type(error).__name__}: {reason} (tada-loc --debug shows where)"
             )
             raise _OneLine(unexpected) from error
+
+
+def _printable(error: click.ClickException) -> click.ClickException:
+    """An error of click's, which quotes what was typed, made so that it steers no terminal."""
+    error.message = printable(error.message)  # type: ignore[misc]  # final, but for us nothing else prints it
+    return error
 
 
 class _OneLine(click.ClickException):
@@ -111,7 +127,7 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     if (command is None or command == "eval") and ranks().is_main:
         from pipeline.stages.evaluate import results_table
 
-        click.echo(results_table(run))
+        echo(results_table(run))
     return run
 
 
@@ -225,7 +241,7 @@ def eval_classifier(others: tuple[Path, ...], force: bool, verify: bool, **optio
     run = start("views", options, force=force, verify=verify)
     with locked(run.folder):
         test(run, [run_of(other) for other in others])
-    click.echo(accuracy_table(run))
+    echo(accuracy_table(run))
 
 
 @main.command()

@@ -19,6 +19,7 @@ import av
 import numpy as np
 
 from pipeline.demo.drawing import Look, draw_frames, random_look
+from pipeline.plain_files import read_json
 
 # label -> (which number of the pose moves, which way)
 ACTIONS = {
@@ -99,7 +100,7 @@ def make_dataset(
 
 def _read(marker: Path) -> object:
     try:
-        return json.loads(marker.read_text(encoding="utf-8"))
+        return read_json(marker)
     except (OSError, ValueError):
         return None
 

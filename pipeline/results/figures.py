@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from pipeline.errors import UserError
+from pipeline.plain_files import read_json
 
 RESULTS = "results.json"
 
@@ -56,7 +56,7 @@ def read_results(path: Path, command: str) -> dict[str, Any]:
     """The figures a command wrote. Raises UserError where they are gone, damaged or cannot be read."""
     form: type[BaseModel] = Accuracies if command == "eval-classifier" else Figures
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_json(path)
         form.model_validate(content)
         return content
     except FileNotFoundError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.plain_files import require_plain
 
 # The fields of a manifest, perhaps an older program's, as they would be recorded today; the second
 # argument is the fields of today they will be compared with.
@@ -130,10 +131,11 @@ def fingerprint(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes. Raises UserError where it cannot be read."""
+def file_digest(path: Path, largest: int | None = None) -> str:
+    """SHA-256 of a file's bytes. Raises UserError where it cannot be read, or has more than `largest` bytes."""
     digest = hashlib.sha256()
     try:
+        require_plain(path, largest)
         with path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)

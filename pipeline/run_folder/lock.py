@@ -28,7 +28,7 @@ def locked(run: Path) -> Iterator[None]:
         stream = (run / ".lock").open("a+", encoding="utf-8")
     except OSError as error:
         raise UserError(
-            f"{run}: cannot be used as run folder ({error.strerror}); make it writable, or use "
+            f"{run}: cannot be used as run folder ({error.strerror or error}); make it writable, or use "
             "another --run-dir"
         ) from error
     with stream:

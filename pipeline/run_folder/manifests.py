@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import UserError
+from pipeline.plain_files import read_text
 from pipeline.run_folder.files import write_json
 from pipeline.run_folder.identity import FileRecord, fingerprint, is_as_recorded, plain_fields
 
@@ -87,7 +88,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UnicodeDecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.hold_out import chooses_epoch
 from pipeline.errors import UserError
+from pipeline.plain_files import LARGEST_FILE
 from pipeline.run_folder.identity import SHORT, UNKNOWN, UNSURE, file_digest, fingerprint
 from pipeline.runs.graph import StageRow, in_order
 
@@ -241,8 +243,8 @@ def _decoded_at_proposals(config: DetectionConfig) -> dict[str, Any]:
 def weights_identity(weights: str) -> str:
     """What initial weights are known by: a file's digest, or the name of what is fetched."""
     path = Path(weights)
-    if weights != "imagenet" and not path.is_file():
+    if weights != "imagenet" and not os.path.lexists(path):
         raise UserError(
             f"backbone.pretrained {path}: no such file; give a checkpoint, imagenet, or null"
         )
-    return file_digest(path) if path.is_file() else weights
+    return file_digest(path, LARGEST_FILE) if weights != "imagenet" or path.is_file() else weights

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from feature_extraction.weights.claims import ClaimError, load_tensors
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.files import atomic_path
@@ -144,9 +145,11 @@ def load_state(path: Path) -> dict[str, Any]:
     Raises UserError where it is missing, damaged or holds code.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_tensors(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
+    except ClaimError as error:
+        raise UserError(f"{path}: it {error}; delete it to start again") from error
     except Exception as error:  # torch.load raises many kinds for damaged files
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(

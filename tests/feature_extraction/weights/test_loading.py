@@ -239,7 +239,7 @@ def test_reads_tensors_alone(tmp_path, monkeypatch):
     assert torch.equal(read_checkpoint("good.pt")["a"], torch.ones(1000))
     for name, words in (
         ("absent.pt", "no such checkpoint file"),
-        (".", "no such checkpoint file"),
+        (".", "is a folder"),
         ("cut.pt", "damaged"),
         ("empty.pt", "damaged"),
         ("text.pt", "damaged"),
