@@ -23,8 +23,6 @@ def read_checkpoint(path: str | Path) -> Mapping[str, object]:
     objects other than tensors and plain values: their code is never run.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint file")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -32,6 +30,8 @@ def read_checkpoint(path: str | Path) -> Mapping[str, object]:
             f"{path}: not a file of tensors alone (damaged, or with Python objects, which are "
             "never run): save its state dict alone with torch.save"
         ) from error
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise CheckpointError(f"{path}: no such checkpoint file") from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # torch.load raises many kinds for damaged files

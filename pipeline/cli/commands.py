@@ -207,13 +207,13 @@ def eval_classifier(others: tuple[Path, ...], force: bool, **options: Any) -> No
     Example: tada-loc eval-classifier --config k400
     Example: tada-loc eval-classifier --run-dir runs/ssv2 --with runs/ssv2_16
     """
-    from pipeline.run_folder.lock import locked
+    from pipeline.run_folder.lock import linked_folders, locked
     from pipeline.runs.run import run_of
     from pipeline.stages.eval_classifier import accuracy_table
     from pipeline.stages.eval_classifier import run as test
 
     run = start("views", options, force=force)
-    with locked(run.folder):
+    with locked(run.folder, *linked_folders(run.path("eval-classifier"), run.folder)):
         test(run, [run_of(other) for other in others])
     click.echo(accuracy_table(run))
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.errors import cannot_read, was_refused
 from pipeline.processes.workers import Outcome
 from pipeline.progress import Progress
 from pipeline.run_folder.files import atomic_path
@@ -61,11 +62,18 @@ class Parts:
             np.savez(stream, *scores)
 
     def read(self, video: str, count: int) -> list[np.ndarray]:
-        """A video's scores [count, classes], one array a head; none where there is no whole part of this form."""
+        """A video's scores [count, classes], one array a head; none where there is no whole part of this form.
+
+        Raises UserError where there is a part that cannot be read.
+        """
         try:
             with np.load(self._path(video), allow_pickle=False) as archive:
                 scores = [archive[f"arr_{head}"] for head in range(len(self._sizes))]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        except (FileNotFoundError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return []
+        except OSError as error:
+            if was_refused(error):
+                raise cannot_read(self._path(video), error) from error
             return []
         wanted = [(count, size) for size in self._sizes]
         return scores if [array.shape for array in scores] == wanted else []

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read
 
 RESULTS = "results.json"
 
@@ -18,7 +18,13 @@ def read_results(path: Path, command: str) -> dict[str, Any]:
         if not isinstance(content["tasks"], dict):
             raise ValueError("unknown form")
         return content
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            raise cannot_read(path, error) from error
+        raise UserError(
+            f"{path}: no such file; run `tada-loc {command}`, which makes it"
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
             f"{path}: cannot be used ({reason}); delete it and run `tada-loc {command}`, which makes it again"

@@ -11,7 +11,7 @@ import pandas as pd
 from evaluation.errors import TableError
 from evaluation.tables import check_detections, check_proposals
 from pipeline.data.annotations import Dataset
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read, was_refused
 from pipeline.run_folder.files import atomic_path
 
 PROPOSALS = "proposals.csv"
@@ -67,9 +67,11 @@ def _read(
     try:
         table = pd.read_csv(path, dtype=_TYPES, keep_default_na=False)
         check(table)
-    except OSError as error:
-        raise _damaged(path, error.strerror or str(error), command) from error
-    except (ValueError, OverflowError, TableError) as error:  # pandas' own are ValueErrors
+    except FileNotFoundError as error:
+        raise _damaged(path, "No such file", command) from error
+    except (OSError, ValueError, OverflowError, TableError) as error:  # pandas' own are ValueErrors
+        if isinstance(error, OSError) and was_refused(error):
+            raise cannot_read(path, error) from error
         raise _damaged(path, " ".join(str(error).split())[:200], command) from error
     _require(path, table["video"], table["video"].isin(videos), "video", command)
     return table

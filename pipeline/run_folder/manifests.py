@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError, cannot_write
-from pipeline.run_folder.files import clear_temporary, write_json
+from pipeline.errors import UserError, cannot_read, cannot_write
+from pipeline.run_folder.files import clear_temporary, sync_folder, write_json
 from pipeline.run_folder.identity import Restate, field_differences, fingerprint, plain_fields
 
 MANIFEST = "manifest.json"
-_NOTES = (MANIFEST, "failures.json")  # how the work went: no results
+_NOTES = (MANIFEST, "failures.json", ".lock")  # how the work went: no results
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Stage:
             opened.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(opened.folder, error) from error
-        clear_temporary(opened.folder.rglob("*.tmp"))
+        clear_temporary(opened.folder)
         if not opened.complete:
             opened._write("partial", {})
         return opened
@@ -120,7 +120,7 @@ class Stage:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest of a stage's folder, or None where there is none.
 
-    Raises UserError where it is damaged.
+    Raises UserError where it is damaged or cannot be read.
     """
     path = folder / MANIFEST
     try:
@@ -131,7 +131,9 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         return dict(content)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: damaged ({error}); move the folder {folder} aside") from error
 
 
@@ -157,6 +159,7 @@ def _move_aside(folder: Path) -> None:
         number += 1
     try:
         folder.rename(target)
+        sync_folder(folder.parent)
     except OSError as error:
         raise cannot_write(target, error) from error
 

@@ -13,6 +13,7 @@ from pipeline.data.features.store import FeatureStore, imported_on
 from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say
+from pipeline.run_folder.lock import linked_folders
 from pipeline.run_folder.manifests import Stage
 from pipeline.runs.run import Run
 from pipeline.runs.work import held
@@ -34,7 +35,7 @@ def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = 
     grid = run.features.grid
     checked = check_folder(source, wanted, durations, grid, layout)
     _require_few(source, checked, left_out.allowed)
-    with held(run.folder):
+    with held(run.folder, *linked_folders(run.path("extract"), run.folder)):
         stage = run.imported_stage(_fields(grid, checked, layout, short_side)).open(force=run.force)
         run.keep_config()
         store = FeatureStore(stage.folder, imported_on(run.features.made, short_side or 0))

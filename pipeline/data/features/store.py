@@ -13,6 +13,7 @@ from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
     FeatureFileError,
     FeatureMeta,
+    UnreadableFileError,
     feature_path,
     read_features,
     read_meta,
@@ -24,7 +25,7 @@ from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.features import IMPORTED
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.errors import UserError, cannot_write
+from pipeline.errors import UserError, cannot_read, cannot_write
 from pipeline.progress import say
 from pipeline.run_folder.files import clear_temporary
 
@@ -90,6 +91,8 @@ class FeatureStore:
         try:
             expected = self.expected_attributes()
             array, meta = read_features(self.path(video), expected, span=clips)
+        except UnreadableFileError as error:
+            raise UserError(str(error)) from error
         except FeatureFileError as error:
             command = "import-features" if self.imported else "extract"
             raise UserError(f"{error}; run `tada-loc {command}` again") from error
@@ -136,7 +139,7 @@ class FeatureStore:
         Raises UserError when features are missing that are not among the failures the user allowed.
         """
         videos = left_out.without_skipped(videos)
-        there = {video for video in videos if self.path(video).exists()}
+        there = {video for video in videos if _is_there(self.path(video))}
         missing = [video for video in videos if video not in there]
         known = read_failures(self.folder) if missing else {}
         left_out.without_features(missing, self.folder / FEATURES, known)
@@ -145,13 +148,15 @@ class FeatureStore:
     def has(self, video: str, expected: FeatureMeta) -> bool:
         """Whether a video's feature file is there, whole, and made as expected.
 
-        Raises UserError when it was made with other settings.
+        Raises UserError when it was made with other settings, or cannot be read.
         """
         path = self.path(video)
-        if not path.exists():
+        if not _is_there(path):
             return False
         try:
             found = read_meta(path)
+        except UnreadableFileError as error:
+            raise UserError(str(error)) from error
         except FeatureFileError as error:
             say(f"extract: {error}; made again")
             return False
@@ -172,7 +177,7 @@ class FeatureStore:
 
     def clear_temporary(self) -> None:
         """Remove what a killed process left half written."""
-        clear_temporary((self.folder / FEATURES).glob(".tmp-*"))
+        clear_temporary(self.folder / FEATURES)
 
     def expected_attributes(self) -> dict[str, object]:
         """The attributes the feature files must have."""
@@ -180,6 +185,13 @@ class FeatureStore:
         if not self.imported:
             known += ["resize", "crop", "precision"]
         return {name: getattr(self.made, name) for name in known}
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # of a folder that may not be looked into
+        raise cannot_read(path, error) from error
 
 
 def extracted_by(settings: ExtractSettings, backbone: str) -> FeatureMeta:

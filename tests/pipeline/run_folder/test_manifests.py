@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from helpers.leftovers import left_half_written
 
 from pipeline.configuration.keys import default_fields, restated
 from pipeline.configuration.reading import find_config, load_config
@@ -93,7 +94,7 @@ def test_outputs_made_again_in_a_moment_are_written_over(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["eval"]
 
 
-@pytest.mark.parametrize("name", [None, "failures.json", ".model.pt.123.tmp"])
+@pytest.mark.parametrize("name", [None, "failures.json", ".model.pt.123.tmp", ".lock"])
 def test_a_stage_that_made_nothing_yet_gives_way(tmp_path, name):
     """A list of what failed is no result: the line that names a failure advises other settings."""
     stage = stage_of(tmp_path, "bmn", {"bmn.epochs": 1}).open()
@@ -160,8 +161,7 @@ def test_where_there_is_no_folder_there_is_no_manifest(tmp_path):
 
 def test_temporary_files_of_a_killed_run_are_cleared(tmp_path):
     stage = stage_of(tmp_path, "bmn", {"a": 1}).open()
-    left = stage.folder / ".model.pt.123.tmp"
-    left.write_text("half")
+    left = left_half_written(stage.folder / "model.pt")
     stage_of(tmp_path, "bmn", {"a": 1}).open()
     assert not left.exists()
 

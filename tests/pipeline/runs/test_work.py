@@ -42,6 +42,23 @@ def test_stages_are_done_in_the_order_given_while_the_folder_is_held(run, monkey
         pass
 
 
+@pytest.mark.parametrize("state", ["partial", "complete"])
+def test_a_stage_in_a_shared_folder_is_written_by_one_run_alone(run, monkeypatch, state):
+    """But where it is complete, which reads alone, as many runs as like share it."""
+    other = run.folder.with_name("other")
+    (other / "extract").mkdir(parents=True)
+    run.folder.mkdir(exist_ok=True)
+    run.path("extract").symlink_to(other / "extract")
+    held = []
+    looks = lambda stage: lambda run: held.append((other / "extract/.lock").exists())  # noqa: E731
+    monkeypatch.setattr(work, "work_of", looks)
+    monkeypatch.setattr(Run, "state", lambda self, name: State(state))
+    work.run_stages(run, [row("finetune")])
+    assert held == [False]
+    work.run_stages(run, [row("extract")])
+    assert held == [False, state == "partial"]
+
+
 def test_a_stage_that_fails_ends_the_run(run, monkeypatch):
     done = []
 
