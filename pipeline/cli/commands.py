@@ -16,6 +16,7 @@ from pipeline.cli.options import ALL, JSON, NamedPath, configured, start
 from pipeline.cli.streams import open_closed_streams
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status
 from pipeline.errors import UserError, machine_error
+from pipeline.processes.compiling import no_compiler_folder
 from pipeline.processes.stopping import terminable
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         open_closed_streams()
         try:
-            with terminable():
+            with terminable(), no_compiler_folder():
                 return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise

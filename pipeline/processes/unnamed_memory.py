@@ -5,6 +5,7 @@ It needs no room in /dev/shm, of which a container often has little.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import tempfile
@@ -55,7 +56,14 @@ class UnnamedMemory:
 
 def _unnamed_file() -> BinaryIO:
     if hasattr(os, "memfd_create"):
-        return open(os.memfd_create("tada-loc"), "r+b")
+        try:
+            return open(os.memfd_create("tada-loc"), "r+b")
+        except OSError as error:
+            if error.errno not in (
+                errno.ENOSYS,
+                errno.EPERM,
+            ):  # a system that has none, or forbids it
+                raise
     file: Any = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
     return file  # type: ignore[no-any-return]
 
