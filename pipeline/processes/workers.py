@@ -74,8 +74,7 @@ class Worker:
             forked = self._work if self._method == "fork" else None
             given = (theirs, self._heartbeat, forked)
             process = context.Process(target=work, args=given, daemon=True)
-            # Signals reach the whole group: this process ends its workers.
-            with theirs, unbroken(*SIGNALS):
+            with theirs, unbroken(*SIGNALS):  # which reach the whole group; workers end by this one
                 process.start()
                 self._process = process
                 atexit.register(self.end)  # multiprocessing would wait: workers obey no signals
@@ -100,8 +99,8 @@ class Worker:
         """Send a job; False where the process died before it could take it."""
         if not self.jobs:
             self._silent = 0.0
-        taken = self._sent(job, self._timeout)
-        self.jobs.extend([job] * taken)
+        if taken := self._sent(job, self._timeout):
+            self.jobs.append(job)
         return taken
 
     def _sent(self, value: Any, seconds: float) -> bool:
