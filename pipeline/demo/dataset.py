@@ -77,14 +77,13 @@ def make_dataset(
         "version": VERSION, "seed": seed, "train_videos": train_videos, "val_videos": val_videos,
         "fps": fps, "seconds": seconds, "width": width, "height": height,
     }  # fmt: skip
-    marker = folder / "dataset.json"
-    if _read(marker) == made_with:
+    if _read(marker := folder / "dataset.json") == made_with:
         return
     (folder / "videos").mkdir(parents=True, exist_ok=True)
     marker.unlink(missing_ok=True)
     clear_temporary(folder)
-    names = [f"training_{i:03d}" for i in range(train_videos)]
-    names += [f"validation_{i:03d}" for i in range(val_videos)]
+    subsets = {"training": train_videos, "validation": val_videos}
+    names = [f"{subset}_{i:03d}" for subset, count in subsets.items() for i in range(count)]
 
     def make(index: int) -> tuple[Action, ...]:
         rng = np.random.default_rng([seed, index])
