@@ -6,6 +6,9 @@ import contextlib
 import gzip
 import json
 import os
+import re
+import secrets
+import socket
 import stat
 import zipfile
 import zlib
@@ -48,7 +51,7 @@ def write_result_file(path: Path, content: Any) -> None:
     folder, a device) has the name.
     """
     text = json.dumps(content, allow_nan=False).encode()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         if path.exists() and not path.is_file():
             raise OSError("it is not a file")
@@ -57,11 +60,32 @@ def write_result_file(path: Path, content: Any) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _sync(path.parent)
     except OSError as error:
         raise SubmissionError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         with contextlib.suppress(OSError):  # a file system turned read-only refuses even this
             temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    """A name that says who writes: `.NAME.tada-HOST-PID-RANDOM.tmp`, 255 bytes at most.
+
+    HOST ends with the number of the space that process ids are counted in.
+    """
+    space = "/proc/self/ns/pid"
+    where = f"{socket.gethostname()[:60]}.{os.stat(space).st_ino if os.path.exists(space) else 0:x}"
+    writer = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', where)}-{os.getpid()}-{secrets.token_hex(4)}"
+    name = path.name.encode(errors="surrogateescape")[: 242 - len(writer)].decode(errors="ignore")
+    return path.with_name(f".{name}.tada-{writer}.tmp")
+
+
+def _sync(folder: Path) -> None:
+    """Put a folder's entries on disk, where the system can; the file itself is there already."""
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+        descriptor = os.open(folder, os.O_RDONLY)
+        stack.callback(os.close, descriptor)
+        os.fsync(descriptor)
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -8,7 +8,6 @@ it; one of other hands is refused here, as is one that was changed (see seal.py)
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -22,12 +21,14 @@ from feature_extraction.feature_meta import (
     WHOLE,
     FeatureFileError,
     FeatureMeta,
+    UnreadableFileError,
     check_expected,
     check_meta,
     meta_of,
 )
 from feature_extraction.plain_files import what_else
 from feature_extraction.seal import check_seal, seal
+from feature_extraction.whole_file import sync_folder, temporary_path
 
 DATASET = "features"
 SUFFIX = ".h5"
@@ -40,6 +41,7 @@ __all__ = [
     "WHOLE",
     "FeatureFileError",
     "FeatureMeta",
+    "UnreadableFileError",
     "feature_path",
     "read_features",
     "read_meta",
@@ -82,7 +84,7 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
     check_meta(path, asdict(meta))
     image = _image(stored, meta)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".tmp-{secrets.token_hex(8)}{SUFFIX}"
+    temporary = temporary_path(path)
     try:
         with temporary.open("xb") as file:
             file.write(image)
@@ -93,7 +95,7 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
         with suppress(OSError):  # a file system turned read-only refuses even this
             temporary.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def read_features(
@@ -106,7 +108,7 @@ def read_features(
 
     `expect` maps FeatureMeta fields to the values the caller needs; of a `span` of clips only those
     are read from the disk. Raises FeatureFileError for a file that is missing, damaged or foreign,
-    and, naming each, for fields that disagree.
+    and, naming each, for fields that disagree; UnreadableFileError where the system gives no bytes.
     """
     with _opened(path, features=span == slice(None)) as file:
         meta = meta_of(path, file)
@@ -142,8 +144,14 @@ def _opened(path: str | os.PathLike[str], *, features: bool = False) -> Iterator
             yield file
     except FeatureFileError:
         raise
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise FeatureFileError(f"{path}: no such feature file; extract this video first") from error
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, OSError) and _refused(error):
+            raise UnreadableFileError(
+                f"{path}: cannot be read ({error.strerror or reason}); it may be whole, so keep it"
+            ) from error
         raise FeatureFileError(
             f"{path}: not a readable feature file ({reason}); delete it and extract again"
         ) from error
@@ -165,6 +173,11 @@ def _check_size(path: str | os.PathLike[str]) -> None:
             f"{path}: has {size / 1e9:.2f} GB, more than {LARGEST / 1e9:.2f} GB, which no feature file has; "
             "delete it and extract again"
         )
+
+
+def _refused(error: OSError) -> bool:
+    """Whether the system gave no bytes; else the HDF5 library did not like those it got."""
+    return error.errno is not None or "errno = " in str(error)
 
 
 def _dataset_of(path: str | os.PathLike[str], file: h5py.File) -> h5py.Dataset:
@@ -228,12 +241,3 @@ def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
         file.flush()
         image: bytes = file.id.get_file_image()
         return image + seal(image, dataset.id.get_offset(), stored.nbytes)
-
-
-def _sync(path: Path) -> None:
-    """Have the system put a file or a folder's entries on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

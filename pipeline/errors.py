@@ -48,6 +48,24 @@ def cannot_write(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
 
 
+def cannot_read(path: Path, error: OSError) -> UserError:
+    """What a user is told of a file that is there and cannot be read: it may be whole, so it stays."""
+    fix = "it may be whole, so keep it; see to the disk or network it lies on"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        fix = "give this user the right to read it"
+    reason = error.strerror or error
+    return UserError(f"{path}: cannot be read ({reason}); {fix}, then run the same command again")
+
+
+def was_refused(error: OSError) -> bool:
+    """Whether the system gave no bytes; else what was read is wrong.
+
+    Libraries raise errors without a number for content, and a damaged zip file leads to places
+    before its beginning (EINVAL).
+    """
+    return error.errno not in (None, errno.EINVAL)
+
+
 def machine_error(error: Exception) -> UserError | None:
     """The line for an output no disk holds, for a process that has gone, and for files and memory that ran out.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
-from collections.abc import Iterable, Mapping
+import socket
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from torch import Tensor
@@ -11,6 +13,8 @@ from torch import Tensor
 from feature_extraction.weights.claims import ClaimError, load_tensors
 
 WRAPPERS = ("model_state", "state_dict", "model")  # under which savers put the state dict
+
+SERVER_SECONDS = 60.0  # a server that sends nothing for so long is given up
 
 
 class CheckpointError(ValueError):
@@ -62,15 +66,27 @@ def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mappin
         raise CheckpointError(f"torchvision has no ImageNet weights of depth {depth}: give a file")
     chosen = weights[depth].IMAGENET1K_V1
     try:
-        state: Mapping[str, object] = chosen.get_state_dict(
-            progress=False, check_hash=True, map_location="cpu", weights_only=True
-        )
+        with _waiting_at_most(SERVER_SECONDS):
+            state: Mapping[str, object] = chosen.get_state_dict(
+                progress=False, check_hash=True, map_location="cpu", weights_only=True
+            )
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(
             f"torchvision's ImageNet weights could not be had ({error}): "
             f"download {chosen.url} and give its path"
         ) from error
     return state
+
+
+@contextlib.contextmanager
+def _waiting_at_most(seconds: float) -> Iterator[None]:
+    """Whoever asks a server meanwhile, and names no time, waits no longer for it to send something."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def tensors_of(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.file_commands import export_features, import_features, print_scores, score
+from pipeline.cli.group import Commands
 from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
-from pipeline.errors import UserError, machine_error
-from pipeline.printing import printable
-from pipeline.processes.stopping import terminable
-from pipeline.streams import open_closed_streams, outlive_readers
 
 if TYPE_CHECKING:
     from pipeline.runs.run import Run
@@ -27,75 +21,7 @@ EPILOG = (
 )
 
 
-class _Commands(click.Group):
-    """Commands in the order they are used, and one line for every error."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
-        """As click's; its errors are printable."""
-        try:
-            return super().make_context(*arguments, **more)
-        except click.ClickException as error:
-            raise _printable(error) from None
-
-    def main(self, *args: Any, **more: Any) -> Any:
-        open_closed_streams()
-        outlive_readers()
-        try:
-            return super().main(*args, **more)
-        except OSError as error:  # --help and the like, before any command: on a full disk
-            if (said := machine_error(error)) is None:
-                raise
-            _OneLine(said).show()
-            sys.exit(said.exit_code)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with terminable():
-                return super().invoke(ctx)
-        except click.ClickException as error:
-            raise _printable(error) from None
-        except (click.exceptions.Exit, click.Abort):
-            raise
-        except UserError as error:
-            raise _OneLine(error) from error
-        except KeyboardInterrupt as error:
-            stop = signal.Signals(getattr(error, "number", signal.SIGINT))
-            with contextlib.suppress(OSError):  # the terminal may be what is gone
-                click.echo(
-                    f"Error: stopped by {stop.name}; the same command goes on from what is on disk",
-                    err=True,
-                )
-            sys.exit(128 + stop)
-        except Exception as error:
-            if ctx.params.get("debug"):
-                raise
-            if (said := machine_error(error)) is not None:
-                raise _OneLine(said) from error
-            reason = " ".join(str(error).split())[:300]
-            unexpected = UserError(
-                f"unexpected {type(error).__name__}: {reason} (tada-loc --debug shows where)"
-            )
-            raise _OneLine(unexpected) from error
-
-
-def _printable(error: click.ClickException) -> click.ClickException:
-    """An error of click's, which quotes what was typed, made so that it steers no terminal."""
-    error.message = printable(error.message)  # type: ignore[misc]  # final, but for us nothing else prints it
-    return error
-
-
-class _OneLine(click.ClickException):
-    """A UserError as click shows it: one line and its exit code."""
-
-    def __init__(self, error: UserError) -> None:
-        super().__init__(error.message)
-        self.exit_code = error.exit_code  # type: ignore[misc]  # click's own errors set it so
-
-
-@click.group(cls=_Commands, epilog=EPILOG, context_settings={"auto_envvar_prefix": "TADA_LOC"})
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"auto_envvar_prefix": "TADA_LOC"})
 @click.version_option(package_name="tada-loc", prog_name="tada-loc")
 @click.option("--debug", is_flag=True, help="Show a traceback when something unexpected fails.")
 def main(debug: bool) -> None:
@@ -233,13 +159,13 @@ def eval_classifier(others: tuple[Path, ...], force: bool, verify: bool, **optio
     Example: tada-loc eval-classifier --config k400
     Example: tada-loc eval-classifier --run-dir runs/ssv2 --with runs/ssv2_16
     """
-    from pipeline.run_folder.lock import locked
+    from pipeline.run_folder.lock import linked_folders, locked
     from pipeline.runs.run import run_of
     from pipeline.stages.eval_classifier import accuracy_table
     from pipeline.stages.eval_classifier import run as test
 
     run = start("views", options, force=force, verify=verify)
-    with locked(run.folder):
+    with locked(run.folder, *linked_folders(run.path("eval-classifier"), run.folder)):
         test(run, [run_of(other) for other in others])
     echo(accuracy_table(run))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read, was_refused
 from pipeline.run_folder.arrays import open_npz
 from pipeline.run_folder.files import atomic_path
 from pipeline.run_folder.identity import record_of
@@ -51,7 +51,9 @@ class Parts:
             with open_npz(path) as archive:
                 return [archive[f"arr_{head}"] for head in range(len(archive.files))]
         except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+            if was_refused(error):
+                raise cannot_read(path, error) from error
+            raise UserError(f"{path}: damaged ({error}); run `tada-loc classify`") from error
         except (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise UserError(f"{path}: damaged ({error}); run `tada-loc classify`") from error
 

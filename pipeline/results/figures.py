@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read
 from pipeline.plain_files import read_json
 
 RESULTS = "results.json"
@@ -62,7 +62,7 @@ def read_results(path: Path, command: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run `tada-loc {command}`") from error
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        raise cannot_read(path, error) from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))

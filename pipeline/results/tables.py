@@ -13,7 +13,7 @@ import pandas as pd
 from evaluation.errors import TableError
 from evaluation.tables import check_detections, check_proposals
 from pipeline.data.annotations import Dataset
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read, was_refused
 from pipeline.plain_files import require_plain
 from pipeline.run_folder.files import atomic_path
 
@@ -95,9 +95,9 @@ def _read(
         check(table)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run `tada-loc {command}`") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, OverflowError, TableError) as error:  # pandas' own are ValueErrors
+    except (OSError, ValueError, OverflowError, TableError) as error:  # pandas' own are ValueErrors
+        if isinstance(error, OSError) and was_refused(error):
+            raise cannot_read(path, error) from error
         raise _damaged(path, " ".join(str(error).split())[:200], command) from error
     _require(path, table["video"], table["video"].isin(videos), "video", command)
     return table

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import cannot_write
+from pipeline.run_folder.files import sync_folder
 from pipeline.run_folder.manifests import MANIFEST
 
 
@@ -55,5 +56,6 @@ def _move_stages(source: Path, target: Path) -> None:
 def _rename(source: Path, target: Path) -> None:
     try:
         source.rename(target)
+        sync_folder(target.parent)
     except OSError as error:
         raise cannot_write(target, error) from error

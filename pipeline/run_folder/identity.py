@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read
 from pipeline.plain_files import require_plain
 
 # The fields of a manifest, perhaps an older program's, as they would be recorded today; the second
@@ -49,7 +49,7 @@ def is_as_recorded(path: Path, record: FileRecord, *, verify: bool = False) -> b
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        raise cannot_read(path, error) from error
     if not path.is_file() or found.st_size != record.size:
         return False
     if found.st_mtime_ns == record.mtime_ns and not verify:

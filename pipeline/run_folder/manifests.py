@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read
 from pipeline.plain_files import read_text
 from pipeline.run_folder.files import write_json
 from pipeline.run_folder.identity import FileRecord, fingerprint, is_as_recorded, plain_fields
@@ -94,7 +94,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     except UnicodeDecodeError as error:
         raise _damaged(path, str(error)) from error
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        raise cannot_read(path, error) from error
     try:
         return Manifest.model_validate(json.loads(text))
     except ValidationError as error:

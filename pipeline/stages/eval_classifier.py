@@ -20,7 +20,7 @@ from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments, make_segments
 from pipeline.data.clips.views import read_views
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read, was_refused
 from pipeline.printing import printable
 from pipeline.processes.device import share_cores
 from pipeline.progress import Progress, say
@@ -124,11 +124,18 @@ def _segments(run: Run, left_out: LeftOut) -> Segments:
 
 
 def _read_part(path: Path) -> dict[str, np.ndarray] | None:
-    """Ranks that an earlier run has left; None where there are none, or they are damaged."""
+    """Ranks that an earlier run has left; None where there are none, or they are damaged.
+
+    Raises UserError where they cannot be read.
+    """
     try:
         with open_npz(path) as stored:
             return {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile):
+    except (FileNotFoundError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
+        return None
+    except OSError as error:
+        if was_refused(error):
+            raise cannot_read(path, error) from error
         return None
 
 
