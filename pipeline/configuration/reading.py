@@ -7,6 +7,8 @@ refused with the dotted path of the key and, for a misspelt one, the nearest nam
 from __future__ import annotations
 
 import difflib
+import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from pydantic import ValidationError
 
 from pipeline.configuration.keys import known_keys, new_names
 from pipeline.configuration.settings import Config
+from pipeline.configuration.yaml_text import RepeatedKeyError, read_yaml, write_yaml
 from pipeline.errors import UsageError
+from pipeline.plain_files import read_text
 from pipeline.progress import say
 
 __all__ = [
@@ -29,6 +33,8 @@ __all__ = [
     "read_config",
 ]
 
+RUNS = Path("runs")  # where run folders are, unless told
+LARGEST = 1_000_000  # bytes of a configuration; the shipped ones have 4,000
 RUN_CONFIG = "config.yaml"  # what a run folder keeps of its settings
 SHIPPED = Path(__file__).resolve().parents[1] / "configs"
 
@@ -40,13 +46,13 @@ def find_config(name: str) -> Path:
     """
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
-        if path.is_file():
+        if os.path.lexists(path):  # also what is no plain file: reading it says so
             return path
         raise UsageError(f"configuration {name}: no such file")
     shipped = SHIPPED / f"{name}.yaml"
     if shipped.is_file():
         return shipped
-    if path.is_file():
+    if os.path.lexists(path) and not path.is_dir():
         return path
     names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.yaml")))
     raise UsageError(f"configuration {name!r}: neither a file nor one of the shipped ({names})")
@@ -62,11 +68,10 @@ def load_config(
     Raises UsageError naming the file, the key, its value and the nearest known key.
     """
     try:
-        if path.stat().st_size > 1_000_000:
-            raise UsageError(f"{path}: larger than 1 MB, not a configuration")
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, LARGEST)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path}: cannot be read as a configuration ({reason})") from error
     return read_config(text, path, overrides, quiet=quiet)
 
 
@@ -78,7 +83,9 @@ def read_config(
     Raises UsageError as `load_config` does.
     """
     try:
-        data = yaml.load(text, Loader=_PlainLoader)
+        data = read_yaml(text)
+    except RepeatedKeyError as error:
+        raise UsageError(f"{path}: {error}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(data, dict):
@@ -100,15 +107,6 @@ def read_config(
         raise UsageError(said if key in overrides else f"{path}: {said}") from error
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without aliases: a configuration needs none, and nested ones can fill the memory."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not allowed in a configuration")
-        return super().compose_node(parent, index)
-
-
 def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
     """`section.key=value` strings to a mapping; values are read as YAML.
 
@@ -120,15 +118,19 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
         if not found or not key.strip():
             raise UsageError(f"setting {text!r}: write it as section.key=value")
         try:
-            result[key.strip()] = yaml.load(value, Loader=_PlainLoader)
+            result[key.strip()] = read_yaml(value)
+        except RepeatedKeyError as error:
+            raise UsageError(f"setting {text!r}: {error}") from error
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise UsageError(f"setting {text!r}: the value is not valid YAML") from error
     return result
 
 
 def dump_config(config: Config) -> str:
-    """The configuration as YAML that `load_config` reads back to the same values."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    """The configuration as YAML that `load_config` reads back to the same values; no sign in it is not printable."""
+    values = config.model_dump(mode="json")
+    plain = json.dumps(values, ensure_ascii=False).isprintable()
+    return write_yaml(values, sort_keys=False, allow_unicode=plain)
 
 
 def _rename_keys(data: dict[str, Any]) -> dict[str, str]:

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 from pipeline.configuration.reading import RUN_CONFIG, dump_config, load_config
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
+from pipeline.data.features.imported import is_imported, on_imported_grid
 from pipeline.data.videos.left_out import LeftOut, skipped_ids
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 from pipeline.run_folder.files import write_text
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.facts import Facts, manifest_of, weights_in
+from pipeline.runs.contents import manifest_of, weights_in
+from pipeline.runs.facts import Facts
 from pipeline.runs.graph import row
-from pipeline.runs.imported import is_imported, on_imported_grid
 
 # torch takes seconds to load, and `status` and `eval` need none of it: what does is imported where used.
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from pipeline.data.features.store import FeatureStore
     from pipeline.data.videos.finding import Source
+    from pipeline.data.videos.sightings import Sightings
     from pipeline.results.classifier_extractor import OpenClassifier
-    from pipeline.runs.sightings import Sightings
     from pipeline.runs.states import State
 
 
@@ -58,7 +59,7 @@ class Run:
         """The configuration; where features were imported, with the clip grid they are stated to have."""
         if not self.grid_of_imported:
             return self.given
-        return on_imported_grid(self.given, self.folder)
+        return on_imported_grid(self.given, self.path("extract"))
 
     @cached_property
     def detection(self) -> DetectionConfig:
@@ -80,7 +81,8 @@ class Run:
     @cached_property
     def features(self) -> FeatureStore:
         """The run's features, by video."""
-        from pipeline.data.features.store import FeatureStore, extracted_by, imported_on
+        from pipeline.data.features.made import extracted_by, imported_on
+        from pipeline.data.features.store import FeatureStore
 
         made = extracted_by(self.detection.extract, self.config.backbone.name)
         if self.has_imported_features:
@@ -93,7 +95,7 @@ class Run:
     @property
     def has_imported_features(self) -> bool:
         """Whether the run's features came from elsewhere."""
-        return is_imported(self.folder)
+        return is_imported(self.path("extract"))
 
     @property
     def subsets(self) -> tuple[str, str]:
@@ -141,9 +143,15 @@ class Run:
     @cached_property
     def sightings(self) -> Sightings:
         """The videos as they are now; of one that is not there, as features of it were made."""
-        from pipeline.runs.sightings import look
+        from pipeline.data.videos.finding import find_videos
+        from pipeline.data.videos.sightings import look
 
-        return look(self.config.dataset, self.dataset, self.videos, self.folder, verify=self.verify)
+        settings, facts = self.config.dataset, self.facts()
+        sources: dict[str, Source] = {}
+        if settings.videos.is_dir():
+            sources, _ = find_videos(settings.videos, self.dataset, self.videos, settings.frame_fps)
+        lines, trained = facts.ledger("extract").lines, facts.trained_on()
+        return look(sources, self.folder, lines, trained, verify=self.verify)
 
     def facts(self, *, ahead: bool = False) -> Facts:
         """What the stages depend on, as it is, or `ahead` as it will be once all is made again."""

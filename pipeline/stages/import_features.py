@@ -10,16 +10,19 @@ from feature_extraction.sampling import ClipGrid
 from pipeline.data.features import IMPORTED
 from pipeline.data.features.arrays import read_array
 from pipeline.data.features.folders import Checked, check_folder, problems_line
-from pipeline.data.features.store import FeatureStore, imported_on
+from pipeline.data.features.made import imported_on
+from pipeline.data.features.store import FeatureStore
 from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.identity import fingerprint
 from pipeline.run_folder.ledger import Ledger, Made, intact
+from pipeline.run_folder.lock import linked_folders
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.graph import row
+from pipeline.runs.graph import of_commands, row
 from pipeline.runs.run import Run
+from pipeline.runs.soundness import require_sound
 from pipeline.runs.work import held
 
 STAGE = "import-features"
@@ -33,6 +36,7 @@ def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = 
     written. Raises UserError counting what is wrong, unless it is no more than `runtime.allow_failures`.
     """
     run = replace(run, grid_of_imported=False)
+    require_sound(run, of_commands("bmn"))  # what comes next, and has to do with them
     durations = run.dataset.videos.drop_duplicates("video").set_index("video")["duration"].to_dict()
     left_out = run.left_out(STAGE)
     wanted = left_out.without_skipped(run.videos)
@@ -40,7 +44,7 @@ def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = 
     checked = check_folder(source, wanted, durations, grid, layout)
     _require_few(source, checked, left_out.allowed)
     fields = _fields(grid, checked, layout, short_side)
-    with held(run.folder):
+    with held(run.folder, *linked_folders(run.path("extract"), run.folder)):
         stage = imported_stage(run, fields).open(force=run.force)
         run.keep_config()
         store = FeatureStore(stage.folder, imported_on(run.features.made, short_side or 0))

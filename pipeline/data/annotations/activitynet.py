@@ -6,7 +6,6 @@ where `duration` may be a string and ids may or may not carry the `v_` of the vi
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -17,11 +16,13 @@ import pandas as pd
 from pipeline.data.annotations.dataset import (
     Dataset,
     Inputs,
+    check_label,
     check_times,
     check_video_id,
     segments_frame,
 )
 from pipeline.errors import UserError
+from pipeline.plain_files import read_json, read_text
 
 
 def read(inputs: Inputs) -> Dataset:
@@ -57,8 +58,7 @@ def read(inputs: Inputs) -> Dataset:
 
 def _database(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text(encoding="utf-8")
-        content = json.loads(text, object_pairs_hook=_distinct)
+        content = read_json(file, pairs=_distinct)
     except OSError as error:
         raise UserError(
             f"{file}: cannot be read ({error.strerror}); see dataset.annotations"
@@ -98,7 +98,7 @@ def _segments(entry: dict[str, Any], video: str, subset: str, where: str) -> lis
             raise UserError(f"{here}: segment is not [start, end]")
         start, end = (_seconds(value, here) for value in segment)
         check_times(start, end, here)
-        label = _text(item.get("label"), f"{here}: label")
+        label = check_label(_text(item.get("label"), f"{here}: label"), here)
         rows.append({"video": video, "subset": subset, "start": start, "end": end, "label": label})
     return rows
 
@@ -120,7 +120,7 @@ def _seconds(value: Any, where: str) -> float:
 
 def _listed_names(file: Path) -> tuple[str, ...]:
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in read_text(file).splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error}); see dataset.classes") from error
     names = [line for line in lines if line]

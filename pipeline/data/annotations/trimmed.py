@@ -7,7 +7,6 @@ A segment is a whole file: it starts at 0 and ends at infinity, which stands for
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -17,11 +16,13 @@ from pipeline.data.annotations.csv_files import float_column, read_csv
 from pipeline.data.annotations.dataset import (
     Dataset,
     Inputs,
+    check_label,
     check_times,
     check_video_id,
     segments_frame,
 )
 from pipeline.errors import UserError
+from pipeline.plain_files import read_json, read_text
 
 
 def read_kinetics(inputs: Inputs) -> Dataset:
@@ -93,8 +94,7 @@ def _number(label: str) -> int | None:
 
 def _kinetics_rows(file: Path) -> list[tuple[str, str]]:
     try:
-        with file.open(encoding="utf-8") as stream:
-            first = stream.readline()
+        first, _, _ = read_text(file).partition("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error}); see dataset.annotations") from error
     if "youtube_id" not in first:
@@ -103,18 +103,20 @@ def _kinetics_rows(file: Path) -> list[tuple[str, str]]:
     starts, ends = float_column(frame, "time_start", file), float_column(frame, "time_end", file)
     for line, (start, end) in enumerate(zip(starts, ends, strict=True), start=2):
         check_times(start, end, f"{file}, line {line}")
+    rows = zip(frame["youtube_id"], frame["label"], starts, ends, strict=True)
     return [
-        (check_video_id(f"{video}_{int(start):06d}_{int(end):06d}", str(file)), label.strip())
-        for video, label, start, end in zip(
-            frame["youtube_id"], frame["label"], starts, ends, strict=True
+        (
+            check_video_id(f"{video}_{int(start):06d}_{int(end):06d}", f"{file}, line {line}"),
+            check_label(label.strip(), f"{file}, line {line}"),
         )
+        for line, (video, label, start, end) in enumerate(rows, start=2)
     ]
 
 
 def _list_rows(file: Path) -> list[tuple[str, str]]:
     rows = []
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_text(file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error})") from error
     for number, line in enumerate(lines, start=1):
@@ -124,7 +126,7 @@ def _list_rows(file: Path) -> list[tuple[str, str]]:
         if len(parts) < 2 or not all(part.strip() for part in parts):
             raise UserError(f"{file}, line {number}: {line[:80]!r} is not PATH LABEL")
         video = check_video_id(Path(parts[0].strip()).stem, f"{file}, line {number}")
-        rows.append((video, parts[1].strip()))
+        rows.append((video, check_label(parts[1].strip(), f"{file}, line {number}")))
     return rows
 
 
@@ -139,7 +141,8 @@ def _something_rows(file: Path) -> list[tuple[str, str]]:
         if not isinstance(template, str) or not isinstance(entry.get("id"), (str, int)):
             raise UserError(f"{where}: needs id and template (the test file has none)")
         video = check_video_id(str(entry["id"]), where)
-        rows.append((video, template.replace("[", "").replace("]", "")))
+        label = template.replace("[", "").replace("]", "")
+        rows.append((video, check_label(label, where)))
     return rows
 
 
@@ -154,7 +157,7 @@ def _numbered(file: Path) -> tuple[str, ...]:
 
 def _names(file: Path) -> tuple[str, ...]:
     try:
-        names = file.read_text(encoding="utf-8").splitlines()
+        names = read_text(file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error}); see dataset.classes") from error
     return tuple(name.strip() for name in names if name.strip())
@@ -162,7 +165,7 @@ def _names(file: Path) -> tuple[str, ...]:
 
 def _json(file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return read_json(file)
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,25 +9,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from feature_extraction.feature_meta import WHOLE
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
-    HALF,
     FeatureFileError,
     FeatureMeta,
+    UnreadableFileError,
     feature_path,
     read_features,
     read_shape,
     write_features,
 )
-from pipeline.configuration.detection_settings import ExtractSettings
-from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.features import FEATURES, IMPORTED
+from pipeline.data.features.made import content_of, grid_of
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.errors import UserError, cannot_write
+from pipeline.errors import UserError, cannot_read, cannot_write
 from pipeline.progress import say
-from pipeline.run_folder.files import remove
+from pipeline.run_folder.files import clear_temporary, remove
 from pipeline.run_folder.identity import FileRecord, record_of
 
 
@@ -99,6 +96,8 @@ class FeatureStore:
         try:
             expected = self.expected_attributes()
             array, meta = read_features(self.path(video), expected, span=clips)
+        except UnreadableFileError as error:
+            raise UserError(str(error)) from error
         except FeatureFileError as error:
             command = "import-features" if self.imported else "extract"
             raise UserError(f"{error}; run `tada-loc {command}`") from error
@@ -145,7 +144,7 @@ class FeatureStore:
         Raises UserError when features are missing that are not among the failures the user allowed.
         """
         videos = left_out.without_skipped(videos)
-        there = {video for video in videos if self.path(video).exists()}
+        there = {video for video in videos if _is_there(self.path(video))}
         missing = [video for video in videos if video not in there]
         known = read_failures(self.folder) if missing else {}
         left_out.without_features(missing, self.folder / FEATURES, known)
@@ -158,10 +157,12 @@ class FeatureStore:
         say of which video it is, and is taken. Raises UserError where it cannot be read.
         """
         path = self.path(video)
-        if not path.is_file():
+        if not _is_there(path):
             return None
         try:
             array, meta = read_features(path)
+        except UnreadableFileError as error:
+            raise UserError(str(error)) from error
         except FeatureFileError as error:
             say(f"extract: {error}; made again")
             return None
@@ -185,8 +186,7 @@ class FeatureStore:
 
     def clear_temporary(self) -> None:
         """Remove what a killed process left half written."""
-        for path in list((self.folder / FEATURES).glob(f"{HALF}*")):
-            remove(path)
+        clear_temporary(self.folder / FEATURES)
 
     def expected_attributes(self) -> dict[str, object]:
         """The attributes the feature files must have."""
@@ -197,54 +197,8 @@ class FeatureStore:
         return {name: getattr(self.made, name) for name in known}
 
 
-def extracted_by(settings: ExtractSettings, backbone: str) -> FeatureMeta:
-    """How features describe themselves that are extracted so; video, duration and weights are to be filled in."""
-    grid = clip_grid(settings)
-    return FeatureMeta(
-        video="",
-        fps=grid.fps,
-        clip_frames=grid.frames,
-        frame_interval=grid.interval,
-        clip_stride=grid.stride,
-        resize=settings.short_side,
-        crop=settings.crop,
-        source_duration=0.0,
-        backbone=backbone,
-        weights_digest="",
-        precision=settings.precision,
-    )
-
-
-def imported_on(made: FeatureMeta, short_side: int = 0) -> FeatureMeta:
-    """How features from elsewhere describe themselves on the clip grid of `made`.
-
-    `short_side` of the frames in pixels, 0 where it is not known.
-    """
-    return replace(
-        made,
-        resize=short_side,
-        crop=WHOLE,
-        backbone=IMPORTED,
-        weights_digest=IMPORTED,
-        precision=IMPORTED,
-    )
-
-
-def content_of(features: np.ndarray, meta: FeatureMeta) -> str:
-    """A digest of features [clips, C] as they are stored, and of the times they stand for."""
-    stored = np.ascontiguousarray(features, dtype=np.float16)
-    times = (
-        meta.fps,
-        meta.clip_frames,
-        meta.frame_interval,
-        meta.clip_stride,
-        meta.source_duration,
-    )
-    state = hashlib.sha256(repr((stored.shape, *map(float, times))).encode())
-    state.update(stored.tobytes())
-    return state.hexdigest()
-
-
-def grid_of(meta: FeatureMeta) -> ClipGrid:
-    """The clip grid of a feature file."""
-    return ClipGrid(meta.fps, meta.clip_frames, meta.frame_interval, meta.clip_stride)
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # of a folder that may not be looked into
+        raise cannot_read(path, error) from error

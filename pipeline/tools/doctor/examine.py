@@ -19,7 +19,9 @@ from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import file_digest
+from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
+from pipeline.runs.soundness import check_stages
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 from pipeline.tools.doctor.segments import segment_findings
 from pipeline.tools.doctor.trainings import training_findings
@@ -30,6 +32,7 @@ from pipeline.tools.doctor.videos import (
     look_at_videos,
 )
 from pipeline.tools.outlook import rows_that_train
+from pipeline.training.bmn_network import require_groups
 from pipeline.training.classifier import untrained_classifier
 
 UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
@@ -62,7 +65,17 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
         findings += segment_findings(config, dataset, subset, seconds)
     findings += training_findings(config, dataset, infos, seconds)
     findings.append(_network_and_disk(run, [seconds[video] for video in videos["video"]]))
-    return findings
+    return [*findings, *_refused(run, findings)]
+
+
+def _refused(run: Run, findings: Sequence[Finding]) -> list[Finding]:
+    """What a stage will refuse, where nothing above is the reason."""
+    try:
+        check_stages(run, [stage.name for stage in in_order()])
+    except UserError as error:
+        known = any(finding.state == WRONG for finding in findings)
+        return [] if known else [Finding("stages", WRONG, error.message)]
+    return []
 
 
 def _annotations(dataset: Dataset, subsets: tuple[str, str]) -> list[Finding]:
@@ -126,7 +139,7 @@ def _leaks(dataset: Dataset, found: Mapping[str, Source]) -> list[Finding]:
     for video, subset in subset_of.items():
         same.setdefault(video.removeprefix("v_"), []).append((video, subset))
     sizes: dict[int, list[str]] = {}
-    files = {video: path for video, path in found.items() if isinstance(path, Path)}
+    files = {v: path for v, path in found.items() if isinstance(path, Path) and path.is_file()}
     for video, path in files.items():
         sizes.setdefault(path.stat().st_size, []).append(video)
     for group in sizes.values():
@@ -150,10 +163,12 @@ def _network_and_disk(run: Run, seconds: Sequence[float]) -> Finding:
     try:
         with torch.device("meta"):
             model = untrained_classifier(run.config.backbone, run.dataset.num_classes)
+        require_groups(run.detection.bmn, model.feature_dim)
     except UserError as error:
         return Finding("network", WRONG, error.message)
     clips = sum(run.features.grid.num_clips(length) for length in seconds)
-    there = sum(path.stat().st_size for path in (run.path("extract") / FEATURES).glob("*.h5"))
+    files = (run.path("extract") / FEATURES).glob("*.h5")
+    there = sum(path.stat().st_size for path in files if path.is_file())
     needed = max(0.0, clips * model.feature_dim * 2 * 1.001 + 4096 * len(seconds) - there)
     place = run.folder.absolute()
     while not place.exists():

@@ -7,19 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.leftovers import left_half_written
 
 from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.features import FEATURES
-from pipeline.data.features.store import (
-    Features,
-    FeatureStore,
-    content_of,
-    extracted_by,
-    grid_of,
-    imported_on,
-)
+from pipeline.data.features.made import content_of, extracted_by, grid_of, imported_on
+from pipeline.data.features.store import Features, FeatureStore
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import record_of
@@ -151,7 +146,9 @@ def test_a_file_that_nobody_recorded_is_taken_where_it_is_what_would_be_made(sto
     keep(store, "a", np.ones((4, 3)))
     found = trained(store).written("a", "digest")
     assert found.file == record_of(store.path("a"))
-    assert found == trained(store).written("a", None)  # of an older program: it does not say of which video
+    assert found == trained(store).written(
+        "a", None
+    )  # of an older program: it does not say of which video
     assert trained(store).written("b", None) is None
     assert trained(store, "y").written("a", None) is None
     keep(store, "a", np.ones((4, 3)), source="digest")
@@ -243,6 +240,7 @@ def test_those_whose_extraction_failed_are_done_without(store):
 
 def test_half_written_files_are_cleared_and_nothing_else(store):
     keep(store, "a", np.ones((2, 3)))
-    (store.folder / FEATURES / ".tmp-0.h5").write_bytes(b"half")
+    left_half_written(store.path("b"))
+    (store.folder / FEATURES / ".tmp-mine.h5").write_bytes(b"mine")
     store.clear_temporary()
-    assert [path.name for path in (store.folder / FEATURES).iterdir()] == ["a.h5"]
+    assert {path.name for path in (store.folder / FEATURES).iterdir()} == {"a.h5", ".tmp-mine.h5"}

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from feature_extraction.pictures import pictures_of
-from pipeline.configuration.settings import DatasetSettings
-from pipeline.data.annotations import Dataset
-from pipeline.data.videos.finding import Source, find_videos
+from pipeline.data.videos.finding import Source
 from pipeline.data.videos.identity import Sighting, identify, read_sightings, write_sightings
-from pipeline.errors import UserError
 from pipeline.run_folder.identity import named
-from pipeline.run_folder.ledger import Ledger
-from pipeline.run_folder.manifests import read_manifest
-from pipeline.runs.fields import TRAINED_ON
-from pipeline.runs.graph import row
+from pipeline.run_folder.ledger import Made
 
 PICTURES = "pictures"  # a note of the extract stage's ledger: digest, and the rate it was asked at
 
@@ -46,24 +40,21 @@ class Sightings:
 
 
 def look(
-    settings: DatasetSettings,
-    dataset: Dataset,
-    videos: Sequence[str],
+    sources: Mapping[str, Source],
     folder: Path,
+    lines: Mapping[str, Made],
+    trained: Mapping[str, str],
     *,
     verify: bool,
 ) -> Sightings:
-    """The identity of each of the `videos`; `folder` is the run's.
+    """The identity of each video of `sources`; `folder` is the run's.
 
-    One that is not there any more is taken as it was when features were made of it, or the classifier trained on
-    it. A file that is another and holds the pictures that features were made of is known by the former.
+    `lines` say what features were made of, `trained` which videos the classifier was trained on: one that is not
+    there any more is taken as it was. A file that is another and holds the pictures that features were made
+    of is known by the former.
     """
-    sources: dict[str, Source] = {}
-    if settings.videos.is_dir():
-        sources, _ = find_videos(settings.videos, dataset, videos, settings.frame_fps)
     before = read_sightings(folder)
     seen = identify(sources, before, verify=verify)
-    lines = Ledger(folder / row("extract").folder).lines
     identities, repacked = {}, []
     for video, sighting in seen.items():
         identities[video] = sighting.digest
@@ -77,18 +68,9 @@ def look(
             repacked.append(video)
     for video, line in lines.items():
         identities.setdefault(video, line.of)
-    for video, digest in _trained_on(folder).items():
+    for video, digest in trained.items():
         identities.setdefault(video, digest)
     return Sightings(identities, seen, tuple(repacked), before)
-
-
-def _trained_on(folder: Path) -> Mapping[str, str]:
-    try:
-        manifest = read_manifest(folder / row("finetune").folder)
-    except UserError:
-        return {}
-    videos = manifest.fields.get(TRAINED_ON) if manifest is not None else None
-    return videos if isinstance(videos, dict) else {}
 
 
 def pictures_note(source: Source, fps: float) -> dict[str, str]:
