@@ -411,10 +411,15 @@ def test_tables_between_stages(whole, data, tmp_path, name, text):
         table.to_csv(run / name, index=False)
     else:
         (run / name).write_bytes(text.encode("latin-1"))
-    assert f"{Path(name).name} is not what was written" in tada("status", *options(data, run)).output
+    assert (
+        f"{Path(name).name} is not what was written" in tada("status", *options(data, run)).output
+    )
     done = tada(next_stage, *options(data, run))
     assert done.exit_code == 0, done.output
-    for made in (name, f"{next_stage}/{'detections.csv' if next_stage == 'classify' else 'results.json'}"):
+    for made in (
+        name,
+        f"{next_stage}/{'detections.csv' if next_stage == 'classify' else 'results.json'}",
+    ):
         assert (run / made).read_bytes() == (whole / made).read_bytes(), made
 
 
