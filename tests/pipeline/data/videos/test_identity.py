@@ -182,7 +182,9 @@ def test_what_cannot_be_read_is_not_there(tmp_path):
     }
     assert identify(gone, {}) == {}
     sound = written(tmp_path / "a.mp4")
-    assert list(identify(gone | {"v": sound}, {})) == ["v"], "and keeps nobody else from being known"
+    assert list(identify(gone | {"v": sound}, {})) == ["v"], (
+        "and keeps nobody else from being known"
+    )
     assert identify({}, {}) == {}
 
 
