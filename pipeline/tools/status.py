@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.printing import printable
-from pipeline.run_folder.manifests import MANIFEST, Manifest, hours_text, read_manifest
+from pipeline.run_folder.manifests import Manifest, hours_text, read_manifest
 from pipeline.runs.graph import StageRow, in_order
 from pipeline.runs.run import Run
 from pipeline.runs.states import State
@@ -32,15 +32,15 @@ def standings(run: Run) -> list[Standing]:
     facts = None
     for stage in in_order():
         try:
-            facts = facts or run.facts(ahead=True)
-            state = run.state(stage.name, facts)
-        except UserError as error:
-            done = (run.path(stage.name) / MANIFEST).exists()
-            state = State("stale" if done else "missing", error.message)
-        try:
             manifest = read_manifest(run.path(stage.name))
         except UserError:
             manifest = None
+        try:
+            facts = facts or run.facts(ahead=True)
+            state = run.state(stage.name, facts)
+        except UserError as error:
+            begun = manifest is not None or run.path(stage.name).exists()
+            state = State("stale" if begun else "missing", error.message)
         found.append(Standing(stage, state, manifest))
     return found
 
