@@ -14,6 +14,7 @@ from pipeline.configuration.reading import RUN_CONFIG
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.ranks import ranks
+from pipeline.run_folder.files import clear_temporary
 from pipeline.run_folder.lock import linked_folders, locked
 from pipeline.runs.graph import StageRow, in_order, maker, needed_by
 from pipeline.runs.run import Run
@@ -70,6 +71,8 @@ def work_of(stage: StageRow) -> Callable[[Run], None]:
 def _work(run: Run, stage: StageRow) -> None:
     if ranks().is_main or stage.who == "all":
         with locked(*_shared(run, stage)):
+            if ranks().is_main:
+                clear_temporary(run.path(stage.name))  # also where there is nothing to do
             work_of(stage)(run)
     if ranks().size > 1:
         _wait()

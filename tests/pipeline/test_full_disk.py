@@ -106,6 +106,19 @@ def test_a_read_only_run_folder_is_one_line(whole, data, disk, stage):
     same_results(whole, run)
 
 
+def test_a_finished_run_in_a_read_only_folder_is_read(whole, data, disk, tmp_path):
+    run = disk.path / "run"
+    shutil.copytree(whole, run)
+    disk.remount("ro")
+    numbers = tmp_path / "numbers.json"
+    for command, *more in (
+        ("status",), ("verify",), ("run",), ("eval",), ("eval", "--json", str(numbers)),
+    ):  # fmt: skip
+        result = tada(command, *options(data, run), *more)
+        assert result.exit_code == 0, result.output
+    assert numbers.read_bytes() == (whole / "eval/results.json").read_bytes()
+
+
 def test_results_and_exports_on_a_full_disk(whole, data, disk, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(whole, run)
