@@ -1,0 +1,31 @@
+"""One world for all tests here: each makes it new for itself."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from truth.machine import Machine
+from truth.world import make_world
+
+LONGEST = 120  # seconds; a command that waits for ever, for a pipe for one, is a failure
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory):
+    return Machine(make_world(tmp_path_factory.mktemp("truth")))
+
+
+@pytest.fixture(autouse=True)
+def ends():
+    """A test that hangs fails."""
+
+    def stop(number, frame):
+        raise TimeoutError(f"not done after {LONGEST} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(LONGEST)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
