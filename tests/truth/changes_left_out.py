@@ -16,14 +16,14 @@ def _skip(*videos: str) -> Callable[[World], object]:
     def apply(world: World) -> None:
         path = world.data / "skip.txt"
         path.write_text("".join(f"{video}\n" for video in videos))
-        world.extra += ["--skip", str(path)]
+        world.settings["runtime.skip"] = str(path)
 
     return apply
 
 
 def _allowed(number: int) -> Callable[[World], object]:
     def apply(world: World) -> None:
-        world.extra += ["--allow-failures", str(number)]
+        world.settings["runtime.allow_failures"] = str(number)
 
     return apply
 

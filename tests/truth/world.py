@@ -55,7 +55,6 @@ class World:
     root: Path
     base: str = "plain"
     settings: dict[str, str] = field(default_factory=dict)
-    extra: list[str] = field(default_factory=list)  # options of every command
     of_run: list[str] = field(default_factory=list)  # options that a run from scratch does not get
     by_file: bool = False  # the settings are in a configuration file
 
@@ -100,7 +99,7 @@ class World:
         result = ["--config", config, "--run-dir", str(run or self.run)]
         for key, value in rest.items():
             result += ["--set", f"{key}={value}"]
-        return [*result, *self.extra]
+        return result
 
     def do(self, command: str, *more: str) -> Any:
         """One command on the run."""
@@ -133,13 +132,13 @@ class World:
             copy(source, target)
 
     def undo_settings(self) -> None:
-        self.settings, self.extra, self.of_run, self.by_file = {}, [], [], False
+        self.settings, self.of_run, self.by_file = {}, [], False
 
     @contextmanager
-    def on_acopy(self) -> Iterator[None]:
+    def on_a_copy(self) -> Iterator[None]:
         """What is done inside is done to a copy at the same place, and gone afterwards."""
         world, aside = self.root / "world", self.root / "aside"
-        kept = dict(self.settings), list(self.extra), list(self.of_run), self.by_file
+        kept = dict(self.settings), list(self.of_run), self.by_file
         world.rename(aside)
         copy(aside, world)
         try:
@@ -147,12 +146,11 @@ class World:
         finally:
             shutil.rmtree(world)
             aside.rename(world)
-            self.settings, self.extra, self.of_run, self.by_file = kept
+            self.settings, self.of_run, self.by_file = kept
 
     def key(self) -> str:
         """What a run from scratch depends on."""
         digest = hashlib.sha256(repr(sorted(self.all_settings().items())).encode())
-        digest.update(repr(self.extra).encode())
         for path in sorted(self.data.rglob("*")):
             digest.update(str(path.relative_to(self.data)).encode())
             digest.update(path.read_bytes() if path.is_file() else b"no file")
