@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +15,6 @@ Act = Callable[[Path], object]
 
 def _empty(path: Path) -> None:
     path.write_bytes(b"")
-
-
-def _fifo(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
 
 
 def _folder(path: Path) -> None:
@@ -61,7 +55,6 @@ OTHER: dict[str, Act] = {
 BROKEN: dict[str, Act] = {
     "truncated": footage.cut,
     "emptied": _empty,
-    "a FIFO": _fifo,
 }
 GONE: dict[str, Act] = {
     "deleted": lambda path: path.unlink(),

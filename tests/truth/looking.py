@@ -114,9 +114,9 @@ class Said:
     videos: frozenset[str] = frozenset()
 
 
-def status(world: World) -> dict[str, Said]:
+def status(world: World, file: Path | None = None) -> dict[str, Said]:
     """What `status` and `status --json` say, by stage; both have to say the same."""
-    file = world.root / "status.json"
+    file = file or world.root / "status.json"
     file.unlink(missing_ok=True)
     table = world.do("status")
     assert table.exit_code == 0 and "unexpected" not in table.output, table.output
