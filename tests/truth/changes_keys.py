@@ -39,6 +39,11 @@ def _class_names(world: World) -> None:
     world.settings["dataset.classes"] = str(path)
 
 
+def _video_info(world: World) -> None:
+    shutil.copy(world.table, world.data / "info.csv")
+    world.settings["dataset.video_info"] = str(world.data / "info.csv")
+
+
 def _weights(world: World) -> None:
     made = world.template("plain") / "run" / "finetune" / "model.pt"
     shutil.copy(made, world.data / "initial.pt")
@@ -56,7 +61,7 @@ KEYS = {
     "dataset.format": Key("activitynet", outcome="refused"),
     "dataset.annotations": Key("", needs=_copied_table),
     "dataset.videos": Key("", needs=_copied_videos),
-    "dataset.video_info": Key("info.csv"),  # of EPIC-KITCHENS alone
+    "dataset.video_info": Key("", needs=_video_info),  # of EPIC-KITCHENS alone
     "dataset.frame_fps": Key("30", "finetune"),
     "dataset.classes": Key("", needs=_class_names),
     "dataset.train_subset": Key("nothing", outcome="refused"),
@@ -199,8 +204,6 @@ KEYS = {
 }
 # A compiler takes minutes, and is not on every machine.
 NOT_RUN = {"finetune.compile", "extract.compile"}
-# How the figures are shown beside the paper's, and no figure.
-TRAINED_BY = {"finetune": "finetune", "extract": "bmn", "bmn": "bmn"}
 
 
 def _apply(name: str, key: Key, by_file: bool) -> Callable[[World], object]:

@@ -47,6 +47,8 @@ HARMLESS: dict[str, Act] = {
     "remuxed": lambda path: footage.remux(path, movflags="faststart"),
     "remuxed to mkv": lambda path: footage.remux(path, ".mkv"),
 }
+# There the times of the frames are rounded to milliseconds: from scratch features differ a little.
+ROUNDED = "remuxed to mkv"
 # What makes another video of it.
 OTHER: dict[str, Act] = {
     "re-encoded": footage.reencode,
@@ -114,7 +116,10 @@ for _video, _kind in ((V0, "validation"), (T0, "training")):
         else {**STOP, "says": (T0,)}
     )
     for _what, _act in HARMLESS.items():
-        CHANGES.append(Change(f"{_kind} video {_what}", _on(_act, _video), videos=()))
+        _kept = "base" if _what == ROUNDED else "now"
+        CHANGES.append(
+            Change(f"{_kind} video {_what}", _on(_act, _video), videos=(), scratch=_kept)
+        )
     for _what, _act in OTHER.items():
         CHANGES.append(
             Change(f"{_kind} video {_what}", _on(_act, _video), must_differ=True, **_is_other)
