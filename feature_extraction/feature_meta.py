@@ -12,6 +12,7 @@ import numpy as np
 
 SCHEMA_VERSION = 1
 WHOLE = "whole"  # the crop of a file that names none
+UNNAMED = {"crop": WHOLE, "source": ""}  # attributes that a file may lack, and what they are then
 EXPECT_TOLERANCE = 1e-6  # relative, for fields that are not whole numbers
 
 
@@ -23,7 +24,8 @@ class FeatureFileError(ValueError):
 class FeatureMeta:
     """How a video's features were made; `resize` is the short side in pixels, durations seconds.
 
-    `crop`: the network saw the `whole` frame or its `center` square.
+    `crop`: the network saw the `whole` frame or its `center` square. `source`: digest of the video file, where
+    it is known.
     """
 
     video: str
@@ -37,6 +39,7 @@ class FeatureMeta:
     weights_digest: str
     precision: str
     crop: str = WHOLE
+    source: str = ""
     schema_version: int = SCHEMA_VERSION
 
 
@@ -51,7 +54,7 @@ def meta_of(path: str | os.PathLike[str], file: h5py.File) -> FeatureMeta:
         )
     values = {}
     for name in _kinds():
-        value = file.attrs.get(name, WHOLE if name == "crop" else None)
+        value = file.attrs.get(name, UNNAMED.get(name))
         if isinstance(value, np.generic):
             value = value.item()
         values[name] = value

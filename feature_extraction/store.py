@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from feature_extraction.feature_meta import (
+    UNNAMED,
     WHOLE,
     FeatureFileError,
     FeatureMeta,
@@ -194,8 +195,8 @@ def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
     with h5py.File("features", "w", driver="core", backing_store=False) as file:
         dataset = file.create_dataset(DATASET, data=stored)
         for name, value in asdict(meta).items():
-            if name == "crop" and value == WHOLE:
-                continue  # files of whole frames stay as they were before there was a choice
+            if UNNAMED.get(name) == value:
+                continue  # such files stay as they were before there was a choice
             file.attrs[name] = value
         file.flush()
         image: bytes = file.id.get_file_image()

@@ -16,12 +16,14 @@ class UserError(Exception):
     """Something the user can put right; the message names it, its value and the fix.
 
     It is one line whatever was in the value: line ends and characters that steer a terminal are escaped,
-    and what is too long to read is cut in the middle. `exit_code` is what the command ends with.
+    and what is too long to read is cut in the middle. `exit_code` is what the command ends with; `damaged`
+    names a file that was read and is not what it should be.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, damaged: Path | None = None) -> None:
+        self.damaged = damaged
         if len(message) > _LONGEST:
             message = f"{message[:1000]} [...] {message[-400:]}"
         self.message = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)

@@ -14,7 +14,7 @@ import click
 from pipeline.cli.file_commands import export_features, import_features, print_scores, score
 from pipeline.cli.options import ALL, JSON, NamedPath, configured, start
 from pipeline.cli.streams import open_closed_streams
-from pipeline.cli.tool_commands import demo, doctor, init, plan, status
+from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 from pipeline.errors import UserError, machine_error
 from pipeline.processes.stopping import terminable
 
@@ -95,7 +95,7 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     from pipeline.runs.graph import in_order, of_commands
     from pipeline.runs.work import run_stages
 
-    run = start(command, options, force=options.pop("force"))
+    run = start(command, options, force=options.pop("force"), verify=options.pop("verify"))
     stages = in_order() if command is None else of_commands(command, *quiet)
     run_stages(run, stages, quiet=quiet)
     if (command is None or command == "eval") and ranks().is_main:
@@ -177,7 +177,7 @@ def evaluate(json_file: Path | None, detections: Path | None, **options: Any) ->
     Example: tada-loc eval --iou 0.1:0.1:0.5
     """
     if detections is not None:
-        options.pop("force")
+        options.pop("force"), options.pop("verify")
         print_scores(detections, json_file, options)
         return
     run = _do("eval", options, quiet=("classify",))
@@ -200,7 +200,7 @@ def evaluate(json_file: Path | None, detections: Path | None, **options: Any) ->
     metavar="RUN_DIR",
     help="Another run to average with; repeatable.",
 )
-def eval_classifier(others: tuple[Path, ...], force: bool, **options: Any) -> None:
+def eval_classifier(others: tuple[Path, ...], force: bool, verify: bool, **options: Any) -> None:
     """Test the classifier alone: accuracy over clips and crops.
 
     \b
@@ -212,7 +212,7 @@ def eval_classifier(others: tuple[Path, ...], force: bool, **options: Any) -> No
     from pipeline.stages.eval_classifier import accuracy_table
     from pipeline.stages.eval_classifier import run as test
 
-    run = start("views", options, force=force)
+    run = start("views", options, force=force, verify=verify)
     with locked(run.folder):
         test(run, [run_of(other) for other in others])
     click.echo(accuracy_table(run))
@@ -228,5 +228,5 @@ def run(**options: Any) -> None:
     _do(None, options)
 
 
-for _command in (status, score, init, import_features, export_features, doctor, plan, demo):
+for _command in (status, verify, score, init, import_features, export_features, doctor, plan, demo):
     main.add_command(_command)

@@ -73,8 +73,11 @@ _OPTIONS = {
     "skip": click.option(
         "--skip", metavar="FILE", help="Go on without these videos: their ids, one a line."
     ),
+    "verify": click.option(
+        "--verify", is_flag=True, help="Compare bytes, whatever size and time of a file say."
+    ),
     "force": click.option(
-        "--force", is_flag=True, help="Move results of other settings aside and start again."
+        "--force", is_flag=True, help="Move a training of other inputs aside and train again."
     ),
 }
 ALL = tuple(_OPTIONS)  # what a command takes that reads annotations and videos and computes
@@ -109,8 +112,13 @@ def overrides(section: str | None, options: dict[str, Any]) -> dict[str, Any]:
     return given | assigned
 
 
-def start(section: str | None, options: dict[str, Any], *, force: bool = False) -> Run:
-    """The run a command's options name. Raises UsageError for what is wrong."""
+def start(
+    section: str | None, options: dict[str, Any], *, force: bool = False, verify: bool = False
+) -> Run:
+    """The run a command's options name. Raises UsageError for what is wrong.
+
+    What one `eval` is told of how to evaluate does not become the run's configuration.
+    """
     from pipeline.configuration.choosing import choose
     from pipeline.configuration.reading import dump_config, load_config
     from pipeline.progress import say
@@ -118,7 +126,12 @@ def start(section: str | None, options: dict[str, Any], *, force: bool = False) 
 
     path, folder = choose(options.pop("config"), options.pop("run_dir", None))
     verbose = options.pop("verbose")
-    config = load_config(path, overrides(section, options))
+    given = overrides(section, options)
+    config = load_config(path, given)
     if verbose:
         say(f"configuration {path}, run folder {folder}\n{dump_config(config)}")
-    return Run(folder, config, force)
+    lasting = {key: value for key, value in given.items() if not key.startswith("eval.")}
+    kept = (
+        load_config(path, lasting, quiet=True) if section == "eval" and lasting != given else None
+    )
+    return Run(folder, config, force, verify=verify, kept=kept)

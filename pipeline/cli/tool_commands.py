@@ -28,15 +28,46 @@ BACKBONE_NAMES = (
 
 
 @click.command()
-@configured("annotations")
-def status(**options: Any) -> None:
-    """Show what is done and why a stage would run again.
+@configured("annotations", "videos", "skip", "verify")
+@JSON
+def status(json_file: Path | None, verify: bool, **options: Any) -> None:
+    """Show what is done, what a stage took, and why it would run again.
+
+    Says of features which videos are missing or not current. Changes nothing.
 
     Example: tada-loc status --run-dir runs/hacs
     """
-    from pipeline.tools.status import status_table
+    from pipeline.tools.status import standings, status_as_json, status_table
 
-    click.echo(status_table(start(None, options)))
+    run = start(None, options, verify=verify)
+    found = standings(run)
+    if json_file is not None:
+        from pipeline.run_folder.files import write_report
+
+        write_report(json_file, status_as_json(run, found))
+    click.echo(status_table(run, found))
+
+
+@click.command()
+@configured("annotations", "videos", "skip")
+@JSON
+def verify(json_file: Path | None, **options: Any) -> None:
+    """Read every byte of a run and compare it with what was written.
+
+    Changes nothing; the exit code is 1 where something is not what was written.
+
+    Example: tada-loc verify --run-dir runs/hacs
+    """
+    from pipeline.tools.verify import verify_run
+
+    checked = verify_run(start(None, options, verify=True))
+    if json_file is not None:
+        from pipeline.run_folder.files import write_report
+
+        write_report(json_file, {"files": checked.files, "faults": list(checked.faults)})
+    click.echo(checked.text)
+    if checked.faults:
+        click.get_current_context().exit(1)
 
 
 @click.command()

@@ -52,8 +52,12 @@ def find_config(name: str) -> Path:
     raise UsageError(f"configuration {name!r}: neither a file nor one of the shipped ({names})")
 
 
-def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
+def load_config(
+    path: Path, overrides: Mapping[str, Any] | None = None, *, quiet: bool = False
+) -> Config:
     """Read and validate a configuration; `overrides` maps dotted keys to values.
+
+    Keys with an old name are said, unless `quiet`.
 
     Raises UsageError naming the file, the key, its value and the nearest known key.
     """
@@ -63,10 +67,12 @@ def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> Confi
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from error
-    return read_config(text, path, overrides)
+    return read_config(text, path, overrides, quiet=quiet)
 
 
-def read_config(text: str, path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
+def read_config(
+    text: str, path: Path, overrides: Mapping[str, Any] | None = None, *, quiet: bool = False
+) -> Config:
     """Validate the text of a configuration; `path`, where it is or will be, is for messages.
 
     Raises UsageError as `load_config` does.
@@ -79,9 +85,11 @@ def read_config(text: str, path: Path, overrides: Mapping[str, Any] | None = Non
         raise UsageError(f"{path}: holds no sections; see a shipped configuration for the form")
     overrides = dict(overrides or {})
     renamed = _rename_keys(data)
-    if not _is_of_run(path):  # no file of the user's; the next stage writes it anew
+    if not (quiet or _is_of_run(path)):  # no file of the user's; the next stage writes it anew
         _say_renamed(path, renamed)
-    _say_renamed(None, _rename_overrides(overrides))
+    renamed = _rename_overrides(overrides)
+    if not quiet:
+        _say_renamed(None, renamed)
     for key, value in overrides.items():
         _set_key(data, key, value)
     try:

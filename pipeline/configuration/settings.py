@@ -37,9 +37,9 @@ class DatasetSettings(Section):
     """Which annotations and videos; paths are relative to the folder the command runs in."""
 
     name: Annotated[str, NoResult()] = Field(description="Name of the data set, for people.")
-    format: Literal["table", "activitynet", "epic_kitchens", "kinetics", "something"] = Field(
-        description="Form of the annotation files."
-    )
+    format: Annotated[
+        Literal["table", "activitynet", "epic_kitchens", "kinetics", "something"], NoResult()
+    ] = Field(description="Form of the annotation files.")
     annotations: Annotated[Paths, NoResult()] = Field(
         description="Annotation file, or a list of them."
     )
@@ -50,7 +50,7 @@ class DatasetSettings(Section):
         default=None,
         description="EPIC_100_video_info.csv, with durations and rates (EPIC-KITCHENS).",
     )
-    frame_fps: PositiveFloat | None = Field(
+    frame_fps: Annotated[PositiveFloat | None, NoResult()] = Field(
         default=None,
         description="Frames a second of videos that are folders of frames. null: as `video_info` says.",
     )
@@ -58,10 +58,10 @@ class DatasetSettings(Section):
         default=None,
         description="File of the class names, or of verbs and of nouns. null: those of the annotations.",
     )
-    train_subset: str = Field(
+    train_subset: Annotated[str, NoResult()] = Field(
         default="training", description="Name of the subset that is trained on."
     )
-    eval_subset: str = Field(
+    eval_subset: Annotated[str, NoResult()] = Field(
         default="validation", description="Name of the subset that is evaluated."
     )
     hold_out: Share = Field(

@@ -1,79 +1,63 @@
-"""Class scores of proposals from clips decoded at them: a part file a video, read where it can be killed."""
+"""Class scores by video: a part file a video, recorded when it is there, read back when all are fused."""
 
 from __future__ import annotations
 
-import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.videos.finding import Source
-from pipeline.data.videos.left_out import LeftOut
-from pipeline.processes.workers import Outcome
-from pipeline.progress import Progress
+from pipeline.errors import UserError
 from pipeline.run_folder.files import atomic_path
+from pipeline.run_folder.identity import record_of
+from pipeline.run_folder.ledger import Ledger, Made, intact
 
 PARTS = "videos"
 
-ScoreJob = tuple[str, Source, np.ndarray]  # video, its source, times [n, positions] in seconds
 
-
-def decoded_scores(
-    parts: Parts,
-    times: Mapping[str, np.ndarray],
-    left_out: LeftOut,
-    *,
-    find: Callable[[Sequence[str]], Mapping[str, Source]],
-    score: Callable[[Sequence[ScoreJob]], Iterator[Outcome]],
-) -> dict[str, list[np.ndarray]]:
-    """Scores [n, classes] a head of proposals asked for at `times` [n, positions], by video.
-
-    `find` gives the sources of the videos that have one, `score` does jobs, each of which leaves a part;
-    those a killed run has left are taken. Videos that fail are not there; `left_out` counts them.
-    Raises UserError where too many fail.
-    """
-    todo = [video for video in times if not parts.read(video, len(times[video]))]
-    paths = find(todo)
-    jobs = [(video, paths[video], times[video]) for video in todo if video in paths]
-    start = len(times) - len(jobs)
-    with Progress(len(times), "classify", unit="video", start=start) as bar:
-        for outcome in score(jobs):
-            if outcome.reason is not None:
-                left_out.failed(outcome.job[0], outcome.reason)
-            bar.update(1)
-    left_out.settle()
-    failed = left_out.reasons
-    read = {video: parts.read(video, len(times[video])) for video in times}
-    return {video: scores for video, scores in read.items() if scores and video not in failed}
-
-
+@dataclass(frozen=True)
 class Parts:
-    """Scores by video on disk, in `folder`/videos; `sizes` are the classes of each head."""
+    """Scores by video in `folder`/videos: arrays [rows, classes], one a head.
 
-    def __init__(self, folder: Path, sizes: Sequence[int]) -> None:
-        self._folder, self._sizes = folder / PARTS, sizes
+    `by` is what all are made by, `of` what each video's is made of; others are not current.
+    """
 
-    def write(self, video: str, scores: Sequence[np.ndarray]) -> None:
-        """Write a video's scores. Raises UserError where they cannot be written."""
-        with atomic_path(self._path(video)) as temporary, temporary.open("wb") as stream:
+    folder: Path
+    by: str
+    of: Mapping[str, str]
+    verify: bool = False
+
+    def todo(self, videos: Sequence[str], ledger: Ledger) -> list[str]:
+        """The videos whose part is not there or not current."""
+        return [video for video in videos if not self._is_current(video, ledger.get(video))]
+
+    def write(self, video: str, scores: Sequence[np.ndarray]) -> Made:
+        """Write a video's scores; what is to be recorded. Raises UserError where they cannot be written."""
+        path = self._path(video)
+        with atomic_path(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, *scores)
+        file = record_of(path)
+        return Made(
+            video=video, by=self.by, of=self.of.get(video, ""), file=file, content=file.sha256
+        )
 
-    def read(self, video: str, count: int) -> list[np.ndarray]:
-        """A video's scores [count, classes], one array a head; none where there is no whole part of this form."""
+    def read(self, video: str) -> list[np.ndarray]:
+        """A video's scores, one array a head. Raises UserError where there is no whole part."""
+        path = self._path(video)
         try:
-            with np.load(self._path(video), allow_pickle=False) as archive:
-                scores = [archive[f"arr_{head}"] for head in range(len(self._sizes))]
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return []
-        wanted = [(count, size) for size in self._sizes]
-        return scores if [array.shape for array in scores] == wanted else []
+            with np.load(path, allow_pickle=False) as archive:
+                return [archive[f"arr_{head}"] for head in range(len(archive.files))]
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path}: damaged ({error}); run `tada-loc classify`") from error
+
+    def _is_current(self, video: str, line: Made | None) -> bool:
+        if line is None or (line.by, line.of) != (self.by, self.of.get(video, "")):
+            return False
+        return intact(self._path(video), line, verify=self.verify)
 
     def _path(self, video: str) -> Path:
-        return self._folder / f"{video}.npz"
-
-
-def drop_parts(folder: Path) -> None:
-    """Remove the parts of a stage that is complete; what cannot be removed does no harm."""
-    shutil.rmtree(folder / PARTS, ignore_errors=True)
+        return self.folder / PARTS / f"{video}.npz"

@@ -6,20 +6,71 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+
 from pipeline.errors import UserError
 
 RESULTS = "results.json"
 
 
+class Task(BaseModel):
+    """The mAP of a task over the thresholds, in percent."""
+
+    model_config = ConfigDict(extra="allow")
+
+    map: list[FiniteFloat]
+    average: FiniteFloat
+
+
+class Figures(BaseModel):
+    """What `eval` writes."""
+
+    model_config = ConfigDict(extra="allow")
+
+    iou: list[FiniteFloat]
+    tasks: dict[str, Task]
+    average_recall: dict[str, FiniteFloat] = {}
+
+
+class Accuracy(BaseModel):
+    """The accuracies of a task, in percent."""
+
+    model_config = ConfigDict(extra="allow")
+
+    top1: FiniteFloat
+    top5: FiniteFloat
+    mean_class: FiniteFloat
+
+
+class Accuracies(BaseModel):
+    """What `eval-classifier` writes."""
+
+    model_config = ConfigDict(extra="allow")
+
+    segments: int
+    runs: int
+    tasks: dict[str, Accuracy]
+
+
 def read_results(path: Path, command: str) -> dict[str, Any]:
-    """The figures a command wrote. Raises UserError where they are gone or damaged."""
+    """The figures a command wrote. Raises UserError where they are gone, damaged or cannot be read."""
+    form: type[BaseModel] = Accuracies if command == "eval-classifier" else Figures
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content["tasks"], dict):
-            raise ValueError("unknown form")
+        form.model_validate(content)
         return content
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: cannot be used ({reason}); delete it and run `tada-loc {command}`, which makes it again"
-        ) from error
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; run `tada-loc {command}`") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise _damaged(path, f"{where}: {first['msg']}", command) from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error), command) from error
+
+
+def _damaged(path: Path, reason: str, command: str) -> UserError:
+    shown = " ".join(reason.split())[:200]
+    return UserError(f"{path}: damaged ({shown}); run `tada-loc {command}`, which makes it again")

@@ -67,8 +67,10 @@ def _read(
     try:
         table = pd.read_csv(path, dtype=_TYPES, keep_default_na=False)
         check(table)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; run `tada-loc {command}`") from error
     except OSError as error:
-        raise _damaged(path, error.strerror or str(error), command) from error
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, OverflowError, TableError) as error:  # pandas' own are ValueErrors
         raise _damaged(path, " ".join(str(error).split())[:200], command) from error
     _require(path, table["video"], table["video"].isin(videos), "video", command)
@@ -84,5 +86,5 @@ def _require(path: Path, values: pd.Series, known: pd.Series, what: str, command
 
 def _damaged(path: Path, reason: str, command: str) -> UserError:
     return UserError(
-        f"{path}: cannot be used ({reason}); delete it and run `tada-loc {command}`, which makes it again"
+        f"{path}: cannot be used ({reason}); run `tada-loc {command}`, which makes it again"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def remove(path: Path) -> None:
         raise cannot_write(path, error) from error
 
 
-def clear_temporary(files: Iterable[Path]) -> None:
+def clear_temporary(folder: Path) -> None:
     """Remove what a killed process left under temporary names. Raises UserError as `remove` does."""
-    for path in list(files):
+    for path in list(folder.rglob(".*.tmp")):
         remove(path)

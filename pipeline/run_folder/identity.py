@@ -1,10 +1,12 @@
-"""What tells one state of things from another: fields compared, their digest, the digest of a file."""
+"""What tells one state of things from another: fields compared, their digest, a file known by its content."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,44 @@ from pipeline.errors import UserError
 # The fields of a manifest, perhaps an older program's, as they would be recorded today; the second
 # argument is the fields of today they will be compared with.
 Restate = Callable[[Mapping[str, Any], Collection[str]], Mapping[str, Any]]
+
+SHORT = 16  # characters of a digest where many stand side by side
+UNKNOWN = "?"  # the content of what is about to be made again
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file as it was written: bytes, time of change [ns], SHA-256."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+def record_of(path: Path) -> FileRecord:
+    """A file as it is. Raises UserError where it cannot be read."""
+    digest = file_digest(path)
+    found = os.stat(path)
+    return FileRecord(found.st_size, found.st_mtime_ns, digest)
+
+
+def is_as_recorded(path: Path, record: FileRecord, *, verify: bool = False) -> bool:
+    """Whether a file is what was recorded: by size and time, and by its bytes where the time differs.
+
+    `verify` compares the bytes always. Raises UserError where it is there and cannot be read.
+    """
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    if not path.is_file() or found.st_size != record.size:
+        return False
+    if found.st_mtime_ns == record.mtime_ns and not verify:
+        return True
+    return file_digest(path) == record.sha256
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,7 +64,10 @@ def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 def field_differences(
     old: Mapping[str, Any], new: Mapping[str, Any], restate: Restate | None = None
 ) -> list[str]:
-    """A line for each field that differs once `old` is restated as it would be recorded today."""
+    """A line for each field that differs once `old` is restated as it would be recorded today.
+
+    Of a mapping by video the videos that differ are named.
+    """
     lines = []
     if restate is not None:
         old = restate(old, new.keys())
@@ -32,11 +75,33 @@ def field_differences(
         before, now = old.get(key), new.get(key)
         if before == now:
             continue
-        if key.startswith(("input.", "file.")):
+        if isinstance(now, dict):
+            lines += _video_differences(key, before if isinstance(before, dict) else {}, now)
+        elif key.startswith(("input.", "file.", "content.")):
             lines.append(f"{key.partition('.')[2]} changed")
         else:
             lines.append(f"{key}: {before} -> {now}")
     return lines
+
+
+def _video_differences(
+    what: str, before: Mapping[str, object], now: Mapping[str, object]
+) -> list[str]:
+    groups = {
+        "new": [video for video in now if video not in before],
+        "gone": [video for video in before if video not in now],
+        "changed": [v for v, value in now.items() if v in before and before[v] != value],
+    }
+    return [
+        f"{what} {how}: {named(videos)}" for how, videos in groups.items() if videos
+    ]  # fmt: skip
+
+
+def named(videos: Iterable[str]) -> str:
+    """The first few of some videos, sorted, and how many there are where that is more."""
+    ids = sorted(videos)
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return ", ".join(ids[:_SHOWN]) + more
 
 
 def fingerprint(fields: Mapping[str, Any]) -> str:

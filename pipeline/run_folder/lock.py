@@ -37,7 +37,7 @@ def locked(run: Path) -> Iterator[None]:
             _write_holder(stream.fileno())
         except OSError as error:
             raise cannot_write(run / ".lock", error) from error
-        clear_temporary(run.glob(".*.tmp"))  # of a process killed while it wrote beside the stages
+        clear_temporary(run)  # of a process killed while it wrote beside the stages
         yield
 
 

@@ -1,43 +1,64 @@
-"""What each stage's outputs depend on: the fields its fingerprint is made of."""
+"""What each stage's outputs depend on: settings, annotation rows, videos and what other stages made, by content."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from pipeline.configuration.keys import result_fields
+import pandas as pd
+
+from pipeline.configuration.keys import default_fields, result_fields
 from pipeline.configuration.settings import Config, DetectionConfig
-from pipeline.data.annotations import annotation_files
-from pipeline.data.features import IMPORTED
+from pipeline.data.annotations import Dataset, training_rows
+from pipeline.data.hold_out import chooses_epoch
 from pipeline.errors import UserError
-from pipeline.run_folder.identity import file_digest, fingerprint
-from pipeline.run_folder.manifests import is_complete, read_manifest
-from pipeline.runs.graph import StageRow, in_order, maker, row
+from pipeline.run_folder.identity import SHORT, file_digest, fingerprint
+from pipeline.runs.graph import StageRow, in_order
 
 # Of what extraction depends on, what says nothing of a clip decoded at a proposal: there is no grid, and
 # how it is computed is left free.
 _NOT_DECODED = ("extract.stride", "extract.decoder", "extract.compile")
 # What the views of the classifier's own test depend on.
-_VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
-# The clip grid of imported features; it is stated where they are imported.
-GRID = ("fps", "frames", "interval", "stride")
+VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
+VIDEOS = "videos"  # the field with a digest a video, of a stage that leaves a file a video
+# Of `classify`, what works on scores that are there.
+_FUSED = ("classify.top", "classify.top_verbs", "classify.top_nouns", "classify.pairs")
+
+Digests = Mapping[str, str]  # by video
 
 
-def stage_fields(config: Config, folder: Path, stage: StageRow) -> dict[str, Any]:
-    """The fields of a stage: its settings, its inputs' fingerprints, its input files' digests.
+class Facts(Protocol):
+    """What a run knows when it is asked what a stage depends on; UNKNOWN stands for what is made again first."""
 
-    `folder` is the run's. Raises UserError where an input stage is not complete or a file cannot be read.
+    @property
+    def config(self) -> Config: ...
+    @property
+    def dataset(self) -> Dataset: ...
+    @property
+    def identities(self) -> Digests:
+        """Which video each id is, of those that are there and not skipped."""
+
+    def weights(self, stage: str) -> str:
+        """Digest of the weights that a training left."""
+
+    def features(self, videos: list[str]) -> Digests:
+        """Digest of the features of those videos that have any."""
+
+    def parts(self, stage: str, videos: list[str]) -> Digests:
+        """Digest of what a stage made of those videos it made something of."""
+
+    def output(self, stage: str, name: str) -> str:
+        """Digest of an output of a stage."""
+
+
+def stage_fields(facts: Facts, stage: StageRow) -> dict[str, Any]:
+    """The fields of a stage: its settings and, by content, what it reads.
+
+    Raises UserError where a file cannot be read.
     """
-    fields: dict[str, Any] = input_fields(folder, stage)
-    fields |= setting_fields(config, stage)
-    if stage.name == "finetune" and config.backbone.pretrained:
-        fields["file.pretrained weights"] = _weights_identity(config.backbone.pretrained)
-    if stage.name == "eval-classifier":
-        fields |= viewed_otherwise(config, folder)
-    if stage.annotations is not None:
-        for role, file in annotation_files(config.dataset).items():
-            fields[f"file.{role}"] = file_digest(file)
-    return fields
+    return setting_fields(facts.config, stage) | _INPUTS[stage.name](facts)
 
 
 def setting_fields(config: Config, stage: StageRow) -> dict[str, Any]:
@@ -50,6 +71,151 @@ def setting_fields(config: Config, stage: StageRow) -> dict[str, Any]:
     if stage.name == "classify":
         fields |= _decoded_at_proposals(config.detection())
     return fields
+
+
+def deciding_fields(config: Config) -> dict[str, Any]:
+    """Every setting that decides a run's results."""
+    fields: dict[str, Any] = {"backbone.pretrained": config.backbone.pretrained}
+    for stage in in_order():
+        fields |= setting_fields(config, stage)
+    return fields
+
+
+def made_by(fields: Mapping[str, Any]) -> str:
+    """What all videos of a stage are made by: its fields but for the videos, those left at defaults aside.
+
+    So a key that a later program adds changes nothing while it is at its default.
+    """
+    defaults = default_fields()
+    aside = {VIDEOS, *_FUSED}
+    return fingerprint(
+        {
+            key: value
+            for key, value in fields.items()
+            if key not in aside and not (key in defaults and defaults[key] == value)
+        }
+    )
+
+
+def _finetune(facts: Facts) -> dict[str, Any]:
+    config, dataset = facts.config, facts.dataset
+    fields: dict[str, Any] = {"content.class names": fingerprint({"heads": dataset.heads})}
+    subsets = {"training": config.dataset.train_subset}
+    if chooses_epoch(config.finetune) and not config.dataset.hold_out:
+        subsets["evaluation"] = config.dataset.eval_subset
+    for name, subset in subsets.items():
+        rows, _ = training_rows(dataset, subset)
+        rows = rows[rows["video"].isin(list(facts.identities))]
+        fields[f"{name} segments"] = rows_by_video(rows)
+        fields[f"{name} videos"] = short(
+            {video: facts.identities[video] for video in rows["video"].unique()}
+        )
+    if config.backbone.pretrained:
+        fields["content.pretrained weights"] = weights_identity(config.backbone.pretrained)
+    return fields
+
+
+def _extract(facts: Facts) -> dict[str, Any]:
+    return {"content.weights": facts.weights("finetune")}
+
+
+def _bmn(facts: Facts) -> dict[str, Any]:
+    config, dataset = facts.config.detection(), facts.dataset
+    fields: dict[str, Any] = {}
+    subsets = {"training": config.dataset.train_subset}
+    if chooses_epoch(config.bmn) and not config.dataset.hold_out:
+        subsets["evaluation"] = config.dataset.eval_subset
+    for name, subset in subsets.items():
+        rows, _ = training_rows(dataset, subset)
+        made = facts.features(list(rows["video"].unique()))
+        fields[f"{name} segments"] = rows_by_video(rows[rows["video"].isin(list(made))])
+        fields[f"features of {name} videos"] = short(made)
+    return fields
+
+
+def _proposals(facts: Facts) -> dict[str, Any]:
+    config = facts.config.detection()
+    videos = facts.dataset.video_ids(config.dataset.eval_subset)
+    return result_fields("bmn", config.bmn) | {
+        "content.weights": facts.weights("bmn"),
+        VIDEOS: short(facts.features(videos)),
+    }
+
+
+def _classify(facts: Facts) -> dict[str, Any]:
+    config = facts.config.detection()
+    videos = facts.dataset.video_ids(config.dataset.eval_subset)
+    proposals = facts.parts("proposals", videos)
+    decoded = (config.classify.mode, config.classify.source) == ("proposal", "video")
+    shown = facts.identities if decoded else facts.features(list(proposals))
+    of = {v: fingerprint({"of": [part, shown.get(v)]}) for v, part in proposals.items()}
+    return {
+        "content.weights": facts.weights("finetune"),
+        "content.class names": fingerprint({"heads": facts.dataset.heads}),
+        VIDEOS: short(of),
+    }
+
+
+def _eval(facts: Facts) -> dict[str, Any]:
+    subset = facts.config.dataset.eval_subset
+    return evaluation_rows(facts.dataset, subset) | {
+        "content.videos": fingerprint({"videos": sorted(facts.dataset.video_ids(subset))}),
+        "content.class names": fingerprint({"heads": facts.dataset.heads}),
+        "content.proposals": facts.output("proposals", "proposals.csv"),
+        "content.detections": facts.output("classify", "detections.csv"),
+        # what the official result file declares of other data
+        "backbone.pretrained": _named(facts.config.backbone.pretrained),
+    }
+
+
+def _eval_classifier(facts: Facts) -> dict[str, Any]:
+    subset = facts.config.dataset.eval_subset
+    rows = facts.dataset.rows(subset)
+    rows = rows[(rows["end"] > rows["start"]) & rows["video"].isin(list(facts.identities))]
+    videos = {video: facts.identities[video] for video in rows["video"].unique()}
+    return {
+        "content.weights": facts.weights("finetune"),
+        "content.class names": fingerprint({"heads": facts.dataset.heads}),
+        "evaluation segments": rows_by_video(rows),
+        "evaluation videos": short(videos),
+        **{f"finetune.{key}": getattr(facts.config.finetune, key) for key in VIEWED},
+    }
+
+
+_INPUTS: Mapping[str, Callable[[Facts], dict[str, Any]]] = {
+    "finetune": _finetune,
+    "extract": _extract,
+    "bmn": _bmn,
+    "proposals": _proposals,
+    "classify": _classify,
+    "eval": _eval,
+    "eval-classifier": _eval_classifier,
+}
+
+
+def evaluation_rows(dataset: Dataset, subset: str) -> dict[str, Any]:
+    """The segments that are evaluated against, every one as annotated, as a field."""
+    return {"evaluation segments": rows_by_video(dataset.rows(subset))}
+
+
+def rows_by_video(rows: pd.DataFrame) -> dict[str, str]:
+    """A digest of the segments of each video, in an order of their own."""
+    texts: dict[str, list[str]] = {}
+    for video, start, end, label in zip(
+        rows["video"], rows["start"], rows["end"], rows["label"], strict=True
+    ):
+        texts.setdefault(video, []).append(f"{float(start)!r} {float(end)!r} {label}")
+    return {
+        video: hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "replace")).hexdigest()[
+            :SHORT
+        ]
+        for video, lines in texts.items()
+    }
+
+
+def short(digests: Digests) -> dict[str, str]:
+    """Digests by video, short: many of them stand in one manifest."""
+    return {video: digest[:SHORT] for video, digest in digests.items()}
 
 
 def _held_out_by(config: DetectionConfig) -> dict[str, Any]:
@@ -66,71 +232,11 @@ def _decoded_at_proposals(config: DetectionConfig) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key not in _NOT_DECODED}
 
 
-def deciding_fields(config: Config) -> dict[str, Any]:
-    """Every setting that decides a run's results."""
-    fields: dict[str, Any] = {"backbone.pretrained": config.backbone.pretrained}
-    for stage in in_order():
-        fields |= setting_fields(config, stage)
-    return fields
+def _named(weights: str | None) -> str | None:
+    return Path(weights).name if weights else None
 
 
-def input_fields(folder: Path, stage: StageRow) -> dict[str, Any]:
-    """The fingerprints of a stage's inputs, as fields.
-
-    Raises UserError naming the command that makes an input which is not there or not complete.
-    """
-    fields: dict[str, Any] = {}
-    for source in stage.reads:
-        manifest = read_manifest(folder / source)
-        made_by = maker(source)
-        if manifest is None or not is_complete(folder / source, made_by.outputs, manifest):
-            state = "has not been done" if manifest is None else "is not complete"
-            raise UserError(
-                f"{folder}: stage {source} {state}; run `tada-loc {made_by.command}` first"
-            )
-        # What a stage had to leave out is part of what it made.
-        left_out = manifest.get("summary", {}).get("left_out") or []
-        fields[f"input.{source}"] = fingerprint(
-            manifest["fields"] | ({"left_out": left_out} if left_out else {})
-        )
-    return fields
-
-
-def viewed_otherwise(config: Config, folder: Path) -> dict[str, Any]:
-    """The settings by which a classifier is shown other views than those it was trained on.
-
-    None where they agree: what it was trained on is part of the field `input.finetune`.
-    """
-    trained = recorded_fields(folder, "finetune")
-    asked = result_fields("finetune", config.finetune)
-    fields = {f"finetune.{key}": asked[f"finetune.{key}"] for key in _VIEWED}
-    return {key: value for key, value in fields.items() if trained.get(key) != value}
-
-
-def recorded_fields(folder: Path, stage: str) -> dict[str, Any]:
-    """The fields a stage's folder records; none where there is no manifest."""
-    manifest = read_manifest(folder / stage)
-    return {} if manifest is None else dict(manifest["fields"])
-
-
-def is_imported(folder: Path) -> bool:
-    """Whether a run's features came from elsewhere (`tada-loc import-features`)."""
-    return IMPORTED in recorded_fields(folder, row("extract").folder)
-
-
-def on_imported_grid(config: Config, folder: Path) -> Config:
-    """The configuration with the clip grid that imported features were stated to have, if there are such.
-
-    No other grid can be read from them, so theirs holds whatever the configuration says.
-    """
-    fields = recorded_fields(folder, row("extract").folder)
-    if IMPORTED not in fields or config.extract is None:
-        return config
-    grid = {name: fields[f"extract.{name}"] for name in GRID}
-    return config.model_copy(update={"extract": config.extract.model_copy(update=grid)})
-
-
-def _weights_identity(weights: str) -> str:
+def weights_identity(weights: str) -> str:
     """What initial weights are known by: a file's digest, or the name of what is fetched."""
     path = Path(weights)
     if weights != "imagenet" and not path.is_file():

@@ -6,6 +6,7 @@ a file in pipeline/stages.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,9 +18,10 @@ class StageRow:
     `command` makes it; `run` is "module:function", called with the Run (and more, if `alone`). `folder`, below the run's, is
     also what the stages that read it name. `reads`: the folders of its inputs. `settings`: the sections
     of the configuration it depends on. `annotations`: the segments it depends on. `outputs`: the files a
-    complete one has. `per_video`: it leaves a file a video, and a killed one goes on from these. `who`
-    does the work where several processes share a run. `remade`: other settings need no --force, as the
-    work is done again in a moment. `alone`: not among the stages that `tada-loc run` does in order.
+    complete one has, and later stages read. `valuable`: those of a training, which are not thrown away
+    unasked. `per_video`: it leaves a file a video, and makes again only those that are not current. `who`
+    does the work where several processes share a run. `alone`: not among the stages that `tada-loc run`
+    does in order.
     """
 
     name: str
@@ -30,12 +32,13 @@ class StageRow:
     settings: tuple[str, ...] = ()
     annotations: Literal["training", "evaluation"] | None = None
     outputs: tuple[str, ...] = ()
+    valuable: tuple[str, ...] = ()
     per_video: bool = False
     who: Literal["all", "main"] = "all"
-    remade: bool = False
     alone: bool = False
 
 
+TRAINED = ("model.pt", "checkpoint.pt")
 STAGES = (
     StageRow(
         name="finetune",
@@ -44,7 +47,8 @@ STAGES = (
         run="pipeline.stages.finetune:run",
         settings=("dataset", "backbone", "finetune"),
         annotations="training",
-        outputs=("model.pt", "history.json"),
+        outputs=("model.pt",),
+        valuable=TRAINED,
     ),
     StageRow(
         name="extract",
@@ -64,6 +68,7 @@ STAGES = (
         settings=("dataset", "bmn"),
         annotations="training",
         outputs=("model.pt",),
+        valuable=TRAINED,
     ),
     StageRow(
         name="proposals",
@@ -83,6 +88,7 @@ STAGES = (
         reads=("finetune", "bmn/proposals"),
         settings=("classify",),
         outputs=("detections.csv",),
+        per_video=True,
         who="main",
     ),
     StageRow(
@@ -95,7 +101,6 @@ STAGES = (
         annotations="evaluation",
         outputs=("results.json",),
         who="main",
-        remade=True,
     ),
     StageRow(
         name="eval-classifier",
@@ -139,3 +144,20 @@ def in_order() -> tuple[StageRow, ...]:
 def of_commands(*commands: str) -> tuple[StageRow, ...]:
     """The stages that some commands do, in order."""
     return tuple(stage for stage in STAGES if stage.command in commands)
+
+
+def needed_by(stages: Sequence[StageRow], *, imported: bool = False) -> tuple[StageRow, ...]:
+    """The stages that some stages read, directly or not, in order, without themselves.
+
+    Where features were imported nothing made them.
+    """
+    found: set[str] = set()
+    waiting = [source for stage in stages for source in stage.reads]
+    while waiting:
+        stage = maker(waiting.pop())
+        if stage.name not in found:
+            found.add(stage.name)
+            if not (imported and stage.name == "extract"):
+                waiting += stage.reads
+    own = {stage.name for stage in stages}
+    return tuple(stage for stage in in_order() if stage.name in found - own)

@@ -6,19 +6,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from pipeline.configuration.keys import restated
 from pipeline.configuration.reading import RUN_CONFIG, dump_config, load_config
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
-from pipeline.data.videos.left_out import LeftOut
+from pipeline.data.videos.left_out import LeftOut, skipped_ids
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 from pipeline.run_folder.files import write_text
-from pipeline.run_folder.manifests import Stage, is_complete, read_manifest
-from pipeline.runs.fields import is_imported, on_imported_grid, stage_fields
-from pipeline.runs.graph import StageRow, row
+from pipeline.run_folder.ledger import Ledger
+from pipeline.run_folder.manifests import MANIFEST
+from pipeline.run_folder.stage import Stage
+from pipeline.runs.facts import Facts
+from pipeline.runs.graph import row
+from pipeline.runs.imported import is_imported, on_imported_grid
 
 # torch takes seconds to load, and `status` and `eval` need none of it: what does is imported where used.
 if TYPE_CHECKING:
@@ -27,27 +29,26 @@ if TYPE_CHECKING:
     from pipeline.data.features.store import FeatureStore
     from pipeline.data.videos.finding import Source
     from pipeline.results.classifier_extractor import OpenClassifier
-
-
-class State(NamedTuple):
-    """How a stage stands: missing, partial, complete or stale, and why it would run again."""
-
-    state: str
-    why: str = ""
+    from pipeline.runs.sightings import Sightings
+    from pipeline.runs.states import State
 
 
 @dataclass(frozen=True)
 class Run:
     """One run, as the stages and tools take it; what is asked for is read on first use.
 
-    `force` moves results of other settings aside instead of refusing to go on; without
-    `grid_of_imported` the clip grid is the given one even where features were imported.
+    `force` moves a training of other inputs aside instead of refusing to go on; `verify` compares the bytes
+    of what was written, whatever size and time say; without `grid_of_imported` the clip grid is the given one
+    even where features were imported. `kept` is what the folder keeps as its configuration, where
+    that is not the given one.
     """
 
     folder: Path
     given: Config
     force: bool = False
     grid_of_imported: bool = True
+    verify: bool = False
+    kept: Config | None = None
 
     def __reduce__(self) -> tuple[type[Run], tuple[Path, Config, bool, bool]]:
         """To another process it goes without what it has read."""
@@ -67,8 +68,8 @@ class Run:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The annotations. Raises UserError naming file, line and value."""
-        return load_annotations(self.config.dataset)
+        """The annotations, in an order of their own. Raises UserError naming file, line and value."""
+        return load_annotations(self.config.dataset).ordered()
 
     @cached_property
     def device(self) -> torch.device:
@@ -83,7 +84,11 @@ class Run:
         from pipeline.data.features.store import FeatureStore, extracted_by, imported_on
 
         made = extracted_by(self.detection.extract, self.config.backbone.name)
-        made = imported_on(made) if self.has_imported_features else made
+        if self.has_imported_features:
+            return FeatureStore(self.path("extract"), imported_on(made))
+        trained = self.facts().manifest("finetune")
+        if trained is not None and trained.complete:
+            made = replace(made, weights_digest=self.facts().weights("finetune"))
         return FeatureStore(self.path("extract"), made)
 
     @property
@@ -96,9 +101,14 @@ class Run:
         """The subset that trains and the one that is measured on."""
         return self.config.dataset.train_subset, self.config.dataset.eval_subset
 
+    @cached_property
+    def skipped(self) -> frozenset[str]:
+        """The videos of `runtime.skip`. Raises UsageError where the file cannot be read."""
+        return skipped_ids(self.config.runtime.skip)
+
     @property
     def videos(self) -> list[str]:
-        """The videos of both subsets, in the files' order."""
+        """The videos of both subsets, in order."""
         return [video for subset in self.subsets for video in self.dataset.video_ids(subset)]
 
     def sources(self, videos: Iterable[str], left_out: LeftOut) -> dict[str, Source]:
@@ -129,23 +139,50 @@ class Run:
         """The folder of a stage."""
         return self.folder / row(stage).folder
 
+    @cached_property
+    def sightings(self) -> Sightings:
+        """The videos as they are now; of one that is not there, as features of it were made."""
+        from pipeline.data.videos.finding import find_videos
+        from pipeline.runs.sightings import look
+
+        settings = self.config.dataset
+        sources: dict[str, Source] = {}
+        if settings.videos.is_dir():
+            sources, _ = find_videos(settings.videos, self.dataset, self.videos, settings.frame_fps)
+        return look(sources, self.folder, Ledger(self.path("extract")), verify=self.verify)
+
+    def facts(self, *, ahead: bool = False) -> Facts:
+        """What the stages depend on, as it is, or `ahead` as it will be once all is made again."""
+        return Facts(
+            self.config,
+            self.folder,
+            self.dataset,
+            self._identities,
+            _weigh,
+            self.skipped,
+            ahead=ahead,
+            verify=self.verify,
+        )
+
     def stage(self, name: str) -> Stage:
         """A stage, to be opened for work, and what its outputs depend on now.
 
         Raises UserError where an input stage is not complete or an input file cannot be read.
         """
-        stage = row(name)
-        return self._stage(stage, stage_fields(self.config, self.folder, stage))
+        return replace(self.facts().stage(name), writes=ranks().is_main)
 
     def imported_stage(self, fields: Mapping[str, object]) -> Stage:
         """The stage that takes features from elsewhere, whose fields only its input tells."""
-        return self._stage(row("import-features"), fields)
+        stage = self.facts().stage_with(row("import-features"), fields)
+        # Features that a network made here are not thrown away for others unasked.
+        valuable = () if self.has_imported_features else (MANIFEST,)
+        return replace(stage, valuable=valuable, weigh=None, writes=ranks().is_main)
 
     def open(self, name: str, extra: Mapping[str, object] | None = None) -> Stage:
         """Open a stage for work; where it makes something, the settings are the run's `config.yaml`.
 
         Where several processes work at it, all come here: the main one opens it for all. `extra` are
-        fields that the stage's command adds. Raises UserError where it was made with other settings.
+        fields that the stage's command adds. Raises UserError where a training would be lost.
         """
         if row(name).who == "main" or ranks().size == 1:
             return self._open_alone(name, extra or {})
@@ -161,24 +198,29 @@ class Run:
 
     def keep_config(self) -> None:
         """Write the resolved configuration beside the stages."""
-        write_text(self.folder / RUN_CONFIG, dump_config(self.config))
+        write_text(self.folder / RUN_CONFIG, dump_config(self.kept or self.config))
 
-    def state(self, name: str) -> State:
-        """How a stage stands, for `status`."""
-        stage = row(name)
-        manifest = read_manifest(self.path(name))
-        if manifest is None:
-            return State("missing")
-        if name == "extract" and self.has_imported_features:
-            return State(manifest["state"])
-        try:
-            why = self.stage(name).why_again()
-        except UserError as error:
-            return State("stale", error.message)
-        if why:
-            return State("stale", why)
-        done = is_complete(self.path(name), stage.outputs, manifest)
-        return State("complete" if done else "partial")
+    def state(self, name: str, facts: Facts | None = None) -> State:
+        """How a stage stands, once those before it are made again where they have to be.
+
+        Raises UserError where something of it cannot be read.
+        """
+        from pipeline.runs.states import state_of
+
+        return state_of(facts or self.facts(ahead=True), name)
+
+    def is_complete(self, name: str) -> bool:
+        """Whether a stage has nothing to do, as the main process sees it; it is recorded as this program does."""
+
+        def found() -> bool:
+            state = self.state(name)
+            return state.state == "complete" and not state.former
+
+        if ranks().size == 1:
+            return found()
+        from pipeline.processes.distributed import from_main_process
+
+        return from_main_process(found)
 
     def left_out(self, stage: str, *, of: str | None = None, at_once: bool = False) -> LeftOut:
         """Which videos a stage goes without, counted from here on; `of` is said in place of its name."""
@@ -190,19 +232,32 @@ class Run:
             skip=runtime.skip,
             at_once=at_once,
             writes=ranks().is_main,
+            identities=self.sightings.identities,
         )
+
+    def _identities(self) -> Mapping[str, str]:
+        identities = dict(self.sightings.identities)
+        for video, line in Ledger(self.path("extract")).lines.items():
+            identities.setdefault(video, line.of)
+        return {video: of for video, of in identities.items() if video not in self.skipped}
 
     def _open_alone(self, name: str, extra: Mapping[str, object]) -> Stage:
         stage = self.stage(name)
         stage = replace(stage, fields={**stage.fields, **extra})
-        opened = stage.open(force=self.force, replace_outputs=row(name).remade)
+        if name == "extract" and self.has_imported_features:  # not made here, and not to be lost
+            stage = replace(stage, valuable=(MANIFEST,), weigh=None)
+        opened = stage.open(force=self.force)
         if not row(name).alone and not (opened.complete and (self.folder / RUN_CONFIG).is_file()):
             self.keep_config()
         return opened
 
-    def _stage(self, stage: StageRow, fields: Mapping[str, object]) -> Stage:
-        folder = self.folder / stage.folder
-        return Stage(stage.folder, folder, stage.outputs, fields, restated, writes=ranks().is_main)
+
+def _weigh(folder: Path) -> str:
+    """Digest of the weights that a training left in its folder."""
+    from feature_extraction.weights.loading import state_digest
+    from pipeline.training.checkpoints import MODEL_FILE, saved_weights
+
+    return state_digest(saved_weights(folder / MODEL_FILE))
 
 
 def run_of(folder: Path) -> Run:

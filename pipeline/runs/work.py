@@ -1,4 +1,4 @@
-"""Stages done in order, while the run folder is held."""
+"""Stages done in order, while the run folder is held; what they read is brought up to date before."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ import contextlib
 import importlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from pipeline.configuration.reading import RUN_CONFIG
 from pipeline.errors import UserError
+from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.run_folder.lock import locked
-from pipeline.runs.graph import StageRow
+from pipeline.runs.graph import StageRow, in_order, maker, needed_by
 from pipeline.runs.run import Run
+
+Value = TypeVar("Value")
 
 
 def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] = ()) -> None:
     """Run stages in order while holding the run folder; the resolved configuration is kept beside them.
 
-    Those named in `quiet` are run without a word when they are complete.
+    Stages that they read are made again where they are not current, trainings excepted. Those named in `quiet`
+    are run without a word when they are complete. A run whose stages are all complete is only read: its folder
+    may be anyone's.
     """
     extracts = any(stage.name == "extract" for stage in stages)
     if extracts and run.has_imported_features:
@@ -28,14 +36,23 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
                 "to move them aside and extract, or another --run-dir"
             )
         run = replace(run, grid_of_imported=False)
-    with held(run.folder):
+    before = needed_by(stages, imported=run.has_imported_features and not extracts)
+    if ranks().size == 1 and (run.folder / RUN_CONFIG).is_file() and not _todo(run, before, stages):
         for stage in stages:
-            if stage.name in quiet and run.state(stage.name).state == "complete":
+            if stage.name not in quiet:
+                say(f"{stage.name}: complete, nothing to do")
+        return
+    _require_trainings(run, before, stages)
+    with held(run.folder):
+        if ranks().is_main:
+            run.sightings.keep(run.folder)
+            for line in run.sightings.lines():
+                say(line)
+        _bring_up_to_date(run, before, stages, quiet)
+        for stage in stages:
+            if stage.name in quiet and run.is_complete(stage.name):
                 continue
-            if ranks().is_main or stage.who == "all":
-                work_of(stage)(run)
-            if ranks().size > 1:
-                _wait()
+            _work(run, stage)
 
 
 def work_of(stage: StageRow) -> Callable[[Run], None]:
@@ -43,6 +60,73 @@ def work_of(stage: StageRow) -> Callable[[Run], None]:
     module, _, name = stage.run.partition(":")
     function: Callable[[Run], None] = getattr(importlib.import_module(module), name)
     return function
+
+
+def _work(run: Run, stage: StageRow) -> None:
+    if ranks().is_main or stage.who == "all":
+        work_of(stage)(run)
+    if ranks().size > 1:
+        _wait()
+
+
+def _bring_up_to_date(
+    run: Run, before: Sequence[StageRow], stages: Sequence[StageRow], quiet: Collection[str]
+) -> None:
+    """Make stages that others read again, where they are not current and what reads them needs them.
+
+    Raises UserError where one has not been done, was broken off, or is a training of other inputs.
+    """
+    own = [stage for stage in stages if stage.name not in quiet]
+    for _ in before:
+        todo = _main(lambda: _todo(run, before, stages))
+        first = next((stage for stage in todo if stage in before), None)
+        if first is None:
+            return
+        state = _main(partial(run.state, first.name))
+        if state.state in {"missing", "partial"}:
+            how = "has not been done" if state.state == "missing" else "is not complete"
+            raise UserError(
+                f"{run.folder}: stage {first.folder} {how}; run `tada-loc {first.command}` before "
+                f"`tada-loc {own[0].command}`, or `tada-loc run` for all"
+            )
+        _work(run, first)
+
+
+def _require_trainings(run: Run, before: Sequence[StageRow], stages: Sequence[StageRow]) -> None:
+    """Refuse before any work what would throw away a training. Raises UserError."""
+    facts = run.facts(ahead=True)
+    for stage in (*before, *stages):
+        if stage.valuable:
+            facts.stage(stage.name).require_free(force=run.force and stage in stages)
+
+
+def _todo(run: Run, before: Sequence[StageRow], stages: Sequence[StageRow]) -> list[StageRow]:
+    """Which of the stages have work to do, in order: of those before, what the others then read."""
+    facts = run.facts(ahead=True)
+    wanted, todo = {stage.name for stage in stages}, []
+    for stage in reversed(in_order()):
+        if stage not in (*before, *stages):
+            continue
+        state = run.state(stage.name, facts)
+        lost = stage.valuable and facts.stage(stage.name).is_changed()
+        tried_again = stage in stages and state.videos.get("left_out")
+        if not lost and (
+            stage.name not in wanted
+            or (state.state == "complete" and not state.former and not tried_again)
+        ):
+            continue
+        todo.append(stage)
+        wanted |= {maker(source).name for source in stage.reads}
+    return todo[::-1]
+
+
+def _main(value: Callable[[], Value]) -> Value:
+    """What the main process finds, in every process."""
+    if ranks().size == 1:
+        return value()
+    from pipeline.processes.distributed import from_main_process
+
+    return from_main_process(value)
 
 
 @contextlib.contextmanager

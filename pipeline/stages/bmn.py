@@ -29,9 +29,11 @@ from pipeline.training.task import Task
 
 
 def run(run: Run) -> None:
-    """Train on the windows (or the rescaled videos) of the training subset, and write `bmn/model.pt`."""
-    stage = run.open("bmn")
-    if stage.complete:
+    """Train on the windows (or the rescaled videos) of the training subset, and write `bmn/model.pt`.
+
+    All that it needs is looked at before a former training is moved aside.
+    """
+    if run.is_complete("bmn"):
         say("bmn: network complete, nothing to do")
         return
     require_use(run.config)
@@ -40,12 +42,15 @@ def run(run: Run) -> None:
     share_cores(run.device, run.config.runtime.workers)
     length = bmn_length(run.detection.bmn, len(samples))
     settings = length.settings
-    say(f"bmn: {len(samples)} windows of {_videos_of(samples)} videos on {run.device}")
-    say_length(length)
-    say_learning_rate("bmn", settings)
     distributed.require_full_batches(list(length.batches), "bmn")
     torch.manual_seed(settings.seed)
     model = build_network(settings, channels).to(run.device)
+    stage = run.open("bmn")
+    if stage.complete:  # taken back
+        return
+    say(f"bmn: {len(samples)} windows of {_videos_of(samples)} videos on {run.device}")
+    say_length(length)
+    say_learning_rate("bmn", settings)
     fitted = fit(model, _task(run, settings, samples, judges), settings, stage, run.device)
     if stage.writes:
         keep_result(stage, model, fitted, {"left_out": left_out.names})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,42 +11,136 @@ from evaluation import fusion
 from feature_extraction.backbones import VideoNetwork
 from pipeline.configuration.detection_settings import ClassifySettings
 from pipeline.data.videos.failures import read_failures
+from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
-from pipeline.results.class_scores import Parts, ScoreJob, decoded_scores, drop_parts
+from pipeline.results.class_scores import Parts
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
 from pipeline.results.tables import DETECTIONS, read_proposals, write_table
-from pipeline.run_folder.manifests import read_manifest
+from pipeline.run_folder.ledger import Ledger, Made
+from pipeline.runs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
 from pipeline.training.classifier import class_probabilities, load_classifier
 
+Groups = Mapping[str, np.ndarray]  # the rows of each video's proposals
+ScoreJob = tuple[str, Source, np.ndarray]  # video, its source, times [n, positions] in seconds
+
 
 def run(run: Run) -> None:
-    """Write `classify/detections.csv`: video, start, end, label, score (and verb, noun)."""
+    """Write a file of class scores a video, then `classify/detections.csv` of all.
+
+    Its columns are video, start, end, label, score (and verb, noun). Only videos whose proposals, features,
+    network or settings are others than they were are classified again.
+    """
     _require_head(run)
     stage = run.open("classify")
     if stage.complete and not read_failures(stage.folder):  # videos that failed are tried again
         say("classify: complete, nothing to do")
         return
     proposals = read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
-    model = load_classifier(run.config.backbone, run.dataset.num_classes, run.folder, run.device)
+    groups: Groups = proposals.groupby("video", sort=False).indices
     left_out = run.left_out("classify")
-    videos = run.features.available(run.dataset.video_ids(run.subsets[1]), left_out)
-    _check_channels(run, videos, model)
-    mode = run.detection.classify.mode
-    say(f"classify: {len(proposals)} proposals of {len(videos)} videos, by {mode}")
-    without: list[str] = []
-    if mode == "video":
-        detections = _by_video(run, model, proposals, videos)
-    else:
-        detections, without = _by_proposal(run, model, proposals, left_out)
+    say(
+        f"classify: {len(proposals)} proposals of {len(groups)} videos, by {run.detection.classify.mode}"
+    )
+    parts = Parts(stage.folder, made_by(stage.fields), stage.fields[VIDEOS], stage.verify)
+    ledger = Ledger(stage.folder)
+    _score_all(run, parts, ledger, proposals, groups, left_out)
+    left_out.settle()
+    without = sorted(left_out.reasons)
+    if without:
+        say(f"classify: {len(without)} videos without scores count as having no detections")
+        proposals = proposals[~proposals["video"].isin(without)].reset_index(drop=True)
+    detections = _fused(run, proposals, parts)
     write_table(stage.folder / DETECTIONS, detections)
+    ledger.write()
     stage.finish({"detections": len(detections), "left_out": without})
-    if not read_failures(stage.folder):
-        drop_parts(stage.folder)
     say(f"classify: {len(detections)} detections")
+
+
+def _score_all(
+    run: Run,
+    parts: Parts,
+    ledger: Ledger,
+    proposals: pd.DataFrame,
+    groups: Groups,
+    left_out: LeftOut,
+) -> None:
+    """Make the parts that are not current; each is recorded as soon as it is there."""
+    todo = parts.todo(list(groups), ledger)
+    if not todo:
+        return
+    model = load_classifier(run.config.backbone, run.dataset.num_classes, run.folder, run.device)
+    _check_channels(run, list(groups), model)
+    settings = run.detection.classify
+    times = _times(run, proposals, {video: groups[video] for video in todo})
+    with Progress(len(groups), "classify", unit="video", start=len(groups) - len(todo)) as bar:
+        if (settings.mode, settings.source) == ("proposal", "video"):
+            for made in _decoded(run, parts, times, left_out):
+                ledger.note(made)
+                bar.update(1)
+            return
+        for video in todo:
+            features = run.features(video)
+            if settings.mode == "video":
+                mean = features.array.mean(0, keepdims=True)
+                scores = class_probabilities(model, mean, run.device)
+            else:
+                heads = class_probabilities(model, features.array, run.device)
+                scores = [head[features.at(times[video])].mean(1) for head in heads]
+            ledger.note(parts.write(video, scores))
+            bar.update(1)
+
+
+def _decoded(
+    run: Run, parts: Parts, times: Mapping[str, np.ndarray], left_out: LeftOut
+) -> Iterator[Made]:
+    """Parts of scores on clips decoded at the proposals; videos that fail are counted."""
+    paths = run.sources(times, left_out)
+    jobs = [(video, paths[video], times[video]) for video in times if video in paths]
+    arguments = (run, run.dataset.num_classes, parts)
+    workers = run.config.runtime.workers
+    for outcome in outcomes(
+        score_handler, arguments, jobs, workers=workers, timeout=SILENCE_SECONDS
+    ):
+        if outcome.reason is not None:
+            left_out.failed(outcome.job[0], outcome.reason)
+        else:
+            yield outcome.result
+
+
+def score_handler(run: Run, num_classes: int | tuple[int, int], parts: Parts) -> Handler:
+    """What a worker process does with a job: write the scores of a video's proposals."""
+    model, extractor = run.classifier(num_classes)
+
+    def handle(job: ScoreJob, heartbeat: Heartbeat) -> Made:
+        video, path, times = job
+        centres, cells = np.unique(times, return_inverse=True)
+        features = extractor.at(path, centres, heartbeat=heartbeat)
+        cells = cells.reshape(times.shape)
+        scores = class_probabilities(model, features, run.device)
+        return parts.write(video, [head[cells].mean(1) for head in scores])
+
+    return handle
+
+
+def _fused(run: Run, proposals: pd.DataFrame, parts: Parts) -> pd.DataFrame:
+    """Proposals x class scores: of a video for each of its proposals, or of the proposals themselves."""
+    settings, heads = run.detection.classify, run.dataset.heads
+    groups: Groups = proposals.groupby("video", sort=False).indices
+    of_video = {video: parts.read(video) for video in groups}
+    if settings.mode == "video" and len(heads) == 1:
+        means = {video: scores[0][0] for video, scores in of_video.items()}
+        return fusion.video_level(proposals, means, heads[0], settings.top)
+    scores = [np.zeros((len(proposals), len(head)), np.float32) for head in heads]
+    for video, made in of_video.items():
+        for total, head in zip(scores, made, strict=True):
+            total[groups[video]] = head
+    if len(heads) == 1:
+        return fusion.per_proposal(proposals, scores[0], heads[0], settings.top)
+    return _verb_noun(settings, proposals, *scores)
 
 
 def spread_positions(
@@ -69,53 +163,6 @@ def spread_positions(
     return times
 
 
-def _by_video(
-    run: Run, model: VideoNetwork, proposals: pd.DataFrame, videos: Sequence[str]
-) -> pd.DataFrame:
-    """The head on the mean feature of each video; its top classes go to every proposal."""
-    settings, heads = run.detection.classify, run.dataset.heads
-    scores: dict[str, list[np.ndarray]] = {}
-    for video in videos:
-        mean = run.features(video).array.mean(0, keepdims=True)
-        scores[video] = class_probabilities(model, mean, run.device)
-    if len(heads) == 1:
-        of_video = {video: rows[0][0] for video, rows in scores.items()}
-        return fusion.video_level(proposals, of_video, heads[0], settings.top)
-    verb, noun = (np.concatenate([scores[v][i] for v in proposals["video"]]) for i in range(2))
-    return _verb_noun(settings, proposals, verb, noun)
-
-
-def _by_proposal(
-    run: Run, model: VideoNetwork, proposals: pd.DataFrame, left_out: LeftOut
-) -> tuple[pd.DataFrame, list[str]]:
-    """The head at positions spread over each proposal, averaged; verb x noun where there are two heads.
-
-    By `classify.source` on the stored features of those moments, or on clips decoded there. Also gives
-    the videos left out, whose clips could not be decoded.
-    """
-    settings, heads = run.detection.classify, run.dataset.heads
-    scores = [np.zeros((len(proposals), len(head)), np.float32) for head in heads]
-    groups: Mapping[str, np.ndarray] = proposals.groupby("video", sort=False).indices
-    times = _times(run, proposals, groups)
-    if settings.source == "video":
-        kept = left_out.without_skipped(times)
-        asked = {video: times[video] for video in kept}
-        made = _decoded_scores(run, asked, left_out)
-    else:
-        made = _stored_scores(run, model, times)
-    for video, of_heads in made.items():
-        for total, head in zip(scores, of_heads, strict=True):
-            total[groups[video]] = head
-    without = sorted(times.keys() - made.keys())
-    if without:
-        say(f"classify: {len(without)} videos without scores count as having no detections")
-        rows = (~proposals["video"].isin(without)).to_numpy()
-        proposals, scores = proposals[rows], [total[rows] for total in scores]
-    if len(heads) == 1:
-        return fusion.per_proposal(proposals, scores[0], heads[0], settings.top), without
-    return _verb_noun(settings, proposals, *scores), without
-
-
 def _times(
     run: Run, proposals: pd.DataFrame, groups: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
@@ -129,53 +176,6 @@ def _times(
         )
         for video, rows in groups.items()
     }
-
-
-def _decoded_scores(
-    run: Run, times: Mapping[str, np.ndarray], left_out: LeftOut
-) -> dict[str, list[np.ndarray]]:
-    """Scores [n, classes] a head of each video's proposals, from clips decoded at them."""
-    arguments = (run, run.dataset.num_classes)
-    workers = run.config.runtime.workers
-    return decoded_scores(
-        Parts(run.path("classify"), [len(head) for head in run.dataset.heads]),
-        times,
-        left_out,
-        find=lambda videos: run.sources(videos, left_out),
-        score=lambda jobs: outcomes(
-            score_handler, arguments, jobs, workers=workers, timeout=SILENCE_SECONDS
-        ),
-    )
-
-
-def score_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
-    """What a worker process does with a job: write the scores of a video's proposals."""
-    model, extractor = run.classifier(num_classes)
-    parts = Parts(run.path("classify"), [])
-
-    def handle(job: ScoreJob, heartbeat: Heartbeat) -> None:
-        video, path, times = job
-        centres, cells = np.unique(times, return_inverse=True)
-        features = extractor.at(path, centres, heartbeat=heartbeat)
-        cells = cells.reshape(times.shape)
-        scores = class_probabilities(model, features, run.device)
-        parts.write(video, [head[cells].mean(1) for head in scores])
-
-    return handle
-
-
-def _stored_scores(
-    run: Run, model: VideoNetwork, times: Mapping[str, np.ndarray]
-) -> dict[str, list[np.ndarray]]:
-    """Scores [n, classes] a head of each video's proposals, from the features stored nearest."""
-    made = {}
-    with Progress(len(times), "classify", unit="video") as bar:
-        for video, asked in times.items():
-            features = run.features(video)
-            heads = class_probabilities(model, features.array, run.device)
-            made[video] = [head[features.at(asked)].mean(1) for head in heads]
-            bar.update(1)
-    return made
 
 
 def _verb_noun(
@@ -193,7 +193,7 @@ def _verb_noun(
 
 def _require_head(run: Run) -> None:
     """Refuse to classify imported features in a run that has no classifier. Raises UserError."""
-    if run.has_imported_features and read_manifest(run.path("finetune")) is None:
+    if run.has_imported_features and run.facts().manifest("finetune") is None:
         raise UserError(
             f"{run.folder}: its features were imported and it has no classifier head to name classes with; "
             "the proposals in bmn/proposals/proposals.csv are its result, or run `tada-loc finetune` on the "

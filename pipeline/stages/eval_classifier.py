@@ -19,15 +19,13 @@ from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments, make_segments
 from pipeline.data.clips.views import read_views
-from pipeline.data.videos.left_out import LeftOut, skipped_ids
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes.device import share_cores
 from pipeline.progress import Progress, say
 from pipeline.results.figures import RESULTS, read_results
-from pipeline.run_folder.files import atomic_path, write_json
-from pipeline.run_folder.manifests import Stage
-from pipeline.runs.fields import input_fields, viewed_otherwise
-from pipeline.runs.graph import row
+from pipeline.run_folder.files import atomic_path, remove, write_json
+from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
 from pipeline.training.classifier import load_classifier, network_input
 
@@ -49,19 +47,21 @@ class Classifier:
 
 def run(run: Run, others: Sequence[Run] = ()) -> None:
     """Write `eval-classifier/results.json`; `others` are runs to average with (TAda2D_En)."""
-    fields: dict[str, Any] = {}
+    fields: dict[str, Any] = {"runs": len(others) + 1}
     for number, other in enumerate(others):
-        inputs = input_fields(other.folder, row(STAGE))
-        fields[f"input.ensemble[{number}]"] = inputs["input.finetune"]
-        for key, value in viewed_otherwise(other.config, other.folder).items():
-            fields[f"ensemble[{number}].{key}"] = value
-    run.stage(STAGE)  # says what has to be done first
-    stage = run.open(STAGE, _skipped(run) | fields)
+        for key, value in other.stage(STAGE).fields.items():
+            if key == "content.weights" or key.startswith("finetune."):
+                fields[f"ensemble[{number}].{key}"] = value
+    stage = run.open(STAGE, fields)
     if stage.complete:
         say(f"{STAGE}: complete")
         return
     left_out = run.left_out(STAGE, at_once=True)
-    if any(stage.folder.glob(PARTS)):  # these were made without the videos that failed then
+    parts = list(stage.folder.glob(PARTS))
+    if parts and stage.anew:  # of other inputs
+        for part in parts:
+            remove(part)
+    elif parts:  # these were made without the videos that failed then
         left_out.remember()
     ranked = _all_ranks(run, others, stage, left_out)
     figures = _summary(run.dataset, ranked, left_out.names, len(others) + 1)
@@ -69,14 +69,7 @@ def run(run: Run, others: Sequence[Run] = ()) -> None:
     write_json(stage.folder / RESULTS, figures)
     stage.finish({"left_out": left_out.names})
     for part in stage.folder.glob(PARTS):
-        part.unlink()
-
-
-def _skipped(run: Run) -> dict[str, Any]:
-    """The videos of `--skip` that would be tested on otherwise, as a field; none where there are none."""
-    asked = skipped_ids(run.config.runtime.skip)
-    names = sorted(asked & set(run.dataset.video_ids(run.subsets[1]))) if asked else []
-    return {"skipped": names} if names else {}
+        remove(part)
 
 
 def accuracy_table(run: Run) -> str:

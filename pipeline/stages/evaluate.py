@@ -17,12 +17,10 @@ from pipeline.runs.run import Run
 def run(run: Run) -> None:
     """Write `eval/results.json` with per-class AP, and the official result file.
 
-    Other thresholds than last time need no --force: the numbers are made again in a moment, and the
-    former ones are only a file of figures.
+    It is made again in a moment wherever it is not what this moment's settings, segments and detections give.
     """
     stage = run.open("eval")
     if stage.complete:
-        numbers(run)  # damaged ones are refused here
         return
     detections = read_detections(run.path("classify"), run.dataset, run.subsets[1])
     made = _score(run, detections)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
 
-from feature_extraction.store import FeatureMeta
-from feature_extraction.weights.loading import state_digest, weights_digest
+from feature_extraction.weights.loading import weights_digest
 from pipeline.data.annotations import Dataset
+from pipeline.data.features.store import Written
 from pipeline.data.order import deal
 from pipeline.data.videos.damage import DAMAGED, damaged_videos, note_damage
 from pipeline.data.videos.finding import Source
@@ -21,42 +21,88 @@ from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
-from pipeline.run_folder.manifests import Stage
+from pipeline.run_folder.identity import named
+from pipeline.run_folder.ledger import Ledger, Made
+from pipeline.run_folder.stage import Stage
+from pipeline.runs.fields import made_by
 from pipeline.runs.run import Run
-from pipeline.training.checkpoints import MODEL_FILE, saved_weights
+from pipeline.runs.sightings import pictures_note
+from pipeline.runs.states import feature_faults
 
-VideoJob = tuple[str, Source]
+VideoJob = tuple[str, Source, str]  # video, its source, which file that is
+_CLIPS = "clips"  # a note: how many the features have
 
 
 def run(run: Run) -> None:
-    """Write `extract/features/VIDEO.h5` for every video of both subsets that has none yet.
+    """Write `extract/features/VIDEO.h5` for every video of both subsets whose features are not current.
 
     Videos that fail are listed in `extract/failures.json`; UserError when they are more than
     `runtime.allow_failures`. A later run tries them again.
     """
     stage = run.open("extract")
+    ledger = Ledger(stage.folder)
     if stage.writes:
-        run.features.clear_temporary()
+        _take_unrecorded(run, stage, ledger)
     distributed.barrier()  # none writes before that is done
     left_out = run.left_out("extract")
     ids = left_out.without_skipped(run.videos)
     device = run.device  # before work: it may not be there
-    expected = _expected_meta(run)
-    todo = distributed.from_main_process(
-        lambda: [video for video in ids if not run.features.has(video, expected)]
-    )
+    faults: dict[str, str] = distributed.from_main_process(lambda: feature_faults(run.facts()))
+    todo = [video for video in ids if video in faults]
     if stage.complete and not todo:
         say(f"extract: complete ({len(ids)} videos), nothing to do")
         return
+    _say_faults(faults)
     paths = run.sources(todo, left_out)
     say(f"extract: {len(todo)} of {len(ids)} videos to do on {device}")
     jobs = _own_jobs([(video, paths[video]) for video in todo if video in paths], run.dataset)
-    clips = _extract_all(run, stage, jobs, left_out, len(ids))
+    made = _extract_all(run, stage, jobs, left_out, len(ids))
     left_out.merge(distributed.gather_values(left_out.reasons))
-    clips = sum(distributed.gather_values(clips))
+    made = [line for lines in distributed.gather_values(made) for line in lines]
     if stage.writes:
+        _settle(run, ledger, made, [video for video in todo if video in left_out.reasons])
         left_out.settle()
+        clips = sum(int(line.notes[_CLIPS]) for line in made)
         _finish(stage, left_out, len(ids), clips)
+
+
+def _take_unrecorded(run: Run, stage: Stage, ledger: Ledger) -> None:
+    """Record feature files that nobody recorded: an older program's, or made just before a kill."""
+    run.features.clear_temporary()
+    by, identities = made_by(stage.fields), run.sightings.identities
+    found = 0
+    for video in run.videos:
+        if ledger.get(video) is None:
+            identity = identities.get(video)
+            if (written := run.features.written(video, identity)) is not None:
+                ledger.lines[video] = _line(video, by, identity or "", written, {})
+                found += 1
+    if found:
+        ledger.write()
+
+
+def _say_faults(faults: Mapping[str, str]) -> None:
+    groups: dict[str, list[str]] = {}
+    for video, why in faults.items():
+        if why != "missing":
+            groups.setdefault(why, []).append(video)
+    for why, videos in groups.items():
+        say(f"extract: features of {len(videos)} videos are {why} ({named(videos)}), made again")
+
+
+def _settle(run: Run, ledger: Ledger, made: Sequence[Made], failed: Sequence[str]) -> None:
+    """Record what all processes made; features of videos that fail now are of what is no longer there."""
+    ledger.lines.update({line.video: line for line in made})
+    for video in failed:
+        ledger.lines.pop(video, None)
+        run.features.remove(video)
+    ledger.write()
+
+
+def _line(video: str, by: str, of: str, written: Written, notes: Mapping[str, str]) -> Made:
+    return Made(
+        video=video, by=by, of=of, file=written.file, content=written.content, notes=dict(notes)
+    )
 
 
 def _finish(stage: Stage, left_out: LeftOut, total: int, clips: int) -> None:
@@ -70,7 +116,7 @@ def _finish(stage: Stage, left_out: LeftOut, total: int, clips: int) -> None:
         )
 
 
-def _own_jobs(jobs: Sequence[VideoJob], dataset: Dataset) -> list[VideoJob]:
+def _own_jobs(jobs: Sequence[tuple[str, Source]], dataset: Dataset) -> list[tuple[str, Source]]:
     """The jobs of this process: all processes get about the same length of video."""
     told = dict(zip(dataset.videos["video"], dataset.videos["duration"], strict=True))
     if all(told.get(video, math.nan) > 0 for video, _ in jobs):
@@ -88,7 +134,7 @@ def _size(source: Source) -> int:
 
 
 def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
-    """What a worker process does with a (video, path) job: write its feature file, give the clips."""
+    """What a worker process does with a job: write a video's feature file, give what was written."""
     if run.device.type == "cpu":
         # Two processes of one thread beat one of two.
         torch.set_num_threads(1)
@@ -96,42 +142,45 @@ def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
     store = run.features
     made = replace(store.made, weights_digest=weights_digest(model))
 
-    def handle(job: VideoJob, heartbeat: Heartbeat) -> int:
-        video, path = job
+    def handle(job: VideoJob, heartbeat: Heartbeat) -> tuple[Written, dict[str, str]]:
+        video, path, identity = job
         features, duration, damaged = extractor.video(path, heartbeat=heartbeat)
         # First: killed between the two, the video is made again; features without it would be silent.
         note_damage(store.folder, video, duration, damaged)
-        store.save(features, replace(made, video=video, source_duration=duration))
-        return len(features)
+        meta = replace(made, video=video, source_duration=duration, source=identity)
+        written = store.save(features, meta)
+        heartbeat()
+        return written, {_CLIPS: str(len(features))} | pictures_note(path, made.fps)
 
     return handle
 
 
 def _extract_all(
-    run: Run, stage: Stage, jobs: Sequence[VideoJob], left_out: LeftOut, total: int
-) -> int:
-    clips = 0
+    run: Run, stage: Stage, jobs: Sequence[tuple[str, Source]], left_out: LeftOut, total: int
+) -> list[Made]:
+    """Extract this process's videos; each is recorded as soon as it is there."""
+    made: list[Made] = []
     arguments = (run, run.dataset.num_classes)
+    identities, by = run.sightings.identities, made_by(stage.fields)
+    work = [(video, path, identities.get(video, "")) for video, path in jobs]
+    ledger = Ledger(stage.folder)
     start = total - len(jobs)
     with Progress(total, "extract", unit="video", start=start) as bar:
         stream = outcomes(
             extract_handler,
             arguments,
-            jobs,
+            work,
             workers=run.config.runtime.workers,
             timeout=SILENCE_SECONDS,
         )
         for done, outcome in enumerate(stream, start=1):
+            video, _, identity = outcome.job
             if outcome.reason is not None:
-                left_out.failed(outcome.job[0], outcome.reason)
+                left_out.failed(video, outcome.reason)
             else:
-                clips += outcome.result
+                made.append(_line(video, by, identity, *outcome.result))
+                if stage.writes:
+                    ledger.note(made[-1])
             bar.update(1)
             stage.progress(start + done, total)
-    return clips
-
-
-def _expected_meta(run: Run) -> FeatureMeta:
-    """What the features' files say of themselves, by whose weights they are made included."""
-    state = saved_weights(run.path("finetune") / MODEL_FILE)
-    return replace(run.features.made, weights_digest=state_digest(state))
+    return made

@@ -38,24 +38,29 @@ from pipeline.training.task import Task
 
 
 def run(run: Run) -> None:
-    """Train the classifier and write `finetune/model.pt` and `finetune/history.json`."""
-    stage = run.open("finetune")
-    if stage.complete:
+    """Train the classifier and write `finetune/model.pt` and `finetune/history.json`.
+
+    All that it needs is looked at before a former training is moved aside.
+    """
+    if run.is_complete("finetune"):
         say("finetune: complete, nothing to do")
         return
     require_use(run.config)
     left_out = run.left_out("finetune", at_once=True)
     train, validation = training_segments(run.config, run.dataset, left_out)
+    share_cores(run.device, run.config.runtime.workers)
+    length = finetune_length(run.config.finetune, train)
+    model = _network(run, length.settings)
+    stage = run.open("finetune")
+    if stage.complete:  # taken back
+        return
     if (stage.folder / CHECKPOINT_FILE).exists():  # its steps were taken without them
         left_out.remember()
-    share_cores(run.device, run.config.runtime.workers)
     say(
         f"finetune: {len(train)} training and {len(validation)} validation segments on {run.device}"
     )
-    length = finetune_length(run.config.finetune, train)
     say_length(length)
     say_learning_rate("finetune", length.settings)
-    model = _network(run, length.settings)
     task = _task(run, length.settings, train, validation, left_out)
     try:
         fitted = fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from pipeline.data.features.store import FeatureStore, imported_on
 from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say
-from pipeline.run_folder.manifests import Stage
+from pipeline.run_folder.identity import fingerprint
+from pipeline.run_folder.ledger import Ledger, Made, intact
+from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
 from pipeline.runs.work import held
 
@@ -34,38 +37,60 @@ def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = 
     grid = run.features.grid
     checked = check_folder(source, wanted, durations, grid, layout)
     _require_few(source, checked, left_out.allowed)
+    fields = _fields(grid, checked, layout, short_side)
     with held(run.folder):
-        stage = run.imported_stage(_fields(grid, checked, layout, short_side)).open(force=run.force)
+        stage = run.imported_stage(fields).open(force=run.force)
         run.keep_config()
         store = FeatureStore(stage.folder, imported_on(run.features.made, short_side or 0))
-        if stage.complete and all(store.path(video).exists() for video in checked.paths):
+        ledger, by = Ledger(stage.folder), fingerprint(_by(fields))
+        todo = [v for v in checked.paths if not _is_current(store, ledger, checked, v, by)]
+        if stage.complete and not todo and not ledger.lines.keys() - checked.paths.keys():
             say(f"{STAGE}: complete ({len(checked.paths)} videos), nothing to do")
             return
-        clips = _take(store, stage, checked, durations, layout)
+        clips = _take(store, stage, checked, todo, durations, layout, by)
         left_out.take({v: checked.problems[v] for v in wanted if v in checked.problems})
         left_out.settle()
         _finish(stage, checked, left_out, clips)
     say(f"{STAGE}: {len(checked.paths)} videos, {clips} features of {checked.channels} channels")
 
 
+def _by(fields: Mapping[str, object]) -> dict[str, object]:
+    """What every video is made by: all but which files there are."""
+    return {key: value for key, value in fields.items() if key != IMPORTED}
+
+
+def _is_current(store: FeatureStore, ledger: Ledger, checked: Checked, video: str, by: str) -> bool:
+    line = ledger.get(video)
+    if line is None or (line.by, line.of) != (by, checked.digests[video]):
+        return False
+    return intact(store.path(video), line)
+
+
 def _take(
     store: FeatureStore,
     stage: Stage,
     checked: Checked,
-    durations: dict[str, float],
+    todo: Sequence[str],
+    durations: Mapping[str, float],
     layout: str,
+    by: str,
 ) -> int:
-    """Write the feature files; how many clips they have."""
-    clips = 0
-    for done, (video, path) in enumerate(checked.paths.items(), start=1):
-        features = read_array(path, layout)
+    """Write the feature files of videos; how many clips all have."""
+    ledger = Ledger(stage.folder)
+    for done, video in enumerate(todo, start=1):
+        features = read_array(checked.paths[video], layout)
         annotated = durations[video]
         seconds = annotated if annotated > 0 else len(features) * store.grid.seconds_per_clip
         meta = replace(store.made, video=video, source_duration=float(seconds))
-        store.save(features, meta)
-        clips += len(features)
-        stage.progress(done, len(checked.paths))
-    return clips
+        file, content = store.save(features, meta)
+        of = checked.digests[video]
+        ledger.note(Made(video=video, by=by, of=of, file=file, content=content))
+        stage.progress(done, len(todo))
+    for video in ledger.lines.keys() - checked.paths.keys():
+        ledger.lines.pop(video)
+        store.remove(video)
+    ledger.write()
+    return sum(store.shape(video)[0] for video in checked.paths)
 
 
 def _finish(stage: Stage, checked: Checked, left_out: LeftOut, clips: int) -> None:

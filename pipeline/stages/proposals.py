@@ -14,13 +14,19 @@ from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
 from pipeline.results.proposing import propose_video
 from pipeline.results.tables import PROPOSALS, read_part, write_table
-from pipeline.run_folder.manifests import Stage
+from pipeline.run_folder.identity import record_of
+from pipeline.run_folder.ledger import Ledger, Made, intact
+from pipeline.run_folder.stage import Stage
+from pipeline.runs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
 from pipeline.training.bmn_network import load_network
 
 
 def run(run: Run) -> None:
-    """Write a file a video, then `bmn/proposals/proposals.csv` of all: video, start, end, score."""
+    """Write a file a video, then `bmn/proposals/proposals.csv` of all: video, start, end, score.
+
+    Only videos whose features, network or settings are others than they were are proposed for again.
+    """
     stage = run.open("proposals")
     if stage.complete:
         say("bmn: proposals complete, nothing to do")
@@ -29,10 +35,13 @@ def run(run: Run) -> None:
     videos = run.features.available(run.dataset.video_ids(run.subsets[1]), left_out)
     if not videos:
         raise UserError(f"dataset.eval_subset {run.subsets[1]!r}: no video to propose for")
-    _propose_all(run, stage, videos)
-    distributed.barrier()
+    made = _propose_all(run, stage, videos)
+    made = [line for lines in distributed.gather_values(made) for line in lines]
     if not stage.writes:
         return
+    ledger = Ledger(stage.folder)
+    ledger.lines.update({line.video: line for line in made})
+    ledger.write()
     tables = [read_part(_part(stage, video), video) for video in videos]
     proposals = pd.concat(tables, ignore_index=True)
     write_table(stage.folder / PROPOSALS, proposals)
@@ -40,24 +49,43 @@ def run(run: Run) -> None:
     say(f"bmn: {len(proposals)} proposals of {len(videos)} videos")
 
 
-def _propose_all(run: Run, stage: Stage, videos: list[str]) -> None:
-    """Write the parts that are not there; all processes get about as many clips."""
+def _propose_all(run: Run, stage: Stage, videos: list[str]) -> list[Made]:
+    """Write the parts that are not current, and give what is to be recorded of them.
+
+    All processes get about as many clips.
+    """
     config, store = run.detection, run.features
-    channels = store.common_channels(videos)
-    model = load_network(config.bmn, channels, run.folder, run.device)
-    todo = distributed.from_main_process(
-        lambda: [video for video in videos if not _part(stage, video).exists()]
+    by, of = made_by(stage.fields), stage.fields[VIDEOS]
+    ledger = Ledger(stage.folder)
+    todo: list[str] = distributed.from_main_process(
+        lambda: [video for video in videos if not _is_current(stage, ledger, video, by)]
     )
+    if not todo:
+        return []
+    model = load_network(config.bmn, store.common_channels(videos), run.folder, run.device)
     sizes = [store.shape(video)[0] for video in todo]
     mine = [todo[index] for index in deal(sizes, ranks().size)[ranks().rank]]
     start = len(videos) - len(todo)
+    made = []
     with Progress(start + len(mine), "proposals", unit="video", start=start) as bar:
         for done, video in enumerate(mine, start=1):
             source = video_input(store(video), config.bmn)
             table = propose_video(model, source, video, config.bmn, config.proposals, run.device)
             write_table(_part(stage, video), table)
+            file = record_of(_part(stage, video))
+            made.append(Made(video=video, by=by, of=of[video], file=file, content=file.sha256))
+            if stage.writes:
+                ledger.note(made[-1])
             stage.progress(start + done, len(videos))
             bar.update(1)
+    return made
+
+
+def _is_current(stage: Stage, ledger: Ledger, video: str, by: str) -> bool:
+    line = ledger.get(video)
+    of = stage.fields[VIDEOS][video]
+    known = line is not None and (line.by, line.of) == (by, of)
+    return known and line is not None and intact(_part(stage, video), line, verify=stage.verify)
 
 
 def _part(stage: Stage, video: str) -> Path:

@@ -2,30 +2,87 @@
 
 from __future__ import annotations
 
-from pipeline.run_folder.manifests import read_manifest
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.run_folder.manifests import Manifest, read_manifest
+from pipeline.run_folder.stage import hours_text
 from pipeline.runs.graph import StageRow, in_order
 from pipeline.runs.run import Run
+from pipeline.runs.states import State
 
 # A column: its title, and what it says of a stage.
-COLUMNS = ("stage", "state", "progress", "when", "why it would run again")
+COLUMNS = ("stage", "state", "progress", "took", "when", "why it would run again")
 
 
-def status_table(run: Run) -> str:
-    """A row a stage: its state, how far it is, when it was written to, why it would run again."""
-    rows = [COLUMNS, *(_cells(run, stage) for stage in in_order())]
+@dataclass(frozen=True)
+class Standing:
+    """A stage and how it stands."""
+
+    stage: StageRow
+    state: State
+    manifest: Manifest | None
+
+
+def standings(run: Run) -> list[Standing]:
+    """How every stage stands, the first first; what cannot be read is said in its place."""
+    found = []
+    facts = None
+    for stage in in_order():
+        try:
+            facts = facts or run.facts(ahead=True)
+            state = run.state(stage.name, facts)
+        except UserError as error:
+            state = State("stale", error.message)
+        try:
+            manifest = read_manifest(run.path(stage.name))
+        except UserError:
+            manifest = None
+        found.append(Standing(stage, state, manifest))
+    return found
+
+
+def status_table(run: Run, found: list[Standing]) -> str:
+    """A row a stage: its state, how far it is, what it took, when it was written to, why it would run again."""
+    rows = [COLUMNS, *map(_cells, found)]
     widths = [max(len(cells[i]) for cells in rows) for i in range(len(COLUMNS) - 1)]
     lines = [
         "  ".join(cell.ljust(w) for cell, w in zip(cells, [*widths, 0], strict=True))
         for cells in rows
     ]
-    return f"run folder {run.folder}\n" + "\n".join(line.rstrip() for line in lines)
+    try:
+        notes = run.sightings.lines()
+    except UserError:
+        notes = []
+    return "\n".join([f"run folder {run.folder}", *(line.rstrip() for line in lines), *notes])
 
 
-def _cells(run: Run, stage: StageRow) -> tuple[str, ...]:
-    state, why = run.state(stage.name)
-    manifest = read_manifest(run.path(stage.name)) or {}
-    progress = manifest.get("progress")
-    shown = f"{progress['done']}/{progress['total']}" if progress else ""
-    done = "done" if manifest.get("state") == "complete" else shown
-    when = manifest.get("updated", "")[:19].replace("T", " ")
-    return stage.folder, state, done, when, why
+def status_as_json(run: Run, found: list[Standing]) -> Mapping[str, Any]:
+    """The same as JSON values, with every video concerned."""
+    return {
+        "run": str(run.folder),
+        "stages": [
+            {
+                "stage": one.stage.folder,
+                "command": one.stage.command,
+                "state": one.state.state,
+                "why": one.state.why,
+                "videos": {what: list(videos) for what, videos in one.state.videos.items()},
+                "hours": one.state.hours,
+                "updated": one.manifest.updated if one.manifest else None,
+            }
+            for one in found
+        ],
+    }
+
+
+def _cells(one: Standing) -> tuple[str, ...]:
+    state, manifest = one.state, one.manifest
+    progress = manifest.progress if manifest else None
+    shown = f"{progress.done}/{progress.total}" if progress else ""
+    done = "done" if manifest and manifest.complete else shown
+    when = manifest.updated[:19].replace("T", " ") if manifest else ""
+    took = hours_text(state.hours) if state.hours else ""
+    return one.stage.folder, state.state, done, took, when, state.why

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from feature_extraction.weights.loading import weights_digest
 from pipeline.configuration.optimisation_settings import OptimisationSettings
 from pipeline.processes import distributed
 from pipeline.processes.stopping import Interrupted, Stop, StopNow, stop_signals
@@ -69,7 +70,8 @@ def keep_result(
     """
     save_weights(model, stage.folder / MODEL_FILE)
     write_json(stage.folder / "history.json", fitted.history)
-    stage.finish({**fitted.history[fitted.kept - 1], "kept_epoch": fitted.kept, **summary})
+    figures = {**fitted.history[fitted.kept - 1], "kept_epoch": fitted.kept, **summary}
+    stage.finish(figures, weights=weights_digest(model))
     # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
     remove(stage.folder / CHECKPOINT_FILE)
 

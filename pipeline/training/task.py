@@ -51,5 +51,7 @@ class OpenStage(Protocol):
     def progress(self, done: int, total: int) -> None:
         """Note how many steps are taken."""
 
-    def finish(self, summary: Mapping[str, object] | None = None) -> None:
-        """Note that every output is in place."""
+    def finish(
+        self, summary: Mapping[str, object] | None = None, *, weights: str | None = None
+    ) -> None:
+        """Note that every output is in place; `weights` is the digest of the network's."""

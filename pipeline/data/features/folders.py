@@ -21,10 +21,11 @@ from pipeline.run_folder.identity import file_digest
 class Checked:
     """The files that can be used, by video; a digest of all files; the channels most of them have.
 
-    `problems`: what is wrong, by video or name of a file of no video.
+    `problems`: what is wrong, by video or name of a file of no video. `digests`: of each file, by video.
     """
 
     paths: Mapping[str, Path]
+    digests: Mapping[str, str]
     digest: str
     channels: int
     problems: Mapping[str, str]
@@ -44,9 +45,10 @@ def check_folder(
     such folder, or two files of one video.
     """
     found, problems = _find(source, wanted, durations.keys())
-    digest, channels = _check_all(found, durations, grid, layout, problems)
+    digests, channels = _check_all(found, durations, grid, layout, problems)
     paths = {video: path for video, path in found.items() if video not in problems}
-    return Checked(paths, digest, channels, problems)
+    whole = hashlib.sha256("".join(f"{v} {d}\n" for v, d in digests.items()).encode())
+    return Checked(paths, digests, whole.hexdigest(), channels, problems)
 
 
 def _find(
@@ -84,13 +86,13 @@ def _check_all(
     grid: ClipGrid,
     layout: str,
     problems: dict[str, str],
-) -> tuple[str, int]:
-    """Digest of all files and the channels most of them have; what is wrong goes to `problems`."""
-    digest = hashlib.sha256()
+) -> tuple[dict[str, str], int]:
+    """Digest of each file and the channels most of them have; what is wrong goes to `problems`."""
+    digests: dict[str, str] = {}
     channels: dict[str, int] = {}
     with Progress(len(paths), "checking features", unit="file") as bar:
         for video, path in paths.items():
-            digest.update(f"{video} {file_digest(path)}\n".encode())
+            digests[video] = file_digest(path)
             try:
                 features = read_array(path, layout)
                 _check_length(features, durations[video], grid)
@@ -102,7 +104,7 @@ def _check_all(
     problems |= {
         video: f"other than {usual} channels" for video, count in channels.items() if count != usual
     }
-    return digest.hexdigest(), usual
+    return digests, usual
 
 
 def _check_length(features: np.ndarray, duration: float, grid: ClipGrid) -> None:

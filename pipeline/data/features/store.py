@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +17,6 @@ from feature_extraction.store import (
     FeatureMeta,
     feature_path,
     read_features,
-    read_meta,
     read_shape,
     write_features,
 )
@@ -26,7 +27,8 @@ from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError, cannot_write
 from pipeline.progress import say
-from pipeline.run_folder.files import clear_temporary
+from pipeline.run_folder.files import clear_temporary, remove
+from pipeline.run_folder.identity import FileRecord, record_of
 
 FEATURES = "features"  # the folder of feature files in the extract stage's
 
@@ -71,11 +73,19 @@ class Features:
         )
 
 
+class Written(NamedTuple):
+    """A feature file as it was written, and the digest of what later stages read of it."""
+
+    file: FileRecord
+    content: str
+
+
 @dataclass(frozen=True)
 class FeatureStore:
     """The feature files of a run; `store(video)` gives a video's `Features`.
 
-    `folder` is that of the stage that made them, `made` says how, but for video, duration and weights.
+    `folder` is that of the stage that made them, `made` says how, but for video and duration, and for the
+    weights where no classifier is there.
     Files are opened where they are read, so a store may go to other processes.
     """
 
@@ -92,7 +102,7 @@ class FeatureStore:
             array, meta = read_features(self.path(video), expected, span=clips)
         except FeatureFileError as error:
             command = "import-features" if self.imported else "extract"
-            raise UserError(f"{error}; run `tada-loc {command}` again") from error
+            raise UserError(f"{error}; run `tada-loc {command}`") from error
         return Features(array, grid_of(meta), meta.source_duration, clips.start or 0)
 
     @property
@@ -142,43 +152,48 @@ class FeatureStore:
         left_out.without_features(missing, self.folder / FEATURES, known)
         return [video for video in videos if video in there]
 
-    def has(self, video: str, expected: FeatureMeta) -> bool:
-        """Whether a video's feature file is there, whole, and made as expected.
+    def written(self, video: str, identity: str | None) -> Written | None:
+        """What a file that nobody recorded holds, where it was made as these are, of the video `identity`.
 
-        Raises UserError when it was made with other settings.
+        None where there is none, or it is damaged, or was made otherwise. An older program's file does not
+        say of which video it is, and is taken. Raises UserError where it cannot be read.
         """
         path = self.path(video)
-        if not path.exists():
-            return False
+        if not path.is_file():
+            return None
         try:
-            found = read_meta(path)
+            array, meta = read_features(path)
         except FeatureFileError as error:
             say(f"extract: {error}; made again")
-            return False
-        wanted = replace(expected, video=video, source_duration=found.source_duration)
-        if found != wanted:
-            raise UserError(
-                f"{path}: made with other settings; use --force to make the features again"
-            )
-        return True
+            return None
+        wanted = replace(self.made, video=video, source_duration=meta.source_duration)
+        if replace(meta, source="") != wanted or (meta.source and meta.source != identity):
+            return None
+        return Written(record_of(path), content_of(array, meta))
 
-    def save(self, features: np.ndarray, meta: FeatureMeta) -> None:
+    def save(self, features: np.ndarray, meta: FeatureMeta) -> Written:
         """Write a video's features. Raises UserError where the disk is full or read-only: no video's fault."""
         path = self.path(meta.video)
         try:
             write_features(path, features, meta)
         except OSError as error:
             raise cannot_write(path, error) from error
+        return Written(record_of(path), content_of(features, meta))
+
+    def remove(self, video: str) -> None:
+        """Remove the features of a video. Raises UserError where the folder cannot be written."""
+        remove(self.path(video))
 
     def clear_temporary(self) -> None:
         """Remove what a killed process left half written."""
-        clear_temporary((self.folder / FEATURES).glob(".tmp-*"))
+        clear_temporary(self.folder / FEATURES)
 
     def expected_attributes(self) -> dict[str, object]:
         """The attributes the feature files must have."""
         known = ["fps", "clip_frames", "frame_interval", "clip_stride", "backbone"]
         if not self.imported:
             known += ["resize", "crop", "precision"]
+            known += ["weights_digest"] if self.made.weights_digest else []
         return {name: getattr(self.made, name) for name in known}
 
 
@@ -213,6 +228,21 @@ def imported_on(made: FeatureMeta, short_side: int = 0) -> FeatureMeta:
         weights_digest=IMPORTED,
         precision=IMPORTED,
     )
+
+
+def content_of(features: np.ndarray, meta: FeatureMeta) -> str:
+    """A digest of features [clips, C] as they are stored, and of the times they stand for."""
+    stored = np.ascontiguousarray(features, dtype=np.float16)
+    times = (
+        meta.fps,
+        meta.clip_frames,
+        meta.frame_interval,
+        meta.clip_stride,
+        meta.source_duration,
+    )
+    state = hashlib.sha256(repr((stored.shape, *map(float, times))).encode())
+    state.update(stored.tobytes())
+    return state.hexdigest()
 
 
 def grid_of(meta: FeatureMeta) -> ClipGrid:

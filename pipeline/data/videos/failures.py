@@ -15,11 +15,15 @@ FAILURES = "failures.json"
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a video could not be used, in how many runs, and whether results were made without it."""
+    """Why a video could not be used, in how many runs, and whether results were made without it.
+
+    `of`: which file it was, by content; empty where there was none.
+    """
 
     reason: str
     attempts: int
     left_out: bool = True
+    of: str = ""
 
 
 def read_failures(folder: Path) -> dict[str, Failure]:
@@ -29,7 +33,10 @@ def read_failures(folder: Path) -> dict[str, Failure]:
         rows = json.loads(path.read_text(encoding="utf-8"))
         return {
             str(row["video"]): Failure(
-                str(row["reason"]), int(row.get("attempts", 1)), bool(row.get("left_out", True))
+                str(row["reason"]),
+                int(row.get("attempts", 1)),
+                bool(row.get("left_out", True)),
+                str(row.get("of", "")),
             )
             for row in rows
         }

@@ -23,7 +23,7 @@ class LeftOut:
     `allowed` counts videos that are missing or fail (`runtime.allow_failures`); those of the file `skip`
     (`runtime.skip`) are the user's wish and count for nothing. With `at_once` one too many ends the
     stage where it fails, else when all were tried (`settle`). Of several processes one `writes` the list,
-    in `folder`, the stage's; without a folder there is none.
+    in `folder`, the stage's; without a folder there is none. `identities` tells which file a video is.
 
     `reasons`: why, by video, of this run and of those remembered; `given_up`: those that are not to be
     read again in this run, because that hangs or kills the process.
@@ -38,7 +38,9 @@ class LeftOut:
         skip: Path | None = None,
         at_once: bool = False,
         writes: bool = True,
+        identities: Mapping[str, str] | None = None,
     ) -> None:
+        self._identities = identities or {}
         self.stage, self.folder, self.allowed = stage, folder, allowed
         self.skipped: list[str] = []
         self.reasons: dict[str, str] = {}
@@ -178,7 +180,8 @@ class LeftOut:
                 rows[video] = known
                 continue
             attempts = 1 + (known.attempts if known is not None else 0)
-            rows[video] = Failure(reason, attempts, left_out=video not in self._refused)
+            of = self._identities.get(video, "")
+            rows[video] = Failure(reason, attempts, left_out=video not in self._refused, of=of)
         write_failures(self.folder, self.stage, rows)
 
 

@@ -1,0 +1,121 @@
+"""Which video a file is: known by its content, wherever it lies and whenever it was written.
+
+Size and time are a quick look; where they differ from what was seen before, a digest of the size and of
+a fixed sample of the bytes decides. Of a folder of frames it is names, sizes and a sample.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from feature_extraction.video.frame_folder import FrameFolder
+from pipeline.data.videos.finding import Source
+from pipeline.run_folder.files import write_json
+
+SOURCES = "sources.json"
+_WHOLE = 4 << 20  # bytes; a file up to this size is read whole
+_PIECE, _PIECES = 64 << 10, 16  # of a larger one: bytes, and how many, from start to end
+_FRAMES = 16  # of a folder: frames whose bytes are read
+_READERS = 8  # threads; they wait for disks
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A video file as it was seen: bytes, time of change [ns], and the digest that says which video it is."""
+
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+_SIGHTINGS = TypeAdapter(dict[str, Sighting])
+
+
+def identify(
+    sources: Mapping[str, Source], before: Mapping[str, Sighting], *, verify: bool = False
+) -> dict[str, Sighting]:
+    """Each video as it is now; the bytes of one that looks as `before` are not read, unless to `verify`."""
+    if not sources:
+        return {}
+    with ThreadPoolExecutor(_READERS) as pool:
+        found = pool.map(
+            lambda item: _look(item[1], None if verify else before.get(item[0])), sources.items()
+        )
+        return dict(zip(sources, found, strict=True))
+
+
+def read_sightings(folder: Path) -> dict[str, Sighting]:
+    """The videos as a run saw them last; none where that is not known. It is a memory, and no result."""
+    try:
+        return _SIGHTINGS.validate_json((folder / SOURCES).read_bytes())
+    except (OSError, ValidationError, ValueError):
+        return {}
+
+
+def write_sightings(folder: Path, sightings: Mapping[str, Sighting]) -> None:
+    """Remember them. Raises UserError where the folder cannot be written."""
+    write_json(folder / SOURCES, {video: asdict(seen) for video, seen in sightings.items()})
+
+
+def _look(source: Source, before: Sighting | None) -> Sighting:
+    if isinstance(source, FrameFolder):
+        return _look_at_frames(source, before)
+    try:
+        found = os.stat(source)
+        if before is not None and (before.size, before.mtime_ns) == (
+            found.st_size,
+            found.st_mtime_ns,
+        ):
+            return before
+        digest = _sampled(source, found.st_size) if stat.S_ISREG(found.st_mode) else "no file"
+        return Sighting(found.st_size, found.st_mtime_ns, digest)
+    except OSError as error:  # the stage that reads it says so
+        return Sighting(0, 0, f"cannot be read ({error.strerror})")
+
+
+def _sampled(path: Path, size: int) -> str:
+    state = hashlib.sha256(str(size).encode())
+    with path.open("rb") as stream:
+        if size <= _WHOLE:
+            state.update(stream.read(_WHOLE))
+            return state.hexdigest()
+        for piece in range(_PIECES):
+            stream.seek((size - _PIECE) * piece // (_PIECES - 1))
+            state.update(stream.read(_PIECE))
+    return state.hexdigest()
+
+
+def _look_at_frames(source: FrameFolder, before: Sighting | None) -> Sighting:
+    """The folder's time changes with the names in it, a sampled frame's with its bytes."""
+    told = json.dumps([source.rates, source.duration])
+    try:
+        folder = os.stat(source.folder)
+        names = sorted(os.listdir(source.folder))
+        count = min(_FRAMES, len(names))
+        sample = [names[(len(names) - 1) * k // max(1, count - 1)] for k in range(count)]
+        stats = [os.stat(source.folder / name) for name in sample]
+        newest = max([folder.st_mtime_ns, *(found.st_mtime_ns for found in stats)])
+        size = len(names)
+        state = hashlib.sha256(told.encode() + "\0".join(names).encode("utf-8", "surrogateescape"))
+        looks_same = before is not None and (before.size, before.mtime_ns) == (size, newest)
+        if before is not None and looks_same and before.digest.startswith(_rates(told)):
+            return before
+        for name, found in zip(sample, stats, strict=True):
+            if stat.S_ISREG(found.st_mode):
+                state.update((source.folder / name).read_bytes())
+        return Sighting(size, newest, _rates(told) + state.hexdigest())
+    except OSError as error:
+        return Sighting(0, 0, f"cannot be read ({error.strerror})")
+
+
+def _rates(told: str) -> str:
+    return hashlib.sha256(told.encode()).hexdigest()[:8] + "-"

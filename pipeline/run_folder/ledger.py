@@ -1,0 +1,104 @@
+"""`videos.jsonl`: what each video's output was made by and of, and what it was like when it was written.
+
+A line a video, appended when its output is in place; of several lines the last counts. A line that a kill
+cut off, or that is damaged, is none: its video is looked at again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import UserError, cannot_write
+from pipeline.run_folder.files import write_text
+from pipeline.run_folder.identity import FileRecord, is_as_recorded
+
+LEDGER = "videos.jsonl"
+
+
+class Made(BaseModel):
+    """A video's output: what it was made `by` (settings and weights, a digest) and `of` (its inputs).
+
+    `file` is the output as it was written, `content` a digest of what later stages read of it, `notes`
+    what else was found on the way.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    video: str
+    by: str
+    of: str
+    file: FileRecord
+    content: str
+    notes: dict[str, str] = {}
+
+
+class Ledger:
+    """The lines of a stage's folder, by video; read once, on first use."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LEDGER
+        self._lines: dict[str, Made] | None = None
+
+    @property
+    def lines(self) -> dict[str, Made]:
+        """The last line of each video. Raises UserError where the file cannot be read."""
+        if self._lines is None:
+            self._lines = {line.video: line for line in self._read()}
+        return self._lines
+
+    def get(self, video: str) -> Made | None:
+        """What is recorded of a video."""
+        return self.lines.get(video)
+
+    def note(self, made: Made) -> None:
+        """Record that a video's output is in place. Raises UserError where it cannot be written."""
+        self.lines[made.video] = made
+        line = json.dumps(_plain(made)) + "\n"
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # On a line of its own even where a kill cut off the last one: an empty line is none.
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            try:
+                os.write(descriptor, f"\n{line}".encode())
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise cannot_write(self._path, error) from error
+
+    def forget(self, video: str) -> None:
+        """Record that there is no output of a video any more."""
+        if self.lines.pop(video, None) is not None:
+            self.write()
+
+    def write(self) -> None:
+        """Write the file anew, a line a video. Raises UserError where it cannot be written."""
+        rows = (json.dumps(_plain(self.lines[video])) + "\n" for video in sorted(self.lines))
+        write_text(self._path, "".join(rows))
+
+    def _read(self) -> Iterator[Made]:
+        try:
+            text = self._path.read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise UserError(f"{self._path}: cannot be read ({error.strerror})") from error
+        for line in text.split("\n"):
+            try:
+                yield Made.model_validate_json(line)
+            except ValidationError:
+                continue
+
+
+def intact(path: Path, made: Made, *, verify: bool = False) -> bool:
+    """Whether a video's output is what was written. Raises UserError where it cannot be read."""
+    return is_as_recorded(path, made.file, verify=verify)
+
+
+def _plain(made: Made) -> Mapping[str, object]:
+    return made.model_dump() | {"file": asdict(made.file)}

@@ -1,0 +1,191 @@
+"""What a run knows of its stages: contents as they are, or, asked ahead, as they will be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.configuration.keys import restated
+from pipeline.configuration.settings import Config
+from pipeline.data.annotations import Dataset
+from pipeline.data.features import IMPORTED
+from pipeline.errors import UserError
+from pipeline.run_folder.identity import UNKNOWN, file_digest, plain_fields
+from pipeline.run_folder.ledger import Ledger, Made
+from pipeline.run_folder.manifests import Manifest, read_manifest
+from pipeline.run_folder.stage import Stage
+from pipeline.runs.fields import VIDEOS, Digests, made_by, stage_fields
+from pipeline.runs.formerly import former_fields
+from pipeline.runs.graph import StageRow, row
+
+UNSURE = "??"  # what is made first, and may well be what it was
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The contents of a run that stages depend on.
+
+    `ahead`: what is about to be made again counts as UNKNOWN where its inputs are others now, and as
+    it was where they are not; otherwise only what is there counts. `identities` gives which video each id is,
+    of those there and not `skipped`. `weigh` gives the digest of a training's weights by its folder.
+    """
+
+    config: Config
+    folder: Path
+    dataset: Dataset
+    look: Callable[[], Digests]
+    weigh: Callable[[Path], str]
+    skipped: frozenset[str] = frozenset()
+    ahead: bool = False
+    verify: bool = False
+    _stages: dict[str, Stage] = field(default_factory=dict)
+    _reasons: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def identities(self) -> Digests:
+        """Which video each id is, of those that are there and not skipped."""
+        return self.look()
+
+    def stage(self, name: str) -> Stage:
+        """A stage with what it depends on. Raises UserError where a file cannot be read."""
+        if name not in self._stages:
+            stage = row(name)
+            manifest = self.manifest(name)
+            fields = plain_fields(stage_fields(self, stage))
+            self._stages[name] = self.stage_with(
+                stage, _settled(fields, {} if manifest is None else manifest.fields)
+            )
+        return self._stages[name]
+
+    def stage_with(self, stage: StageRow, fields: Mapping[str, Any]) -> Stage:
+        """A stage with these fields."""
+        folder = self.folder / stage.folder
+        return Stage(
+            stage.folder,
+            folder,
+            stage.outputs,
+            fields,
+            restated,
+            stage.valuable,
+            formerly=lambda: former_fields(self.config, self.folder, stage),
+            weigh=(lambda: self.weigh(folder)) if stage.valuable else None,
+            verify=self.verify,
+        )
+
+    def manifest(self, name: str) -> Manifest | None:
+        """A stage's manifest, None where it is not there or damaged."""
+        try:
+            return read_manifest(self.folder / row(name).folder)
+        except UserError as error:
+            if error.damaged is None:
+                raise
+            return None
+
+    def weights(self, stage: str) -> str:
+        """Digest of the weights that a training left."""
+        manifest = self.manifest(stage)
+        if manifest is None or not manifest.complete:
+            return self._undone(stage)
+        if self.ahead and self.reasons(stage):
+            return UNKNOWN
+        if manifest.weights is not None:
+            return manifest.weights
+        return self.weigh(self.folder / row(stage).folder)
+
+    def features(self, videos: list[str]) -> Digests:
+        """Digest of the features of those videos that have any."""
+        if self.is_imported:
+            lines = self.ledger("extract").lines
+            return {v: lines[v].content for v in videos if v in lines and self._wanted(v)}
+        return self._contents("extract", {v: self._identity(v) for v in videos if self._wanted(v)})
+
+    def parts(self, stage: str, videos: list[str]) -> Digests:
+        """Digest of what a stage made of those videos it made something of."""
+        of = self.stage(stage).fields[VIDEOS]
+        return self._contents(stage, {video: of[video] for video in videos if video in of})
+
+    def output(self, stage: str, name: str) -> str:
+        """Digest of an output of a stage."""
+        manifest = self.manifest(stage)
+        if manifest is None or not manifest.complete:
+            return self._undone(stage)
+        if self.ahead and self.reasons(stage):
+            return UNKNOWN
+        record = manifest.outputs.get(name)
+        if record is not None:
+            return record.sha256
+        path = self.folder / row(stage).folder / name
+        return file_digest(path) if path.is_file() else UNSURE
+
+    def reasons(self, name: str) -> list[str]:
+        """What a stage depends on that is otherwise now, or will be; none where it has not been done."""
+        if name not in self._reasons:
+            manifest = self.manifest(name)
+            self._reasons[name] = [] if manifest is None else self.stage(name).differences(manifest)
+        return self._reasons[name]
+
+    def ledger(self, name: str) -> Ledger:
+        """What a stage recorded of its videos."""
+        return Ledger(self.folder / row(name).folder)
+
+    def by(self, name: str) -> str:
+        """What all videos of a stage are made by."""
+        return made_by(self.stage(name).fields)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the run's features came from elsewhere."""
+        manifest = self.manifest("extract")
+        return manifest is not None and IMPORTED in manifest.fields
+
+    def _contents(self, name: str, of: Mapping[str, str | None]) -> Digests:
+        """What a stage made of videos that are what `of` says (None: as recorded)."""
+        lines, by = self.ledger(name).lines, self.by(name)
+        found = {}
+        for video, identity in of.items():
+            line = lines.get(video)
+            if line is None:
+                content = UNSURE if self.ahead and identity is not None else None
+            elif _is_of(line, by, identity):
+                content = line.content
+            else:
+                content = UNKNOWN if self.ahead else None
+            if content is not None:
+                found[video] = content
+        return found
+
+    def _wanted(self, video: str) -> bool:
+        return video not in self.skipped
+
+    def _identity(self, video: str) -> str | None:
+        return self.identities.get(video)
+
+    def _undone(self, stage: str) -> str:
+        if self.ahead:
+            return UNSURE
+        made_by_command = row(stage).command
+        manifest = self.manifest(stage)
+        state = "has not been done" if manifest is None else "is not complete"
+        raise UserError(
+            f"{self.folder}: stage {row(stage).folder} {state}; run `tada-loc {made_by_command}` first"
+        )
+
+
+def _is_of(line: Made, by: str, identity: str | None) -> bool:
+    return line.by == by and (identity is None or line.of == identity)
+
+
+def _settled(fields: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with what is not sure as it was recorded."""
+    settled: dict[str, Any] = {}
+    for key, value in fields.items():
+        before = recorded.get(key)
+        if isinstance(value, dict):
+            known = before if isinstance(before, dict) else {}
+            filled = {v: known.get(v) if d == UNSURE else d for v, d in value.items()}
+            settled[key] = {video: digest for video, digest in filled.items() if digest is not None}
+        else:
+            settled[key] = before if value == UNSURE else value
+    return settled

@@ -1,0 +1,52 @@
+"""Whether a run's features came from elsewhere, and the clip grid they are stated to have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.configuration.settings import Config
+from pipeline.data.features import IMPORTED
+from pipeline.errors import UserError
+from pipeline.run_folder.manifests import read_manifest
+from pipeline.runs.graph import row
+
+# The clip grid of imported features; it is stated where they are imported.
+GRID = ("fps", "frames", "interval", "stride")
+
+
+def is_imported(folder: Path) -> bool:
+    """Whether a run's features came from elsewhere (`tada-loc import-features`)."""
+    return IMPORTED in _recorded(folder)
+
+
+def on_imported_grid(config: Config, folder: Path) -> Config:
+    """The configuration with the clip grid that imported features were stated to have, if there are such.
+
+    No other grid can be read from them, so theirs holds whatever the configuration says. Raises UserError
+    where what was recorded of them is no grid.
+    """
+    fields = _recorded(folder)
+    if IMPORTED not in fields or config.extract is None:
+        return config
+    settings = config.extract.model_dump() | {n: fields.get(f"extract.{n}") for n in GRID}
+    try:
+        extract = type(config.extract).model_validate(settings)
+    except ValueError as error:
+        raise UserError(
+            f"{folder / row('extract').folder}: its manifest names no clip grid of imported features; "
+            "import them again"
+        ) from error
+    return config.model_copy(update={"extract": extract})
+
+
+def _recorded(folder: Path) -> Mapping[str, Any]:
+    """The fields that the folder of features records; none where there is no manifest that can be read."""
+    try:
+        manifest = read_manifest(folder / row("extract").folder)
+    except UserError as error:
+        if error.damaged is None:
+            raise
+        return {}
+    return {} if manifest is None else manifest.fields

@@ -1,0 +1,78 @@
+"""Which video each id is now: known by content, and by its pictures where a file was only packed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from feature_extraction.video.pictures import pictures_of
+from pipeline.data.videos.finding import Source
+from pipeline.data.videos.identity import Sighting, identify, read_sightings, write_sightings
+from pipeline.run_folder.identity import named
+from pipeline.run_folder.ledger import Ledger
+
+PICTURES = "pictures"  # a note of the extract stage's ledger: digest, and the rate it was asked at
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """The videos as they are: `identities` by id, and `repacked`, whose files are others with the same pictures."""
+
+    identities: Mapping[str, str]
+    seen: Mapping[str, Sighting]
+    repacked: tuple[str, ...] = ()
+    before: Mapping[str, Sighting] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        """What is worth a word."""
+        if not self.repacked:
+            return []
+        return [
+            f"{len(self.repacked)} video files are others with the same pictures ({named(self.repacked)}): "
+            "what was made of them stays"
+        ]
+
+    def keep(self, folder: Path) -> None:
+        """Remember them in the run's folder. Raises UserError where it cannot be written."""
+        if dict(self.seen) != dict(self.before):
+            write_sightings(folder, {**self.before, **self.seen})
+
+
+def look(
+    sources: Mapping[str, Source], folder: Path, extracted: Ledger, *, verify: bool
+) -> Sightings:
+    """The identity of each video of `sources`; `folder` is the run's, `extracted` says what was made of which.
+
+    A file that is another and holds the pictures that features were made of is known by the former.
+    """
+    before = read_sightings(folder)
+    seen = identify(sources, before, verify=verify)
+    identities, repacked = {}, []
+    for video, sighting in seen.items():
+        identities[video] = sighting.digest
+        line = extracted.get(video)
+        if (
+            line is not None
+            and line.of != sighting.digest
+            and _same_pictures(sources[video], line.notes)
+        ):
+            identities[video] = line.of
+            repacked.append(video)
+    return Sightings(identities, seen, tuple(repacked), before)
+
+
+def pictures_note(source: Source, fps: float) -> dict[str, str]:
+    """The note of a video's pictures; none where nothing can be said of them."""
+    digest = pictures_of(source, fps) if isinstance(source, Path) else None
+    return {} if digest is None else {PICTURES: f"{fps!r} {digest}"}
+
+
+def _same_pictures(source: Source, notes: Mapping[str, str]) -> bool:
+    fps, _, digest = notes.get(PICTURES, "").partition(" ")
+    if not digest or not isinstance(source, Path):
+        return False
+    try:
+        return pictures_of(source, float(fps)) == digest
+    except ValueError:
+        return False

@@ -1,0 +1,115 @@
+"""How a stage stands: done or not, current or not, why, by video, and what it cost last time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from feature_extraction.store import feature_path
+from pipeline.data.features.store import FEATURES
+from pipeline.data.videos.failures import read_failures
+from pipeline.errors import UserError
+from pipeline.run_folder.identity import named
+from pipeline.run_folder.ledger import intact
+from pipeline.run_folder.manifests import FORM, changed_outputs, read_manifest
+from pipeline.runs.facts import Facts
+from pipeline.runs.graph import StageRow, row
+
+Standing = Literal["missing", "partial", "stale", "complete"]
+Videos = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class State:
+    """How a stage stands, and why it would do its work again.
+
+    `videos`: those concerned, by what is wrong with them; `hours`: of work so far; `former`: made by an
+    older program, which recorded less.
+    """
+
+    state: Standing
+    why: str = ""
+    videos: Videos = field(default_factory=dict)
+    hours: float = 0.0
+    former: bool = False
+
+
+def state_of(facts: Facts, name: str) -> State:
+    """How a stage stands. Raises UserError where something of it cannot be read."""
+    stage = row(name)
+    folder = facts.folder / stage.folder
+    try:
+        manifest = read_manifest(folder)
+    except UserError as error:
+        if error.damaged is None:
+            raise
+        return State("stale", error.message)
+    if manifest is None:
+        lost = next((file for file in stage.valuable if (folder / file).is_file()), None)
+        return State("stale", f"manifest.json of {lost} is gone") if lost else State("missing")
+    hours, former = manifest.hours, manifest.form < FORM
+    if name == "extract" and facts.is_imported:
+        return _by_video(facts, stage, hours, former, done=manifest.complete)
+    opened = facts.stage(name)
+    reasons = facts.reasons(name)
+    if not reasons and manifest.complete:
+        reasons = changed_outputs(folder, stage.outputs, manifest, verify=facts.verify)
+    if reasons:
+        kept = opened.aside()
+        after = f"; {kept.name} is as wanted and is taken back" if kept is not None else ""
+        return State("stale", "; ".join(reasons) + after, hours=hours, former=former)
+    if name == "extract" and not former:
+        return _by_video(facts, stage, hours, former, done=manifest.complete)
+    return State("complete" if manifest.complete else "partial", hours=hours, former=former)
+
+
+def feature_faults(facts: Facts) -> dict[str, str]:
+    """The videos of the run whose features are not there or not current, and why."""
+    dataset, config = facts.dataset, facts.config.dataset
+    lines, imported = facts.ledger("extract").lines, facts.is_imported
+    by = "" if imported else facts.by("extract")
+    folder = facts.folder / row("extract").folder / FEATURES
+    faults: dict[str, str] = {}
+    for subset in (config.train_subset, config.eval_subset):
+        for video in dataset.video_ids(subset):
+            if video in facts.skipped:
+                continue
+            line, identity = lines.get(video), facts.identities.get(video)
+            if line is None:
+                faults[video] = "missing"
+            elif not imported and line.by != by:
+                faults[video] = "made by other settings or weights"
+            elif not imported and identity is not None and line.of != identity:
+                faults[video] = "of another video file"
+            elif not (path := feature_path(folder, video)).is_file():
+                faults[video] = "gone"
+            elif not intact(path, line, verify=facts.verify):
+                faults[video] = "not what was written"
+    return faults
+
+
+def _by_video(facts: Facts, stage: StageRow, hours: float, former: bool, *, done: bool) -> State:
+    """Of features: those that are missing or not current, but for videos that are known to fail."""
+    failures = read_failures(facts.folder / stage.folder)
+    faults = feature_faults(facts)
+    known = [
+        video
+        for video, why in faults.items()
+        if why == "missing"
+        and video in failures
+        and failures[video].of == facts.identities.get(video, "")
+    ]
+    groups: dict[str, list[str]] = {}
+    for video, why in faults.items():
+        if video not in known:
+            groups.setdefault(why, []).append(video)
+    why = "; ".join(f"features {what}: {named(videos)}" for what, videos in groups.items())
+    left = f"{len(known)} left out: {named(known)}" if known else ""
+    videos = {"missing": groups.pop("missing", []), "left_out": known}
+    videos["stale"] = [video for group in groups.values() for video in group]
+    if len(known) > facts.config.runtime.allow_failures or not done:
+        return State("partial", "; ".join(filter(None, (why, left))), videos, hours, former)
+    if videos["missing"] or videos["stale"]:
+        return State("stale", why, videos, hours, former)
+    return State("complete", left, videos, hours, former)

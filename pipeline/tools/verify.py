@@ -1,0 +1,73 @@
+"""Every byte of a run compared with what was written: what `tada-loc verify` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from feature_extraction.store import feature_path
+from pipeline.data.features.store import FEATURES
+from pipeline.errors import UserError
+from pipeline.progress import Progress
+from pipeline.run_folder.identity import FileRecord, is_as_recorded
+from pipeline.run_folder.ledger import Ledger
+from pipeline.run_folder.manifests import read_manifest
+from pipeline.runs.graph import in_order
+from pipeline.runs.run import Run
+
+# Where a stage's file of a video lies in its folder.
+_PARTS: Mapping[str, Callable[[Path, str], Path]] = {
+    "extract": lambda folder, video: feature_path(folder / FEATURES, video),
+    "proposals": lambda folder, video: folder / "videos" / f"{video}.csv",
+    "classify": lambda folder, video: folder / "videos" / f"{video}.npz",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How many files were compared, and a line for each that is not what was written."""
+
+    files: int
+    faults: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """What a user sees."""
+        if not self.faults:
+            return f"{self.files} files are what was written"
+        return "\n".join(
+            [*self.faults, f"{len(self.faults)} of {self.files} files are not what was written"]
+        )
+
+
+def verify_run(run: Run) -> Checked:
+    """Compare every output that was recorded. Raises UserError where there is none."""
+    records = list(_records(run))
+    if not records:
+        raise UserError(f"{run.folder}: nothing is recorded here; see --run-dir")
+    faults = []
+    with Progress(len(records), "verify", unit="file") as bar:
+        for path, record in records:
+            try:
+                if not path.is_file():
+                    faults.append(f"{path}: is gone")
+                elif not is_as_recorded(path, record, verify=True):
+                    faults.append(f"{path}: is not what was written")
+            except UserError as error:
+                faults.append(error.message)
+            bar.update(1)
+    return Checked(len(records), tuple(faults))
+
+
+def _records(run: Run) -> Iterator[tuple[Path, FileRecord]]:
+    for stage in in_order():
+        folder = run.path(stage.name)
+        manifest = read_manifest(folder)
+        if manifest is None:
+            continue
+        for name, record in manifest.outputs.items():
+            yield folder / name, record
+        if stage.name in _PARTS:
+            for video, line in Ledger(folder).lines.items():
+                yield _PARTS[stage.name](folder, video), line.file
