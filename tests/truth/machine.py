@@ -165,7 +165,9 @@ class Check:
             self.never_lost(before)
         if self.change.outcome == "stops":
             self.that(forced, f"--force is not in the line: {line}")
-            self.that(re.search("hour|minute|second", line), f"no time is in the line: {line}")
+            self.that(
+                re.search(r"\d (h|min|s)\b|hour|minute", line), f"no time is in the line: {line}"
+            )
         with self.world.on_a_copy():
             self.comes_back()
         if forced and self.change.outcome != "refused":
