@@ -47,8 +47,9 @@ HARMLESS: dict[str, Act] = {
     "remuxed": lambda path: footage.remux(path, movflags="faststart"),
     "remuxed to mkv": lambda path: footage.remux(path, ".mkv"),
 }
-# There the times of the frames are rounded to milliseconds: from scratch features differ a little.
-ROUNDED = "remuxed to mkv"
+# A file of features names the bytes it was made of, and Matroska rounds the times of frames to
+# milliseconds: these files would not be the same from scratch.
+REMUXED = ("remuxed", "remuxed to mkv")
 # What makes another video of it.
 OTHER: dict[str, Act] = {
     "re-encoded": footage.reencode,
@@ -116,7 +117,7 @@ for _video, _kind in ((V0, "validation"), (T0, "training")):
         else {**STOP, "says": (T0,)}
     )
     for _what, _act in HARMLESS.items():
-        _kept = "base" if _what == ROUNDED else "now"
+        _kept = "base" if _what in REMUXED else "now"
         CHANGES.append(
             Change(f"{_kind} video {_what}", _on(_act, _video), videos=(), scratch=_kept)
         )
