@@ -144,7 +144,7 @@ CHANGES += [
         videos=(V0,),
         says=(V0,),
     ),
-    Change("training video with a bit changed", _on(footage.flip_bit, T0), **STOP, says=(T0,)),
+    Change("training video with a bit changed", _on(footage.flip_bit, T1), **STOP, says=(T1,)),
     Change(
         "two validation videos swapped",
         _swapped(V0, V1),
