@@ -75,7 +75,9 @@ def field_differences(
         before, now = old.get(key), new.get(key)
         if before == now:
             continue
-        if isinstance(now, dict):
+        if now == UNKNOWN:
+            lines.append(f"{key.partition('.')[2] or key} made again")
+        elif isinstance(now, dict):
             lines += _video_differences(key, before if isinstance(before, dict) else {}, now)
         elif key.startswith(("input.", "file.", "content.")):
             lines.append(f"{key.partition('.')[2]} changed")
@@ -84,13 +86,30 @@ def field_differences(
     return lines
 
 
+def as_known(fields: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with what is UNKNOWN as it was recorded."""
+    known: dict[str, Any] = {}
+    for key, value in fields.items():
+        before = recorded.get(key)
+        if isinstance(value, dict):
+            parts = before if isinstance(before, dict) else {}
+            filled = {video: parts.get(video) if d == UNKNOWN else d for video, d in value.items()}
+            known[key] = {video: digest for video, digest in filled.items() if digest is not None}
+        else:
+            known[key] = before if value == UNKNOWN else value
+    return known
+
+
 def _video_differences(
     what: str, before: Mapping[str, object], now: Mapping[str, object]
 ) -> list[str]:
+    again = [video for video, value in now.items() if value == UNKNOWN]
+    known = {video: value for video, value in now.items() if value != UNKNOWN}
     groups = {
-        "new": [video for video in now if video not in before],
+        "made again": again,
+        "new": [video for video in known if video not in before],
         "gone": [video for video in before if video not in now],
-        "changed": [v for v, value in now.items() if v in before and before[v] != value],
+        "changed": [v for v, value in known.items() if v in before and before[v] != value],
     }
     return [
         f"{what} {how}: {named(videos)}" for how, videos in groups.items() if videos

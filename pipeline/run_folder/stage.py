@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,9 +11,11 @@ from typing import Any
 
 from pipeline.errors import UserError, cannot_write
 from pipeline.progress import say
+from pipeline.run_folder.aside import move_aside, moved_aside, take_back
 from pipeline.run_folder.files import clear_temporary
 from pipeline.run_folder.identity import (
     Restate,
+    as_known,
     field_differences,
     fingerprint,
     plain_fields,
@@ -59,6 +60,8 @@ class Stage:
     form: int = FORM
     spent: float = 0.0  # seconds of work before it was opened
     began: float = 0.0
+    because: tuple[str, ...] = ()  # why what it reads is made again
+    displaced: Path | None = None  # what was moved aside for it
     noted: list[float] = field(default_factory=lambda: [-math.inf])
 
     @property
@@ -72,6 +75,11 @@ class Stage:
         if manifest.form < FORM and self.formerly is not None:
             wanted = self.formerly()
         return field_differences(manifest.fields, plain_fields(wanted), self.restate)
+
+    def known_differences(self, manifest: Manifest) -> list[str]:
+        """As `differences`, what is not known yet left aside."""
+        known = as_known(self.fields, manifest.fields)
+        return replace(self, fields=known).differences(manifest)
 
     def why_again(self) -> list[str]:
         """Why the stage would do its work again: fields that differ, outputs that are not what was written.
@@ -95,24 +103,16 @@ class Stage:
         return next((name for name in self.valuable if (self.folder / name).is_file()), None)
 
     def aside(self) -> Path | None:
-        """A result that was moved aside and is what the stage would make now, if there is one."""
-        pattern = re.compile(re.escape(self.folder.name) + r"\.\d{8}-\d{6}(-\d+)?")
-        parent = self.folder.parent
-        candidates = sorted(parent.iterdir(), reverse=True) if parent.is_dir() else []
-        for path in candidates:
-            if not (self.valuable and pattern.fullmatch(path.name) and path.is_dir()):
-                continue
-            try:
-                manifest = read_manifest(path)
-            except UserError:
-                continue
+        """A training that was moved aside and is what the stage would make now, or gone on with, if there is one.
+
+        What is not known yet of the inputs speaks against none.
+        """
+        for path in moved_aside(self.folder) if self.valuable else ():
             kept = replace(self, folder=path)
-            whole = manifest is not None and manifest.complete
-            if (
-                whole
-                and manifest is not None
-                and not (kept.differences(manifest) or kept._changed(manifest))
-            ):
+            manifest = kept._readable()
+            if manifest is None or kept.loses() is None:
+                continue
+            if not (kept.known_differences(manifest) or kept._changed(manifest)):
                 return path
         return None
 
@@ -122,10 +122,11 @@ class Stage:
         name = self.loses()
         if not reasons or name is None or force or self.aside() is not None:
             return
+        why = "; ".join([*reasons, *self.because])
         raise UserError(
-            f"{self.name}: {self.folder / name} is of other inputs ({'; '.join(reasons)}); it is not thrown "
-            f"away unasked. --force moves it aside and trains again{self._cost()}; with the former "
-            "settings and inputs it is used as it is"
+            f"{self.name}: {self.folder / name} is of other inputs ({why}); it is not thrown away unasked. "
+            f"--force moves it aside and trains again{self._cost()}; with the former settings and inputs it "
+            "is used as it is"
         )
 
     def open(self, *, force: bool = False) -> Stage:
@@ -135,21 +136,17 @@ class Stage:
         `force`. Raises UserError where it would be lost otherwise.
         """
         self.require_free(force=force)
-        reasons = self._against()
-        if reasons and self.loses() is not None:
+        displaced = None
+        if self._against():
             kept = self.aside()
-            _move_aside(self.folder)
             if kept is not None:
-                _rename(kept, self.folder)
+                take_back(kept, self.folder)
                 say(f"{self.name}: {kept} has these settings and inputs and is taken back")
-        elif reasons and (kept := self.aside()) is not None:
-            if self.folder.exists():
-                _move_aside(self.folder)
-            _rename(kept, self.folder)
-            say(f"{self.name}: {kept} has these settings and inputs and is taken back")
+            elif self.loses() is not None:
+                displaced = move_aside(self.folder)
         manifest = self._readable()
         anew = manifest is None or bool(self.differences(manifest))
-        opened = self._opened(None if anew else manifest, anew=anew)
+        opened = replace(self._opened(None if anew else manifest, anew=anew), displaced=displaced)
         try:
             opened.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -160,6 +157,12 @@ class Stage:
         elif manifest is not None and manifest.form < FORM:
             opened._restate(manifest)
         return opened
+
+    def put_back(self) -> None:
+        """Where this stage failed for good: what was moved aside for it lies in its place again."""
+        if self.writes and self.displaced is not None:
+            take_back(self.displaced, self.folder)
+            say(f"{self.name}: the former one is in its place again")
 
     def follow(self) -> Stage:
         """The stage as another process has opened it: nothing is written here but outputs."""
@@ -275,20 +278,3 @@ def hours_text(hours: float) -> str:
     if hours < 1 / 60:
         return f"{max(1, round(hours * 3600))} s"
     return f"{hours * 60:.0f} min" if hours < 1.5 else f"{hours:.1f} h"
-
-
-def _move_aside(folder: Path) -> None:
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    target = folder.with_name(f"{folder.name}.{stamp}")
-    number = 1
-    while target.exists():
-        target = folder.with_name(f"{folder.name}.{stamp}-{number}")
-        number += 1
-    _rename(folder, target)
-
-
-def _rename(source: Path, target: Path) -> None:
-    try:
-        source.rename(target)
-    except OSError as error:
-        raise cannot_write(target, error) from error

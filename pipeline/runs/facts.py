@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pipeline.configuration.keys import restated
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset
 from pipeline.data.features import IMPORTED
+from pipeline.data.videos.failures import read_failures
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import UNKNOWN, file_digest, plain_fields
 from pipeline.run_folder.ledger import Ledger, Made
@@ -18,7 +19,7 @@ from pipeline.run_folder.manifests import Manifest, read_manifest
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.fields import VIDEOS, Digests, made_by, stage_fields
 from pipeline.runs.formerly import former_fields
-from pipeline.runs.graph import StageRow, row
+from pipeline.runs.graph import StageRow, maker, row
 
 UNSURE = "??"  # what is made first, and may well be what it was
 
@@ -54,9 +55,9 @@ class Facts:
             stage = row(name)
             manifest = self.manifest(name)
             fields = plain_fields(stage_fields(self, stage))
-            self._stages[name] = self.stage_with(
-                stage, _settled(fields, {} if manifest is None else manifest.fields)
-            )
+            settled = _settled(fields, {} if manifest is None else manifest.fields)
+            because = self._roots(stage) if UNKNOWN in _values(settled) else []
+            self._stages[name] = replace(self.stage_with(stage, settled), because=tuple(because))
         return self._stages[name]
 
     def stage_with(self, stage: StageRow, fields: Mapping[str, Any]) -> Stage:
@@ -126,6 +127,17 @@ class Facts:
             self._reasons[name] = [] if manifest is None else self.stage(name).differences(manifest)
         return self._reasons[name]
 
+    def _roots(self, stage: StageRow) -> list[str]:
+        """Why what a stage reads is made again, each reason where it arises."""
+        lines: list[str] = []
+        for source in stage.reads:
+            before = maker(source)
+            manifest = self.manifest(before.name)
+            if manifest is not None:
+                made = self.stage(before.name)
+                lines += [*made.because, *made.known_differences(manifest)]
+        return list(dict.fromkeys(lines))
+
     def ledger(self, name: str) -> Ledger:
         """What a stage recorded of its videos."""
         return Ledger(self.folder / row(name).folder)
@@ -143,11 +155,13 @@ class Facts:
     def _contents(self, name: str, of: Mapping[str, str | None]) -> Digests:
         """What a stage made of videos that are what `of` says (None: as recorded)."""
         lines, by = self.ledger(name).lines, self.by(name)
+        failed = read_failures(self.folder / row(name).folder) if self.ahead else {}
         found = {}
         for video, identity in of.items():
             line = lines.get(video)
             if line is None:
-                content = UNSURE if self.ahead and identity is not None else None
+                fails = video in failed and failed[video].of == identity
+                content = UNSURE if self.ahead and identity is not None and not fails else None
             elif _is_of(line, by, identity):
                 content = line.content
             else:
@@ -184,8 +198,17 @@ def _settled(fields: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str
         before = recorded.get(key)
         if isinstance(value, dict):
             known = before if isinstance(before, dict) else {}
-            filled = {v: known.get(v) if d == UNSURE else d for v, d in value.items()}
-            settled[key] = {video: digest for video, digest in filled.items() if digest is not None}
+            # a video that was not there is made for the first time
+            settled[key] = {
+                v: known.get(v, UNKNOWN) if d == UNSURE else d for v, d in value.items()
+            }
         else:
             settled[key] = before if value == UNSURE else value
     return settled
+
+
+def _values(fields: Mapping[str, Any]) -> set[object]:
+    found: set[object] = set()
+    for value in fields.values():
+        found |= set(value.values()) if isinstance(value, dict) else {str(value)}
+    return found

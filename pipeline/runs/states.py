@@ -58,7 +58,8 @@ def state_of(facts: Facts, name: str) -> State:
     if reasons:
         kept = opened.aside()
         after = f"; {kept.name} is as wanted and is taken back" if kept is not None else ""
-        return State("stale", "; ".join(reasons) + after, hours=hours, former=former)
+        why = "; ".join([*reasons, *opened.because]) + after
+        return State("stale", why, hours=hours, former=former)
     if name == "extract" and not former:
         return _by_video(facts, stage, hours, former, done=manifest.complete)
     return State("complete" if manifest.complete else "partial", hours=hours, former=former)

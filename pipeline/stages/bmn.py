@@ -16,8 +16,10 @@ from pipeline.data.windows.holding import training_windows
 from pipeline.data.windows.judging import judging_windows
 from pipeline.data.windows.placing import Window, windows_digest
 from pipeline.data.windows.samples import epoch_windows, regular_batches, window_batches
+from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.processes.device import share_cores
+from pipeline.processes.stopping import Interrupted
 from pipeline.progress import say
 from pipeline.results.bmn_loss import validation_loss
 from pipeline.runs.run import Run
@@ -51,7 +53,13 @@ def run(run: Run) -> None:
     say(f"bmn: {len(samples)} windows of {_videos_of(samples)} videos on {run.device}")
     say_length(length)
     say_learning_rate("bmn", settings)
-    fitted = fit(model, _task(run, settings, samples, judges), settings, stage, run.device)
+    try:
+        fitted = fit(model, _task(run, settings, samples, judges), settings, stage, run.device)
+    except Interrupted:
+        raise
+    except UserError:
+        stage.put_back()
+        raise
     if stage.writes:
         keep_result(stage, model, fitted, {"left_out": left_out.names})
 

@@ -60,8 +60,10 @@ def run(run: Run) -> None:
     left_out.merge(distributed.gather_values(left_out.reasons))
     made = [line for lines in distributed.gather_values(made) for line in lines]
     if stage.writes:
-        _settle(run, ledger, made, [video for video in todo if video in left_out.reasons])
+        ledger.lines.update({line.video: line for line in made})
+        ledger.write()
         left_out.settle()
+        _remove_former(run, ledger, [video for video in todo if video in left_out.reasons])
         clips = sum(int(line.notes[_CLIPS]) for line in made)
         _finish(stage, left_out, len(ids), clips)
 
@@ -90,13 +92,14 @@ def _say_faults(faults: Mapping[str, str]) -> None:
         say(f"extract: features of {len(videos)} videos are {why} ({named(videos)}), made again")
 
 
-def _settle(run: Run, ledger: Ledger, made: Sequence[Made], failed: Sequence[str]) -> None:
-    """Record what all processes made; features of videos that fail now are of what is no longer there."""
-    ledger.lines.update({line.video: line for line in made})
+def _remove_former(run: Run, ledger: Ledger, failed: Sequence[str]) -> None:
+    """Remove the features of videos that are left out: they are of what is no longer there."""
     for video in failed:
-        ledger.lines.pop(video, None)
         run.features.remove(video)
-    ledger.write()
+    if ledger.lines.keys() & set(failed):
+        for video in failed:
+            ledger.lines.pop(video, None)
+        ledger.write()
 
 
 def _line(video: str, by: str, of: str, written: Written, notes: Mapping[str, str]) -> Made:

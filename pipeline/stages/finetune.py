@@ -21,6 +21,7 @@ from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.processes.device import share_cores
+from pipeline.processes.stopping import Interrupted
 from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.results.accuracy import geometry_warning, judged, validate
@@ -72,8 +73,12 @@ def run(run: Run) -> None:
             stage,
             run.device,
         )
+    except Interrupted:
+        left_out.note()
+        raise
     except UserError:
         left_out.note()
+        stage.put_back()
         raise
     left_out.merge(distributed.gather_values(left_out.reasons))
     if not stage.writes:

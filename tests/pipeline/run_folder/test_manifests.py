@@ -1,4 +1,4 @@
-"""A stage's manifest: the same settings go on, others are refused, complete comes last."""
+"""A manifest: what is written is read back, and nothing else is taken for one."""
 
 from __future__ import annotations
 
@@ -6,189 +6,114 @@ import json
 
 import pytest
 
-from pipeline.configuration.keys import default_fields, restated
-from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
-from pipeline.run_folder.manifests import MANIFEST, Stage, is_complete, read_manifest
-from pipeline.runs.fields import input_fields, setting_fields
-from pipeline.runs.graph import maker, row
-
-# What a configuration has to say itself.
-REQUIRED = {
-    "format", "train_subset", "fps", "stride", "short_side", "optimizer", "base_lr", "batch_size",
-    "epochs", "mode", "temporal_scale", "duration_scale", "name",
-}  # fmt: skip
-
-
-def unchanged(old, today):
-    """A program that wrote its fields as today's does."""
-    return old
+from pipeline.run_folder.identity import record_of
+from pipeline.run_folder.manifests import (
+    MANIFEST,
+    Manifest,
+    changed_outputs,
+    read_manifest,
+    write_manifest,
+)
 
 
-def stage_of(run, name, fields, restate=unchanged):
-    """A stage of a run, not opened yet."""
-    return Stage(name, run / name, maker(name).outputs, fields, restate)
+def manifest_of(**more):
+    return Manifest.model_validate({"state": "complete", "fields": {"a": 1}, **more})
 
 
-def complete(run, name, fields):
-    """A stage with its outputs, complete."""
-    stage = stage_of(run, name, fields).open()
-    for output in stage.outputs:
-        (stage.folder / output).write_text("made")
-    stage.finish()
-    return stage
-
-
-def test_same_fields_go_on_and_complete_is_last(tmp_path):
-    stage = stage_of(tmp_path, "finetune", {"a": 1, "b": (1, 2)}).open()
-    assert not stage.complete
-    stage.progress(3, 10)
-    again = stage_of(tmp_path, "finetune", {"b": [1, 2], "a": 1}).open()
-    assert not again.complete and again.fingerprint == stage.fingerprint
-    for output in stage.outputs:
-        (stage.folder / output).write_text("made")
-    again.finish({"top1": 3.0})
-    assert stage_of(tmp_path, "finetune", {"a": 1, "b": [1, 2]}).open().complete
-    manifest = read_manifest(tmp_path / "finetune")
-    assert manifest["state"] == "complete" and manifest["summary"] == {"top1": 3.0}
-    assert manifest["stage"] == "finetune" and manifest["fingerprint"] == stage.fingerprint
-
-
-def test_how_far_it_is_and_when_it_began_are_kept(tmp_path):
-    stage = stage_of(tmp_path, "bmn", {"a": 1}).open()
-    path = stage.folder / MANIFEST
-    content = json.loads(path.read_text()) | {"started": "2020-01-01T00:00:00+00:00"}
-    path.write_text(json.dumps(content))
-    stage.progress(3, 10)
-    manifest = read_manifest(stage.folder)
-    assert manifest["progress"] == {"done": 3, "total": 10} and manifest["state"] == "partial"
-    assert manifest["started"] == content["started"] < manifest["updated"]
-
-
-def test_other_fields_are_refused_and_force_moves_aside(tmp_path):
-    complete(tmp_path, "bmn", {"bmn.epochs": 1, "file.a.csv": "x"})
-    other = stage_of(tmp_path, "bmn", {"bmn.epochs": 2, "file.a.csv": "y"})
-    assert other.why_again() == "bmn.epochs: 1 -> 2; a.csv changed"
-    with pytest.raises(UserError) as caught:
-        other.open()
-    assert "bmn.epochs: 1 -> 2" in caught.value.message and "a.csv changed" in caught.value.message
-    stage = other.open(force=True)
-    assert not stage.complete and not (stage.folder / "model.pt").exists()
-    kept = [path for path in tmp_path.glob("bmn.*") if (path / "model.pt").exists()]
-    assert len(kept) == 1, "the old folder is moved, never deleted"
-
-
-def test_folders_moved_aside_in_one_second_have_names_of_their_own(tmp_path):
-    for epochs in range(3):
-        stage = stage_of(tmp_path, "bmn", {"bmn.epochs": epochs}).open(force=True)
-        (stage.folder / "model.pt").write_text(str(epochs))
-    kept = {(path / "model.pt").read_text() for path in tmp_path.glob("bmn.*")}
-    assert kept == {"0", "1"}
-
-
-def test_outputs_made_again_in_a_moment_are_written_over(tmp_path):
-    complete(tmp_path, "eval", {"eval.iou": [0.5]})
-    stage = stage_of(tmp_path, "eval", {"eval.iou": [0.7]}).open(replace_outputs=True)
-    assert not stage.complete and (stage.folder / "results.json").exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["eval"]
-
-
-@pytest.mark.parametrize("name", [None, "failures.json", ".model.pt.123.tmp"])
-def test_a_stage_that_made_nothing_yet_gives_way(tmp_path, name):
-    """A list of what failed is no result: the line that names a failure advises other settings."""
-    stage = stage_of(tmp_path, "bmn", {"bmn.epochs": 1}).open()
-    if name is not None:
-        (stage.folder / name).write_text("[]")
-    assert not stage_of(tmp_path, "bmn", {"bmn.epochs": 2}).open().complete
-    assert read_manifest(tmp_path / "bmn")["fields"] == {"bmn.epochs": 2}
-    assert [path.name for path in tmp_path.iterdir()] == ["bmn"]
-
-
-def test_another_process_follows_and_writes_no_manifest(tmp_path):
-    stage = stage_of(tmp_path, "bmn", {"a": 1})
-    opened = stage.open()
-    before = (opened.folder / MANIFEST).read_text()
-    followed = stage.follow()
-    assert not followed.writes and followed.fingerprint == opened.fingerprint
-    assert not followed.complete
-    followed.progress(1, 2)
-    followed.finish()
-    assert (opened.folder / MANIFEST).read_text() == before
-    complete(tmp_path, "bmn", {"a": 1})
-    assert stage.follow().complete
-
-
-def test_complete_is_what_has_its_outputs(tmp_path):
-    stage = complete(tmp_path, "finetune", {"a": 1})
-    manifest = read_manifest(stage.folder)
-    assert is_complete(stage.folder, stage.outputs, manifest)
-    assert not is_complete(stage.folder, stage.outputs, None)
-    assert not is_complete(stage.folder, stage.outputs, manifest | {"state": "partial"})
-    (stage.folder / "history.json").unlink()
-    assert not is_complete(stage.folder, stage.outputs, manifest)
-    assert not stage_of(tmp_path, "finetune", {"a": 1}).open().complete
-
-
-def test_missing_input_names_its_command(tmp_path):
-    with pytest.raises(UserError, match="tada-loc finetune"):
-        input_fields(tmp_path, row("extract"))
-    stage_of(tmp_path, "finetune", {"a": 1}).open()
-    with pytest.raises(UserError, match="not complete"):
-        input_fields(tmp_path, row("extract"))
-    complete(tmp_path, "finetune", {"a": 1})
-    fields = input_fields(tmp_path, row("extract"))
-    assert list(fields) == ["input.finetune"]
-    with pytest.raises(UserError, match="tada-loc bmn"):
-        input_fields(tmp_path, row("classify"))
+def test_what_is_written_is_read_back(tmp_path):
+    (tmp_path / "x").write_text("made")
+    written = manifest_of(
+        form=2, outputs={"x": record_of(tmp_path / "x")}, weights="w", summary={"left_out": ["v"]}
+    )
+    write_manifest(tmp_path, written)
+    assert read_manifest(tmp_path) == written and written.left_out == ["v"]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"state": "partial"}', '{"state": 3, "fields": {}}']
-)
+    "text",
+    [
+        "", "{", "[]", "null", '{"state": "partial"}', '{"state": 3, "fields": {}}',
+        '{"state": "complete", "fields": [1]}', '{"state": "complete", "fields": {}, "outputs": {"a": 1}}',
+        '{"state": "complete", "fields": {}, "summary": []}', '{"state": "complete", "fields": {}, "progress": 3}',
+        '{"state": "complete", "fields": {}, "seconds": -1}', '{"state": "complete", "fields": {}, "updated": []}',
+        "[" * 100_000, '{"state": "complete", "fields": {}, "progress": {"done": "x", "total": 1}}',
+    ],
+)  # fmt: skip
 def test_a_damaged_manifest_is_named(tmp_path, text):
-    (tmp_path / "bmn").mkdir()
-    (tmp_path / "bmn" / "manifest.json").write_text(text)
-    with pytest.raises(UserError, match="damaged"):
-        read_manifest(tmp_path / "bmn")
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(UserError, match=r"manifest\.json: damaged") as caught:
+        read_manifest(tmp_path)
+    assert caught.value.damaged == tmp_path / MANIFEST
+
+
+def test_what_cannot_be_read_is_not_damaged(tmp_path):
+    (tmp_path / MANIFEST).mkdir()
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        read_manifest(tmp_path)
+    assert caught.value.damaged is None
 
 
 def test_where_there_is_no_folder_there_is_no_manifest(tmp_path):
     (tmp_path / "file").write_text("")
     assert read_manifest(tmp_path / "bmn") is None and read_manifest(tmp_path / "file") is None
-    assert stage_of(tmp_path, "bmn", {"a": 1}).why_again() == ""
 
 
-def test_temporary_files_of_a_killed_run_are_cleared(tmp_path):
-    stage = stage_of(tmp_path, "bmn", {"a": 1}).open()
-    left = stage.folder / ".model.pt.123.tmp"
-    left.write_text("half")
-    stage_of(tmp_path, "bmn", {"a": 1}).open()
-    assert not left.exists()
+@pytest.mark.parametrize("left_out", [None, 3, "v", {"a": 1}])
+def test_a_list_of_videos_that_is_none_is_empty(left_out):
+    assert manifest_of(summary={"left_out": left_out}).left_out == []
 
 
-def test_a_manifest_of_before_a_key_existed_stays_valid(tmp_path):
-    """A field it lacks counts as its default, which does what was done then; any other value is a difference."""
-    config = load_config(find_config("demo"))
-    new = setting_fields(config, row("bmn"))
-    keys = ("bmn.regression", "bmn.positions", "dataset.hold_out")
-    old = {key: value for key, value in new.items() if key not in keys}
-    stage = stage_of(tmp_path, "bmn", old, restated).open()
-    (stage.folder / "model.pt").write_text("weights")
-    stage.finish({})
-    today = stage_of(tmp_path, "bmn", new, restated)
-    opened = today.open()
-    assert opened.complete and opened.fingerprint == stage.fingerprint
-    assert not today.why_again()
-    other = stage_of(tmp_path, "bmn", new | {"bmn.regression": True}, restated)
-    assert "bmn.regression: False -> True" in other.why_again()
-    with pytest.raises(UserError, match=r"bmn\.regression: False -> True"):
-        other.open()
-    assert today.follow().fingerprint == stage.fingerprint
+@pytest.mark.parametrize(
+    ("times", "hours"),
+    [
+        (("2026-01-01T00:00:00+00:00", "2026-01-01T02:30:00+00:00"), 2.5),
+        (("2026-01-01T00:00:00", "2026-01-01T02:30:00+00:00"), 0.0),
+        (("yesterday", "today"), 0.0),
+        (("", ""), 0.0),
+    ],
+)
+def test_hours_of_an_older_program_are_those_between_its_lines(times, hours):
+    assert manifest_of(started=times[0], updated=times[1]).hours == hours
+    assert manifest_of(started=times[0], updated=times[1], form=2, seconds=7200).hours == 2
 
 
-def test_every_optional_key_has_its_default():
-    fields, config = default_fields(), load_config(find_config("ek100"))
-    for stage in ("finetune", "extract", "bmn", "proposals", "classify"):
-        missing = setting_fields(config, row(stage)).keys() - fields.keys()
-        assert all(key.split(".")[-1] in REQUIRED for key in missing), missing
-    assert fields["finetune.augment.mixup"] == 0 and fields["extract.crop"] == "whole"
+def test_outputs_are_compared_with_what_was_written(tmp_path):
+    for name in "abc":
+        (tmp_path / name).write_text("made")
+    manifest = manifest_of(outputs={name: record_of(tmp_path / name) for name in "abc"})
+    names = ("a", "b", "c")
+    assert changed_outputs(tmp_path, names, manifest) == []
+    (tmp_path / "a").unlink()
+    (tmp_path / "b").write_text("mode")
+    (tmp_path / "c").touch()
+    assert changed_outputs(tmp_path, names, manifest) == [
+        "a is gone",
+        "b is not what was written",
+    ]
+
+
+def test_bytes_are_compared_where_asked_though_size_and_time_agree(tmp_path):
+    import os
+
+    path = tmp_path / "a"
+    path.write_text("made")
+    record = record_of(path)
+    path.write_text("mode")
+    os.utime(path, ns=(record.mtime_ns, record.mtime_ns))
+    manifest = manifest_of(outputs={"a": record})
+    assert changed_outputs(tmp_path, ("a",), manifest) == []
+    assert changed_outputs(tmp_path, ("a",), manifest, verify=True) == ["a is not what was written"]
+
+
+def test_what_it_holds_of_an_older_program_is_read(tmp_path):
+    old = {
+        "state": "complete",
+        "fields": {"a": 1},
+        "stage": "bmn",
+        "fingerprint": "f",
+        "summary": {},
+    }
+    (tmp_path / MANIFEST).write_text(json.dumps(old))
+    manifest = read_manifest(tmp_path)
+    assert manifest is not None and manifest.form == 1 and manifest.outputs == {}

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from pipeline.configuration.keys import restated
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.run_folder.manifests import Stage
 from pipeline.runs.fields import setting_fields as fields_of_row
-from pipeline.runs.fields import viewed_otherwise
 from pipeline.runs.graph import row
 
 DECODED = {"crop", "short_side", "fps", "frames", "interval", "precision"}
@@ -35,17 +30,6 @@ def test_clips_decoded_at_proposals_depend_on_what_extraction_shows():
     # A video's classes come from its stored features, whatever the source.
     whole = setting_fields(config(classify_mode="video", classify_source="video"), "classify")
     assert not any(key.startswith("extract") for key in whole)
-
-
-@pytest.mark.parametrize(
-    "change", [{}, {"finetune_frames": 4}, {"finetune_short_segments": "around"}]
-)
-def test_views_other_than_those_of_the_training_are_fields(tmp_path, change):
-    trained = config()
-    fields = setting_fields(trained, "finetune")
-    Stage("finetune", tmp_path / "finetune", (), fields, restated).open()
-    expected = {key.replace("_", ".", 1): value for key, value in change.items()}
-    assert viewed_otherwise(config(**change), tmp_path) == expected
 
 
 def test_the_seed_that_holds_videos_out_is_a_field_where_it_is_not_bmns_own():

@@ -6,7 +6,7 @@ import json
 import shutil
 
 import pytest
-from helpers.small_runs import error_line, options, tada
+from helpers.small_runs import options, tada
 
 from evaluation import submission
 from pipeline.configuration.keys import restated
@@ -76,9 +76,23 @@ def test_without_numbers_who_makes_them_is_said(tmp_path):
         evaluate.results_table(run)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "\0"])
-def test_damaged_numbers_are_named_though_the_stage_is_complete(whole, data, tmp_path, text):
+@pytest.mark.parametrize("text", ["", "{", "[]", "\0", '{"tasks": {}}'])
+def test_damaged_numbers_are_made_again(whole, data, tmp_path, text):
     run = tmp_path / "run"
     shutil.copytree(whole, run)
     (run / "eval/results.json").write_text(text)
-    assert "results.json" in error_line(tada("eval", *options(data, run)))
+    said = tada("status", *options(data, run))
+    assert "results.json is not what was written" in said.output
+    assert tada("eval", *options(data, run)).exit_code == 0
+    assert (run / "eval/results.json").read_bytes() == (whole / "eval/results.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "\0", '{"iou": [0.5], "tasks": {"mAP": {"map": 3}}}']
+)
+def test_numbers_that_are_none_are_named(tmp_path, text):
+    run = Run(tmp_path, load_config(find_config("demo")))
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval/results.json").write_text(text)
+    with pytest.raises(UserError, match=r"results\.json: damaged"):
+        evaluate.numbers(run)
