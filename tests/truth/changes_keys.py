@@ -227,6 +227,7 @@ def _change(name: str, key: Key, *, by_file: bool) -> Change:
         first=(key.first,) if key.first else (),
         videos=None if key.first else (),
         says=(name,) if key.first else (),
+        brief=by_file,
     )
 
 

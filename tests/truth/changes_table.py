@@ -142,8 +142,7 @@ TRAINED: dict[str, tuple[Callable[[World], object], str]] = {
     "a training video removed": (_without(T0, 0), T0),
     "a validation video for training": (_subset(V1, "training"), V1),
     "a training video for validation": (_subset(T0, "validation"), T0),
-    "a label renamed everywhere": (_rows(_renamed), "grow larger"),
-    "a class only in validation": (_cell(V0, "label", "turn"), "turn"),
+    "a class only in validation": (_cell(V0, "label", "turn"), "class names"),
 }
 REFUSED: dict[str, tuple[Callable[[World], object], str]] = {
     "deleted": (lambda world: world.table.unlink(), "annotations.csv"),
@@ -179,6 +178,13 @@ CHANGES += [
         videos=(),
         says=(V0,),
         must_differ=True,
+    ),
+    Change(
+        "table: a label renamed everywhere",
+        _rows(_renamed),
+        says=("class names",),
+        may=("bmn", "proposals", "classify"),
+        **STOP,
     ),
     Change(
         "table: a validation label corrected where the epoch is chosen by it",

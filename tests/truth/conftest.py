@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -15,6 +16,14 @@ LONGEST = 120  # seconds; a command that waits for ever, for a pipe for one, is 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory):
     return Machine(make_world(tmp_path_factory.mktemp("truth")))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_disks():
+    """What a loss of power leaves is no question here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

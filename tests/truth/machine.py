@@ -70,6 +70,7 @@ class Change:
     base: str = "plain"
     scratch: Literal["now", "base"] = "now"
     on_run: bool = False
+    brief: bool = False  # ends with what `run` says or does: another change goes on from there
     must_differ: bool = False  # from scratch it must come to other results, or the test is none
 
 
@@ -148,7 +149,7 @@ class Check:
             self.that(trained == wanted, f"trained {trained}, not {wanted}")
         self.redone(before, said)
         self.true()
-        if not self.change.on_run:
+        if not self.change.on_run and not self.change.brief:
             self.comes_back()
 
     def refused(self, before: Files, result: Any, said: dict[str, Said]) -> None:
@@ -171,6 +172,8 @@ class Check:
             self.that(
                 re.search(r"\d (h|min|s)\b|hour|minute", line), f"no time is in the line: {line}"
             )
+        if self.change.brief:
+            return
         with self.world.on_a_copy():
             self.comes_back()
         if forced and self.change.outcome != "refused":
