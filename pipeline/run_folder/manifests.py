@@ -134,5 +134,12 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def hours_text(hours: float) -> str:
+    """Hours as a person says them."""
+    if hours < 1 / 60:
+        return f"{max(1, round(hours * 3600))} s"
+    return f"{hours * 60:.0f} min" if hours < 1.5 else f"{hours:.1f} h"
+
+
 def _damaged(path: Path, reason: str) -> UserError:
     return UserError(f"{path}: damaged ({' '.join(reason.split())[:200]})", damaged=path)

@@ -4,130 +4,41 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError, cannot_write
 from pipeline.progress import say
-from pipeline.run_folder.aside import move_aside, moved_aside, take_back
+from pipeline.run_folder.aside import move_aside, take_back
 from pipeline.run_folder.files import clear_temporary
-from pipeline.run_folder.identity import (
-    Restate,
-    as_known,
-    field_differences,
-    fingerprint,
-    plain_fields,
-    record_of,
-)
+from pipeline.run_folder.identity import plain_fields, record_of
 from pipeline.run_folder.manifests import (
     FORM,
-    GONE,
     Manifest,
     WorkDone,
-    changed_outputs,
     now,
     read_manifest,
     write_manifest,
 )
+from pipeline.run_folder.wanted import Wanted
 
 _NOTE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A stage of a run: its folder, what its outputs depend on, and, once opened, how it stands.
+class Stage(Wanted):
+    """A stage of a run and, once opened, how it stands. Of several processes one `writes`."""
 
-    `outputs` are the files a complete stage has. `valuable`: files that are not thrown away unasked (a
-    training's); one that has none is made again in place. `restate` says what an older manifest would hold
-    today, `formerly` the fields an older program would record now, `weigh` gives the digest of trained weights.
-    Of several processes one `writes`.
-    """
-
-    name: str
-    folder: Path
-    outputs: tuple[str, ...]
-    fields: Mapping[str, Any]
-    restate: Restate
-    valuable: tuple[str, ...] = ()
-    formerly: Callable[[], Mapping[str, Any]] | None = None
-    weigh: Callable[[], str] | None = None
     writes: bool = True
-    verify: bool = False
     complete: bool = False
     anew: bool = False
     form: int = FORM
     spent: float = 0.0  # seconds of work before it was opened
     began: float = 0.0
-    because: tuple[str, ...] = ()  # why what it reads is made again
     displaced: Path | None = None  # what was moved aside for it
     noted: list[float] = field(default_factory=lambda: [-math.inf])
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the fields."""
-        return fingerprint(self.fields)
-
-    def differences(self, manifest: Manifest) -> list[str]:
-        """What a manifest's outputs depend on that is otherwise now; of an older program's in its own terms."""
-        wanted = self.fields
-        if manifest.form < FORM and self.formerly is not None:
-            wanted = self.formerly()
-        return field_differences(manifest.fields, plain_fields(wanted), self.restate)
-
-    def known_differences(self, manifest: Manifest) -> list[str]:
-        """As `differences`, what is not known yet left aside."""
-        known = as_known(self.fields, manifest.fields)
-        return replace(self, fields=known).differences(manifest)
-
-    def why_again(self) -> list[str]:
-        """Why the stage would do its work again: fields that differ, outputs that are not what was written.
-
-        None where it would not, and where it has not been done. Raises UserError where it cannot be read.
-        """
-        manifest = read_manifest(self.folder)
-        if manifest is None:
-            return []
-        return self.differences(manifest) or self._changed(manifest)
-
-    def is_changed(self) -> bool:
-        """Whether an output is there and not what was written."""
-        manifest = self._readable()
-        return manifest is not None and any(
-            not text.endswith(GONE) for text in self._changed(manifest)
-        )
-
-    def loses(self) -> str | None:
-        """What of value is in the folder; None where nothing is."""
-        return next((name for name in self.valuable if (self.folder / name).is_file()), None)
-
-    def aside(self) -> Path | None:
-        """A training that was moved aside and is what the stage would make now, or gone on with, if there is one.
-
-        What is not known yet of the inputs speaks against none.
-        """
-        for path in moved_aside(self.folder) if self.valuable else ():
-            kept = replace(self, folder=path)
-            manifest = kept._readable()
-            if manifest is None or kept.loses() is None:
-                continue
-            if not (kept.known_differences(manifest) or kept._changed(manifest)):
-                return path
-        return None
-
-    def require_free(self, *, force: bool = False) -> None:
-        """Refuse to throw away a training. Raises UserError saying what differs, what it cost, and the flag."""
-        reasons = self._against()
-        name = self.loses()
-        if not reasons or name is None or force or self.aside() is not None:
-            return
-        why = "; ".join([*reasons, *self.because])
-        raise UserError(
-            f"{self.name}: {self.folder / name} is of other inputs ({why}); it is not thrown away unasked. "
-            f"--force moves it aside and trains again{self._cost()}; with the former settings and inputs it "
-            "is used as it is"
-        )
 
     def open(self, *, force: bool = False) -> Stage:
         """Open the stage for work: go on, nothing to do, or, where its inputs are others now, anew.
@@ -137,14 +48,14 @@ class Stage:
         """
         self.require_free(force=force)
         displaced = None
-        if self._against():
+        if self.against():
             kept = self.aside()
             if kept is not None:
                 take_back(kept, self.folder)
                 say(f"{self.name}: {kept} has these settings and inputs and is taken back")
             elif self.loses() is not None:
                 displaced = move_aside(self.folder)
-        manifest = self._readable()
+        manifest = self.readable()
         anew = manifest is None or bool(self.differences(manifest))
         opened = replace(self._opened(None if anew else manifest, anew=anew), displaced=displaced)
         try:
@@ -184,47 +95,12 @@ class Stage:
         if self.writes:
             self._write("complete", summary=dict(summary or {}), weights=weights)
 
-    def _readable(self) -> Manifest | None:
-        """The manifest; none where it is damaged."""
-        try:
-            return read_manifest(self.folder)
-        except UserError as error:
-            if error.damaged is None:
-                raise
-            return None
-
-    def _against(self) -> list[str]:
-        """Why what is in the folder cannot be used or gone on with."""
-        try:
-            manifest = read_manifest(self.folder)
-        except UserError as error:
-            if error.damaged is None:
-                raise
-            return [error.message]
-        if manifest is None:
-            return ["its manifest.json, which says what it was made with, is gone"]
-        return self.differences(manifest) or [
-            text for text in self._changed(manifest) if not text.endswith(GONE)
-        ]
-
-    def _changed(self, manifest: Manifest) -> list[str]:
-        if not manifest.complete:
-            return []
-        return changed_outputs(self.folder, self.outputs, manifest, verify=self.verify)
-
-    def _cost(self) -> str:
-        try:
-            manifest = read_manifest(self.folder)
-        except UserError:
-            return ""
-        return f" (it took {hours_text(manifest.hours)})" if manifest and manifest.hours else ""
-
     def _opened(self, manifest: Manifest | None, *, anew: bool) -> Stage:
         """With the fields of a manifest that says the same: a half-done training is known by them."""
         fields, form = plain_fields(self.fields), FORM
         complete = False
         if manifest is not None:
-            complete = manifest.complete and not self._changed(manifest)
+            complete = manifest.complete and not self.changed(manifest)
             if not manifest.complete and self.valuable:  # what a checkpoint belongs to
                 fields, form = manifest.fields, manifest.form
         return replace(
@@ -271,10 +147,3 @@ class Stage:
             }
         )
         write_manifest(self.folder, manifest)
-
-
-def hours_text(hours: float) -> str:
-    """Hours as a person says them."""
-    if hours < 1 / 60:
-        return f"{max(1, round(hours * 3600))} s"
-    return f"{hours * 60:.0f} min" if hours < 1.5 else f"{hours:.1f} h"

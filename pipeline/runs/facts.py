@@ -29,25 +29,27 @@ class Facts:
     """The contents of a run that stages depend on.
 
     `ahead`: what is about to be made again counts as UNKNOWN where its inputs are others now, and as
-    it was where they are not; otherwise only what is there counts. `identities` gives which video each id is,
-    of those there and not `skipped`. `weigh` gives the digest of a training's weights by its folder.
+    it was where they are not; otherwise only what is there counts. `look` gives which video each id is.
     """
 
     config: Config
     folder: Path
     dataset: Dataset
     look: Callable[[], Digests]
-    weigh: Callable[[Path], str]
     skipped: frozenset[str] = frozenset()
     ahead: bool = False
     verify: bool = False
+    _identities: dict[str, str] = field(default_factory=dict)
     _stages: dict[str, Stage] = field(default_factory=dict)
     _reasons: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def identities(self) -> Digests:
         """Which video each id is, of those that are there and not skipped."""
-        return self.look()
+        if not self._identities:
+            found = self.look()
+            self._identities.update({v: of for v, of in found.items() if v not in self.skipped})
+        return self._identities
 
     def stage(self, name: str) -> Stage:
         """A stage with what it depends on. Raises UserError where a file cannot be read."""
@@ -71,7 +73,7 @@ class Facts:
             restated,
             stage.valuable,
             formerly=lambda: former_fields(self.config, self.folder, stage),
-            weigh=(lambda: self.weigh(folder)) if stage.valuable else None,
+            weigh=(lambda: _weigh(folder)) if stage.valuable else None,
             verify=self.verify,
         )
 
@@ -93,7 +95,7 @@ class Facts:
             return UNKNOWN
         if manifest.weights is not None:
             return manifest.weights
-        return self.weigh(self.folder / row(stage).folder)
+        return _weigh(self.folder / row(stage).folder)
 
     def features(self, videos: list[str]) -> Digests:
         """Digest of the features of those videos that have any."""
@@ -185,6 +187,14 @@ class Facts:
         raise UserError(
             f"{self.folder}: stage {row(stage).folder} {state}; run `tada-loc {made_by_command}` first"
         )
+
+
+def _weigh(folder: Path) -> str:
+    """Digest of the weights that a training left in its folder."""
+    from feature_extraction.weights.loading import state_digest
+    from pipeline.training.checkpoints import MODEL_FILE, saved_weights
+
+    return state_digest(saved_weights(folder / MODEL_FILE))
 
 
 def _is_of(line: Made, by: str, identity: str | None) -> bool:

@@ -23,8 +23,14 @@ _NOT_DECODED = ("extract.stride", "extract.decoder", "extract.compile")
 # What the views of the classifier's own test depend on.
 VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
 VIDEOS = "videos"  # the field with a digest a video, of a stage that leaves a file a video
-# Of `classify`, what works on scores that are there.
-_FUSED = ("classify.top", "classify.top_verbs", "classify.top_nouns", "classify.pairs")
+# Of `classify`, what works on scores that are there; what they are made of is said by video.
+_FUSED = (
+    "content.proposals",
+    "classify.top",
+    "classify.top_verbs",
+    "classify.top_nouns",
+    "classify.pairs",
+)
 
 Digests = Mapping[str, str]  # by video
 
@@ -152,6 +158,7 @@ def _classify(facts: Facts) -> dict[str, Any]:
     return {
         "content.weights": facts.weights("finetune"),
         "content.class names": fingerprint({"heads": facts.dataset.heads}),
+        "content.proposals": facts.output("proposals", "proposals.csv"),
         VIDEOS: short(of),
     }
 

@@ -157,8 +157,7 @@ class Run:
             self.config,
             self.folder,
             self.dataset,
-            self._identities,
-            _weigh,
+            lambda: self.sightings.identities,
             self.skipped,
             ahead=ahead,
             verify=self.verify,
@@ -170,13 +169,6 @@ class Run:
         Raises UserError where an input stage is not complete or an input file cannot be read.
         """
         return replace(self.facts().stage(name), writes=ranks().is_main)
-
-    def imported_stage(self, fields: Mapping[str, object]) -> Stage:
-        """The stage that takes features from elsewhere, whose fields only its input tells."""
-        stage = self.facts().stage_with(row("import-features"), fields)
-        # Features that a network made here are not thrown away for others unasked.
-        valuable = () if self.has_imported_features else (MANIFEST,)
-        return replace(stage, valuable=valuable, weigh=None, writes=ranks().is_main)
 
     def open(self, name: str, extra: Mapping[str, object] | None = None) -> Stage:
         """Open a stage for work; where it makes something, the settings are the run's `config.yaml`.
@@ -235,12 +227,6 @@ class Run:
             identities=self.sightings.identities,
         )
 
-    def _identities(self) -> Mapping[str, str]:
-        identities = dict(self.sightings.identities)
-        for video, line in Ledger(self.path("extract")).lines.items():
-            identities.setdefault(video, line.of)
-        return {video: of for video, of in identities.items() if video not in self.skipped}
-
     def _open_alone(self, name: str, extra: Mapping[str, object]) -> Stage:
         stage = self.stage(name)
         stage = replace(stage, fields={**stage.fields, **extra})
@@ -250,14 +236,6 @@ class Run:
         if not row(name).alone and not (opened.complete and (self.folder / RUN_CONFIG).is_file()):
             self.keep_config()
         return opened
-
-
-def _weigh(folder: Path) -> str:
-    """Digest of the weights that a training left in its folder."""
-    from feature_extraction.weights.loading import state_digest
-    from pipeline.training.checkpoints import MODEL_FILE, saved_weights
-
-    return state_digest(saved_weights(folder / MODEL_FILE))
 
 
 def run_of(folder: Path) -> Run:

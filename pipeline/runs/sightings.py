@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from feature_extraction.video.pictures import pictures_of
+from feature_extraction.pictures import pictures_of
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.identity import Sighting, identify, read_sightings, write_sightings
 from pipeline.run_folder.identity import named
@@ -59,6 +59,8 @@ def look(
         ):
             identities[video] = line.of
             repacked.append(video)
+    for video, line in extracted.lines.items():  # one that is not there any more is taken as it was
+        identities.setdefault(video, line.of)
     return Sightings(identities, seen, tuple(repacked), before)
 
 

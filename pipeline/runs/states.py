@@ -8,6 +8,7 @@ from typing import Literal
 
 from feature_extraction.store import feature_path
 from pipeline.data.features.store import FEATURES
+from pipeline.data.videos.damage import damaged_videos
 from pipeline.data.videos.failures import read_failures
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import named
@@ -70,7 +71,10 @@ def feature_faults(facts: Facts) -> dict[str, str]:
     dataset, config = facts.dataset, facts.config.dataset
     lines, imported = facts.ledger("extract").lines, facts.is_imported
     by = "" if imported else facts.by("extract")
-    folder = facts.folder / row("extract").folder / FEATURES
+    stage_folder = facts.folder / row("extract").folder
+    folder = stage_folder / FEATURES
+    taken = imported or facts.config.detection().extract.allow_partial
+    partial = frozenset() if taken else frozenset(damaged_videos(stage_folder))
     faults: dict[str, str] = {}
     for subset in (config.train_subset, config.eval_subset):
         for video in dataset.video_ids(subset):
@@ -83,6 +87,8 @@ def feature_faults(facts: Facts) -> dict[str, str]:
                 faults[video] = "made by other settings or weights"
             elif not imported and identity is not None and line.of != identity:
                 faults[video] = "of another video file"
+            elif video in partial:
+                faults[video] = "of a damaged file"
             elif not (path := feature_path(folder, video)).is_file():
                 faults[video] = "gone"
             elif not intact(path, line, verify=facts.verify):

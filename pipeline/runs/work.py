@@ -77,9 +77,10 @@ def _bring_up_to_date(
     Raises UserError where one has not been done, was broken off, or is a training of other inputs.
     """
     own = [stage for stage in stages if stage.name not in quiet]
+    done: list[StageRow] = []
     for _ in before:
         todo = _main(lambda: _todo(run, before, stages))
-        first = next((stage for stage in todo if stage in before), None)
+        first = next((stage for stage in todo if stage in before and stage not in done), None)
         if first is None:
             return
         state = _main(partial(run.state, first.name))
@@ -90,6 +91,7 @@ def _bring_up_to_date(
                 f"`tada-loc {own[0].command}`, or `tada-loc run` for all"
             )
         _work(run, first)
+        done.append(first)
 
 
 def _require_trainings(run: Run, before: Sequence[StageRow], stages: Sequence[StageRow]) -> None:

@@ -55,10 +55,9 @@ def run(run: Run) -> None:
     say_learning_rate("bmn", settings)
     try:
         fitted = fit(model, _task(run, settings, samples, judges), settings, stage, run.device)
-    except Interrupted:
-        raise
-    except UserError:
-        stage.put_back()
+    except UserError as error:
+        if not isinstance(error, Interrupted):
+            stage.put_back()
         raise
     if stage.writes:
         keep_result(stage, model, fitted, {"left_out": left_out.names})

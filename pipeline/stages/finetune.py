@@ -25,6 +25,7 @@ from pipeline.processes.stopping import Interrupted
 from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.results.accuracy import geometry_warning, judged, validate
+from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
 from pipeline.training.checkpoints import CHECKPOINT_FILE
 from pipeline.training.classifier import (
@@ -32,7 +33,7 @@ from pipeline.training.classifier import (
     classifier_loss,
     new_classifier,
 )
-from pipeline.training.loop import fit, keep_result
+from pipeline.training.loop import Fitted, fit, keep_result
 from pipeline.training.optimisation import say_learning_rate
 from pipeline.training.steps import Batch
 from pipeline.training.task import Task
@@ -63,23 +64,7 @@ def run(run: Run) -> None:
     say_length(length)
     say_learning_rate("finetune", length.settings)
     task = _task(run, length.settings, train, validation, left_out)
-    try:
-        fitted = fit(
-            SharedClassifier(
-                model, compiled=length.settings.compile, freeze_norm=length.settings.freeze_norm
-            ),
-            task,
-            length.settings,
-            stage,
-            run.device,
-        )
-    except Interrupted:
-        left_out.note()
-        raise
-    except UserError:
-        left_out.note()
-        stage.put_back()
-        raise
+    fitted = _fitted(run, stage, model, task, length.settings, left_out)
     left_out.merge(distributed.gather_values(left_out.reasons))
     if not stage.writes:
         return
@@ -87,6 +72,25 @@ def run(run: Run) -> None:
     if (warning := geometry_warning(fitted.history[fitted.kept - 1])) is not None:
         say(f"finetune: {warning}")
     keep_result(stage, model, fitted, left_out.summary())
+
+
+def _fitted(
+    run: Run,
+    stage: Stage,
+    model: VideoNetwork,
+    task: Task,
+    settings: FinetuneSettings,
+    left_out: LeftOut,
+) -> Fitted:
+    """Train. Raises UserError where that fails; a former training then lies in its place again."""
+    shared = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
+    try:
+        return fit(shared, task, settings, stage, run.device)
+    except UserError as error:
+        left_out.note()
+        if not isinstance(error, Interrupted):
+            stage.put_back()
+        raise
 
 
 def _network(run: Run, settings: FinetuneSettings) -> VideoNetwork:

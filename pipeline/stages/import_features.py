@@ -16,7 +16,9 @@ from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.identity import fingerprint
 from pipeline.run_folder.ledger import Ledger, Made, intact
+from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
+from pipeline.runs.graph import row
 from pipeline.runs.run import Run
 from pipeline.runs.work import held
 
@@ -39,7 +41,7 @@ def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = 
     _require_few(source, checked, left_out.allowed)
     fields = _fields(grid, checked, layout, short_side)
     with held(run.folder):
-        stage = run.imported_stage(fields).open(force=run.force)
+        stage = imported_stage(run, fields).open(force=run.force)
         run.keep_config()
         store = FeatureStore(stage.folder, imported_on(run.features.made, short_side or 0))
         ledger, by = Ledger(stage.folder), fingerprint(_by(fields))
@@ -52,6 +54,13 @@ def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = 
         left_out.settle()
         _finish(stage, checked, left_out, clips)
     say(f"{STAGE}: {len(checked.paths)} videos, {clips} features of {checked.channels} channels")
+
+
+def imported_stage(run: Run, fields: Mapping[str, object]) -> Stage:
+    """The stage of features from elsewhere; those that a network made here are not lost for them unasked."""
+    stage = run.facts().stage_with(row(STAGE), fields)
+    valuable = () if run.has_imported_features else (MANIFEST,)
+    return replace(stage, valuable=valuable, weigh=None)
 
 
 def _by(fields: Mapping[str, object]) -> dict[str, object]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.run_folder.manifests import Manifest, read_manifest
-from pipeline.run_folder.stage import hours_text
+from pipeline.run_folder.manifests import Manifest, hours_text, read_manifest
 from pipeline.runs.graph import StageRow, in_order
 from pipeline.runs.run import Run
 from pipeline.runs.states import State

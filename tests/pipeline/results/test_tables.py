@@ -69,8 +69,8 @@ def test_verbs_and_nouns_are_those_of_the_label(tmp_path, change, said):
 
 
 def test_what_is_gone_or_no_table_says_how_to_make_it_again(tmp_path):
-    with pytest.raises(UserError, match=r"proposals\.csv: cannot be used \(No such file"):
+    with pytest.raises(UserError, match=r"proposals\.csv: no such file; run `tada-loc bmn`"):
         read_proposals(tmp_path, ONE_HEAD, "validation")
     (tmp_path / PROPOSALS).write_bytes(b"\x00\xff")
-    with pytest.raises(UserError, match="delete it and run `tada-loc bmn`"):
+    with pytest.raises(UserError, match="run `tada-loc bmn`, which makes it again"):
         read_proposals(tmp_path, ONE_HEAD, "validation")

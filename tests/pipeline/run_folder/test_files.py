@@ -12,7 +12,6 @@ from pipeline.errors import UserError
 from pipeline.run_folder import files
 from pipeline.run_folder.files import (
     atomic_path,
-    clear_temporary,
     remove,
     write_json,
     write_report,
@@ -87,10 +86,3 @@ def test_what_is_not_there_is_removed_and_what_cannot_be_is_named(tmp_path):
     path.mkdir()
     with pytest.raises(UserError, match=r"a\.json: cannot be written"):
         remove(path)
-
-
-def test_only_the_files_named_are_cleared(tmp_path):
-    for name in (".a.1.tmp", ".b.2.tmp", "c.json"):
-        (tmp_path / name).write_text("half")
-    clear_temporary(tmp_path.glob("*.tmp"))
-    assert [path.name for path in tmp_path.iterdir()] == ["c.json"]

@@ -9,8 +9,8 @@ import pytest
 from pipeline.configuration.keys import default_fields, restated
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
-from pipeline.run_folder.manifests import MANIFEST, read_manifest
-from pipeline.run_folder.stage import Stage, hours_text
+from pipeline.run_folder.manifests import MANIFEST, hours_text, read_manifest
+from pipeline.run_folder.stage import Stage
 from pipeline.runs.fields import setting_fields
 from pipeline.runs.graph import maker, row
 

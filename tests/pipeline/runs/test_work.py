@@ -9,12 +9,18 @@ from pipeline.errors import UserError
 from pipeline.run_folder.lock import locked
 from pipeline.runs import work
 from pipeline.runs.graph import in_order, of_commands, row
-from pipeline.runs.run import Run, State
+from pipeline.runs.run import Run
+from pipeline.runs.states import State
+from pipeline.stages.import_features import imported_stage
 
 
 @pytest.fixture
 def run(tmp_path):
-    return Run(tmp_path / "run", load_config(find_config("demo")))
+    (tmp_path / "own.csv").write_text(
+        "video,start,end,label,subset\na,0,1,run,training\nb,0,1,run,validation\n"
+    )
+    own = {"dataset.annotations": str(tmp_path / "own.csv"), "dataset.videos": str(tmp_path)}
+    return Run(tmp_path / "run", load_config(find_config("demo"), own))
 
 
 @pytest.fixture
@@ -64,7 +70,11 @@ def test_a_stage_that_fails_ends_the_run(run, monkeypatch):
 def test_a_quiet_stage_is_passed_over_only_where_it_is_complete(run, done, monkeypatch):
     stages = [row("classify"), row("eval")]
     for state, expected in (("complete", ["eval"]), ("stale", ["classify", "eval"])):
-        monkeypatch.setattr(Run, "state", lambda self, name, state=state: State(state))
+
+        def of(self, name, facts=None, state=state):
+            return State(state if name == "classify" else "complete")
+
+        monkeypatch.setattr(Run, "state", of)
         work.run_stages(run, stages, quiet=("classify",))
         assert done == expected
         done.clear()
@@ -84,19 +94,21 @@ def test_of_several_processes_each_does_its_work(run, done, monkeypatch, rank, e
     assert done == expected and len(waited) == len(in_order()), "they wait after every stage"
 
 
-def test_extraction_does_not_run_over_imported_features(run, done):
+def test_extraction_does_not_run_over_imported_features(run, done, monkeypatch):
     fields = {"imported": "x", "extract.fps": 7.0, "extract.frames": 3, "extract.interval": 2}
-    run.imported_stage(fields | {"extract.stride": 5}).open().finish()
+    imported_stage(run, fields | {"extract.stride": 5}).open().finish()
     with pytest.raises(UserError, match=r"holds imported features; go on with `tada-loc bmn`"):
         work.run_stages(run, of_commands("extract"))
+    monkeypatch.setattr(Run, "state", lambda self, name, facts=None: State("complete"))
     work.run_stages(run, of_commands("bmn"))
     assert done == ["bmn", "proposals"]
 
 
 def test_by_force_it_does_with_the_configurations_own_grid(run, monkeypatch):
     fields = {"imported": "x", "extract.fps": 7.0, "extract.frames": 3, "extract.interval": 2}
-    run.imported_stage(fields | {"extract.stride": 5}).open().finish()
+    imported_stage(run, fields | {"extract.stride": 5}).open().finish()
     seen = []
     monkeypatch.setattr(work, "work_of", lambda stage: lambda run: seen.append(run.config.extract))
+    monkeypatch.setattr(Run, "state", lambda self, name, facts=None: State("complete"))
     work.run_stages(Run(run.folder, run.given, force=True), of_commands("extract"))
     assert seen == [run.given.extract]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -67,5 +68,5 @@ def _digest(path: Path, container: av.container.InputContainer, fps: float) -> s
 def _shown(seconds: np.ndarray, fps: float) -> np.ndarray:
     """Which of the frames at these ascending times is nearest to each k / fps."""
     asked = np.arange(round(float(seconds[-1]) * fps) + 1) / fps
-    edges = np.array([boundary(*pair) for pair in zip(seconds[:-1], seconds[1:], strict=True)])
+    edges = np.array([boundary(*pair) for pair in pairwise(seconds.tolist())])
     return np.searchsorted(edges, asked, side="left").astype(np.int64)

@@ -1,0 +1,149 @@
+"""What a stage's folder holds, compared with what the stage would make now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.run_folder.aside import moved_aside
+from pipeline.run_folder.identity import (
+    Restate,
+    as_known,
+    field_differences,
+    fingerprint,
+    plain_fields,
+)
+from pipeline.run_folder.manifests import (
+    FORM,
+    GONE,
+    Manifest,
+    changed_outputs,
+    hours_text,
+    read_manifest,
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A stage as it would be made now: its folder, and what its outputs depend on.
+
+    `outputs` are the files a complete stage has. `valuable`: files that are not thrown away unasked (a
+    training's); one that has none is made again in place. `restate` says what an older manifest would hold
+    today, `formerly` the fields an older program would record now, `weigh` gives the digest of trained weights.
+    `because`: why what it reads is made again. `verify`: bytes are compared always.
+    """
+
+    name: str
+    folder: Path
+    outputs: tuple[str, ...]
+    fields: Mapping[str, Any]
+    restate: Restate
+    valuable: tuple[str, ...] = ()
+    formerly: Callable[[], Mapping[str, Any]] | None = None
+    weigh: Callable[[], str] | None = None
+    verify: bool = False
+    because: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the fields."""
+        return fingerprint(self.fields)
+
+    def differences(self, manifest: Manifest) -> list[str]:
+        """What a manifest's outputs depend on that is otherwise now; of an older program's in its own terms."""
+        wanted = self.fields
+        if manifest.form < FORM and self.formerly is not None:
+            wanted = self.formerly()
+        return field_differences(manifest.fields, plain_fields(wanted), self.restate)
+
+    def known_differences(self, manifest: Manifest) -> list[str]:
+        """As `differences`, what is not known yet left aside."""
+        known = as_known(self.fields, manifest.fields)
+        return replace(self, fields=known).differences(manifest)
+
+    def why_again(self) -> list[str]:
+        """Why the stage would do its work again: fields that differ, outputs that are not what was written.
+
+        None where it would not, and where it has not been done. Raises UserError where it cannot be read.
+        """
+        manifest = read_manifest(self.folder)
+        if manifest is None:
+            return []
+        return self.differences(manifest) or self.changed(manifest)
+
+    def is_changed(self) -> bool:
+        """Whether an output is there and not what was written."""
+        manifest = self.readable()
+        return manifest is not None and any(
+            not text.endswith(GONE) for text in self.changed(manifest)
+        )
+
+    def loses(self) -> str | None:
+        """What of value is in the folder; None where nothing is."""
+        return next((name for name in self.valuable if (self.folder / name).is_file()), None)
+
+    def aside(self) -> Path | None:
+        """A training that was moved aside and is what the stage would make now, or gone on with, if there is one.
+
+        What is not known yet of the inputs speaks against none.
+        """
+        for path in moved_aside(self.folder) if self.valuable else ():
+            kept = replace(self, folder=path)
+            manifest = kept.readable()
+            if manifest is None or kept.loses() is None:
+                continue
+            if not (kept.known_differences(manifest) or kept.changed(manifest)):
+                return path
+        return None
+
+    def require_free(self, *, force: bool = False) -> None:
+        """Refuse to throw away a training. Raises UserError saying what differs, what it cost, and the flag."""
+        reasons = self.against()
+        name = self.loses()
+        if not reasons or name is None or force or self.aside() is not None:
+            return
+        why = "; ".join([*reasons, *self.because])
+        raise UserError(
+            f"{self.name}: {self.folder / name} is of other inputs ({why}); it is not thrown away unasked. "
+            f"--force moves it aside and trains again{self._cost()}; with the former settings and inputs it "
+            "is used as it is"
+        )
+
+    def readable(self) -> Manifest | None:
+        """The manifest; none where it is damaged."""
+        try:
+            return read_manifest(self.folder)
+        except UserError as error:
+            if error.damaged is None:
+                raise
+            return None
+
+    def against(self) -> list[str]:
+        """Why what is in the folder cannot be used or gone on with."""
+        try:
+            manifest = read_manifest(self.folder)
+        except UserError as error:
+            if error.damaged is None:
+                raise
+            return [error.message]
+        if manifest is None:
+            return ["its manifest.json, which says what it was made with, is gone"]
+        return self.differences(manifest) or [
+            text for text in self.changed(manifest) if not text.endswith(GONE)
+        ]
+
+    def changed(self, manifest: Manifest) -> list[str]:
+        """Which outputs of a complete manifest are gone or not what was written, a line each."""
+        if not manifest.complete:
+            return []
+        return changed_outputs(self.folder, self.outputs, manifest, verify=self.verify)
+
+    def _cost(self) -> str:
+        try:
+            manifest = read_manifest(self.folder)
+        except UserError:
+            return ""
+        return f" (it took {hours_text(manifest.hours)})" if manifest and manifest.hours else ""
