@@ -84,7 +84,8 @@ class Machine:
     def check(self, change: Change) -> None:
         """Make the change to a fresh finished run, and check all it leads to."""
         world = self.world
-        make_base(world, change.base)
+        for base in {change.base, "plain", "other"}:  # files of another run are put in
+            make_base(world, base)
         world.reset(change.base)
         change.apply(world)
         Check(self, change).all()

@@ -33,7 +33,8 @@ NOBODY = 65534
 
 @pytest.fixture
 def world(machine):
-    make_base(machine.world, "plain")
+    for base in ("plain", "other"):
+        make_base(machine.world, base)
     machine.world.reset("plain")
     return machine.world
 

@@ -32,7 +32,8 @@ class Pairs(RuleBasedStateMachine):
     @initialize()
     def begins(self) -> None:
         self.machine, self.made = MACHINE[0], 0
-        make_base(self.machine.world, "plain")
+        for base in ("plain", "other"):
+            make_base(self.machine.world, base)
         self.machine.world.reset("plain")
         self.trained = set(models(self.machine.world.run).values())
 
