@@ -69,6 +69,7 @@ def _edited(path: Path) -> None:
     path.write_text(text[:at] + ("0" if text[at] != "0" else "1") + text[at + 1 :])
 
 
+A_FOLDER = "a folder"
 HARMLESS: dict[str, Act] = {
     "touched": _on_path(footage.touch),
     "linked": _on_path(footage.link),
@@ -78,7 +79,7 @@ DAMAGE: dict[str, Act] = {
     "with a bit changed": _on_path(footage.flip_bit),
     "emptied": _on_path(lambda path: path.write_bytes(b"")),
     "of another run": _of_another,
-    "a folder": _on_path(_folder),
+    A_FOLDER: _on_path(_folder),
 }
 DELETED: Act = _on_path(lambda path: path.unlink())
 RECORD_DAMAGE: dict[str, Act] = {
@@ -86,7 +87,7 @@ RECORD_DAMAGE: dict[str, Act] = {
     "cut to half": DAMAGE["cut to half"],
     "emptied": DAMAGE["emptied"],
     "of another run": _of_another,
-    "a folder": DAMAGE["a folder"],
+    A_FOLDER: DAMAGE[A_FOLDER],
 }
 FOLDERS = {
     "finetune": ("finetune",),
@@ -103,6 +104,8 @@ def _bound(act: Act, name: str) -> Callable[[World], object]:
 
 
 def _file(what: str, act: Act, name: str, **more: object) -> Change:
+    if what == A_FOLDER:  # it may be refused, for it may hold what the user put there
+        more = {"outcome": "safe", "may": more.get("first", more.get("may", ()))}
     return Change(f"{name} {what}", _bound(act, name), on_run=True, **more)  # type: ignore[arg-type]
 
 
@@ -154,9 +157,9 @@ def _notes() -> list[Change]:
     for name in NOTES:
         acts = {**DAMAGE, "deleted": DELETED}
         if name == ".lock":
-            acts.pop("a folder")
+            acts.pop(A_FOLDER)
         if name == "config.yaml":
-            acts.pop("a folder")
+            acts.pop(A_FOLDER)
         found += [_file(what, act, name, videos=()) for what, act in acts.items()]
     for name, stage in RECORDS.items():
         acts = {**RECORD_DAMAGE, "edited": _on_path(_edited)}
