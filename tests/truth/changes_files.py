@@ -144,7 +144,7 @@ def _trainings() -> list[Change]:
         found += [_file(what, act, name, videos=()) for what, act in HARMLESS.items()]
     for name in OF_TRAINING:
         found += [
-            _file(what, act, name, outcome="safe", may=("finetune", "bmn"))
+            _file(what, act, name, outcome="safe", may=("finetune", "bmn", "proposals"))
             for what, act in {**RECORD_DAMAGE, "edited": _on_path(_edited)}.items()
         ]
     for folder in ("finetune", "bmn"):

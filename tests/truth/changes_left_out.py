@@ -71,6 +71,7 @@ CHANGES = [
         _skip(V0),
         "stops",
         first=("finetune",),
+        may=("bmn", *TABLES),
         says=(V0,),
         base="best",
     ),
@@ -78,8 +79,8 @@ CHANGES = [
     Change(
         "a new validation video that is broken, allowed",
         _broken,
-        first=("extract", "eval"),
-        may=TABLES,
+        first=("eval",),
+        may=(*TABLES, "extract"),
         videos=(),
     ),
     Change(
