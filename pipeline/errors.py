@@ -45,12 +45,14 @@ def cannot_write(path: Path, error: OSError) -> UserError:
 
 
 def machine_error(error: Exception) -> UserError | None:
-    """The line for an output nobody reads or no disk holds, and for files and memory that ran out.
+    """The line for an output no disk holds, for a process that has gone, and for files and memory that ran out.
 
     None for other errors.
     """
     if isinstance(error, BrokenPipeError):
-        return UserError(f"nobody reads the output any more (broken pipe); {_GOES_ON}")
+        return UserError(
+            f"another process that this one talks to has gone (broken pipe); {_GOES_ON}"
+        )
     if isinstance(error, OSError):
         if error.errno in FULL and error.filename is None:
             return cannot_write(Path("the output"), error)

@@ -13,10 +13,10 @@ import click
 
 from pipeline.cli.file_commands import export_features, import_features, print_scores, score
 from pipeline.cli.options import ALL, JSON, NamedPath, configured, start
-from pipeline.cli.streams import open_closed_streams
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 from pipeline.errors import UserError, machine_error
 from pipeline.processes.stopping import terminable
+from pipeline.streams import open_closed_streams, outlive_readers
 
 if TYPE_CHECKING:
     from pipeline.runs.run import Run
@@ -32,8 +32,18 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def main(self, *args: Any, **more: Any) -> Any:
         open_closed_streams()
+        outlive_readers()
+        try:
+            return super().main(*args, **more)
+        except OSError as error:  # --help and the like, before any command: on a full disk
+            if (said := machine_error(error)) is None:
+                raise
+            _OneLine(said).show()
+            sys.exit(said.exit_code)
+
+    def invoke(self, ctx: click.Context) -> Any:
         try:
             with terminable():
                 return super().invoke(ctx)

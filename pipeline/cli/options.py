@@ -119,7 +119,7 @@ def start(
 
     What one `eval` is told of how to evaluate does not become the run's configuration.
     """
-    from pipeline.configuration.choosing import choose
+    from pipeline.cli.choosing import choose
     from pipeline.configuration.reading import dump_config, load_config
     from pipeline.progress import say
     from pipeline.runs.run import Run

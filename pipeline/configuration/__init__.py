@@ -1,4 +1,4 @@
-"""What a run is told: every key, how a configuration is read, which one a command uses.
+"""What a run is told: every key, how a configuration is read and written.
 
 Knows nothing of what is done with a key.
 """

@@ -7,24 +7,30 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from pipeline.configuration.base import (
+    Flag,
     Fraction,
     NonNegative,
     NoResult,
     Positive,
     PositiveFloat,
+    Rate,
+    Real,
+    RecordedLater,
     Section,
     StandsFor,
+    Whole,
 )
 from pipeline.configuration.thresholds import parse_iou
 
-Level = Annotated[int, Field(ge=0, le=5)]
+Level = Annotated[Whole, Field(ge=0, le=5)]
+ProposalCount = Annotated[Positive, Field(le=1_000_000)]  # a curve has a value for each
 Thresholds = Annotated[tuple[float, ...], BeforeValidator(parse_iou)]
 
 
 class ExtractSettings(Section):
     """Sliding-window clip features (Appendix A.2)."""
 
-    fps: PositiveFloat = Field(
+    fps: Rate = Field(
         description="Frames a second that clips are counted in, whatever a video has."
     )
     frames: Positive = Field(default=8, description="Frames of a clip.")
@@ -37,19 +43,20 @@ class ExtractSettings(Section):
         default="whole",
         description="What the network sees: the `whole` frame, or its central square (`center`).",
     )
-    batch_size: Annotated[Positive, NoResult()] = Field(
-        default=4, description="Clips that go through the network at once."
+    batch_size: Annotated[Positive, RecordedLater()] = Field(
+        default=4,
+        description="Clips that go through the network at once. Another number rounds features otherwise.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="Number format of the network."
     )
-    compile: bool = Field(
+    compile: Flag = Field(
         default=False, description="Whether the network is compiled (torch.compile)."
     )
     decoder: Annotated[Literal["auto", "pyav", "decord"], StandsFor("auto", "pyav")] = Field(
         default="auto", description="What decodes videos; `auto` is `pyav`."
     )
-    allow_partial: Annotated[bool, NoResult()] = Field(
+    allow_partial: Annotated[Flag, NoResult()] = Field(
         default=False,
         description="Whether a video that breaks off or is damaged in places is taken as far as it "
         "decodes.",
@@ -92,7 +99,7 @@ class ProposalSettings(Section):
         default=0.0,
         description="Proposals for each second of a video at most, and one more. 0: no such limit.",
     )
-    voting: Annotated[float, Field(gt=0, le=1)] | None = Field(
+    voting: Annotated[Real, Field(gt=0, le=1)] | None = Field(
         default=None,
         description="Least tIoU of the proposals whose mean each pick becomes, weighted by score x "
         "tIoU x (start x end probability)². null: a pick stays where it is.",
@@ -138,11 +145,11 @@ class EvalSettings(Section):
     iou: Thresholds = Field(
         description="tIoU thresholds of mAP: start:step:end with the end, or a list."
     )
-    proposals_at: tuple[Positive, ...] = Field(
+    proposals_at: Annotated[tuple[ProposalCount, ...], Field(min_length=1)] = Field(
         default=(1, 5, 10, 50, 100),
         description="Numbers of proposals a video at which average recall is reported.",
     )
-    paper: Annotated[dict[str, dict[str, float]], NoResult()] = Field(
+    paper: Annotated[dict[str, dict[str, Real]], NoResult()] = Field(
         default_factory=dict,
         description="The paper's mAP in percent, by task and tIoU, printed beside ours.",
     )

@@ -5,7 +5,7 @@ Whether a key changes a result is marked on the key itself (pipeline/configurati
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from functools import cache
 from types import NoneType
 from typing import Any, get_args
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from pipeline.configuration.base import Formerly, NoResult, Section, StandsFor
+from pipeline.configuration.base import Formerly, NoResult, RecordedLater, Section, StandsFor
 from pipeline.configuration.settings import Config
 
 
@@ -62,13 +62,15 @@ def default_fields() -> dict[str, Any]:
     }
 
 
-def restated(old: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+def restated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """What a manifest holds, perhaps an older program's, as `result_fields` would say it today.
 
-    Of `keys`, those it lacks have their default; keys that change no result are gone.
+    Of the keys of `new`, what is set now, those it lacks have their default, or, where older programs
+    did not record them, the value of now; keys that change no result are gone.
     """
     known = _keys()
-    fields = {key: value for key, value in default_fields().items() if key in keys}
+    fields = {key: value for key, value in default_fields().items() if key in new}
+    fields |= {key: new[key] for key in fields if _has(RecordedLater, known[key])}
     for key, value in old.items():
         name = new_names().get(key, key)
         field = known.get(name)
@@ -94,7 +96,11 @@ def _keys(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, FieldI
 
 
 def _changes_results(field: FieldInfo) -> bool:
-    return not any(isinstance(mark, NoResult) for mark in field.metadata)
+    return not _has(NoResult, field)
+
+
+def _has(mark: type, field: FieldInfo) -> bool:
+    return any(isinstance(found, mark) for found in field.metadata)
 
 
 def _one_form(field: FieldInfo, value: Any) -> Any:

@@ -14,7 +14,10 @@ from pipeline.configuration.base import (
     Positive,
     PositiveFloat,
     Precision,
+    Real,
     Section,
+    Seed,
+    WholeFromZero,
 )
 
 EMA_DECAY = 0.99  # of `keep: ema` where `ema_decay` says nothing: about the last hundred steps
@@ -38,7 +41,7 @@ class OptimisationSettings(Section):
         description="Samples of a training step, over all processes together."
     )
     epochs: Positive = Field(description="Length of the training in epochs.")
-    min_steps: Annotated[int, Field(ge=0)] = Field(
+    min_steps: WholeFromZero = Field(
         default=0,
         description="Steps the training has at least: where a set is small, the epochs are raised, and "
         "the batch is at most a quarter of the samples. 0: nothing is changed.",
@@ -62,7 +65,7 @@ class OptimisationSettings(Section):
         description="Pieces of a batch that are computed one after the other, to need less memory. "
         "Batch norm sees a piece at a time.",
     )
-    ema_decay: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Formerly("average")] = Field(
+    ema_decay: Annotated[Annotated[Real, Field(gt=0, lt=1)] | None, Formerly("average")] = Field(
         default=None,
         description="Decay per step of the exponential moving average (EMA) of the weights, which is "
         f"then validated and kept. null: {EMA_DECAY} with `keep: ema`, else no EMA.",
@@ -79,9 +82,7 @@ class OptimisationSettings(Section):
     precision: Precision = Field(
         default="float32", description="Number format of the network while it is trained."
     )
-    seed: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="Seed of all that is drawn at random."
-    )
+    seed: Seed = Field(default=0, description="Seed of all that is drawn at random.")
     checkpoint_seconds: Annotated[PositiveFloat, NoResult()] = Field(
         default=45, description="Seconds from one checkpoint of the training to the next."
     )

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from pipeline.configuration.keys import known_keys, new_names
 from pipeline.configuration.settings import Config
+from pipeline.configuration.yaml_text import RepeatedKeyError, read_yaml, write_yaml
 from pipeline.errors import UsageError
 from pipeline.progress import say
 
@@ -29,6 +30,7 @@ __all__ = [
     "read_config",
 ]
 
+RUNS = Path("runs")  # where run folders are, unless told
 RUN_CONFIG = "config.yaml"  # what a run folder keeps of its settings
 SHIPPED = Path(__file__).resolve().parents[1] / "configs"
 
@@ -78,7 +80,9 @@ def read_config(
     Raises UsageError as `load_config` does.
     """
     try:
-        data = yaml.load(text, Loader=_PlainLoader)
+        data = read_yaml(text)
+    except RepeatedKeyError as error:
+        raise UsageError(f"{path}: {error}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(data, dict):
@@ -100,15 +104,6 @@ def read_config(
         raise UsageError(said if key in overrides else f"{path}: {said}") from error
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without aliases: a configuration needs none, and nested ones can fill the memory."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not allowed in a configuration")
-        return super().compose_node(parent, index)
-
-
 def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
     """`section.key=value` strings to a mapping; values are read as YAML.
 
@@ -120,7 +115,9 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
         if not found or not key.strip():
             raise UsageError(f"setting {text!r}: write it as section.key=value")
         try:
-            result[key.strip()] = yaml.load(value, Loader=_PlainLoader)
+            result[key.strip()] = read_yaml(value)
+        except RepeatedKeyError as error:
+            raise UsageError(f"setting {text!r}: {error}") from error
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise UsageError(f"setting {text!r}: the value is not valid YAML") from error
     return result
@@ -128,7 +125,7 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
 
 def dump_config(config: Config) -> str:
     """The configuration as YAML that `load_config` reads back to the same values."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return write_yaml(config.model_dump(mode="json"), sort_keys=False)
 
 
 def _rename_keys(data: dict[str, Any]) -> dict[str, str]:

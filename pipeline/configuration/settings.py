@@ -11,12 +11,16 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipeline.configuration.base import (
+    Flag,
     NonNegative,
     NoResult,
     Positive,
     PositiveFloat,
+    Rate,
+    Real,
     Section,
     Share,
+    WholeFromZero,
 )
 from pipeline.configuration.detection_settings import (
     ClassifySettings,
@@ -50,7 +54,7 @@ class DatasetSettings(Section):
         default=None,
         description="EPIC_100_video_info.csv, with durations and rates (EPIC-KITCHENS).",
     )
-    frame_fps: Annotated[PositiveFloat | None, NoResult()] = Field(
+    frame_fps: Annotated[Rate | None, NoResult()] = Field(
         default=None,
         description="Frames a second of videos that are folders of frames. null: as `video_info` says.",
     )
@@ -90,7 +94,7 @@ class BackboneSettings(Section):
         description="Lengths of the calibration's convolutions, in frames; one length is the linear "
         "form (Table 3a).",
     )
-    global_context: bool | None = Field(
+    global_context: Flag | None = Field(
         default=None,
         description="Whether the clip's descriptor is added (Eq. 5). null: as in the paper's network.",
     )
@@ -99,7 +103,7 @@ class BackboneSettings(Section):
         description="What gets a factor a frame: input channels, output channels, both, or the taps of "
         "the kernel (Table 4).",
     )
-    proportion: Annotated[float, Field(gt=0, le=1)] = Field(
+    proportion: Annotated[Real, Field(gt=0, le=1)] = Field(
         default=1.0, description="Share of the channels that are calibrated (Fig. 3)."
     )
     tada_stages: tuple[Positive, ...] | None = Field(
@@ -113,10 +117,10 @@ class BackboneSettings(Section):
     pool_kernel: Positive = Field(
         default=3, description="Length of that pooling, in frames; an odd number."
     )
-    shortcut: bool = Field(
+    shortcut: Flag = Field(
         default=True, description="Whether the pooling is added to what it pools (Table 3b)."
     )
-    separate_norms: bool = Field(
+    separate_norms: Flag = Field(
         default=True, description="Whether both have a batch norm of their own (Table 3b)."
     )
     mean: tuple[NonNegative, NonNegative, NonNegative] = Field(
@@ -149,10 +153,10 @@ class RuntimeSettings(Section):
     device: Annotated[str, NoResult()] = Field(
         default="auto", description="Where the networks run: `auto`, `cpu`, `cuda`, `cuda:1`, ..."
     )
-    workers: Annotated[int, Field(ge=0), NoResult()] = Field(
+    workers: Annotated[WholeFromZero, NoResult()] = Field(
         default=2, description="Processes that read videos. 0: the main process does."
     )
-    allow_failures: Annotated[int, Field(ge=0), NoResult()] = Field(
+    allow_failures: Annotated[WholeFromZero, NoResult()] = Field(
         default=0, description="How many videos may fail before a stage refuses to go on."
     )
     skip: Annotated[Path | None, NoResult()] = Field(
@@ -176,10 +180,12 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Config:
-        if self.bmn is None:
-            return self
-        if self.bmn.mode == "rescale" and self.bmn.duration_scale > self.bmn.temporal_scale:
-            raise ValueError("bmn.duration_scale is larger than bmn.temporal_scale")
+        bmn = self.bmn
+        if bmn is not None and bmn.duration_scale > bmn.temporal_scale:
+            raise ValueError(
+                f"bmn.duration_scale {bmn.duration_scale} is larger than bmn.temporal_scale "
+                f"{bmn.temporal_scale}: no proposal is longer than what the network sees"
+            )
         return self
 
     def section(self, name: str) -> Section:

@@ -22,7 +22,10 @@ def parse_iou(value: str | float | Iterable[float]) -> tuple[float, ...]:
         elif isinstance(value, (int, float)):
             numbers = [float(value)]
         else:
-            numbers = _floats(value)
+            parts = list(value)
+            if any(isinstance(part, (str, bool)) for part in parts):
+                raise TypeError("no list of numbers")
+            numbers = _floats(parts)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{value!r} is not a list of tIoU thresholds: {_FORM}") from error
     if not numbers or any(not 0 < number <= 1 for number in numbers):

@@ -7,18 +7,20 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainValidator, model_validator
 
 from pipeline.configuration.base import (
+    Flag,
     Formerly,
     Fraction,
     NonNegative,
     NoResult,
     Positive,
-    PositiveFloat,
+    Rate,
     Section,
     Share,
+    Whole,
 )
 from pipeline.configuration.optimisation_settings import OptimisationSettings
 
-Magnitude = Annotated[int, Field(ge=0, le=30)]
+Magnitude = Annotated[Whole, Field(ge=0, le=30)]
 
 
 class AugmentSettings(Section):
@@ -51,7 +53,7 @@ class AugmentSettings(Section):
 class FinetuneSettings(OptimisationSettings):
     """Trimmed segments to a classifier (Appendix A)."""
 
-    fps: PositiveFloat = Field(
+    fps: Rate = Field(
         description="Frames a second that clips are counted in, whatever a video has."
     )
     frames: Positive = Field(default=8, description="Frames of a clip.")
@@ -80,7 +82,7 @@ class FinetuneSettings(OptimisationSettings):
         default=256, description="Shorter side of a validation clip, in pixels."
     )
     flip: Fraction = Field(default=0.5, description="Probability that a clip is mirrored.")
-    flip_swaps_sides: bool = Field(
+    flip_swaps_sides: Flag = Field(
         default=False,
         description="Whether a mirrored clip gets the class with left and right, clockwise and "
         "counter-clockwise exchanged.",
@@ -91,17 +93,17 @@ class FinetuneSettings(OptimisationSettings):
         description="Draws segments of rare classes more often: in proportion to the class's "
         "count ** -0.5 (`sqrt`) or count ** -1 (`full`).",
     )
-    freeze_norm: bool = Field(
+    freeze_norm: Flag = Field(
         default=False, description="Whether batch norms that were loaded stay as they were loaded."
     )
     label_smoothing: Share = Field(
         default=0.0, description="Share of the label that is spread over all classes."
     )
     clips_per_segment: Positive = Field(default=1, description="Clips of each segment in an epoch.")
-    compile: bool = Field(
+    compile: Flag = Field(
         default=False, description="Whether the network is compiled (torch.compile)."
     )
-    activation_checkpointing: Annotated[bool, NoResult(), Formerly("recompute")] = Field(
+    activation_checkpointing: Annotated[Flag, NoResult(), Formerly("recompute")] = Field(
         default=False,
         description="Whether blocks keep their inputs alone and are computed again for the gradient: "
         "less memory, a third more computing.",
@@ -132,7 +134,7 @@ class BMNSettings(OptimisationSettings):
         description="What the network sees of a video: sliding `windows`, or the whole video brought "
         "to `temporal_scale` positions (`rescale`)."
     )
-    temporal_scale: Annotated[int, Field(gt=1)] = Field(
+    temporal_scale: Annotated[Whole, Field(gt=1)] = Field(
         description="Length of what the network sees, in positions."
     )
     duration_scale: Positive = Field(description="Length of the longest proposal, in positions.")
@@ -148,19 +150,19 @@ class BMNSettings(OptimisationSettings):
         default=None,
         description="Positions from one window to the next. null: `duration_scale`.",
     )
-    windows_to_end: bool = Field(
+    windows_to_end: Flag = Field(
         default=False,
         description="Whether windows begin until the video's end, as in the public code, or until one "
         "reaches it.",
     )
-    random_windows: bool = Field(
+    random_windows: Flag = Field(
         default=False, description="Whether the windows are shifted anew in every epoch."
     )
     min_inside: Fraction = Field(
         default=0.999,
         description="Share of a segment that must lie inside a window that trains on it.",
     )
-    normalize: bool = Field(
+    normalize: Flag = Field(
         default=False, description="Whether each position is divided by its L2 norm."
     )
     hidden_1d: Positive = Field(
@@ -172,7 +174,7 @@ class BMNSettings(OptimisationSettings):
     hidden_3d: Positive = Field(
         default=512, description="Channels of the layer that joins the samples of a proposal."
     )
-    num_samples: Annotated[int, Field(gt=1)] = Field(
+    num_samples: Annotated[Whole, Field(gt=1)] = Field(
         default=32, description="Samples of a proposal that its scores are made of."
     )
     samples_per_bin: Positive = Field(
@@ -187,7 +189,7 @@ class BMNSettings(OptimisationSettings):
         description="Where in its position a boundary's label is centred and read out, in positions: "
         "0 is the start, 0.5 the middle.",
     )
-    regression: bool = Field(
+    regression: Flag = Field(
         default=False,
         description="Whether the network has an output that moves the start and end of each proposal.",
     )

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 
+import pandas as pd
+
 from pipeline.configuration.optimisation_settings import OptimisationSettings
 from pipeline.configuration.settings import Config, DatasetSettings
+from pipeline.data.annotations import Dataset, training_rows
+from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UsageError, UserError
 
 
@@ -29,6 +33,18 @@ def hold_out_videos(videos: Sequence[str], share: float, seed: int) -> tuple[lis
         [video for video in videos if video not in chosen],
         [video for video in videos if video in chosen],
     )
+
+
+def training_parts(config: Config, dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The segments that train, both networks alike, and those of training videos held out.
+
+    Videos skipped are in neither. Raises UsageError where `runtime.skip` cannot be read.
+    """
+    rows, _ = training_rows(dataset, config.dataset.train_subset)
+    rows = rows[~rows["video"].isin(skipped_ids(config.runtime.skip))]
+    videos = list(rows["video"].unique())
+    training, held_out = hold_out_videos(videos, config.dataset.hold_out, config.finetune.seed)
+    return rows[rows["video"].isin(training)], rows[rows["video"].isin(held_out)]
 
 
 def chooses_epoch(settings: OptimisationSettings) -> bool:

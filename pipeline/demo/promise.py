@@ -57,4 +57,6 @@ def is_shipped(config: Config) -> bool:
 
 
 def _deciding(config: Config) -> dict[str, object]:
-    return {"runtime.skip": config.runtime.skip, **deciding_fields(config)}
+    fields = deciding_fields(config)
+    fields.pop("extract.batch_size")  # it rounds otherwise, as another machine does
+    return {"runtime.skip": config.runtime.skip, **fields}

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.configuration.choosing import RUNS
-from pipeline.configuration.reading import find_config, load_config
+from pipeline.configuration.reading import RUNS, find_config, load_config
 from pipeline.demo.dataset import make_dataset
 from pipeline.demo.promise import verdict
 from pipeline.errors import cannot_write

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from pipeline.errors import UserError, machine_error
 from pipeline.processes.stopping import SIGNALS
+from pipeline.streams import outlive_readers
 
 _COUNT_BYTES, _ABOUT_BYTES = 8, 248
 
@@ -66,6 +67,7 @@ def work(
     """Answer every job that comes through `pipe`; end with the parent. Signals are the parent's to obey."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    outlive_readers()
     threading.Thread(target=die_with_parent, daemon=True).start()
     handle: Handler | None = None
     while True:

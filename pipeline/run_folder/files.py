@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pipeline.errors import cannot_write
 
@@ -46,17 +46,27 @@ def write_json(path: Path, value: Any) -> None:
 def write_report(path: Path, value: Any) -> None:
     """Write a JSON file where the user said (`--json FILE`), whatever is there.
 
-    A device or a pipe (`/dev/stdout`) is written to, not replaced by a file; of a link, the file it
-    points to is written anew. In the run folder neither is followed: nobody put one there on purpose.
-    Raises UserError where it cannot be written.
+    A device or a pipe (`/dev/stdout`) is written to, not replaced by a file, and a reader who has gone
+    away is no error; of a link, the file it points to is written anew. In the run folder neither is
+    followed: nobody put one there on purpose. Raises UserError where it cannot be written.
     """
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
-            path.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            with contextlib.suppress(BrokenPipeError), _device(path) as stream:
+                stream.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
             return
     except OSError as error:
         raise cannot_write(path, error) from error
     write_json(Path(os.path.realpath(path)), value)
+
+
+def _device(path: Path) -> TextIO:
+    """A device or pipe to write to; one of our own by its number: opening it would wait for a reader."""
+    for number in (1, 2):
+        with contextlib.suppress(OSError):  # closed, or no pipe of ours
+            if os.path.samestat(os.stat(path), os.fstat(number)):
+                return os.fdopen(os.dup(number), "w", encoding="utf-8")
+    return path.open("w", encoding="utf-8")
 
 
 def remove(path: Path) -> None:

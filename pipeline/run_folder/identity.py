@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 
 # The fields of a manifest, perhaps an older program's, as they would be recorded today; the second
 # argument is the fields of today they will be compared with.
-Restate = Callable[[Mapping[str, Any], Collection[str]], Mapping[str, Any]]
+Restate = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 
 SHORT = 16  # characters of a digest where many stand side by side
 UNKNOWN = "?"  # the content of what is about to be made again
@@ -70,7 +70,7 @@ def field_differences(
     """
     lines = []
     if restate is not None:
-        old = restate(old, new.keys())
+        old = restate(old, new)
     for key in sorted(old.keys() | new.keys()):
         before, now = old.get(key), new.get(key)
         if before == now:

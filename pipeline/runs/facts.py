@@ -17,7 +17,7 @@ from pipeline.run_folder.identity import UNKNOWN, file_digest, plain_fields
 from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.run_folder.manifests import Manifest, read_manifest
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.fields import VIDEOS, Digests, made_by, stage_fields
+from pipeline.runs.fields import TRAINED_ON, VIDEOS, Digests, made_by, stage_fields
 from pipeline.runs.formerly import former_fields
 from pipeline.runs.graph import StageRow, maker, row
 
@@ -85,6 +85,12 @@ class Facts:
             if error.damaged is None:
                 raise
             return None
+
+    def trained_on(self) -> Digests:
+        """Which video each was that the classifier was trained on; short digests."""
+        manifest = self.manifest("finetune")
+        videos = manifest.fields.get(TRAINED_ON) if manifest is not None else None
+        return videos if isinstance(videos, dict) else {}
 
     def weights(self, stage: str) -> str:
         """Digest of the weights that a training left."""

@@ -22,6 +22,7 @@ from pipeline.runs.graph import StageRow, in_order
 _NOT_DECODED = ("extract.stride", "extract.decoder", "extract.compile")
 # What the views of the classifier's own test depend on.
 VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
+TRAINED_ON = "training videos"  # of fine-tuning: which video each was
 VIDEOS = "videos"  # the field with a digest a video, of a stage that leaves a file a video
 # Of `classify`, what works on scores that are there; what they are made of is said by video.
 _FUSED = (
@@ -165,7 +166,8 @@ def _classify(facts: Facts) -> dict[str, Any]:
 
 def _eval(facts: Facts) -> dict[str, Any]:
     subset = facts.config.dataset.eval_subset
-    return evaluation_rows(facts.dataset, subset) | {
+    return {
+        "evaluation segments": rows_by_video(facts.dataset.rows(subset)),  # every one as annotated
         "content.videos": fingerprint({"videos": sorted(facts.dataset.video_ids(subset))}),
         "content.class names": fingerprint({"heads": facts.dataset.heads}),
         "content.proposals": facts.output("proposals", "proposals.csv"),
@@ -198,11 +200,6 @@ _INPUTS: Mapping[str, Callable[[Facts], dict[str, Any]]] = {
     "eval": _eval,
     "eval-classifier": _eval_classifier,
 }
-
-
-def evaluation_rows(dataset: Dataset, subset: str) -> dict[str, Any]:
-    """The segments that are evaluated against, every one as annotated, as a field."""
-    return {"evaluation segments": rows_by_video(dataset.rows(subset))}
 
 
 def rows_by_video(rows: pd.DataFrame) -> dict[str, str]:

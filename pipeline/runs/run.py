@@ -15,7 +15,6 @@ from pipeline.data.videos.left_out import LeftOut, skipped_ids
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 from pipeline.run_folder.files import write_text
-from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.facts import Facts
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 
     from pipeline.data.features.store import FeatureStore
     from pipeline.data.videos.finding import Source
+    from pipeline.data.videos.sightings import Sightings
     from pipeline.results.classifier_extractor import OpenClassifier
-    from pipeline.runs.sightings import Sightings
     from pipeline.runs.states import State
 
 
@@ -143,13 +142,14 @@ class Run:
     def sightings(self) -> Sightings:
         """The videos as they are now; of one that is not there, as features of it were made."""
         from pipeline.data.videos.finding import find_videos
-        from pipeline.runs.sightings import look
+        from pipeline.data.videos.sightings import look
 
-        settings = self.config.dataset
+        settings, facts = self.config.dataset, self.facts()
         sources: dict[str, Source] = {}
         if settings.videos.is_dir():
             sources, _ = find_videos(settings.videos, self.dataset, self.videos, settings.frame_fps)
-        return look(sources, self.folder, Ledger(self.path("extract")), verify=self.verify)
+        lines, trained = facts.ledger("extract").lines, facts.trained_on()
+        return look(sources, self.folder, lines, trained, verify=self.verify)
 
     def facts(self, *, ahead: bool = False) -> Facts:
         """What the stages depend on, as it is, or `ahead` as it will be once all is made again."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from feature_extraction.store import feature_path
-from pipeline.data.features.store import FEATURES
+from pipeline.data.features import FEATURES
 from pipeline.data.videos.damage import damaged_videos
 from pipeline.data.videos.failures import read_failures
 from pipeline.errors import UserError

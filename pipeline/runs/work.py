@@ -17,6 +17,7 @@ from pipeline.ranks import ranks
 from pipeline.run_folder.lock import locked
 from pipeline.runs.graph import StageRow, in_order, maker, needed_by
 from pipeline.runs.run import Run
+from pipeline.runs.soundness import require_sound
 
 Value = TypeVar("Value")
 
@@ -42,6 +43,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
             if stage.name not in quiet:
                 say(f"{stage.name}: complete, nothing to do")
         return
+    require_sound(run, stages)
     _require_trainings(run, before, stages)
     with held(run.folder):
         if ranks().is_main:

@@ -16,6 +16,7 @@ from pipeline.data.order import deal
 from pipeline.data.videos.damage import DAMAGED, damaged_videos, note_damage
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.data.videos.sightings import pictures_note
 from pipeline.processes import distributed
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
@@ -26,7 +27,6 @@ from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.fields import made_by
 from pipeline.runs.run import Run
-from pipeline.runs.sightings import pictures_note
 from pipeline.runs.states import feature_faults
 
 VideoJob = tuple[str, Source, str]  # video, its source, which file that is

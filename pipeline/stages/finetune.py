@@ -27,6 +27,7 @@ from pipeline.ranks import ranks
 from pipeline.results.accuracy import geometry_warning, judged, validate
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
+from pipeline.training.bmn_network import require_groups
 from pipeline.training.checkpoints import CHECKPOINT_FILE
 from pipeline.training.classifier import (
     SharedClassifier,
@@ -97,6 +98,8 @@ def _network(run: Run, settings: FinetuneSettings) -> VideoNetwork:
     """The network with its initial weights, on the run's device."""
     backbone = run.config.backbone
     model = new_classifier(backbone, run.dataset.num_classes, settings.seed)
+    if run.config.bmn is not None:  # else it would say so after all of this
+        require_groups(run.config.bmn, model.feature_dim)
     if isinstance(model, SlowFast):
         seen = -(-settings.frames // model.alpha)
         say(f"{backbone.name}: the slow pathway sees {seen} of a clip's {settings.frames} frames")

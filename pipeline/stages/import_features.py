@@ -18,8 +18,9 @@ from pipeline.run_folder.identity import fingerprint
 from pipeline.run_folder.ledger import Ledger, Made, intact
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.graph import row
+from pipeline.runs.graph import of_commands, row
 from pipeline.runs.run import Run
+from pipeline.runs.soundness import require_sound
 from pipeline.runs.work import held
 
 STAGE = "import-features"
@@ -33,6 +34,7 @@ def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = 
     written. Raises UserError counting what is wrong, unless it is no more than `runtime.allow_failures`.
     """
     run = replace(run, grid_of_imported=False)
+    require_sound(run, of_commands("bmn"))  # what comes next, and has to do with them
     durations = run.dataset.videos.drop_duplicates("video").set_index("video")["duration"].to_dict()
     left_out = run.left_out(STAGE)
     wanted = left_out.without_skipped(run.videos)

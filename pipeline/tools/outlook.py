@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
-from pipeline.data.annotations import Dataset, training_rows
+from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import shapes_of
-from pipeline.data.hold_out import hold_out_videos
+from pipeline.data.hold_out import training_parts
 from pipeline.data.length import Length, bmn_length, finetune_length
-from pipeline.data.videos.left_out import skipped_ids
-from pipeline.data.windows.cells import video_cells
-from pipeline.data.windows.placing import trained_on
+from pipeline.data.windows.cells import windows_with_segments
 
 
 def finetune_outlook(
@@ -60,19 +57,6 @@ def bmn_outlook(
     return bmn_length(config.bmn, windows)
 
 
-def windows_with_segments(config: DetectionConfig, segments: np.ndarray, duration: float) -> int:
-    """How many windows of a video of `duration` seconds train on one of the segments [N, 2] (seconds)."""
-    cells = video_cells(config.extract, config.bmn, duration)
-    segments = np.minimum(segments, duration)
-    segments = segments[segments[:, 1] > segments[:, 0]]
-    spans = [cells.grid.window(int(offset), cells.temporal_scale) for offset in cells.offsets]
-    return sum(bool(trained_on(segments, span, config.bmn).any()) for span in spans)
-
-
 def rows_that_train(config: Config, dataset: Dataset) -> pd.DataFrame:
     """The segments that train, both networks alike: of videos neither skipped nor held out."""
-    rows, _ = training_rows(dataset, config.dataset.train_subset)
-    rows = rows[~rows["video"].isin(skipped_ids(config.runtime.skip))]
-    videos = list(rows["video"].unique())
-    training, _ = hold_out_videos(videos, config.dataset.hold_out, config.finetune.seed)
-    return rows[rows["video"].isin(training)]
+    return training_parts(config, dataset)[0]

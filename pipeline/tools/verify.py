@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feature_extraction.store import feature_path
-from pipeline.data.features.store import FEATURES
+from pipeline.data.features import FEATURES
 from pipeline.errors import UserError
 from pipeline.progress import Progress
 from pipeline.run_folder.identity import FileRecord, is_as_recorded

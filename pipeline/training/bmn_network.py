@@ -10,13 +10,26 @@ from torch import Tensor, nn
 from bmn import BMN, BMNOutput, MovedOutput, bmn_loss
 from bmn.targets import Targets, valid_mask
 from pipeline.configuration.training_settings import BMNSettings
+from pipeline.errors import UsageError
 from pipeline.processes import distributed
 from pipeline.training.checkpoints import MODEL_FILE, load_weights
 from pipeline.training.steps import Batch, Loss
 
 
+def require_groups(settings: BMNSettings, channels: int) -> None:
+    """Refuse groups that do not divide the features' channels. Raises UsageError."""
+    if channels % settings.groups:
+        raise UsageError(
+            f"bmn.groups = {settings.groups}: the {channels} channels of the features are no multiple of it"
+        )
+
+
 def build_network(settings: BMNSettings, channels: int) -> BMN:
-    """The network of the settings for features of so many channels, with random weights."""
+    """The network of the settings for features of so many channels, with random weights.
+
+    Raises UsageError where their groups do not divide them.
+    """
+    require_groups(settings, channels)
     return BMN(
         channels,
         settings.temporal_scale,

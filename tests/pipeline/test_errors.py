@@ -48,14 +48,6 @@ def test_features_without_a_standard_error(whole, data, tmp_path):
         assert path.read_bytes() == (whole / "extract/features" / path.name).read_bytes()
 
 
-def test_a_reader_that_leaves(tmp_path):
-    answer = shell('"$@" | true', "status", "--run-dir", str(tmp_path / "run"))
-    assert "Traceback" not in answer.stderr and "unexpected" not in answer.stderr
-    assert "broken pipe" in answer.stderr and "goes on" in answer.stderr
-    answer = shell('"$@" 2>&1 | true; exit ${PIPESTATUS[0]}', "status", "--run-dir", "nowhere")
-    assert (answer.returncode, answer.stderr) == (1, "")
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the full device of Linux")
 def test_a_log_on_a_full_disk(tmp_path):
     answer = shell('"$@" >/dev/full', "status", "--run-dir", str(tmp_path / "run"))

@@ -5,12 +5,13 @@ A new format is a file here with a `read(inputs)`, and its line in READERS.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.data.annotations import activitynet, epic_kitchens, table, trimmed
-from pipeline.data.annotations.dataset import Dataset, Inputs, training_rows
+from pipeline.data.annotations.dataset import Dataset, Inputs, check_label, training_rows
 from pipeline.errors import UserError
 
 __all__ = ["Dataset", "annotation_files", "load_annotations", "training_rows"]
@@ -37,8 +38,12 @@ def load_annotations(settings: DatasetSettings) -> Dataset:
     inputs = Inputs(files, subsets, _paths(settings.classes), settings.video_info)
     dataset = READERS[settings.format](inputs)
     for name in {name for head in dataset.heads for name in head}:
-        if any("\ud800" <= mark <= "\udfff" for mark in name):  # half characters no file can hold
-            raise UserError(f"{files[-1]}: label {name!r} is no text; fix it")
+        check_label(name, str(files[-1]))
+    endless = dataset.videos["video"][dataset.videos["duration"] == math.inf]
+    if len(endless):
+        raise UserError(
+            f"{files[-1]}: video {endless.iloc[0]}: duration is infinite; write seconds"
+        )
     known = sorted(set(dataset.videos["subset"]))
     if settings.eval_subset not in known:
         raise UserError(

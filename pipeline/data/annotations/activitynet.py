@@ -17,6 +17,7 @@ import pandas as pd
 from pipeline.data.annotations.dataset import (
     Dataset,
     Inputs,
+    check_label,
     check_times,
     check_video_id,
     segments_frame,
@@ -98,7 +99,7 @@ def _segments(entry: dict[str, Any], video: str, subset: str, where: str) -> lis
             raise UserError(f"{here}: segment is not [start, end]")
         start, end = (_seconds(value, here) for value in segment)
         check_times(start, end, here)
-        label = _text(item.get("label"), f"{here}: label")
+        label = check_label(_text(item.get("label"), f"{here}: label"), here)
         rows.append({"video": video, "subset": subset, "start": start, "end": end, "label": label})
     return rows
 

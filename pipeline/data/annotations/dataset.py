@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ import pandas as pd
 from pipeline.errors import UserError
 
 LONGEST_ID = 220  # bytes; a file system takes 255, and files made of an id have endings
+TEMPORARY = ".tmp-"  # how half-written feature files begin; what begins so is cleared away
+_NO_TEXT = ("Cc", "Cs")  # control characters and half characters, by their Unicode category
+_LINE_ENDS = ("Zl", "Zp")  # a --skip file has an id a line
 
 
 @dataclass(frozen=True)
@@ -122,17 +126,19 @@ def _overlapping(rows: pd.DataFrame) -> int:
 
 
 def check_video_id(video: str, where: str) -> str:
-    """Refuse an id that could name a file outside its folder; give it back otherwise.
+    """Refuse an id that no file of a later stage could have; give it back otherwise.
 
-    Raises UserError naming the file and the id.
+    Those are names of another folder, of temporary files, and such with characters that end a line or steer
+    a terminal. Raises UserError naming the file and the id.
     """
     # Surrogates (half characters) cannot be a file name; they are counted here and refused below.
     size = len(video.encode(errors="surrogatepass"))
     bad = (
         not video
         or video in {".", ".."}
-        or any(mark in video for mark in ("/", "\\", "\0"))
-        or any("\ud800" <= mark <= "\udfff" for mark in video)
+        or video.startswith(TEMPORARY)
+        or any(mark in "/\\" for mark in video)
+        or _holds(video, _NO_TEXT + _LINE_ENDS)
         or size > LONGEST_ID
     )
     if bad:
@@ -142,6 +148,26 @@ def check_video_id(video: str, where: str) -> str:
             f"{where}: video id {shown!r}{long} is no plain file name; rename the video"
         )
     return video
+
+
+def check_label(label: str, where: str) -> str:
+    """Refuse a label that no table or result file gives back as it is; give it back otherwise.
+
+    Raises UserError naming the file and the label.
+    """
+    if not label.strip():
+        raise UserError(f"{where}: label {label!r} is empty; name the class")
+    if _holds(label, _NO_TEXT):
+        shown = label if len(label) < 80 else label[:77] + "..."
+        raise UserError(
+            f"{where}: label {shown!r} is no plain text (a tab, a line end or another control "
+            "character is in it); write it without"
+        )
+    return label
+
+
+def _holds(text: str, categories: tuple[str, ...]) -> bool:
+    return not text.isprintable() and any(category(mark) in categories for mark in text)
 
 
 def check_times(start: float, end: float, where: str) -> None:

@@ -12,7 +12,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.annotations.csv_files import float_column, read_csv
-from pipeline.data.annotations.dataset import Dataset, Inputs, check_times, check_video_id
+from pipeline.data.annotations.dataset import (
+    Dataset,
+    Inputs,
+    check_label,
+    check_times,
+    check_video_id,
+)
 from pipeline.errors import UserError
 
 _COLUMNS = ["video", "start", "end", "label"]
@@ -64,6 +70,7 @@ def _read_table(file: Path, subset: str | None) -> pd.DataFrame:
             )
         if not row.label:
             raise UserError(f"{where}: video {row.video} has no label")
+        check_label(row.label, where)
         if subset is None and "subset" in frame.columns and not row.subset:
             raise UserError(f"{where}: video {row.video} has no subset")
     if subset is not None:

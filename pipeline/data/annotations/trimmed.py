@@ -17,6 +17,7 @@ from pipeline.data.annotations.csv_files import float_column, read_csv
 from pipeline.data.annotations.dataset import (
     Dataset,
     Inputs,
+    check_label,
     check_times,
     check_video_id,
     segments_frame,
@@ -103,11 +104,13 @@ def _kinetics_rows(file: Path) -> list[tuple[str, str]]:
     starts, ends = float_column(frame, "time_start", file), float_column(frame, "time_end", file)
     for line, (start, end) in enumerate(zip(starts, ends, strict=True), start=2):
         check_times(start, end, f"{file}, line {line}")
+    rows = zip(frame["youtube_id"], frame["label"], starts, ends, strict=True)
     return [
-        (check_video_id(f"{video}_{int(start):06d}_{int(end):06d}", str(file)), label.strip())
-        for video, label, start, end in zip(
-            frame["youtube_id"], frame["label"], starts, ends, strict=True
+        (
+            check_video_id(f"{video}_{int(start):06d}_{int(end):06d}", f"{file}, line {line}"),
+            check_label(label.strip(), f"{file}, line {line}"),
         )
+        for line, (video, label, start, end) in enumerate(rows, start=2)
     ]
 
 
@@ -124,7 +127,7 @@ def _list_rows(file: Path) -> list[tuple[str, str]]:
         if len(parts) < 2 or not all(part.strip() for part in parts):
             raise UserError(f"{file}, line {number}: {line[:80]!r} is not PATH LABEL")
         video = check_video_id(Path(parts[0].strip()).stem, f"{file}, line {number}")
-        rows.append((video, parts[1].strip()))
+        rows.append((video, check_label(parts[1].strip(), f"{file}, line {number}")))
     return rows
 
 
@@ -139,7 +142,8 @@ def _something_rows(file: Path) -> list[tuple[str, str]]:
         if not isinstance(template, str) or not isinstance(entry.get("id"), (str, int)):
             raise UserError(f"{where}: needs id and template (the test file has none)")
         video = check_video_id(str(entry["id"]), where)
-        rows.append((video, template.replace("[", "").replace("]", "")))
+        label = template.replace("[", "").replace("]", "")
+        rows.append((video, check_label(label, where)))
     return rows
 
 

@@ -22,15 +22,13 @@ from feature_extraction.store import (
 )
 from pipeline.configuration.detection_settings import ExtractSettings
 from pipeline.data.clips.geometry import clip_grid
-from pipeline.data.features import IMPORTED
+from pipeline.data.features import FEATURES, IMPORTED
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError, cannot_write
 from pipeline.progress import say
 from pipeline.run_folder.files import clear_temporary, remove
 from pipeline.run_folder.identity import FileRecord, record_of
-
-FEATURES = "features"  # the folder of feature files in the extract stage's
 
 
 @dataclass(frozen=True)

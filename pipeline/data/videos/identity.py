@@ -43,14 +43,18 @@ _SIGHTINGS = TypeAdapter(dict[str, Sighting])
 def identify(
     sources: Mapping[str, Source], before: Mapping[str, Sighting], *, verify: bool = False
 ) -> dict[str, Sighting]:
-    """Each video as it is now; the bytes of one that looks as `before` are not read, unless to `verify`."""
+    """Each video as it is now; the bytes of one that looks as `before` are not read, unless to `verify`.
+
+    One that cannot be read is not there: the stage that reads it says why.
+    """
     if not sources:
         return {}
     with ThreadPoolExecutor(_READERS) as pool:
         found = pool.map(
             lambda item: _look(item[1], None if verify else before.get(item[0])), sources.items()
         )
-        return dict(zip(sources, found, strict=True))
+        seen = dict(zip(sources, found, strict=True))
+    return {video: sighting for video, sighting in seen.items() if sighting is not None}
 
 
 def read_sightings(folder: Path) -> dict[str, Sighting]:
@@ -66,7 +70,7 @@ def write_sightings(folder: Path, sightings: Mapping[str, Sighting]) -> None:
     write_json(folder / SOURCES, {video: asdict(seen) for video, seen in sightings.items()})
 
 
-def _look(source: Source, before: Sighting | None) -> Sighting:
+def _look(source: Source, before: Sighting | None) -> Sighting | None:
     if isinstance(source, FrameFolder):
         return _look_at_frames(source, before)
     try:
@@ -78,8 +82,8 @@ def _look(source: Source, before: Sighting | None) -> Sighting:
             return before
         digest = _sampled(source, found.st_size) if stat.S_ISREG(found.st_mode) else "no file"
         return Sighting(found.st_size, found.st_mtime_ns, digest)
-    except OSError as error:  # the stage that reads it says so
-        return Sighting(0, 0, f"cannot be read ({error.strerror})")
+    except OSError:
+        return None
 
 
 def _sampled(path: Path, size: int) -> str:
@@ -94,7 +98,7 @@ def _sampled(path: Path, size: int) -> str:
     return state.hexdigest()
 
 
-def _look_at_frames(source: FrameFolder, before: Sighting | None) -> Sighting:
+def _look_at_frames(source: FrameFolder, before: Sighting | None) -> Sighting | None:
     """The folder's time changes with the names in it, a sampled frame's with its bytes."""
     told = json.dumps([source.rates, source.duration])
     try:
@@ -113,8 +117,8 @@ def _look_at_frames(source: FrameFolder, before: Sighting | None) -> Sighting:
             if stat.S_ISREG(found.st_mode):
                 state.update((source.folder / name).read_bytes())
         return Sighting(size, newest, _rates(told) + state.hexdigest())
-    except OSError as error:
-        return Sighting(0, 0, f"cannot be read ({error.strerror})")
+    except OSError:
+        return None
 
 
 def _rates(told: str) -> str:

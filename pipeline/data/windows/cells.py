@@ -7,9 +7,10 @@ import numpy as np
 from bmn.upper_bound import Cells
 from bmn.windows import sliding_grid, whole_video_grid
 from pipeline.configuration.detection_settings import ExtractSettings
+from pipeline.configuration.settings import DetectionConfig
 from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data.clips.geometry import clip_grid
-from pipeline.data.windows.placing import window_offsets
+from pipeline.data.windows.placing import trained_on, window_offsets
 
 
 def video_cells(extract: ExtractSettings, bmn: BMNSettings, duration: float) -> Cells:
@@ -23,3 +24,12 @@ def video_cells(extract: ExtractSettings, bmn: BMNSettings, duration: float) -> 
         grid = sliding_grid(clips.seconds_per_clip, bmn.feature_step)
         offsets = window_offsets(length, bmn)
     return Cells(grid, length, offsets, scale, bmn.duration_scale, bmn.boundary_center)
+
+
+def windows_with_segments(config: DetectionConfig, segments: np.ndarray, duration: float) -> int:
+    """How many windows of a video of `duration` seconds train on one of the segments [N, 2] (seconds)."""
+    cells = video_cells(config.extract, config.bmn, duration)
+    segments = np.minimum(segments, duration)
+    segments = segments[segments[:, 1] > segments[:, 0]]
+    spans = [cells.grid.window(int(offset), cells.temporal_scale) for offset in cells.offsets]
+    return sum(bool(trained_on(segments, span, config.bmn).any()) for span in spans)

@@ -13,13 +13,15 @@ import torch
 
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset, training_rows
-from pipeline.data.features.store import FEATURES
+from pipeline.data.features import FEATURES
 from pipeline.data.hold_out import require_use
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import file_digest
+from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
+from pipeline.runs.soundness import check_stages
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 from pipeline.tools.doctor.segments import segment_findings
 from pipeline.tools.doctor.trainings import training_findings
@@ -30,6 +32,7 @@ from pipeline.tools.doctor.videos import (
     look_at_videos,
 )
 from pipeline.tools.outlook import rows_that_train
+from pipeline.training.bmn_network import require_groups
 from pipeline.training.classifier import untrained_classifier
 
 UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
@@ -62,7 +65,17 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
         findings += segment_findings(config, dataset, subset, seconds)
     findings += training_findings(config, dataset, infos, seconds)
     findings.append(_network_and_disk(run, [seconds[video] for video in videos["video"]]))
-    return findings
+    return [*findings, *_refused(run, findings)]
+
+
+def _refused(run: Run, findings: Sequence[Finding]) -> list[Finding]:
+    """What a stage will refuse, where nothing above is the reason."""
+    try:
+        check_stages(run, [stage.name for stage in in_order()])
+    except UserError as error:
+        known = any(finding.state == WRONG for finding in findings)
+        return [] if known else [Finding("stages", WRONG, error.message)]
+    return []
 
 
 def _annotations(dataset: Dataset, subsets: tuple[str, str]) -> list[Finding]:
@@ -150,6 +163,7 @@ def _network_and_disk(run: Run, seconds: Sequence[float]) -> Finding:
     try:
         with torch.device("meta"):
             model = untrained_classifier(run.config.backbone, run.dataset.num_classes)
+        require_groups(run.detection.bmn, model.feature_dim)
     except UserError as error:
         return Finding("network", WRONG, error.message)
     clips = sum(run.features.grid.num_clips(length) for length in seconds)

@@ -10,8 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from pipeline.configuration.yaml_text import write_yaml
 from pipeline.tools.init.footage import Footage
 
 FRAMES = 8  # of a clip, as in the paper
@@ -226,7 +225,7 @@ def _bmn(footage: Footage, machine: Machine, grid: Grid) -> list[Entry]:
 
 def _value(value: Any) -> str:
     """A value as YAML on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True)
+    text = write_yaml(value, default_flow_style=True, width=10_000)
     return text.removesuffix("...\n").strip()
 
 

@@ -26,7 +26,7 @@ WITHOUT_EFFECT = {
     "dataset.name", "dataset.annotations", "dataset.videos", "dataset.video_info",
     "dataset.classes", "dataset.format", "dataset.frame_fps", "dataset.train_subset",
     "dataset.eval_subset", "backbone.pretrained", "finetune.checkpoint_seconds",
-    "finetune.activation_checkpointing", "extract.batch_size", "extract.allow_partial",
+    "finetune.activation_checkpointing", "extract.allow_partial",
     "bmn.checkpoint_seconds", "eval.paper", "eval.paper_iou", "runtime.device",
     "runtime.workers", "runtime.allow_failures", "runtime.skip",
 }  # fmt: skip
@@ -103,11 +103,32 @@ def test_a_decoder_is_what_it_stands_for():
 
 def test_a_recorded_key_without_effect_is_no_difference():
     new = of_section("extract")
-    assert of_section("extract", batch_size=99, allow_partial=True) == new
-    old = new | {"extract.batch_size": 999, "extract.allow_partial": True}
+    assert of_section("extract", allow_partial=True) == new
+    old = new | {"extract.allow_partial": True}
     assert not field_differences(old, new, restated)
     gone = old | {"extract.gone": 1}
     assert field_differences(gone, new, restated) == ["extract.gone: 1 -> None"]
+
+
+@pytest.mark.parametrize("size", [1, 4, 7])
+def test_features_made_before_the_batch_was_recorded_stay_valid_whatever_it_is(size):
+    new = of_section("extract", batch_size=size)
+    assert new["extract.batch_size"] == size
+    old = {key: value for key, value in new.items() if key != "extract.batch_size"}
+    assert not field_differences(old, new, restated)
+    # That they are other features for another reason is said, and the batch is not.
+    slower = old | {"extract.stride": 99}
+    assert field_differences(slower, new, restated) == ["extract.stride: 99 -> 16"]
+
+
+def test_features_of_another_batch_are_other_features():
+    old, new = of_section("extract", batch_size=2), of_section("extract", batch_size=3)
+    assert field_differences(old, new, restated) == ["extract.batch_size: 2 -> 3"]
+
+
+@pytest.mark.parametrize("stage", ["bmn", "finetune", "classify"])
+def test_a_stage_that_does_not_depend_on_the_batch_does_not_ask_for_it(stage):
+    assert "extract.batch_size" not in restated({}, of_section(stage))
 
 
 def test_a_key_that_was_not_recorded_counts_as_its_default():

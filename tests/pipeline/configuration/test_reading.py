@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.configuration.keys import known_keys
 from pipeline.configuration.reading import (
     SHIPPED,
     dump_config,
@@ -101,6 +102,18 @@ def test_a_slowfast_protocol_differs_in_network_clip_and_row_alone(name):
         ("nonsense", "section.key=value"),
         ("a.b=[", "not valid YAML"),
         ("a=&x [*x]", "not valid YAML"),
+        ("extract.fps=1:30", "extract.fps = '1:30': input should be a number"),
+        ("extract.stride=1_000", "extract.stride = '1_000': input should be a number"),
+        ("extract.stride='8'", "extract.stride = '8': input should be a number"),
+        ("extract.stride=true", "extract.stride = True: input should be a number"),
+        ("extract.stride=8.5", "extract.stride = 8.5"),
+        ("extract.compile=yes", "extract.compile = 'yes': input should be true or false"),
+        ("extract.compile=1", "extract.compile = 1: input should be true or false"),
+        ("backbone.global_context=off", "input should be true or false"),
+        ("backbone.kernels=[3, '3']", "backbone.kernels = '3': input should be a number"),
+        ("eval.iou=['0.5']", "tIoU"),
+        ("eval.paper={mAP: {average: 1, average: 2}}", "mAP.average stands twice"),
+        ("eval.paper={mAP: {0.5: 1}}", "not valid YAML"),
     ],
 )
 def test_mistakes_are_named(assignment, said):
@@ -109,6 +122,53 @@ def test_mistakes_are_named(assignment, said):
     assert said in caught.value.message
     assert "\n" not in caught.value.message
     assert caught.value.exit_code == 2
+
+
+def test_a_number_may_be_written_in_every_way_of_the_core_schema():
+    written = ["finetune.base_lr=1e-3", "bmn.epochs=0o17", "extract.stride=0x1F", "bmn.seed=0123"]
+    written += ["extract.fps=3e1", "bmn.batch_size=1e1", "dataset.name=1:30"]
+    config = load_config(find_config("hacs"), parse_overrides(written))
+    assert (config.finetune.base_lr, config.bmn.epochs, config.extract.stride) == (0.001, 15, 31)
+    assert (config.bmn.seed, config.extract.fps, config.bmn.batch_size) == (123, 30.0, 10)
+    assert type(config.bmn.batch_size) is int and config.dataset.name == "1:30"
+
+
+@pytest.mark.parametrize("kind", [bool, int, float])
+def test_no_key_takes_text_for_a_truth_value_or_a_number(kind):
+    """Whatever is added: `'1'` is text, and pydantic alone would make a number of it."""
+    config = load_config(find_config("ek100")).model_dump()
+    keys = [key for key in known_keys() if type(value_of(config, key)) is kind]
+    assert keys
+    for key in keys:
+        with pytest.raises(UsageError, match=re.escape(f"{key} = '1'")):
+            load_config(find_config("ek100"), {key: "1"})
+
+
+def value_of(config: dict, key: str) -> object:
+    for part in key.split("."):
+        config = config[part]
+    return config
+
+
+@pytest.mark.parametrize(
+    "text", ["yes", "1:30", "1e-3", "null", "0o17", "1_000", " a ", "a\nb\x85"]
+)
+def test_text_stays_text_in_what_a_run_folder_keeps(text, tmp_path):
+    keys = {"dataset.name": text, "dataset.train_subset": text, "backbone.pretrained": text}
+    config = load_config(find_config("hacs"), keys)
+    path = tmp_path / "copy.yaml"
+    path.write_text(dump_config(config), encoding="utf-8")
+    assert load_config(path) == config and config.dataset.train_subset == text
+
+
+def test_a_key_that_stands_twice_is_named_with_the_file_and_both_lines(tmp_path):
+    path = tmp_path / "own.yaml"
+    lines = find_config("demo").read_text().splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("  epochs:"))
+    path.write_text("\n".join([*lines[: first + 1], "  epochs: 3", *lines[first + 1 :]]))
+    said = f"{path}: finetune.epochs stands twice, in lines {first + 1} and {first + 2}"
+    with pytest.raises(UsageError, match=re.escape(said)):
+        load_config(path)
 
 
 @pytest.mark.parametrize(

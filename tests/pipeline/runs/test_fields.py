@@ -6,7 +6,7 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.runs.fields import setting_fields as fields_of_row
 from pipeline.runs.graph import row
 
-DECODED = {"crop", "short_side", "fps", "frames", "interval", "precision"}
+DECODED = {"batch_size", "crop", "short_side", "fps", "frames", "interval", "precision"}
 
 
 def setting_fields(config, stage):

@@ -23,6 +23,14 @@ def run(tmp_path):
     return Run(tmp_path / "run", load_config(find_config("demo"), own))
 
 
+@pytest.fixture(autouse=True)
+def sound(monkeypatch):
+    """The runs here have no annotations; what is asked of them is a matter of test_soundness.py."""
+    asked = []
+    monkeypatch.setattr(work, "require_sound", lambda run, stages: asked.append(stages))
+    return asked
+
+
 @pytest.fixture
 def done(monkeypatch):
     """The names of the stages that were done, in order, in place of their work."""
@@ -46,6 +54,19 @@ def test_stages_are_done_in_the_order_given_while_the_folder_is_held(run, monkey
     assert done == ["finetune", "extract", "bmn", "proposals", "classify", "eval"]
     with locked(run.folder):  # and is free again
         pass
+
+
+def test_what_a_later_stage_would_refuse_is_refused_before_the_first(run, done, monkeypatch, sound):
+    work.run_stages(run, of_commands("bmn"))
+    assert sound == [of_commands("bmn")] and done == ["bmn", "proposals"]
+
+    def refuse(run, stages):
+        raise UserError("no")
+
+    monkeypatch.setattr(work, "require_sound", refuse)
+    with pytest.raises(UserError, match="no"):
+        work.run_stages(run, in_order())
+    assert done == ["bmn", "proposals"]
 
 
 def test_a_stage_that_fails_ends_the_run(run, monkeypatch):

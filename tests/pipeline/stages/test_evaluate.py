@@ -13,7 +13,7 @@ from pipeline.configuration.keys import restated
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
 from pipeline.results.scoring import score_file
-from pipeline.run_folder.manifests import Stage
+from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
 from pipeline.stages import evaluate
 
@@ -34,9 +34,11 @@ def test_the_eval_stage_leaves_the_upload_in_the_run_folder(tmp_path):
     detections = submission.read_epic_kitchens(path)
     detections.to_csv(classified.folder / "detections.csv", index=False)
     classified.finish()
-    proposals = tmp_path / "run/bmn/proposals/proposals.csv"
-    proposals.parent.mkdir(parents=True)
-    detections[["video", "start", "end", "score"]].to_csv(proposals, index=False)
+    folder = tmp_path / "run/bmn/proposals"
+    proposed = Stage("bmn/proposals", folder, ("proposals.csv",), {}, restated).open()
+    columns = ["video", "start", "end", "score"]
+    detections[columns].to_csv(folder / "proposals.csv", index=False)
+    proposed.finish()
     evaluate.run(Run(tmp_path / "run", config))
     names = {path.name for path in (tmp_path / "run/eval").iterdir()}
     assert names == {"manifest.json", "results.json", "submission.json", "submission.zip"}

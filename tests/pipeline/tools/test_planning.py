@@ -15,8 +15,8 @@ from helpers.small_runs import SMALL
 
 from pipeline.cli.commands import main
 from pipeline.configuration.reading import find_config, load_config
+from pipeline.data.windows.cells import windows_with_segments
 from pipeline.demo.dataset import make_dataset
-from pipeline.tools.outlook import windows_with_segments
 
 
 def tada(data: Path, *arguments: str):

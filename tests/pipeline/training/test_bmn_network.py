@@ -8,7 +8,7 @@ import torch
 from bmn import bmn_loss
 from bmn.targets import Targets, valid_mask
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.errors import UserError
+from pipeline.errors import UsageError, UserError
 from pipeline.training.bmn_network import build_network, load_network, proposal_loss
 from pipeline.training.checkpoints import save_weights
 
@@ -75,3 +75,10 @@ def test_the_loss_of_a_batch_is_bmns(regression):
     assert list(found) == names
     for name, value in found.items():
         torch.testing.assert_close(value, getattr(expected, name))
+
+
+def test_groups_that_do_not_divide_the_features_are_refused():
+    settings = settings_of(groups=3, hidden_1d=9)
+    with pytest.raises(UsageError, match=r"bmn\.groups = 3: the 16 channels"):
+        build_network(settings, 16)
+    build_network(settings, 15)

@@ -255,3 +255,33 @@ def test_a_network_that_cannot_be_is_refused_with_finetunes_line(data, setting):
     refused = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert refused.exit_code == 2
     assert refused.output.splitlines()[-1] == f"Error: {wrong['network']['detail']}"
+
+
+def test_what_a_stage_would_refuse_is_said_where_nothing_else_is_wrong(data):
+    groups = ("bmn.groups=3", "bmn.hidden_1d=255")
+    assert "bmn.groups = 3: the" in look(data, database(), *groups)[1]["network"]["detail"]
+    held = ("dataset.hold_out=0.2", "finetune.keep=last", "bmn.keep=last")
+    assert "stages" not in look(data, database(), *held)[1]  # said as "hold out"
+
+
+def test_what_only_the_stages_know_is_a_finding_of_its_own(data, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("pipeline.tools.doctor.examine.look_at_videos", lambda *_: ({}, {}))
+    wrong = look(data, database(), "extract.decoder=decord")[1]
+    assert list(wrong) == ["stages"] and "not installed" in wrong["stages"]["detail"]
+    entries = database()
+    entries["validation_000"]["annotations"] = []
+    assert "stages" not in look(data, entries)[1]
+
+
+@pytest.mark.parametrize("video", ["a\tb", "a\x1bb", ".tmp-a", ".."])
+def test_ids_that_later_stages_refuse(data, video):
+    wrong = look(data, database() | {video: database()["training_000"]})[1]
+    assert "no plain file name" in wrong["annotations"]["detail"]
+
+
+def test_labels_that_later_stages_refuse(data):
+    entries = database()
+    entries["training_001"]["annotations"][1]["label"] = "x\ry"
+    wrong = look(data, entries)[1]
+    assert "training_001, annotation 1: label" in wrong["annotations"]["detail"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.configuration.choosing import choose
+from pipeline.cli.choosing import choose
 from pipeline.configuration.reading import SHIPPED
 from pipeline.errors import UsageError
 

@@ -10,7 +10,7 @@ from feature_extraction.pictures import pictures_of
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.identity import Sighting, identify, read_sightings, write_sightings
 from pipeline.run_folder.identity import named
-from pipeline.run_folder.ledger import Ledger
+from pipeline.run_folder.ledger import Made
 
 PICTURES = "pictures"  # a note of the extract stage's ledger: digest, and the rate it was asked at
 
@@ -40,18 +40,25 @@ class Sightings:
 
 
 def look(
-    sources: Mapping[str, Source], folder: Path, extracted: Ledger, *, verify: bool
+    sources: Mapping[str, Source],
+    folder: Path,
+    lines: Mapping[str, Made],
+    trained: Mapping[str, str],
+    *,
+    verify: bool,
 ) -> Sightings:
-    """The identity of each video of `sources`; `folder` is the run's, `extracted` says what was made of which.
+    """The identity of each video of `sources`; `folder` is the run's.
 
-    A file that is another and holds the pictures that features were made of is known by the former.
+    `lines` say what features were made of, `trained` which videos the classifier was trained on: one that is not
+    there any more is taken as it was. A file that is another and holds the pictures that features were made
+    of is known by the former.
     """
     before = read_sightings(folder)
     seen = identify(sources, before, verify=verify)
     identities, repacked = {}, []
     for video, sighting in seen.items():
         identities[video] = sighting.digest
-        line = extracted.get(video)
+        line = lines.get(video)
         if (
             line is not None
             and line.of != sighting.digest
@@ -59,8 +66,10 @@ def look(
         ):
             identities[video] = line.of
             repacked.append(video)
-    for video, line in extracted.lines.items():  # one that is not there any more is taken as it was
+    for video, line in lines.items():
         identities.setdefault(video, line.of)
+    for video, digest in trained.items():
+        identities.setdefault(video, digest)
     return Sightings(identities, seen, tuple(repacked), before)
 
 

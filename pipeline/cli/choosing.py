@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.configuration.reading import RUN_CONFIG, find_config
+from pipeline.configuration.reading import RUN_CONFIG, RUNS, find_config
 from pipeline.errors import UsageError
 from pipeline.progress import say
 
-RUNS = Path("runs")
 LOCAL_CONFIG = Path("tada-loc.yaml")
 DEFAULT_CONFIG = "ek100"
 
