@@ -62,7 +62,7 @@ KEYS = {
     "dataset.annotations": Key("", needs=_copied_table),
     "dataset.videos": Key("", needs=_copied_videos),
     "dataset.video_info": Key("", needs=_video_info),  # of EPIC-KITCHENS alone
-    "dataset.frame_fps": Key("30", "finetune"),
+    "dataset.frame_fps": Key("30"),  # no video is a folder of frames
     "dataset.classes": Key("", needs=_class_names),
     "dataset.train_subset": Key("nothing", outcome="refused"),
     "dataset.eval_subset": Key("nothing", outcome="refused"),
@@ -85,7 +85,7 @@ KEYS = {
     "backbone.std": Key("[0.3, 0.3, 0.3]", "finetune"),
     "backbone.pretrained": Key("", "finetune", needs=_weights),
     "finetune.optimizer": Key("sgd", "finetune"),
-    "finetune.base_lr": Key("0.1", "finetune"),
+    "finetune.base_lr": Key("0.001", "finetune"),
     "finetune.base_batch": Key("8", "finetune"),
     "finetune.batch_size": Key("4", "finetune"),
     "finetune.epochs": Key("2", "finetune"),
@@ -202,6 +202,7 @@ KEYS = {
     "runtime.allow_failures": Key("1"),
     "runtime.skip": Key("", needs=_empty_skip),
 }
+WORDS = {"backbone.pretrained": "pretrained weights"}  # what they are is said, not where they lie
 # A compiler takes minutes, and is not on every machine.
 NOT_RUN = {"finetune.compile", "extract.compile"}
 
@@ -226,7 +227,7 @@ def _change(name: str, key: Key, *, by_file: bool) -> Change:
         key.outcome or ("stops" if stops else "same"),
         first=(key.first,) if key.first else (),
         videos=None if key.first else (),
-        says=(name,) if key.first else (),
+        says=(WORDS.get(name, name),) if key.first else (),
         brief=by_file,
     )
 

@@ -108,7 +108,7 @@ class Check:
         self.wrong: list[str] = []
 
     def all(self) -> None:
-        before, lost = files_of(self.world.run), models(self.base)
+        before, lost = files_of(self.world.run), models(self.world.run)
         said = status(self.world)
         self.says_why(said)
         follow_status(self.world, said)
