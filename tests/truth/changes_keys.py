@@ -118,7 +118,7 @@ KEYS = {
     "finetune.augment.mixup": Key("1", "finetune"),
     "finetune.augment.cutmix": Key("1", "finetune"),
     "finetune.balance": Key("full", "finetune"),
-    "finetune.freeze_norm": Key("true", "finetune"),
+    "finetune.freeze_norm": Key("true", outcome="refused"),  # there is none to keep
     "finetune.label_smoothing": Key("0.1", "finetune"),
     "finetune.clips_per_segment": Key("2", "finetune"),
     "finetune.compile": Key("true", "finetune"),
@@ -132,7 +132,7 @@ KEYS = {
     "extract.stride": Key("6", "extract"),
     "extract.short_side": Key("40", "extract"),
     "extract.crop": Key("center", "extract"),
-    "extract.batch_size": Key("4"),
+    "extract.batch_size": Key("4", "extract"),
     "extract.precision": Key("bfloat16", "extract"),
     "extract.compile": Key("true", "extract"),
     "extract.decoder": Key("pyav"),
