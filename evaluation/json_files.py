@@ -6,6 +6,10 @@ import contextlib
 import gzip
 import json
 import os
+import re
+import secrets
+import socket
+import stat
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,7 +19,10 @@ from evaluation.errors import SubmissionError
 
 # The name the challenge servers look for inside an uploaded zip.
 ZIP_MEMBER = "test.json"
-LARGEST = 2 << 30  # bytes; a few kilobytes can unpack to more than any memory
+# Bytes, unpacked: a few kilobytes can unpack to more than any memory. The largest uploads have 300 MB.
+LARGEST = 1 << 30
+# Times its size that a packed file may have, and what it may have anyway; text packs to a tenth.
+MOST_PACKED, ANY_PACKED = 100, 16 << 20
 
 
 def read_result_file(path: Path) -> Any:
@@ -25,6 +32,8 @@ def read_result_file(path: Path) -> Any:
     """
     try:
         return json.loads(_read_bytes(path))
+    except SubmissionError:
+        raise
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         raise SubmissionError(f"{path}: cannot be read ({error})") from error
     except UnicodeDecodeError as error:
@@ -42,7 +51,7 @@ def write_result_file(path: Path, content: Any) -> None:
     folder, a device) has the name.
     """
     text = json.dumps(content, allow_nan=False).encode()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     try:
         if path.exists() and not path.is_file():
             raise OSError("it is not a file")
@@ -51,6 +60,7 @@ def write_result_file(path: Path, content: Any) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _sync(path.parent)
     except OSError as error:
         raise SubmissionError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
@@ -58,7 +68,32 @@ def write_result_file(path: Path, content: Any) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def _temporary(path: Path) -> Path:
+    """A name that says who writes: `.NAME.tada-HOST-PID-RANDOM.tmp`, 255 bytes at most.
+
+    HOST ends with the number of the space that process ids are counted in.
+    """
+    space = "/proc/self/ns/pid"
+    where = f"{socket.gethostname()[:60]}.{os.stat(space).st_ino if os.path.exists(space) else 0:x}"
+    writer = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', where)}-{os.getpid()}-{secrets.token_hex(4)}"
+    name = path.name.encode(errors="surrogateescape")[: 242 - len(writer)].decode(errors="ignore")
+    return path.with_name(f".{name}.tada-{writer}.tmp")
+
+
+def _sync(folder: Path) -> None:
+    """Put a folder's entries on disk, where the system can; the file itself is there already."""
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+        descriptor = os.open(folder, os.O_RDONLY)
+        stack.callback(os.close, descriptor)
+        os.fsync(descriptor)
+
+
 def _read_bytes(path: Path) -> bytes:
+    size = _plain_size(path)
+    if size > LARGEST:
+        raise SubmissionError(
+            f"{path}: has {size / 1e6:.0f} MB, more than {LARGEST >> 20} MB; no result file does"
+        )
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".json")]
@@ -74,11 +109,25 @@ def _read_bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
+def _plain_size(path: Path) -> int:
+    """Bytes of a plain file. Raises OSError for anything else: a pipe would block, a device never end."""
+    if path.is_symlink() and not path.exists():
+        raise OSError("it is a link that leads to no file")
+    found = path.stat()
+    kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
+    kind = stat.S_IFMT(found.st_mode)
+    if kind != stat.S_IFREG:
+        raise OSError(f"it is {kinds.get(kind, 'a device')}, not a file")
+    return found.st_size
+
+
 def _bounded(path: Path, packed: IO[bytes] | gzip.GzipFile) -> bytes:
-    content = packed.read(LARGEST + 1)
-    if len(content) > LARGEST:
+    size = path.stat().st_size
+    most = min(LARGEST, max(ANY_PACKED, MOST_PACKED * size))
+    content = packed.read(most + 1)
+    if len(content) > most:
         raise SubmissionError(
-            f"{path}: unpacks to more than {LARGEST >> 20} MB; no result file does"
+            f"{path}: {size / 1e6:.2f} MB that unpacks to more than {most >> 20} MB; no result file does"
         )
     return content
 

@@ -20,6 +20,10 @@ class FeatureFileError(ValueError):
     """A feature file that is missing, damaged, foreign or made with other settings."""
 
 
+class UnreadableFileError(FeatureFileError):
+    """A feature file that the system does not let be read: it may be whole, and stays."""
+
+
 @dataclass(frozen=True)
 class FeatureMeta:
     """How a video's features were made; `resize` is the short side in pixels, durations seconds.

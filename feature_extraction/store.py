@@ -8,7 +8,6 @@ it; one of other hands is refused here, as is one that was changed (see seal.py)
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -22,20 +21,27 @@ from feature_extraction.feature_meta import (
     WHOLE,
     FeatureFileError,
     FeatureMeta,
+    UnreadableFileError,
     check_expected,
     check_meta,
     meta_of,
 )
+from feature_extraction.plain_files import what_else
 from feature_extraction.seal import check_seal, seal
+from feature_extraction.whole_file import sync_folder, temporary_path
 
 DATASET = "features"
 SUFFIX = ".h5"
+# Bytes of a file: 10 hours with 15 clips a second of 2,304 channels have 2.5 GB.
+LARGEST = 4 << 30
+FRAMING = 1 << 20  # of them around the features, more than it ever is
 MAX_NAME_BYTES = 255  # what common file systems allow for one name
 
 __all__ = [
     "WHOLE",
     "FeatureFileError",
     "FeatureMeta",
+    "UnreadableFileError",
     "feature_path",
     "read_features",
     "read_meta",
@@ -78,7 +84,7 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
     check_meta(path, asdict(meta))
     image = _image(stored, meta)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".tmp-{secrets.token_hex(8)}{SUFFIX}"
+    temporary = temporary_path(path)
     try:
         with temporary.open("xb") as file:
             file.write(image)
@@ -89,7 +95,7 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
         with suppress(OSError):  # a file system turned read-only refuses even this
             temporary.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def read_features(
@@ -102,7 +108,7 @@ def read_features(
 
     `expect` maps FeatureMeta fields to the values the caller needs; of a `span` of clips only those
     are read from the disk. Raises FeatureFileError for a file that is missing, damaged or foreign,
-    and, naming each, for fields that disagree.
+    and, naming each, for fields that disagree; UnreadableFileError where the system gives no bytes.
     """
     with _opened(path, features=span == slice(None)) as file:
         meta = meta_of(path, file)
@@ -131,19 +137,47 @@ def read_meta(path: str | os.PathLike[str]) -> FeatureMeta:
 @contextmanager
 def _opened(path: str | os.PathLike[str], *, features: bool = False) -> Iterator[h5py.File]:
     """Open for reading, the seal being whole; what goes wrong becomes one FeatureFileError."""
-    if not os.path.isfile(path):
-        raise FeatureFileError(f"{path}: no such feature file; extract this video first")
+    _check_size(path)
     try:
         check_seal(path, features=features)
         with h5py.File(path, "r", locking=False) as file:
             yield file
     except FeatureFileError:
         raise
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise FeatureFileError(f"{path}: no such feature file; extract this video first") from error
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, OSError) and _refused(error):
+            raise UnreadableFileError(
+                f"{path}: cannot be read ({error.strerror or reason}); it may be whole, so keep it"
+            ) from error
         raise FeatureFileError(
             f"{path}: not a readable feature file ({reason}); delete it and extract again"
         ) from error
+
+
+def _check_size(path: str | os.PathLike[str]) -> None:
+    """Refuse what is no plain file, and what is larger than any feature file, before it is read."""
+    try:
+        other = what_else(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FeatureFileError(f"{path}: no such feature file; extract this video first") from error
+    if other is not None:
+        raise FeatureFileError(
+            f"{path}: is {other}, not a feature file; delete it and extract again"
+        )
+    size = os.path.getsize(path)
+    if size > LARGEST:
+        raise FeatureFileError(
+            f"{path}: has {size / 1e9:.2f} GB, more than {LARGEST / 1e9:.2f} GB, which no feature file has; "
+            "delete it and extract again"
+        )
+
+
+def _refused(error: OSError) -> bool:
+    """Whether the system gave no bytes; else the HDF5 library did not like those it got."""
+    return error.errno is not None or "errno = " in str(error)
 
 
 def _dataset_of(path: str | os.PathLike[str], file: h5py.File) -> h5py.Dataset:
@@ -177,6 +211,12 @@ def _to_half(path: Path, features: np.ndarray) -> np.ndarray:
             f"{path}: features are {features.dtype} {features.shape}, "
             "must be float [clips, channels]"
         )
+    if 2 * features.size > LARGEST - FRAMING:
+        raise FeatureFileError(
+            f"{path}: {features.shape[0]} clips of {features.shape[1]} channels would have "
+            f"{2 * features.size / 1e9:.2f} GB, more than the {LARGEST / 1e9:.2f} GB of a feature file; "
+            "take a larger stride"
+        )
     if not np.isfinite(features).all():
         raise FeatureFileError(f"{path}: features hold NaN or infinite values")
     with np.errstate(over="ignore"):
@@ -201,12 +241,3 @@ def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
         file.flush()
         image: bytes = file.id.get_file_image()
         return image + seal(image, dataset.id.get_offset(), stored.nbytes)
-
-
-def _sync(path: Path) -> None:
-    """Have the system put a file or a folder's entries on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

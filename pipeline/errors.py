@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from pipeline.printing import printable
+
 # A full disk, a full quota, the largest file that is allowed.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _GOES_ON = "the same command goes on from what is on disk"
@@ -26,7 +28,7 @@ class UserError(Exception):
         self.damaged = damaged
         if len(message) > _LONGEST:
             message = f"{message[:1000]} [...] {message[-400:]}"
-        self.message = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in message)
+        self.message = printable(message)
         super().__init__(self.message)
 
 
@@ -40,8 +42,28 @@ def cannot_write(path: Path, error: OSError) -> UserError:
     """What a user is told when a file cannot be written, and how to go on."""
     fix = "make room and run the same command again: it goes on from here"
     if error.errno not in FULL and error.errno is not None:  # None: numpy, where a write fell short
-        fix = "make it writable and run the same command again"
+        in_the_way = error.errno in {errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY}
+        way = "move away what lies there" if in_the_way else "make it writable"
+        fix = f"{way} and run the same command again"
     return UserError(f"{path}: cannot be written ({error.strerror or error}); {fix}")
+
+
+def cannot_read(path: Path, error: OSError) -> UserError:
+    """What a user is told of a file that is there and cannot be read: it may be whole, so it stays."""
+    fix = "it may be whole, so keep it; see to the disk or network it lies on"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        fix = "give this user the right to read it"
+    reason = error.strerror or error
+    return UserError(f"{path}: cannot be read ({reason}); {fix}, then run the same command again")
+
+
+def was_refused(error: OSError) -> bool:
+    """Whether the system gave no bytes; else what was read is wrong.
+
+    Libraries raise errors without a number for content, and a damaged zip file leads to places
+    before its beginning (EINVAL).
+    """
+    return error.errno not in (None, errno.EINVAL)
 
 
 def machine_error(error: Exception) -> UserError | None:

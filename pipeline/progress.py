@@ -11,6 +11,7 @@ from types import TracebackType
 
 from tqdm import tqdm
 
+from pipeline.printing import printable
 from pipeline.ranks import ranks
 
 LINE_SECONDS = 30.0
@@ -19,10 +20,11 @@ LINE_SECONDS = 30.0
 def say(text: str, *, anyone: bool = False) -> None:
     """A line on stderr, above a bar if one is shown; of several processes the main one speaks.
 
-    `anyone` is for what only this process knows.
+    `anyone` is for what only this process knows. What is not printable is escaped, line ends too.
     """
     if not (anyone or ranks().is_main):
         return
+    text = printable(text)
     with _shown():
         if sys.stderr.isatty():
             tqdm.write(text, file=sys.stderr)
@@ -48,7 +50,9 @@ class Progress:
         self._start = self._done = start
         self._bar = None
         if sys.stderr.isatty() and ranks().is_main:
-            self._bar = tqdm(total=total, initial=start, desc=title, unit=unit, leave=False)
+            self._bar = tqdm(
+                total=total, initial=start, desc=printable(title), unit=unit, leave=False
+            )
 
     def __enter__(self) -> Progress:
         self._began = self._said = time.monotonic()

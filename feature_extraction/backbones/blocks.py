@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_extraction.tadaconv.aggregation import FrameNorm
+from feature_extraction.tadaconv.convolution import conv2d
 from feature_extraction.tadaconv.layout import neighbours
 
 EXPANSION = 4
@@ -28,6 +28,15 @@ class FramesConv(Protocol):
 
 MakeConv = Callable[[int, int, int], FramesConv]  # (in channels, out channels, stride)
 MakeNorm = Callable[[int], nn.Module]  # (channels)
+
+
+class SafeConv2d(nn.Conv2d):
+    """torch's convolution, but where that writes beyond its memory (see `conv2d`)."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """[N, Ci, H, W] -> [N, Co, H', W']."""
+        assert not isinstance(self.padding, str)
+        return conv2d(frames, self.weight, self.bias, self.stride, self.padding)
 
 
 class FrameConv(nn.Conv2d):
@@ -72,7 +81,7 @@ class ClipConv(nn.Conv3d):
         3-D one, whose bfloat16 gradients oneDNN gets wrong on clips of two frames.
         """
         around = neighbours(frames, length, self.kernel_size[0], self.stride[0])
-        return F.conv2d(around, self.weight.flatten(1, 2), self.bias, self.stride[1:], self.margin)
+        return conv2d(around, self.weight.flatten(1, 2), self.bias, self.stride[1:], self.margin)
 
 
 class FactorisedConv(nn.Module):
@@ -106,7 +115,7 @@ class ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         if taps == 1:
-            self.conv = nn.Conv2d(
+            self.conv = SafeConv2d(
                 in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False
             )
         else:

@@ -13,9 +13,9 @@ has no such form and lies in `tap_factors.py`.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from feature_extraction.tadaconv.convolution import conv2d
 from feature_extraction.tadaconv.generation import Calibrate
 from feature_extraction.tadaconv.layout import neighbours, to_frames, to_video
 from feature_extraction.tadaconv.tap_factors import conv_with_tap_factors
@@ -49,11 +49,11 @@ def tadaconv2d_frames(
             frames, weight[:, :, None], factors, bias, stride=stride, padding=padding
         )
     if calibrate == "in":
-        return F.conv2d(scale_frames(frames, alpha), weight, bias, stride, padding)
+        return conv2d(scale_frames(frames, alpha), weight, bias, stride, padding)
     if calibrate == "in_out":
         before, alpha = torch.split_with_sizes(alpha, (weight.shape[1], weight.shape[0]), 1)
         frames = scale_frames(frames, before)
-    output = scale_frames(F.conv2d(frames, weight, None, stride, padding), alpha)
+    output = scale_frames(conv2d(frames, weight, None, stride, padding), alpha)
     return output if bias is None else output + bias[:, None, None]
 
 
@@ -97,8 +97,8 @@ def tadaconv3d_frames(
     if calibrate in ("in", "in_out"):
         around = scale_frames(around, before.repeat_interleave(taps, 1))
     if calibrate == "in":
-        return F.conv2d(around, weight.flatten(1, 2), bias, stride, padding)
-    output = F.conv2d(around, weight.flatten(1, 2), None, stride, padding)
+        return conv2d(around, weight.flatten(1, 2), bias, stride, padding)
+    output = conv2d(around, weight.flatten(1, 2), None, stride, padding)
     output = scale_frames(output, alpha[:, -weight.shape[0] :])
     return output if bias is None else output + bias[:, None, None]
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from feature_extraction.tadaconv.convolution import conv2d
 from feature_extraction.tadaconv.layout import pair
 
 
@@ -43,7 +44,7 @@ def kernel_a_frame(
 ) -> Tensor:
     """One ordinary convolution a frame, with its own kernel."""
     outputs = [
-        F.conv2d(frame[None], (weight * factor).flatten(1, 2), None, stride, padding)
+        conv2d(frame[None], (weight * factor).flatten(1, 2), None, stride, padding)
         for frame, factor in zip(frames, factors, strict=True)
     ]
     return torch.cat(outputs)

@@ -155,7 +155,7 @@ class DecordReader(Reader):
                 "install it (pip install decord) or use --decoder pyav"
             ) from error
         try:
-            frames: _Frames = decord.VideoReader(str(self._path), num_threads=1)
+            frames: _Frames = decord.VideoReader(str(self._path.absolute()), num_threads=1)
         except Exception as error:  # decord's own, which derives from nothing narrower
             self._refuse(f"decord cannot open it ({_reason(error)})")
         return frames

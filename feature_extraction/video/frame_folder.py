@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from feature_extraction.plain_files import what_else
 from feature_extraction.video.frame_times import TIME_EPSILON, last_grid_time
 from feature_extraction.video.reader import Picture, Reader, VideoError, VideoInfo
 
@@ -97,8 +98,12 @@ class FramesReader(Reader):
         self._check_open()
         path = self._folder / f"frame_{number + 1:010d}.jpg"
         try:
+            if (other := what_else(path)) is not None:
+                raise VideoError(f"{path}: is {other}, not a frame; get it again")
             with Image.open(path, formats=("JPEG",)) as image:
                 picture = np.array(image.convert("RGB"))  # a copy that may be written to
+        except VideoError:
+            raise
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             reason = " ".join(str(error).split())[:120]
             raise VideoError(f"{path}: does not decode ({reason}); get it again") from error

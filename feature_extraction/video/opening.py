@@ -8,6 +8,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from feature_extraction.plain_files import what_else
 from feature_extraction.video.frame_folder import FrameFolder, FramesReader
 from feature_extraction.video.reader import Reader, VideoError, VideoInfo
 
@@ -70,11 +71,14 @@ def probe(
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError(f"{path}: is a folder, not a video file (of frames? give a FrameFolder)")
-    if not path.exists():
-        raise VideoError(f"{path}: no such video file")
+    try:
+        other = what_else(path)
+    except FileNotFoundError as error:
+        raise VideoError(f"{path}: no such video file") from error
+    if other is not None:
+        folder = " (of frames? give a FrameFolder)" if path.is_dir() else ""
+        raise VideoError(f"{path}: is {other}, not a video file{folder}")
     if not os.access(path, os.R_OK):
         raise VideoError(f"{path}: no permission to read this video file")
-    if path.is_file() and path.stat().st_size == 0:
+    if path.stat().st_size == 0:
         raise VideoError(f"{path}: the video file is empty (0 bytes); get it again")

@@ -18,6 +18,20 @@ PYAV_VERSION = int(av.__version__.split(".")[0])
 TIMED_CONTAINERS = ("mp4", "matroska")
 # a file may fall this short of what it says before it counts as broken off
 MISSING_SECONDS, MISSING_FRAMES = 0.2, 4
+# FFmpeg's names of the kinds of file that are read: each holds its pictures itself. Left out is what names other
+# files or addresses (playlists, hls, dash, concat, imf, sdp, vobsub, numbered images, ...), asks a device, draws
+# text, or holds a single picture; and what games and sound alone are stored in.
+CONTAINERS = (
+    # phones, cameras, the web, editing
+    "mov,mp4,matroska,webm,avi,flv,live_flv,kux,asf,asf_o,ogg,nut,nuv,nsv,rm,ivr,swf,gif,apng,jpegxl_anim,"
+    # broadcasting, discs, recorders
+    "mpegts,mpeg,mpegvideo,mxf,gxf,lxf,wtv,ty,pva,pmp,dv,mods,moflex,mtv,mv,vivo,lmlm4,"
+    # surveillance, science, cinema
+    "dhav,iv8,luodat,ifv,ser,cine,r3d,film_cpk,filmstrip,roq,rl2,flic,thp,usm,smjpeg,mpjpeg,ingenient,ipu,"
+    # streams without a container
+    "h261,h263,h264,hevc,vvc,evc,av1,obu,ivf,m4v,cavsvideo,avs,avs2,avs3,vc1,vc1test,dirac,dnxhd,apv,mjpeg,"
+    "mjpeg_2000,yuv4mpegpipe"
+)
 
 
 class VideoHead:
@@ -93,20 +107,22 @@ def open_container(path: Path) -> InputContainer:
     # PyAV 19 takes metadata that are no UTF-8 as they are; before, it had to be asked
     lenient: dict[str, Any] = {} if PYAV_VERSION >= 19 else {"metadata_errors": "replace"}
     try:
-        # an absolute path is never taken for an address, and a playlist opens no network
+        # an absolute path is never taken for an address
         container: InputContainer = av.open(
             str(path.absolute()),
             "r",
-            container_options={"protocol_whitelist": "file"},
+            container_options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS},
             **lenient,
         )
+    except av.ArgumentError as error:  # what FFmpeg says of a kind that is not in the list
+        raise VideoError(
+            f"{path}: not a readable video (of no kind that is read: a playlist, a picture, text?); "
+            "get it again or convert it"
+        ) from error
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
             f"{path}: not a readable video ({reason(error)}); get it again or convert it"
         ) from error
-    if container.format.name == "tty":  # FFmpeg would draw a text file on a screen
-        container.close()
-        raise VideoError(f"{path}: is a text file, not a video")
     return container
 
 

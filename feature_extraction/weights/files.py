@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
-from collections.abc import Iterable, Mapping
+import socket
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from feature_extraction.weights.claims import ClaimError, load_tensors
+
 WRAPPERS = ("model_state", "state_dict", "model")  # under which savers put the state dict
+
+SERVER_SECONDS = 60.0  # a server that sends nothing for so long is given up
 
 
 class CheckpointError(ValueError):
@@ -23,10 +28,12 @@ def read_checkpoint(path: str | Path) -> Mapping[str, object]:
     objects other than tensors and plain values: their code is never run.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint file")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = load_tensors(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CheckpointError(f"{path}: no such checkpoint file") from error
+    except ClaimError as error:
+        raise CheckpointError(f"{path}: not a checkpoint file: it {error}") from error
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path}: not a file of tensors alone (damaged, or with Python objects, which are "
@@ -59,15 +66,27 @@ def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mappin
         raise CheckpointError(f"torchvision has no ImageNet weights of depth {depth}: give a file")
     chosen = weights[depth].IMAGENET1K_V1
     try:
-        state: Mapping[str, object] = chosen.get_state_dict(
-            progress=False, check_hash=True, map_location="cpu", weights_only=True
-        )
+        with _waiting_at_most(SERVER_SECONDS):
+            state: Mapping[str, object] = chosen.get_state_dict(
+                progress=False, check_hash=True, map_location="cpu", weights_only=True
+            )
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(
             f"torchvision's ImageNet weights could not be had ({error}): "
             f"download {chosen.url} and give its path"
         ) from error
     return state
+
+
+@contextlib.contextmanager
+def _waiting_at_most(seconds: float) -> Iterator[None]:
+    """Whoever asks a server meanwhile, and names no time, waits no longer for it to send something."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def tensors_of(checkpoint: Mapping[str, object]) -> dict[str, Tensor]:

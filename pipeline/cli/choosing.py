@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pipeline.configuration.reading import RUN_CONFIG, RUNS, find_config
@@ -25,10 +26,10 @@ def choose(config: str | None, run_dir: Path | None) -> tuple[Path, Path]:
     if run_dir is None and (only := _only_run()) is not None:
         say(f"using {only}, the only run folder here")
         return only / RUN_CONFIG, only
-    if run_dir is not None and (run_dir / RUN_CONFIG).is_file():
+    if run_dir is not None and os.path.lexists(run_dir / RUN_CONFIG):
         say(f"using the settings of {run_dir / 'config.yaml'}")
         return run_dir / RUN_CONFIG, run_dir
-    path = LOCAL_CONFIG if LOCAL_CONFIG.is_file() else find_config(DEFAULT_CONFIG)
+    path = LOCAL_CONFIG if os.path.lexists(LOCAL_CONFIG) else find_config(DEFAULT_CONFIG)
     say(f"no --config: using {path}")
     return path, run_dir or RUNS / path.stem
 

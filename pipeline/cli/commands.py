@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.file_commands import export_features, import_features, print_scores, score
-from pipeline.cli.options import ALL, JSON, NamedPath, configured, start
+from pipeline.cli.group import Commands
+from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
-from pipeline.errors import UserError, machine_error
-from pipeline.processes.stopping import terminable
-from pipeline.streams import open_closed_streams, outlive_readers
 
 if TYPE_CHECKING:
     from pipeline.runs.run import Run
@@ -26,60 +21,7 @@ EPILOG = (
 )
 
 
-class _Commands(click.Group):
-    """Commands in the order they are used, and one line for every error."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def main(self, *args: Any, **more: Any) -> Any:
-        open_closed_streams()
-        outlive_readers()
-        try:
-            return super().main(*args, **more)
-        except OSError as error:  # --help and the like, before any command: on a full disk
-            if (said := machine_error(error)) is None:
-                raise
-            _OneLine(said).show()
-            sys.exit(said.exit_code)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with terminable():
-                return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except UserError as error:
-            raise _OneLine(error) from error
-        except KeyboardInterrupt as error:
-            stop = signal.Signals(getattr(error, "number", signal.SIGINT))
-            with contextlib.suppress(OSError):  # the terminal may be what is gone
-                click.echo(
-                    f"Error: stopped by {stop.name}; the same command goes on from what is on disk",
-                    err=True,
-                )
-            sys.exit(128 + stop)
-        except Exception as error:
-            if ctx.params.get("debug"):
-                raise
-            if (said := machine_error(error)) is not None:
-                raise _OneLine(said) from error
-            reason = " ".join(str(error).split())[:300]
-            unexpected = UserError(
-                f"unexpected {type(error).__name__}: {reason} (tada-loc --debug shows where)"
-            )
-            raise _OneLine(unexpected) from error
-
-
-class _OneLine(click.ClickException):
-    """A UserError as click shows it: one line and its exit code."""
-
-    def __init__(self, error: UserError) -> None:
-        super().__init__(error.message)
-        self.exit_code = error.exit_code  # type: ignore[misc]  # click's own errors set it so
-
-
-@click.group(cls=_Commands, epilog=EPILOG, context_settings={"auto_envvar_prefix": "TADA_LOC"})
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"auto_envvar_prefix": "TADA_LOC"})
 @click.version_option(package_name="tada-loc", prog_name="tada-loc")
 @click.option("--debug", is_flag=True, help="Show a traceback when something unexpected fails.")
 def main(debug: bool) -> None:
@@ -111,7 +53,7 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     if (command is None or command == "eval") and ranks().is_main:
         from pipeline.stages.evaluate import results_table
 
-        click.echo(results_table(run))
+        echo(results_table(run))
     return run
 
 
@@ -217,15 +159,15 @@ def eval_classifier(others: tuple[Path, ...], force: bool, verify: bool, **optio
     Example: tada-loc eval-classifier --config k400
     Example: tada-loc eval-classifier --run-dir runs/ssv2 --with runs/ssv2_16
     """
-    from pipeline.run_folder.lock import locked
+    from pipeline.run_folder.lock import linked_folders, locked
     from pipeline.runs.run import run_of
     from pipeline.stages.eval_classifier import accuracy_table
     from pipeline.stages.eval_classifier import run as test
 
     run = start("views", options, force=force, verify=verify)
-    with locked(run.folder):
+    with locked(run.folder, *linked_folders(run.path("eval-classifier"), run.folder)):
         test(run, [run_of(other) for other in others])
-    click.echo(accuracy_table(run))
+    echo(accuracy_table(run))
 
 
 @main.command()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import JSON, NamedPath, configured, start
+from pipeline.cli.options import JSON, NamedPath, configured, echo, start
 
 
 @click.command()
@@ -37,7 +37,7 @@ def print_scores(file: Path, json_file: Path | None, options: dict[str, Any]) ->
         from pipeline.run_folder.files import write_report
 
         write_report(json_file, results)
-    click.echo(map_table(results, config.eval))
+    echo(map_table(results, config.eval))
 
 
 @click.command("import-features")

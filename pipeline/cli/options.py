@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.printing import printable_lines
+
 if TYPE_CHECKING:
     from pipeline.runs.run import Run
 
@@ -44,6 +46,11 @@ def _assignments(
         if "=" not in value:
             raise click.UsageError(f"Got unexpected extra argument ({value}); KEY=VALUE sets a key")
     return values
+
+
+def echo(text: str) -> None:
+    """Print a table or a line of ours on stdout; nothing in it steers the terminal."""
+    click.echo(printable_lines(text))
 
 
 JSON = click.option("--json", "json_file", type=NamedPath(), help="Write the numbers here too.")
@@ -129,7 +136,11 @@ def start(
     given = overrides(section, options)
     config = load_config(path, given)
     if verbose:
-        say(f"configuration {path}, run folder {folder}\n{dump_config(config)}")
+        for line in [
+            f"configuration {path}, run folder {folder}",
+            *dump_config(config).split("\n"),
+        ]:
+            say(line)
     lasting = {key: value for key, value in given.items() if not key.startswith("eval.")}
     kept = (
         load_config(path, lasting, quiet=True) if section == "eval" and lasting != given else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import JSON, KEYS, SET, NamedPath, configured, overrides, start
+from pipeline.cli.options import JSON, KEYS, SET, NamedPath, configured, echo, overrides, start
 
 # feature_extraction.backbones.BACKBONES, without importing torch for --help.
 BACKBONE_NAMES = (
@@ -45,7 +45,7 @@ def status(json_file: Path | None, verify: bool, **options: Any) -> None:
         from pipeline.run_folder.files import write_report
 
         write_report(json_file, status_as_json(run, found))
-    click.echo(status_table(run, found))
+    echo(status_table(run, found))
 
 
 @click.command()
@@ -65,7 +65,7 @@ def verify(json_file: Path | None, **options: Any) -> None:
         from pipeline.run_folder.files import write_report
 
         write_report(json_file, {"files": checked.files, "faults": list(checked.faults)})
-    click.echo(checked.text)
+    echo(checked.text)
     if checked.faults:
         click.get_current_context().exit(1)
 
@@ -120,7 +120,7 @@ def init(
     from pipeline.tools.init.configuration import dataset_section, write_configuration
 
     section = dataset_section(videos, annotations, **dataset)
-    click.echo(write_configuration(section, target, kind=kind, workers=workers, force=force))
+    echo(write_configuration(section, target, kind=kind, workers=workers, force=force))
 
 
 @click.command()
@@ -142,7 +142,7 @@ def doctor(deep: bool, json_file: Path | None, **options: Any) -> None:
         from pipeline.run_folder.files import write_report
 
         write_report(json_file, findings_as_json(findings))
-    click.echo(findings_table(findings))
+    echo(findings_table(findings))
     if not is_sound(findings):
         click.get_current_context().exit(1)
 
@@ -171,7 +171,7 @@ def plan(processes: int, json_file: Path | None, **options: Any) -> None:
         from pipeline.run_folder.files import write_report
 
         write_report(json_file, costs_as_json(costs, processes))
-    click.echo(cost_table(costs, processes))
+    echo(cost_table(costs, processes))
 
 
 @click.command()
@@ -201,7 +201,7 @@ def demo(run_dir: Path | None, backbone: str, force: bool, **options: Any) -> No
     from pipeline.tools.plots import plot_run
 
     run, verdict = run_demo(run_dir, backbone, overrides(None, options), force=force)
-    click.echo(results_table(run))
+    echo(results_table(run))
     say(f"demo: picture in {plot_run(run)}")
     if verdict is not None:
         say(verdict)

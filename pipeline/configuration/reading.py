@@ -7,6 +7,8 @@ refused with the dotted path of the key and, for a misspelt one, the nearest nam
 from __future__ import annotations
 
 import difflib
+import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from pipeline.configuration.keys import known_keys, new_names
 from pipeline.configuration.settings import Config
 from pipeline.configuration.yaml_text import RepeatedKeyError, read_yaml, write_yaml
 from pipeline.errors import UsageError
+from pipeline.plain_files import read_text
 from pipeline.progress import say
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
 ]
 
 RUNS = Path("runs")  # where run folders are, unless told
+LARGEST = 1_000_000  # bytes of a configuration; the shipped ones have 4,000
 RUN_CONFIG = "config.yaml"  # what a run folder keeps of its settings
 SHIPPED = Path(__file__).resolve().parents[1] / "configs"
 
@@ -42,13 +46,13 @@ def find_config(name: str) -> Path:
     """
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
-        if path.is_file():
+        if os.path.lexists(path):  # also what is no plain file: reading it says so
             return path
         raise UsageError(f"configuration {name}: no such file")
     shipped = SHIPPED / f"{name}.yaml"
     if shipped.is_file():
         return shipped
-    if path.is_file():
+    if os.path.lexists(path) and not path.is_dir():
         return path
     names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.yaml")))
     raise UsageError(f"configuration {name!r}: neither a file nor one of the shipped ({names})")
@@ -64,11 +68,10 @@ def load_config(
     Raises UsageError naming the file, the key, its value and the nearest known key.
     """
     try:
-        if path.stat().st_size > 1_000_000:
-            raise UsageError(f"{path}: larger than 1 MB, not a configuration")
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, LARGEST)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read ({error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path}: cannot be read as a configuration ({reason})") from error
     return read_config(text, path, overrides, quiet=quiet)
 
 
@@ -124,8 +127,10 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def dump_config(config: Config) -> str:
-    """The configuration as YAML that `load_config` reads back to the same values."""
-    return write_yaml(config.model_dump(mode="json"), sort_keys=False)
+    """The configuration as YAML that `load_config` reads back to the same values; no sign in it is not printable."""
+    values = config.model_dump(mode="json")
+    plain = json.dumps(values, ensure_ascii=False).isprintable()
+    return write_yaml(values, sort_keys=False, allow_unicode=plain)
 
 
 def _rename_keys(data: dict[str, Any]) -> dict[str, str]:

@@ -48,9 +48,9 @@ def read_yaml(text: str) -> Any:
         loader.dispose()
 
 
-def write_yaml(value: Any, **form: Any) -> str:
+def write_yaml(value: Any, *, allow_unicode: bool = True, **form: Any) -> str:
     """Values as text that `read_yaml` gives back; `form` is for yaml.dump."""
-    text: str = yaml.dump(value, Dumper=_Dumper, allow_unicode=True, **form)
+    text: str = yaml.dump(value, Dumper=_Dumper, allow_unicode=allow_unicode, **form)
     return text
 
 

@@ -39,7 +39,7 @@ def read_batches(
 
     A worker that dies or needs more than READ_SECONDS for a sample is ended; `lost(video, reason)` is
     told, and has to see to it that `samples` does not read that video again, or to raise. Reading then
-    goes on from the batch that did not come. Without workers nothing guards the reading. Raises
+    goes on from the batch that did not come. So no wait for a batch is without an end. Without workers nothing guards the reading. Raises
     UserError where reading a sample does. Signals to the whole group are this process's to obey.
     With CUDA, tensors that workers read lie in pinned memory.
     """
@@ -130,7 +130,7 @@ class _Readers:
         if not reader.about:
             raise UserError(
                 f"a process that reads videos ended between two of them: {reason}; the same command "
-                "goes on (too little memory? use fewer --workers)"
+                "goes on (--workers 0 reads in this process)"
             )
         for worker in (reader, *self._workers):
             if worker.lost is not None and worker.about:

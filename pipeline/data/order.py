@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -47,6 +48,19 @@ def own_shard(items: Sequence[Item]) -> list[Item]:
     share, longer = divmod(len(items), place.size)
     start = place.rank * share + min(place.rank, longer)
     return list(items[start : start + share + (place.rank < longer)])
+
+
+def own_pieces(items: Sequence[Item], pieces: int) -> tuple[list[Item], list[int]]:
+    """This process's part of a batch in `pieces`: its items, and the number of each one's piece.
+
+    A piece is a stretch of the batch, and shared as `own_shard` shares it: it is the same however many
+    processes there are. Fewer pieces where one would have nothing for a process.
+    """
+    count = max(1, min(pieces, len(items) // ranks().size))
+    bounds = [len(items) * place // count for place in range(count + 1)]
+    shards = [own_shard(items[first:stop]) for first, stop in pairwise(bounds)]
+    own = [item for shard in shards for item in shard]
+    return own, [number for number, shard in enumerate(shards) for _ in shard]
 
 
 def deal(weights: Sequence[float], size: int) -> list[list[int]]:

@@ -8,8 +8,6 @@ seen in the middle of its range is a little likelier to be moving than at rest t
 from __future__ import annotations
 
 import csv
-import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +17,8 @@ import av
 import numpy as np
 
 from pipeline.demo.drawing import Look, draw_frames, random_look
+from pipeline.plain_files import read_json
+from pipeline.run_folder.files import atomic_path, clear_temporary, write_json
 
 # label -> (which number of the pose moves, which way)
 ACTIONS = {
@@ -77,13 +77,13 @@ def make_dataset(
         "version": VERSION, "seed": seed, "train_videos": train_videos, "val_videos": val_videos,
         "fps": fps, "seconds": seconds, "width": width, "height": height,
     }  # fmt: skip
-    marker = folder / "dataset.json"
-    if _read(marker) == made_with:
+    if _read(marker := folder / "dataset.json") == made_with:
         return
     (folder / "videos").mkdir(parents=True, exist_ok=True)
     marker.unlink(missing_ok=True)
-    names = [f"training_{i:03d}" for i in range(train_videos)]
-    names += [f"validation_{i:03d}" for i in range(val_videos)]
+    clear_temporary(folder)
+    subsets = {"training": train_videos, "validation": val_videos}
+    names = [f"{subset}_{i:03d}" for subset, count in subsets.items() for i in range(count)]
 
     def make(index: int) -> tuple[Action, ...]:
         rng = np.random.default_rng([seed, index])
@@ -94,12 +94,12 @@ def make_dataset(
     with ThreadPoolExecutor(workers) as pool:  # numpy and the encoder let go of the lock
         actions = list(pool.map(make, range(len(names))))
     _write_annotations(folder / "annotations.csv", names, actions)
-    _replace(marker, json.dumps(made_with, indent=2) + "\n")
+    write_json(marker, made_with)
 
 
 def _read(marker: Path) -> object:
     try:
-        return json.loads(marker.read_text(encoding="utf-8"))
+        return read_json(marker)
     except (OSError, ValueError):
         return None
 
@@ -128,8 +128,7 @@ def random_scene(
 
 def write_video(path: Path, scene: Scene, fps: float, rng: np.random.Generator) -> None:
     """Draw and encode a scene to path, which appears only when it is complete."""
-    partial = path.with_name(f".{path.name}.partial")
-    with av.open(str(partial), "w", format="mp4") as container:
+    with atomic_path(path) as partial, av.open(str(partial), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
         stream.width, stream.height = scene.look.width, scene.look.height
         stream.pix_fmt = "yuv420p"
@@ -144,7 +143,6 @@ def write_video(path: Path, scene: Scene, fps: float, rng: np.random.Generator) 
             for image in drawn:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-    os.replace(partial, path)
 
 
 def _resting_place(rng: np.random.Generator) -> float:
@@ -220,13 +218,5 @@ def _write_annotations(path: Path, names: list[str], actions: list[tuple[Action,
     for name, found in zip(names, actions, strict=True):
         subset = name.split("_")[0]
         lines += [[name, f"{a.start:.3f}", f"{a.end:.3f}", a.label, subset] for a in found]
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="") as file:
+    with atomic_path(path) as partial, partial.open("w", newline="") as file:
         csv.writer(file).writerows(lines)
-    os.replace(partial, path)
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)

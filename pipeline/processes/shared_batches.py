@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-import mmap
-import os
-import tempfile
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from pipeline.processes.unnamed_memory import UnnamedMemory
+
 _ALIGNED = 64  # bytes
 
 
-class SharedBuffer:
-    """Memory of this process and of those forked later; it grows with what is put into it.
+class SharedBuffer(UnnamedMemory):
+    """Memory of this process and of those forked later; it grows with what is put into it."""
 
-    It has no name, so nothing of it stays, however its processes end. Nor does it need room in
-    /dev/shm, of which a container often has little.
-    """
-
-    def __init__(self) -> None:
-        if hasattr(os, "memfd_create"):
-            self._file = open(os.memfd_create("batch"), "r+b")  # noqa: SIM115 (closed by `close`)
-        else:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
-        self._map: mmap.mmap | None = None
-
-    def bytes(self, size: int) -> Tensor:
-        """Its first bytes: uint8 [size], seen by every process."""
-        if self._map is None or len(self._map) < size:
-            if os.fstat(self._file.fileno()).st_size < size:
-                os.ftruncate(self._file.fileno(), size)
-            self._map = mmap.mmap(self._file.fileno(), size)
-        return torch.frombuffer(self._map, dtype=torch.uint8, count=size)
-
-    def close(self) -> None:
-        """Give the memory back, as soon as nothing looks at it any more."""
-        self._map = None
-        self._file.close()
+    def tensor(self, size: int) -> Tensor:
+        """Its first bytes: uint8 [size], seen by every process. Raises UserError where there is no memory."""
+        return torch.frombuffer(self.bytes(size), dtype=torch.uint8, count=size)
 
 
 @dataclass(frozen=True)
@@ -64,7 +43,7 @@ def pack(batch: Any, buffer: SharedBuffer) -> Packed:
     tensors: list[tuple[_Place, Tensor]] = []
     packed, size = _without_tensors(batch, tensors, 0)
     if size:
-        shared = buffer.bytes(size)
+        shared = buffer.tensor(size)
         for place, tensor in tensors:
             _view(shared, place).copy_(tensor)
     return Packed(packed, size)
@@ -72,7 +51,7 @@ def pack(batch: Any, buffer: SharedBuffer) -> Packed:
 
 def unpack(packed: Packed, buffer: SharedBuffer, *, pinned: bool) -> Any:
     """The batch, with tensors of its own: the buffer may be filled again."""
-    shared = buffer.bytes(packed.size) if packed.size else torch.empty(0, dtype=torch.uint8)
+    shared = buffer.tensor(packed.size) if packed.size else torch.empty(0, dtype=torch.uint8)
     return _with_tensors(packed.batch, shared, pinned)
 
 

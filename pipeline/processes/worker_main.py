@@ -14,9 +14,11 @@ from typing import Any, Protocol
 
 from pipeline.errors import UserError, machine_error
 from pipeline.processes.stopping import SIGNALS
+from pipeline.processes.unnamed_memory import UnnamedMemory
 from pipeline.streams import outlive_readers
 
 _COUNT_BYTES, _ABOUT_BYTES = 8, 248
+_SIZE = _COUNT_BYTES + _ABOUT_BYTES
 
 
 class Heartbeat(Protocol):
@@ -26,6 +28,7 @@ class Heartbeat(Protocol):
 
 
 Handler = Callable[[Any, Heartbeat], Any]
+Given = tuple[Callable[..., Handler], tuple[Any, ...]]  # what makes the handler, and from what
 
 
 @dataclass(frozen=True)
@@ -41,35 +44,40 @@ class Answer:
 class SharedHeartbeat:
     """A heartbeat in memory that parent and child share: how often it was called, and about what."""
 
-    def __init__(self, context: Any) -> None:
-        self._shared = context.RawArray("c", _COUNT_BYTES + _ABOUT_BYTES)
+    def __init__(self) -> None:
+        self._shared = UnnamedMemory()
+        self._shared.bytes(_SIZE)  # now, while what is missing can be said
         self._count = 0
 
     def __call__(self, about: str = "") -> None:
         self._count += 1
         note = self._count.to_bytes(_COUNT_BYTES, "little") + about.encode(errors="replace")
-        size = _COUNT_BYTES + _ABOUT_BYTES
-        self._shared.raw = note[:size].ljust(size, b"\0")
+        self._shared.bytes(_SIZE)[:_SIZE] = note[:_SIZE].ljust(_SIZE, b"\0")
 
     def read(self) -> tuple[int, str]:
         """How often the other process called it, and what it spoke of last."""
-        note = self._shared.raw
+        note = self._shared.bytes(_SIZE)[:_SIZE]
         about = note[_COUNT_BYTES:].rstrip(b"\0").decode(errors="replace")
         return int.from_bytes(note[:_COUNT_BYTES], "little"), about
 
+    def close(self) -> None:
+        """Give the memory back."""
+        self._shared.close()
 
-def work(
-    pipe: Connection,
-    heartbeat: SharedHeartbeat,
-    setup: Callable[..., Handler],
-    arguments: tuple[Any, ...],
-) -> None:
-    """Answer every job that comes through `pipe`; end with the parent. Signals are the parent's to obey."""
+
+def work(pipe: Connection, heartbeat: SharedHeartbeat, given: Given | None) -> None:
+    """Answer every job that comes through `pipe`; end with the parent. Signals are the parent's to obey.
+
+    What to set up is `given`, or the first that comes.
+    """
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     outlive_readers()
     threading.Thread(target=die_with_parent, daemon=True).start()
     handle: Handler | None = None
+    if given is None:
+        given = pipe.recv()
+    setup, arguments = given
     while True:
         try:
             job = pipe.recv()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.processes.ends import death, let_go, receive, send
 from pipeline.processes.stopping import SIGNALS, unbroken
 from pipeline.processes.worker_main import Answer, Handler, Heartbeat, SharedHeartbeat, work
 
@@ -68,21 +68,27 @@ class Worker:
         try:
             if self._method == "spawn":
                 resource_tracker.ensure_running()  # its start would unblock signals below
-            self._heartbeat = SharedHeartbeat(context)
+            self._heartbeat = SharedHeartbeat()
             # Made here: processes forked before would hold its ends, and no death would close it.
             self.pipe, theirs = context.Pipe()
-            given = (theirs, self._heartbeat, *self._work)
+            forked = self._work if self._method == "fork" else None
+            given = (theirs, self._heartbeat, forked)
             process = context.Process(target=work, args=given, daemon=True)
-            # Signals reach the whole group: this process decides, and ends its workers.
-            with theirs, unbroken(*SIGNALS):
+            with theirs, unbroken(*SIGNALS):  # which reach the whole group; workers end by this one
                 process.start()
                 self._process = process
                 atexit.register(self.end)  # multiprocessing would wait: workers obey no signals
         except OSError as error:
             reason = error.strerror or error
-            raise UserError(
-                f"no process more could be started ({reason}); give fewer --workers"
-            ) from error
+            said = f"no process more could be started ({reason}); give fewer --workers"
+            raise UserError(said) from error
+        if forked is None:
+            self._sent(self._work, START_SECONDS)
+
+    @property
+    def set_up(self) -> bool:
+        """Whether it has come as far as its first job."""
+        return self._heartbeat.read()[0] > 0
 
     @property
     def about(self) -> str:
@@ -93,19 +99,25 @@ class Worker:
         """Send a job; False where the process died before it could take it."""
         if not self.jobs:
             self._silent = 0.0
+        if taken := self._sent(job, self._timeout):
+            self.jobs.append(job)
+        return taken
+
+    def _sent(self, value: Any, seconds: float) -> bool:
         try:
-            self.pipe.send(job)
+            assert self._process is not None
+            send(self.pipe, self._process, value, seconds)
         except OSError:
             self._note_death()
             return False
-        self.jobs.append(job)
         return True
 
     def hear(self, ready: bool, waited: float) -> Answer | None:
         """Its next answer, if there is one; `waited` seconds went by since it was asked before."""
         if ready:
             try:
-                answer: Answer = self.pipe.recv()
+                assert self._process is not None
+                answer: Answer = receive(self.pipe, self._process, self._timeout)
             except (EOFError, OSError):
                 self._note_death()
                 return None
@@ -125,9 +137,7 @@ class Worker:
     def _note_death(self) -> None:
         assert self._process is not None
         self._process.join(_END_SECONDS)
-        code = self._process.exitcode
-        how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
-        self.lost = f"its process died ({how})"
+        self.lost = death(self._process.exitcode)
 
     def _kill(self) -> None:
         if self._process is not None:
@@ -138,7 +148,9 @@ class Worker:
         """Leave no process behind."""
         self._kill()
         if self._process is not None:
+            let_go(self._process)
             self.pipe.close()  # last: a process still there would complain
+            self._heartbeat.close()
         atexit.unregister(self.end)
 
 
@@ -174,8 +186,8 @@ def run_jobs(
     process that is silent for `timeout` seconds (START_SECONDS, until it is set up) is killed. A job
     whose process dies or whose handler raises ValueError or OSError has failed; other exceptions, being
     defects, are failures too and say so.
-    Raises UserError where setup or handler does: that is no job's fault (a full disk). No process
-    outlives the iteration, nor this process, however it ends.
+    Raises UserError where setup or handler does, or a process ends before its first job: no job's
+    fault (a full disk). No process outlives the iteration, nor this process, however it ends.
     """
     waiting = deque(jobs)
     pool: list[Worker] = []
@@ -192,12 +204,21 @@ def run_jobs(
                 _give_next(worker, waiting)
             for worker in list(pool):
                 if worker.lost is not None or not worker.jobs:
+                    _require_set_up(worker)
                     worker.end()
                     pool.remove(worker)
                     yield from (Outcome(job, reason=worker.lost) for job in worker.jobs)
     finally:
         for worker in pool:
             worker.end()
+
+
+def _require_set_up(worker: Worker) -> None:
+    """Raises UserError where a worker was lost before its first job: the next one would be, too."""
+    if worker.lost is not None and not worker.set_up:
+        raise UserError(
+            f"a worker process ended before its first job: {worker.lost}; --workers 0 works without"
+        )
 
 
 def _give_next(worker: Worker, waiting: deque[Any]) -> None:
@@ -226,4 +247,4 @@ def outcomes(
 
 
 def _unheard(about: str = "") -> None:
-    """The heartbeat of a handler that works in the main process."""
+    """The heartbeat in the main process."""

@@ -14,6 +14,7 @@ from pipeline.data.clips.geometry import EXTRACT, agree
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.validation import evaluation_batches
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.processes.device import autocast
 from pipeline.training.classifier import network_input
@@ -31,7 +32,7 @@ def validate(
     """Accuracy in percent of the clip at each segment's middle: top-1 and top-5, or verb, noun and action.
 
     Seen as fine-tuning crops, and, with `extract_` before the name, as extraction will see it. Several
-    processes each take a part of the segments.
+    processes each take a part of the segments. Raises UserError where no segment could be read.
     """
     scores: dict[str, list[list[np.ndarray]]] = {}
     targets: list[np.ndarray] = []
@@ -43,6 +44,8 @@ def validate(
                 heads = _stack_scores(model, stacks, config, device)
                 scores.setdefault(prefix, []).append(heads)
     parts = distributed.gather_values((scores, targets))
+    if not any(tables for _, tables in parts):
+        raise UserError("finetune: no validation clip could be read; fix the videos")
     target = np.concatenate([table for _, tables in parts for table in tables])
     figures: dict[str, float] = {}
     for prefix in dict.fromkeys(prefix for part, _ in parts for prefix in part):

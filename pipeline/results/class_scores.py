@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read, was_refused
+from pipeline.run_folder.arrays import open_npz
 from pipeline.run_folder.files import atomic_path
 from pipeline.run_folder.identity import record_of
 from pipeline.run_folder.ledger import Ledger, Made, intact
@@ -47,11 +48,13 @@ class Parts:
         """A video's scores, one array a head. Raises UserError where there is no whole part."""
         path = self._path(video)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with open_npz(path) as archive:
                 return [archive[f"arr_{head}"] for head in range(len(archive.files))]
         except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            if was_refused(error):
+                raise cannot_read(path, error) from error
+            raise UserError(f"{path}: damaged ({error}); run `tada-loc classify`") from error
+        except (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
             raise UserError(f"{path}: damaged ({error}); run `tada-loc classify`") from error
 
     def _is_current(self, video: str, line: Made | None) -> bool:

@@ -11,6 +11,7 @@ from feature_extraction.backbones import VideoNetwork, for_inference
 from feature_extraction.extractor import Extractor
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import clip_grid, extraction_view
+from pipeline.processes.compiling import use_compiler_cache
 from pipeline.training.classifier import load_classifier
 
 SILENCE_SECONDS = 300.0  # a process that makes no batch of clips for so long hangs
@@ -31,6 +32,8 @@ def open_classifier(
     Raises UserError where its weights are damaged or of another network.
     """
     settings, view = config.extract, extraction_view(config.extract)
+    if settings.compile:
+        use_compiler_cache()
     model = load_classifier(config.backbone, num_classes, folder, device)
     extractor = Extractor(
         network=for_inference(model, precision=settings.precision, compiled=settings.compile),

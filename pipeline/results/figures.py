@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read
+from pipeline.plain_files import read_json
 
 RESULTS = "results.json"
 
@@ -56,13 +56,13 @@ def read_results(path: Path, command: str) -> dict[str, Any]:
     """The figures a command wrote. Raises UserError where they are gone, damaged or cannot be read."""
     form: type[BaseModel] = Accuracies if command == "eval-classifier" else Figures
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_json(path)
         form.model_validate(content)
         return content
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run `tada-loc {command}`") from error
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        raise cannot_read(path, error) from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))

@@ -15,6 +15,7 @@ from pipeline.configuration.detection_settings import EvalSettings
 from pipeline.configuration.settings import BackboneSettings, DatasetSettings, DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.errors import UserError
+from pipeline.printing import printable
 from pipeline.progress import say
 
 SUBMISSION = "submission.json"
@@ -110,7 +111,7 @@ def map_table(results: dict[str, Any], settings: EvalSettings) -> str:
     width = max(len("tIoU"), *(len(name) for name, _ in rows))
     titles = [*(f"@{column}" for column in columns), "average"]
     lines = ["tIoU".ljust(width) + "".join(title.rjust(9) for title in titles)]
-    for name, values in rows:
+    for name, values in ((printable(name), values) for name, values in rows):
         cells = [("-" if value is None else f"{value:.2f}").rjust(9) for value in values]
         lines.append(name.ljust(width) + "".join(cells))
     recall = results.get("average_recall", {})

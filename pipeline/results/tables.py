@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 
@@ -11,11 +13,17 @@ import pandas as pd
 from evaluation.errors import TableError
 from evaluation.tables import check_detections, check_proposals
 from pipeline.data.annotations import Dataset
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read, was_refused
+from pipeline.plain_files import require_plain
 from pipeline.run_folder.files import atomic_path
 
 PROPOSALS = "proposals.csv"
 DETECTIONS = "detections.csv"
+LARGEST = 16 << 30  # bytes of a table: some 200 million rows
+NAMES = ("video", "label")  # columns that hold what a user has named
+# What a spreadsheet takes for a formula or cuts off: such a sign in front, also behind white space, and in
+# the wide form of some keyboards. Apostrophes before it are ours, or the name's.
+_FORMULA = re.compile(r"'*(\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 # Classes are text, however they look.
 _TYPES = {"video": str, "label": str, "verb": "int64", "noun": "int64"} | dict.fromkeys(
     ("start", "end", "score"), float
@@ -23,9 +31,25 @@ _TYPES = {"video": str, "label": str, "verb": "int64", "noun": "int64"} | dict.f
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table atomically. Raises UserError where it cannot be written."""
+    """Write a table atomically, its names so that no spreadsheet runs them. Raises UserError where it cannot be."""
+    names = [name for column in NAMES if column in table for name in table[column].unique()]
+    # A bare carriage return would end the line where it is read.
+    quoting = csv.QUOTE_NONNUMERIC if any("\r" in name for name in names) else csv.QUOTE_MINIMAL
     with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False)
+        _renamed(table, as_cell).to_csv(temporary, index=False, quoting=quoting)
+
+
+def as_cell(name: str) -> str:
+    """A name as it stands in a CSV file: behind an apostrophe where a spreadsheet would run it.
+
+    One that looks so already gets one more; any other stays as it is.
+    """
+    return f"'{name}" if _FORMULA.match(name) else name
+
+
+def from_cell(cell: str) -> str:
+    """The name that `as_cell` made a cell of."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def read_part(path: Path, video: str) -> pd.DataFrame:
@@ -65,15 +89,27 @@ def _read(
     path: Path, check: Callable[[pd.DataFrame], None], videos: Collection[str], command: str
 ) -> pd.DataFrame:
     try:
+        require_plain(path, LARGEST)
         table = pd.read_csv(path, dtype=_TYPES, keep_default_na=False)
+        table = _renamed(table, from_cell)
         check(table)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run `tada-loc {command}`") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, OverflowError, TableError) as error:  # pandas' own are ValueErrors
+    except (OSError, ValueError, OverflowError, TableError) as error:  # pandas' own are ValueErrors
+        if isinstance(error, OSError) and was_refused(error):
+            raise cannot_read(path, error) from error
         raise _damaged(path, " ".join(str(error).split())[:200], command) from error
     _require(path, table["video"], table["video"].isin(videos), "video", command)
+    return table
+
+
+def _renamed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """The table with its names changed; the same one where none does."""
+    for column in NAMES:
+        names = table[column].unique() if column in table else ()
+        changed = {name: change(name) for name in names if change(name) != name}
+        if changed:
+            table = table.assign(**{column: [changed.get(name, name) for name in table[column]]})
     return table
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import cannot_write
+from pipeline.run_folder.files import sync_folder
+from pipeline.run_folder.manifests import MANIFEST
 
 
 def moved_aside(folder: Path) -> Iterator[Path]:
@@ -18,7 +20,7 @@ def moved_aside(folder: Path) -> Iterator[Path]:
 
 
 def move_aside(folder: Path) -> Path:
-    """Move a folder aside; where it lies now. Raises UserError where that cannot be done."""
+    """Move a folder aside; where it lies now. Folders of other stages in it stay. Raises UserError."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     target = folder.with_name(f"{folder.name}.{stamp}")
     number = 1
@@ -26,18 +28,34 @@ def move_aside(folder: Path) -> Path:
         target = folder.with_name(f"{folder.name}.{stamp}-{number}")
         number += 1
     _rename(folder, target)
+    _move_stages(target, folder)
     return target
 
 
 def take_back(aside: Path, folder: Path) -> None:
-    """Put a folder back where it lay; what lies there now is moved aside. Raises UserError."""
+    """Put a folder back where it lay; what lies there now is moved aside, other stages' folders stay.
+
+    Raises UserError where that cannot be done.
+    """
     if folder.exists():
         move_aside(folder)
+    if folder.exists():
+        _move_stages(folder, aside)
+        folder.rmdir()
     _rename(aside, folder)
+
+
+def _move_stages(source: Path, target: Path) -> None:
+    """Move the folders in `source` that are stages of their own into `target`."""
+    for path in list(source.iterdir()):
+        if (path / MANIFEST).is_file() and not (target / path.name).exists():
+            target.mkdir(exist_ok=True)
+            _rename(path, target / path.name)
 
 
 def _rename(source: Path, target: Path) -> None:
     try:
         source.rename(target)
+        sync_folder(target.parent)
     except OSError as error:
         raise cannot_write(target, error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -10,21 +11,35 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pipeline.errors import cannot_write
+from pipeline.run_folder.temporary import clear_temporary, temporary_path
+
+__all__ = [
+    "atomic_path",
+    "clear_temporary",
+    "remove",
+    "sync_folder",
+    "write_json",
+    "write_report",
+    "write_text",
+]
+# What a file system answers that cannot put a folder on disk.
+_NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF})
 
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary name in the same folder, flushed and renamed into place when the block succeeds.
 
-    Raises UserError where the file cannot be written.
+    The folder is put on disk, too: after a power cut the file is there. Raises UserError where the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
+        sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
@@ -77,7 +92,19 @@ def remove(path: Path) -> None:
         raise cannot_write(path, error) from error
 
 
-def clear_temporary(folder: Path) -> None:
-    """Remove what a killed process left under temporary names. Raises UserError as `remove` does."""
-    for path in list(folder.rglob(".*.tmp")):
-        remove(path)
+def sync_folder(folder: Path) -> None:
+    """Have the system put a folder's names on disk, so that a rename in it outlives a power cut.
+
+    A file system that has no such thing is left alone. Raises OSError where it has, and fails.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # one may write into it but not read it, or the system opens no folders
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+    finally:
+        os.close(descriptor)

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read
+from pipeline.plain_files import require_plain
 
 # The fields of a manifest, perhaps an older program's, as they would be recorded today; the second
 # argument is the fields of today they will be compared with.
 Restate = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 
 SHORT = 16  # characters of a digest where many stand side by side
-UNKNOWN = "?"  # the content of what is about to be made again
+UNKNOWN = "?"  # the content of what is about to be made again of other inputs
+UNSURE = "??"  # of what is about to be made, and may well be what it was
 _SHOWN = 5
 
 
@@ -47,7 +49,7 @@ def is_as_recorded(path: Path, record: FileRecord, *, verify: bool = False) -> b
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        raise cannot_read(path, error) from error
     if not path.is_file() or found.st_size != record.size:
         return False
     if found.st_mtime_ns == record.mtime_ns and not verify:
@@ -129,10 +131,11 @@ def fingerprint(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes. Raises UserError where it cannot be read."""
+def file_digest(path: Path, largest: int | None = None) -> str:
+    """SHA-256 of a file's bytes. Raises UserError where it cannot be read, or has more than `largest` bytes."""
     digest = hashlib.sha256()
     try:
+        require_plain(path, largest)
         with path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)

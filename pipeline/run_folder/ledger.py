@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.errors import UserError, cannot_write
+from pipeline.errors import cannot_read, cannot_write
+from pipeline.plain_files import require_plain
 from pipeline.run_folder.files import write_text
 from pipeline.run_folder.identity import FileRecord, is_as_recorded
 
@@ -83,11 +84,12 @@ class Ledger:
 
     def _read(self) -> Iterator[Made]:
         try:
+            require_plain(self._path)
             text = self._path.read_text(encoding="utf-8", errors="replace")
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            raise UserError(f"{self._path}: cannot be read ({error.strerror})") from error
+            raise cannot_read(self._path, error) from error
         for line in text.split("\n"):
             try:
                 yield Made.model_validate_json(line)

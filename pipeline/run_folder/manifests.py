@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read
+from pipeline.plain_files import read_text
 from pipeline.run_folder.files import write_json
 from pipeline.run_folder.identity import FileRecord, fingerprint, is_as_recorded, plain_fields
 
@@ -38,7 +39,7 @@ class Manifest(BaseModel):
     """A manifest as it is read.
 
     `seconds`: of work so far; `weights`: digest of a trained network's; `former`: the fields as the older
-    program recorded them that made the outputs.
+    program recorded them that made the outputs; `recipes`: by video, what features it read were made by and of.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +56,7 @@ class Manifest(BaseModel):
     outputs: dict[str, FileRecord] = {}
     weights: Text | None = None
     former: dict[str, Any] | None = None
+    recipes: dict[str, str] = {}
 
     @property
     def complete(self) -> bool:
@@ -86,13 +88,13 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UnicodeDecodeError as error:
         raise _damaged(path, str(error)) from error
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        raise cannot_read(path, error) from error
     try:
         return Manifest.model_validate(json.loads(text))
     except ValidationError as error:

@@ -46,6 +46,7 @@ class Stage(Wanted):
         A training whose inputs are others is taken back from where it was moved aside, or moved aside with
         `force`. Raises UserError where it would be lost otherwise.
         """
+        self.require_files()
         self.require_free(force=force)
         displaced = None
         if self.against():
@@ -143,6 +144,7 @@ class Stage(Wanted):
                 "updated": now(),
                 "seconds": self.spent + time.monotonic() - self.began,
                 "outputs": outputs,
+                "recipes": dict(self.recipes) if complete else {},
                 **more,
             }
         )

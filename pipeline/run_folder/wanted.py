@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pipeline.run_folder.identity import (
 from pipeline.run_folder.manifests import (
     FORM,
     GONE,
+    MANIFEST,
     Manifest,
     changed_outputs,
     hours_text,
@@ -33,7 +34,7 @@ class Wanted:
     `outputs` are the files a complete stage has. `valuable`: files that are not thrown away unasked (a
     training's); one that has none is made again in place. `restate` says what an older manifest would hold
     today, `formerly` the fields an older program would record now, `weigh` gives the digest of trained weights.
-    `because`: why what it reads is made again. `verify`: bytes are compared always.
+    `because`: why what it reads is made again. `recipes`: what features it reads were made by and of. `verify`: bytes are compared always.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Wanted:
     weigh: Callable[[], str] | None = None
     verify: bool = False
     because: tuple[str, ...] = ()
+    recipes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -111,6 +113,14 @@ class Wanted:
             f"--force moves it aside and trains again{self._cost()}; with the former settings and inputs it "
             "is used as it is"
         )
+
+    def require_files(self) -> None:
+        """Refuse a folder in the place of an output. Raises UserError."""
+        for name in (*self.outputs, MANIFEST):
+            if (self.folder / name).is_dir():
+                raise UserError(
+                    f"{self.folder / name}: is a folder where a file goes; move it away"
+                )
 
     def readable(self) -> Manifest | None:
         """The manifest; none where it is damaged."""

@@ -13,15 +13,29 @@ from pipeline.data.annotations import Dataset
 from pipeline.data.features import IMPORTED
 from pipeline.data.videos.failures import read_failures
 from pipeline.errors import UserError
-from pipeline.run_folder.identity import UNKNOWN, file_digest, plain_fields
-from pipeline.run_folder.ledger import Ledger, Made
+from pipeline.run_folder.identity import (
+    SHORT,
+    UNKNOWN,
+    UNSURE,
+    file_digest,
+    fingerprint,
+    plain_fields,
+)
+from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import Manifest, read_manifest
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.fields import TRAINED_ON, VIDEOS, Digests, made_by, stage_fields
+from pipeline.runs.contents import (
+    READERS,
+    current,
+    foreseen,
+    remembered,
+    settled_by,
+    values_of,
+    weigh,
+)
+from pipeline.runs.fields import FEATURES_READ, TRAINED_ON, VIDEOS, Digests, made_by, stage_fields
 from pipeline.runs.formerly import former_fields
 from pipeline.runs.graph import StageRow, maker, row
-
-UNSURE = "??"  # what is made first, and may well be what it was
 
 
 @dataclass(frozen=True)
@@ -57,9 +71,13 @@ class Facts:
             stage = row(name)
             manifest = self.manifest(name)
             fields = plain_fields(stage_fields(self, stage))
-            settled = _settled(fields, {} if manifest is None else manifest.fields)
-            because = self._roots(stage) if UNKNOWN in _values(settled) else []
-            self._stages[name] = replace(self.stage_with(stage, settled), because=tuple(because))
+            settled = settled_by(fields, {} if manifest is None else manifest.fields)
+            because = self._roots(stage) if UNKNOWN in values_of(settled) else []
+            self._stages[name] = replace(
+                self.stage_with(stage, settled),
+                because=tuple(because),
+                recipes=self._recipes(settled) if name in READERS else {},
+            )
         return self._stages[name]
 
     def stage_with(self, stage: StageRow, fields: Mapping[str, Any]) -> Stage:
@@ -73,7 +91,7 @@ class Facts:
             restated,
             stage.valuable,
             formerly=lambda: former_fields(self.config, self.folder, stage),
-            weigh=(lambda: _weigh(folder)) if stage.valuable else None,
+            weigh=(lambda: weigh(folder)) if stage.valuable else None,
             verify=self.verify,
         )
 
@@ -101,14 +119,33 @@ class Facts:
             return UNKNOWN
         if manifest.weights is not None:
             return manifest.weights
-        return _weigh(self.folder / row(stage).folder)
+        return weigh(self.folder / row(stage).folder)
 
     def features(self, videos: list[str]) -> Digests:
         """Digest of the features of those videos that have any."""
+        videos = [video for video in videos if video not in self.skipped]
         if self.is_imported:
             lines = self.ledger("extract").lines
-            return {v: lines[v].content for v in videos if v in lines and self._wanted(v)}
-        return self._contents("extract", {v: self._identity(v) for v in videos if self._wanted(v)})
+            return {video: lines[video].content[:SHORT] for video in videos if video in lines}
+        found = self._contents("extract", {video: self.identities.get(video) for video in videos})
+        readers = [manifest for name in READERS if (manifest := self.manifest(name)) is not None]
+        return {
+            video: remembered(readers, video, self._recipe(video), content)
+            if content in {UNKNOWN, UNSURE}
+            else content[:SHORT]
+            for video, content in found.items()
+        }
+
+    def _recipes(self, fields: Mapping[str, Any]) -> dict[str, str]:
+        """What the features were made by and of that a stage with these fields reads."""
+        if self.is_imported:
+            return {}
+        read = [fields[name] for name in FEATURES_READ if isinstance(fields.get(name), dict)]
+        return {video: self._recipe(video) for videos in read for video in videos}
+
+    def _recipe(self, video: str) -> str:
+        of = self.identities.get(video)
+        return fingerprint({"by": self.by("extract"), "of": of})[:SHORT]
 
     def parts(self, stage: str, videos: list[str]) -> Digests:
         """Digest of what a stage made of those videos it made something of."""
@@ -163,26 +200,9 @@ class Facts:
     def _contents(self, name: str, of: Mapping[str, str | None]) -> Digests:
         """What a stage made of videos that are what `of` says (None: as recorded)."""
         lines, by = self.ledger(name).lines, self.by(name)
-        failed = read_failures(self.folder / row(name).folder) if self.ahead else {}
-        found = {}
-        for video, identity in of.items():
-            line = lines.get(video)
-            if line is None:
-                fails = video in failed and failed[video].of == identity
-                content = UNSURE if self.ahead and identity is not None and not fails else None
-            elif _is_of(line, by, identity):
-                content = line.content
-            else:
-                content = UNKNOWN if self.ahead else None
-            if content is not None:
-                found[video] = content
-        return found
-
-    def _wanted(self, video: str) -> bool:
-        return video not in self.skipped
-
-    def _identity(self, video: str) -> str | None:
-        return self.identities.get(video)
+        if not self.ahead:
+            return current(lines, by, of)
+        return foreseen(lines, by, of, read_failures(self.folder / row(name).folder))
 
     def _undone(self, stage: str) -> str:
         if self.ahead:
@@ -193,38 +213,3 @@ class Facts:
         raise UserError(
             f"{self.folder}: stage {row(stage).folder} {state}; run `tada-loc {made_by_command}` first"
         )
-
-
-def _weigh(folder: Path) -> str:
-    """Digest of the weights that a training left in its folder."""
-    from feature_extraction.weights.loading import state_digest
-    from pipeline.training.checkpoints import MODEL_FILE, saved_weights
-
-    return state_digest(saved_weights(folder / MODEL_FILE))
-
-
-def _is_of(line: Made, by: str, identity: str | None) -> bool:
-    return line.by == by and (identity is None or line.of == identity)
-
-
-def _settled(fields: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields with what is not sure as it was recorded."""
-    settled: dict[str, Any] = {}
-    for key, value in fields.items():
-        before = recorded.get(key)
-        if isinstance(value, dict):
-            known = before if isinstance(before, dict) else {}
-            # a video that was not there is made for the first time
-            settled[key] = {
-                v: known.get(v, UNKNOWN) if d == UNSURE else d for v, d in value.items()
-            }
-        else:
-            settled[key] = before if value == UNSURE else value
-    return settled
-
-
-def _values(fields: Mapping[str, Any]) -> set[object]:
-    found: set[object] = set()
-    for value in fields.values():
-        found |= set(value.values()) if isinstance(value, dict) else {str(value)}
-    return found

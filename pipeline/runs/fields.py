@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,8 @@ from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.hold_out import chooses_epoch
 from pipeline.errors import UserError
-from pipeline.run_folder.identity import SHORT, file_digest, fingerprint
+from pipeline.plain_files import LARGEST_FILE
+from pipeline.run_folder.identity import SHORT, UNKNOWN, UNSURE, file_digest, fingerprint
 from pipeline.runs.graph import StageRow, in_order
 
 # Of what extraction depends on, what says nothing of a clip decoded at a proposal: there is no grid, and
@@ -22,6 +24,8 @@ from pipeline.runs.graph import StageRow, in_order
 _NOT_DECODED = ("extract.stride", "extract.decoder", "extract.compile")
 # What the views of the classifier's own test depend on.
 VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
+# Fields with what was read of the features of each video.
+FEATURES_READ = ("features of training videos", "features of evaluation videos", "videos")
 TRAINED_ON = "training videos"  # of fine-tuning: which video each was
 VIDEOS = "videos"  # the field with a digest a video, of a stage that leaves a file a video
 # Of `classify`, what works on scores that are there; what they are made of is said by video.
@@ -74,7 +78,8 @@ def setting_fields(config: Config, stage: StageRow) -> dict[str, Any]:
     for section in stage.settings:
         fields |= result_fields(section, config.section(section))
     if stage.name == "bmn" and config.dataset.hold_out:
-        fields |= _held_out_by(config.detection())
+        bmn, seed = config.detection().bmn, config.finetune.seed
+        fields |= {} if seed == bmn.seed else {"finetune.seed": seed}  # it picks the videos
     if stage.name == "classify":
         fields |= _decoded_at_proposals(config.detection())
     return fields
@@ -136,7 +141,7 @@ def _bmn(facts: Facts) -> dict[str, Any]:
         rows, _ = training_rows(dataset, subset)
         made = facts.features(list(rows["video"].unique()))
         fields[f"{name} segments"] = rows_by_video(rows[rows["video"].isin(list(made))])
-        fields[f"features of {name} videos"] = short(made)
+        fields[f"features of {name} videos"] = made
     return fields
 
 
@@ -145,7 +150,7 @@ def _proposals(facts: Facts) -> dict[str, Any]:
     videos = facts.dataset.video_ids(config.dataset.eval_subset)
     return result_fields("bmn", config.bmn) | {
         "content.weights": facts.weights("bmn"),
-        VIDEOS: short(facts.features(videos)),
+        VIDEOS: facts.features(videos),
     }
 
 
@@ -155,7 +160,7 @@ def _classify(facts: Facts) -> dict[str, Any]:
     proposals = facts.parts("proposals", videos)
     decoded = (config.classify.mode, config.classify.source) == ("proposal", "video")
     shown = facts.identities if decoded else facts.features(list(proposals))
-    of = {v: fingerprint({"of": [part, shown.get(v)]}) for v, part in proposals.items()}
+    of = {v: _made_of(part, shown.get(v)) for v, part in proposals.items()}
     return {
         "content.weights": facts.weights("finetune"),
         "content.class names": fingerprint({"heads": facts.dataset.heads}),
@@ -173,7 +178,7 @@ def _eval(facts: Facts) -> dict[str, Any]:
         "content.proposals": facts.output("proposals", "proposals.csv"),
         "content.detections": facts.output("classify", "detections.csv"),
         # what the official result file declares of other data
-        "backbone.pretrained": _named(facts.config.backbone.pretrained),
+        "backbone.pretrained": Path(facts.config.backbone.pretrained or "").name,
     }
 
 
@@ -202,6 +207,11 @@ _INPUTS: Mapping[str, Callable[[Facts], dict[str, Any]]] = {
 }
 
 
+def _made_of(*inputs: str | None) -> str:
+    open_ones = [value for value in (UNKNOWN, UNSURE) if value in inputs]
+    return open_ones[0] if open_ones else fingerprint({"of": inputs})
+
+
 def rows_by_video(rows: pd.DataFrame) -> dict[str, str]:
     """A digest of the segments of each video, in an order of their own."""
     texts: dict[str, list[str]] = {}
@@ -222,12 +232,6 @@ def short(digests: Digests) -> dict[str, str]:
     return {video: digest[:SHORT] for video, digest in digests.items()}
 
 
-def _held_out_by(config: DetectionConfig) -> dict[str, Any]:
-    """What picks the videos held out, where it is not `bmn.seed`."""
-    seed = config.finetune.seed
-    return {} if seed == config.bmn.seed else {"finetune.seed": seed}
-
-
 def _decoded_at_proposals(config: DetectionConfig) -> dict[str, Any]:
     """What clips decoded at proposals look like, where they are decoded."""
     if (config.classify.mode, config.classify.source) != ("proposal", "video"):
@@ -236,15 +240,11 @@ def _decoded_at_proposals(config: DetectionConfig) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key not in _NOT_DECODED}
 
 
-def _named(weights: str | None) -> str | None:
-    return Path(weights).name if weights else None
-
-
 def weights_identity(weights: str) -> str:
     """What initial weights are known by: a file's digest, or the name of what is fetched."""
     path = Path(weights)
-    if weights != "imagenet" and not path.is_file():
+    if weights != "imagenet" and not os.path.lexists(path):
         raise UserError(
             f"backbone.pretrained {path}: no such file; give a checkpoint, imagenet, or null"
         )
-    return file_digest(path) if path.is_file() else weights
+    return file_digest(path, LARGEST_FILE) if weights != "imagenet" or path.is_file() else weights

@@ -19,7 +19,7 @@ class StageRow:
     also what the stages that read it name. `reads`: the folders of its inputs. `settings`: the sections
     of the configuration it depends on. `annotations`: the segments it depends on. `outputs`: the files a
     complete one has, and later stages read. `valuable`: those of a training, which are not thrown away
-    unasked. `per_video`: it leaves a file a video, and makes again only those that are not current. `who`
+    unasked. `part`: the file it leaves of each VIDEO, and makes again only where it is not current. `who`
     does the work where several processes share a run. `alone`: not among the stages that `tada-loc run`
     does in order.
     """
@@ -33,9 +33,13 @@ class StageRow:
     annotations: Literal["training", "evaluation"] | None = None
     outputs: tuple[str, ...] = ()
     valuable: tuple[str, ...] = ()
-    per_video: bool = False
+    part: str = ""
     who: Literal["all", "main"] = "all"
     alone: bool = False
+
+    def part_of(self, video: str) -> str:
+        """The file of a video, below the stage's folder."""
+        return self.part.replace("VIDEO", video)
 
 
 TRAINED = ("model.pt", "checkpoint.pt")
@@ -57,7 +61,7 @@ STAGES = (
         run="pipeline.stages.extract:run",
         reads=("finetune",),
         settings=("extract",),
-        per_video=True,
+        part="features/VIDEO.h5",
     ),
     StageRow(
         name="bmn",
@@ -78,7 +82,7 @@ STAGES = (
         reads=("bmn",),
         settings=("proposals",),
         outputs=("proposals.csv",),
-        per_video=True,
+        part="videos/VIDEO.csv",
     ),
     StageRow(
         name="classify",
@@ -88,7 +92,7 @@ STAGES = (
         reads=("finetune", "bmn/proposals"),
         settings=("classify",),
         outputs=("detections.csv",),
-        per_video=True,
+        part="videos/VIDEO.npz",
         who="main",
     ),
     StageRow(
@@ -119,7 +123,7 @@ STAGES = (
         command="import-features",
         folder="extract",
         run="pipeline.stages.import_features:run",
-        per_video=True,
+        part="features/VIDEO.h5",
         who="main",
         alone=True,
     ),

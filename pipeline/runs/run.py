@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.configuration.reading import RUN_CONFIG, dump_config, load_config
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
+from pipeline.data.features.imported import is_imported, on_imported_grid
 from pipeline.data.videos.left_out import LeftOut, skipped_ids
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
@@ -19,7 +20,6 @@ from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.facts import Facts
 from pipeline.runs.graph import row
-from pipeline.runs.imported import is_imported, on_imported_grid
 
 # torch takes seconds to load, and `status` and `eval` need none of it: what does is imported where used.
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Run:
         """The configuration; where features were imported, with the clip grid they are stated to have."""
         if not self.grid_of_imported:
             return self.given
-        return on_imported_grid(self.given, self.folder)
+        return on_imported_grid(self.given, self.path("extract"))
 
     @cached_property
     def detection(self) -> DetectionConfig:
@@ -93,7 +93,7 @@ class Run:
     @property
     def has_imported_features(self) -> bool:
         """Whether the run's features came from elsewhere."""
-        return is_imported(self.folder)
+        return is_imported(self.path("extract"))
 
     @property
     def subsets(self) -> tuple[str, str]:

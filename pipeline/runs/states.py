@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from feature_extraction.store import feature_path
-from pipeline.data.features import FEATURES
 from pipeline.data.videos.damage import damaged_videos
 from pipeline.data.videos.failures import read_failures
 from pipeline.errors import UserError
@@ -15,6 +13,7 @@ from pipeline.run_folder.identity import named
 from pipeline.run_folder.ledger import intact
 from pipeline.run_folder.manifests import FORM, changed_outputs, read_manifest
 from pipeline.runs.facts import Facts
+from pipeline.runs.fields import VIDEOS
 from pipeline.runs.graph import StageRow, row
 
 Standing = Literal["missing", "partial", "stale", "complete"]
@@ -63,6 +62,12 @@ def state_of(facts: Facts, name: str) -> State:
         return State("stale", why, hours=hours, former=former)
     if name == "extract" and not former:
         return _by_video(facts, stage, hours, former, done=manifest.complete)
+    if stage.part and manifest.complete and manifest.form >= FORM and manifest.former is None:
+        faults = _part_faults(facts, stage)
+        if faults:
+            why = "; ".join(f"{what}: {named(videos)}" for what, videos in faults.items())
+            stale = [video for videos in faults.values() for video in videos]
+            return State("stale", why, {"stale": stale}, hours, former)
     return State("complete" if manifest.complete else "partial", hours=hours, former=former)
 
 
@@ -72,7 +77,6 @@ def feature_faults(facts: Facts) -> dict[str, str]:
     lines, imported = facts.ledger("extract").lines, facts.is_imported
     by = "" if imported else facts.by("extract")
     stage_folder = facts.folder / row("extract").folder
-    folder = stage_folder / FEATURES
     taken = imported or facts.config.detection().extract.allow_partial
     partial = frozenset() if taken else frozenset(damaged_videos(stage_folder))
     faults: dict[str, str] = {}
@@ -89,10 +93,28 @@ def feature_faults(facts: Facts) -> dict[str, str]:
                 faults[video] = "of another video file"
             elif video in partial:
                 faults[video] = "of a damaged file"
-            elif not (path := feature_path(folder, video)).is_file():
+            elif not (path := stage_folder / row("extract").part_of(video)).is_file():
                 faults[video] = "gone"
             elif not intact(path, line, verify=facts.verify):
                 faults[video] = "not what was written"
+    return faults
+
+
+def _part_faults(facts: Facts, stage: StageRow) -> dict[str, list[str]]:
+    """The videos whose file is not there, not recorded or not what was written, by what is wrong."""
+    lines, of = facts.ledger(stage.name).lines, facts.stage(stage.name).fields[VIDEOS]
+    by = facts.by(stage.name)
+    left = set(read_failures(facts.folder / stage.folder))
+    faults: dict[str, list[str]] = {}
+    for video in of:
+        line, path = lines.get(video), facts.folder / stage.folder / stage.part_of(video)
+        if line is None or (line.by, line.of) != (by, of[video]):
+            if video not in left:
+                faults.setdefault("videos not recorded", []).append(video)
+        elif not path.is_file():
+            faults.setdefault("files of videos gone", []).append(video)
+        elif not intact(path, line, verify=facts.verify):
+            faults.setdefault("files of videos not what was written", []).append(video)
     return faults
 
 

@@ -14,7 +14,7 @@ from pipeline.configuration.reading import RUN_CONFIG
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.ranks import ranks
-from pipeline.run_folder.lock import locked
+from pipeline.run_folder.lock import linked_folders, locked
 from pipeline.runs.graph import StageRow, in_order, maker, needed_by
 from pipeline.runs.run import Run
 from pipeline.runs.soundness import require_sound
@@ -66,9 +66,17 @@ def work_of(stage: StageRow) -> Callable[[Run], None]:
 
 def _work(run: Run, stage: StageRow) -> None:
     if ranks().is_main or stage.who == "all":
-        work_of(stage)(run)
+        with locked(*_shared(run, stage)):
+            work_of(stage)(run)
     if ranks().size > 1:
         _wait()
+
+
+def _shared(run: Run, stage: StageRow) -> list[Path]:
+    """What a stage writes to outside of the run folder, through links; nothing where it is complete."""
+    folders = linked_folders(run.path(stage.name), run.folder) if ranks().is_main else []
+    complete = bool(folders) and run.state(stage.name).state == "complete"
+    return [] if complete else folders
 
 
 def _bring_up_to_date(
@@ -134,15 +142,15 @@ def _main(value: Callable[[], Value]) -> Value:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """The run folder, held by this process; of several connected ones, by the main one for all."""
+def held(*folders: Path) -> Iterator[None]:
+    """The run folder and others, held by this process; of several connected ones, by the main one for all."""
     with contextlib.ExitStack() as stack:
         if ranks().size > 1:
             from pipeline.processes.distributed import process_group  # loads torch
 
             stack.enter_context(process_group())
         if ranks().is_main:
-            stack.enter_context(locked(folder))
+            stack.enter_context(locked(*folders))
         yield
 
 

@@ -36,7 +36,8 @@ def run(run: Run) -> None:
     """
     _require_head(run)
     stage = run.open("classify")
-    if stage.complete and not read_failures(stage.folder):  # videos that failed are tried again
+    failed = read_failures(stage.folder)  # tried again
+    if stage.complete and not failed and run.is_complete("classify"):
         say("classify: complete, nothing to do")
         return
     proposals = read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
@@ -69,6 +70,9 @@ def _score_all(
     left_out: LeftOut,
 ) -> None:
     """Make the parts that are not current; each is recorded as soon as it is there."""
+    for video in parts.todo([video for video in parts.of if video not in groups], ledger):
+        nothing = [np.zeros((0, len(head)), np.float32) for head in run.dataset.heads]
+        ledger.note(parts.write(video, nothing))
     todo = parts.todo(list(groups), ledger)
     if not todo:
         return

@@ -20,10 +20,12 @@ from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments, make_segments
 from pipeline.data.clips.views import read_views
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read, was_refused
+from pipeline.printing import printable
 from pipeline.processes.device import share_cores
 from pipeline.progress import Progress, say
 from pipeline.results.figures import RESULTS, read_results
+from pipeline.run_folder.arrays import open_npz
 from pipeline.run_folder.files import atomic_path, remove, write_json
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
@@ -78,7 +80,7 @@ def accuracy_table(run: Run) -> str:
     rows = [f"{results['segments']} segments, {results['runs']} run(s) averaged"]
     for name, task in results["tasks"].items():
         rows.append(
-            f"{name:8s} top-1 {task['top1']:6.2f}  top-5 {task['top5']:6.2f}  "
+            f"{printable(name):8s} top-1 {task['top1']:6.2f}  top-5 {task['top5']:6.2f}  "
             f"mean over classes {task['mean_class']:6.2f}"
         )
     return "\n".join(rows)
@@ -122,11 +124,18 @@ def _segments(run: Run, left_out: LeftOut) -> Segments:
 
 
 def _read_part(path: Path) -> dict[str, np.ndarray] | None:
-    """Ranks that an earlier run has left; None where there are none, or they are damaged."""
+    """Ranks that an earlier run has left; None where there are none, or they are damaged.
+
+    Raises UserError where they cannot be read.
+    """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open_npz(path) as stored:
             return {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+    except (FileNotFoundError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile):
+        return None
+    except OSError as error:
+        if was_refused(error):
+            raise cannot_read(path, error) from error
         return None
 
 

@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.identity import fingerprint
 from pipeline.run_folder.ledger import Ledger, Made, intact
+from pipeline.run_folder.lock import linked_folders
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.graph import of_commands, row
@@ -42,7 +43,7 @@ def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = 
     checked = check_folder(source, wanted, durations, grid, layout)
     _require_few(source, checked, left_out.allowed)
     fields = _fields(grid, checked, layout, short_side)
-    with held(run.folder):
+    with held(run.folder, *linked_folders(run.path("extract"), run.folder)):
         stage = imported_stage(run, fields).open(force=run.force)
         run.keep_config()
         store = FeatureStore(stage.folder, imported_on(run.features.made, short_side or 0))

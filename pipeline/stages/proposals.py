@@ -28,7 +28,7 @@ def run(run: Run) -> None:
     Only videos whose features, network or settings are others than they were are proposed for again.
     """
     stage = run.open("proposals")
-    if stage.complete:
+    if stage.complete and run.is_complete("proposals"):
         say("bmn: proposals complete, nothing to do")
         return
     left_out = run.left_out("proposals", of="bmn")

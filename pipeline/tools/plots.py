@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pipeline.printing import printable
 from pipeline.results.tables import read_detections
 from pipeline.run_folder.files import atomic_path
 from pipeline.runs.run import Run
@@ -47,7 +48,9 @@ def plot_run(run: Run, *, videos: int = 4, min_score: float = 0.3) -> Path:
     axes[len(names) - 1].set_xlabel("seconds")
     _map_curve(axes[-1], numbers(run), run.config.backbone.name)
     handles = [Patch(color=colour) for colour in colours.values()]
-    figure.legend(handles, list(colours), loc="outside upper center", ncols=6, frameon=False)
+    figure.legend(
+        handles, list(map(_words, colours)), loc="outside upper center", ncols=6, frameon=False
+    )
     path = run.path("eval") / "detections.png"
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")
@@ -85,8 +88,13 @@ def _timeline(
             axis.barh(height, row.end - row.start, left=row.start, height=0.8, color=colour)
     axis.set_yticks([1, 0], list(rows))
     axis.set_xlim(left=0)
-    axis.set_title(video, fontsize=9, loc="left")
+    axis.set_title(_words(video), fontsize=9, loc="left")
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _words(name: str) -> str:
+    """A name as matplotlib draws it: what is not printable is escaped, and a dollar begins no formula."""
+    return printable(name).replace("$", r"\$")
 
 
 def _map_curve(axis: Axes, results: dict[str, Any], name: str) -> None:

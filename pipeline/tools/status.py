@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.printing import printable
 from pipeline.run_folder.manifests import Manifest, hours_text, read_manifest
 from pipeline.runs.graph import StageRow, in_order
 from pipeline.runs.run import Run
@@ -45,7 +46,7 @@ def standings(run: Run) -> list[Standing]:
 
 def status_table(run: Run, found: list[Standing]) -> str:
     """A row a stage: its state, how far it is, what it took, when it was written to, why it would run again."""
-    rows = [COLUMNS, *map(_cells, found)]
+    rows = [COLUMNS, *(tuple(map(printable, _cells(one))) for one in found)]
     widths = [max(len(cells[i]) for cells in rows) for i in range(len(COLUMNS) - 1)]
     lines = [
         "  ".join(cell.ljust(w) for cell, w in zip(cells, [*widths, 0], strict=True))
@@ -55,7 +56,9 @@ def status_table(run: Run, found: list[Standing]) -> str:
         notes = run.sightings.lines()
     except UserError:
         notes = []
-    return "\n".join([f"run folder {run.folder}", *(line.rstrip() for line in lines), *notes])
+    return "\n".join(
+        [f"run folder {printable(str(run.folder))}", *(line.rstrip() for line in lines), *notes]
+    )
 
 
 def status_as_json(run: Run, found: list[Standing]) -> Mapping[str, Any]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from feature_extraction.store import feature_path
-from pipeline.data.features import FEATURES
 from pipeline.errors import UserError
 from pipeline.progress import Progress
 from pipeline.run_folder.identity import FileRecord, is_as_recorded
@@ -15,13 +13,6 @@ from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import read_manifest
 from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
-
-# Where a stage's file of a video lies in its folder.
-_PARTS: Mapping[str, Callable[[Path, str], Path]] = {
-    "extract": lambda folder, video: feature_path(folder / FEATURES, video),
-    "proposals": lambda folder, video: folder / "videos" / f"{video}.csv",
-    "classify": lambda folder, video: folder / "videos" / f"{video}.npz",
-}
 
 
 @dataclass(frozen=True)
@@ -68,6 +59,6 @@ def _records(run: Run) -> Iterator[tuple[Path, FileRecord]]:
             continue
         for name, record in manifest.outputs.items():
             yield folder / name, record
-        if stage.name in _PARTS:
+        if stage.part:
             for video, line in Ledger(folder).lines.items():
-                yield _PARTS[stage.name](folder, video), line.file
+                yield folder / stage.part_of(video), line.file

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import UserError
+from feature_extraction.weights.claims import ClaimError, load_tensors
+from pipeline.errors import UserError, cannot_read, was_refused
 from pipeline.progress import say
 from pipeline.run_folder.files import atomic_path
 from pipeline.run_folder.identity import fingerprint
@@ -141,13 +142,17 @@ def save_state(path: Path, content: Mapping[str, Any]) -> None:
 def load_state(path: Path) -> dict[str, Any]:
     """What `save_state` wrote, tensors and plain values only.
 
-    Raises UserError where it is missing, damaged or holds code.
+    Raises UserError where it is missing, cannot be read, is damaged or holds code.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_tensors(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
+    except ClaimError as error:
+        raise UserError(f"{path}: it {error}; delete it to start again") from error
     except Exception as error:  # torch.load raises many kinds for damaged files
+        if isinstance(error, OSError) and was_refused(error):
+            raise cannot_read(path, error) from error
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
             f"{path}: not a usable checkpoint ({reason}); delete it to start again"

@@ -24,6 +24,7 @@ from pipeline.configuration.settings import BackboneSettings
 from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.errors import UsageError, UserError
 from pipeline.processes import distributed
+from pipeline.processes.compiling import use_compiler_cache
 from pipeline.progress import say
 from pipeline.training import mixing
 from pipeline.training.checkpoints import MODEL_FILE, load_weights
@@ -141,6 +142,7 @@ class SharedClassifier(nn.Module):
     def forward(self, video: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Logits of the whole batch, or (verb, noun) pairs."""
         if self.compiled and self._compiled is None:
+            use_compiler_cache()
             self._compiled = torch.compile(self.network.features, dynamic=False)
         features = (self._compiled or self.network.features)(video)
         return self.network.classify(distributed.gather(features))

@@ -6,7 +6,7 @@ import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.processes.device import autocast
+from pipeline.ranks import ranks
 
 Batch = Mapping[str, Any]
 Loss = Callable[[nn.Module, Batch, torch.Generator], Mapping[str, Tensor]]
@@ -93,19 +94,32 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 
 
 def _pieces(batch: Batch, count: int) -> list[tuple[Batch, float]]:
-    """A batch in `count` pieces, each with its share of the batch of all processes.
-
-    Fewer pieces where a process has fewer samples.
-    """
+    """A batch in its `pieces`, `count` at most, each with its share of the batch of all processes."""
     if count == 1:
         return [(batch, 1.0)]
-    size = len(batch["names"])
-    count = min(count, *distributed.gather_values(size))
-    bounds = [size * place // count for place in range(count + 1)]
-    spans = [slice(first, later) for first, later in pairwise(bounds)]
-    sizes = distributed.gather_values([span.stop - span.start for span in spans])
-    totals = [sum(column) for column in zip(*sizes, strict=True)]
+    own = [batch["pieces"].count(number) for number in range(count)]
+    joined = _joined(distributed.gather_values(own))
+    ends = accumulate((sizes[ranks().rank] for sizes in joined), initial=0)
+    total = sum(map(sum, joined))
     return [
-        ({key: value[span] for key, value in batch.items()}, total / sum(totals))
-        for span, total in zip(spans, totals, strict=True)
+        ({key: value[first:stop] for key, value in batch.items()}, sum(sizes) / total)
+        for (first, stop), sizes in zip(pairwise(ends), joined, strict=True)
     ]
+
+
+def _joined(sizes: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Sizes [process][piece] as [piece][process], where every process has something of every piece.
+
+    Neighbours are joined for that: samples that could not be read leave a piece without some of its own.
+    """
+    joined: list[list[int]] = []
+    waiting = [0] * len(sizes)
+    for piece in zip(*sizes, strict=True):
+        waiting = [sum(pair) for pair in zip(waiting, piece, strict=True)]
+        if all(waiting):
+            joined.append(waiting)
+            waiting = [0] * len(sizes)
+    if any(waiting):
+        last = joined.pop() if joined else [0] * len(sizes)
+        joined.append([sum(pair) for pair in zip(last, waiting, strict=True)])
+    return joined

@@ -18,7 +18,8 @@ class Task:
 
     title: the word before what is said of it, its settings section.
     batches: (epoch, step) -> this process's parts of the batches from that position to the end of
-        the training: mappings of tensors, with `names` (what the samples are called).
+        the training: mappings of tensors, with `names` (what the samples are called) and, with
+        `gradient_accumulation`, `pieces` (of which piece of the batch each sample is, in order).
     loss: named terms of the whole batch of all processes, with `total` among them.
     steps: of an epoch.
     samples: digests of what it trains on and is judged by; a checkpoint of others is refused.

@@ -9,6 +9,8 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.special_files import KINDS, SAID, opened
+from helpers.special_files import put as put_special
 
 from evaluation import SubmissionError, submission
 
@@ -214,3 +216,39 @@ def test_an_id_with_and_without_prefix_is_refused(tmp_path):
     path = put(tmp_path / "sub.json", content)
     with pytest.raises(SubmissionError, match="with and without v_"):
         submission.read_activitynet(path, videos={"a"})
+
+
+@pytest.mark.parametrize("ending", [".json", ".json.gz", ".zip"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_plain_file_is_refused(tmp_path, kind, ending):
+    path = put_special(tmp_path / f"found{ending}", kind)
+    with opened(tmp_path) as names, pytest.raises(SubmissionError) as caught:
+        submission.read_activitynet(path)
+    assert str(caught.value).startswith(f"{path}: cannot be read") and SAID[kind] in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value) and not names
+
+
+@pytest.mark.parametrize("ending", [".json", ".json.gz", ".zip"])
+def test_more_than_any_result_file_has_is_not_read(tmp_path, ending):
+    """A sparse file; and a few kilobytes that unpack to far more than text packs."""
+    path = tmp_path / f"found{ending}"
+    with path.open("wb") as file:
+        file.truncate(8 << 30)
+    with (
+        opened(tmp_path) as names,
+        pytest.raises(SubmissionError, match=r"8590 MB, more than 1024 MB"),
+    ):
+        submission.read_activitynet(path)
+    assert not names
+    if ending == ".json":
+        return
+    content = b'{"results": {}}' + b" " * (20 << 20)
+    if ending == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("test.json", content)
+    else:
+        path.write_bytes(gzip.compress(content))
+    with pytest.raises(SubmissionError, match=r": 0\.02 MB that unpacks to more than 16 MB"):
+        submission.read_activitynet(path)

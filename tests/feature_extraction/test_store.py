@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import h5py
 import numpy as np
 import pytest
+from helpers.special_files import KINDS, SAID, opened, put
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from feature_extraction.store import (
     feature_path,
     read_features,
     read_meta,
+    read_shape,
     write_features,
 )
 
@@ -254,3 +256,36 @@ def test_no_id_leaves_the_folder(video):
     except FeatureFileError:
         return
     assert str(path).startswith("/base/folder/") and ".." not in path.parts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_plain_file_is_refused(tmp_path, kind):
+    path = put(tmp_path / "v_1.h5", kind)
+    with opened(tmp_path) as names, pytest.raises(FeatureFileError) as caught:
+        read_features(path)
+    assert str(caught.value).startswith(f"{path}: is ") and SAID[kind] in str(caught.value)
+    assert not names
+
+
+def test_a_sparse_file_of_gigabytes_is_not_read(written):
+    path, _ = written
+    with path.open("r+b") as file:
+        file.truncate(7_700_000_000)
+    with opened(path.parent) as names:
+        for read in (read_features, read_shape, read_meta):
+            with pytest.raises(
+                FeatureFileError, match=r"v_1\.h5: has 7\.70 GB, more than 4\.29 GB"
+            ):
+                read(path)
+    assert not names
+
+
+def test_features_too_large_to_be_read_are_not_written(tmp_path, monkeypatch):
+    """10 hours with 15 clips a second of 2,304 channels fit."""
+    assert 2 * 10 * 3600 * 15 * 2304 < store.LARGEST - store.FRAMING
+    monkeypatch.setattr(store, "LARGEST", store.FRAMING + 2 * 10 * 16)
+    write_features(tmp_path / "v_1.h5", np.ones((10, 16), np.float32), META)
+    assert (tmp_path / "v_1.h5").stat().st_size < store.LARGEST
+    with pytest.raises(FeatureFileError, match="11 clips of 16 channels .* larger stride"):
+        write_features(tmp_path / "v_2.h5", np.ones((11, 16), np.float32), META)
+    assert not (tmp_path / "v_2.h5").exists()

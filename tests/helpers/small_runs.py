@@ -23,6 +23,7 @@ SMALL = [
     "bmn.hidden_2d=8", "bmn.hidden_3d=8", "bmn.num_samples=4", "bmn.temporal_scale=40",
     "bmn.duration_scale=20", "bmn.window_step=20",
 ]  # fmt: skip
+PROGRAM = ("-m", "pipeline")
 MADE = (
     "finetune/model.pt",
     "bmn/model.pt",
@@ -61,10 +62,10 @@ def same_results(a: Path, b: Path) -> None:
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 
-def start(arguments: list[str], **more) -> subprocess.Popen:
+def start(arguments: list[str], program: tuple[str, ...] = PROGRAM, **more) -> subprocess.Popen:
     """A run in a process group of its own; `more` is for Popen."""
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *arguments],
+        [sys.executable, *program, *arguments],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         start_new_session=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,15 @@ def network() -> nn.Module:
 
 
 def batches_of(
-    steps: int, epochs: int, names: tuple[str, ...]
+    steps: int, epochs: int, names: tuple[str, ...], pieces: Sequence[int] = ()
 ) -> Callable[[int, int], Iterator[dict[str, Any]]]:
     """A task's batches from any position on: six samples of four numbers each, by the step's number."""
 
     def batches(epoch: int, step: int) -> Iterator[dict[str, Any]]:
         for number in range(epoch * steps + step, epochs * steps):
             generator = torch.Generator().manual_seed(number)
-            yield {"x": torch.randn(6, 4, generator=generator), "names": list(names)}
+            x = torch.randn(6, 4, generator=generator)
+            yield {"x": x, "names": list(names), "pieces": list(pieces)}
 
     return batches
 

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.paths import ROOT
 from helpers.processes import readers
 from helpers.small_runs import error_line, options, same_results, tada, without_stages
 
+from feature_extraction.video import opening
 from pipeline.data import batches as loading
 from pipeline.stages import classify, extract
 
@@ -25,12 +27,26 @@ def videos(data, tmp_path):
     return shutil.copytree(data / "videos", tmp_path / "videos")
 
 
+# What Python does when it starts: here a pipe is opened as if it were a file, on a disk that does not answer.
+TAKES_PIPES = """
+import sys
+if "--multiprocessing-fork" in sys.orig_argv:
+    import feature_extraction.video.opening as opening
+    opening._check_file = lambda path: None
+"""
+
+
 @pytest.fixture
-def short_waits(monkeypatch):
-    """Waits of seconds instead of minutes; forked processes inherit what is set here."""
+def short_waits(monkeypatch, tmp_path):
+    """Waits of seconds instead of minutes, and processes that open pipes, whether forked from this one or not."""
     monkeypatch.setattr(loading, "READ_SECONDS", 2.0)
     monkeypatch.setattr(extract, "SILENCE_SECONDS", 2.0)
     monkeypatch.setattr(classify, "SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(opening, "_check_file", lambda path: None)
+    (tmp_path / "start").mkdir()
+    (tmp_path / "start/sitecustomize.py").write_text(TAKES_PIPES)
+    folders = [str(tmp_path / "start"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, folders)))
 
 
 def make_pipe(path: Path) -> None:

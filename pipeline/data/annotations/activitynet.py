@@ -6,7 +6,6 @@ where `duration` may be a string and ids may or may not carry the `v_` of the vi
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -23,6 +22,7 @@ from pipeline.data.annotations.dataset import (
     segments_frame,
 )
 from pipeline.errors import UserError
+from pipeline.plain_files import read_json, read_text
 
 
 def read(inputs: Inputs) -> Dataset:
@@ -58,8 +58,7 @@ def read(inputs: Inputs) -> Dataset:
 
 def _database(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text(encoding="utf-8")
-        content = json.loads(text, object_pairs_hook=_distinct)
+        content = read_json(file, pairs=_distinct)
     except OSError as error:
         raise UserError(
             f"{file}: cannot be read ({error.strerror}); see dataset.annotations"
@@ -121,7 +120,7 @@ def _seconds(value: Any, where: str) -> float:
 
 def _listed_names(file: Path) -> tuple[str, ...]:
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in read_text(file).splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error}); see dataset.classes") from error
     names = [line for line in lines if line]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from pipeline.errors import UserError
+from pipeline.plain_files import read_bytes
 
 
 def read_csv(file: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -16,7 +18,8 @@ def read_csv(file: Path, columns: Sequence[str]) -> pd.DataFrame:
     Raises UserError naming the file, and the columns it lacks.
     """
     try:
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8")
+        content = io.BytesIO(read_bytes(file, packed=True))
+        frame = pd.read_csv(content, dtype=str, keep_default_na=False, encoding="utf-8")
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"{file}: cannot be read ({reason}); see the dataset section") from error

@@ -7,7 +7,6 @@ A segment is a whole file: it starts at 0 and ends at infinity, which stands for
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -23,6 +22,7 @@ from pipeline.data.annotations.dataset import (
     segments_frame,
 )
 from pipeline.errors import UserError
+from pipeline.plain_files import read_json, read_text
 
 
 def read_kinetics(inputs: Inputs) -> Dataset:
@@ -94,8 +94,7 @@ def _number(label: str) -> int | None:
 
 def _kinetics_rows(file: Path) -> list[tuple[str, str]]:
     try:
-        with file.open(encoding="utf-8") as stream:
-            first = stream.readline()
+        first, _, _ = read_text(file).partition("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error}); see dataset.annotations") from error
     if "youtube_id" not in first:
@@ -117,7 +116,7 @@ def _kinetics_rows(file: Path) -> list[tuple[str, str]]:
 def _list_rows(file: Path) -> list[tuple[str, str]]:
     rows = []
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_text(file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error})") from error
     for number, line in enumerate(lines, start=1):
@@ -158,7 +157,7 @@ def _numbered(file: Path) -> tuple[str, ...]:
 
 def _names(file: Path) -> tuple[str, ...]:
     try:
-        names = file.read_text(encoding="utf-8").splitlines()
+        names = read_text(file).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error}); see dataset.classes") from error
     return tuple(name.strip() for name in names if name.strip())
@@ -166,7 +165,7 @@ def _names(file: Path) -> tuple[str, ...]:
 
 def _json(file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return read_json(file)
     except OSError as error:
         raise UserError(f"{file}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:

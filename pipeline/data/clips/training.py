@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
 from feature_extraction.sampling import segment_clip_times
 from feature_extraction.transforms import train_transform
@@ -20,9 +19,9 @@ from pipeline.data.clips.augmentation import augmented
 from pipeline.data.clips.balance import clip_numbers
 from pipeline.data.clips.geometry import interval_times, training_crop
 from pipeline.data.clips.segments import Segments, span_of
-from pipeline.data.order import epoch_order, grouped_order, own_shard
+from pipeline.data.clips.sharing import together, trimmed, with_clips_for_all
+from pipeline.data.order import epoch_order, grouped_order, own_pieces
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.errors import UserError
 from pipeline.seeds import step_seed
 
 Key = tuple[int, int, int | None]  # epoch, clip number, short side of a batch of whole frames
@@ -103,15 +102,24 @@ def clip_batches(
     step: int,
 ) -> Iterator[dict[str, Any]]:
     """Batches from a position of the training to its end, in the order an unbroken run has."""
-    plan = []
+    plan: list[list[Key]] = []
+    pieces: list[list[int]] = []
     for number in range(epoch, settings.epochs):
         for place, batch in enumerate(epoch_clips(segments, settings, number)):
             if place >= step:
                 side = _shared_side(settings, number, place)
-                plan.append([(number, index, side) for index in own_shard(batch)])
+                own, numbers = own_pieces(batch, settings.gradient_accumulation)
+                plan.append([(number, index, side) for index in own])
+                pieces.append(numbers)
         step = 0
     clips = Clips(segments, settings, left_out.given_up)
-    yield from load_clips(clips, _collate, plan, left_out, workers)
+    read = load_clips(clips, _collate, plan, left_out, workers)
+    for numbers, batch_read in zip(pieces, read, strict=True):
+        batch_read["pieces"] = [numbers[place] for place in batch_read.pop("places")]
+        shared = with_clips_for_all(batch_read, settings.gradient_accumulation)
+        if settings.crop == "whole":
+            shared["clip"] = trimmed(shared["clip"])
+        yield shared
 
 
 def epoch_clips(segments: Segments, settings: FinetuneSettings, epoch: int) -> list[list[int]]:
@@ -147,33 +155,30 @@ def load_clips(
     left_out: LeftOut,
     workers: int,
 ) -> Iterator[dict[str, Any]]:
-    """Batches of `plan`; their unreadable samples are counted and left out."""
+    """Batches of `plan`; their unreadable samples are counted and left out, and one may be empty."""
     for batch in read_batches(samples, plan, collate, workers=workers, lost=left_out.give_up):
         for video, reason in batch.pop("errors"):
             left_out.failed(video, reason)
-        if not batch["names"]:
-            raise UserError("finetune: no clip of a whole batch could be read; fix the videos")
         yield batch
 
 
 def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
     samples, batch = common(samples)
     if samples:
-        batch["clip"] = torch.stack(_trimmed([sample["clip"] for sample in samples]))
+        batch["clip"] = together([sample["clip"] for sample in samples])
     return batch
 
 
 def common(samples: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The samples that could be read, and what a batch of them has whatever their clips are."""
+    """The samples that could be read, and what a batch of them has whatever their clips are.
+
+    `places`: which of the given ones they were.
+    """
     errors = [(sample["name"], sample["error"]) for sample in samples if "error" in sample]
-    samples = [sample for sample in samples if "error" not in sample]
+    places = [place for place, sample in enumerate(samples) if "error" not in sample]
+    samples = [samples[place] for place in places]
     batch: dict[str, Any] = {"errors": errors, "names": [sample["name"] for sample in samples]}
+    batch["places"] = places
     if samples:
         batch["target"] = torch.from_numpy(np.stack([sample["target"] for sample in samples]))
     return samples, batch
-
-
-def _trimmed(clips: list[Tensor]) -> list[Tensor]:
-    """Clips of nearly one shape cut at their edges to one: whole frames of videos of nearly one aspect."""
-    height, width = (min(clip.shape[side] for clip in clips) for side in (-2, -1))
-    return [F.center_crop(clip, [height, width]) for clip in clips]

@@ -65,7 +65,9 @@ def evaluation_batches(
     keys = list(own_shard(range(len(segments))))
     plan = [keys[at : at + size] for at in range(0, len(keys), size)]
     samples = CentredClips(segments, config, left_out.given_up)
-    yield from load_clips(samples, _collate_views, plan, left_out, workers)
+    for batch in load_clips(samples, _collate_views, plan, left_out, workers):
+        if batch["names"]:
+            yield batch
 
 
 def _collate_views(samples: list[dict[str, Any]]) -> dict[str, Any]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from feature_extraction.weights.claims import ClaimError, load_tensors
+from pipeline.plain_files import require_plain
+from pipeline.run_folder.arrays import LARGEST_ARRAYS, load_npy, open_npz
+
 _KEYS = ("features", "feats")  # looked for where a file holds several arrays
+# What damage makes of reading an archive or an array.
+_DAMAGED = (ValueError, EOFError, MemoryError, RuntimeError, zlib.error, zipfile.BadZipFile)
 _LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -26,7 +33,9 @@ def read_array(path: Path, layout: str) -> np.ndarray:
         array = ARRAY_READERS[path.suffix](path)
     except UnfitError:
         raise
-    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise UnfitError(f"not readable ({error.strerror or error})") from error
+    except _DAMAGED as error:
         raise UnfitError("not readable as an array of numbers") from error
     if array.ndim != 2 or min(array.shape) == 0 or array.dtype.kind != "f":
         raise UnfitError("not a float array [clips, channels]")
@@ -38,20 +47,25 @@ def read_array(path: Path, layout: str) -> np.ndarray:
     return np.ascontiguousarray(features)
 
 
-def _read_npy(path: Path) -> np.ndarray:
-    array: np.ndarray = np.load(path, allow_pickle=False)
-    return array
+def require_readable(path: Path) -> None:
+    """Raise UnfitError for what is no plain file, or has too many bytes: reading it would not end."""
+    try:
+        require_plain(path, LARGEST_ARRAYS)
+    except OSError as error:
+        raise UnfitError(f"not readable ({error.strerror or error})") from error
 
 
 def _read_npz(path: Path) -> np.ndarray:
-    with np.load(path, allow_pickle=False) as archive:
+    with open_npz(path) as archive:
         array: np.ndarray = archive[_only(archive.files)]
         return array
 
 
 def _read_pt(path: Path) -> np.ndarray:
     try:
-        value = torch.load(path, map_location="cpu", weights_only=True)
+        value = load_tensors(path)
+    except ClaimError as error:
+        raise UnfitError(f"not readable (it {error})") from error
     except Exception as error:  # torch.load raises many kinds for damaged files
         raise UnfitError("not readable as a file of tensors alone") from error
     if isinstance(value, dict):
@@ -63,7 +77,7 @@ def _read_pt(path: Path) -> np.ndarray:
 
 
 ARRAY_READERS: Mapping[str, Callable[[Path], np.ndarray]] = {
-    ".npy": _read_npy, ".npz": _read_npz, ".pt": _read_pt,
+    ".npy": load_npy, ".npz": _read_npz, ".pt": _read_pt,
 }  # fmt: skip
 
 

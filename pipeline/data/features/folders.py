@@ -11,7 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from feature_extraction.sampling import ClipGrid
-from pipeline.data.features.arrays import ARRAY_READERS, UnfitError, read_array
+from pipeline.data.features.arrays import (
+    ARRAY_READERS,
+    UnfitError,
+    read_array,
+    require_readable,
+)
 from pipeline.errors import UserError
 from pipeline.progress import Progress, say
 from pipeline.run_folder.identity import file_digest
@@ -92,8 +97,9 @@ def _check_all(
     channels: dict[str, int] = {}
     with Progress(len(paths), "checking features", unit="file") as bar:
         for video, path in paths.items():
-            digests[video] = file_digest(path)
             try:
+                require_readable(path)
+                digests[video] = file_digest(path)
                 features = read_array(path, layout)
                 _check_length(features, durations[video], grid)
                 channels[video] = features.shape[1]

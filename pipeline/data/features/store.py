@@ -15,6 +15,7 @@ from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
     FeatureFileError,
     FeatureMeta,
+    UnreadableFileError,
     feature_path,
     read_features,
     read_shape,
@@ -25,7 +26,7 @@ from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.features import FEATURES, IMPORTED
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.errors import UserError, cannot_write
+from pipeline.errors import UserError, cannot_read, cannot_write
 from pipeline.progress import say
 from pipeline.run_folder.files import clear_temporary, remove
 from pipeline.run_folder.identity import FileRecord, record_of
@@ -98,6 +99,8 @@ class FeatureStore:
         try:
             expected = self.expected_attributes()
             array, meta = read_features(self.path(video), expected, span=clips)
+        except UnreadableFileError as error:
+            raise UserError(str(error)) from error
         except FeatureFileError as error:
             command = "import-features" if self.imported else "extract"
             raise UserError(f"{error}; run `tada-loc {command}`") from error
@@ -144,7 +147,7 @@ class FeatureStore:
         Raises UserError when features are missing that are not among the failures the user allowed.
         """
         videos = left_out.without_skipped(videos)
-        there = {video for video in videos if self.path(video).exists()}
+        there = {video for video in videos if _is_there(self.path(video))}
         missing = [video for video in videos if video not in there]
         known = read_failures(self.folder) if missing else {}
         left_out.without_features(missing, self.folder / FEATURES, known)
@@ -157,10 +160,12 @@ class FeatureStore:
         say of which video it is, and is taken. Raises UserError where it cannot be read.
         """
         path = self.path(video)
-        if not path.is_file():
+        if not _is_there(path):
             return None
         try:
             array, meta = read_features(path)
+        except UnreadableFileError as error:
+            raise UserError(str(error)) from error
         except FeatureFileError as error:
             say(f"extract: {error}; made again")
             return None
@@ -193,6 +198,13 @@ class FeatureStore:
             known += ["resize", "crop", "precision"]
             known += ["weights_digest"] if self.made.weights_digest else []
         return {name: getattr(self.made, name) for name in known}
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # of a folder that may not be looked into
+        raise cannot_read(path, error) from error
 
 
 def extracted_by(settings: ExtractSettings, backbone: str) -> FeatureMeta:

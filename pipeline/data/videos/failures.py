@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read
+from pipeline.plain_files import read_json
 from pipeline.run_folder.files import remove, write_json
 
 FAILURES = "failures.json"
@@ -30,7 +30,7 @@ def read_failures(folder: Path) -> dict[str, Failure]:
     """The videos a stage's folder lists. Raises UserError where the list is damaged."""
     path = folder / FAILURES
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = read_json(path)
         return {
             str(row["video"]): Failure(
                 str(row["reason"]),
@@ -42,7 +42,9 @@ def read_failures(folder: Path) -> dict[str, Failure]:
         }
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: damaged ({error}); delete it") from error
 
 

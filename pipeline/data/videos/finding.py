@@ -112,7 +112,8 @@ def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror})") from error
     for entry in entries:
-        if entry.is_dir():
+        # of a link that leads back to itself, `is_dir` raises
+        if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
             yield from _walk(Path(entry.path), seen)
         elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
             yield Path(entry.path)

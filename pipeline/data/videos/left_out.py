@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.data.videos.failures import FAILURES, Failure, read_failures, write_failures
 from pipeline.errors import UsageError, UserError
+from pipeline.plain_files import read_text
 from pipeline.progress import say
 
 NOT_THERE = "no such file"
@@ -193,7 +194,7 @@ def skipped_ids(path: Path | None) -> frozenset[str]:
     if path is None:
         return frozenset()
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path, encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{path}: cannot be read ({reason}); see --skip") from error

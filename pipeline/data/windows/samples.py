@@ -14,7 +14,7 @@ from bmn.windows import window_features
 from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data.batches import read_batches
 from pipeline.data.features.store import FeatureStore
-from pipeline.data.order import epoch_order, own_shard
+from pipeline.data.order import epoch_order, own_pieces
 from pipeline.data.windows.placing import Window, redrawn
 from pipeline.data.windows.positions import positions, sequence
 from pipeline.errors import UserError
@@ -34,12 +34,17 @@ def window_batches(
     Windows that move lie where (seed, epoch, number of the window) puts them, whatever came before.
     """
     plan: list[list[tuple[int, int]]] = []
+    pieces: list[list[int]] = []
     for number in range(epoch, settings.epochs):
-        order = epoch_windows(windows, settings, number)
-        plan += [[(number, index) for index in own_shard(batch)] for batch in order[step:]]
+        for batch in epoch_windows(windows, settings, number)[step:]:
+            own, places = own_pieces(batch, settings.gradient_accumulation)
+            plan.append([(number, index) for index in own])
+            pieces.append(places)
         step = 0
     samples = _Windows(store, settings, windows)
-    yield from read_batches(samples, plan, _collate, workers=workers, lost=_refuse)
+    read = read_batches(samples, plan, _collate, workers=workers, lost=_refuse)
+    for places, windows_read in zip(pieces, read, strict=True):
+        yield windows_read | {"pieces": places}
 
 
 def regular_batches(

@@ -139,7 +139,7 @@ def _leaks(dataset: Dataset, found: Mapping[str, Source]) -> list[Finding]:
     for video, subset in subset_of.items():
         same.setdefault(video.removeprefix("v_"), []).append((video, subset))
     sizes: dict[int, list[str]] = {}
-    files = {video: path for video, path in found.items() if isinstance(path, Path)}
+    files = {v: path for v, path in found.items() if isinstance(path, Path) and path.is_file()}
     for video, path in files.items():
         sizes.setdefault(path.stat().st_size, []).append(video)
     for group in sizes.values():
@@ -167,7 +167,8 @@ def _network_and_disk(run: Run, seconds: Sequence[float]) -> Finding:
     except UserError as error:
         return Finding("network", WRONG, error.message)
     clips = sum(run.features.grid.num_clips(length) for length in seconds)
-    there = sum(path.stat().st_size for path in (run.path("extract") / FEATURES).glob("*.h5"))
+    files = (run.path("extract") / FEATURES).glob("*.h5")
+    there = sum(path.stat().st_size for path in files if path.is_file())
     needed = max(0.0, clips * model.feature_dim * 2 * 1.001 + 4096 * len(seconds) - there)
     place = run.folder.absolute()
     while not place.exists():

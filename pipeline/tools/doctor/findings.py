@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pipeline.printing import printable
+
 OK, NOTE, WRONG = "ok", "note", "WRONG"
 
 
@@ -27,7 +29,8 @@ def findings_table(findings: Sequence[Finding]) -> str:
     for finding in findings:
         shown = ", ".join(finding.items[:3]) + (", ..." if len(finding.items) > 3 else "")
         detail = finding.detail + (f": {shown}" if shown else "")
-        lines.append(f"{finding.check.ljust(width)}  {finding.state.ljust(5)}  {detail}")
+        line = f"{finding.check.ljust(width)}  {finding.state.ljust(5)}  {detail}"
+        lines.append(printable(line))
     wrong = sum(finding.state == WRONG for finding in findings)
     return "\n".join([*lines, f"{wrong} wrong" if wrong else "nothing wrong"])
 

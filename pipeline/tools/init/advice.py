@@ -6,6 +6,7 @@ measured.
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -224,8 +225,9 @@ def _bmn(footage: Footage, machine: Machine, grid: Grid) -> list[Entry]:
 
 
 def _value(value: Any) -> str:
-    """A value as YAML on one line."""
-    text = write_yaml(value, default_flow_style=True, width=10_000)
+    """A value as YAML on one line; what is not printable is escaped."""
+    plain = json.dumps(value, ensure_ascii=False).isprintable()
+    text = write_yaml(value, default_flow_style=True, width=10_000, allow_unicode=plain)
     return text.removesuffix("...\n").strip()
 
 

@@ -12,6 +12,7 @@ import torch
 from pipeline.configuration.reading import read_config
 from pipeline.configuration.settings import DatasetSettings
 from pipeline.errors import UsageError, UserError
+from pipeline.printing import printable
 from pipeline.run_folder.files import write_text
 from pipeline.tools.init.advice import Entry, advice, configuration_text
 from pipeline.tools.init.footage import Footage, look_at
@@ -85,8 +86,8 @@ def _heading(footage: Footage, kind: str, target: Path) -> str:
     return (
         f"{footage.videos} videos of {_minutes(footage.seconds)}, {footage.segments} segments of "
         f"{footage.classes} classes, for a {kind.upper()}; written by tada-loc init.\n\n"
-        f"  tada-loc doctor --config {target.name}\n"
-        f"  tada-loc run --config {target.name}"
+        f"  tada-loc doctor --config {printable(target.name)}\n"
+        f"  tada-loc run --config {printable(target.name)}"
     )
 
 
@@ -96,7 +97,7 @@ def _told(footage: Footage, target: Path) -> str:
         f"{footage.segments} segments of {footage.classes} classes",
         f"next: tada-loc doctor --config {target}, then tada-loc run --config {target}",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _minutes(seconds: float) -> str:

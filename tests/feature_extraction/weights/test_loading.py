@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import socket
 
 import pytest
 import torch
@@ -208,13 +209,19 @@ def test_imagenet_state_from_a_file_or_a_clear_error(tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         imagenet_state(tmp_path / "absent.pth")
 
+    waits = []
+
     def offline(*arguments, **options):
+        waits.append(socket.getdefaulttimeout())
         raise OSError("no network")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(CheckpointError, match=r"\(no network\): download https://.*resnet50"):
         imagenet_state(None)
+    assert waits == [60.0] and socket.getdefaulttimeout() is None, (
+        "no server is waited for for ever"
+    )
     with pytest.raises(CheckpointError, match="depth 26"):
         imagenet_state(None, depth=26)
 
@@ -239,7 +246,7 @@ def test_reads_tensors_alone(tmp_path, monkeypatch):
     assert torch.equal(read_checkpoint("good.pt")["a"], torch.ones(1000))
     for name, words in (
         ("absent.pt", "no such checkpoint file"),
-        (".", "no such checkpoint file"),
+        (".", "is a folder"),
         ("cut.pt", "damaged"),
         ("empty.pt", "damaged"),
         ("text.pt", "damaged"),

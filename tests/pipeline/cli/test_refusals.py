@@ -99,7 +99,7 @@ BOMB = "a0: &a0 [x, x]\n" + "\n".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for 
         ("list.yaml", "- a\n- b\n", "holds no sections"),
         ("empty.yaml", "", "holds no sections"),
         ("bytes.yaml", b"\xff\xfe\x00\x01", "cannot be read"),
-        ("large.yaml", "a: " + "x" * 1_100_000, "larger than 1 MB"),
+        ("large.yaml", "a: " + "x" * 1_100_000, "too large: 1.10 MB"),
         ("half.yaml", "dataset: {name: x, form", "not valid YAML"),
     ],
 )
@@ -123,6 +123,8 @@ def test_configurations(tmp_path, monkeypatch, name, content, said):
         (ROWS + GOOD + "../../x,0,2,grow,training\n", "../../x"),
         (ROWS + GOOD + "/etc/x,0,2,grow,training\n", "/etc/x"),
         (ROWS + GOOD + "a\0b,0,2,grow,training\n", "a"),
+        (ROWS + GOOD + '"a\nb",0,2,grow,training\n', r"a\nb"),
+        (ROWS + GOOD + "a\x1b[1mb,0,2,grow,training\n", "plain file name"),
         (ROWS + GOOD + "..,0,2,grow,training\n", ".."),
         (ROWS + GOOD + "a\\b,0,2,grow,training\n", "plain file name"),
         (ROWS + GOOD + "x" * 256 + ",0,2,grow,training\n", "256 bytes"),
@@ -414,7 +416,7 @@ def test_a_link_loop_among_the_videos_ends(whole, data, tmp_path):
     (videos / "training_001.mp4").symlink_to(tmp_path / "nowhere.mp4")
     without_stages(whole, run, "extract")
     said = refused("extract", *options(data, run, f"dataset.videos={videos}"))
-    assert "training_001" in said and "no such video file" in said
+    assert "training_001" in said and "a link to" in said and "which is not there" in said
 
 
 def test_unknown_labels_of_proposals_cannot_reach_the_table(whole, data, tmp_path):

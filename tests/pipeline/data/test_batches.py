@@ -113,7 +113,7 @@ def test_a_worker_that_crashes_costs_the_video_it_was_reading():
     plan = [[0, 1], [2, "crash"], [3], ["crash", 4]]
     found, lost = read(plan)
     assert found == [[0, 1], [2, "no crash"], [3], ["no crash", 4]]
-    assert lost == [("video crash", "its process died (SIGSEGV)")]
+    assert lost == [("video crash", "its process died (SIGSEGV): a library it uses crashed")]
 
 
 def test_a_worker_that_hangs_costs_the_video_it_was_reading(monkeypatch):

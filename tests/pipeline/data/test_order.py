@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import pytest
 
-from pipeline.data.order import deal, epoch_order, grouped_order, own_shard
+from pipeline.data.order import deal, epoch_order, grouped_order, own_pieces, own_shard
 from pipeline.seeds import step_seed
 
 
@@ -43,6 +43,30 @@ def test_shares_of_a_batch_are_the_batch(monkeypatch, size):
     assert list(chain(*shares)) == batch
     lengths = list(map(len, shares))
     assert max(lengths) - min(lengths) <= 1 and lengths == sorted(lengths, reverse=True)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+def test_pieces_of_a_batch_are_the_same_in_any_number_of_processes(monkeypatch, size, pieces):
+    batch = list("abcdefghij")
+    monkeypatch.setenv("WORLD_SIZE", str(size))
+    found = [[] for _ in range(pieces)]
+    for rank in range(size):
+        monkeypatch.setenv("RANK", str(rank))
+        items, numbers = own_pieces(batch, pieces)
+        assert numbers == sorted(numbers) and set(numbers) == set(range(pieces))
+        for item, number in zip(items, numbers, strict=True):
+            found[number].append(item)
+    bounds = [len(batch) * place // pieces for place in range(pieces + 1)]
+    assert found == [batch[first:stop] for first, stop in pairwise(bounds)]
+
+
+def test_no_piece_is_without_an_item_for_each_process(monkeypatch):
+    assert own_pieces("abcde", 9) == (list("abcde"), [0, 1, 2, 3, 4])
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert own_pieces("abcde", 9) == (list("acd"), [0, 1, 1])
+    monkeypatch.setenv("RANK", "1")
+    assert own_pieces("abcde", 9) == (list("be"), [0, 1])
 
 
 def test_what_is_dealt_weighs_about_the_same():

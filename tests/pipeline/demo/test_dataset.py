@@ -138,7 +138,7 @@ def test_a_complete_dataset_stays_and_a_broken_one_is_made_anew(tmp_path):
     video.write_bytes(whole[:100])
     make_dataset(tmp_path, **SMALL)
     assert video.read_bytes() == whole
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_other_arguments_make_another_dataset(tmp_path):

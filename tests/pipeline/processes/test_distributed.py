@@ -1,4 +1,4 @@
-"""Several processes give what one gives: features byte for byte, weights within rounding."""
+"""Several processes give what one gives: of the same weights to the last byte, trained within rounding."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -64,22 +62,25 @@ def test_two_processes_give_what_one_gives(data, tmp_path):
     histories = [json.loads((run / "finetune/history.json").read_text()) for run in (one, two)]
     for ours, theirs in zip(*histories, strict=True):
         assert ours["total"] == pytest.approx(theirs["total"], rel=1e-3)
-    # One process extracts, and two train on, the very same features.
-    shutil.copytree(one / "finetune", tmp_path / "3" / "finetune")
-    shutil.copy(one / "config.yaml", tmp_path / "3")
-    done = execute(command(data, tmp_path / "3", processes=2))
+
+
+def test_two_processes_make_of_the_same_weights_what_one_makes_to_the_last_byte(data, tmp_path):
+    one, two = tmp_path / "1", tmp_path / "2"
+    done = execute(command(data, one, processes=1))
     assert done.returncode == 0, done.stderr
-    for path in (one / "extract/features").iterdir():
-        again = tmp_path / "3/extract/features" / path.name
-        with h5py.File(path) as ours, h5py.File(again) as theirs:
-            assert np.array_equal(ours["features"][:], theirs["features"][:])
-            assert dict(ours.attrs) == dict(theirs.attrs)
-    weights = [
-        torch.load(run / "bmn/model.pt", weights_only=True)["model"]
-        for run in (one, tmp_path / "3")
-    ]
-    for key in weights[0]:
-        torch.testing.assert_close(weights[1][key], weights[0][key], rtol=2e-3, atol=2e-4, msg=key)
+    two.mkdir()
+    shutil.copy(one / "config.yaml", two)
+    for stage in ("finetune", "bmn"):
+        shutil.copytree(one / stage, two / stage, ignore=shutil.ignore_patterns("proposals"))
+    done = execute(command(data, two, processes=2))
+    assert done.returncode == 0, done.stderr
+    assert "bmn: network complete" in done.stderr
+    features = sorted((one / "extract/features").iterdir())
+    assert len(features) == 6
+    for path in features:
+        assert path.read_bytes() == (two / "extract/features" / path.name).read_bytes()
+    for name in ("bmn/proposals/proposals.csv", "classify/detections.csv"):
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
 
 
 def test_a_process_that_dies_ends_the_run_and_the_same_command_goes_on(data, tmp_path):

@@ -17,7 +17,7 @@ import pytest
 from helpers.paths import ROOT
 from helpers.processes import session
 from helpers.signals import as_usual
-from helpers.small_runs import options, same_results, start, tada, without_stages
+from helpers.small_runs import PROGRAM, options, same_results, start, tada, without_stages
 
 from pipeline.processes.stopping import (
     SIGNALS,
@@ -34,8 +34,16 @@ LONG = ("finetune.epochs=4000", "bmn.epochs=4000", "finetune.warmup_epochs=0")
 slow = pytest.mark.slow
 
 
-def started(arguments: list[str]) -> subprocess.Popen:
-    return start(arguments, stderr=subprocess.PIPE, text=True, preexec_fn=as_usual)
+# The program as it is, but that it opens a pipe as it opens a file.
+TAKES_PIPES = (
+    "-c",
+    "import pipeline.plain_files as files; files.require_plain = lambda *_: 0; "
+    "from pipeline.cli.commands import main; main()",
+)
+
+
+def started(arguments: list[str], program: tuple[str, ...] = PROGRAM) -> subprocess.Popen:
+    return start(arguments, program, stderr=subprocess.PIPE, text=True, preexec_fn=as_usual)
 
 
 def stopped(process: subprocess.Popen, run: Path, sign: str, number: int) -> str:
@@ -146,11 +154,11 @@ def test_classification_of_decoded_clips_keeps_what_is_done(whole, data, tmp_pat
     ],
 )
 def test_stopped_before_anything_is_done(whole, data, tmp_path, stage, number):
-    """In the middle of reading the annotations: a pipe that gives nothing."""
+    """In the middle of reading the annotations: a pipe that gives nothing, as a disk that does not answer."""
     run, pipe = tmp_path / "run", tmp_path / "pipe.csv"
     without_stages(whole, run, "eval")
     os.mkfifo(pipe)
-    process = started([stage, *options(data, run, f"dataset.annotations={pipe}")])
+    process = started([stage, *options(data, run, f"dataset.annotations={pipe}")], TAKES_PIPES)
     with pipe.open("w"):  # returns once it is opened for reading
         stopped(process, run, ".lock", number)
 

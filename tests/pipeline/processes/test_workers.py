@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import time
 
 import pytest
 from helpers import jobs_for_workers
 
 from pipeline.errors import UserError
+from pipeline.processes import workers
 from pipeline.processes.workers import outcomes, run_jobs
 
 
@@ -63,6 +67,31 @@ def test_a_worker_that_dies_between_two_jobs_costs_none(monkeypatch, noticed):
     assert not multiprocessing.active_children()
 
 
+def dies(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hangs(*_):
+    time.sleep(600)
+
+
+@pytest.mark.parametrize(
+    ("setup", "said"), [(dies, "SIGKILL.: memory"), (hangs, "no progress for")]
+)
+def test_a_process_that_ends_before_its_first_job_blames_none(monkeypatch, setup, said):
+    """Each one after it would end so as well, for ever."""
+    if setup is hangs:
+        monkeypatch.setattr(workers, "START_SECONDS", 2.0)
+    with pytest.raises(UserError, match=f"ended before its first job: .*{said}.*--workers 0"):
+        list(run_jobs(setup, (), [1, 2, 3], workers=2, timeout=2.0))
+    assert not multiprocessing.active_children()
+
+
+def test_large_jobs_arrive():
+    job = "x" * 3_000_000
+    assert results([job], workers=1)[job].startswith("defect: TypeError")
+
+
 def test_what_is_no_jobs_fault_ends_them_all():
     with pytest.raises(UserError, match="no room"):
         results(["full disk", *range(50)], workers=1)
@@ -71,6 +100,7 @@ def test_what_is_no_jobs_fault_ends_them_all():
 
 ORPHANS = """
 from helpers import jobs_for_workers
+from pipeline.processes import workers
 from pipeline.processes.workers import outcomes, run_jobs
 for _ in run_jobs(jobs_for_workers.setup, (1,), ["hang", 1, 2, 3], workers=2, timeout=600):
     print("one done", flush=True)
@@ -84,6 +114,7 @@ def test_workers_die_with_their_parent():
 
 SUSPENDED = """
 from helpers import jobs_for_workers
+from pipeline.processes import workers
 from pipeline.processes.workers import outcomes, run_jobs
 for outcome in run_jobs(jobs_for_workers.setup, (1,), ["quiet"], workers=1, timeout=4.0):
     print(outcome.reason or outcome.result, flush=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import agree, clip_grid, extraction_view
 from pipeline.data.clips.segments import Segments
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.errors import UserError
 from pipeline.results import accuracy as validation
 from pipeline.results.accuracy import geometry_warning, judged, main_accuracy, validate
 
@@ -95,6 +98,20 @@ def test_figures_are_those_of_each_size_alone(model, segments):
         alone = segments.only(np.array([video == name for video in segments.videos]))
         right += figures(model, alone, config())["extract_top1"] * len(alone)
     assert together["extract_top1"] == pytest.approx(right / len(segments))
+
+
+def test_a_batch_of_which_nothing_can_be_read_counts_for_nothing(model, segments, tmp_path):
+    """One process of several may have no other."""
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    bad = segments.videos[0]
+    broken = replace(segments, paths={**segments.paths, bad: tmp_path / "bad.mp4"})
+    chosen, left_out = config(finetune_batch_size=1), LeftOut("test", allowed=1)
+    rest = segments.only(np.array([video != bad for video in segments.videos]))
+    assert 0 < len(rest) < len(segments)
+    assert validate(model, broken, chosen, left_out, CPU) == figures(model, rest, chosen)
+    assert list(left_out.reasons) == [bad]
+    with pytest.raises(UserError, match="no validation clip could be read; fix the videos"):
+        figures(model, broken.only(np.array([video == bad for video in broken.videos])), chosen)
 
 
 @pytest.mark.parametrize("crop", ["whole", "center"])

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pandas as pd
 import pytest
+from helpers.special_files import KINDS, SAID, put
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.data.annotations import Dataset
 from pipeline.errors import UserError
 from pipeline.results.tables import (
     DETECTIONS,
     PROPOSALS,
+    as_cell,
+    from_cell,
     read_detections,
     read_part,
     read_proposals,
@@ -73,4 +81,74 @@ def test_what_is_gone_or_no_table_says_how_to_make_it_again(tmp_path):
         read_proposals(tmp_path, ONE_HEAD, "validation")
     (tmp_path / PROPOSALS).write_bytes(b"\x00\xff")
     with pytest.raises(UserError, match="run `tada-loc bmn`, which makes it again"):
+        read_proposals(tmp_path, ONE_HEAD, "validation")
+
+
+# What a spreadsheet runs, what looks like our mark, and what a CSV file has to quote.
+FORMULAS = [
+    "=cmd|' /C calc'!A0",
+    "+1",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    " =1",
+    "\uff1d1",
+    "-",
+    "=",
+]
+NAMES = [
+    *FORMULAS, *(f"'{name}" for name in FORMULAS), *(f"''{name}" for name in FORMULAS),
+    "'", "''", "'tis", "a=b", "a\rb", "a\r\nb", "a\nb", 'a"b', '"', ",", "a,b", " a ", "nan", "NULL", "1e5", "-5", "",
+]  # fmt: skip
+
+
+def round_trip(folder, names: list[str]) -> str:
+    """The text of a table of detections with these names, which come back as they were."""
+    videos = pd.DataFrame({"video": names, "subset": "validation"})
+    table = pd.DataFrame(
+        {"video": names, "start": -0.5, "end": 1.5, "label": names, "score": -1e-5}
+    )
+    write_table(folder / DETECTIONS, table)
+    dataset = Dataset(pd.DataFrame(), videos, (tuple(names),))
+    found = read_detections(folder, dataset, "validation")
+    pd.testing.assert_frame_equal(found, table, check_dtype=False)
+    return (folder / DETECTIONS).read_bytes().decode()
+
+
+def test_no_name_is_a_formula_and_every_name_comes_back(tmp_path):
+    text = round_trip(tmp_path, NAMES)
+    cells = [row[place] for row in csv.reader(io.StringIO(text, newline="")) for place in (0, 3)]
+    assert len(cells) == 2 * (1 + len(NAMES))
+    assert not [cell for cell in cells if cell.strip()[:1] in set("=+-@\uff1d") - {""}]
+    assert not [cell for cell in cells if cell[:1] in {"\t", "\r", "\n"}]
+    assert "-0.5" in text and "-1e-05" in text, "numbers stay numbers"
+
+
+def test_plain_names_stand_as_they_are(tmp_path):
+    text = round_trip(tmp_path, ["v_1", "'tis", "O'Neill", "a b"])
+    assert text.splitlines()[2] == "'tis,-0.5,1.5,'tis,-1e-05"
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    names=st.lists(
+        st.one_of(
+            st.text("'=+-@\t\r\n ,\"a\uff1d", max_size=6),
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_every_name_comes_back(tmp_path, names):
+    assert all(from_cell(as_cell(name)) == name for name in names)
+    round_trip(tmp_path, names)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_that_is_no_plain_file_is_refused(tmp_path, kind):
+    put(tmp_path / PROPOSALS, kind)
+    with pytest.raises(UserError, match=SAID[kind]):
         read_proposals(tmp_path, ONE_HEAD, "validation")

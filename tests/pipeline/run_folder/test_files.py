@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 
 import pytest
 
@@ -86,3 +87,34 @@ def test_what_is_not_there_is_removed_and_what_cannot_be_is_named(tmp_path):
     path.mkdir()
     with pytest.raises(UserError, match=r"a\.json: cannot be written"):
         remove(path)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_rename_is_put_on_disk_where_the_file_system_can(tmp_path, monkeypatch, number):
+    synced = []
+    real = os.fsync
+
+    def fsync(descriptor):
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append("folder" if is_folder else "file")
+        if is_folder and len(synced) > 2:
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    write_text(tmp_path / "a.txt", "x")
+    assert synced == ["file", "folder"]
+    if number == errno.EIO:
+        with pytest.raises(UserError, match=r"a\.txt: cannot be written .Input/output error"):
+            write_text(tmp_path / "a.txt", "y")
+    else:
+        write_text(tmp_path / "a.txt", "y")
+    assert (tmp_path / "a.txt").read_text() == "y"
+
+
+def test_a_folder_that_may_not_be_read_is_written_all_the_same(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(files.os, "open", refused)
+    files.sync_folder(tmp_path)

@@ -36,7 +36,7 @@ def test_what_a_row_reads_is_made_by_one_before_it(stage):
 
 @ROWS
 def test_a_row_leaves_a_file_or_one_a_video(stage):
-    assert stage.outputs or stage.per_video
+    assert stage.outputs or stage.part
     assert all("/" not in output for output in stage.outputs)
 
 

@@ -57,8 +57,8 @@ def test_stages_are_done_in_the_order_given_while_the_folder_is_held(run, monkey
 
 
 def test_what_a_later_stage_would_refuse_is_refused_before_the_first(run, done, monkeypatch, sound):
-    work.run_stages(run, of_commands("bmn"))
-    assert sound == [of_commands("bmn")] and done == ["bmn", "proposals"]
+    work.run_stages(run, of_commands("finetune"))
+    assert sound == [of_commands("finetune")] and done == ["finetune"]
 
     def refuse(run, stages):
         raise UserError("no")
@@ -66,7 +66,28 @@ def test_what_a_later_stage_would_refuse_is_refused_before_the_first(run, done, 
     monkeypatch.setattr(work, "require_sound", refuse)
     with pytest.raises(UserError, match="no"):
         work.run_stages(run, in_order())
-    assert done == ["bmn", "proposals"]
+    assert done == ["finetune"]
+
+
+@pytest.mark.parametrize("state", ["partial", "complete"])
+def test_a_stage_in_a_shared_folder_is_written_by_one_run_alone(run, monkeypatch, state):
+    """But where it is complete, which reads alone, as many runs as like share it."""
+    other = run.folder.with_name("other")
+    (other / "extract").mkdir(parents=True)
+    run.folder.mkdir(exist_ok=True)
+    run.path("extract").symlink_to(other / "extract")
+    held = []
+    looks = lambda stage: lambda run: held.append((other / "extract/.lock").exists())  # noqa: E731
+    monkeypatch.setattr(work, "work_of", looks)
+    monkeypatch.setattr(
+        Run,
+        "state",
+        lambda self, name, facts=None: State(state if name == "extract" else "complete"),
+    )
+    work.run_stages(run, [row("finetune")])
+    assert held == [False]
+    work.run_stages(run, [row("extract")])
+    assert held == [False, state == "partial"]
 
 
 def test_a_stage_that_fails_ends_the_run(run, monkeypatch):

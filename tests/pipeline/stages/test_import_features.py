@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from click.testing import CliRunner
 
 from feature_extraction.store import read_features
 from pipeline.cli.commands import main
+from pipeline.data.features import folders
+from pipeline.run_folder import arrays
 
 VIDEOS = {"a": "training", "b": "training", "c": "training", "d": "validation"}
 SMALL = [
@@ -219,3 +222,42 @@ def test_other_files_are_other_features(data):
     result = take(data)
     assert result.exit_code == 1 and "--force" in result.output
     assert take(data, "--force").exit_code == 0
+
+
+def _npy_of_terabytes() -> bytes:
+    stream = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": (1 << 28, 4096)}
+    np.lib.format.write_array_header_1_0(stream, header)
+    return stream.getvalue() + bytes(64)
+
+
+def _npz_of_zeros() -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, features=np.zeros((20, 12 << 10), np.float32))
+    return stream.getvalue()
+
+
+def _pt_of_terabytes() -> bytes:
+    stream = io.BytesIO()
+    torch.save(torch.zeros(1).expand(1 << 20, 1 << 20), stream)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("ending", "make", "said"),
+    [
+        (".npy", _npy_of_terabytes, "its header claims 4398.05 GB, and at most"),
+        (".npz", _npz_of_zeros, "unpack to 0.98 MB, and at most"),
+        (".pt", _pt_of_terabytes, "claims tensors of 4398.05 GB in"),
+        (".npy", None, "1099.51 GB, and at most 17.18 GB are read"),
+    ],
+)
+def test_files_that_claim_more_than_any_video_has(data, monkeypatch, ending, make, said):
+    monkeypatch.setattr(arrays, "ANY_PACKED", 100_000)
+    (data / "features/b.npy").unlink()
+    with (data / f"features/b{ending}").open("wb") as file:
+        file.write(make()) if make else file.truncate(1 << 40)
+    monkeypatch.setattr(folders, "file_digest", lambda path: "" if make is None else "x")
+    result = take(data)
+    assert result.exit_code == 1 and said in result.output and "(b)" in result.output
+    assert len(result.output.strip().splitlines()) == 1

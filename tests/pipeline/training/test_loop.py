@@ -14,6 +14,7 @@ import torch
 from helpers.tiny_training import Killed, TinyStage, batches_of, network, settings_of
 from torch import nn
 
+from pipeline.data.order import own_pieces
 from pipeline.errors import UserError
 from pipeline.processes.stopping import Interrupted
 from pipeline.training.checkpoints import load_state, load_weights
@@ -136,10 +137,11 @@ def test_a_batch_in_pieces_is_the_batch(tmp_path):
     def squares(model, batch, generator):
         return {"total": (model(batch["x"]) ** 2).mean()}
 
-    named = batches_of(STEPS, EPOCHS, tuple("abcdef"))
+    names = tuple("abcdef")
     results = []
     for pieces in (1, 2, 4):
         model, stage = plain(), TinyStage(tmp_path / str(pieces))
+        named = batches_of(STEPS, EPOCHS, names, own_pieces(names, pieces)[1])
         task = Task("training", named, squares, STEPS, {})
         history, _ = fit(model, task, settings_of(EPOCHS, gradient_accumulation=pieces), stage, CPU)
         results.append((model.state_dict(), history))

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.data.order import own_pieces
 from pipeline.errors import UserError
-from pipeline.training.steps import Stepper, to_device
+from pipeline.training.steps import Stepper, _joined, to_device
 
 NAMES = list("abcdef")
 
@@ -19,8 +20,9 @@ def linear():
     return nn.Linear(4, 1)
 
 
-def batch():
-    return {"x": torch.randn(6, 4, generator=torch.Generator().manual_seed(1)), "names": NAMES}
+def batch(pieces=1):
+    x = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
+    return {"x": x, "names": NAMES, "pieces": own_pieces(NAMES, pieces)[1]}
 
 
 def squares(model, batch, generator):
@@ -37,10 +39,25 @@ def stepper_of(model, loss=squares, pieces=1, clip=None):
 def test_a_batch_in_pieces_is_the_batch(pieces):
     whole, parts = linear(), linear()
     terms = stepper_of(whole).take(batch(), 0, 0.1)
-    assert stepper_of(parts, pieces=pieces).take(batch(), 0, 0.1) == pytest.approx(terms)
+    assert stepper_of(parts, pieces=pieces).take(batch(pieces), 0, 0.1) == pytest.approx(terms)
     torch.testing.assert_close(parts.weight, whole.weight)
     torch.testing.assert_close(parts.bias, whole.bias)
     assert not torch.equal(whole.weight, linear().weight)
+
+
+@pytest.mark.parametrize(
+    "sizes, joined",
+    [
+        ([[2, 2, 1]], [[2], [2], [1]]),
+        ([[2, 2], [2, 1]], [[2, 2], [2, 1]]),
+        ([[2, 0, 1]], [[2], [1]]),  # the second could not be read
+        ([[1, 1, 1], [0, 1, 1]], [[2, 1], [1, 1]]),
+        ([[1, 1, 1], [1, 1, 0]], [[1, 1], [2, 1]]),
+        ([[0, 1, 0], [1, 0, 0]], [[1, 1]]),
+    ],
+)
+def test_every_process_has_something_of_every_piece(sizes, joined):
+    assert _joined(sizes) == joined
 
 
 def test_a_step_is_plain_gradient_descent_with_the_norm_of_its_gradient_limited():

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.leftovers import left_half_written
 
 from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.reading import find_config, load_config
@@ -207,6 +208,7 @@ def test_those_whose_extraction_failed_are_done_without(store):
 
 def test_half_written_files_are_cleared_and_nothing_else(store):
     keep(store, "a", np.ones((2, 3)))
-    (store.folder / FEATURES / ".tmp-0.h5").write_bytes(b"half")
+    left_half_written(store.path("b"))
+    (store.folder / FEATURES / ".tmp-mine.h5").write_bytes(b"mine")
     store.clear_temporary()
-    assert [path.name for path in (store.folder / FEATURES).iterdir()] == ["a.h5"]
+    assert {path.name for path in (store.folder / FEATURES).iterdir()} == {"a.h5", ".tmp-mine.h5"}

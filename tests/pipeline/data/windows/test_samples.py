@@ -46,7 +46,8 @@ def test_targets_are_those_of_the_settings(store):
         batches[name] = next(
             windows.window_batches(store, settings, found, workers=0, epoch=0, step=0)
         )
-    assert list(batches["as ever"]) == ["features", "start", "end", "iou", "names"]
+    expected = ["features", "start", "end", "iou", "names", "pieces"]
+    assert list(batches["as ever"]) == expected
     assert torch.equal(batches["fine"]["iou"], batches["as ever"]["iou"])
     span = (0.0, 20 * 16 / 60)
     exact = window_targets(np.array([[1.0, 2.7]]), span, 20, 10, 0.5)

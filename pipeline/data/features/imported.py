@@ -10,19 +10,18 @@ from pipeline.configuration.settings import Config
 from pipeline.data.features import IMPORTED
 from pipeline.errors import UserError
 from pipeline.run_folder.manifests import read_manifest
-from pipeline.runs.graph import row
 
 # The clip grid of imported features; it is stated where they are imported.
 GRID = ("fps", "frames", "interval", "stride")
 
 
 def is_imported(folder: Path) -> bool:
-    """Whether a run's features came from elsewhere (`tada-loc import-features`)."""
+    """Whether the features of a stage's folder came from elsewhere (`tada-loc import-features`)."""
     return IMPORTED in _recorded(folder)
 
 
 def on_imported_grid(config: Config, folder: Path) -> Config:
-    """The configuration with the clip grid that imported features were stated to have, if there are such.
+    """The configuration with the clip grid that the imported features of a folder were stated to have, if any.
 
     No other grid can be read from them, so theirs holds whatever the configuration says. Raises UserError
     where what was recorded of them is no grid.
@@ -35,8 +34,7 @@ def on_imported_grid(config: Config, folder: Path) -> Config:
         extract = type(config.extract).model_validate(settings)
     except ValueError as error:
         raise UserError(
-            f"{folder / row('extract').folder}: its manifest names no clip grid of imported features; "
-            "import them again"
+            f"{folder}: its manifest names no clip grid of imported features; import them again"
         ) from error
     return config.model_copy(update={"extract": extract})
 
@@ -44,7 +42,7 @@ def on_imported_grid(config: Config, folder: Path) -> Config:
 def _recorded(folder: Path) -> Mapping[str, Any]:
     """The fields that the folder of features records; none where there is no manifest that can be read."""
     try:
-        manifest = read_manifest(folder / row("extract").folder)
+        manifest = read_manifest(folder)
     except UserError as error:
         if error.damaged is None:
             raise

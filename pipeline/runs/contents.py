@@ -1,0 +1,98 @@
+"""What stages made, by content: as it is there, and as it will be once it is made again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.videos.failures import Failure
+from pipeline.run_folder.identity import UNKNOWN, UNSURE
+from pipeline.run_folder.ledger import Made
+from pipeline.run_folder.manifests import Manifest
+from pipeline.runs.fields import FEATURES_READ, Digests
+
+READERS = ("bmn", "proposals")  # of features
+
+
+def current(lines: Mapping[str, Made], by: str, of: Mapping[str, str | None]) -> Digests:
+    """The content of what was made `by` this and `of` these videos (None: of any)."""
+    return {
+        video: lines[video].content
+        for video, identity in of.items()
+        if video in lines and _is_of(lines[video], by, identity)
+    }
+
+
+def foreseen(
+    lines: Mapping[str, Made],
+    by: str,
+    of: Mapping[str, str | None],
+    failures: Mapping[str, Failure],
+) -> Digests:
+    """The content of what is or will be made: UNKNOWN of other inputs, UNSURE where nothing is recorded.
+
+    Videos that are known to fail, and those that are not there, have none.
+    """
+    found = {}
+    for video, identity in of.items():
+        line = lines.get(video)
+        if line is not None:
+            found[video] = line.content if _is_of(line, by, identity) else UNKNOWN
+        elif identity is not None and not (video in failures and failures[video].of == identity):
+            found[video] = UNSURE
+    return found
+
+
+def remembered(readers: Sequence[Manifest], video: str, recipe: str, content: str) -> str:
+    """What features made again will be, where a stage has read such, made by and of the same; else `content`.
+
+    UNKNOWN where what it read was made otherwise.
+    """
+    for manifest in readers:
+        former = manifest.recipes.get(video)
+        if former is None:
+            continue
+        if former != recipe:
+            content = UNKNOWN
+            continue
+        for name in FEATURES_READ:
+            read = manifest.fields.get(name)
+            if isinstance(read, dict) and isinstance(read.get(video), str):
+                return str(read[video])
+    return content
+
+
+def settled_by(fields: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with what is UNSURE as it was recorded; a video that was not there is made for the first time."""
+    settled: dict[str, Any] = {}
+    for key, value in fields.items():
+        before = recorded.get(key)
+        if isinstance(value, dict):
+            known = before if isinstance(before, dict) else {}
+            settled[key] = {
+                v: known.get(v, UNKNOWN) if d == UNSURE else d for v, d in value.items()
+            }
+        else:
+            settled[key] = before if value == UNSURE else value
+    return settled
+
+
+def values_of(fields: Mapping[str, Any]) -> set[object]:
+    """Every value of fields, those by video among them."""
+    found: set[object] = set()
+    for value in fields.values():
+        found |= set(value.values()) if isinstance(value, dict) else {str(value)}
+    return found
+
+
+def weigh(folder: Path) -> str:
+    """Digest of the weights that a training left in its folder. Raises UserError where they are damaged."""
+    from feature_extraction.weights.loading import state_digest
+    from pipeline.training.checkpoints import MODEL_FILE, saved_weights
+
+    return state_digest(saved_weights(folder / MODEL_FILE))
+
+
+def _is_of(line: Made, by: str, identity: str | None) -> bool:
+    return line.by == by and (identity is None or line.of == identity)
