@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.array_files import open_npz
 from pipeline.errors import UserError, cannot_read, was_refused
-from pipeline.run_folder.arrays import open_npz
 from pipeline.run_folder.files import atomic_path
 from pipeline.run_folder.identity import record_of
 from pipeline.run_folder.ledger import Ledger, Made, intact

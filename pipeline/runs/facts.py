@@ -22,16 +22,18 @@ from pipeline.run_folder.identity import (
     plain_fields,
 )
 from pipeline.run_folder.ledger import Ledger
-from pipeline.run_folder.manifests import Manifest, read_manifest
+from pipeline.run_folder.manifests import Manifest
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.contents import (
     READERS,
     current,
     foreseen,
+    manifest_of,
     remembered,
     settled_by,
     values_of,
     weigh,
+    weights_in,
 )
 from pipeline.runs.fields import FEATURES_READ, TRAINED_ON, VIDEOS, Digests, made_by, stage_fields
 from pipeline.runs.formerly import former_fields
@@ -97,12 +99,7 @@ class Facts:
 
     def manifest(self, name: str) -> Manifest | None:
         """A stage's manifest, None where it is not there or damaged."""
-        try:
-            return read_manifest(self.folder / row(name).folder)
-        except UserError as error:
-            if error.damaged is None:
-                raise
-            return None
+        return manifest_of(self.folder, name)
 
     def trained_on(self) -> Digests:
         """Which video each was that the classifier was trained on; short digests."""
@@ -117,9 +114,7 @@ class Facts:
             return self._undone(stage)
         if self.ahead and self.reasons(stage):
             return UNKNOWN
-        if manifest.weights is not None:
-            return manifest.weights
-        return weigh(self.folder / row(stage).folder)
+        return weights_in(self.folder / row(stage).folder, manifest)
 
     def features(self, videos: list[str]) -> Digests:
         """Digest of the features of those videos that have any."""

@@ -178,7 +178,7 @@ def _eval(facts: Facts) -> dict[str, Any]:
         "content.proposals": facts.output("proposals", "proposals.csv"),
         "content.detections": facts.output("classify", "detections.csv"),
         # what the official result file declares of other data
-        "backbone.pretrained": Path(facts.config.backbone.pretrained or "").name,
+        "declared initial weights": Path(facts.config.backbone.pretrained or "").name,
     }
 
 

@@ -18,6 +18,7 @@ from pipeline.ranks import ranks
 from pipeline.run_folder.files import write_text
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
+from pipeline.runs.contents import manifest_of, weights_in
 from pipeline.runs.facts import Facts
 from pipeline.runs.graph import row
 
@@ -85,9 +86,9 @@ class Run:
         made = extracted_by(self.detection.extract, self.config.backbone.name)
         if self.has_imported_features:
             return FeatureStore(self.path("extract"), imported_on(made))
-        trained = self.facts().manifest("finetune")
+        trained = manifest_of(self.folder, "finetune")
         if trained is not None and trained.complete:
-            made = replace(made, weights_digest=self.facts().weights("finetune"))
+            made = replace(made, weights_digest=weights_in(self.path("finetune"), trained))
         return FeatureStore(self.path("extract"), made)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ from pipeline.data.videos.left_out import LeftOut, skipped_ids
 from pipeline.errors import UsageError, UserError
 from pipeline.ranks import ranks
 from pipeline.results.scoring import truth_rows
-from pipeline.runs.graph import StageRow, in_order
+from pipeline.run_folder.manifests import MANIFEST
+from pipeline.runs.graph import StageRow, in_order, row
 from pipeline.runs.run import Run
 
 FIRST = "finetune"
@@ -63,6 +65,17 @@ def check_stages(run: Run, names: Sequence[str]) -> None:
     for name in names:
         for check in _CHECKS.get(name, ()):
             check(run)
+
+
+def require_head(folder: Path, stages: Sequence[StageRow]) -> None:
+    """Refuse stages that need a classifier where there is none, of imported features. Raises UserError."""
+    finetune = row(FIRST)
+    if finetune in stages and not (folder / finetune.folder / MANIFEST).exists():
+        raise UserError(
+            f"{folder}: its features were imported and it has no classifier head to name classes with; "
+            "the proposals in bmn/proposals/proposals.csv are its result, or run `tada-loc finetune` on the "
+            "network the features come from"
+        )
 
 
 def _detects(run: Run) -> bool:

@@ -17,7 +17,7 @@ from pipeline.ranks import ranks
 from pipeline.run_folder.lock import linked_folders, locked
 from pipeline.runs.graph import StageRow, in_order, maker, needed_by
 from pipeline.runs.run import Run
-from pipeline.runs.soundness import require_sound
+from pipeline.runs.soundness import require_head, require_sound
 
 Value = TypeVar("Value")
 
@@ -37,7 +37,10 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
                 "to move them aside and extract, or another --run-dir"
             )
         run = replace(run, grid_of_imported=False)
-    before = needed_by(stages, imported=run.has_imported_features and not extracts)
+    imported = run.has_imported_features and not extracts
+    before = needed_by(stages, imported=imported)
+    if imported:
+        require_head(run.folder, before)
     if ranks().size == 1 and (run.folder / RUN_CONFIG).is_file() and not _todo(run, before, stages):
         for stage in stages:
             if stage.name not in quiet:
@@ -84,7 +87,8 @@ def _bring_up_to_date(
 ) -> None:
     """Make stages that others read again, where they are not current and what reads them needs them.
 
-    Raises UserError where one has not been done, was broken off, or is a training of other inputs.
+    Raises UserError where one has not been done, was broken off, is a training of other inputs, or
+    features that came from elsewhere.
     """
     own = [stage for stage in stages if stage.name not in quiet]
     done: list[StageRow] = []
@@ -94,6 +98,10 @@ def _bring_up_to_date(
         if first is None:
             return
         state = _main(partial(run.state, first.name))
+        if first.name == "extract" and run.has_imported_features:
+            raise UserError(
+                f"{run.path('extract')}: imported {state.why}; run `tada-loc import-features`"
+            )
         if state.state in {"missing", "partial"}:
             how = "has not been done" if state.state == "missing" else "is not complete"
             raise UserError(

@@ -34,7 +34,6 @@ def run(run: Run) -> None:
     Its columns are video, start, end, label, score (and verb, noun). Only videos whose proposals, features,
     network or settings are others than they were are classified again.
     """
-    _require_head(run)
     stage = run.open("classify")
     failed = read_failures(stage.folder)  # tried again
     if stage.complete and not failed and run.is_complete("classify"):
@@ -193,16 +192,6 @@ def _verb_noun(
         top_nouns=min(settings.top_nouns, noun.shape[1]),
         pairs=settings.pairs,
     )
-
-
-def _require_head(run: Run) -> None:
-    """Refuse to classify imported features in a run that has no classifier. Raises UserError."""
-    if run.has_imported_features and run.facts().manifest("finetune") is None:
-        raise UserError(
-            f"{run.folder}: its features were imported and it has no classifier head to name classes with; "
-            "the proposals in bmn/proposals/proposals.csv are its result, or run `tada-loc finetune` on the "
-            "network the features come from"
-        )
 
 
 def _check_channels(run: Run, videos: Sequence[str], model: VideoNetwork) -> None:

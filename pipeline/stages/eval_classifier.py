@@ -14,6 +14,7 @@ from torch import Tensor
 
 from evaluation.classification import ranks_of
 from feature_extraction.backbones import InferenceNetwork, for_inference
+from pipeline.array_files import open_npz
 from pipeline.configuration.settings import BackboneSettings, ViewsSettings
 from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.annotations import Dataset
@@ -25,7 +26,6 @@ from pipeline.printing import printable
 from pipeline.processes.device import share_cores
 from pipeline.progress import Progress, say
 from pipeline.results.figures import RESULTS, read_results
-from pipeline.run_folder.arrays import open_npz
 from pipeline.run_folder.files import atomic_path, remove, write_json
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run

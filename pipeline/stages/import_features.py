@@ -10,7 +10,8 @@ from feature_extraction.sampling import ClipGrid
 from pipeline.data.features import IMPORTED
 from pipeline.data.features.arrays import read_array
 from pipeline.data.features.folders import Checked, check_folder, problems_line
-from pipeline.data.features.store import FeatureStore, imported_on
+from pipeline.data.features.made import imported_on
+from pipeline.data.features.store import FeatureStore
 from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from feature_extraction.weights.claims import ClaimError, load_tensors
+from pipeline.array_files import LARGEST_ARRAYS, load_npy, open_npz
 from pipeline.plain_files import require_plain
-from pipeline.run_folder.arrays import LARGEST_ARRAYS, load_npy, open_npz
 
 _KEYS = ("features", "feats")  # looked for where a file holds several arrays
 # What damage makes of reading an archive or an array.

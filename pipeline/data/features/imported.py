@@ -1,4 +1,4 @@
-"""Whether a run's features came from elsewhere, and the clip grid they are stated to have."""
+"""Whether a run's features came from elsewhere, the clip grid they are stated to have, and what names classes."""
 
 from __future__ import annotations
 

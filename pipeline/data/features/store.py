@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from feature_extraction.feature_meta import WHOLE
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
     FeatureFileError,
@@ -21,9 +19,8 @@ from feature_extraction.store import (
     read_shape,
     write_features,
 )
-from pipeline.configuration.detection_settings import ExtractSettings
-from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.features import FEATURES, IMPORTED
+from pipeline.data.features.made import content_of, grid_of
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError, cannot_read, cannot_write
@@ -205,56 +202,3 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except OSError as error:  # of a folder that may not be looked into
         raise cannot_read(path, error) from error
-
-
-def extracted_by(settings: ExtractSettings, backbone: str) -> FeatureMeta:
-    """How features describe themselves that are extracted so; video, duration and weights are to be filled in."""
-    grid = clip_grid(settings)
-    return FeatureMeta(
-        video="",
-        fps=grid.fps,
-        clip_frames=grid.frames,
-        frame_interval=grid.interval,
-        clip_stride=grid.stride,
-        resize=settings.short_side,
-        crop=settings.crop,
-        source_duration=0.0,
-        backbone=backbone,
-        weights_digest="",
-        precision=settings.precision,
-    )
-
-
-def imported_on(made: FeatureMeta, short_side: int = 0) -> FeatureMeta:
-    """How features from elsewhere describe themselves on the clip grid of `made`.
-
-    `short_side` of the frames in pixels, 0 where it is not known.
-    """
-    return replace(
-        made,
-        resize=short_side,
-        crop=WHOLE,
-        backbone=IMPORTED,
-        weights_digest=IMPORTED,
-        precision=IMPORTED,
-    )
-
-
-def content_of(features: np.ndarray, meta: FeatureMeta) -> str:
-    """A digest of features [clips, C] as they are stored, and of the times they stand for."""
-    stored = np.ascontiguousarray(features, dtype=np.float16)
-    times = (
-        meta.fps,
-        meta.clip_frames,
-        meta.frame_interval,
-        meta.clip_stride,
-        meta.source_duration,
-    )
-    state = hashlib.sha256(repr((stored.shape, *map(float, times))).encode())
-    state.update(stored.tobytes())
-    return state.hexdigest()
-
-
-def grid_of(meta: FeatureMeta) -> ClipGrid:
-    """The clip grid of a feature file."""
-    return ClipGrid(meta.fps, meta.clip_frames, meta.frame_interval, meta.clip_stride)

@@ -13,7 +13,8 @@ from bmn import bmn_loss
 from bmn.targets import Targets, valid_mask
 from feature_extraction import FeatureMeta, feature_path, write_features
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.data.features.store import FeatureStore, extracted_by
+from pipeline.data.features.made import extracted_by
+from pipeline.data.features.store import FeatureStore
 from pipeline.data.windows import samples as windows
 from pipeline.data.windows.holding import training_windows
 from pipeline.errors import UserError

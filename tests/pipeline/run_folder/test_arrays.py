@@ -8,8 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from pipeline.run_folder import arrays
-from pipeline.run_folder.arrays import load_npy, open_npz
+from pipeline import array_files as arrays
+from pipeline.array_files import load_npy, open_npz
 
 ARRAY = np.arange(12, dtype=np.float32).reshape(4, 3)
 

@@ -66,6 +66,7 @@ def test_the_annotations_are_read_once_and_only_when_asked_for(make, monkeypatch
     monkeypatch.setattr(run_module, "load_annotations", counted)
     run = make()
     assert read == [] and run.subsets == ("training", "validation")
+    assert run.features.grid.fps == 15 and read == []
     run.open("finetune")
     assert run.videos == ["t0", "v0"] and run.dataset is run.dataset
     assert run.dataset.heads == (("grow",),) and len(read) == 1

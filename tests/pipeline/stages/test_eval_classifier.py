@@ -71,7 +71,7 @@ def test_shipped_classifier_configs_train_and_test(trimmed_videos, name):
     before = json.loads(file.read_text())
     assert set(before["tasks"]) == {"class"} and before["segments"] == 2
     assert "complete" in tada("eval-classifier", "--config", name).output
-    result = tada("eval-classifier", "--config", name, "--crops", "1", "--force")
+    result = tada("eval-classifier", "--config", name, "--crops", "1")
     assert result.exit_code == 0, result.output
     result = tada("extract", "--config", name)
     assert result.exit_code == 1 and "no section extract" in result.output
@@ -84,11 +84,11 @@ def test_runs_are_averaged_and_an_ensemble_of_one_run_twice_is_that_run(trimmed_
     assert tada("eval-classifier", "--config", "k400").exit_code == 0
     file = trimmed_videos / "runs/k400/eval-classifier/results.json"
     alone = json.loads(file.read_text())
-    result = tada("eval-classifier", "--config", "k400", "--with", "runs/k400", "--force")
+    result = tada("eval-classifier", "--config", "k400", "--with", "runs/k400")
     assert result.exit_code == 0, result.output
     together = json.loads(file.read_text())
     assert together["runs"] == 2 and together["tasks"] == alone["tasks"]
-    result = tada("eval-classifier", "--config", "k400", "--with", "runs/none", "--force")
+    result = tada("eval-classifier", "--config", "k400", "--with", "runs/none")
     assert result.exit_code == 1 and "runs/none" in result.output
 
 
@@ -122,14 +122,15 @@ def test_skipped_videos_are_left_out_said_and_recorded(trimmed_videos):
     results = json.loads((run / "results.json").read_text())
     assert (results["segments"], results["left_out"]) == (1, [bad])
     manifest = json.loads((run / "manifest.json").read_text())
-    assert manifest["summary"]["left_out"] == manifest["fields"]["skipped"] == [bad]
+    assert manifest["summary"]["left_out"] == [bad]
+    assert list(manifest["fields"]["evaluation videos"]) == ["id-4_000003_000013"]
     assert not (run / "failures.json").exists(), "it is the user's wish, no failure"
     # The figures of fewer segments do not pass for those of all.
     assert "complete" in tada(*line).output
     result = tada("eval-classifier", "--config", "k400")
-    assert result.exit_code == 1 and "skipped: " in result.output and "--force" in result.output
+    assert result.exit_code == 1 and f"video {bad}: " in result.output
     video.write_bytes(content)
-    assert tada("eval-classifier", "--config", "k400", "--force").exit_code == 0
+    assert tada("eval-classifier", "--config", "k400").exit_code == 0
     assert json.loads((run / "results.json").read_text())["segments"] == 2
 
 
@@ -144,7 +145,7 @@ def test_a_video_that_is_whole_again_is_tested_on_and_the_run_keeps_its_settings
     assert tada(*line, "--allow-failures", "1").exit_code == 0
     assert json.loads((run / "results.json").read_text())["left_out"] == [bad]
     (trimmed_videos / video).write_bytes(content)
-    result = tada(*line, "--clips", "3", "--force", "--allow-failures", "0")
+    result = tada(*line, "--clips", "3", "--allow-failures", "0")
     assert result.exit_code == 0, result.output
     results = json.loads((run / "results.json").read_text())
     assert (results["segments"], results["left_out"]) == (2, [])

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.small_runs import error_line, options, tada, without_stages
+from helpers.small_runs import error_line, options, same_results, tada, without_stages
 
 from pipeline.data.annotations import Dataset
 from pipeline.stages import extract
@@ -33,12 +33,45 @@ def test_a_bad_video_costs_itself_and_is_listed(whole, data, tmp_path):
     shutil.copy(data / "videos/validation_000.mp4", folder / "videos")
     result = tada("extract", *options(folder, run))
     assert result.exit_code == 0 and not (run / "extract/failures.json").exists()
-    # What was left out is part of what was made: the stages after it do not pass for complete.
+    # No training goes by the video; what goes by it is made again, as if it had never been bad.
     result = tada("run", *options(folder, run))
-    assert result.exit_code == 1 and "extract changed" in result.output
-    result = tada("run", *options(folder, run), "--force")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 0 and "network complete, nothing to do" in result.output
     assert "validation_000" in set(pd.read_csv(run / "bmn/proposals/proposals.csv")["video"])
+    same_results(whole, run)
+
+
+@pytest.mark.parametrize("how", ["cut off", "one bit", "empty", "no feature file", "gone"])
+def test_damaged_features_are_made_again_and_said(whole, data, tmp_path, how):
+    """By the next command that reads them, whichever that is; all else stays as it is."""
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    path = run / "extract/features/training_002.h5"
+    content = path.read_bytes()
+    damage(path, how)
+    before = {file: file.stat().st_mtime_ns for file in run.rglob("*.h5") if file != path}
+    why = "gone" if how == "gone" else "not what was written"
+    assert f"features {why}: training_002" in tada("status", *options(data, run)).output
+    # What is complete reads none; what is to be made reads all.
+    result = tada("bmn", *options(data, run))
+    assert result.exit_code == 0 and "bmn: complete, nothing to do" in result.output
+    shutil.rmtree(run / "bmn")
+    result = tada("bmn", *options(data, run))
+    assert result.exit_code == 0, result.output
+    assert f"features of 1 videos are {why} (training_002), made again" in result.output
+    assert path.read_bytes() == content
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+    result = tada("run", *options(data, run))
+    assert "extract: complete" in result.output and "eval: complete" in result.output
+    same_results(whole, run)
+
+
+def damage(path, how):
+    content = path.read_bytes()
+    middle = len(content) // 2
+    flipped = bytes([content[middle] ^ 1])
+    text = {"cut off": content[:middle], "empty": b"", "no feature file": b"no features"}
+    text["one bit"] = content[:middle] + flipped + content[middle + 1 :]
+    path.unlink() if how == "gone" else path.write_bytes(text[how])
 
 
 def test_worker_processes_give_the_same_features(whole, data, tmp_path):

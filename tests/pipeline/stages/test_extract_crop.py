@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import h5py
@@ -15,7 +16,9 @@ from feature_extraction.store import FeatureFileError
 from feature_extraction.video.opening import open_video
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import extraction_view
+from pipeline.data.videos.identity import identify
 from pipeline.errors import UserError
+from pipeline.runs.fields import TRAINED_ON, short
 from pipeline.runs.run import Run
 
 FULL = ("extract.short_side=48",)  # the videos' own: nothing is resized
@@ -44,9 +47,16 @@ def center(whole, data, tmp_path_factory):
 
 
 def finished(whole, data, run, *more):
+    """A run on the videos of `data`; the classifier counts as trained on them, whatever they are."""
     run.mkdir()
     shutil.copytree(whole / "finetune", run / "finetune")
     shutil.copy(whole / "config.yaml", run)
+    path = run / "finetune/manifest.json"
+    manifest = json.loads(path.read_text())
+    videos = manifest["fields"][TRAINED_ON]
+    files = {video: data / "videos" / f"{video}.mp4" for video in videos}
+    manifest["fields"][TRAINED_ON] = short({v: i.digest for v, i in identify(files, {}).items()})
+    path.write_text(json.dumps(manifest))
     done = tada("run", *options(data, run, *more, *VIDEO))
     assert done.exit_code == 0 and "finetune: complete" in done.output, done.output
     return run
@@ -68,12 +78,27 @@ def test_a_run_on_squares_is_a_run_on_videos_cut_beforehand(whole, center, squar
         assert (center / name).read_bytes() == (other / name).read_bytes()
 
 
-def test_other_crops_features_are_refused(center, whole, data, tmp_path):
-    run = tmp_path / "run"
+def test_a_run_with_other_crops_makes_its_features_again(center, whole, data, tmp_path):
+    run, other = tmp_path / "run", tmp_path / "other"
     shutil.copytree(center, run)
-    line = error_line(tada("extract", *options(data, run, *FULL, *VIDEO)))
-    assert "extract.crop: center -> whole" in line
-    # Files put there by hand, under a manifest that says nothing of it.
+    said = tada("status", *options(data, run, *FULL, *VIDEO)).output
+    assert "extract.crop: center -> whole" in said
+    done = tada("extract", *options(data, run, *FULL, *VIDEO))
+    assert done.exit_code == 0 and "6 videos are made by other settings" in done.output
+    shutil.copytree(whole / "finetune", other / "finetune")
+    assert tada("extract", *options(data, other, *FULL)).exit_code == 0
+    files = sorted((run / "extract/features").iterdir())
+    assert len(files) == 6
+    for path in files:
+        assert path.read_bytes() == (other / "extract/features" / path.name).read_bytes()
+    # The network trained on the former ones is not thrown away.
+    said = error_line(tada("run", *options(data, run, *FULL, *VIDEO)))
+    assert "bmn/model.pt" in said and "--force" in said
+    assert (run / "bmn/model.pt").read_bytes() == (center / "bmn/model.pt").read_bytes()
+
+
+def test_other_crops_features_are_not_read(tmp_path):
+    """Files put there by hand, under a manifest that says nothing of it."""
     for config, crop, other in (
         (load(*FULL), "center", "whole"), (load(*CENTER), "whole", "center")
     ):  # fmt: skip
@@ -88,11 +113,7 @@ def test_other_crops_features_are_refused(center, whole, data, tmp_path):
         ) as caught:
             store("v")
         assert "\n" not in caught.value.message
-        expected = FeatureMeta(
-            "", 15.0, 8, 4, 4, 48, 0.0, "tada2d", "x", "float32", crop=other
-        )  # fmt: skip
-        with pytest.raises(UserError, match="made with other settings; use --force"):
-            store.has("v", expected)
+        assert store.written("v", None) is None  # nor taken for one that was not recorded
 
 
 def load(*assignments):

@@ -12,9 +12,9 @@ import torch
 from click.testing import CliRunner
 
 from feature_extraction.store import read_features
+from pipeline import array_files as arrays
 from pipeline.cli.commands import main
 from pipeline.data.features import folders
-from pipeline.run_folder import arrays
 
 VIDEOS = {"a": "training", "b": "training", "c": "training", "d": "validation"}
 SMALL = [
@@ -217,11 +217,57 @@ def test_what_is_wrong_is_counted_and_refused_in_one_line(data, kind):
 
 
 def test_other_files_are_other_features(data):
+    """A file that changed is taken again and no other; the network trained on it is not thrown away."""
     assert take(data).exit_code == 0
-    np.save(data / "features/a.npy", np.load(data / "features/a.npy") + 1)
+    assert tada("bmn", *options(data)).exit_code == 0
+    folder = data / "run/extract/features"
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    former = np.load(data / "features/a.npy")
+    array = former + 1
+    np.save(data / "features/a.npy", array)
+    assert take(data).exit_code == 0
+    after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert [name for name in sorted(after) if after[name] != before[name]] == ["a.h5"]
+    features, _ = read_features(folder / "a.h5")
+    np.testing.assert_array_equal(features, array.astype(np.float16).astype(np.float32))
+    model = (data / "run/bmn/model.pt").read_bytes()
+    result = tada("bmn", *options(data))
+    assert result.exit_code == 1 and "--force" in result.output
+    assert "features of training videos changed: a" in result.output
+    assert (data / "run/bmn/model.pt").read_bytes() == model
+    # With the former file the network is that of now again.
+    np.save(data / "features/a.npy", former)
+    assert take(data).exit_code == 0
+    result = tada("bmn", *options(data))
+    assert result.exit_code == 0 and "bmn: complete, nothing to do" in result.output
+
+
+@pytest.mark.parametrize("text", [b"", b"no HDF5"])
+def test_a_damaged_copy_is_taken_again_from_its_source(data, text):
+    assert take(data).exit_code == 0
+    copy = data / "run/extract/features/b.h5"
+    content = copy.read_bytes()
+    copy.write_bytes(text)
+    result = tada("bmn", *options(data))
+    assert result.exit_code == 1 and "not what was written: b; " in result.output
+    assert "run `tada-loc import-features`" in result.output and copy.read_bytes() == text
+    assert "nothing to do" not in take(data).output
+    assert copy.read_bytes() == content
+    assert tada("bmn", *options(data)).exit_code == 0
+
+
+def test_features_that_a_network_made_are_not_lost_for_imported_ones(data):
+    made = data / "run/extract/features/a.h5"
+    made.parent.mkdir(parents=True)
+    made.write_bytes(b"of days of work")
+    manifest = {"state": "complete", "form": 2, "fields": {"extract.fps": 15.0}}
+    (data / "run/extract/manifest.json").write_text(json.dumps(manifest))
     result = take(data)
     assert result.exit_code == 1 and "--force" in result.output
+    assert made.read_bytes() == b"of days of work"
     assert take(data, "--force").exit_code == 0
+    (aside,) = (data / "run").glob("extract.*")
+    assert (aside / "features/a.h5").read_bytes() == b"of days of work"
 
 
 def _npy_of_terabytes() -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import pandas as pd
 import pytest
-from helpers.small_runs import error_line, options, tada, without_stages
+from helpers.small_runs import error_line, options, same_results, tada, without_stages
 
 PARTS, TABLE = "bmn/proposals/videos", "bmn/proposals/proposals.csv"
 
@@ -48,16 +49,45 @@ def test_parts_that_are_there_are_taken_and_the_others_made(whole, data, killed)
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "video,start,end,score\nstranger,0,1,0.5\n"])
-def test_a_damaged_part_is_named(data, killed, text):
-    part = sorted((killed / PARTS).iterdir())[0]
+def test_a_damaged_part_is_made_again(whole, data, killed, text):
+    part, kept = sorted((killed / PARTS).iterdir())
     part.write_text(text)
-    said = error_line(tada("bmn", *options(data, killed)))
-    assert part.name in said and "run `tada-loc bmn`" in said
+    before = kept.stat().st_mtime_ns
+    done = tada("bmn", *options(data, killed))
+    assert done.exit_code == 0 and "bmn: 200 proposals of 2 videos" in done.output, done.output
+    assert kept.stat().st_mtime_ns == before
+    assert part.read_bytes() == (whole / PARTS / part.name).read_bytes()
+    assert (killed / TABLE).read_bytes() == (whole / TABLE).read_bytes()
+
+
+@pytest.mark.parametrize("text", [None, "", "video,start\n"])
+def test_a_damaged_table_is_made_again_of_its_parts(whole, data, tmp_path, text):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / TABLE).unlink() if text is None else (run / TABLE).write_text(text)
+    before = {path: path.stat().st_mtime_ns for path in (run / PARTS).iterdir()}
+    why = "proposals.csv is " + ("gone" if text is None else "not what was written")
+    assert why in tada("status", *options(data, run)).output
+    shutil.rmtree(run / "classify")
+    done = tada("classify", *options(data, run))
+    assert done.exit_code == 0 and "bmn: 200 proposals of 2 videos" in done.output, done.output
+    assert (run / TABLE).read_bytes() == (whole / TABLE).read_bytes()
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert "stale" not in tada("status", *options(data, run)).output
+    same_results(whole, run)
 
 
 def test_a_complete_stage_reads_no_network(whole, data, tmp_path):
+    """It is looked at from outside, which tells what was changed later; `--verify` tells the rest."""
     run = tmp_path / "run"
     shutil.copytree(whole, run)
-    (run / "bmn/model.pt").write_bytes(b"damaged")
+    model = run / "bmn/model.pt"
+    found = model.stat()
+    model.write_bytes(bytes(found.st_size))
+    os.utime(model, ns=(found.st_atime_ns, found.st_mtime_ns))
     done = tada("bmn", *options(data, run))
-    assert done.exit_code == 0 and "bmn: proposals complete, nothing to do" in done.output
+    assert done.exit_code == 0 and "proposals: complete, nothing to do" in done.output
+    said = error_line(tada("bmn", *options(data, run), "--verify"))
+    assert "bmn/model.pt" in said and "model.pt is not what was written" in said
+    model.write_bytes(bytes(found.st_size))
+    assert error_line(tada("bmn", *options(data, run))) == said

@@ -12,16 +12,12 @@ from helpers.leftovers import left_half_written
 from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import clip_grid
-from pipeline.data.features.store import (
-    FEATURES,
-    Features,
-    FeatureStore,
-    extracted_by,
-    grid_of,
-    imported_on,
-)
+from pipeline.data.features import FEATURES
+from pipeline.data.features.made import content_of, extracted_by, grid_of, imported_on
+from pipeline.data.features.store import Features, FeatureStore
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
+from pipeline.run_folder.identity import record_of
 
 GRID = ClipGrid(10.0, 8, 4, 10)  # a cell a second
 SETTINGS = load_config(find_config("demo")).extract
@@ -111,14 +107,14 @@ def test_what_is_saved_is_read_whole_or_in_part(store):
 
 
 def test_a_missing_or_damaged_file_says_who_makes_it(store):
-    with pytest.raises(UserError, match=r"a\.h5.*run `tada-loc extract` again"):
+    with pytest.raises(UserError, match=r"a\.h5.*run `tada-loc extract`"):
         store("a")
     with pytest.raises(UserError, match=r"a\.h5"):
         store.shape("a")
     keep(store, "a", np.ones((4, 3)))
     path = store.path("a")
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(UserError, match=r"a\.h5.*run `tada-loc extract` again") as caught:
+    with pytest.raises(UserError, match=r"a\.h5.*run `tada-loc extract`") as caught:
         store("a")
     assert "\n" not in caught.value.message
 
@@ -138,25 +134,61 @@ def test_features_of_other_settings_are_refused(store, change, said):
     keep(store, "a", np.ones((4, 3)), **change)
     with pytest.raises(UserError, match=f"{said} is "):
         store("a")
-    with pytest.raises(UserError, match="made with other settings; use --force"):
-        store.has("a", replace(store.made, weights_digest="x"))
+    assert trained(store).written("a", None) is None
 
 
-def test_those_of_other_weights_are_refused_where_they_would_be_kept(store):
+def trained(store, weights="x"):
+    """The store of a run whose classifier is there."""
+    return replace(store, made=replace(store.made, weights_digest=weights))
+
+
+def test_a_file_that_nobody_recorded_is_taken_where_it_is_what_would_be_made(store):
     keep(store, "a", np.ones((4, 3)))
-    assert store.has("a", replace(store.made, weights_digest="x")) and not store.has(
-        "b", replace(store.made, weights_digest="x")
-    )
-    with pytest.raises(UserError, match="made with other settings"):
-        store.has("a", replace(store.made, weights_digest="y"))
+    found = trained(store).written("a", "digest")
+    assert found.file == record_of(store.path("a"))
+    assert found == trained(store).written(
+        "a", None
+    )  # of an older program: it does not say of which video
+    assert trained(store).written("b", None) is None
+    assert trained(store, "y").written("a", None) is None
+    keep(store, "a", np.ones((4, 3)), source="digest")
+    assert trained(store).written("a", "digest").content == found.content
+    assert trained(store).written("a", "another") is None
 
 
-def test_a_damaged_one_is_said_and_made_again(store, capsys):
+def test_what_is_saved_is_what_is_found_again(store):
+    meta = replace(trained(store).made, video="a", source_duration=5.0, source="digest")
+    written = store.save(np.ones((4, 3), np.float32), meta)
+    assert written == trained(store).written("a", "digest")
+
+
+def test_a_damaged_one_that_nobody_recorded_is_said_and_made_again(store, capsys):
     keep(store, "a", np.ones((4, 3)))
     store.path("a").write_bytes(b"not HDF5")
-    assert not store.has("a", replace(store.made, weights_digest="x"))
+    assert trained(store).written("a", None) is None
     said = capsys.readouterr().err
     assert "a.h5" in said and "made again" in said
+
+
+def test_the_content_is_the_rows_as_they_are_stored_and_their_times(store):
+    rows = np.arange(12, dtype=np.float32).reshape(4, 3)
+    meta = replace(store.made, video="a", source_duration=5.0)
+    content = content_of(rows, meta)
+    for other in ({"weights_digest": "y"}, {"resize": 8}, {"source": "s"}, {"video": "b"}):
+        assert content_of(rows, replace(meta, **other)) == content, other
+    assert content_of(rows.astype(np.float16), meta) == content
+    assert content_of(rows * (1 + 1e-5), meta) == content, "less than is stored"
+    for other in ({"fps": 7.0}, {"clip_stride": 9}, {"source_duration": 5.5}):
+        assert content_of(rows, replace(meta, **other)) != content, other
+    for changed in (rows[::-1], rows + 1, rows[:3], rows.reshape(3, 4)):
+        assert content_of(changed, meta) != content
+
+
+def test_one_is_removed_and_one_that_is_not_there_too(store):
+    keep(store, "a", np.ones((4, 3)))
+    for _ in range(2):
+        store.remove("a")
+        assert not store.path("a").exists()
 
 
 def test_of_imported_ones_the_grid_alone_is_known(tmp_path):
@@ -166,7 +198,7 @@ def test_of_imported_ones_the_grid_alone_is_known(tmp_path):
     keep(store, "a", np.ones((4, 3)), resize=0)
     assert len(store("a")) == 4
     keep(store, "a", np.ones((4, 3)), fps=7.0)
-    with pytest.raises(UserError, match="run `tada-loc import-features` again"):
+    with pytest.raises(UserError, match="run `tada-loc import-features`"):
         store("a")
     own = FeatureStore(tmp_path, extracted_by(SETTINGS, "tada2d"))
     keep(own, "b", np.ones((4, 3)))

@@ -11,13 +11,14 @@ from pipeline.errors import UserError
 
 
 def test_what_is_written_is_read_back(tmp_path):
-    rows = {"b": Failure("no frames", 2), "a": Failure("cut off", 1, left_out=False)}
+    rows = {"b": Failure("no frames", 2, of="digest"), "a": Failure("cut off", 1, left_out=False)}
     write_failures(tmp_path, "extract", rows)
     assert read_failures(tmp_path) == rows
     listed = json.loads((tmp_path / FAILURES).read_text())
     assert [row["video"] for row in listed] == ["a", "b"]
     assert listed[1] == {
         "video": "b", "stage": "extract", "reason": "no frames", "attempts": 2, "left_out": True,
+        "of": "digest",
     }  # fmt: skip
 
 
@@ -43,4 +44,10 @@ def test_a_list_of_before_there_were_attempts_is_read(tmp_path):
 def test_a_damaged_list_is_named(tmp_path, text):
     (tmp_path / FAILURES).write_text(text)
     with pytest.raises(UserError, match=r"failures\.json: damaged .*; delete it"):
+        read_failures(tmp_path)
+
+
+def test_a_list_that_cannot_be_read_is_not_said_to_be_damaged(tmp_path):
+    (tmp_path / FAILURES).mkdir()
+    with pytest.raises(UserError, match=r"failures\.json: cannot be read \(.*\)$"):
         read_failures(tmp_path)
