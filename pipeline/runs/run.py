@@ -81,7 +81,8 @@ class Run:
     @cached_property
     def features(self) -> FeatureStore:
         """The run's features, by video."""
-        from pipeline.data.features.store import FeatureStore, extracted_by, imported_on
+        from pipeline.data.features.made import extracted_by, imported_on
+        from pipeline.data.features.store import FeatureStore
 
         made = extracted_by(self.detection.extract, self.config.backbone.name)
         if self.has_imported_features:
