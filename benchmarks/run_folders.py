@@ -67,7 +67,8 @@ def make_run(folder: Path, videos: int) -> Run:
 def _finish(run: Run, stage: StageRow, rng: np.random.Generator) -> None:
     opened = run.open(stage.name)
     for name in opened.outputs:
-        write_text(opened.folder / name, "{}")
+        made_up = {"iou": [], "tasks": {"mAP": {"map": [], "average": 0.0}}} if stage.name == "eval" else {}
+        write_json(opened.folder / name, made_up)
     of: Mapping[str, str] = {}
     if stage.name == "extract":
         of = run.sightings.identities
@@ -95,7 +96,7 @@ def seconds_of(run: Run, arguments: tuple[str, ...], repeats: int) -> tuple[floa
             line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
         )
         taken.append(time.perf_counter() - began)
-        said = (done.stdout + done.stderr).strip().splitlines()[-1]
+        said = (done.stdout or done.stderr).strip().splitlines()[-1]
     return median(taken), said
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from feature_extraction.plain_files import what_else
 from feature_extraction.video.frame_times import boundary
 from feature_extraction.video.pyav_opening import moving_stream, open_container, orientation
 from feature_extraction.video.reader import VideoError
@@ -23,8 +24,10 @@ def pictures_of(path: str | os.PathLike[str], fps: float) -> str | None:
     """
     path = Path(path)
     try:
+        if what_else(path) is not None:  # a pipe would be waited for
+            return None
         container = open_container(path)
-    except VideoError:
+    except (VideoError, FileNotFoundError):
         return None
     try:
         return _digest(path, container, fps)

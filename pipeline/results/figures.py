@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from pipeline.errors import UserError, cannot_read
 from pipeline.plain_files import read_json
@@ -28,8 +28,14 @@ class Figures(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     iou: list[FiniteFloat]
-    tasks: dict[str, Task]
+    tasks: Annotated[dict[str, Task], Field(min_length=1)]
     average_recall: dict[str, FiniteFloat] = {}
+
+    @model_validator(mode="after")
+    def _one_a_threshold(self) -> Figures:
+        if any(len(task.map) != len(self.iou) for task in self.tasks.values()):
+            raise ValueError("a task has not one mAP a threshold")
+        return self
 
 
 class Accuracy(BaseModel):
@@ -49,7 +55,7 @@ class Accuracies(BaseModel):
 
     segments: int
     runs: int
-    tasks: dict[str, Accuracy]
+    tasks: Annotated[dict[str, Accuracy], Field(min_length=1)]
 
 
 def read_results(path: Path, command: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pipeline.run_folder.identity import (
     plain_fields,
 )
 from pipeline.run_folder.ledger import Ledger
-from pipeline.run_folder.manifests import Manifest
+from pipeline.run_folder.manifests import Manifest, read_manifest
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.contents import (
     READERS,
@@ -113,7 +113,9 @@ class Facts:
         if manifest is None or not manifest.complete:
             return self._undone(stage)
         if self.ahead and self.reasons(stage):
-            return UNKNOWN
+            kept = self.stage(stage).aside()  # which is taken back
+            known = read_manifest(kept) if kept is not None else None
+            return known.weights or UNKNOWN if known is not None and known.complete else UNKNOWN
         return weights_in(self.folder / row(stage).folder, manifest)
 
     def features(self, videos: list[str]) -> Digests:

@@ -62,7 +62,10 @@ def state_of(facts: Facts, name: str) -> State:
         return State("stale", why, hours=hours, former=former)
     if name == "extract" and not former:
         return _by_video(facts, stage, hours, former, done=manifest.complete)
-    if stage.part and manifest.complete and manifest.form >= FORM and manifest.former is None:
+    recorded = manifest.former is None or bool(
+        facts.ledger(name).lines
+    )  # an older program kept none
+    if stage.part and manifest.complete and manifest.form >= FORM and recorded:
         faults = _part_faults(facts, stage)
         if faults:
             why = "; ".join(f"{what}: {named(videos)}" for what, videos in faults.items())

@@ -54,6 +54,8 @@ def run(run: Run) -> None:
     share_cores(run.device, run.config.runtime.workers)
     length = finetune_length(run.config.finetune, train)
     model = _network(run, length.settings)
+    settings = length.settings
+    shared = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
     stage = run.open("finetune")
     if stage.complete:  # taken back
         return
@@ -65,7 +67,7 @@ def run(run: Run) -> None:
     say_length(length)
     say_learning_rate("finetune", length.settings)
     task = _task(run, length.settings, train, validation, left_out)
-    fitted = _fitted(run, stage, model, task, length.settings, left_out)
+    fitted = _fitted(run, stage, shared, task, settings, left_out)
     left_out.merge(distributed.gather_values(left_out.reasons))
     if not stage.writes:
         return
@@ -78,15 +80,14 @@ def run(run: Run) -> None:
 def _fitted(
     run: Run,
     stage: Stage,
-    model: VideoNetwork,
+    model: SharedClassifier,
     task: Task,
     settings: FinetuneSettings,
     left_out: LeftOut,
 ) -> Fitted:
     """Train. Raises UserError where that fails; a former training then lies in its place again."""
-    shared = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
     try:
-        return fit(shared, task, settings, stage, run.device)
+        return fit(model, task, settings, stage, run.device)
     except UserError as error:
         left_out.note()
         if not isinstance(error, Interrupted):

@@ -28,6 +28,9 @@ def run(run: Run) -> None:
     Only videos whose features, network or settings are others than they were are proposed for again.
     """
     stage = run.open("proposals")
+    if stage.complete and stage.writes:
+        _take_unrecorded(stage)
+    distributed.barrier()  # none looks before that is done
     if stage.complete and run.is_complete("proposals"):
         say("bmn: proposals complete, nothing to do")
         return
@@ -47,6 +50,19 @@ def run(run: Run) -> None:
     write_table(stage.folder / PROPOSALS, proposals)
     stage.finish({"proposals": len(proposals), "videos": len(videos), "left_out": left_out.names})
     say(f"bmn: {len(proposals)} proposals of {len(videos)} videos")
+
+
+def _take_unrecorded(stage: Stage) -> None:
+    """Record the parts of an older program, which recorded none: what it made is current."""
+    ledger, by = Ledger(stage.folder), made_by(stage.fields)
+    if ledger.lines:
+        return
+    for video, of in stage.fields[VIDEOS].items():
+        if (path := _part(stage, video)).is_file():
+            file = record_of(path)
+            made = Made(video=video, by=by, of=of, file=file, content=file.sha256)
+            ledger.lines[video] = made
+    ledger.write()
 
 
 def _propose_all(run: Run, stage: Stage, videos: list[str]) -> list[Made]:

@@ -32,14 +32,15 @@ def standings(run: Run) -> list[Standing]:
     facts = None
     for stage in in_order():
         try:
-            facts = facts or run.facts(ahead=True)
-            state = run.state(stage.name, facts)
-        except UserError as error:
-            state = State("stale", error.message)
-        try:
             manifest = read_manifest(run.path(stage.name))
         except UserError:
             manifest = None
+        try:
+            facts = facts or run.facts(ahead=True)
+            state = run.state(stage.name, facts)
+        except UserError as error:
+            begun = manifest is not None or run.path(stage.name).exists()
+            state = State("stale" if begun else "missing", error.message)
         found.append(Standing(stage, state, manifest))
     return found
 

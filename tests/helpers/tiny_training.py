@@ -48,12 +48,13 @@ def settings_of(epochs: int, **keys: Any) -> BMNSettings:
 
 @dataclass
 class TinyStage:
-    """The stage of a training, without manifests; `noted` and `summary` are what it was told."""
+    """The stage of a training, without manifests; `noted`, `summary` and `weights` are what it was told."""
 
     folder: Path
     fingerprint: str = "f"
     noted: list[tuple[int, int]] = field(default_factory=list)
     summary: Mapping[str, object] | None = None
+    weights: str | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -64,6 +65,8 @@ class TinyStage:
         """Take note of the steps that are taken."""
         self.noted.append((done, total))
 
-    def finish(self, summary: Mapping[str, object] | None = None) -> None:
-        """Take note of the summary."""
-        self.summary = summary
+    def finish(
+        self, summary: Mapping[str, object] | None = None, *, weights: str | None = None
+    ) -> None:
+        """Take note of the summary and of the weights' digest."""
+        self.summary, self.weights = summary, weights

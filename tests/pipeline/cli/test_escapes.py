@@ -28,7 +28,8 @@ from pipeline.progress import Progress, say
 # A title, a colour, a cursor moved (also by the one sign that stands for ESC [), a line written over, bidi marks.
 EVIL = "\x1b]0;x\x07\x1b[31m\x9b2J\r\x08\u202e\u2066\u200b\x85\u2028"
 SHOWN = r"\x1b]0;x\x07\x1b[31m\x9b2J\r\x08\u202e\u2066\u200b\x85\u2028"
-NAME = "a\x9b2J\u202e\u2066\u200b\x85\u2028b"  # of a video, which takes no sign below the space
+LABEL = "\u202e\u2066\u200b\ufeff"
+NAME = "a\u202e\u2066\u200b\ufeffb"  # of a video or a class, which take no control characters and line ends
 
 
 def clean(text: str) -> str:
@@ -104,10 +105,10 @@ def evil(data, tmp_path, monkeypatch):
     for number, subset in enumerate(["training", "training", "validation", "training"]):
         name = f"{NAME}{number}"
         shutil.copy(data / "videos/training_000.mp4", folder / f"{name}.mp4")
-        rows += [(name, 0.5, 1.5, f"=x{EVIL}\ny", subset), (name, 2, 2, f"=z{EVIL}", subset)]
-        rows += [(name, 3.0, 99.0, f"=x{EVIL}\ny", subset)]
-    rows.append((f"{NAME} missing", 0, 1, f"left{EVIL}", "validation"))
-    rows.append((f"{NAME} other", 0, 1, f"right{EVIL}", f"sub{EVIL}"))
+        rows += [(name, 0.5, 1.5, f"=x{LABEL}y", subset), (name, 2, 2, f"=z{LABEL}", subset)]
+        rows += [(name, 3.0, 99.0, f"=x{LABEL}y", subset)]
+    rows.append((f"{NAME} missing", 0, 1, f"left{LABEL}", "validation"))
+    rows.append((f"{NAME} other", 0, 1, f"right{LABEL}", f"sub{LABEL}"))
     frame = pd.DataFrame(rows, columns=TABLE.strip().split(","))
     frame.to_csv(tmp_path / "rows.csv", index=False, quoting=1)
     # as a test's command line: with a folder and annotations of its own
@@ -119,7 +120,7 @@ def test_doctor_status_and_plan(evil, data, tmp_path):
     folder, lines = evil
     (folder / f"{NAME}1.mp4").write_text("not a video")
     said = output("doctor", *options(data, tmp_path / f"run{EVIL}", *lines))
-    assert r"\x9b2J" in said and "do not decode" in said and "1 of 5 missing" in said
+    assert r"\u202e" in said and "do not decode" in said and "1 of 5 missing" in said
     assert not [line for line in said.splitlines() if line.startswith("y")], "a name began a line"
     said = output("status", *options(data, tmp_path / f"run{EVIL}", *lines))
     assert said.startswith("run folder") and r"\x1b[31m" in said.splitlines()[0]

@@ -14,7 +14,7 @@ from pipeline.errors import UsageError
 
 BASE = {"--config", "--run-dir", "--set", "--verbose"}
 READS = {"--annotations", "--allow-failures", "--skip"}
-ALL = READS | {"--videos", "--device", "--workers", "--force"}
+ALL = READS | {"--videos", "--device", "--workers", "--force", "--verify"}
 EXPECTED = {
     "finetune": BASE | ALL | {"--epochs", "--batch-size", "--backbone"},
     "extract": BASE
@@ -25,7 +25,8 @@ EXPECTED = {
     "eval": BASE | ALL | {"--iou", "--json"},
     "eval-classifier": BASE | ALL | {"--clips", "--crops", "--with"},
     "run": BASE | ALL,
-    "status": BASE | {"--annotations"},
+    "status": BASE | {"--annotations", "--videos", "--skip", "--verify", "--json"},
+    "verify": BASE | {"--annotations", "--videos", "--skip", "--json"},
     "score": BASE - {"--run-dir"} | {"--annotations", "--iou", "--json"},
     "init": {
         "--to", "--for", "--frame-fps", "--train-subset", "--eval-subset", "--workers", "--force",
@@ -56,7 +57,7 @@ def test_each_command_has_the_options_that_do_something_there():
 @pytest.mark.parametrize("command", sorted(EXPECTED))
 def test_an_option_that_does_nothing_there_is_no_option_there(command):
     for option in sorted(ALL - EXPECTED[command]):
-        line = [command, option] + ([] if option == "--force" else ["1"])
+        line = [command, option] + ([] if option in {"--force", "--verify"} else ["1"])
         done = tada(*line)
         assert done.exit_code == 2 and "No such option" in done.output, done.output
         assert option in done.output.splitlines()[-1]

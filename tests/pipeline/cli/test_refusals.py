@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import h5py
@@ -14,10 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers.small_runs import error_line, options, tada, without_stages
+from helpers.small_runs import error_line, options, same_results, tada, without_stages
 
 from evaluation import json_files
 from feature_extraction.store import read_features, write_features
+from pipeline.run_folder.identity import record_of
+from pipeline.run_folder.ledger import Ledger
 
 ROWS = "video,start,end,label,subset\n"
 GOOD = "validation_000,0.5,1.5,grow,validation\n"
@@ -251,6 +254,14 @@ def test_checkpoints(whole, data, tmp_path, name, stage, content):
     assert not mark.exists(), "code in a checkpoint ran"
 
 
+def recorded_as_written(folder: Path, name: str) -> None:
+    """A stage's output, put there by another hand, recorded as if the stage had written it."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["outputs"][name] = asdict(record_of(folder / name))
+    path.write_text(json.dumps(manifest))
+
+
 def test_a_checkpoint_of_another_architecture(whole, data, tmp_path):
     """Of another width in the run; of another network as initial weights; code in initial weights."""
     run, other = tmp_path / "run", tmp_path / "other"
@@ -258,6 +269,8 @@ def test_a_checkpoint_of_another_architecture(whole, data, tmp_path):
     assert tada("finetune", *line).exit_code == 0
     without_stages(whole, run, "extract")
     shutil.copy(other / "finetune/model.pt", run / "finetune/model.pt")
+    assert "model.pt is not what was written" in refused("extract", *options(data, run))
+    recorded_as_written(run / "finetune", "model.pt")
     assert "not the weights of this configuration" in refused("extract", *options(data, run))
     start, mark = tmp_path / "start.pt", tmp_path / "ran"
     for content in ({"weight": torch.zeros(3)}, {"model": Code(mark)}, [1]):
@@ -294,29 +307,37 @@ EDITS = {
 
 @pytest.mark.parametrize("edit", [*EDITS, "cut", "empty", "text"])
 def test_feature_files(featured, data, tmp_path, monkeypatch, edit, edit_sealed):
+    """Refused where they are handed out, and made again where nobody recorded them."""
     monkeypatch.chdir(tmp_path)
     run = shutil.copytree(featured, tmp_path / "run")
     path = sorted((run / "extract/features").iterdir())[0]
+    content = path.read_bytes()
     shutil.copy(path, tmp_path / "secret.h5")
     (tmp_path / "secret.bin").write_bytes(bytes(256))
     if edit == "cut":
-        path.write_bytes(path.read_bytes()[:-100])
+        path.write_bytes(content[:-100])
     elif edit in {"empty", "text"}:
         path.write_text("" if edit == "empty" else "not HDF5")
     else:
         edit_sealed(path, EDITS[edit])
-    said = refused("bmn", *options(data, run))
+    said = refused("export-features", *options(data, run), "--to", tmp_path / "out")
     assert path.name in said and "extract" in said
     assert ("seal" in said) == (edit in {"cut", "empty", "text"})
+    (run / "extract/videos.jsonl").unlink()
+    done = tada("extract", *options(data, run))
+    assert done.exit_code == 0 and "1 of 6 videos to do" in done.output, done.output
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_features_of_other_channels(featured, data, tmp_path, workers):
-    """Also where a worker process finds it out: its error is no traceback."""
+    """Recorded as if they had been made so; also where a worker process finds it out: no traceback."""
     run = shutil.copytree(featured, tmp_path / "run")
     path = sorted((run / "extract/features").glob("training*"))[1]
     features, meta = read_features(path)
     write_features(path, features[:, :-4], meta)
+    ledger = Ledger(run / "extract")
+    ledger.note(ledger.get(path.stem).model_copy(update={"file": record_of(path)}))
     said = refused("bmn", *options(data, run, workers=workers))
     assert path.name in said and "channels" in said
 
@@ -375,36 +396,87 @@ def test_a_few_bytes_that_unpack_to_very_many(data, tmp_path, monkeypatch, name)
     assert name in said and "unpacks to more than 10 MB" in said
 
 
+TABLES = ["", "\0", "a,b\n1,2\n", "video,start,end,score,label\nv,x,y,z,w\n", "\xff"]
+
+
 @pytest.mark.parametrize("name", ["bmn/proposals/proposals.csv", "classify/detections.csv"])
-@pytest.mark.parametrize(
-    "text", ["", "\0", "a,b\n1,2\n", "video,start,end,score,label\nv,x,y,z,w\n", "\xff"]
-)
+@pytest.mark.parametrize("text", [*TABLES, "unknown label"])
 def test_tables_between_stages(whole, data, tmp_path, name, text):
-    """Damaged by whatever hand: the stage that reads one says which, and who makes it again."""
+    """Damaged by whatever hand: never read, made again of what they were made of."""
+    run, next_stage = tmp_path / "run", "classify" if "proposals" in name else "eval"
+    without_stages(whole, run, next_stage)
+    if text == "unknown label":
+        table = pd.read_csv(run / name)
+        table.loc[0, "label"] = "fly"
+        table.to_csv(run / name, index=False)
+    else:
+        (run / name).write_bytes(text.encode("latin-1"))
+    assert (
+        f"{Path(name).name} is not what was written" in tada("status", *options(data, run)).output
+    )
+    done = tada(next_stage, *options(data, run))
+    assert done.exit_code == 0, done.output
+    for made in (
+        name,
+        f"{next_stage}/{'detections.csv' if next_stage == 'classify' else 'results.json'}",
+    ):
+        assert (run / made).read_bytes() == (whole / made).read_bytes(), made
+
+
+@pytest.mark.parametrize("name", ["bmn/proposals/proposals.csv", "classify/detections.csv"])
+@pytest.mark.parametrize("text", TABLES)
+def test_tables_that_another_program_made(whole, data, tmp_path, name, text):
+    """Recorded as if their stage had written them: the stage that reads one says which, and who makes it."""
     run, next_stage = tmp_path / "run", "classify" if "proposals" in name else "eval"
     without_stages(whole, run, next_stage)
     (run / name).write_bytes(text.encode("latin-1"))
+    recorded_as_written((run / name).parent, Path(name).name)
     said = refused(next_stage, *options(data, run))
     assert Path(name).name in said and "tada-loc" in said
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["finetune/manifest.json", "extract/manifest.json", "extract/failures.json", "config.yaml"],
-)
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"[3]", b"\xff", b'{"fields": 3}'])
+CONTENTS = [b"", b"{", b"[]", b"[3]", b"\xff", b'{"fields": 3}']
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_a_trainings_manifest_that_is_damaged(whole, data, tmp_path, content):
+    """What the network was trained on is not known: it is neither used nor thrown away."""
+    run = tmp_path / "run"
+    without_stages(whole, run, "extract")
+    (run / "finetune/manifest.json").write_bytes(content)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    for command in ("finetune", "extract", "run"):
+        said = refused(command, *options(data, run))
+        assert "finetune/manifest.json: damaged" in said and "--force" in said
+    after = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert {path: after[path] for path in before} == before and not list(run.glob("finetune.*"))
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("folder", ["extract", "bmn/proposals", "classify", "eval"])
+def test_a_manifest_that_is_damaged_is_made_again(whole, data, tmp_path, folder, content):
+    run = shutil.copytree(whole, tmp_path / "run")
+    (run / folder / "manifest.json").write_bytes(content)
+    parts = {path: path.stat().st_mtime_ns for path in run.rglob("*.h5")}
+    parts |= {path: path.stat().st_mtime_ns for path in run.rglob("videos/*")}
+    assert f"{folder}/manifest.json: damaged" in tada("status", *options(data, run)).output
+    done = tada("run", *options(data, run))
+    assert done.exit_code == 0, done.output
+    assert {path: path.stat().st_mtime_ns for path in parts} == parts
+    same_results(whole, run)
+    assert tada("status", *options(data, run)).output.count(" complete ") == 6
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[3]", b"\xff", b'{"fields": 3}'])
+@pytest.mark.parametrize("name", ["extract/failures.json", "config.yaml"])
 def test_files_of_the_run_folder(featured, data, tmp_path, name, content):
     run = shutil.copytree(featured, tmp_path / "run")
     (run / name).write_bytes(content)
     if name == "config.yaml":
         assert name in refused("bmn", "--run-dir", run)
         return
-    if name == "extract/failures.json":
-        if content == b"[]":
-            return
-        (run / "extract/features/training_001.h5").unlink()
-    reader = "extract" if name == "finetune/manifest.json" else "bmn"
-    assert name in refused(reader, *options(data, run))
+    (run / "extract/features/training_001.h5").unlink()
+    assert name in refused("bmn", *options(data, run))
 
 
 def test_a_link_loop_among_the_videos_ends(whole, data, tmp_path):
@@ -419,7 +491,7 @@ def test_a_link_loop_among_the_videos_ends(whole, data, tmp_path):
     assert "training_001" in said and "a link to" in said and "which is not there" in said
 
 
-def test_unknown_labels_of_proposals_cannot_reach_the_table(whole, data, tmp_path):
+def test_unknown_labels_of_detections_cannot_reach_the_table(whole, data, tmp_path):
     """A detections table with a class that does not exist is refused by the stage that scores it."""
     run = tmp_path / "run"
     without_stages(whole, run, "eval")
@@ -427,6 +499,7 @@ def test_unknown_labels_of_proposals_cannot_reach_the_table(whole, data, tmp_pat
     table = pd.read_csv(path)
     table.loc[0, "label"] = "fly"
     table.to_csv(path, index=False)
+    recorded_as_written(path.parent, path.name)
     said = refused("eval", *options(data, run))
     assert "detections.csv" in said and "fly" in said
 

@@ -76,7 +76,10 @@ def test_where_and_how_it_runs_is_free(assignment):
 def test_the_demo_ends_with_it(tmp_path, monkeypatch):
     def stages(run, rows):
         assert rows == in_order()
-        write_json(run.folder / "eval" / "results.json", {"tasks": {"mAP": {"average": 52.344}}})
+        write_json(
+            run.folder / "eval" / "results.json",
+            {"iou": [], "tasks": {"mAP": {"map": [], "average": 52.344}}},
+        )
 
     monkeypatch.setattr(running, "make_dataset", lambda data: None)
     monkeypatch.setattr(running, "run_stages", stages)

@@ -14,6 +14,7 @@ import torch
 from helpers.tiny_training import Killed, TinyStage, batches_of, network, settings_of
 from torch import nn
 
+from feature_extraction.weights.loading import weights_digest
 from pipeline.data.order import own_pieces
 from pipeline.errors import UserError
 from pipeline.processes.stopping import Interrupted
@@ -216,12 +217,13 @@ FITTED = Fitted([{"epoch": 1, "total": 2.0}, {"epoch": 2, "total": 3.0}], kept=1
 def test_a_result_is_the_weights_the_history_and_the_figures_of_the_epoch_that_is_kept(tmp_path):
     stage, model, other = TinyStage(tmp_path), network(), network()
     stage.checkpoint.touch()
-    nn.init.zeros_(other[0].weight)
+    nn.init.ones_(model[0].weight)
     keep_result(stage, model, FITTED, {"left_out": ["v"]})
     load_weights(other, tmp_path / "model.pt")
     same(model, other)
     assert json.loads((tmp_path / "history.json").read_text()) == FITTED.history
     assert stage.summary == {"epoch": 1, "total": 2.0, "kept_epoch": 1, "left_out": ["v"]}
+    assert stage.weights == weights_digest(model) != weights_digest(network())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history.json", "model.pt"]
 
 
@@ -230,7 +232,7 @@ def test_the_checkpoint_goes_after_the_stage_is_finished(tmp_path):
     stage = TinyStage(tmp_path)
     stage.checkpoint.touch()
 
-    def killed(summary):
+    def killed(summary, *, weights):
         names = sorted(path.name for path in tmp_path.iterdir())
         assert names == ["checkpoint.pt", "history.json", "model.pt"]
         raise Killed
