@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +16,12 @@ LONGEST = 120  # seconds; a command that waits for ever, for a pipe for one, is 
 
 
 @pytest.fixture(scope="session")
-def machine(tmp_path_factory):
-    return Machine(make_world(tmp_path_factory.mktemp("truth")))
+def machine():
+    """In a folder that others may read too, as those that pytest makes may not be."""
+    with tempfile.TemporaryDirectory(prefix="tada-loc-truth-") as folder:
+        root = Path(folder).resolve()
+        root.chmod(0o755)
+        yield Machine(make_world(root))
 
 
 @pytest.fixture(scope="session", autouse=True)
