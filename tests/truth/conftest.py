@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
 from pathlib import Path
 
@@ -11,8 +10,6 @@ import pytest
 
 from truth.machine import Machine
 from truth.world import make_world
-
-LONGEST = 120  # seconds; a command that waits for ever, for a pipe for one, is a failure
 
 
 @pytest.fixture(scope="session")
@@ -30,17 +27,3 @@ def no_waiting_for_disks():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
-
-
-@pytest.fixture(autouse=True)
-def ends():
-    """A test that hangs fails."""
-
-    def stop(number, frame):
-        raise TimeoutError(f"not done after {LONGEST} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(LONGEST)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)

@@ -95,4 +95,4 @@ def test_a_few_pairs_of_changes(machine):
 
 @pytest.mark.slow
 def test_pairs_of_changes(machine):
-    _run(machine, 60)
+    _run(machine, 40)
