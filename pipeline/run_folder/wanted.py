@@ -107,11 +107,14 @@ class Wanted:
         name = self.loses()
         if not reasons or name is None or force or self.aside() is not None:
             return
+        what, way = "of other inputs", "with the former settings and inputs it is used as it is"
+        manifest = self.readable()
+        if manifest is None or not self.differences(manifest):
+            what, way = "not as it was left", "put back as it was it is used again"
         why = "; ".join([*reasons, *self.because])
         raise UserError(
-            f"{self.name}: {self.folder / name} is of other inputs ({why}); it is not thrown away unasked. "
-            f"--force moves it aside and trains again{self._cost()}; with the former settings and inputs it "
-            "is used as it is"
+            f"{self.name}: {self.folder / name} is {what} ({why}); it is not thrown away unasked: {way}, or "
+            f"--force moves it aside and trains again{self._cost()}"
         )
 
     def require_files(self) -> None:

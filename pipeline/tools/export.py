@@ -9,9 +9,12 @@ import numpy as np
 
 from feature_extraction.sampling import ClipGrid
 from pipeline.data.features import IMPORTED
+from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.files import atomic_path, write_json
+from pipeline.run_folder.identity import named
 from pipeline.runs.run import Run
+from pipeline.runs.states import feature_faults
 
 GRID_FILE = "grid.json"
 
@@ -19,8 +22,9 @@ GRID_FILE = "grid.json"
 def export_features(run: Run, target: Path) -> None:
     """Write `target`/VIDEO.npy float32 [clips, C] of every video of both subsets, and grid.json.
 
-    Raises UserError where features are missing or made with other settings.
+    Raises UserError where features are missing, damaged, or not what would be made now.
     """
+    _require_current(run)
     videos: dict[str, dict[str, object]] = {}
     channels = 0
     left_out = run.left_out("extract", of="export-features")
@@ -41,6 +45,19 @@ def export_features(run: Run, target: Path) -> None:
     say(
         f"export-features: {len(videos)} videos, {channels} channels, in {target}; the grid in {GRID_FILE}"
     )
+
+
+def _require_current(run: Run) -> None:
+    """Refuse features that are there and not current. Raises UserError."""
+    faults = feature_faults(run.facts(ahead=True))
+    wrong = {video: why for video, why in faults.items() if why != "missing"}
+    if wrong:
+        reason = next(iter(wrong.values()))
+        again = "import-features" if run.has_imported_features else "extract"
+        raise UserError(
+            f"{run.path('extract')}: features of {len(wrong)} videos are {reason} ({named(wrong)}); run "
+            f"`tada-loc {again}` first"
+        )
 
 
 def _grid(

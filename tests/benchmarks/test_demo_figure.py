@@ -12,7 +12,7 @@ from benchmarks import demo_figure
 from benchmarks.demo_figure import DemoRun, demo_table, main
 from pipeline.demo.dataset import make_dataset
 from pipeline.run_folder.manifests import write_json
-from pipeline.runs.run import State
+from pipeline.runs.states import State
 
 
 @pytest.fixture

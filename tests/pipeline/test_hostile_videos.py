@@ -96,15 +96,15 @@ def test_a_decoder_that_hangs_or_crashes_costs_extraction_that_video(
     run = tmp_path / "run"
     without_stages(whole, run, "extract")
     line = ["extract", *options(data, run, f"dataset.videos={videos}", workers=2)]
-    make_pipe(videos / "training_001.mp4")
+    make_pipe(videos / "validation_001.mp4")
     with Assassin(videos / "validation_000.mp4") as assassin:
         said = error_line(tada(*line))
     assert assassin.killed
     assert "2 videos failed" in said and "--allow-failures 2" in said and "--skip" in said
     first, second = rows(run, "extract")
-    assert (first["video"], first["stage"], first["attempts"]) == ("training_001", "extract", 1)
-    assert "no progress for 2 s" in first["reason"]
-    assert second["video"] == "validation_000" and "SIGSEGV" in second["reason"]
+    assert (first["video"], first["stage"], first["attempts"]) == ("validation_000", "extract", 1)
+    assert "SIGSEGV" in first["reason"]
+    assert second["video"] == "validation_001" and "no progress for 2 s" in second["reason"]
     assert len(list((run / "extract/features").iterdir())) == 4
     # A later run tries again; one has been fixed, the other is tried for the second time.
     shutil.copy(data / "videos/validation_000.mp4", videos / "fixed.mp4")
@@ -112,9 +112,20 @@ def test_a_decoder_that_hangs_or_crashes_costs_extraction_that_video(
     result = tada(*line, "--allow-failures", "1")
     assert result.exit_code == 0, result.output
     assert [(row["video"], row["attempts"]) for row in rows(run, "extract")] == [
-        ("training_001", 2)
+        ("validation_001", 2)
     ]
-    assert summary(run, "extract")["left_out"] == ["training_001"]
+    assert summary(run, "extract")["left_out"] == ["validation_001"]
+
+
+def test_a_training_video_that_is_no_video_any_more_stops_at_the_training(
+    whole, data, videos, tmp_path
+):
+    """What a pipe holds nobody knows: the classifier was not trained on it. Nothing waits for it."""
+    run = tmp_path / "run"
+    without_stages(whole, run, "extract")
+    make_pipe(videos / "training_001.mp4")
+    said = error_line(tada("extract", *options(data, run, f"dataset.videos={videos}")))
+    assert "training videos changed: training_001" in said and "--force" in said
 
 
 @pytest.mark.parametrize("fault", ["hang", "crash"])
@@ -190,10 +201,34 @@ def test_skipped_videos_are_left_out_of_every_stage_counted_and_recorded(
     assert set(pd.read_csv(run / "classify/detections.csv")["video"]) == {"validation_001"}
     # The ground truth is whole: what was not looked at counts as not found.
     assert len(pd.read_csv(data / "annotations.csv").query("subset == 'validation'")) > 0
-    result = tada("extract", *options(data, run))
-    assert result.exit_code == 0 and summary(run, "extract")["left_out"] == []
-    said = error_line(tada("bmn", *options(data, run)))
-    assert "extract changed" in said
+    # An evaluation video that is skipped no longer comes back, and no training is touched.
+    models = {path: path.stat().st_mtime_ns for path in run.rglob("model.pt")}
+    skip.write_text("training_001\n")
+    result = tada("run", *line)
+    assert result.exit_code == 0 and "epoch" not in result.output, result.output
+    assert {path: path.stat().st_mtime_ns for path in models} == models
+    assert summary(run, "extract")["left_out"] == ["training_001"]
+    assert summary(run, "bmn/proposals")["left_out"] == []
+    assert len(set(pd.read_csv(run / "classify/detections.csv")["video"])) == 2
+    # A training video that is skipped no longer concerns both trainings.
+    said = error_line(tada("run", *line[:-2]))
+    assert "training videos new: training_001" in said and "--force" in said
+    assert {path: path.stat().st_mtime_ns for path in models} == models
+
+
+def test_a_skipped_evaluation_video_goes_at_once_and_comes_back(whole, data, tmp_path):
+    run, skip = tmp_path / "run", tmp_path / "skip.txt"
+    shutil.copytree(whole, run)
+    skip.write_text("validation_000\n")
+    before = {path: path.stat().st_mtime_ns for path in (*run.rglob("*.pt"), *run.rglob("*.h5"))}
+    result = tada("eval", *options(data, run), "--skip", str(skip))
+    assert result.exit_code == 0, result.output
+    for name in ("bmn/proposals/proposals.csv", "classify/detections.csv"):
+        assert set(pd.read_csv(run / name)["video"]) == {"validation_001"}
+    result = tada("eval", *options(data, run))
+    assert result.exit_code == 0, result.output
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    same_results(whole, run)
 
 
 def test_a_skip_file_that_is_not_there_is_one_line(data, tmp_path):
@@ -205,7 +240,7 @@ def test_a_skip_file_that_is_not_there_is_one_line(data, tmp_path):
 
 
 def test_damage_in_the_middle_fails_or_is_told_of(whole, data, videos, tmp_path):
-    run, bad = tmp_path / "run", videos / "training_001.mp4"
+    run, bad = tmp_path / "run", videos / "validation_001.mp4"
     without_stages(whole, run, "extract")
     content = bytearray(bad.read_bytes())
     middle = content.index(b"mdat") + (len(content) - content.index(b"mdat")) // 4
@@ -213,34 +248,33 @@ def test_damage_in_the_middle_fails_or_is_told_of(whole, data, videos, tmp_path)
     bad.write_bytes(content)
     line = ["extract", *options(data, run, f"dataset.videos={videos}")]
     said = error_line(tada(*line))
-    assert "training_001" in said and "does not decode at" in said and "allow_partial" in said
+    assert "validation_001" in said and "does not decode at" in said and "allow_partial" in said
     result = tada(*line, "--set", "extract.allow_partial=true")
     assert result.exit_code == 0, result.output
-    assert "training_001: " in result.output and "s damaged or missing" in result.output
-    told = json.loads((run / "extract/damaged/training_001.json").read_text())
-    assert told["video"] == "training_001" and told["duration"] == pytest.approx(14, abs=0.1)
+    assert "validation_001: " in result.output and "s damaged or missing" in result.output
+    told = json.loads((run / "extract/damaged/validation_001.json").read_text())
+    assert told["video"] == "validation_001" and told["duration"] == pytest.approx(14, abs=0.1)
     ((begin, end),) = told["spans"]
     assert 0 < begin < end <= 14.1 and told["seconds"] == pytest.approx(end - begin, abs=1e-3)
-    assert summary(run, "extract")["damaged"] == ["training_001"]
-    # Whole again, and made again, nothing is told of it any more.
-    (run / "extract/features/training_001.h5").unlink()
+    assert summary(run, "extract")["damaged"] == ["validation_001"]
+    # Whole again, it is made again, and nothing is told of it any more.
     assert tada("run", *options(data, run)).exit_code == 0
-    assert not (run / "extract/damaged/training_001.json").exists()
+    assert not (run / "extract/damaged/validation_001.json").exists()
     same_results(whole, run)
 
 
 def test_a_half_file_is_refused_or_told_of(whole, data, videos, tmp_path):
     """Its index in front: it decodes without an error to where it breaks off."""
-    run, bad = tmp_path / "run", videos / "training_001.mp4"
+    run, bad = tmp_path / "run", videos / "validation_001.mp4"
     without_stages(whole, run, "extract")
     _index_in_front(bad)
     bad.write_bytes(bad.read_bytes()[: bad.stat().st_size // 2])
     line = ["extract", *options(data, run, f"dataset.videos={videos}")]
     said = error_line(tada(*line))
-    assert "training_001" in said and "of 14.00 s are there" in said
+    assert "validation_001" in said and "of 14.00 s are there" in said
     result = tada(*line, "--set", "extract.allow_partial=true")
     assert result.exit_code == 0, result.output
-    told = json.loads((run / "extract/damaged/training_001.json").read_text())
+    told = json.loads((run / "extract/damaged/validation_001.json").read_text())
     assert told["spans"][-1][1] == pytest.approx(14, abs=0.1)
     assert told["seconds"] == pytest.approx(14 - told["duration"], abs=1.5)
 

@@ -138,8 +138,10 @@ def test_what_is_damaged_is_said_in_its_place(copy, data, name):
 
 def test_annotations_that_cannot_be_read_leave_every_stage_with_the_reason(copy, data):
     own = f"dataset.annotations={copy / 'none.csv'}"
+    shutil.rmtree(copy / "eval")
     stages, _ = told(data, copy, sets=[own])
     assert all("none.csv" in stage["why"] for stage in stages.values())
+    assert [stage["state"] for stage in stages.values()] == ["stale"] * 5 + ["missing"]
 
 
 def test_a_run_that_is_not_there_is_missing_as_json_too(tmp_path, data):
