@@ -20,7 +20,7 @@ DRAWN = {
     for change in part.CHANGES
     if change.scratch == "now"
     and change.base == "plain"
-    and not change.name.endswith(("by file", "unseen", "renamed"))
+    and not change.name.endswith(("by file", "unseen", "renamed", "a folder"))
     and "remuxed to mkv" not in change.name
 }
 MACHINE: list[Machine] = []  # the session's, for hypothesis makes its own instances
