@@ -49,6 +49,7 @@ class Pairs(RuleBasedStateMachine):
     @rule()
     def undoes(self) -> None:
         self.machine.world.undo()
+        self.made += 1
 
     @precondition(lambda self: self.made)
     @rule()
@@ -95,4 +96,4 @@ def test_a_few_pairs_of_changes(machine):
 
 @pytest.mark.slow
 def test_pairs_of_changes(machine):
-    _run(machine, 40)
+    _run(machine, 80)
