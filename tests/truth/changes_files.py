@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from truth import footage
-from truth.machine import Change
+from truth.change import Change
 from truth.world import T0, V0, World, copy, remove
 
 Act = Callable[[World, str], object]

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from truth.machine import Change
+from truth.change import Change
 from truth.world import World
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from truth.change import Change
 from truth.changes_table import SAME
-from truth.machine import Change
 from truth.world import ROWS, T0, V0, World, write_rows
 
 BROKEN = "validation_009"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from truth import footage
-from truth.machine import Change
+from truth.change import Change
 from truth.world import HEADING, ROWS, T0, T1, T2, V0, V1, World, write_rows
 
 Rows = list[list[str]]

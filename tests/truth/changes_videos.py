@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from truth import footage
-from truth.machine import Change
+from truth.change import Change
 from truth.world import ROWS, T0, T1, V0, V1, World, remove, write_rows
 
 Act = Callable[[Path], object]

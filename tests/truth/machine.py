@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from helpers.small_runs import tada
 
+from truth.change import AFTER, READS, Change
 from truth.looking import (
     MODELS,
     PER_VIDEO,
-    STAGES,
     TRAINED,
     TRAININGS,
     Files,
@@ -30,49 +28,7 @@ from truth.looking import (
     status,
     written,
 )
-from truth.world import TRAIN, World, make_base
-
-Outcome = Literal["same", "trains", "stops", "refused", "safe"]
-# What each stage reads, as files of the run folder.
-READS = {
-    "finetune": (),
-    "extract": ("finetune/model.pt",),
-    "bmn": tuple(f"extract/features/{video}.h5" for video in TRAIN),
-    "proposals": ("bmn/model.pt", "extract/features/"),
-    "classify": ("finetune/model.pt", "bmn/proposals/", "extract/features/"),
-    "eval": ("bmn/proposals/proposals.csv", "classify/detections.csv"),
-}
-AFTER = {
-    "finetune": STAGES,
-    "extract": STAGES[1:],
-    "bmn": STAGES[2:],
-    "proposals": STAGES[3:],
-    "classify": STAGES[4:],
-    "eval": STAGES[5:],
-}
-
-
-@dataclass(frozen=True)
-class Change:
-    """One change, and what it has to lead to (`tests/truth/__init__.py` says what the words mean).
-
-    `may`: further stages that may be redone. `scratch`: "base" where the results stay those of the
-    finished run although a run from scratch would not come to them. `on_run`: the run folder is
-    changed, not what the run is made of.
-    """
-
-    name: str
-    apply: Callable[[World], Any]
-    outcome: Outcome = "same"
-    first: tuple[str, ...] = ()
-    videos: tuple[str, ...] | None = None
-    says: tuple[str, ...] = ()
-    may: tuple[str, ...] = ()
-    base: str = "plain"
-    scratch: Literal["now", "base"] = "now"
-    on_run: bool = False
-    brief: bool = False  # ends with what `run` says or does: another change goes on from there
-    must_differ: bool = False  # from scratch it must come to other results, or the test is none
+from truth.world import World, make_base
 
 
 class Machine:

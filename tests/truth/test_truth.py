@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.configuration.keys import known_keys
 from truth import changes_files, changes_keys, changes_left_out, changes_table, changes_videos
+from truth.change import Change
 from truth.changes_files import MODELS, NOTES, OF_TRAINING, RECORDS, RESULTS
 from truth.looking import differences
-from truth.machine import Change
 from truth.world import TRAIN, VAL, make_base
 
 LISTS = (changes_videos, changes_table, changes_keys, changes_files, changes_left_out)
