@@ -67,7 +67,11 @@ def make_run(folder: Path, videos: int) -> Run:
 def _finish(run: Run, stage: StageRow, rng: np.random.Generator) -> None:
     opened = run.open(stage.name)
     for name in opened.outputs:
-        made_up = {"iou": [], "tasks": {"mAP": {"map": [], "average": 0.0}}} if stage.name == "eval" else {}
+        made_up = (
+            {"iou": [], "tasks": {"mAP": {"map": [], "average": 0.0}}}
+            if stage.name == "eval"
+            else {}
+        )
         write_json(opened.folder / name, made_up)
     of: Mapping[str, str] = {}
     if stage.name == "extract":

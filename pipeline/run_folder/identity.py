@@ -79,8 +79,11 @@ def field_differences(
             continue
         if now == UNKNOWN:
             lines.append(f"{key.partition('.')[2] or key} made again")
-        elif isinstance(now, dict):
-            lines += _video_differences(key, before if isinstance(before, dict) else {}, now)
+        elif isinstance(now, dict) or isinstance(before, dict):
+            old_ones, new_ones = (
+                value if isinstance(value, dict) else {} for value in (before, now)
+            )
+            lines += _video_differences(key, old_ones, new_ones)
         elif key.startswith(("input.", "file.", "content.")):
             lines.append(f"{key.partition('.')[2]} changed")
         else:

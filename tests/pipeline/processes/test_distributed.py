@@ -81,6 +81,13 @@ def test_two_processes_make_of_the_same_weights_what_one_makes_to_the_last_byte(
         assert path.read_bytes() == (two / "extract/features" / path.name).read_bytes()
     for name in ("bmn/proposals/proposals.csv", "classify/detections.csv"):
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
+    # A finished run is finished for both, and what another setting touches is made again by both.
+    before = {path: path.stat().st_mtime_ns for path in two.rglob("*.[cjp][sdt]*")}
+    done = execute(command(data, two, processes=2))
+    assert done.returncode == 0 and "classify: complete" in done.stderr, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in two.rglob("*.[cjp][sdt]*")} == before
+    done = execute(command(data, two, "proposals.alpha=0.9", processes=2, stage="eval"))
+    assert done.returncode == 0 and "bmn: 200 proposals" in done.stderr, done.stderr
 
 
 def test_a_process_that_dies_ends_the_run_and_the_same_command_goes_on(data, tmp_path):

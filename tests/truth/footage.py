@@ -1,0 +1,77 @@
+"""Other files with the same pictures, other pictures, and files that are no videos."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import av
+
+
+def reencode(path: Path) -> None:
+    """The same video, encoded again at another quality."""
+    other = path.with_name("new.mp4.partial")
+    with av.open(str(path)) as source, av.open(str(other), "w", format="mp4") as target:
+        shown = source.streams.video[0]
+        stream = target.add_stream("libx264", rate=shown.average_rate)
+        stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "yuv420p"
+        stream.options = {"crf": "36", "preset": "ultrafast", "threads": "1"}
+        for frame in source.decode(shown):
+            frame.pict_type = 0
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode())
+    os.replace(other, path)
+
+
+def remux(path: Path, ending: str = ".mp4", **options: str) -> None:
+    """The same pictures in another container; the old file is gone."""
+    other = path.with_name("new.partial")
+    form = {".mp4": "mp4", ".mkv": "matroska"}[ending]
+    with (
+        av.open(str(path)) as source,
+        av.open(str(other), "w", format=form, options=options) as target,
+    ):
+        shown = source.streams.video[0]
+        stream = target.add_stream_from_template(shown)
+        for packet in source.demux(shown):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    path.unlink()
+    os.replace(other, path.with_suffix(ending))
+
+
+def flip_bit(path: Path, *, keep_time: bool = False) -> None:
+    """Change one bit in the middle of a file."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+    if keep_time:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def cut(path: Path) -> None:
+    """Only its first half stays."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def touch(path: Path) -> None:
+    """Another time of writing, an hour ago."""
+    then = path.stat().st_mtime - 3600
+    os.utime(path, (then, then))
+
+
+def link(path: Path) -> None:
+    """A link to its own content, which lies beside."""
+    real = path.with_name(f"real_{path.name}.moved")
+    path.rename(real)
+    path.symlink_to(real.name)
+
+
+def swap(one: Path, other: Path) -> None:
+    """Exchange two files."""
+    aside = one.with_name("aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
