@@ -48,9 +48,8 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
         and (run.folder / RUN_CONFIG).is_file()
         and not _todo(run, before, stages, own)
     ):
-        for stage in stages:
-            if stage.name not in quiet:
-                say(f"{stage.name}: complete, nothing to do")
+        for stage in own:
+            say(f"{stage.name}: complete, nothing to do")
         return
     require_sound(run, stages)
     _require_trainings(run, before, stages)
@@ -59,7 +58,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
             run.sightings.keep(run.folder)
             for line in run.sightings.lines():
                 say(line)
-        _bring_up_to_date(run, before, stages, quiet)
+        _bring_up_to_date(run, before, stages, own)
         for stage in stages:
             if stage.name in quiet and _main(partial(run.is_complete, stage.name)):
                 continue
@@ -91,14 +90,13 @@ def _shared(run: Run, stage: StageRow) -> list[Path]:
 
 
 def _bring_up_to_date(
-    run: Run, before: Sequence[StageRow], stages: Sequence[StageRow], quiet: Collection[str]
+    run: Run, before: Sequence[StageRow], stages: Sequence[StageRow], own: Sequence[StageRow]
 ) -> None:
     """Make stages that others read again, where they are not current and what reads them needs them.
 
     Raises UserError where one has not been done, was broken off, is a training of other inputs, or
     features that came from elsewhere.
     """
-    own = [stage for stage in stages if stage.name not in quiet]
     done: list[StageRow] = []
     for _ in before:
         todo = _main(lambda: _todo(run, before, stages, own))
