@@ -320,7 +320,12 @@ def test_feature_files(featured, data, tmp_path, monkeypatch, edit, edit_sealed)
         path.write_text("" if edit == "empty" else "not HDF5")
     else:
         edit_sealed(path, EDITS[edit])
-    said = refused("export-features", *options(data, run), "--to", tmp_path / "out")
+    export = ["export-features", *options(data, run), "--to", tmp_path / "out"]
+    said = refused(*export)
+    assert f"not what was written ({path.stem}); run `tada-loc extract`" in said
+    ledger = Ledger(run / "extract")
+    ledger.note(ledger.get(path.stem).model_copy(update={"file": record_of(path)}))
+    said = refused(*export)  # where it is recorded as if it had been written so
     assert path.name in said and "extract" in said
     assert ("seal" in said) == (edit in {"cut", "empty", "text"})
     (run / "extract/videos.jsonl").unlink()
