@@ -17,6 +17,15 @@ from pipeline.runs.fields import VIEWED, setting_fields, weights_identity
 from pipeline.runs.graph import StageRow
 
 _FINETUNE = "finetune"
+# The folders whose settings stood for what was read of them.
+_READS = {
+    "extract": ("finetune",),
+    "bmn": ("extract",),
+    "proposals": ("bmn",),
+    "classify": ("finetune", "bmn/proposals"),
+    "eval": ("classify",),
+    "eval-classifier": ("finetune",),
+}
 
 
 def former_fields(config: Config, folder: Path, stage: StageRow) -> dict[str, Any]:
@@ -25,7 +34,7 @@ def former_fields(config: Config, folder: Path, stage: StageRow) -> dict[str, An
     Raises UserError where a file cannot be read.
     """
     fields: dict[str, Any] = {}
-    for source in stage.reads:
+    for source in _READS.get(stage.name, ()):
         manifest = read_manifest(folder / source)
         fields[f"input.{source}"] = "" if manifest is None else _former_fingerprint(manifest)
     fields |= setting_fields(config, stage)

@@ -143,12 +143,12 @@ class Run:
     @cached_property
     def sightings(self) -> Sightings:
         """The videos as they are now; of one that is not there, as features of it were made."""
-        from pipeline.data.videos.finding import find_videos
+        from pipeline.data.videos.finding import find_videos, is_folder
         from pipeline.data.videos.sightings import look
 
         settings, facts = self.config.dataset, self.facts()
         sources: dict[str, Source] = {}
-        if settings.videos.is_dir():
+        if is_folder(settings.videos):
             sources, _ = find_videos(settings.videos, self.dataset, self.videos, settings.frame_fps)
         lines, trained = facts.ledger("extract").lines, facts.trained_on()
         return look(sources, self.folder, lines, trained, verify=self.verify)

@@ -50,7 +50,7 @@ def unreadable(request, monkeypatch):
 READERS = {
     "checkpoint.pt": load_state,
     "a.csv": lambda path: read_part(path, "a"),
-    "videos/a.npz": lambda path: Parts(path.parents[1], "", {}).read("a"),
+    "videos/a.npz": lambda path: Parts(path.parents[1], "by", {"a": "of"}).read("a"),
     "part.npz": _read_part,
     "failures.json": lambda path: read_failures(path.parent),
     "manifest.json": lambda path: read_manifest(path.parent),

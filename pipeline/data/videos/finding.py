@@ -9,7 +9,7 @@ from pathlib import Path
 from feature_extraction.video.frame_folder import FIRST_FRAME, FrameFolder
 from pipeline.data.annotations import Dataset
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.errors import UserError
+from pipeline.errors import UserError, cannot_read
 
 SUFFIXES = frozenset(
     {
@@ -39,7 +39,7 @@ def index_videos(folder: Path) -> dict[str, list[Path]]:
     A folder counts only where no file has its name. Links are followed. Raises UserError where the
     folder does not exist.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UserError(f"{folder}: no such folder of videos; set dataset.videos (or --videos)")
     files: dict[str, list[Path]] = {}
     folders: dict[str, list[Path]] = {}
@@ -49,6 +49,14 @@ def index_videos(folder: Path) -> dict[str, list[Path]]:
         else:
             folders.setdefault(path.name, []).append(path)
     return folders | files
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder. Raises UserError where one may not look."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise cannot_read(path, error) from error
 
 
 def find_videos(
