@@ -25,6 +25,13 @@ LATER = (
     "classify/videos.jsonl",
     "sources.json",
 )
+READ = {
+    "extract": ["finetune"],
+    "bmn": ["extract"],
+    "proposals": ["bmn"],
+    "classify": ["finetune", "bmn/proposals"],
+    "eval": ["classify"],
+}
 
 
 @pytest.fixture
@@ -50,7 +57,7 @@ def record_formerly(run):
     for stage in in_order():
         path = run / stage.folder / "manifest.json"
         now = json.loads(path.read_text())
-        own = {f"input.{name}": fingerprint(fields[name]) for name in stage.reads}
+        own = {f"input.{name}": fingerprint(fields[name]) for name in READ.get(stage.name, ())}
         own |= setting_fields(config, stage)
         if stage.annotations is not None:
             for role, file in annotation_files(config.dataset).items():
