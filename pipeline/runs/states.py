@@ -62,16 +62,18 @@ def state_of(facts: Facts, name: str) -> State:
         return State("stale", why, hours=hours, former=former)
     if name == "extract" and not former:
         return _by_video(facts, stage, hours, former, done=manifest.complete)
-    recorded = manifest.former is None or bool(
-        facts.ledger(name).lines
-    )  # an older program kept none
+    # An older program kept no lines of videos.
+    recorded = manifest.former is None or bool(facts.ledger(name).lines)
     if stage.part and manifest.complete and manifest.form >= FORM and recorded:
         faults = _part_faults(facts, stage)
         if faults:
             why = "; ".join(f"{what}: {named(videos)}" for what, videos in faults.items())
             stale = [video for videos in faults.values() for video in videos]
             return State("stale", why, {"stale": stale}, hours, former)
-    return State("complete" if manifest.complete else "partial", hours=hours, former=former)
+    state: Standing = "complete" if manifest.complete else "partial"
+    left = sorted(read_failures(folder)) if stage.part else []
+    why = f"{len(left)} left out: {named(left)}" if left else ""
+    return State(state, why, {"left_out": left} if left else {}, hours, former)
 
 
 def feature_faults(facts: Facts) -> dict[str, str]:

@@ -32,19 +32,19 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
     """
     extracts = any(stage.name == "extract" for stage in stages)
     if extracts and run.has_imported_features:
-        if not run.force:
-            raise UserError(
-                f"{run.path('extract')}: holds imported features; go on with `tada-loc bmn`, or use --force "
-                "to move them aside and extract, or another --run-dir"
-            )
-        run = replace(run, grid_of_imported=False)
+        run = _over_imported(run)
     imported = run.has_imported_features and not extracts
     before = needed_by(stages, imported=imported)
+    own = [stage for stage in stages if stage.name not in quiet]
     if imported:
         require_head(run.folder, before)
-    if ranks().size == 1 and (run.folder / RUN_CONFIG).is_file() and not _todo(run, before, stages):
-        for stage in stages:
-            if stage.name not in quiet:
+    if (
+        ranks().size == 1
+        and (run.folder / RUN_CONFIG).is_file()
+        and not _todo(run, before, stages, own)
+    ):
+        for stage in own:
+            if stage.name != "eval":  # whose figures are shown
                 say(f"{stage.name}: complete, nothing to do")
         return
     require_sound(run, stages)
@@ -54,11 +54,21 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
             run.sightings.keep(run.folder)
             for line in run.sightings.lines():
                 say(line)
-        _bring_up_to_date(run, before, stages, quiet)
+        _bring_up_to_date(run, before, stages, own)
         for stage in stages:
             if stage.name in quiet and _main(partial(run.is_complete, stage.name)):
                 continue
             _work(run, stage)
+
+
+def _over_imported(run: Run) -> Run:
+    """The run as it extracts in place of imported features. Raises UserError without `force`."""
+    if not run.force:
+        raise UserError(
+            f"{run.path('extract')}: holds imported features; go on with `tada-loc bmn`, or use --force "
+            "to move them aside and extract, or another --run-dir"
+        )
+    return replace(run, grid_of_imported=False)
 
 
 def work_of(stage: StageRow) -> Callable[[Run], None]:
@@ -86,17 +96,16 @@ def _shared(run: Run, stage: StageRow) -> list[Path]:
 
 
 def _bring_up_to_date(
-    run: Run, before: Sequence[StageRow], stages: Sequence[StageRow], quiet: Collection[str]
+    run: Run, before: Sequence[StageRow], stages: Sequence[StageRow], own: Sequence[StageRow]
 ) -> None:
     """Make stages that others read again, where they are not current and what reads them needs them.
 
     Raises UserError where one has not been done, was broken off, is a training of other inputs, or
     features that came from elsewhere.
     """
-    own = [stage for stage in stages if stage.name not in quiet]
     done: list[StageRow] = []
     for _ in before:
-        todo = _main(lambda: _todo(run, before, stages))
+        todo = _main(lambda: _todo(run, before, stages, own))
         first = next((stage for stage in todo if stage in before and stage not in done), None)
         if first is None:
             return
@@ -123,8 +132,13 @@ def _require_trainings(run: Run, before: Sequence[StageRow], stages: Sequence[St
             facts.stage(stage.name).require_free(force=run.force and stage in stages)
 
 
-def _todo(run: Run, before: Sequence[StageRow], stages: Sequence[StageRow]) -> list[StageRow]:
-    """Which of the stages have work to do, in order: of those before, what the others then read."""
+def _todo(
+    run: Run, before: Sequence[StageRow], stages: Sequence[StageRow], own: Sequence[StageRow]
+) -> list[StageRow]:
+    """Which of the stages have work to do, in order: of those before, what the others then read.
+
+    Only a command's `own` stages try videos again that failed.
+    """
     facts = run.facts(ahead=True)
     wanted, todo = {stage.name for stage in stages}, []
     for stage in reversed(in_order()):
@@ -132,7 +146,7 @@ def _todo(run: Run, before: Sequence[StageRow], stages: Sequence[StageRow]) -> l
             continue
         state = run.state(stage.name, facts)
         lost = stage.valuable and facts.stage(stage.name).is_changed()
-        tried_again = stage in stages and state.videos.get("left_out")
+        tried_again = stage in own and state.videos.get("left_out")
         if not lost and (
             stage.name not in wanted
             or (state.state == "complete" and not state.former and not tried_again)

@@ -52,11 +52,11 @@ def _require_current(run: Run) -> None:
     faults = feature_faults(run.facts(ahead=True))
     wrong = {video: why for video, why in faults.items() if why != "missing"}
     if wrong:
-        reason = next(iter(wrong.values()))
-        again = "import-features" if run.has_imported_features else "extract"
+        first, reason = next(iter(wrong.items()))
+        again = "import them again" if run.has_imported_features else "run `tada-loc extract` first"
         raise UserError(
-            f"{run.path('extract')}: features of {len(wrong)} videos are {reason} ({named(wrong)}); run "
-            f"`tada-loc {again}` first"
+            f"{run.features.path(first)}: {reason}, as are features of {len(wrong)} videos in all "
+            f"({named(wrong)}); {again}"
         )
 
 

@@ -53,7 +53,8 @@ def test_round_trip(written):
         dataset = file["features"]
         assert dataset.dtype == np.float16 and dataset.chunks is None
         assert dataset.compression is None and dict(file.attrs).keys() == asdict(META).keys() - {
-            "crop"
+            "crop",
+            "source",
         }
 
 

@@ -113,7 +113,7 @@ def test_a_batch_too_small_to_share_is_refused(data, tmp_path):
     line = command(data, tmp_path / "run", "finetune.batch_size=1", processes=2, stage="finetune")
     done = execute(line)
     assert done.returncode != 0
-    assert "a batch of 1 samples cannot be shared by 2 processes" in done.stderr
+    assert "finetune.batch_size 1 cannot be shared by 2 processes; give at least 2" in done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -154,3 +154,17 @@ def test_by_force_it_does_with_the_configurations_own_grid(run, monkeypatch):
     monkeypatch.setattr(Run, "state", lambda self, name, facts=None: State("complete"))
     work.run_stages(Run(run.folder, run.given, force=True), of_commands("extract"))
     assert seen == [run.given.extract]
+
+
+def test_videos_that_failed_are_tried_again_by_their_stages_own_command(run, done, monkeypatch):
+    """Not by one that only reads what the stage made."""
+
+    def of(self, name, facts=None):
+        return State("complete", videos={"left_out": ["b"]} if name == "classify" else {})
+
+    monkeypatch.setattr(Run, "state", of)
+    run.keep_config()
+    work.run_stages(run, [row("classify"), row("eval")], quiet=("classify",))
+    assert done == []
+    work.run_stages(run, [row("classify")])
+    assert done == ["classify"]

@@ -27,10 +27,10 @@ def test_features_of_another_file_or_damaged_ones_do_not(whole, data, tmp_path):
     content[3000] ^= 1
     path.write_bytes(content)
     line = error_line(tada("export-features", *options(own, run), "--to", str(tmp_path / "out")))
-    assert "features of 1 videos are not what was written (training_001)" in line
+    assert "training_001.h5: not what was written, as are features of 1 videos in all" in line
     assert "run `tada-loc extract` first" in line
     assert tada("extract", *options(own, run)).exit_code == 0
     shutil.copy(own / "videos/validation_000.mp4", own / "videos/validation_001.mp4")
     line = error_line(tada("export-features", *options(own, run), "--to", str(tmp_path / "out")))
-    assert "of another video file (validation_001)" in line
+    assert "validation_001.h5: of another video file" in line
     assert not (tmp_path / "out").exists()
