@@ -50,6 +50,8 @@ class Parts:
         try:
             with open_npz(path) as archive:
                 return [archive[f"arr_{head}"] for head in range(len(archive.files))]
+        except FileNotFoundError as error:
+            raise UserError(f"{path}: no such file; run `tada-loc classify`") from error
         except OSError as error:
             if was_refused(error):
                 raise cannot_read(path, error) from error

@@ -94,7 +94,8 @@ def test_every_command_ends_as_if_it_had_been_read(shown):
     for name, (code, said) in found.items():
         assert code == 0, f"{name}: {said}"
         assert "roken pipe" not in said and "BrokenPipe" not in said and "Error" not in said, name
-    assert found["status"][1] == found["eval"][1] == found["eval --json"][1] == ""
+    assert found["status"][1] == found["verify"][1] == ""
+    assert found["eval"][1] == found["eval --json"][1] == "eval: complete, nothing to do\n"
     assert (folder / "made/own.yaml").is_file() and list((folder / "made/features").glob("*.npy"))
 
 

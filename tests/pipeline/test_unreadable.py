@@ -74,8 +74,9 @@ def test_a_file_of_a_run_stays_and_the_run_ends(tmp_path, unreadable, name):
 )
 def test_what_is_not_there_is_told_or_made_as_ever(tmp_path, name):
     path = tmp_path / name
-    if name in {"a.csv", "videos/a.npz"}:
-        with pytest.raises(UserError, match="(?i)no such file"):
+    made_by = {"a.csv": "bmn", "videos/a.npz": "classify"}.get(name)
+    if made_by is not None:
+        with pytest.raises(UserError, match=f"(?i)no such file.*run `tada-loc {made_by}`"):
             READERS[name](path)
     else:
         assert not READERS[name](path)
