@@ -240,4 +240,5 @@ def test_the_table_of_stages_names_functions_and_folders_that_are_there():
 def test_tests_mirror_the_rooms():
     for path in (ROOT / "tests").rglob("test_*.py"):
         folder = path.parent.relative_to(ROOT / "tests")
-        assert (ROOT / folder).is_dir(), f"{path} is of no room"
+        # what all rooms promise together is tested on its own
+        assert folder.name == "truth" or (ROOT / folder).is_dir(), f"{path} is of no room"

@@ -91,18 +91,26 @@ def field_differences(
     return lines
 
 
-def as_known(fields: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields with what is UNKNOWN as it was recorded."""
-    known: dict[str, Any] = {}
+def as_recorded(
+    fields: Mapping[str, Any],
+    recorded: Mapping[str, Any],
+    mark: str,
+    otherwise: str | None = None,
+) -> dict[str, Any]:
+    """Fields with what is marked (UNKNOWN, UNSURE) as it was recorded.
+
+    A video that was not recorded is `otherwise`, or goes where that is None.
+    """
+    found: dict[str, Any] = {}
     for key, value in fields.items():
         before = recorded.get(key)
         if isinstance(value, dict):
             parts = before if isinstance(before, dict) else {}
-            filled = {video: parts.get(video) if d == UNKNOWN else d for video, d in value.items()}
-            known[key] = {video: digest for video, digest in filled.items() if digest is not None}
+            filled = {v: parts.get(v, otherwise) if d == mark else d for v, d in value.items()}
+            found[key] = {video: digest for video, digest in filled.items() if digest is not None}
         else:
-            known[key] = before if value == UNKNOWN else value
-    return known
+            found[key] = before if value == mark else value
+    return found
 
 
 def _video_differences(

@@ -10,8 +10,9 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.run_folder.aside import moved_aside
 from pipeline.run_folder.identity import (
+    UNKNOWN,
     Restate,
-    as_known,
+    as_recorded,
     field_differences,
     fingerprint,
     plain_fields,
@@ -63,7 +64,7 @@ class Wanted:
 
     def known_differences(self, manifest: Manifest) -> list[str]:
         """As `differences`, what is not known yet left aside."""
-        known = as_known(self.fields, manifest.fields)
+        known = as_recorded(self.fields, manifest.fields, UNKNOWN)
         return replace(self, fields=known).differences(manifest)
 
     def why_again(self) -> list[str]:

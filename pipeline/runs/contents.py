@@ -65,21 +65,6 @@ def remembered(readers: Sequence[Manifest], video: str, recipe: str, content: st
     return content
 
 
-def settled_by(fields: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields with what is UNSURE as it was recorded; a video that was not there is made for the first time."""
-    settled: dict[str, Any] = {}
-    for key, value in fields.items():
-        before = recorded.get(key)
-        if isinstance(value, dict):
-            known = before if isinstance(before, dict) else {}
-            settled[key] = {
-                v: known.get(v, UNKNOWN) if d == UNSURE else d for v, d in value.items()
-            }
-        else:
-            settled[key] = before if value == UNSURE else value
-    return settled
-
-
 def values_of(fields: Mapping[str, Any]) -> set[object]:
     """Every value of fields, those by video among them."""
     found: set[object] = set()

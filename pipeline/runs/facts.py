@@ -17,6 +17,7 @@ from pipeline.run_folder.identity import (
     SHORT,
     UNKNOWN,
     UNSURE,
+    as_recorded,
     file_digest,
     fingerprint,
     plain_fields,
@@ -30,7 +31,6 @@ from pipeline.runs.contents import (
     foreseen,
     manifest_of,
     remembered,
-    settled_by,
     values_of,
     weigh,
     weights_in,
@@ -73,7 +73,9 @@ class Facts:
             stage = row(name)
             manifest = self.manifest(name)
             fields = plain_fields(stage_fields(self, stage))
-            settled = settled_by(fields, {} if manifest is None else manifest.fields)
+            recorded = {} if manifest is None else manifest.fields
+            # a video that was not there is made for the first time
+            settled = as_recorded(fields, recorded, UNSURE, UNKNOWN)
             because = self._roots(stage) if UNKNOWN in values_of(settled) else []
             self._stages[name] = replace(
                 self.stage_with(stage, settled),

@@ -32,12 +32,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
     """
     extracts = any(stage.name == "extract" for stage in stages)
     if extracts and run.has_imported_features:
-        if not run.force:
-            raise UserError(
-                f"{run.path('extract')}: holds imported features; go on with `tada-loc bmn`, or use --force "
-                "to move them aside and extract, or another --run-dir"
-            )
-        run = replace(run, grid_of_imported=False)
+        run = _over_imported(run)
     imported = run.has_imported_features and not extracts
     before = needed_by(stages, imported=imported)
     own = [stage for stage in stages if stage.name not in quiet]
@@ -64,6 +59,16 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
             if stage.name in quiet and _main(partial(run.is_complete, stage.name)):
                 continue
             _work(run, stage)
+
+
+def _over_imported(run: Run) -> Run:
+    """The run as it extracts in place of imported features. Raises UserError without `force`."""
+    if not run.force:
+        raise UserError(
+            f"{run.path('extract')}: holds imported features; go on with `tada-loc bmn`, or use --force "
+            "to move them aside and extract, or another --run-dir"
+        )
+    return replace(run, grid_of_imported=False)
 
 
 def work_of(stage: StageRow) -> Callable[[Run], None]:

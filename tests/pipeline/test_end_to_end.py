@@ -230,7 +230,7 @@ def test_features_that_another_hand_made_are_made_again_and_not_read(
     path = next((run / "extract/features").glob("training*"))
     edit_sealed(path, lambda file: file.attrs.__setitem__("fps", 7.0))
     said = error_line(tada("export-features", *options(data, run), "--to", str(tmp_path / "out")))
-    assert f"not what was written ({path.stem}); run `tada-loc extract`" in said
+    assert path.name in said and "not what was written" in said
     result = tada("bmn", *options(data, run))
     assert result.exit_code == 0 and "not what was written" in result.output, result.output
     assert path.read_bytes() == (whole / "extract/features" / path.name).read_bytes()

@@ -113,6 +113,15 @@ def _note(name: str) -> Act:
     return lambda world, folder: (world.run / folder / name).write_text("mine")
 
 
+def _note_and_seed(stage: str) -> Callable[[World], object]:
+    def apply(world: World) -> None:
+        for name in ("notes.txt", "notes.tmp"):
+            _note(name)(world, stage)
+        world.settings[f"{stage}.seed"] = "2"
+
+    return apply
+
+
 def _checkpoint(world: World, folder: str) -> None:
     shutil.copy(
         world.template("other") / "run" / folder / "model.pt", world.run / folder / "checkpoint.pt"
@@ -169,6 +178,16 @@ def _notes() -> list[Change]:
     for folder in FOLDERS:
         for name in ("notes.txt", "notes.tmp"):
             found.append(_file(f"given {name}", _note(name), folder, videos=()))
+    for stage in ("finetune", "bmn"):
+        found.append(
+            Change(
+                f"{stage} given notes, and another seed",
+                _note_and_seed(stage),
+                "stops",
+                first=(stage,),
+                says=(f"{stage}.seed",),
+            )
+        )
     return found
 
 

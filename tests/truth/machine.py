@@ -66,6 +66,7 @@ class Check:
 
     def all(self) -> None:
         before, lost = files_of(self.world.run), models(self.world.run)
+        notes = self.notes()
         said = status(self.world)
         self.says_why(said)
         follow_status(self.world, said)
@@ -74,10 +75,15 @@ class Check:
             self.refused(before, result, said)
         else:
             self.went(before, result, said)
+        self.that(self.notes() == notes, f"of the user's {notes} there are {self.notes()}")
         kept = set(models(self.world.run).values())
         if not self.change.on_run or self.change.outcome == "safe":
             self.that(set(lost.values()) <= kept, "a training was lost")
         assert not self.wrong, "\n".join([self.change.name, *map(str, self.wrong), result.output])
+
+    def notes(self) -> list[str]:
+        """The user's own files below the run folder, wherever a stage's folder was moved to."""
+        return sorted(path.name for path in self.world.run.rglob("notes.*"))
 
     def that(self, true: object, otherwise: str) -> None:
         if not true:

@@ -25,6 +25,13 @@ LATER = (
     "classify/videos.jsonl",
     "sources.json",
 )
+READ = {
+    "extract": ["finetune"],
+    "bmn": ["extract"],
+    "proposals": ["bmn"],
+    "classify": ["finetune", "bmn/proposals"],
+    "eval": ["classify"],
+}
 
 
 @pytest.fixture
@@ -50,7 +57,7 @@ def record_formerly(run):
     for stage in in_order():
         path = run / stage.folder / "manifest.json"
         now = json.loads(path.read_text())
-        own = {f"input.{name}": fingerprint(fields[name]) for name in stage.reads}
+        own = {f"input.{name}": fingerprint(fields[name]) for name in READ.get(stage.name, ())}
         own |= setting_fields(config, stage)
         if stage.annotations is not None:
             for role, file in annotation_files(config.dataset).items():
@@ -91,7 +98,7 @@ def test_it_is_complete_and_only_recorded_anew(former, whole):
         assert read_manifest(run / name).weights == read_manifest(whole / name).weights
         assert read_manifest(run / name).fields == read_manifest(whole / name).fields
     done = tada("run", *options(data, run))
-    assert done.output.count("complete, nothing to do") == 6, "and not looked at twice"
+    assert done.output.count("complete, nothing to do") == 5, "and not looked at twice"
     assert tada("verify", *options(data, run)).exit_code == 0
 
 
