@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator
@@ -38,7 +39,9 @@ def take_back(aside: Path, folder: Path) -> None:
     Raises UserError where that cannot be done.
     """
     if folder.exists():
-        move_aside(folder)
+        target = move_aside(folder)
+        with contextlib.suppress(OSError):  # one with something in it stays
+            target.rmdir()
     if folder.exists():
         _move_stages(folder, aside)
         folder.rmdir()

@@ -12,10 +12,11 @@ from typing import Any
 from pipeline.errors import UserError, cannot_write
 from pipeline.progress import say
 from pipeline.run_folder.aside import move_aside, take_back
-from pipeline.run_folder.files import clear_temporary
+from pipeline.run_folder.files import clear_temporary, remove
 from pipeline.run_folder.identity import plain_fields, record_of
 from pipeline.run_folder.manifests import (
     FORM,
+    MANIFEST,
     Manifest,
     WorkDone,
     now,
@@ -38,6 +39,7 @@ class Stage(Wanted):
     spent: float = 0.0  # seconds of work before it was opened
     began: float = 0.0
     displaced: Path | None = None  # what was moved aside for it
+    former_config: str | None = None  # the run's settings before
     noted: list[float] = field(default_factory=lambda: [-math.inf])
 
     def open(self, *, force: bool = False) -> Stage:
@@ -73,6 +75,8 @@ class Stage(Wanted):
     def put_back(self) -> None:
         """Where this stage failed for good: what was moved aside for it lies in its place again."""
         if self.writes and self.displaced is not None:
+            if self.loses() is None:  # it came to nothing
+                remove(self.folder / MANIFEST)
             take_back(self.displaced, self.folder)
             say(f"{self.name}: the former one is in its place again")
 

@@ -119,13 +119,8 @@ class Run:
         """
         from pipeline.data.videos.finding import require_videos
 
-        return require_videos(
-            self.config.dataset.videos,
-            self.dataset,
-            videos,
-            left_out,
-            self.config.dataset.frame_fps,
-        )
+        settings = self.config.dataset
+        return require_videos(settings.videos, self.dataset, videos, left_out, settings.frame_fps)
 
     def classifier(self, num_classes: int | tuple[int, int]) -> OpenClassifier:
         """The fine-tuned classifier on the run's device, ready to extract.
@@ -150,8 +145,8 @@ class Run:
         sources: dict[str, Source] = {}
         if is_folder(settings.videos):
             sources, _ = find_videos(settings.videos, self.dataset, self.videos, settings.frame_fps)
-        lines, trained = facts.ledger("extract").lines, facts.trained_on()
-        return look(sources, self.folder, lines, trained, verify=self.verify)
+        lines = facts.ledger("extract").lines
+        return look(sources, self.folder, lines, facts.trained_on(), verify=self.verify)
 
     def facts(self, *, ahead: bool = False) -> Facts:
         """What the stages depend on, as it is, or `ahead` as it will be once all is made again."""
@@ -234,8 +229,10 @@ class Run:
         stage = replace(stage, fields={**stage.fields, **extra})
         if name == "extract" and self.has_imported_features:  # not made here, and not to be lost
             stage = replace(stage, valuable=(MANIFEST,), weigh=None)
-        opened = stage.open(force=self.force)
-        if not row(name).alone and not (opened.complete and (self.folder / RUN_CONFIG).is_file()):
+        opened, kept = stage.open(force=self.force), self.folder / RUN_CONFIG
+        if opened.displaced is not None and kept.is_file():
+            opened = replace(opened, former_config=kept.read_text("utf-8"))
+        if not row(name).alone and not (opened.complete and kept.is_file()):
             self.keep_config()
         return opened
 

@@ -14,8 +14,9 @@ from pipeline.configuration.reading import RUN_CONFIG
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.ranks import ranks
-from pipeline.run_folder.files import clear_temporary
+from pipeline.run_folder.files import clear_temporary, write_text
 from pipeline.run_folder.lock import linked_folders, locked
+from pipeline.run_folder.stage import Stage
 from pipeline.runs.graph import StageRow, in_order, maker, needed_by
 from pipeline.runs.run import Run
 from pipeline.runs.soundness import require_head, require_sound
@@ -59,6 +60,13 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
             if stage.name in quiet and _main(partial(run.is_complete, stage.name)):
                 continue
             _work(run, stage)
+
+
+def put_back(run: Run, stage: Stage) -> None:
+    """Where a stage failed for good: the training before, and its settings, are in their place again."""
+    stage.put_back()
+    if stage.writes and stage.former_config is not None:
+        write_text(run.folder / RUN_CONFIG, stage.former_config)
 
 
 def _over_imported(run: Run) -> Run:

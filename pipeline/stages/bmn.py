@@ -23,6 +23,7 @@ from pipeline.processes.stopping import Interrupted
 from pipeline.progress import say
 from pipeline.results.bmn_loss import validation_loss
 from pipeline.runs.run import Run
+from pipeline.runs.work import put_back
 from pipeline.training.bmn_network import build_network, proposal_loss
 from pipeline.training.loop import fit, keep_result
 from pipeline.training.optimisation import say_learning_rate
@@ -57,7 +58,7 @@ def run(run: Run) -> None:
         fitted = fit(model, _task(run, settings, samples, judges), settings, stage, run.device)
     except UserError as error:
         if not isinstance(error, Interrupted):
-            stage.put_back()
+            put_back(run, stage)
         raise
     if stage.writes:
         keep_result(stage, model, fitted, {"left_out": left_out.names})

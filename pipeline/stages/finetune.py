@@ -27,6 +27,7 @@ from pipeline.ranks import ranks
 from pipeline.results.accuracy import geometry_warning, judged, validate
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
+from pipeline.runs.work import put_back
 from pipeline.training.bmn_network import require_groups
 from pipeline.training.checkpoints import CHECKPOINT_FILE
 from pipeline.training.classifier import (
@@ -91,7 +92,7 @@ def _fitted(
     except UserError as error:
         left_out.note()
         if not isinstance(error, Interrupted):
-            stage.put_back()
+            put_back(run, stage)
         raise
 
 

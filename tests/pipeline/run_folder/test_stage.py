@@ -248,3 +248,16 @@ def test_every_optional_key_has_its_default():
 )
 def test_hours_are_said_as_a_person_does(hours, text):
     assert hours_text(hours) == text
+
+
+def test_a_training_that_fails_gives_the_one_before_its_place_back(tmp_path):
+    complete(tmp_path, "bmn", {"bmn.epochs": 1})
+    stage = stage_of(tmp_path, "bmn", {"bmn.epochs": 2}).open(force=True)
+    (stage.folder / "checkpoint.pt").write_text("half")
+    stage.put_back()
+    assert stage_of(tmp_path, "bmn", {"bmn.epochs": 1}).open().complete
+    # What the failed one has done is kept, and gone on with when it is wanted again.
+    again = stage_of(tmp_path, "bmn", {"bmn.epochs": 2}).open()
+    assert not again.complete and (again.folder / "checkpoint.pt").read_text() == "half"
+    again.put_back()  # nothing was moved aside for it
+    assert (tmp_path / "bmn/checkpoint.pt").exists()

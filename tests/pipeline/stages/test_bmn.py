@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pandas as pd
 import torch
@@ -44,3 +45,18 @@ def test_a_killed_training_goes_on_with_the_very_same_windows(whole, data, tmp_p
     assert result.exit_code == 0, result.output
     other = torch.load(broken / "bmn/model.pt", weights_only=True)["model"]
     assert any(not torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_training_that_ends_in_nan_leaves_the_one_before_in_its_place(whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    wild = options(data, run, "bmn.base_lr=1e30", "bmn.warmup_epochs=0")
+    said = tada("bmn", *wild)
+    assert said.exit_code == 1 and "--force" in said.output, said.output
+    said = tada("bmn", *wild, "--force")
+    assert said.exit_code == 1 and "loss is nan" in said.output, said.output
+    assert "in its place again" in said.output
+    assert (run / "bmn/model.pt").read_bytes() == (whole / "bmn/model.pt").read_bytes()
+    shown = tada("run", "--run-dir", str(run))  # with the settings that the folder keeps
+    assert shown.exit_code == 0 and "bmn: complete, nothing to do" in shown.output, shown.output
+    assert not list(run.glob("bmn.*")), "a training that came to nothing leaves nothing"
