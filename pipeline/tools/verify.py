@@ -34,10 +34,10 @@ class Checked:
 
 def verify_run(run: Run) -> Checked:
     """Compare every output that was recorded. Raises UserError where there is none."""
-    records = list(_records(run))
-    if not records:
+    faults: list[str] = []
+    records = list(_records(run, faults))
+    if not records and not faults:
         raise UserError(f"{run.folder}: nothing is recorded here; see --run-dir")
-    faults = []
     with Progress(len(records), "verify", unit="file") as bar:
         for path, record in records:
             try:
@@ -51,10 +51,15 @@ def verify_run(run: Run) -> Checked:
     return Checked(len(records), tuple(faults))
 
 
-def _records(run: Run) -> Iterator[tuple[Path, FileRecord]]:
+def _records(run: Run, faults: list[str]) -> Iterator[tuple[Path, FileRecord]]:
+    """Every output that was recorded; a manifest that cannot be used is a fault."""
     for stage in in_order():
         folder = run.path(stage.name)
-        manifest = read_manifest(folder)
+        try:
+            manifest = read_manifest(folder)
+        except UserError as error:
+            faults.append(error.message)
+            continue
         if manifest is None:
             continue
         for name, record in manifest.outputs.items():

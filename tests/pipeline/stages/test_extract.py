@@ -61,7 +61,7 @@ def test_damaged_features_are_made_again_and_said(whole, data, tmp_path, how):
     assert path.read_bytes() == content
     assert {file: file.stat().st_mtime_ns for file in before} == before
     result = tada("run", *options(data, run))
-    assert "extract: complete" in result.output and "eval: complete" in result.output
+    assert "extract: complete" in result.output and "AR@" in result.output
     same_results(whole, run)
 
 

@@ -116,7 +116,9 @@ def test_a_half_done_run_is_as_far_sound_as_it_is(data, run):
     assert (code, found["files"]) == (0, 11) and "11 files" in printed
 
 
-def test_a_damaged_manifest_is_an_error_of_its_own(data, run):
+def test_a_damaged_manifest_is_named_and_the_rest_is_compared(data, run):
     (run / "bmn/manifest.json").write_text("{")
-    said = error_line(tada("verify", *options(data, run)))
-    assert "bmn/manifest.json: damaged" in said
+    flip(run / "eval/results.json")
+    code, printed, found = verify(data, run)
+    assert code == 1 and len(found["faults"]) == 2
+    assert "bmn/manifest.json: damaged" in printed and "results.json: is not what" in printed
