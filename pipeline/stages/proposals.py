@@ -16,6 +16,7 @@ from pipeline.results.proposing import propose_video
 from pipeline.results.tables import PROPOSALS, read_part, write_table
 from pipeline.run_folder.identity import record_of
 from pipeline.run_folder.ledger import Ledger, Made, intact
+from pipeline.run_folder.manifests import read_manifest
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
@@ -55,7 +56,8 @@ def run(run: Run) -> None:
 def _take_unrecorded(stage: Stage) -> None:
     """Record the parts of an older program, which recorded none: what it made is current."""
     ledger, by = Ledger(stage.folder), made_by(stage.fields)
-    if ledger.lines:
+    manifest = read_manifest(stage.folder)
+    if ledger.lines or manifest is None or manifest.former is None:
         return
     for video, of in stage.fields[VIDEOS].items():
         if (path := _part(stage, video)).is_file():

@@ -91,3 +91,14 @@ def test_a_complete_stage_reads_no_network(whole, data, tmp_path):
     assert "bmn/model.pt" in said and "model.pt is not what was written" in said
     model.write_bytes(bytes(found.st_size))
     assert error_line(tada("bmn", *options(data, run))) == said
+
+
+def test_parts_that_nobody_recorded_are_not_believed(whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    part = run / "bmn/proposals/videos/validation_000.csv"
+    content = part.read_bytes()
+    (run / "bmn/proposals/videos.jsonl").unlink()
+    part.write_text("video,start,end,score\nvalidation_000,1.0,2.0,0.5\n")
+    assert tada("run", *options(data, run)).exit_code == 0
+    assert part.read_bytes() == content
