@@ -146,7 +146,8 @@ def test_two_processes_train_whole_frames_of_two_shapes_as_one_does(mixed, tmp_p
         torch.testing.assert_close(two[key], one[key], rtol=2e-3, atol=2e-4, msg=key)
     histories = [json.loads((run / "finetune/history.json").read_text()) for run in runs]
     for ours, theirs in zip(*histories, strict=True):
-        assert ours["total"] == pytest.approx(theirs["total"], rel=1e-3)
+        # Rounding grows with the steps; in float64 they agree (tests/benchmarks/test_processes.py).
+        assert ours["total"] == pytest.approx(theirs["total"], rel=5e-3)
         assert ours["extract_top1"] == theirs["extract_top1"]
 
 
