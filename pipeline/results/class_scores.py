@@ -13,7 +13,7 @@ from pipeline.array_files import open_npz
 from pipeline.errors import UserError, cannot_read, was_refused
 from pipeline.run_folder.files import atomic_path
 from pipeline.run_folder.identity import record_of
-from pipeline.run_folder.ledger import Ledger, Made, intact
+from pipeline.run_folder.ledger import Ledger, Made, is_current
 
 PARTS = "videos"
 
@@ -60,9 +60,8 @@ class Parts:
             raise UserError(f"{path}: damaged ({error}); run `tada-loc classify`") from error
 
     def _is_current(self, video: str, line: Made | None) -> bool:
-        if line is None or (line.by, line.of) != (self.by, self.of.get(video, "")):
-            return False
-        return intact(self._path(video), line, verify=self.verify)
+        of = self.of.get(video, "")
+        return is_current(self._path(video), line, self.by, of, verify=self.verify)
 
     def _path(self, video: str) -> Path:
         return self.folder / PARTS / f"{video}.npz"

@@ -72,9 +72,11 @@ class Ledger:
         except OSError as error:
             raise cannot_write(self._path, error) from error
 
-    def forget(self, video: str) -> None:
-        """Record that there is no output of a video any more."""
-        if self.lines.pop(video, None) is not None:
+    def forget(self, *videos: str) -> None:
+        """Record that there is no output of these videos any more."""
+        if self.lines.keys() & set(videos):
+            for video in videos:
+                self.lines.pop(video, None)
             self.write()
 
     def write(self) -> None:
@@ -100,6 +102,14 @@ class Ledger:
 def intact(path: Path, made: Made, *, verify: bool = False) -> bool:
     """Whether a video's output is what was written. Raises UserError where it cannot be read."""
     return is_as_recorded(path, made.file, verify=verify)
+
+
+def is_current(
+    path: Path, made: Made | None, by: str, of: str | None, *, verify: bool = False
+) -> bool:
+    """Whether a video's output is recorded as made `by` and `of` this, and is what was written."""
+    known = made is not None and (made.by, made.of) == (by, of)
+    return known and made is not None and intact(path, made, verify=verify)
 
 
 def _plain(made: Made) -> Mapping[str, object]:

@@ -105,6 +105,16 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise _damaged(path, str(error)) from error
 
 
+def readable_manifest(folder: Path) -> Manifest | None:
+    """As `read_manifest`, a damaged one counted as none."""
+    try:
+        return read_manifest(folder)
+    except UserError as error:
+        if error.damaged is None:
+            raise
+        return None
+
+
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write a folder's manifest. Raises UserError where it cannot be written."""
     content = manifest.model_dump(exclude_none=True)

@@ -25,6 +25,7 @@ from pipeline.run_folder.manifests import (
     changed_outputs,
     hours_text,
     read_manifest,
+    readable_manifest,
 )
 
 
@@ -128,12 +129,7 @@ class Wanted:
 
     def readable(self) -> Manifest | None:
         """The manifest; none where it is damaged."""
-        try:
-            return read_manifest(self.folder)
-        except UserError as error:
-            if error.damaged is None:
-                raise
-            return None
+        return readable_manifest(self.folder)
 
     def against(self) -> list[str]:
         """Why what is in the folder cannot be used or gone on with."""
@@ -156,8 +152,5 @@ class Wanted:
         return changed_outputs(self.folder, self.outputs, manifest, verify=self.verify)
 
     def _cost(self) -> str:
-        try:
-            manifest = read_manifest(self.folder)
-        except UserError:
-            return ""
+        manifest = self.readable()
         return f" (it took {hours_text(manifest.hours)})" if manifest and manifest.hours else ""

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data.videos.failures import Failure
-from pipeline.errors import UserError
 from pipeline.run_folder.identity import UNKNOWN, UNSURE
 from pipeline.run_folder.ledger import Made
-from pipeline.run_folder.manifests import Manifest, read_manifest
+from pipeline.run_folder.manifests import Manifest, readable_manifest
 from pipeline.runs.fields import FEATURES_READ, Digests
 from pipeline.runs.graph import row
 
@@ -75,12 +74,7 @@ def values_of(fields: Mapping[str, Any]) -> set[object]:
 
 def manifest_of(folder: Path, name: str) -> Manifest | None:
     """The manifest of a stage of the run in `folder`, None where it is not there or damaged."""
-    try:
-        return read_manifest(folder / row(name).folder)
-    except UserError as error:
-        if error.damaged is None:
-            raise
-        return None
+    return readable_manifest(folder / row(name).folder)
 
 
 def weights_in(folder: Path, manifest: Manifest) -> str:

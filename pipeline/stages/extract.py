@@ -96,10 +96,7 @@ def _remove_former(run: Run, ledger: Ledger, failed: Sequence[str]) -> None:
     """Remove the features of videos that are left out: they are of what is no longer there."""
     for video in failed:
         run.features.remove(video)
-    if ledger.lines.keys() & set(failed):
-        for video in failed:
-            ledger.lines.pop(video, None)
-        ledger.write()
+    ledger.forget(*failed)
 
 
 def _line(video: str, by: str, of: str, written: Written, notes: Mapping[str, str]) -> Made:

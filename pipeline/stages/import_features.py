@@ -16,7 +16,7 @@ from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.identity import fingerprint
-from pipeline.run_folder.ledger import Ledger, Made, intact
+from pipeline.run_folder.ledger import Ledger, Made, is_current
 from pipeline.run_folder.lock import linked_folders
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
@@ -73,10 +73,7 @@ def _by(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _is_current(store: FeatureStore, ledger: Ledger, checked: Checked, video: str, by: str) -> bool:
-    line = ledger.get(video)
-    if line is None or (line.by, line.of) != (by, checked.digests[video]):
-        return False
-    return intact(store.path(video), line)
+    return is_current(store.path(video), ledger.get(video), by, checked.digests[video])
 
 
 def _take(

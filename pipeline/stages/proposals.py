@@ -15,7 +15,7 @@ from pipeline.ranks import ranks
 from pipeline.results.proposing import propose_video
 from pipeline.results.tables import PROPOSALS, read_part, write_table
 from pipeline.run_folder.identity import record_of
-from pipeline.run_folder.ledger import Ledger, Made, intact
+from pipeline.run_folder.ledger import Ledger, Made, is_current
 from pipeline.run_folder.manifests import read_manifest
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.fields import VIDEOS, made_by
@@ -100,10 +100,8 @@ def _propose_all(run: Run, stage: Stage, videos: list[str]) -> list[Made]:
 
 
 def _is_current(stage: Stage, ledger: Ledger, video: str, by: str) -> bool:
-    line = ledger.get(video)
     of = stage.fields[VIDEOS][video]
-    known = line is not None and (line.by, line.of) == (by, of)
-    return known and line is not None and intact(_part(stage, video), line, verify=stage.verify)
+    return is_current(_part(stage, video), ledger.get(video), by, of, verify=stage.verify)
 
 
 def _part(stage: Stage, video: str) -> Path:

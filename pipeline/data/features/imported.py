@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.configuration.settings import Config
 from pipeline.data.features import IMPORTED
 from pipeline.errors import UserError
-from pipeline.run_folder.manifests import read_manifest
+from pipeline.run_folder.manifests import readable_manifest
 
 # The clip grid of imported features; it is stated where they are imported.
 GRID = ("fps", "frames", "interval", "stride")
@@ -41,10 +41,5 @@ def on_imported_grid(config: Config, folder: Path) -> Config:
 
 def _recorded(folder: Path) -> Mapping[str, Any]:
     """The fields that the folder of features records; none where there is no manifest that can be read."""
-    try:
-        manifest = read_manifest(folder)
-    except UserError as error:
-        if error.damaged is None:
-            raise
-        return {}
+    manifest = readable_manifest(folder)
     return {} if manifest is None else manifest.fields
