@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.file_commands import export_features, import_features, print_scores, score
+from pipeline.cli.feature_commands import export_features, import_features
+from pipeline.cli.file_commands import print_scores, score
 from pipeline.cli.group import Commands
 from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify

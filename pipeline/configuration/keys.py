@@ -1,6 +1,6 @@
 """Every key by its dotted name: its default, and what a manifest holds of it.
 
-Whether a key changes a result is marked on the key itself (pipeline/configuration/base.py).
+Whether a key changes a result is marked on the key itself (pipeline/configuration/sections/base.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from pipeline.configuration.base import Formerly, NoResult, RecordedLater, Section, StandsFor
+from pipeline.configuration.sections.base import (
+    Formerly,
+    NoResult,
+    RecordedLater,
+    Section,
+    StandsFor,
+)
 from pipeline.configuration.settings import Config
 
 

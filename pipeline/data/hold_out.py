@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 
 import pandas as pd
 
-from pipeline.configuration.optimisation_settings import OptimisationSettings
-from pipeline.configuration.settings import Config, DatasetSettings
+from pipeline.configuration.sections.dataset import DatasetSettings
+from pipeline.configuration.sections.optimisation import OptimisationSettings
+from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UsageError, UserError

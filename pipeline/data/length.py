@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from pipeline.configuration.optimisation_settings import OptimisationSettings
-from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
+from pipeline.configuration.sections.optimisation import OptimisationSettings
+from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.training import epoch_clips
 from pipeline.data.order import epoch_order

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bmn.losses import bmn_loss
 from bmn.targets import Targets, valid_mask
-from pipeline.configuration.training_settings import BMNSettings
+from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.order import own_shard
 from pipeline.errors import UserError
 from pipeline.processes import distributed

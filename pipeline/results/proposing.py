@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from bmn import decode_proposals, fuse_windows, move_proposals, soft_nms, vote, voting_weights
 from bmn.targets import valid_mask
-from pipeline.configuration.detection_settings import ProposalSettings
-from pipeline.configuration.training_settings import BMNSettings
+from pipeline.configuration.sections.detection import ProposalSettings
+from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.windows.positions import VideoInput
 from pipeline.processes.device import autocast
 

@@ -11,8 +11,9 @@ import pandas as pd
 from evaluation import submission
 from evaluation.detection import DetectionMap, detection_map
 from evaluation.errors import SubmissionError, TableError
-from pipeline.configuration.detection_settings import EvalSettings
-from pipeline.configuration.settings import BackboneSettings, DatasetSettings, DetectionConfig
+from pipeline.configuration.sections.dataset import DatasetSettings
+from pipeline.configuration.sections.detection import EvalSettings
+from pipeline.configuration.settings import BackboneSettings, DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.errors import UserError
 from pipeline.printing import printable

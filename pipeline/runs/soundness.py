@@ -15,7 +15,7 @@ import pandas as pd
 
 from evaluation.errors import TableError
 from evaluation.tables import check_annotations
-from pipeline.configuration.optimisation_settings import OptimisationSettings
+from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.data.annotations import training_rows
 from pipeline.data.hold_out import chooses_epoch, nothing_to_choose_by, require_use, training_parts
 from pipeline.data.videos.left_out import LeftOut, skipped_ids

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
-from pipeline.configuration.training_settings import BMNSettings
+from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.annotations import training_rows
 from pipeline.data.hold_out import held_out_line, hold_out_videos, require_use
 from pipeline.data.length import bmn_length, say_length

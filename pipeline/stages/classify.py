@@ -9,7 +9,7 @@ import pandas as pd
 
 from evaluation import fusion
 from feature_extraction.backbones import VideoNetwork
-from pipeline.configuration.detection_settings import ClassifySettings
+from pipeline.configuration.sections.detection import ClassifySettings
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut

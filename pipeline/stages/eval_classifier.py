@@ -15,8 +15,8 @@ from torch import Tensor
 from evaluation.classification import ranks_of
 from feature_extraction.backbones import InferenceNetwork, for_inference
 from pipeline.array_files import open_npz
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.configuration.settings import BackboneSettings, ViewsSettings
-from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments, make_segments
 from pipeline.data.clips.views import read_views

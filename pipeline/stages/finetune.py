@@ -10,7 +10,7 @@ from torch import nn
 from feature_extraction.backbones import SlowFast, VideoNetwork
 from feature_extraction.backbones.activation_checkpointing import checkpoint_activations
 from feature_extraction.backbones.blocks import Bottleneck
-from pipeline.configuration.training_settings import FinetuneSettings
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.data.clips import balance
 from pipeline.data.clips.segments import Segments, segments_digest
 from pipeline.data.clips.selection import training_segments

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from feature_extraction.video.reader import VideoInfo
+from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
 from pipeline.configuration.settings import Config, DetectionConfig
-from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import shapes_of

@@ -22,8 +22,8 @@ from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import to_tensor
 from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import VideoError
-from pipeline.configuration.detection_settings import ExtractSettings
-from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
+from pipeline.configuration.sections.detection import ExtractSettings
+from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.clips.geometry import View, clip_grid, extraction_view, training_crop
 from pipeline.data.videos.finding import Source, find_videos

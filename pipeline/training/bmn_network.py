@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bmn import BMN, BMNOutput, MovedOutput, bmn_loss
 from bmn.targets import Targets, valid_mask
-from pipeline.configuration.training_settings import BMNSettings
+from pipeline.configuration.sections.training import BMNSettings
 from pipeline.errors import UsageError
 from pipeline.processes import distributed
 from pipeline.training.checkpoints import MODEL_FILE, load_weights

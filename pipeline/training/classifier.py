@@ -20,8 +20,8 @@ from feature_extraction.weights import (
     read_checkpoint,
     require_imagenet_has_it,
 )
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.configuration.settings import BackboneSettings
-from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.errors import UsageError, UserError
 from pipeline.processes import distributed
 from pipeline.processes.compiling import use_compiler_cache

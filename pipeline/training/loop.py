@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from feature_extraction.weights.loading import weights_digest
-from pipeline.configuration.optimisation_settings import OptimisationSettings
+from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.processes import distributed
 from pipeline.processes.stopping import Interrupted, Stop, StopNow, stop_signals
 from pipeline.progress import Progress, say

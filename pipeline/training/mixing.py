@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pipeline.configuration.training_settings import AugmentSettings
+from pipeline.configuration.sections.training import AugmentSettings
 from pipeline.processes import distributed
 from pipeline.ranks import ranks
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pipeline.configuration.optimisation_settings import OptimisationSettings
+from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.progress import say
 
 

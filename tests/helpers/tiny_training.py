@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.configuration.training_settings import BMNSettings
+from pipeline.configuration.sections.training import BMNSettings
 
 
 class Killed(Exception):

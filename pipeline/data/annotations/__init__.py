@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.configuration.settings import DatasetSettings
+from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations import activitynet, epic_kitchens, table, trimmed
 from pipeline.data.annotations.dataset import Dataset, Inputs, check_label, training_rows
 from pipeline.errors import UserError

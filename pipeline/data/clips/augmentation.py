@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from feature_extraction.augmentation import augment
-from pipeline.configuration.training_settings import FinetuneSettings
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.seeds import step_seed
 
 

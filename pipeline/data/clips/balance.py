@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.configuration.training_settings import FinetuneSettings
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.data.clips.segments import Segments
 from pipeline.seeds import step_seed
 

@@ -19,9 +19,9 @@ from feature_extraction.sampling import (
 )
 from feature_extraction.transforms import eval_transform
 from feature_extraction.video.frame_times import TIME_EPSILON
-from pipeline.configuration.detection_settings import ExtractSettings
+from pipeline.configuration.sections.detection import ExtractSettings
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.configuration.settings import Config
-from pipeline.configuration.training_settings import FinetuneSettings
 
 EXTRACT = "extract_"  # goes before the accuracies of what extraction will see
 

@@ -13,7 +13,7 @@ from feature_extraction.sampling import segment_clip_times
 from feature_extraction.transforms import train_transform
 from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import VideoError
-from pipeline.configuration.training_settings import FinetuneSettings
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.data.batches import Collate, Samples, read_batches
 from pipeline.data.clips.augmentation import augmented
 from pipeline.data.clips.balance import clip_numbers

@@ -13,8 +13,8 @@ from feature_extraction.sampling import segment_clip_times, view_offsets
 from feature_extraction.transforms import spatial_crops
 from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import VideoError
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.configuration.settings import ViewsSettings
-from pipeline.configuration.training_settings import FinetuneSettings
 from pipeline.data.batches import read_batches
 from pipeline.data.clips.geometry import interval_times
 from pipeline.data.clips.segments import Segments, span_of

@@ -10,7 +10,7 @@ import numpy as np
 from feature_extraction.feature_meta import WHOLE
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import FeatureMeta
-from pipeline.configuration.detection_settings import ExtractSettings
+from pipeline.configuration.sections.detection import ExtractSettings
 from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.features import IMPORTED
 

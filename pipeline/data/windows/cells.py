@@ -6,9 +6,9 @@ import numpy as np
 
 from bmn.upper_bound import Cells
 from bmn.windows import sliding_grid, whole_video_grid
-from pipeline.configuration.detection_settings import ExtractSettings
+from pipeline.configuration.sections.detection import ExtractSettings
+from pipeline.configuration.sections.training import BMNSettings
 from pipeline.configuration.settings import DetectionConfig
-from pipeline.configuration.training_settings import BMNSettings
 from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.windows.placing import trained_on, window_offsets
 

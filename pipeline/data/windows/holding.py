@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.configuration.training_settings import BMNSettings
+from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.features.store import FeatureStore
 from pipeline.data.windows.placing import Surroundings, Window, trained_on, window_offsets
 from pipeline.data.windows.positions import time_grid

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from bmn.windows import TimeGrid, share_inside, sliding_windows
-from pipeline.configuration.training_settings import BMNSettings
+from pipeline.configuration.sections.training import BMNSettings
 from pipeline.seeds import step_seed
 
 DRAWS = 8  # places tried for a window before it stays at its regular one

@@ -15,7 +15,7 @@ from bmn.windows import (
     whole_video_grid,
     window_features,
 )
-from pipeline.configuration.training_settings import BMNSettings
+from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.features.store import Features
 from pipeline.data.windows.placing import window_offsets
 

@@ -11,7 +11,7 @@ import torch
 from bmn.moves import window_moves
 from bmn.targets import window_targets
 from bmn.windows import window_features
-from pipeline.configuration.training_settings import BMNSettings
+from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.batches import read_batches
 from pipeline.data.features.store import FeatureStore
 from pipeline.data.order import epoch_order, own_pieces

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from feature_extraction.video.reader import VideoInfo
+from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
 from pipeline.configuration.settings import DetectionConfig
-from pipeline.configuration.training_settings import BMNSettings, FinetuneSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.length import Length, length_line, length_warning
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from pipeline.configuration.reading import read_config
-from pipeline.configuration.settings import DatasetSettings
+from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.errors import UsageError, UserError
 from pipeline.printing import printable
 from pipeline.run_folder.files import write_text

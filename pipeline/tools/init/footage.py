@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from feature_extraction.video.reader import VideoInfo
-from pipeline.configuration.settings import DatasetSettings
+from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations import Dataset, annotation_files, load_annotations, training_rows
 from pipeline.data.annotations.table import HELD_OUT
 from pipeline.data.clips.segments import mirrored_classes

@@ -8,8 +8,8 @@ from typing import Literal, get_args, get_origin
 import pytest
 from pydantic.fields import FieldInfo
 
-from pipeline.configuration.base import Section
 from pipeline.configuration.keys import known_keys
+from pipeline.configuration.sections.base import Section
 from pipeline.configuration.settings import Config
 
 

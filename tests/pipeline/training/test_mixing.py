@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from helpers.paths import ROOT
 
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.configuration.training_settings import FinetuneSettings
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.training.classifier import classification_loss
 from pipeline.training.mixing import Mix, draw_mix, mixed, mixed_loss
 
@@ -123,7 +123,7 @@ from pipeline.processes import distributed
 from pipeline.training.mixing import draw_mix, mixed, mixed_loss
 from pipeline.training.classifier import SharedClassifier
 from pipeline.ranks import ranks
-from pipeline.configuration.training_settings import AugmentSettings
+from pipeline.configuration.sections.training import AugmentSettings
 
 class Net(nn.Module):
     def __init__(self):

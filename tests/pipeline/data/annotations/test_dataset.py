@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from helpers.activitynet_files import entry, write_json
 
-from pipeline.configuration.settings import DatasetSettings
+from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data import annotations
 from pipeline.data.annotations import READERS, activitynet, training_rows
 from pipeline.data.annotations.dataset import Inputs

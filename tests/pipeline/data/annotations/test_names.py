@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evaluation.submission import read_activitynet, write_activitynet
 from feature_extraction.store import feature_path
-from pipeline.configuration.settings import DatasetSettings
+from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.data.annotations.dataset import check_label, check_video_id
 from pipeline.errors import UserError

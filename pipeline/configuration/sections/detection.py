@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.configuration.base import (
+from pipeline.configuration.sections.base import (
     Flag,
     Fraction,
     NonNegative,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.configuration.base import (
+from pipeline.configuration.sections.base import (
     Formerly,
     Fraction,
     NonNegative,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, model_validator
 
-from pipeline.configuration.base import (
+from pipeline.configuration.sections.base import (
     Flag,
     Formerly,
     Fraction,
@@ -18,7 +18,7 @@ from pipeline.configuration.base import (
     Share,
     Whole,
 )
-from pipeline.configuration.optimisation_settings import OptimisationSettings
+from pipeline.configuration.sections.optimisation import OptimisationSettings
 
 Magnitude = Annotated[Whole, Field(ge=0, le=30)]
 

@@ -1,0 +1,49 @@
+"""The settings of the data set: which annotations, which videos, which subsets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.configuration.sections.base import NoResult, Rate, Section, Share
+
+Paths = tuple[Path, ...] | Path
+
+
+class DatasetSettings(Section):
+    """Which annotations and videos; paths are relative to the folder the command runs in."""
+
+    name: Annotated[str, NoResult()] = Field(description="Name of the data set, for people.")
+    format: Annotated[
+        Literal["table", "activitynet", "epic_kitchens", "kinetics", "something"], NoResult()
+    ] = Field(description="Form of the annotation files.")
+    annotations: Annotated[Paths, NoResult()] = Field(
+        description="Annotation file, or a list of them."
+    )
+    videos: Annotated[Path, NoResult()] = Field(
+        description="Folder of the videos, or of a folder of frames for each."
+    )
+    video_info: Annotated[Path | None, NoResult()] = Field(
+        default=None,
+        description="EPIC_100_video_info.csv, with durations and rates (EPIC-KITCHENS).",
+    )
+    frame_fps: Annotated[Rate | None, NoResult()] = Field(
+        default=None,
+        description="Frames a second of videos that are folders of frames. null: as `video_info` says.",
+    )
+    classes: Annotated[Paths | None, NoResult()] = Field(
+        default=None,
+        description="File of the class names, or of verbs and of nouns. null: those of the annotations.",
+    )
+    train_subset: Annotated[str, NoResult()] = Field(
+        default="training", description="Name of the subset that is trained on."
+    )
+    eval_subset: Annotated[str, NoResult()] = Field(
+        default="validation", description="Name of the subset that is evaluated."
+    )
+    hold_out: Share = Field(
+        default=0.0,
+        description="Share of the training videos that choose the epoch to keep instead of training.",
+    )
