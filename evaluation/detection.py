@@ -1,9 +1,10 @@
 """Mean average precision over tIoU thresholds, by the ActivityNet rules (Section 6).
 
 The rules are those of the official ActivityNet and EPIC-KITCHENS evaluators:
-- in order of falling score (equal scores: the earlier row first) each detection takes the free
-  ground truth of its class and video with the largest tIoU at least the threshold (equal tIoU:
-  the later row, as in the official code); a detection that finds none is a false positive;
+- in order of falling score each detection takes the free ground truth of its class and video with
+  the largest tIoU at least the threshold; a detection that finds none is a false positive;
+- equal scores: the earlier row first; equal tIoU: the later row. With `ties="official"` both are as
+  the sort of the official code leaves them (evaluation/ties.py);
 - the classes are those of the ground truth, and one without detections counts 0; detections of
   other classes are left out and counted;
 - detections in videos without ground truth are false positives;
@@ -21,9 +22,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from evaluation.ignoring import overlaps_ignored
 from evaluation.matching import match
 from evaluation.overlap import GroupedSegments, overlapping_pairs
 from evaluation.tables import check_tious, class_groups, segments
+from evaluation.ties import Ties, check_ties, preferences, scoring_order
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class DetectionMap:
     num_truths, num_detections: int64 [C], rows a class
     dropped: detections of classes the ground truth does not have, left out
     in_unknown_videos: detections in videos without ground truth, counted as false positives
+    ignored: int64 [T], false positives that were not counted, for they overlap an ignored segment
     """
 
     classes: tuple[Any, ...]
@@ -49,14 +53,22 @@ class DetectionMap:
     num_detections: np.ndarray
     dropped: int
     in_unknown_videos: int
+    ignored: np.ndarray
 
 
 def detection_map(
-    annotations: pd.DataFrame, detections: pd.DataFrame, tious: Sequence[float]
+    annotations: pd.DataFrame,
+    detections: pd.DataFrame,
+    tious: Sequence[float],
+    *,
+    ties: Ties = "stable",
+    ignored: pd.DataFrame | None = None,
 ) -> DetectionMap:
     """Score detections against ground truth by the rules above.
 
-    annotations: video, start, end, label; detections: video, start, end, label, score.
+    annotations: video, start, end, label; detections: video, start, end, label, score. `ties`: the order
+    of equal scores and tIoUs. `ignored`: segments (video, start, end) of no class: a detection that takes
+    no ground truth and overlaps one of them is left out at that threshold, neither right nor wrong.
 
     Start and end are seconds, `tious` thresholds in (0, 1], compared as they are given: the
     official evaluators take numpy.linspace(0.1, 0.5, 5), whose third is a rounding above 0.3 and
@@ -64,17 +76,21 @@ def detection_map(
     Raises TableError for tables that cannot be scored; no detection is a valid table and scores 0.
     """
     thresholds = check_tious(tious)
+    check_ties(ties)
     groups = class_groups(annotations, detections)
     classes = len(groups.classes)
-    rows = _scoring_order(groups.found_class, detections["score"].to_numpy(dtype=np.float64))
+    score = detections["score"].to_numpy(dtype=np.float64)
+    rows = scoring_order(groups.found_class, score, ties)
     found_class, found_group = groups.found_class[rows], groups.found_group[rows]
     start, end = segments(detections)
     found = GroupedSegments(found_group, start[rows], end[rows])
     truth = GroupedSegments(groups.truth_group, *segments(annotations))
     pairs = overlapping_pairs(found, truth, float(thresholds.min()))
-    hits = match(pairs, thresholds, len(rows), len(annotations))
+    preferred = preferences(pairs, found, truth) if ties == "official" else None
+    hits = match(pairs, thresholds, len(rows), len(annotations), preferred)
     num_truths = np.bincount(groups.truth_class, minlength=classes)
-    ap = interpolated_precision(hits, found_class, num_truths)
+    left_out = overlaps_ignored(detections, ignored)[rows][:, None] & ~hits
+    ap = interpolated_precision(hits, found_class, num_truths, left_out)
     return DetectionMap(
         classes=groups.classes,
         tious=thresholds,
@@ -85,16 +101,21 @@ def detection_map(
         num_detections=np.bincount(found_class, minlength=classes),
         dropped=len(detections) - len(rows),
         in_unknown_videos=int((found_group < 0).sum()),
+        ignored=left_out.sum(axis=0),
     )
 
 
 def interpolated_precision(
-    hits: np.ndarray, group: np.ndarray, num_truths: np.ndarray
+    hits: np.ndarray,
+    group: np.ndarray,
+    num_truths: np.ndarray,
+    left_out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Interpolated average precision from true positives in scoring order.
 
     hits: bool [n, T], rows sorted by class and falling score; group: int [n], the class of each row
-    (rising); num_truths: int [C], all above 0. Returns float64 [C, T].
+    (rising); num_truths: int [C], all above 0; left_out: bool [n, T], rows that do not count there, none
+    of them a true positive (None: all count). Returns float64 [C, T].
 
     Precision falls at every false positive, so its running maximum from the right is taken over the
     true positives alone; each adds 1 / num_truths to the recall.
@@ -105,7 +126,11 @@ def interpolated_precision(
     first_row = np.searchsorted(group, np.arange(classes))
     cell = step * classes + label
     first_hit = np.searchsorted(cell, cell)
-    precision = (np.arange(len(row)) - first_hit + 1) / (row - first_row[label] + 1)
+    seen = row - first_row[label] + 1
+    if left_out is not None and left_out.any():
+        skipped = np.concatenate([np.zeros((1, steps), np.int64), np.cumsum(left_out, axis=0)])
+        seen -= skipped[row, step] - skipped[first_row[label], step]
+    precision = (np.arange(len(row)) - first_hit + 1) / seen
     # The running maximum of all cells at once: in ranks, raised by a cell's number so that a cell
     # never sees the one before it. Ranks are whole numbers, so no precision is lost.
     values, rank = np.unique(precision, return_inverse=True)
@@ -114,12 +139,3 @@ def interpolated_precision(
     area = np.bincount(cell, weights=values[best] if len(row) else None, minlength=classes * steps)
     precisions: np.ndarray = area.reshape(steps, classes).T / num_truths[:, None]
     return precisions
-
-
-def _scoring_order(group: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """The rows that have a class, by class, then falling score, then row."""
-    order = np.argsort(-score, kind="stable")
-    order = order[group[order] >= 0]
-    # Small integers take numpy's radix sort.
-    small = group[order].astype(np.min_scalar_type(int(group.max(initial=0))))
-    return order[np.argsort(small, kind="stable")]

@@ -7,12 +7,18 @@ import numpy as np
 from evaluation.overlap import Pairs
 
 
-def match(pairs: Pairs, thresholds: np.ndarray, num_left: int, num_right: int) -> np.ndarray:
+def match(
+    pairs: Pairs,
+    thresholds: np.ndarray,
+    num_left: int,
+    num_right: int,
+    preferred: np.ndarray | None = None,
+) -> np.ndarray:
     """Which lefts get a partner when, in the order of rows, each takes the best one still free.
 
     The best partner is the free right with the largest tIoU at least the threshold (equal tIoU: the
-    later row). `pairs` holds the candidates in rising order of left; thresholds [T].
-    Returns bool [num_left, T].
+    higher number in `preferred` [pairs]; None: the later row). `pairs` holds the candidates in rising
+    order of left; thresholds [T]. Returns bool [num_left, T].
 
     Taking turns is a loop over detections. The same matching is reached from the other side:
     everyone asks their best candidate at once, a ground truth keeps the asker that comes first, the
@@ -24,7 +30,7 @@ def match(pairs: Pairs, thresholds: np.ndarray, num_left: int, num_right: int) -
     hits = np.zeros(num_left * steps, bool)
     if not len(pairs.left):
         return hits.reshape(num_left, steps)
-    pairs = _by_preference(pairs)
+    pairs = _by_preference(pairs, pairs.right if preferred is None else preferred)
     asker, pointer, stop = _askers(pairs, thresholds, num_left)
     nobody = num_left * steps
     keeper = np.full(num_right * steps, nobody)
@@ -42,9 +48,9 @@ def match(pairs: Pairs, thresholds: np.ndarray, num_left: int, num_right: int) -
     return hits.reshape(num_left, steps)
 
 
-def _by_preference(pairs: Pairs) -> Pairs:
-    """Sort the candidates of each left by falling tIoU, then by falling row."""
-    order = np.lexsort((-pairs.right, -pairs.tiou, pairs.left))
+def _by_preference(pairs: Pairs, preferred: np.ndarray) -> Pairs:
+    """Sort the candidates of each left by falling tIoU, then by falling preference."""
+    order = np.lexsort((-preferred, -pairs.tiou, pairs.left))
     return Pairs(pairs.left[order], pairs.right[order], pairs.tiou[order])
 
 

@@ -5,6 +5,7 @@ Each check looks at whole columns; only when one fails is the first bad row look
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -17,6 +18,7 @@ import numpy as np
 from evaluation.errors import SubmissionError
 
 Where = Callable[[int], str]
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -161,30 +163,6 @@ def check_labels(labels: Sequence[str], classes: Collection[str] | None, where: 
         )
 
 
-def known_ids(names: Sequence[str], videos: Collection[str] | None, source: str) -> list[str]:
-    """The ids of `names` as `videos` writes them: ActivityNet ids come with and without v_.
-
-    Raises SubmissionError for an id that is not among the videos, or two that are one.
-    """
-    if videos is None:
-        return list(names)
-    known = set(videos)
-    result = []
-    for name in names:
-        forms = (name, name.removeprefix("v_"), f"v_{name}")
-        found = next((form for form in forms if form in known), None)
-        if found is None:
-            raise SubmissionError(
-                f"{source}: video {name} is none of the {len(known)} known videos; "
-                "correct the id or leave its detections out"
-            )
-        result.append(found)
-    if len(set(result)) < len(result):
-        twice = next(name for name in result if result.count(name) > 1)
-        raise SubmissionError(f"{source}: video {twice} is there with and without v_; give it once")
-    return result
-
-
 def action_labels(verb: np.ndarray, noun: np.ndarray) -> list[str]:
     """The label "verb,noun" of each row."""
     return [f"{v},{n}" for v, n in zip(verb.tolist(), noun.tolist(), strict=True)]
@@ -197,6 +175,8 @@ def first_bad(bad: np.ndarray) -> int | None:
 
 def _numbers(values: list[Any], name: str, where: Where) -> np.ndarray:
     if not set(map(type, values)) <= {int, float}:
+        values = [_number(value) for value in values]
+    if not set(map(type, values)) <= {int, float}:
         row = _first(values, lambda value: type(value) not in (int, float))
         raise SubmissionError(f"{where(row)}: {name} holds {values[row]!r}; give a number")
     try:
@@ -204,6 +184,13 @@ def _numbers(values: list[Any], name: str, where: Where) -> np.ndarray:
     except OverflowError:
         # A whole number of more than 308 digits: infinite to the checks that follow.
         return np.array([value if abs(value) < 1e300 else np.inf for value in values], np.float64)
+
+
+def _number(value: Any) -> Any:
+    """A number that was written as text, which the official evaluators read too; others as they are."""
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        return value
+    return float(value)
 
 
 def _clipped(values: list[int]) -> np.ndarray:

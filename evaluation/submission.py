@@ -21,6 +21,7 @@ from evaluation import result_rows as rows
 from evaluation.errors import SubmissionError, TableError
 from evaluation.json_files import read_result_file, write_result_file
 from evaluation.tables import check_detections, segments
+from evaluation.video_ids import known_ids
 
 _EPIC_FIXED = {"version": "0.2", "challenge": "action_detection"}
 _EPIC_LEVELS = ("sls_pt", "sls_tl", "sls_td")
@@ -48,7 +49,8 @@ def read_epic_kitchens(
         if content.get(key) != wanted:
             raise SubmissionError(f'{path}: {key} is {content.get(key)!r}; give "{wanted}"')
     for key in _EPIC_LEVELS:
-        if type(content.get(key)) is not int:
+        level = content.get(key)
+        if type(level) is not int or not 0 <= level <= 5:
             raise SubmissionError(f"{path}: {key} is {content.get(key)!r}; give a level, 0 to 5")
     frame = _common(entries, videos, zero_length)
     verb, noun = rows.integer_column(entries, "verb"), rows.integer_column(entries, "noun")
@@ -155,7 +157,7 @@ def _common(
     entries: rows.Entries, videos: Collection[str] | None, zero_length: bool
 ) -> pd.DataFrame:
     """What both formats share: video, start, end, score."""
-    names = rows.known_ids(entries.videos, videos, str(entries.path))
+    names = known_ids(entries.videos, videos, str(entries.path))
     start, end = rows.segment_columns(entries)
     score = rows.number_column(entries, "score")
     rows.check_segments(start, end, score, entries.where, zero_length)
@@ -204,7 +206,7 @@ def _results(
 ) -> dict[str, list[dict[str, Any]]]:
     """The detections of each video, in the order of rows; the fields: `keys`, then segment."""
     code, names = pd.factorize(detections["video"])
-    ids = rows.known_ids([str(name) for name in names], videos, str(path))
+    ids = known_ids([str(name) for name in names], videos, str(path))
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in ids}
     start, end = (column.tolist() for column in segments(detections))
     fields = (*keys, "segment")

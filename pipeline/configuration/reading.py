@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from pipeline.configuration.keys import known_keys, new_names
 from pipeline.configuration.settings import Config
+from pipeline.configuration.thresholds import missed_end
 from pipeline.configuration.yaml_text import RepeatedKeyError, read_yaml, write_yaml
 from pipeline.errors import UsageError
 from pipeline.plain_files import read_text
@@ -100,11 +101,14 @@ def read_config(
     for key, value in overrides.items():
         _set_key(data, key, value)
     try:
-        return Config.model_validate(data)
+        config = Config.model_validate(data)
     except ValidationError as error:
         key, said = _first_problem(error)
         # What was set on the command line is no fault of the file's.
         raise UsageError(said if key in overrides else f"{path}: {said}") from error
+    if config.eval is not None and not quiet and (said := missed_end(data["eval"].get("iou"))):
+        say(said)
+    return config
 
 
 def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
