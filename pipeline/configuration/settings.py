@@ -149,6 +149,11 @@ class Config(Section):
             )
         return self
 
+    @property
+    def ignored_labels(self) -> tuple[str, ...]:
+        """The labels that are no class; none where nothing is detected."""
+        return self.eval.ignore_labels if self.eval is not None else ()
+
     def section(self, name: str) -> Section:
         """A section by its name. Raises UserError where the configuration does without it."""
         section: Section | None = getattr(self, name)

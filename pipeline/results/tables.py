@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -14,7 +15,7 @@ from evaluation.errors import TableError
 from evaluation.tables import check_detections, check_proposals
 from pipeline.data.annotations import Dataset
 from pipeline.errors import UserError, cannot_read, was_refused
-from pipeline.plain_files import require_plain
+from pipeline.plain_files import read_bytes, require_plain
 from pipeline.run_folder.files import atomic_path
 
 PROPOSALS = "proposals.csv"
@@ -85,13 +86,37 @@ def read_detections(folder: Path, dataset: Dataset, subset: str) -> pd.DataFrame
     return table
 
 
+def read_given(path: Path) -> pd.DataFrame:
+    """Anyone's table (.csv, .csv.gz) in the form of ours: detections where it has a label, else proposals.
+
+    Its videos and classes may be any. Raises UserError naming the file, and what in it is wrong.
+    """
+    try:
+        content = io.BytesIO(read_bytes(path, LARGEST, packed=True))
+        table = _renamed(_parsed(content), from_cell)
+        (check_detections if "label" in table else check_proposals)(table)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be read ({reason})") from error
+    except (ValueError, OverflowError, TableError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path}: is no table of detections (video,start,end,label,score; seconds) or of proposals "
+            f"(video,start,end,score): {reason}"
+        ) from error
+    return table
+
+
+def _parsed(file: Path | io.BytesIO) -> pd.DataFrame:
+    return pd.read_csv(file, dtype=_TYPES, keep_default_na=False)
+
+
 def _read(
     path: Path, check: Callable[[pd.DataFrame], None], videos: Collection[str], command: str
 ) -> pd.DataFrame:
     try:
         require_plain(path, LARGEST)
-        table = pd.read_csv(path, dtype=_TYPES, keep_default_na=False)
-        table = _renamed(table, from_cell)
+        table = _renamed(_parsed(path), from_cell)
         check(table)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run `tada-loc {command}`") from error

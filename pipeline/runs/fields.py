@@ -172,7 +172,7 @@ def _classify(facts: Facts) -> dict[str, Any]:
 def _eval(facts: Facts) -> dict[str, Any]:
     subset = facts.config.dataset.eval_subset
     return {
-        "evaluation segments": rows_by_video(facts.dataset.rows(subset)),  # every one as annotated
+        "evaluation segments": rows_by_video(facts.dataset.all_rows(subset)),  # as annotated
         "content.videos": fingerprint({"videos": sorted(facts.dataset.video_ids(subset))}),
         "content.class names": fingerprint({"heads": facts.dataset.heads}),
         "content.proposals": facts.output("proposals", "proposals.csv"),

@@ -69,7 +69,7 @@ class Run:
     @cached_property
     def dataset(self) -> Dataset:
         """The annotations, in an order of their own. Raises UserError naming file, line and value."""
-        return load_annotations(self.config.dataset).ordered()
+        return load_annotations(self.config.dataset, self.config.ignored_labels).ordered()
 
     @cached_property
     def device(self) -> torch.device:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from evaluation.recall import average_recall
+from evaluation.ties import Ties
+from pipeline.progress import say
 from pipeline.results import scoring
 from pipeline.results.figures import RESULTS, read_results
+from pipeline.results.scoring.published import withheld
 from pipeline.results.tables import read_detections, read_proposals
 from pipeline.run_folder.files import write_json
 from pipeline.runs.run import Run
@@ -36,21 +38,25 @@ def numbers(run: Run) -> dict[str, Any]:
 
 def results_table(run: Run) -> str:
     """The numbers of a run as a user sees them. Raises UserError where it has none."""
-    return scoring.map_table(numbers(run), run.detection.eval)
+    settings = run.detection.eval
+    said = withheld(settings, run.config.dataset, run.dataset)
+    if said is not None:
+        say(said)
+    return scoring.map_table(numbers(run), settings, published=said is None)
 
 
 def _score(run: Run, detections: pd.DataFrame) -> dict[str, Any]:
     """mAP of every task and AR@AN, as plain JSON values in percent."""
     settings = run.detection.eval
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
-    tasks = scoring.score_tasks(truth, detections, run.dataset, settings.iou)
+    ties: Ties = "official" if settings.ties == "official" else "stable"
+    ignored = run.dataset.ignored_rows(run.subsets[1])
+    tasks = scoring.score_tasks(
+        truth, detections, run.dataset, settings.iou, ties=ties, ignored=ignored
+    )
     proposals = read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
-    recall = average_recall(truth, proposals, settings.iou, settings.proposals_at)
     return {
         "iou": scoring.as_thresholds(settings.iou),
         "tasks": tasks,
-        "average_recall": {
-            str(count): 100 * float(value)
-            for count, value in zip(settings.proposals_at, recall.average, strict=True)
-        },
+        "average_recall": scoring.recall_figures(truth, proposals, settings),
     }

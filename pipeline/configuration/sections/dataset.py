@@ -43,6 +43,11 @@ class DatasetSettings(Section):
     eval_subset: Annotated[str, NoResult()] = Field(
         default="validation", description="Name of the subset that is evaluated."
     )
+    exclude_videos: Annotated[tuple[str, ...], NoResult()] = Field(
+        default=(),
+        description="Ids of annotated videos that are not part of the data set, as benchmarks leave out "
+        "wrongly annotated ones.",
+    )
     hold_out: Share = Field(
         default=0.0,
         description="Share of the training videos that choose the epoch to keep instead of training.",

@@ -149,6 +149,21 @@ class EvalSettings(Section):
         default=(1, 5, 10, 50, 100),
         description="Numbers of proposals a video at which average recall is reported.",
     )
+    ties: Annotated[Literal["auto", "stable", "official"], StandsFor("auto", "stable")] = Field(
+        default="auto",
+        description="Order of equal scores: the earlier row first (`stable`), or as the sort of the "
+        "`official` evaluators leaves them. `auto`: official for result files given to `score`.",
+    )
+    ignore_labels: tuple[str, ...] = Field(
+        default=(),
+        description="Labels that are no class, as THUMOS14's Ambiguous: their segments are not trained "
+        "on, and a detection that overlaps one is no false positive.",
+    )
+    published: Annotated[dict[str, dict[str, Real]], NoResult()] = Field(
+        default_factory=dict,
+        description="Published mAP in percent of others on the data set, by a name that says whose and "
+        "tIoU, printed below ours.",
+    )
     paper: Annotated[dict[str, dict[str, Real]], NoResult()] = Field(
         default_factory=dict,
         description="The paper's mAP in percent, by task and tIoU, printed beside ours.",

@@ -6,12 +6,13 @@ A new format is a file here with a `read(inputs)`, and its line in READERS.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations import activitynet, epic_kitchens, table, trimmed
 from pipeline.data.annotations.dataset import Dataset, Inputs, check_label, training_rows
+from pipeline.data.annotations.parts import with_subsets, without
 from pipeline.errors import UserError
 
 __all__ = ["Dataset", "annotation_files", "load_annotations", "training_rows"]
@@ -26,8 +27,8 @@ READERS: dict[str, Callable[[Inputs], Dataset]] = {
 }
 
 
-def load_annotations(settings: DatasetSettings) -> Dataset:
-    """Read the annotation files a configuration names.
+def load_annotations(settings: DatasetSettings, ignore: Collection[str] = ()) -> Dataset:
+    """Read the annotation files a configuration names; segments of the labels to `ignore` are of no class.
 
     Raises UserError naming file, line or video and value; also when a subset holds no video.
     """
@@ -36,7 +37,9 @@ def load_annotations(settings: DatasetSettings) -> Dataset:
         raise UserError("dataset.annotations: no file given")
     subsets = (settings.train_subset, settings.eval_subset)
     inputs = Inputs(files, subsets, _paths(settings.classes), settings.video_info)
-    dataset = READERS[settings.format](inputs)
+    dataset = with_subsets(READERS[settings.format](inputs), subsets)
+    if settings.exclude_videos or ignore:
+        dataset = without(dataset, settings.exclude_videos, ignore)
     for name in {name for head in dataset.heads for name in head}:
         check_label(name, str(files[-1]))
     endless = dataset.videos["video"][dataset.videos["duration"] == math.inf]

@@ -41,7 +41,8 @@ def read(inputs: Inputs) -> Dataset:
             video = check_video_id(key, str(file))
             where = f"{file}: video {video}"
             subset = _text(entry.get("subset"), f"{where}: subset")
-            duration = _seconds(entry.get("duration", "nan"), f"{where}: duration")
+            told = entry.get("duration")
+            duration = math.nan if told is None else _seconds(told, f"{where}: duration")
             videos.append({"video": video, "subset": subset, "duration": duration, "fps": math.nan})
             rows += _segments(entry, video, subset, where)
     annotations = segments_frame(rows, ("video", "subset", "start", "end", "label"))
@@ -87,7 +88,9 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _segments(entry: dict[str, Any], video: str, subset: str, where: str) -> list[dict[str, Any]]:
-    annotations = entry.get("annotations", [])
+    annotations = entry.get("annotations")
+    if annotations is None:  # nothing happens in it
+        return []
     if not isinstance(annotations, list):
         raise UserError(f"{where}: annotations is no list")
     rows = []

@@ -48,13 +48,17 @@ class Dataset:
     `annotations`: video, subset, start, end (seconds), label; EPIC-KITCHENS adds int columns verb and
     noun and has "verb,noun" as label. `videos`: video, subset, duration (seconds) and fps, NaN where
     the files do not say. `heads`: class names, one tuple a classifier head: (labels,) or (verbs, nouns).
-    `notes`: counts of what was unusual in the files, by a line that says what.
+    `notes`: counts of what was unusual in the files, by a line that says what. `ignored`: labels that are no
+    class: their segments are neither trained on nor to be found. `excluded`: videos of the files that are not
+    part of the data set.
     """
 
     annotations: pd.DataFrame
     videos: pd.DataFrame
     heads: tuple[tuple[str, ...], ...]
     notes: Counter[str] = field(default_factory=Counter)
+    ignored: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int | tuple[int, int]:
@@ -71,9 +75,19 @@ class Dataset:
             videos=self.videos.sort_values("video", kind="stable", ignore_index=True),
         )
 
-    def rows(self, subset: str) -> pd.DataFrame:
-        """The segments of a subset, as annotated."""
+    def all_rows(self, subset: str) -> pd.DataFrame:
+        """The segments of a subset, those of ignored labels among them."""
         return self.annotations[self.annotations["subset"] == subset].reset_index(drop=True)
+
+    def rows(self, subset: str) -> pd.DataFrame:
+        """The segments of a subset, as annotated, without those of ignored labels."""
+        rows = self.all_rows(subset)
+        return rows[~rows["label"].isin(self.ignored)].reset_index(drop=True)
+
+    def ignored_rows(self, subset: str) -> pd.DataFrame:
+        """The segments of a subset that have an ignored label."""
+        rows = self.all_rows(subset)
+        return rows[rows["label"].isin(self.ignored)].reset_index(drop=True)
 
     def video_ids(self, subset: str) -> list[str]:
         """The videos of a subset, in the files' order, those without a segment included."""

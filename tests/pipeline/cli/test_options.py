@@ -27,7 +27,7 @@ EXPECTED = {
     "run": BASE | ALL,
     "status": BASE | {"--annotations", "--videos", "--skip", "--verify", "--json"},
     "verify": BASE | {"--annotations", "--videos", "--skip", "--json"},
-    "score": BASE - {"--run-dir"} | {"--annotations", "--iou", "--json"},
+    "score": BASE - {"--run-dir"} | {"--annotations", "--iou", "--json", "--unknown-videos", "--ties"},
     "init": {
         "--to", "--for", "--frame-fps", "--train-subset", "--eval-subset", "--workers", "--force",
     },

@@ -1,0 +1,29 @@
+"""Detections to mAP, tables of figures, and official result files: what the eval stage and `score` share.
+
+Knows no run: it is given settings, annotations and tables.
+"""
+
+from __future__ import annotations
+
+from pipeline.results.scoring.given import score_file
+from pipeline.results.scoring.report import map_table
+from pipeline.results.scoring.result_files import SUBMISSION, write_result_files
+from pipeline.results.scoring.tasks import (
+    as_thresholds,
+    recall_figures,
+    score_tasks,
+    task_columns,
+    truth_rows,
+)
+
+__all__ = [
+    "SUBMISSION",
+    "as_thresholds",
+    "map_table",
+    "recall_figures",
+    "score_file",
+    "score_tasks",
+    "task_columns",
+    "truth_rows",
+    "write_result_files",
+]

@@ -1,0 +1,151 @@
+"""Anyone's detections or proposals to figures: official result files, and tables as the stages write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evaluation import submission
+from evaluation.errors import SubmissionError, TableError
+from evaluation.result_rows import action_labels, check_range
+from evaluation.ties import Ties
+from pipeline.configuration.sections.dataset import DatasetSettings
+from pipeline.configuration.settings import DetectionConfig
+from pipeline.data.annotations import Dataset, load_annotations
+from pipeline.errors import UserError
+from pipeline.progress import say
+from pipeline.results.scoring.published import withheld
+from pipeline.results.scoring.tasks import as_thresholds, recall_figures, score_tasks, truth_rows
+from pipeline.results.scoring.unknown_videos import UnknownVideos, settle_videos
+from pipeline.results.tables import read_given
+
+
+def score_file(
+    settings: DetectionConfig, path: Path, unknown_videos: UnknownVideos = "refuse"
+) -> dict[str, Any]:
+    """mAP of a result file or a table of detections, AR@AN of one of proposals: plain JSON values, percent.
+
+    Reads the annotations of `dataset.eval_subset` and the file, nothing else. `unknown_videos`: what happens
+    to rows of videos that are not evaluated. Raises UserError where one of them cannot be scored, naming file,
+    video, row and value.
+    """
+    dataset = load_annotations(_without_training(settings.dataset), settings.ignored_labels)
+    truth = truth_rows(settings.dataset, dataset)
+    is_table = path.name.lower().endswith((".csv", ".csv.gz"))
+    read = read_given(path) if is_table else _result_file(settings.dataset, dataset, path)
+    settled = settle_videos(read, dataset, settings.dataset.eval_subset, path, unknown_videos)
+    results: dict[str, Any] = {"iou": as_thresholds(settings.eval.iou), "tasks": {}}
+    if is_table and "label" not in read:
+        results["average_recall"] = recall_figures(truth, settled.table, settings.eval)
+        return results | settled.as_json(unknown_videos)
+    detections = _classed(settled.table, settings.dataset, dataset, path) if is_table else settled.table
+    ties = _ties(settings, is_table=is_table)
+    _require_classes(detections, truth, path)
+    results["tasks"] = score_tasks(
+        truth,
+        detections,
+        dataset,
+        settings.eval.iou,
+        ties=ties,
+        ignored=dataset.ignored_rows(settings.dataset.eval_subset),
+    )
+    _say_left_out(results["tasks"], len(detections), path)
+    if (said := withheld(settings.eval, settings.dataset, dataset)) is not None:
+        say(said)
+        results["published"] = False
+    return results | {"ties": ties} | settled.as_json(unknown_videos)
+
+
+def _ties(settings: DetectionConfig, *, is_table: bool) -> Ties:
+    """The order of equal scores: a table of ours scores as it did in its run."""
+    if settings.eval.ties == "auto":
+        return "stable" if is_table else "official"
+    return settings.eval.ties
+
+
+def _require_classes(detections: pd.DataFrame, truth: pd.DataFrame, path: Path) -> None:
+    if len(detections) and not detections["label"].isin(truth["label"]).any():
+        raise UserError(
+            f"{path}: none of its labels (for example {detections['label'].iloc[0]!r}) is in the "
+            f"annotations ({truth['label'].iloc[0]!r}); give the annotations it was made for"
+        )
+
+
+def _say_left_out(tasks: dict[str, Any], rows: int, path: Path) -> None:
+    leading = next(iter(tasks))
+    left_out = tasks[leading]["of_other_classes"]
+    if left_out:
+        say(
+            f"{path}: {leading} leaves out {left_out} of {rows} detections, of classes without ground truth"
+        )
+    ignored = max(tasks[leading].get("ignored", [0]))
+    if ignored:
+        say(f"{path}: {ignored} detections overlap a segment of eval.ignore_labels and do not count")
+
+
+def _without_training(settings: DatasetSettings) -> DatasetSettings:
+    """The part of the dataset that scoring needs: no training annotations, durations or class names."""
+    if settings.format != "epic_kitchens":
+        return settings.model_copy(update={"video_info": None})
+    files, classes = settings.annotations, settings.classes
+    update: dict[str, Any] = {"video_info": None}
+    if isinstance(files, tuple) and len(files) == 2:
+        update["annotations"] = files[1]
+    missing = (
+        [file for file in classes or () if not file.is_file()] if isinstance(classes, tuple) else []
+    )
+    if missing:
+        update["classes"] = None
+        say(f"dataset.classes: {missing[0]} is not there; the 97 verbs and 300 nouns go by number")
+    return settings.model_copy(update=update)
+
+
+def _result_file(settings: DatasetSettings, dataset: Dataset, path: Path) -> pd.DataFrame:
+    try:
+        if settings.format == "epic_kitchens":
+            verbs, nouns = map(len, dataset.heads)
+            return submission.read_epic_kitchens(
+                path, num_verbs=verbs, num_nouns=nouns, zero_length=True
+            )
+        return submission.read_activitynet(
+            path, classes=_listed_classes(settings, dataset), zero_length=True
+        )
+    except SubmissionError as error:
+        raise UserError(str(error)) from error
+
+
+def _listed_classes(settings: DatasetSettings, dataset: Dataset) -> tuple[str, ...] | None:
+    """The classes there may be; None without a list, as those of the ground truth may be a part of them."""
+    return (*dataset.heads[0], *dataset.ignored) if settings.classes else None
+
+
+def _classed(
+    table: pd.DataFrame, settings: DatasetSettings, dataset: Dataset, path: Path
+) -> pd.DataFrame:
+    """A table of detections with classes that are checked; EPIC-KITCHENS' are verb, noun and "verb,noun"."""
+    if len(dataset.heads) == 1:
+        classes = _listed_classes(settings, dataset)
+        bad = ~table["label"].isin(classes) if classes is not None else pd.Series(dtype=bool)
+        if bad.any():
+            row = int(bad.to_numpy().argmax())
+            raise UserError(
+                f"{path}, row {row}: label {table['label'].iloc[row]!r} is none of the classes; correct it or "
+                "leave the detection out"
+            )
+        return table
+    if not {"verb", "noun"} <= set(table.columns):
+        raise UserError(f"{path}: no columns verb and noun, numbers of classes, as EPIC-KITCHENS has")
+    verb, noun = (table[name].to_numpy() for name in ("verb", "noun"))
+    try:
+        for name, values, head in zip(("verb", "noun"), (verb, noun), dataset.heads, strict=True):
+            check_range(values, len(head), name, lambda row: f"{path}, row {row}")
+    except (SubmissionError, TableError) as error:
+        raise UserError(str(error)) from error
+    wanted = action_labels(verb, noun)
+    wrong = [row for row, (a, b) in enumerate(zip(table["label"], wanted, strict=True)) if a != b]
+    if wrong:
+        shown = table["label"].iloc[wrong[0]]
+        raise UserError(f"{path}, row {wrong[0]}: label is {shown!r}; give {wanted[wrong[0]]!r}")
+    return table

@@ -1,0 +1,64 @@
+"""The result file of a run, as its benchmark takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evaluation import submission
+from evaluation.errors import SubmissionError
+from pipeline.configuration.settings import BackboneSettings, DetectionConfig
+from pipeline.data.annotations import Dataset
+from pipeline.errors import UserError
+from pipeline.progress import say
+
+SUBMISSION = "submission.json"
+
+
+def write_result_files(
+    settings: DetectionConfig, dataset: Dataset, detections: pd.DataFrame, folder: Path
+) -> list[Path]:
+    """Write a run's detections as its benchmark takes them, checked; gives the files written.
+
+    EPIC-KITCHENS-100: submission.json and submission.zip, the upload; ActivityNet and HACS:
+    submission.json; a table of one's own has no official form. Detections of no length, which no
+    benchmark takes, are left out and said. Raises UserError for anything else it would not take.
+    """
+    if settings.dataset.format not in {"activitynet", "epic_kitchens"}:
+        return []
+    videos = dataset.video_ids(settings.dataset.eval_subset)
+    kept = detections[detections["start"] < detections["end"]]
+    if len(kept) < len(detections):
+        say(f"{SUBMISSION}: {len(detections) - len(kept)} detections of no length left out")
+    path = folder / SUBMISSION
+    try:
+        if settings.dataset.format == "activitynet":
+            submission.write_activitynet(
+                path,
+                kept,
+                videos=videos,
+                classes=dataset.heads[0],
+                external_data=_external_data(settings.backbone),
+            )
+            return [path]
+        paths = [path, path.with_suffix(".zip")]
+        for file in paths:
+            submission.write_epic_kitchens(
+                file,
+                kept,
+                supervision=settings.eval.sls,
+                videos=videos,
+                num_verbs=len(dataset.heads[0]),
+                num_nouns=len(dataset.heads[1]),
+            )
+    except SubmissionError as error:
+        raise UserError(str(error)) from error
+    return paths
+
+
+def _external_data(settings: BackboneSettings) -> dict[str, Any]:
+    weights = settings.pretrained
+    details = f"classifier started from {Path(weights).name}" if weights else ""
+    return {"used": bool(weights), "details": details}
