@@ -25,7 +25,7 @@ import pandas as pd
 from evaluation.ignoring import overlaps_ignored
 from evaluation.matching import match
 from evaluation.overlap import GroupedSegments, overlapping_pairs
-from evaluation.tables import check_tious, class_groups, segments
+from evaluation.tables import ClassGroups, check_tious, class_groups, segments
 from evaluation.ties import Ties, check_ties, preferences, scoring_order
 
 
@@ -69,7 +69,6 @@ def detection_map(
     annotations: video, start, end, label; detections: video, start, end, label, score. `ties`: the order
     of equal scores and tIoUs. `ignored`: segments (video, start, end) of no class: a detection that takes
     no ground truth and overlaps one of them is left out at that threshold, neither right nor wrong.
-
     Start and end are seconds, `tious` thresholds in (0, 1], compared as they are given: the
     official evaluators take numpy.linspace(0.1, 0.5, 5), whose third is a rounding above 0.3 and
     leaves out pairs with a tIoU of exactly 0.3.
@@ -79,17 +78,11 @@ def detection_map(
     check_ties(ties)
     groups = class_groups(annotations, detections)
     classes = len(groups.classes)
-    score = detections["score"].to_numpy(dtype=np.float64)
-    rows = scoring_order(groups.found_class, score, ties)
-    found_class, found_group = groups.found_class[rows], groups.found_group[rows]
-    start, end = segments(detections)
-    found = GroupedSegments(found_group, start[rows], end[rows])
-    truth = GroupedSegments(groups.truth_group, *segments(annotations))
-    pairs = overlapping_pairs(found, truth, float(thresholds.min()))
-    preferred = preferences(pairs, found, truth) if ties == "official" else None
-    hits = match(pairs, thresholds, len(rows), len(annotations), preferred)
-    num_truths = np.bincount(groups.truth_class, minlength=classes)
+    rows = scoring_order(groups.found_class, detections["score"].to_numpy(dtype=np.float64), ties)
+    found_class = groups.found_class[rows]
+    hits = _hits(groups, annotations, detections, rows, thresholds, ties)
     left_out = overlaps_ignored(detections, ignored)[rows][:, None] & ~hits
+    num_truths = np.bincount(groups.truth_class, minlength=classes)
     ap = interpolated_precision(hits, found_class, num_truths, left_out)
     return DetectionMap(
         classes=groups.classes,
@@ -100,9 +93,26 @@ def detection_map(
         num_truths=num_truths,
         num_detections=np.bincount(found_class, minlength=classes),
         dropped=len(detections) - len(rows),
-        in_unknown_videos=int((found_group < 0).sum()),
+        in_unknown_videos=int((groups.found_group[rows] < 0).sum()),
         ignored=left_out.sum(axis=0),
     )
+
+
+def _hits(
+    groups: ClassGroups,
+    annotations: pd.DataFrame,
+    detections: pd.DataFrame,
+    rows: np.ndarray,
+    thresholds: np.ndarray,
+    ties: Ties,
+) -> np.ndarray:
+    """Which detections, in scoring order `rows`, are true positives at each threshold: bool [n, T]."""
+    start, end = segments(detections)
+    found = GroupedSegments(groups.found_group[rows], start[rows], end[rows])
+    truth = GroupedSegments(groups.truth_group, *segments(annotations))
+    pairs = overlapping_pairs(found, truth, float(thresholds.min()))
+    preferred = preferences(pairs, found, truth) if ties == "official" else None
+    return match(pairs, thresholds, len(rows), len(annotations), preferred)
 
 
 def interpolated_precision(

@@ -66,6 +66,7 @@ KEYS = {
     "dataset.classes": Key("", needs=_class_names),
     "dataset.train_subset": Key("nothing", outcome="refused"),
     "dataset.eval_subset": Key("nothing", outcome="refused"),
+    "dataset.exclude_videos": Key("[nothing]"),  # what it leaves out is among the changes of the table
     "dataset.hold_out": Key("0.4", outcome="refused"),  # nothing is chosen by them
     "backbone.name": Key("tsn", "finetune"),
     "backbone.depth": Key("[1,1,1,2]", "finetune"),
@@ -194,7 +195,11 @@ KEYS = {
     "classify.pairs": Key("3", "classify"),
     "eval.iou": Key("[0.1, 0.2]", "eval"),
     "eval.proposals_at": Key("[1, 2]", "eval"),
+    "eval.ties": Key("official", "eval"),
+    "eval.ignore_labels": Key("[nothing]", "eval"),  # a label there is, among the changes of the table
+    "eval.published": Key("{'BMN': {'0.5': 10}}"),
     "eval.paper": Key("{mAP: {'0.5': 10}}"),
+    "eval.paper_dataset": Key("hacs"),
     "eval.paper_iou": Key("[0.5]"),
     "eval.sls": Key("[1, 3, 3]", "eval"),
     "runtime.device": Key("auto"),

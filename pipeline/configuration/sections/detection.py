@@ -171,6 +171,11 @@ class EvalSettings(Section):
     paper_iou: Annotated[Thresholds | None, NoResult()] = Field(
         default=None, description="tIoU thresholds that the paper's average is over."
     )
+    paper_dataset: Annotated[str | None, NoResult()] = Field(
+        default=None,
+        description="The benchmark that `paper` and `published` are figures of (hacs, ek100, thumos14, "
+        "activitynet); they are shown on no other data set. null: `dataset.name`.",
+    )
     sls: tuple[Level, Level, Level] = Field(
         default=(2, 3, 3),
         description="Supervision levels that a result file declares: sls_pt 2 is pretrained on public "

@@ -48,7 +48,7 @@ UNITS = {
     "clips": "clips", "crops": "crops", "depth": "layers", "tada_stages": "stages",
     "count": "proposals", "proposals_at": "proposals", "top": "classes", "top_verbs": "verbs",
     "top_nouns": "nouns", "pairs": "pairs", "workers": "processes", "allow_failures": "videos",
-    "paper": "percent", "iou": "tiou", "paper_iou": "tiou", "low": "tiou", "high": "tiou",
+    "paper": "percent", "published": "percent", "iou": "tiou", "paper_iou": "tiou", "low": "tiou", "high": "tiou",
     "voting": "tiou", "ema_decay": "per step", "rand_augment": "operations",
 }  # fmt: skip
 # A share, a probability, a power and the like have none.
