@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli.options import JSON, NamedPath, configured, echo, start
+
+if TYPE_CHECKING:
+    from pipeline.results.scoring.unknown_videos import UnknownVideos
 
 
 @click.command()
@@ -28,7 +31,9 @@ from pipeline.cli.options import JSON, NamedPath, configured, echo, start
     help="eval.ties: the order of equal scores. Default: official for result files, stable for tables.",
 )
 @JSON
-def score(file: Path, json_file: Path | None, unknown_videos: str, **options: Any) -> None:
+def score(
+    file: Path, json_file: Path | None, unknown_videos: UnknownVideos, **options: Any
+) -> None:
     """Score anyone's detections against annotations.
 
     FILE is the JSON (.json, .json.gz, .zip) that EPIC-KITCHENS-100, HACS or ActivityNet take, or a table
@@ -42,7 +47,10 @@ def score(file: Path, json_file: Path | None, unknown_videos: str, **options: An
 
 
 def print_scores(
-    file: Path, json_file: Path | None, options: dict[str, Any], unknown_videos: str = "refuse"
+    file: Path,
+    json_file: Path | None,
+    options: dict[str, Any],
+    unknown_videos: UnknownVideos = "refuse",
 ) -> None:
     """Print the figures of a file, and write them where asked."""
     from pipeline.results.scoring import map_table

@@ -106,8 +106,8 @@ def read_config(
         key, said = _first_problem(error)
         # What was set on the command line is no fault of the file's.
         raise UsageError(said if key in overrides else f"{path}: {said}") from error
-    if config.eval is not None and not quiet and (said := missed_end(data["eval"].get("iou"))):
-        say(said)
+    if config.eval is not None and not quiet and (missed := missed_end(data["eval"].get("iou"))):
+        say(missed)
     return config
 
 

@@ -65,7 +65,9 @@ def _in_range(value: object, numbers: list[float], *, ranged: bool) -> None:
         sign = ":" if ranged else ","
         advice = f"in percent? write {sign.join(_short(number / 100) for number in numbers)}"
     elif ranged and numbers[1] <= 0:
-        raise ValueError(f"{value!r}: the step between tIoU thresholds, in the middle, is above 0; {_FORM}")
+        raise ValueError(
+            f"{value!r}: the step between tIoU thresholds, in the middle, is above 0; {_FORM}"
+        )
     elif ranged and numbers[0] == 0 and 0 < numbers[1] < numbers[2] <= 1:
         start, step, end = numbers[1], numbers[1], numbers[2]
         advice = f"write {_range(start, step, end)} without the 0, which every pair reaches"
@@ -80,7 +82,9 @@ def _steps(text: str, start: float, step: float, end: float) -> list[float]:
     steps = round(count) if abs(count - round(count)) <= _SLACK else math.floor(count)
     if start == end:
         said = f"{text!r}: tIoU thresholds are start:step:end, and this is {_short(start)} alone"
-        raise ValueError(f"{said}; {_swapped(start, step, end) or f'write {_short(start)} for that'}")
+        raise ValueError(
+            f"{said}; {_swapped(start, step, end) or f'write {_short(start)} for that'}"
+        )
     if end < start or steps < 1:
         raise ValueError(
             f"{text!r}: tIoU thresholds are start:step:end, and no step leads up to this end; "

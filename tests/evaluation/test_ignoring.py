@@ -69,7 +69,9 @@ def test_equals_a_map_without_the_ignored_rows():
     gone = overlaps_ignored(detections, ignored)
     assert 0 < gone.sum() < len(gone)
     ours = detection_map(annotations, detections, [0.3, 0.6], ignored=ignored)
-    np.testing.assert_array_equal(ours.ap, detection_map(annotations, detections[~gone], [0.3, 0.6]).ap)
+    np.testing.assert_array_equal(
+        ours.ap, detection_map(annotations, detections[~gone], [0.3, 0.6]).ap
+    )
 
 
 def test_a_moment_overlaps_nothing():

@@ -75,7 +75,10 @@ def test_thousands_of_equal_scores_come_to_the_official_numbers(seed):
 
 def test_the_two_orders_differ_where_scores_are_equal_and_nowhere_else():
     annotations, detections = tables(0)
-    maps = [detection_map(annotations, detections, TIOUS, ties=ties).ap for ties in ("stable", "official")]
+    maps = [
+        detection_map(annotations, detections, TIOUS, ties=ties).ap
+        for ties in ("stable", "official")
+    ]
     assert np.abs(maps[0] - maps[1]).max() > 1e-3
     distinct = detections.assign(score=np.random.default_rng(1).permutation(len(detections)) / 7)
     # equal tIoUs are left: few, and between segments of other places
@@ -101,7 +104,9 @@ def test_official_turns_few_equal_scores_around():
 def test_small_tables_come_to_the_official_numbers(seed, truths, found):
     annotations, detections = tables(seed, 2, 2, truths, found, scores=2, grid=4)
     ours = detection_map(annotations, detections, [0.3, 0.5], ties="official").ap
-    np.testing.assert_allclose(ours, naive_official(annotations, detections, [0.3, 0.5]), atol=1e-12)
+    np.testing.assert_allclose(
+        ours, naive_official(annotations, detections, [0.3, 0.5]), atol=1e-12
+    )
 
 
 def test_another_word_is_refused():

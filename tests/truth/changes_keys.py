@@ -66,7 +66,9 @@ KEYS = {
     "dataset.classes": Key("", needs=_class_names),
     "dataset.train_subset": Key("nothing", outcome="refused"),
     "dataset.eval_subset": Key("nothing", outcome="refused"),
-    "dataset.exclude_videos": Key("[nothing]"),  # what it leaves out is among the changes of the table
+    "dataset.exclude_videos": Key(
+        "[nothing]"
+    ),  # what it leaves out is among the changes of the table
     "dataset.hold_out": Key("0.4", outcome="refused"),  # nothing is chosen by them
     "backbone.name": Key("tsn", "finetune"),
     "backbone.depth": Key("[1,1,1,2]", "finetune"),
@@ -196,7 +198,9 @@ KEYS = {
     "eval.iou": Key("[0.1, 0.2]", "eval"),
     "eval.proposals_at": Key("[1, 2]", "eval"),
     "eval.ties": Key("official", "eval"),
-    "eval.ignore_labels": Key("[nothing]", "eval"),  # a label there is, among the changes of the table
+    "eval.ignore_labels": Key(
+        "[nothing]", "eval"
+    ),  # a label there is, among the changes of the table
     "eval.published": Key("{'BMN': {'0.5': 10}}"),
     "eval.paper": Key("{mAP: {'0.5': 10}}"),
     "eval.paper_dataset": Key("hacs"),

@@ -26,7 +26,9 @@ def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) 
     notes["names in dataset.exclude_videos that are not annotated"] += len(set(videos) - set(there))
     kept = dataset.annotations[~dataset.annotations["video"].isin(excluded)]
     ignored = kept["label"].isin(labels) if len(labels) else pd.Series(False, index=kept.index)
-    notes["segments of eval.ignore_labels, neither trained on nor to be found"] += int(ignored.sum())
+    notes["segments of eval.ignore_labels, neither trained on nor to be found"] += int(
+        ignored.sum()
+    )
     heads = dataset.heads
     if len(heads) == 1 and labels:
         heads = (tuple(name for name in heads[0] if name not in labels),)
@@ -58,8 +60,6 @@ def with_subsets(dataset: Dataset, wanted: Sequence[str]) -> Dataset:
         return dataset
     return replace(
         dataset,
-        annotations=dataset.annotations.assign(
-            subset=dataset.annotations["subset"].replace(names)
-        ),
+        annotations=dataset.annotations.assign(subset=dataset.annotations["subset"].replace(names)),
         videos=dataset.videos.assign(subset=dataset.videos["subset"].replace(names)),
     )

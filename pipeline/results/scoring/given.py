@@ -40,7 +40,9 @@ def score_file(
     if is_table and "label" not in read:
         results["average_recall"] = recall_figures(truth, settled.table, settings.eval)
         return results | settled.as_json(unknown_videos)
-    detections = _classed(settled.table, settings.dataset, dataset, path) if is_table else settled.table
+    detections = (
+        _classed(settled.table, settings.dataset, dataset, path) if is_table else settled.table
+    )
     ties = _ties(settings, is_table=is_table)
     _require_classes(detections, truth, path)
     results["tasks"] = score_tasks(
@@ -82,7 +84,9 @@ def _say_left_out(tasks: dict[str, Any], rows: int, path: Path) -> None:
         )
     ignored = max(tasks[leading].get("ignored", [0]))
     if ignored:
-        say(f"{path}: {ignored} detections overlap a segment of eval.ignore_labels and do not count")
+        say(
+            f"{path}: {ignored} detections overlap a segment of eval.ignore_labels and do not count"
+        )
 
 
 def _without_training(settings: DatasetSettings) -> DatasetSettings:
@@ -136,7 +140,9 @@ def _classed(
             )
         return table
     if not {"verb", "noun"} <= set(table.columns):
-        raise UserError(f"{path}: no columns verb and noun, numbers of classes, as EPIC-KITCHENS has")
+        raise UserError(
+            f"{path}: no columns verb and noun, numbers of classes, as EPIC-KITCHENS has"
+        )
     verb, noun = (table[name].to_numpy() for name in ("verb", "noun"))
     try:
         for name, values, head in zip(("verb", "noun"), (verb, noun), dataset.heads, strict=True):

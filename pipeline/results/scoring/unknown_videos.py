@@ -67,7 +67,9 @@ def settle_videos(
     ids = np.array([name or own for name, own in zip(found, names, strict=True)], object)
     chosen = kept[codes] if len(codes) else np.zeros(0, bool)
     if len(table) and not chosen.any():
-        raise UserError(f"{path}: none of its videos is evaluated; give the annotations it was made for")
+        raise UserError(
+            f"{path}: none of its videos is evaluated; give the annotations it was made for"
+        )
     video = pd.Series(ids[codes] if len(names) else [], dtype=str, index=table.index)
     settled = table.assign(video=video)[chosen].reset_index(drop=True)
     return Settled(settled, len(strangers), count)

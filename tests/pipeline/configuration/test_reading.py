@@ -28,7 +28,9 @@ SLOWFAST = [f"{name}_slowfast{tada}" for name in ("hacs", "ek100") for tada in (
 
 
 def test_the_protocols_and_the_demo_are_shipped():
-    assert {"hacs", "ek100", "k400", "ssv2", "demo", "small", *SLOWFAST} == set(NAMES)
+    assert {
+        "hacs", "ek100", "k400", "ssv2", "demo", "small", "thumos14", "activitynet", *SLOWFAST,
+    } == set(NAMES)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -242,6 +244,49 @@ def test_wrong_iou_is_refused(text):
         parse_iou(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0.1:0.5:0.1", "write 0.1:0.1:0.5"),
+        ("0.5:0.95:0.05", "write 0.5:0.05:0.95"),
+        ("0.3:0.7:0.1", "write 0.3:0.1:0.7"),
+        ("0.5:0.1:0.5", "write 0.5 for that"),
+        ("0:0.1:0.5", "write 0.1:0.1:0.5 without the 0"),
+        ("10:10:50", "in percent? write 0.1:0.1:0.5"),
+        ("30,50,70", "in percent? write 0.3,0.5,0.7"),
+        ("0.1:0.1:1.2", "at most at 1"),
+        ("0.1:0:0.5", "the step between tIoU thresholds, in the middle, is above 0"),
+        ("0.1:-0.1:0.5", "the step between tIoU thresholds, in the middle, is above 0"),
+        ("0.1:0.5", "write start:step:end"),
+        ("0.1:0.0001:1", "more than 1000"),
+    ],
+)
+def test_what_is_not_start_step_end_gets_the_right_form(text, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        parse_iou(text)
+    written = re.search(r"write ([0-9.:,]+\d)", said)
+    if written:
+        assert len(parse_iou(written[1])) >= 1
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 10))
+def test_what_is_advised_is_taken(start, middle, last):
+    try:
+        found = parse_iou(f"{start / 10}:{middle / 10}:{last / 10}")
+        assert start < last and found[0] == start / 10
+    except ValueError as error:
+        advice = re.search(r"write ([0-9.:]+\d)", str(error))
+        assert advice is None or parse_iou(advice[1])
+
+
+@pytest.mark.parametrize("name", ["eval.iou=0.3:0.15:0.7", "eval.iou=0.3:0.1:0.7"])
+def test_an_end_that_the_steps_miss_is_said(name, capsys):
+    load_config(find_config("hacs"), parse_overrides([name]))
+    said = capsys.readouterr().err
+    missed = "tIoU thresholds 0.3:0.15:0.7: no step ends at 0.7; they are 0.3, 0.45, 0.6"
+    assert (missed in said) == ("0.15" in name) and ("no step" in said) == ("0.15" in name)
+
+
 @given(st.text(max_size=30))
 def test_iou_never_fails_otherwise(text):
     try:
@@ -257,6 +302,35 @@ def test_overrides_never_fail_otherwise(text):
         load_config(find_config("hacs"), parse_overrides([text]))
     except UsageError:
         return
+
+
+def test_the_published_figures_are_in_the_configs():
+    """BMN's, as OpenTAD's page has them; shown with the thresholds and the subsets they are of."""
+    thumos, anet = (load_config(find_config(name)) for name in ("thumos14", "activitynet"))
+    assert thumos.eval.iou == thumos.eval.paper_iou == tuple(np.linspace(0.3, 0.7, 5))
+    assert anet.eval.iou == anet.eval.paper_iou == tuple(np.linspace(0.5, 0.95, 10))
+    assert (thumos.dataset.train_subset, thumos.dataset.eval_subset) == ("validation", "test")
+    assert thumos.dataset.exclude_videos == ("video_test_0000270", "video_test_0001496")
+    assert thumos.eval.ignore_labels == ("Ambiguous",) and anet.eval.ignore_labels == ()
+    for rows in (thumos.eval.published, anet.eval.published):
+        assert len(rows) == 2 and all("OpenTAD" in name for name in rows)
+    # averages are of the thresholds, where all of them were published
+    for row in thumos.eval.published.values():
+        figures = [row[f"{tiou:g}"] for tiou in thumos.eval.iou]
+        assert sum(figures) / 5 == pytest.approx(row["average"], abs=0.006)
+    for config in (thumos, anet):
+        assert config.eval.paper_dataset == config.dataset.name
+        assert config.detection() and config.proposals.boundary_power == 0
+    assert (thumos.bmn.temporal_scale, thumos.bmn.duration_scale, thumos.extract.stride) == (
+        128,
+        64,
+        4,
+    )
+    assert (anet.bmn.mode, anet.bmn.temporal_scale, anet.bmn.duration_scale) == (
+        "rescale",
+        128,
+        128,
+    )
 
 
 def test_configs_are_commented():
