@@ -38,11 +38,11 @@ def numbers(run: Run) -> dict[str, Any]:
 
 def results_table(run: Run) -> str:
     """The numbers of a run as a user sees them. Raises UserError where it has none."""
-    settings = run.detection.eval
+    results, settings = numbers(run), run.detection.eval
     said = withheld(settings, run.config.dataset, run.dataset)
     if said is not None:
         say(said)
-    return scoring.map_table(numbers(run), settings, published=said is None)
+    return scoring.map_table(results, settings, published=said is None)
 
 
 def _score(run: Run, detections: pd.DataFrame) -> dict[str, Any]:

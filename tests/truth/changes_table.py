@@ -99,6 +99,21 @@ def _renamed(rows: Rows) -> None:
         row[3] = {"grow": "grow larger"}.get(row[3], row[3])
 
 
+def _setting(key: str, value: str) -> Callable[[World], object]:
+    """A setting that says which of the annotations are the data set."""
+
+    def apply(world: World) -> None:
+        world.settings[key] = value
+
+    return apply
+
+
+def _ambiguous(world: World) -> None:
+    """A segment of no class, where nothing was ignored and nothing else is."""
+    write_rows(world.table, [*ROWS, [V0, "0.000", "6.000", "?", "validation"]])
+    world.settings["eval.ignore_labels"] = "['?']"
+
+
 SAME: dict[str, Callable[[World], object]] = {
     "rows in another order": _rows(lambda rows: rows[::-1]),
     "rows mixed": _rows(lambda rows: rows[1::2] + rows[::2]),
@@ -179,6 +194,28 @@ CHANGES += [
         says=(V0,),
         must_differ=True,
     ),
+    Change(
+        "table: a validation video excluded",
+        _setting("dataset.exclude_videos", f"[{V0}]"),
+        first=("proposals", "classify", "eval"),
+        videos=(),
+        says=(V0,),
+        must_differ=True,
+    ),
+    Change(
+        "table: a training video excluded",
+        _setting("dataset.exclude_videos", f"[{T0}]"),
+        says=(T0,),
+        **STOP,
+    ),
+    Change(
+        "table: a label ignored",
+        _setting("eval.ignore_labels", "[grow]"),
+        says=("class names",),
+        may=("bmn", "proposals", "classify"),
+        **STOP,
+    ),
+    Change("table: an ignored segment", _ambiguous, first=("eval",), videos=(), says=(V0,)),
     Change(
         "table: a label renamed everywhere",
         _rows(_renamed),

@@ -70,6 +70,20 @@ def test_the_recall_of_the_proposals_is_among_the_numbers(whole, data):
     assert values == sorted(values) and 0 <= values[0] and values[-1] <= 100
 
 
+def test_the_tables_of_a_run_come_to_its_figures_again(whole, data, tmp_path):
+    results = json.loads((whole / "eval/results.json").read_text())
+    config = str(whole / "config.yaml")
+    for table, key in (
+        ("classify/detections.csv", "tasks"),
+        ("bmn/proposals/proposals.csv", "average_recall"),
+    ):
+        done = tada(
+            "score", str(whole / table), "--config", config, "--json", str(tmp_path / "n.json")
+        )
+        assert done.exit_code == 0, done.output
+        assert json.loads((tmp_path / "n.json").read_text())[key] == results[key]
+
+
 def test_without_numbers_who_makes_them_is_said(tmp_path):
     run = Run(tmp_path, load_config(find_config("demo")))
     with pytest.raises(UserError, match="tada-loc eval"):
