@@ -89,6 +89,21 @@ def read_json(
     return json.loads(read_text(path, largest), object_pairs_hook=pairs)
 
 
+def distinct_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a JSON file, for `pairs`; of a key that comes twice json would take the last silently.
+
+    Raises ValueError naming the key.
+    """
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"{key[:200]!r} comes twice")
+            seen.add(key)
+    return content
+
+
 def too_large(path: str | os.PathLike[str], found: str, largest: int) -> OSError:
     """The error of a file that holds more than is ever needed; `found` says how much."""
     said = f"it is too large: {found}, and at most {bytes_text(largest)} are read"

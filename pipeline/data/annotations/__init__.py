@@ -1,42 +1,39 @@
-"""Official annotation files to one table; `load_annotations` picks the reader the configuration names.
+"""Annotation files of many forms to one table; `load_annotations` picks the reader the configuration names.
 
-A new format is a file here with a `read(inputs)`, and its line in READERS.
+A new form is a file in `label_tools` or `data_sets`, and its line in `formats.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.configuration.sections.dataset import DatasetSettings
-from pipeline.data.annotations import activitynet, epic_kitchens, table, trimmed
 from pipeline.data.annotations.dataset import Dataset, Inputs, check_label, training_rows
+from pipeline.data.annotations.formats import AUTO, expanded, format_of, read_format
 from pipeline.errors import UserError
 
 __all__ = ["Dataset", "annotation_files", "load_annotations", "training_rows"]
-
-# What `dataset.format` may be, and who reads it.
-READERS: dict[str, Callable[[Inputs], Dataset]] = {
-    "table": table.read,
-    "activitynet": activitynet.read,
-    "epic_kitchens": epic_kitchens.read,
-    "kinetics": trimmed.read_kinetics,
-    "something": trimmed.read_something,
-}
-
 
 def load_annotations(settings: DatasetSettings) -> Dataset:
     """Read the annotation files a configuration names.
 
     Raises UserError naming file, line or video and value; also when a subset holds no video.
     """
-    files = _paths(settings.annotations)
+    files = expanded(_paths(settings.annotations))
     if not files:
         raise UserError("dataset.annotations: no file given")
     subsets = (settings.train_subset, settings.eval_subset)
-    inputs = Inputs(files, subsets, _paths(settings.classes), settings.video_info)
-    dataset = READERS[settings.format](inputs)
+    inputs = Inputs(
+        files,
+        subsets,
+        _paths(settings.classes),
+        settings.video_info,
+        settings.videos,
+        settings.annotation_fps,
+    )
+    name = format_of(files) if settings.format == AUTO else settings.format
+    dataset = read_format(name, inputs)
     for name in {name for head in dataset.heads for name in head}:
         check_label(name, str(files[-1]))
     endless = dataset.videos["video"][dataset.videos["duration"] == math.inf]
@@ -61,7 +58,7 @@ def annotation_files(settings: DatasetSettings) -> dict[str, Path]:
     return {
         f"dataset.{role}[{place}]": path
         for role in ("annotations", "classes", "video_info")
-        for place, path in enumerate(_paths(getattr(settings, role)))
+        for place, path in enumerate(expanded(_paths(getattr(settings, role))))
     }
 
 

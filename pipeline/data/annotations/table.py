@@ -23,9 +23,9 @@ from pipeline.data.annotations.dataset import (
     check_times,
     check_video_id,
 )
-from pipeline.data.annotations.holding_out import HELD_OUT, held_out
-from pipeline.data.annotations.names import one_file_each, without_ending
-from pipeline.data.annotations.rates import frames_to_seconds, no_frames
+from pipeline.data.annotations.parts.holding_out import HELD_OUT, held_out
+from pipeline.data.annotations.parts.names import one_file_each, without_ending
+from pipeline.data.annotations.parts.rates import frames_to_seconds, no_frames
 from pipeline.errors import UserError
 
 __all__ = ["HELD_OUT", "read"]
