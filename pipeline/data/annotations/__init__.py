@@ -15,6 +15,7 @@ from pipeline.errors import UserError
 
 __all__ = ["Dataset", "annotation_files", "load_annotations", "training_rows"]
 
+
 def load_annotations(settings: DatasetSettings) -> Dataset:
     """Read the annotation files a configuration names.
 

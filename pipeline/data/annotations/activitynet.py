@@ -6,7 +6,6 @@ where `duration` may be a string and ids may or may not carry the `v_` of the vi
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from pathlib import Path
 from typing import Any

@@ -125,7 +125,9 @@ def _separator(text: str) -> tuple[str, int, str]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     told = first.strip().strip('"').lower()
     if told.startswith("sep=") and len(told) <= 5 and text.startswith(first):
-        rest = text[len(first) :].removeprefix("\r\n" if text.startswith("\r\n", len(first)) else "\n")
+        rest = text[len(first) :].removeprefix(
+            "\r\n" if text.startswith("\r\n", len(first)) else "\n"
+        )
         return (told[4:] or "\t"), 1, rest
     bare = "".join(first.split('"')[::2])  # what stands between quotes parts nothing
     return max(SEPARATORS, key=bare.count) if any(map(bare.count, SEPARATORS)) else ",", 0, text

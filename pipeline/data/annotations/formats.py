@@ -48,7 +48,12 @@ class Format:
 
 def _json_list_of_templates(file: OpenedFile) -> bool:
     value = file.json
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and "template" in value[0]
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and isinstance(value[0], dict)
+        and "template" in value[0]
+    )
 
 
 def _has_database(file: OpenedFile) -> bool:
@@ -97,7 +102,9 @@ FORMATS: dict[str, Format] = {
     "multithumos": Format("MultiTHUMOS", _is_multithumos, find=_find_multithumos),
     "charades": Format("Charades", _is_charades, find=charades.read, pair=True),
     "label_studio": Format("Label Studio", label_studio.recognises, find=label_studio.read),
-    "something": Format("Something-Something", _json_list_of_templates, read=trimmed.read_something),
+    "something": Format(
+        "Something-Something", _json_list_of_templates, read=trimmed.read_something
+    ),
     "cvat": Format("CVAT", cvat.recognises, find=cvat.read),
     "boris": Format("BORIS", boris.recognises, find=boris.read),
     "epic_kitchens": Format("EPIC-KITCHENS", _is_epic, read=epic_kitchens.read),
@@ -199,4 +206,6 @@ def _name_of(file: OpenedFile) -> str:
     if file.xml is not None:
         refuse_xml(file.path, file.xml)
     find_columns(file.rows.cells[0], file.path)
-    raise UserError(f"{file.path}: no form of annotations known here; docs/annotations.md lists them")
+    raise UserError(
+        f"{file.path}: no form of annotations known here; docs/annotations.md lists them"
+    )

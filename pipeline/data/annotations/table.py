@@ -94,7 +94,7 @@ def _read_table(
             table.loc[happens, ["video", "start", "end"]], {}, inputs, file
         )
     else:
-        no_frames(inputs, file)
+        no_frames(inputs, file, "; if they are frames, name the columns start_frame and end_frame")
     if subset is not None:
         table["subset"] = subset
     elif "subset" not in table.columns:

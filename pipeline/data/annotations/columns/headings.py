@@ -30,7 +30,10 @@ _UNITS = {
     MILLISECONDS: "ms msec msecs millisecond milliseconds milli millis",
     FRAMES: "frame frames frame_number frame_no frame_id frame_index frame_idx f",
 }
-_STARTS, _ENDS = ("start", "begin", "time_start", "start_time"), ("end", "stop", "time_end", "end_time")
+_STARTS, _ENDS = (
+    ("start", "begin", "time_start", "start_time"),
+    ("end", "stop", "time_end", "end_time"),
+)
 _ROLES = {name: role for role, names in _NAMES.items() for name in names.split()}
 _IN_UNITS = {
     name: (role, unit)

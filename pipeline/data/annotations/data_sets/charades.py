@@ -39,7 +39,9 @@ def read(file: OpenedFile) -> Found:
     frame = as_frame(file.rows, file.path)
     missing = {"id", "actions", "length"} - set(frame.columns)
     if missing:
-        raise UserError(f"{file.path}: no column {', '.join(sorted(missing))}; Charades' CSV has them")
+        raise UserError(
+            f"{file.path}: no column {', '.join(sorted(missing))}; Charades' CSV has them"
+        )
     rows = zip(frame.index, frame["id"], frame["actions"], frame["length"], strict=True)
     for line, name, actions, length in rows:
         where = f"{file.path}, line {line}"

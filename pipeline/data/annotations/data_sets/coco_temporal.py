@@ -19,7 +19,12 @@ from pipeline.errors import UserError
 _PARTS = ("videos", "categories", "annotations")
 # What holds start and end: one value, or two.
 _PAIRS = ("segment", "time_segment", "temporal_segment", "timestamps", "interval")
-_ENDS = (("start", "end"), ("start_time", "end_time"), ("t_start", "t_end"), ("start_sec", "end_sec"))
+_ENDS = (
+    ("start", "end"),
+    ("start_time", "end_time"),
+    ("t_start", "t_end"),
+    ("start_sec", "end_sec"),
+)
 _NAMES = ("file_name", "filename", "name", "video_name", "video")
 
 
@@ -48,7 +53,9 @@ def read(file: OpenedFile) -> Found:
         video, label = videos.get(_key(entry, "video_id")), labels.get(_key(entry, "category_id"))
         if video is None or label is None:
             missing = "video_id" if video is None else "category_id"
-            raise UserError(f"{where}: {missing} {_key(entry, missing)[:60]} is in no list of the file")
+            raise UserError(
+                f"{where}: {missing} {_key(entry, missing)[:60]} is in no list of the file"
+            )
         _segment(found, video, label, entry, where)
     return found
 

@@ -51,7 +51,9 @@ def read(file: OpenedFile) -> Found:
 def _clip(found: Found, clip: dict[str, Any], subset: str | None, where: str) -> None:
     name = string(clip.get("clip_uid"), f"{where}: clip_uid")
     where = f"{found.file}: clip {name[:80]}"
-    ends = [clip.get(f"clip_{side}_sec", clip.get(f"video_{side}_sec")) for side in ("start", "end")]
+    ends = [
+        clip.get(f"clip_{side}_sec", clip.get(f"video_{side}_sec")) for side in ("start", "end")
+    ]
     length = rate_of(ends[1]) - (rate_of(ends[0]) if ends[0] else 0.0)
     rate = rate_of(clip.get("clip_fps"))
     duration = length if length > 0 else math.nan
@@ -73,7 +75,9 @@ def _clip_entry(found: Found, name: str, entry: dict[str, Any]) -> None:
     begin, end = entry.get("parent_start_sec"), entry.get("parent_end_sec")
     length = rate_of(end) - (rate_of(begin) if begin else 0.0)
     # `fps` is that of features, not of the clip
-    video = found.video(name, FoundVideo(name, subset, length if length > 0 else math.nan), exact=True)
+    video = found.video(
+        name, FoundVideo(name, subset, length if length > 0 else math.nan), exact=True
+    )
     for label in listed(entry.get("annotations"), where):
         _label(found, video, mapping(label, where), where)
 

@@ -49,7 +49,9 @@ def with_subsets(found: Found, video_info: Path) -> Found:
     frame = read_csv(video_info, ["video", "subset"])
     told = dict(zip(frame["video"], frame["subset"], strict=True))
     for name in list(found.videos):
-        facts = FoundVideo(name, string(told.get(name), f"{video_info}: subset of video {name[:80]}"))
+        facts = FoundVideo(
+            name, string(told.get(name), f"{video_info}: subset of video {name[:80]}")
+        )
         found.videos[name] = FoundVideo(
             name, facts.subset, found.videos[name].duration, found.videos[name].fps
         )

@@ -35,7 +35,9 @@ def read(file: OpenedFile) -> Found:
     for name, entry in mapping(file.json, str(file.path)).items():
         where = f"{file.path}: video {name[:80]}"
         entry = mapping(entry, where)
-        video = found.video(name, _facts(name, mapping(entry.get("metadata", {}), where)), exact=True)
+        video = found.video(
+            name, _facts(name, mapping(entry.get("metadata", {}), where)), exact=True
+        )
         for action in listed(entry.get(_ACTIONS), where):
             action = mapping(action, where)
             label = string(action.get("label"), f"{where}: label")

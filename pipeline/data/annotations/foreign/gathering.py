@@ -24,7 +24,9 @@ from pipeline.data.annotations.parts.rates import frames_to_seconds, no_frames
 from pipeline.errors import UserError
 
 
-def gather(founds: Sequence[Found], inputs: Inputs, *, pair: bool, names: tuple[str, ...]) -> Dataset:
+def gather(
+    founds: Sequence[Found], inputs: Inputs, *, pair: bool, names: tuple[str, ...]
+) -> Dataset:
     """One data set of what was found in the files.
 
     Where no file names subsets: two files of a format of which each holds many videos (`pair`) are training and

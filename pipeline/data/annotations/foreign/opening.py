@@ -29,7 +29,9 @@ class OpenedFile:
             self._content = read_bytes(path, packed=True)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise UserError(f"{path}: cannot be read ({reason}); see dataset.annotations") from error
+            raise UserError(
+                f"{path}: cannot be read ({reason}); see dataset.annotations"
+            ) from error
         refuse_binary(path, self._content)
 
     @cached_property
@@ -155,13 +157,17 @@ def _parsed(content: bytes, path: Path) -> Element:
     parser.buffer_text = True
 
     def refuse(*_: Any) -> None:
-        raise UserError(f"{path}: its XML has a document type (<!DOCTYPE>), which is not read; remove it")
+        raise UserError(
+            f"{path}: its XML has a document type (<!DOCTYPE>), which is not read; remove it"
+        )
 
     def begin(tag: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
         if depth > _DEEPEST:
-            raise UserError(f"{path}: its XML is more than {_DEEPEST} elements deep; not annotations")
+            raise UserError(
+                f"{path}: its XML is more than {_DEEPEST} elements deep; not annotations"
+            )
         builder.start(tag, attributes)
 
     def end(tag: str) -> None:

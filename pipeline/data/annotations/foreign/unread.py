@@ -10,8 +10,14 @@ from pipeline.errors import UserError
 
 KNOWN = "docs/annotations.md lists what is read"
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
-    (b"PAR1", "a Parquet file; write it as CSV (pandas: read_parquet(...).to_csv(..., index=False))"),
-    (b"ARROW1", "an Arrow or Feather file; write it as CSV (pandas: read_feather(...).to_csv(...))"),
+    (
+        b"PAR1",
+        "a Parquet file; write it as CSV (pandas: read_parquet(...).to_csv(..., index=False))",
+    ),
+    (
+        b"ARROW1",
+        "an Arrow or Feather file; write it as CSV (pandas: read_feather(...).to_csv(...))",
+    ),
     (b"SQLite format 3\0", "a database (SQLite); export its table as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook; save it as CSV"),
     (b"\x89HDF", "an HDF5 file; annotations are a table or JSON"),
@@ -84,7 +90,9 @@ def refuse_json(path: Path, value: Any) -> NoReturn:
     first = value[0] if isinstance(value, list) and value else None
     inner = set(first) if isinstance(first, dict) else set()
     if {"images", "annotations"} <= keys:
-        said = "COCO annotations of pictures, without times; give start and end: video,start,end,label"
+        said = (
+            "COCO annotations of pictures, without times; give start and end: video,start,end,label"
+        )
     elif {"results"} <= keys:
         said = "a result file (detections); it is scored by tada-loc score"
     elif {"assets"} <= keys or "asset" in keys or "visitedFrames" in keys or "taggedFrames" in keys:

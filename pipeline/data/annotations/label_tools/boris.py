@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.data.annotations.columns.headings import plain_heading
@@ -35,7 +35,9 @@ def read(file: OpenedFile) -> Found:
     rows, found = file.rows, Found(file.path)
     at = _heading_at(rows)
     if at is None:
-        raise UserError(f"{file.path}: no columns Behavior and Start (s), Stop (s) or Time of BORIS")
+        raise UserError(
+            f"{file.path}: no columns Behavior and Start (s), Stop (s) or Time of BORIS"
+        )
     names = [plain_heading(name) for name in rows.cells[at]]
     table = [
         (line, {name: cell.strip() for name, cell in zip(names, cells, strict=False)})
@@ -72,7 +74,7 @@ def _aggregated(found: Found, row: Row, line: int, separator: str) -> None:
     found.add(video, start, end, row.get("behavior", ""), where)
 
 
-def _tabular(found: Found, table: list[tuple[int, Row]], separator: str) -> None:
+def _tabular(found: Found, table: Sequence[tuple[int, Row]], separator: str) -> None:
     """Events in order: of a state, every second one ends what the one before began."""
     begun: dict[tuple[str, ...], tuple[float, int]] = {}
     for line, row in table:
@@ -84,10 +86,14 @@ def _tabular(found: Found, table: list[tuple[int, Row]], separator: str) -> None
             continue
         time = seconds_column([row.get("time", "")], [line], "Time", found.file, separator)[0]
         label = row.get("behavior", "")
-        modifiers = tuple(value for name, value in sorted(row.items()) if name.startswith("modifier"))
+        modifiers = tuple(
+            value for name, value in sorted(row.items()) if name.startswith("modifier")
+        )
         key = (row.get("observation_id", ""), video, row.get("subject", ""), label, *modifiers)
         if kind == "START" and key in begun:
-            raise UserError(f"{where}: {label!r} starts again before it stops (line {begun[key][1]})")
+            raise UserError(
+                f"{where}: {label!r} starts again before it stops (line {begun[key][1]})"
+            )
         if kind == "STOP" and key not in begun:
             raise UserError(f"{where}: {label!r} stops and has not started")
         if key in begun:

@@ -16,7 +16,9 @@ from pipeline.data.annotations.parts.names import is_media, plain_id
 from pipeline.errors import UserError
 
 _FRAME = re.compile(r"(\d+)(?:\.[A-Za-z]+)?$")
-_SHAPES = frozenset({"box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton"})
+_SHAPES = frozenset(
+    {"box", "polygon", "polyline", "points", "ellipse", "cuboid", "mask", "skeleton"}
+)
 
 
 def recognises(file: OpenedFile) -> bool:
@@ -102,9 +104,7 @@ def _visible(track: Element, step: int, where: str) -> Iterator[tuple[float, flo
         yield begun, last + step
 
 
-def _images(
-    found: Found, root: Element, only: str | None, tasks: list[Element], step: int
-) -> None:
+def _images(found: Found, root: Element, only: str | None, tasks: list[Element], step: int) -> None:
     """Tags of single frames (CVAT for images): frames that follow one another are a segment."""
     frames: dict[tuple[str, str], list[float]] = {}
     shapes = 0

@@ -43,7 +43,10 @@ def read(file: OpenedFile) -> Found:
 
 
 def _document(found: Found, root: Element) -> None:
-    media = [m.get("MEDIA_URL", "") or m.get("RELATIVE_MEDIA_URL", "") for m in root.iter("MEDIA_DESCRIPTOR")]
+    media = [
+        m.get("MEDIA_URL", "") or m.get("RELATIVE_MEDIA_URL", "")
+        for m in root.iter("MEDIA_DESCRIPTOR")
+    ]
     named = [url for url in media if is_media(url)] or [url for url in media if url]
     if len(named) > 1:
         found.notes["more media files of one document, left out"] = len(named) - 1
@@ -134,7 +137,9 @@ def _parted(
             start, end = (number(cells[heading.index(name)], where) / unit for name in ends)
             timed = [place for place, name in enumerate(heading) if " - " in name]
             return start, end, "".join(cells[: timed[0]][:1]), cells[timed[-1] + 1 :]
-    raise UserError(f"{where}: no begin and end time; export them as hh:mm:ss.ms, with tier and value")
+    raise UserError(
+        f"{where}: no begin and end time; export them as hh:mm:ss.ms, with tier and value"
+    )
 
 
 def _clocks(cells: list[str]) -> list[int]:
@@ -149,4 +154,3 @@ def _is_place(cell: str) -> bool:
 def _is_remark(cells: list[str]) -> bool:
     """Whether a line says where the annotations come from (`"#file:///...`)."""
     return cells[0].lstrip('"').startswith("#")
-

@@ -14,7 +14,11 @@ from pipeline.data.annotations.foreign.opening import (
 )
 from pipeline.errors import UserError
 
-_CHOICES = (2, 3, 4)  # kinds of attribute whose values are numbers of options: checkbox, radio, select
+_CHOICES = (
+    2,
+    3,
+    4,
+)  # kinds of attribute whose values are numbers of options: checkbox, radio, select
 _PARTS = {"project", "file", "metadata", "attribute", "view"}
 
 
@@ -34,7 +38,9 @@ def read(file: OpenedFile) -> Found:
         for where in [f"{file.path}: file {key}"]
     }
     video_of = {
-        str(view): found.video(_video(mapping(entry, str(file.path)), names, f"{file.path}: view {view}"))
+        str(view): found.video(
+            _video(mapping(entry, str(file.path)), names, f"{file.path}: view {view}")
+        )
         for view, entry in parts["view"].items()
     }
     for key, entry in parts["metadata"].items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-HELD_OUT = "videos held out for validation (the table has no subset column)"  # a note
+HELD_OUT = "videos held out for validation (no subset is named)"  # a note
 
 
 def held_out(videos: Iterable[str]) -> set[str]:

@@ -11,7 +11,9 @@ from pipeline.errors import UserError
 
 # Files beside videos that tools annotate in their place.
 _SOUND = (".wav", ".mp3", ".m4a", ".flac", ".ogg", ".oga", ".aac")
-_UPLOADED = re.compile(r"^[0-9a-f]{6,8}-(?=.)")  # what Label Studio puts before an uploaded file's name
+_UPLOADED = re.compile(
+    r"^[0-9a-f]{6,8}-(?=.)"
+)  # what Label Studio puts before an uploaded file's name
 _FOLDERS = re.compile(r"[/\\]")
 
 

@@ -27,12 +27,12 @@ def frames_to_seconds(
     return pd.DataFrame({side: rows[side].astype(float) / of_each for side in ("start", "end")})
 
 
-def no_frames(inputs: Inputs, file: Path) -> None:
+def no_frames(inputs: Inputs, file: Path, hint: str = "") -> None:
     """Refuse a rate for a file whose times are seconds. Raises UsageError."""
     if inputs.fps is not None:
         raise UsageError(
             f"dataset.annotation_fps (--fps) {inputs.fps:g}: {file} gives no frame numbers; leave the rate "
-            "out, or, if they are frames, name the columns start_frame and end_frame"
+            f"out{hint}"
         )
 
 
