@@ -72,8 +72,8 @@ def read_bytes(path: Path, largest: int = LARGEST_TEXT, *, packed: bool = False)
 
 
 def read_text(path: Path, largest: int = LARGEST_TEXT, encoding: str = "utf-8") -> str:
-    """The text of a plain file with any line ends. Raises OSError as `require_plain`, UnicodeDecodeError."""
-    text = read_bytes(path, largest).decode(encoding)
+    """The text of a plain file, unpacked, with any line ends. Raises OSError as `require_plain`, UnicodeDecodeError."""
+    text = read_bytes(path, largest, packed=True).decode(encoding)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

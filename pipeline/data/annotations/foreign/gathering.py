@@ -119,11 +119,11 @@ def _named(labels: pd.Series, names: tuple[str, ...], file: Path) -> pd.Series:
     by_number = {str(number): name for number, name in enumerate(names)}
     # Class lists often begin a line with the number or the code: `0 Name`, `c000 Holding clothes`.
     by_code = {name.split()[0]: name for name in names if len(name.split()) > 1}
-    if len(by_code) < len(names):
+    if len(by_code) < len(names):  # not every line has one, or one twice
         by_code = {}
     all_labels = set(labels)
-    for way in (known, by_code, by_number):
-        if all_labels <= way.keys():
-            return labels.map(way)
-    other = sorted(all_labels - known.keys())[0]
-    raise UserError(f"{file}: label {other!r} is not listed in dataset.classes")
+    way = max((known, by_code, by_number), key=lambda names: len(all_labels & names.keys()))
+    other = sorted(all_labels - way.keys())
+    if not other:
+        return labels.map(way)
+    raise UserError(f"{file}: label {other[0]!r} is not listed in dataset.classes")
