@@ -72,10 +72,15 @@ CVAT = b"""<?xml version="1.0" encoding="utf-8"?>
 <annotations><version>1.1</version><meta><task><id>3</id><name>kitchen</name><source>v06.mp4</source>
 </task></meta><track id="0" label="right"><box frame="23" outside="0" keyframe="1"/>
 <box frame="53" outside="1" keyframe="1"/></track></annotations>"""
-CVAT_TAGS = b"""<annotations><version>1.1</version><meta><task><name>v06.mp4</name></task></meta>
-""" + b"".join(
-    b'<image id="%d" name="frame_%06d"><tag label="right"/></image>' % (n, n) for n in range(23, 53)
-) + b"</annotations>"
+CVAT_TAGS = (
+    b"""<annotations><version>1.1</version><meta><task><name>v06.mp4</name></task></meta>
+"""
+    + b"".join(
+        b'<image id="%d" name="frame_%06d"><tag label="right"/></image>' % (n, n)
+        for n in range(23, 53)
+    )
+    + b"</annotations>"
+)
 EAF = b"""<?xml version="1.0" encoding="UTF-8"?>
 <ANNOTATION_DOCUMENT><HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">
 <MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/in/v06.mp4" MIME_TYPE="video/mp4"/></HEADER>
@@ -86,7 +91,9 @@ TIME_SLOT_REF2="ts2"><ANNOTATION_VALUE>right</ANNOTATION_VALUE></ALIGNABLE_ANNOT
 VIA = {
     "project": {"pid": "__VIA_PROJECT_ID__", "data_format_version": "3.1.1", "vid_list": ["1"]},
     "config": {},
-    "attribute": {"1": {"aname": "TEMPORAL-SEGMENTS", "type": 4, "options": {"1": "left", "2": "right"}}},
+    "attribute": {
+        "1": {"aname": "TEMPORAL-SEGMENTS", "type": 4, "options": {"1": "left", "2": "right"}}
+    },
     "file": {"1": {"fid": "1", "fname": "v06.mp4", "type": 4, "loc": 1, "src": ""}},
     "view": {"1": {"fid_list": ["1"]}},
     "metadata": {
@@ -131,10 +138,15 @@ MMACTION2 = {"v06": {"duration_second": 9.0, "duration_frame": 135, "feature_fra
 COCO = {"videos": [{"id": 1, "file_name": "in/v06.mp4", "duration": 9.0}],
         "categories": [{"id": 7, "name": "right"}],
         "annotations": [{"id": 1, "video_id": 1, "category_id": 7, "segment": [1.5, 3.5]}]}  # fmt: skip
-COCO_FRAMES = {**COCO, "annotations": [{"video_id": 1, "category_id": 7, "start_frame": 23, "end_frame": 53}]}
+COCO_FRAMES = {
+    **COCO,
+    "annotations": [{"video_id": 1, "category_id": 7, "start_frame": 23, "end_frame": 53}],
+}
 THUMOS_JSON = {"database": {"video_test_0000004": {"subset": "Test", "duration": 33.8, "fps": 30.0,
                "annotations": [{"label": "Diving", "segment": [0.2, 1.1], "label_id": 3}]}}}  # fmt: skip
-NUMBERED = {"video_test_0000004": {"subset": "testing", "duration": 33.8, "actions": [[3, 0.2, 1.1]]}}
+NUMBERED = {
+    "video_test_0000004": {"subset": "testing", "duration": 33.8, "actions": [[3, 0.2, 1.1]]}
+}
 ELAN_HEADED = (
     b"Tier\tParticipant\tBegin Time - hh:mm:ss.ms\tEnd Time - hh:mm:ss.ms\tAnnotation\tFile\n"
     b"action\t\t00:00:01.500\t00:00:03.500\tright\tv06.eaf\n"
@@ -151,7 +163,9 @@ SAMPLES: dict[str, Sample] = {
     "label_studio": Sample("label_studio", "a.json", as_json(LABEL_STUDIO), _FRAMES, 15, ("v07",)),
     "label_studio sound": Sample("label_studio", "a.json", as_json(LABEL_STUDIO_SOUND), RIGHT),
     "label_studio boxes": Sample("label_studio", "a.json", as_json(LABEL_STUDIO_BOXES), _FRAMES),
-    "label_studio short": Sample("label_studio", "a.json", as_json(LABEL_STUDIO_SHORT), _FRAMES, 15),
+    "label_studio short": Sample(
+        "label_studio", "a.json", as_json(LABEL_STUDIO_SHORT), _FRAMES, 15
+    ),
     "label_studio csv": Sample(
         "label_studio",
         "a.csv",
@@ -164,17 +178,26 @@ SAMPLES: dict[str, Sample] = {
     "cvat tags": Sample("cvat", "annotations.xml", CVAT_TAGS, _FRAMES, 15),
     "elan": Sample("elan", "any.eaf", EAF, RIGHT),
     "elan text": Sample(
-        "elan", "v06.txt", b"action\t\t00:00:01.500\t1.5\t00:00:03.500\t3.5\t00:00:02.000\t2.0\tright\n", RIGHT
+        "elan",
+        "v06.txt",
+        b"action\t\t00:00:01.500\t1.5\t00:00:03.500\t3.5\t00:00:02.000\t2.0\tright\n",
+        RIGHT,
     ),
     "elan headed": Sample("elan", "any.txt", ELAN_HEADED, RIGHT),
     "elan number": Sample(
-        "elan", "v06.txt", b"t\t\t00:00:01.500\t00:00:03.500\t00:00:02.000\t7\n", (("v06", 1.5, 3.5, "7"),)
+        "elan",
+        "v06.txt",
+        b"t\t\t00:00:01.500\t00:00:03.500\t00:00:02.000\t7\n",
+        (("v06", 1.5, 3.5, "7"),),
     ),
     "via": Sample("via", "a.json", as_json(VIA), RIGHT),
     "boris": Sample("boris", "a.csv", BORIS, RIGHT),
     "boris events": Sample("boris", "a.tsv", BORIS_EVENTS, RIGHT),
     "audacity": Sample(
-        "audacity", "v06.txt", b"1.500000\t3.500000\tright\n\\\t100.0\t200.0\n4.0\t4.0\tpoint\n", RIGHT
+        "audacity",
+        "v06.txt",
+        b"1.500000\t3.500000\tright\n\\\t100.0\t200.0\n4.0\t4.0\tpoint\n",
+        RIGHT,
     ),
     "charades": Sample(
         "charades",
@@ -190,7 +213,10 @@ SAMPLES: dict[str, Sample] = {
         "multithumos",
         "Diving.txt",
         b"video_test_0000004 0.2 1.1\nvideo_validation_0000051 3.0 4.5\n",
-        (("video_test_0000004", 0.2, 1.1, "Diving"), ("video_validation_0000051", 3.0, 4.5, "Diving")),
+        (
+            ("video_test_0000004", 0.2, 1.1, "Diving"),
+            ("video_validation_0000051", 3.0, 4.5, "Diving"),
+        ),
     ),
     "thumos14": Sample(
         "thumos14",
@@ -209,9 +235,7 @@ SAMPLES: dict[str, Sample] = {
     "mmaction2": Sample("mmaction2", "a.json", as_json(MMACTION2), RIGHT),
     "coco_temporal": Sample("coco_temporal", "a.json", as_json(COCO), RIGHT),
     "coco_temporal frames": Sample("coco_temporal", "a.json", as_json(COCO_FRAMES), _FRAMES, 15),
-    "table": Sample(
-        "table", "a.csv", TABLE, (*RIGHT, ("v07", 2.0, 4.0, "right")), empty=("v08",)
-    ),
+    "table": Sample("table", "a.csv", TABLE, (*RIGHT, ("v07", 2.0, 4.0, "right")), empty=("v08",)),
     "table of frames": Sample(
         "table", "a.csv", b"video,start_frame,end_frame,label\nv06,23,53,right\n", _FRAMES, 15
     ),

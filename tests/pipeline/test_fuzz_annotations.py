@@ -29,7 +29,9 @@ PLAIN = st.one_of(
     st.just(10**400),
     st.floats(),
     SHORT,
-    st.sampled_from(["", " ", "../x", "\0", "nan", "v06.mp4", "[", "1e999", "http://[x", "training"]),
+    st.sampled_from(
+        ["", " ", "../x", "\0", "nan", "v06.mp4", "[", "1e999", "http://[x", "training"]
+    ),
 )
 TREE = st.recursive(
     PLAIN,
@@ -94,7 +96,9 @@ def _set(tree: object, path: tuple, value: object) -> object:
 @fuzz
 @given(edit=st.data())
 def test_bytes_with_a_mistake(tmp_path, name, edit):
-    check(tmp_path / SAMPLES[name].name, SAMPLES[name], edit.draw(overwritten(SAMPLES[name].content)))
+    check(
+        tmp_path / SAMPLES[name].name, SAMPLES[name], edit.draw(overwritten(SAMPLES[name].content))
+    )
 
 
 @pytest.mark.parametrize("name", [n for n, s in SAMPLES.items() if s.name.endswith(".json")])

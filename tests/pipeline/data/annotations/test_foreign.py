@@ -33,7 +33,9 @@ def packed(*names: str) -> bytes:
 
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>
 <annotations><track label="&b;"/></annotations>"""
-OUTSIDE = b"""<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><annotations>&a;</annotations>"""
+OUTSIDE = (
+    b"""<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><annotations>&a;</annotations>"""
+)
 
 
 @pytest.mark.parametrize(

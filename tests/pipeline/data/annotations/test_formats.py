@@ -85,7 +85,9 @@ def test_another_form_is_named(tmp_path, kind):
 NAMED_BY_FILE = {"audacity", "thumos14", "multithumos", "elan"}
 
 
-@pytest.mark.parametrize("name", sorted(set(SAMPLES) - {n for n in SAMPLES if n.split()[0] in NAMED_BY_FILE}))
+@pytest.mark.parametrize(
+    "name", sorted(set(SAMPLES) - {n for n in SAMPLES if n.split()[0] in NAMED_BY_FILE})
+)
 def test_packed_files_are_read(tmp_path, name):
     sample = SAMPLES[name]
     path = tmp_path / f"{sample.name}.gz"

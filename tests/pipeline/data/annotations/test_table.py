@@ -191,4 +191,6 @@ def test_wrong_tables(tmp_path, text, words):
 
 
 def test_bytes_that_are_no_text(tmp_path):
-    assert "not a text file" in said(tmp_path / "own.csv", b"video,start,end,label\n\x01\xff\x00,0,1,x\n")
+    assert "not a text file" in said(
+        tmp_path / "own.csv", b"video,start,end,label\n\x01\xff\x00,0,1,x\n"
+    )
