@@ -6,14 +6,18 @@ A new form is a file in `label_tools` or `data_sets`, and its line in `formats.p
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations.dataset import Dataset, Inputs, check_label, training_rows
-from pipeline.data.annotations.formats import AUTO, expanded, format_of, read_format
+from pipeline.data.annotations.formats import AUTO, FORMATS, expanded, format_of, read_format
 from pipeline.errors import UserError
 
 __all__ = ["Dataset", "annotation_files", "load_annotations", "training_rows"]
+
+# Forms whose figures and classes are other than a list of labels: they are asked for by name.
+_BY_NAME = frozenset({"epic_kitchens", "kinetics", "something"})
 
 
 def load_annotations(settings: DatasetSettings) -> Dataset:
@@ -33,8 +37,7 @@ def load_annotations(settings: DatasetSettings) -> Dataset:
         settings.videos,
         settings.annotation_fps,
     )
-    name = format_of(files) if settings.format == AUTO else settings.format
-    dataset = read_format(name, inputs)
+    dataset = read_format(_form(settings, files), inputs)
     for name in {name for head in dataset.heads for name in head}:
         check_label(name, str(files[-1]))
     endless = dataset.videos["video"][dataset.videos["duration"] == math.inf]
@@ -61,6 +64,16 @@ def annotation_files(settings: DatasetSettings) -> dict[str, Path]:
         for role in ("annotations", "classes", "video_info")
         for place, path in enumerate(expanded(_paths(getattr(settings, role))))
     }
+
+
+def _form(settings: DatasetSettings, files: Sequence[Path]) -> str:
+    """The name of the form. Raises UserError where it is told and needs further keys of its own."""
+    if settings.format != AUTO:
+        return settings.format
+    name = format_of(files)
+    if name in _BY_NAME:
+        raise UserError(f"{files[0]}: looks like {FORMATS[name].title}; set dataset.format: {name}")
+    return name
 
 
 def _paths(value: tuple[Path, ...] | Path | None) -> list[Path]:

@@ -60,12 +60,11 @@ def read(inputs: Inputs) -> Dataset:
         raise UserError(f"{files[-1]}: video {both.iloc[0]} is in two subsets; a video has one")
     annotations = rows.loc[rows["happens"], _SEGMENT].reset_index(drop=True)
     stated = set(rows.loc[~rows["happens"], "video"])
-    notes["videos stated to have no segment, which have some"] = len(
-        stated & set(annotations["video"])
-    )
-    notes["videos stated to have no segment"] = len(stated - set(annotations["video"]))
-    notes += spelled_twice(annotations["label"])
-    labels = tuple(sorted(set(annotations["label"])))
+    some = stated & set(annotations["video"]) if stated else set()
+    notes["videos stated to have no segment, which have some"] = len(some)
+    notes["videos stated to have no segment"] = len(stated - some)
+    notes += spelled_twice(annotations["label"].tolist())
+    labels = tuple(sorted(set(annotations["label"].tolist())))
     return Dataset(annotations, videos.assign(duration=np.nan, fps=np.nan), (labels,), +notes)
 
 
@@ -81,8 +80,10 @@ def _read_table(
     )
     written = table["label"]
     for column in table.columns:
-        table[column] = [text.strip() for text in table[column]]
-    notes += joined_blanks(written)
+        # as objects: text of pandas' own kind is slow to walk through
+        texts = [text.strip() for text in table[column].tolist()]
+        table[column] = pd.Series(texts, table.index, dtype=object)
+    notes += joined_blanks(written.tolist())
     empty = (table["start"] == "") & (table["end"] == "") & (table["label"] == "")
     table["happens"] = ~empty
     _name_videos(table, file, notes)

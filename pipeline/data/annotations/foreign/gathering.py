@@ -55,7 +55,7 @@ def gather(
     segments.insert(1, "subset", segments["video"].map(subset_of))
     if names:
         segments["label"] = _named(segments["label"], names, founds[-1].file)
-    notes += spelled_twice(segments["label"])
+    notes += spelled_twice(segments["label"].tolist())
     return Dataset(segments, videos, (names or tuple(sorted(set(segments["label"]))),), +notes)
 
 

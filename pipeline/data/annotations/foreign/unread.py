@@ -51,6 +51,18 @@ _ENDINGS = {
 }
 
 
+# How text files of other programs begin, in small letters.
+_TEXTS = {
+    "# exported using vgg image annotator": "VIA's CSV; save the project instead, which is JSON",
+    "#filename,file_size": "a table of VIA 2, for pictures; annotate segments with VIA 3",
+    "# 1: detection or track-id": "DIVE's tracks; write each track's begin and end over the rate as CSV: "
+    "video,start,end,label",
+    "webvtt": _ENDINGS[".vtt"],
+    'file type = "ootextfile"': _ENDINGS[".textgrid"],
+    "%yaml": "YAML; is this a configuration?",
+}
+
+
 def refuse_binary(path: Path, content: bytes) -> None:
     """Refuse what is no text at all, or another program's own file. Raises UserError with the way in."""
     head = content[:600]
@@ -61,7 +73,9 @@ def refuse_binary(path: Path, content: bytes) -> None:
         known = "a video; give the annotations, and the videos with --videos"
     if known is None and head[:1] == b"\x80" and head[1:2] <= b"\x06":
         known = _ENDINGS[".pkl"]
+    begins = head.lstrip(b"\xef\xbb\xbf").lower().decode("latin-1")
     known = known or _ENDINGS.get(path.suffix.lower())
+    known = known or next((said for text, said in _TEXTS.items() if begins.startswith(text)), None)
     if known is not None:
         raise UserError(f"{path}: not read: it is {known}")
     if not content.strip(b"\0 \t\r\n"):

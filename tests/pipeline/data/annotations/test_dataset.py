@@ -61,3 +61,11 @@ def test_every_format_has_its_reader():
 def test_one_class_file_is_taken(tmp_path, kind):
     with pytest.raises(UserError, match="give one file with a class name a line"):
         read_format(kind, Inputs([tmp_path / "a"], classes=[tmp_path / "b", tmp_path / "c"]))
+
+
+def test_auto_leaves_forms_with_keys_of_their_own_to_be_named(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("label,youtube_id,time_start,time_end\nrun,a,1,11\n")
+    settings = DatasetSettings(name="x", format="auto", annotations=path, videos=tmp_path)
+    with pytest.raises(UserError, match="dataset.format: kinetics"):
+        annotations.load_annotations(settings)
