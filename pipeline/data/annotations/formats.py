@@ -174,6 +174,9 @@ def read_format(name: str, inputs: Inputs) -> Dataset:
         founds.append(form.find(file))
     if name == "mmaction2" and inputs.video_info is not None:
         founds = [mmaction2.with_subsets(found, inputs.video_info) for found in founds]
+    if name == "label_studio" and inputs.fps is None:
+        for found in founds:
+            label_studio.say_rate(found)
     listed = inputs.class_file()
     names = activitynet.listed_names(listed) if listed is not None else ()
     return gather(founds, inputs, pair=form.pair, names=names)

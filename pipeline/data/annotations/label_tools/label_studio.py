@@ -1,7 +1,8 @@
 """Label Studio's exports: JSON, JSON-MIN and CSV.
 
 Ranges on a video's timeline count frames from 1, the last included; regions of sound and of time series
-are seconds; boxes that follow an object last while they are enabled.
+are seconds; boxes that follow an object last while they are enabled. Frames count at the `frameRate` of the
+<Video> tag, which is 24 where it is not set, whatever rate the video has: that is said.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ from pipeline.data.annotations.foreign.opening import (
 from pipeline.data.annotations.parts.names import is_media
 from pipeline.errors import UserError
 
+_AT_OWN_RATE = (
+    "segments at the rate of their video; Label Studio counts at its <Video frameRate>, 24 where not set: "
+    "give that where it is another"
+)
+_RATES = ("fps", "frame_rate", "framerate", "frameRate")
 # Columns of JSON-MIN and CSV that are of the annotation, not of the task.
 _ABOUT = {"annotation_id", "annotator", "created_at", "updated_at", "lead_time", "id"}
 
@@ -56,9 +62,15 @@ def read(file: OpenedFile) -> Found:
     return found
 
 
+def say_rate(found: Found) -> None:
+    """Note segments in frames for which only their video's own rate is left; Label Studio may count at another."""
+    open_ones = sum(s.frames and math.isnan(found.videos[s.video].fps) for s in found.segments)
+    found.notes[_AT_OWN_RATE] += open_ones
+
+
 def _task(found: Found, task: dict[str, Any], where: str) -> None:
     """A task of the full export: its annotations, each with results."""
-    video = found.video(_media(mapping(task["data"], where), where))
+    video = _video(found, mapping(task["data"], where), where)
     annotations = listed(task.get("annotations", task.get("completions")), where)
     kept = 0
     for annotation in annotations:
@@ -80,7 +92,7 @@ def _task(found: Found, task: dict[str, Any], where: str) -> None:
 
 def _short_task(found: Found, task: dict[str, Any], where: str) -> None:
     """A row of JSON-MIN or CSV: one annotation, its results under the names of their tags."""
-    video = found.video(_media(task, where))
+    video = _video(found, task, where)
     for name, value in task.items():
         if name in _ABOUT or not isinstance(value, list):
             continue
@@ -150,6 +162,14 @@ def _tell_rate(found: Found, video: str, value: dict[str, Any]) -> None:
     if count / seconds > 0:
         written = found.videos[video].written
         found.video(written, FoundVideo(written, duration=seconds, fps=count / seconds))
+
+
+def _video(found: Found, data: dict[str, Any], where: str) -> str:
+    """The video of a task, with the rate that its data gives to the <Video> tag, where they do."""
+    written = _media(data, where)
+    told = (rate_of(data.get(key)) for key in _RATES)
+    rate = next((rate for rate in told if not math.isnan(rate)), math.nan)
+    return found.video(written, FoundVideo(written, fps=rate))
 
 
 def _media(data: dict[str, Any], where: str) -> str:

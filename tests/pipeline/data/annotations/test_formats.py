@@ -112,6 +112,27 @@ def test_frames_at_the_rate_of_the_video(tmp_path):
     assert rows == [("v06", 1.0, 53 / 23, "right")]
 
 
+def test_the_rate_of_label_studio(tmp_path):
+    tasks = json.loads(SAMPLES["label_studio"].content)
+    tasks[0]["data"]["fps"] = "15"
+    path = tmp_path / "a.json"
+    path.write_bytes(as_json(tasks))
+    dataset = read_format("label_studio", Inputs([path]))
+    assert rows_of(dataset) == list(SAMPLES["label_studio"].rows)
+    assert not any("frameRate" in note for note in dataset.notes)
+    (tmp_path / "videos").mkdir()
+    path = written(tmp_path, SAMPLES["label_studio"])
+    with av.open(str(tmp_path / "videos" / "v06.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=15)
+        stream.width = stream.height = 32
+        frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), "rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    dataset = read_format("label_studio", Inputs([path], videos=tmp_path / "videos"))
+    assert rows_of(dataset) == list(SAMPLES["label_studio"].rows)
+    assert [count for note, count in dataset.notes.items() if "frameRate" in note] == [1]
+
+
 def test_a_rate_where_times_are_seconds_is_refused(tmp_path):
     for name in ("elan", "activitynet", "table"):
         sample = dataclasses.replace(SAMPLES[name], fps=15)
