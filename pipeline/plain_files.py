@@ -72,8 +72,11 @@ def read_bytes(path: Path, largest: int = LARGEST_TEXT, *, packed: bool = False)
 
 
 def read_text(path: Path, largest: int = LARGEST_TEXT, encoding: str = "utf-8") -> str:
-    """The text of a plain file with any line ends, without the mark some programs begin it with. Raises OSError as `require_plain`, UnicodeDecodeError."""
-    text = read_bytes(path, largest).decode(encoding).removeprefix("\ufeff")
+    """The text of a plain file, unpacked, with any line ends, without the mark some programs begin it with.
+
+    Raises OSError as `require_plain`, UnicodeDecodeError.
+    """
+    text = read_bytes(path, largest, packed=True).decode(encoding).removeprefix("\ufeff")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -87,6 +90,21 @@ def read_json(
     Raises OSError as `require_plain`, ValueError and RecursionError where it is no JSON.
     """
     return json.loads(read_text(path, largest), object_pairs_hook=pairs)
+
+
+def distinct_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a JSON file, for `pairs`; of a key that comes twice json would take the last silently.
+
+    Raises ValueError naming the key.
+    """
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ValueError(f"{key[:200]!r} comes twice")
+            seen.add(key)
+    return content
 
 
 def too_large(path: str | os.PathLike[str], found: str, largest: int) -> OSError:

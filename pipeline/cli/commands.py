@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.convert_command import convert
 from pipeline.cli.feature_commands import export_features, import_features
 from pipeline.cli.file_commands import print_scores, score
 from pipeline.cli.group import Commands
@@ -181,5 +182,16 @@ def run(**options: Any) -> None:
     _do(None, options)
 
 
-for _command in (status, verify, score, init, import_features, export_features, doctor, plan, demo):
+for _command in (
+    status,
+    verify,
+    score,
+    init,
+    convert,
+    import_features,
+    export_features,
+    doctor,
+    plan,
+    demo,
+):
     main.add_command(_command)

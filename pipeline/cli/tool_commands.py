@@ -94,6 +94,12 @@ def verify(json_file: Path | None, **options: Any) -> None:
     "--frame-fps", type=float, metavar="RATE", help="Frames a second of folders of frames."
 )
 @click.option(
+    "--annotation-fps",
+    type=float,
+    metavar="RATE",
+    help="Frames a second that annotations in frames count at, where nothing else says.",
+)
+@click.option(
     "--train-subset", metavar="NAME", help="The subset to train on, where it is not training."
 )
 @click.option(
@@ -113,7 +119,7 @@ def init(
     """Write a configuration that suits your own videos.
 
     VIDEOS is their folder, ANNOTATIONS a table video,start,end,label[,subset] in seconds (or one for
-    training and one for validation), or ActivityNet's JSON. Every line says why it is as it is.
+    training and one for validation), or what `tada-loc convert` reads. Every line says why it is as it is.
 
     Example: tada-loc init videos own.csv
     """

@@ -62,6 +62,7 @@ KEYS = {
     "dataset.annotations": Key("", needs=_copied_table),
     "dataset.videos": Key("", needs=_copied_videos),
     "dataset.video_info": Key("", needs=_video_info),  # of EPIC-KITCHENS alone
+    "dataset.annotation_fps": Key("15", outcome="refused"),  # the table's times are seconds
     "dataset.frame_fps": Key("30"),  # no video is a folder of frames
     "dataset.classes": Key("", needs=_class_names),
     "dataset.train_subset": Key("nothing", outcome="refused"),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from truth import footage
 from truth.change import Change
@@ -94,6 +97,23 @@ def _subset(video: str, subset: str) -> Callable[[World], object]:
     return _rows(edit)
 
 
+def _nothing_happens(rows: Rows) -> None:
+    for row in rows:
+        if row[0] == V0:
+            row[1:4] = ["", "", ""]
+
+
+def _as_json(world: World) -> None:
+    database: dict[str, dict[str, object]] = {}
+    for video, start, end, label, subset in ROWS:
+        entry = database.setdefault(video, {"subset": subset, "annotations": []})
+        segments = cast("list[object]", entry["annotations"])
+        segments.append({"segment": [float(start), float(end)], "label": label})
+    path = world.data / "annotations.json"
+    path.write_text(json.dumps({"database": database}))
+    world.settings |= {"dataset.annotations": str(path), "dataset.format": "auto"}
+
+
 def _renamed(rows: Rows) -> None:
     for row in rows:
         row[3] = {"grow": "grow larger"}.get(row[3], row[3])
@@ -124,6 +144,15 @@ SAME: dict[str, Callable[[World], object]] = {
     "CRLF": _text(lambda text: text.replace("\n", "\r\n")),
     "all quoted": _quoted,
     "a BOM": _text(lambda text: "\ufeff" + text),
+    "UTF-16": lambda world: world.table.write_bytes(world.table.read_text().encode("utf-16")),
+    "semicolons and decimal commas": _text(lambda text: text.replace(",", ";").replace(".", ",")),
+    "capital headings by other names": _text(
+        lambda text: text.replace("start,end", "Start,Stop", 1)
+    ),
+    "empty rows between": _text(lambda text: text.replace("\n", "\n\n,,,,\n")),
+    "names of files": _text(lambda text: re.sub(r"(?m)^(\w+_\d+),", r"\1.mp4,", text)),
+    "hh:mm:ss": _text(lambda text: re.sub(r"\b(\d)\.(\d{3})\b", r"00:00:0\1.\2", text)),
+    "as ActivityNet's JSON, told by itself": _as_json,
     "2.000 as 2": _text(lambda text: text.replace("2.000", "2").replace("5.000", "5.")),
     "0.500 as 5e-1": _text(lambda text: text.replace(",0.500,", ",5e-1,")),
     "one more column": _more_columns,
@@ -145,6 +174,7 @@ MEASURED: dict[str, tuple[Callable[[World], object], str]] = {
     ),
     "a validation row twice": (_rows(lambda rows: [*rows, rows[4]]), V0),
     "a validation row removed": (_without(V1, 0), V1),
+    "a validation video in which nothing happens": (_rows(_nothing_happens), V0),
 }
 TRAINED: dict[str, tuple[Callable[[World], object], str]] = {
     "a training label corrected": (_cell(T0, "label", "shrink"), T0),

@@ -17,10 +17,36 @@ class DatasetSettings(Section):
 
     name: Annotated[str, NoResult()] = Field(description="Name of the data set, for people.")
     format: Annotated[
-        Literal["table", "activitynet", "epic_kitchens", "kinetics", "something"], NoResult()
-    ] = Field(description="Form of the annotation files.")
+        Literal[
+            "auto",
+            "table",
+            "activitynet",
+            "thumos14",
+            "multithumos",
+            "charades",
+            "ego4d",
+            "perception_test",
+            "mmaction2",
+            "coco_temporal",
+            "label_studio",
+            "cvat",
+            "elan",
+            "via",
+            "boris",
+            "audacity",
+            "epic_kitchens",
+            "kinetics",
+            "something",
+        ],
+        NoResult(),
+    ] = Field(description="Form of the annotation files. auto: told from what is in them.")
     annotations: Annotated[Paths, NoResult()] = Field(
-        description="Annotation file, or a list of them."
+        description="Annotation file, a list of them, or a folder of them."
+    )
+    annotation_fps: Annotated[Rate | None, NoResult()] = Field(
+        default=None,
+        description="Frames a second that annotations which count frames count at. null: as they say, else "
+        "the rate of each video.",
     )
     videos: Annotated[Path, NoResult()] = Field(
         description="Folder of the videos, or of a folder of frames for each."

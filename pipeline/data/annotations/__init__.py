@@ -1,30 +1,24 @@
-"""Official annotation files to one table; `load_annotations` picks the reader the configuration names.
+"""Annotation files of many forms to one table; `load_annotations` picks the reader the configuration names.
 
-A new format is a file here with a `read(inputs)`, and its line in READERS.
+A new form is a file in `label_tools` or `data_sets`, and its line in `formats.py`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pipeline.configuration.sections.dataset import DatasetSettings
-from pipeline.data.annotations import activitynet, epic_kitchens, table, trimmed
 from pipeline.data.annotations.dataset import Dataset, Inputs, check_label, training_rows
-from pipeline.data.annotations.parts import with_subsets, without
+from pipeline.data.annotations.formats import AUTO, FORMATS, expanded, format_of, read_format
+from pipeline.data.annotations.subsets import with_subsets, without
 from pipeline.errors import UserError
 
 __all__ = ["Dataset", "annotation_files", "load_annotations", "training_rows"]
 
-# What `dataset.format` may be, and who reads it.
-READERS: dict[str, Callable[[Inputs], Dataset]] = {
-    "table": table.read,
-    "activitynet": activitynet.read,
-    "epic_kitchens": epic_kitchens.read,
-    "kinetics": trimmed.read_kinetics,
-    "something": trimmed.read_something,
-}
+# Forms whose figures and classes are other than a list of labels: they are asked for by name.
+_BY_NAME = frozenset({"epic_kitchens", "kinetics", "something"})
 
 
 def load_annotations(settings: DatasetSettings, ignore: Collection[str] = ()) -> Dataset:
@@ -32,12 +26,19 @@ def load_annotations(settings: DatasetSettings, ignore: Collection[str] = ()) ->
 
     Raises UserError naming file, line or video and value; also when a subset holds no video.
     """
-    files = _paths(settings.annotations)
+    files = expanded(_paths(settings.annotations))
     if not files:
         raise UserError("dataset.annotations: no file given")
     subsets = (settings.train_subset, settings.eval_subset)
-    inputs = Inputs(files, subsets, _paths(settings.classes), settings.video_info)
-    dataset = with_subsets(READERS[settings.format](inputs), subsets)
+    inputs = Inputs(
+        files,
+        subsets,
+        _paths(settings.classes),
+        settings.video_info,
+        settings.videos,
+        settings.annotation_fps,
+    )
+    dataset = with_subsets(read_format(_form(settings, files), inputs), subsets)
     if settings.exclude_videos or ignore:
         dataset = without(dataset, settings.exclude_videos, ignore)
     for name in {name for head in dataset.heads for name in head}:
@@ -64,8 +65,18 @@ def annotation_files(settings: DatasetSettings) -> dict[str, Path]:
     return {
         f"dataset.{role}[{place}]": path
         for role in ("annotations", "classes", "video_info")
-        for place, path in enumerate(_paths(getattr(settings, role)))
+        for place, path in enumerate(expanded(_paths(getattr(settings, role))))
     }
+
+
+def _form(settings: DatasetSettings, files: Sequence[Path]) -> str:
+    """The name of the form. Raises UserError where it is told and needs further keys of its own."""
+    if settings.format != AUTO:
+        return settings.format
+    name = format_of(files)
+    if name in _BY_NAME:
+        raise UserError(f"{files[0]}: looks like {FORMATS[name].title}; set dataset.format: {name}")
+    return name
 
 
 def _paths(value: tuple[Path, ...] | Path | None) -> list[Path]:

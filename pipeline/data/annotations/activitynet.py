@@ -21,8 +21,9 @@ from pipeline.data.annotations.dataset import (
     check_video_id,
     segments_frame,
 )
+from pipeline.data.annotations.foreign.opening import rate_of
 from pipeline.errors import UserError
-from pipeline.plain_files import read_json, read_text
+from pipeline.plain_files import distinct_pairs, read_json, read_text
 
 
 def read(inputs: Inputs) -> Dataset:
@@ -43,14 +44,15 @@ def read(inputs: Inputs) -> Dataset:
             subset = _text(entry.get("subset"), f"{where}: subset")
             told = entry.get("duration")
             duration = math.nan if told is None else _seconds(told, f"{where}: duration")
-            videos.append({"video": video, "subset": subset, "duration": duration, "fps": math.nan})
+            rate = rate_of(entry.get("fps"))
+            videos.append({"video": video, "subset": subset, "duration": duration, "fps": rate})
             rows += _segments(entry, video, subset, where)
     annotations = segments_frame(rows, ("video", "subset", "start", "end", "label"))
     frame = pd.DataFrame(videos, columns=["video", "subset", "duration", "fps"])
     repeated = frame["video"][frame["video"].duplicated()]
     if len(repeated):
         raise UserError(f"{files[-1]}: video {repeated.iloc[0]} is annotated twice; keep one entry")
-    names = _listed_names(classes) if classes else tuple(sorted(set(annotations["label"])))
+    names = listed_names(classes) if classes else tuple(sorted(set(annotations["label"])))
     unknown = annotations.loc[~annotations["label"].isin(names), "label"]
     if len(unknown):
         raise UserError(f"{classes}: label {unknown.iloc[0]!r} of the annotations is not listed")
@@ -59,7 +61,7 @@ def read(inputs: Inputs) -> Dataset:
 
 def _database(file: Path) -> dict[str, Any]:
     try:
-        content = read_json(file, pairs=_distinct)
+        content = read_json(file, pairs=distinct_pairs)
     except OSError as error:
         raise UserError(
             f"{file}: cannot be read ({error.strerror}); see dataset.annotations"
@@ -75,16 +77,6 @@ def _database(file: Path) -> dict[str, Any]:
                 f"{file}: video {video}: expected an object with subset and annotations"
             )
     return database
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a JSON file; of a key that comes twice json would take the last silently."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"{repeated!r} comes twice")
-    return content
 
 
 def _segments(entry: dict[str, Any], video: str, subset: str, where: str) -> list[dict[str, Any]]:
@@ -121,7 +113,8 @@ def _seconds(value: Any, where: str) -> float:
         raise UserError(f"{where}: {value!r} is no number of seconds") from error
 
 
-def _listed_names(file: Path) -> tuple[str, ...]:
+def listed_names(file: Path) -> tuple[str, ...]:
+    """The class names of a file that has one a line, after a heading or not. Raises UserError."""
     try:
         lines = [line.strip() for line in read_text(file).splitlines()]
     except (OSError, UnicodeDecodeError) as error:

@@ -26,13 +26,16 @@ class Inputs:
     """What the configuration names for a reader; each takes of it what its format has.
 
     `files`: the annotation files. `subsets`: the names of the training and of the evaluation subset.
-    `classes`: the files with class names. `video_info`: a file about the videos.
+    `classes`: the files with class names. `video_info`: a file about the videos. `videos`: the folder of the
+    videos and `fps` the frames a second, for formats that count frames.
     """
 
     files: Sequence[Path]
     subsets: tuple[str, str] = ("training", "validation")
     classes: Sequence[Path] = ()
     video_info: Path | None = None
+    videos: Path | None = None
+    fps: float | None = None
 
     def class_file(self) -> Path | None:
         """The file with class names, of a format that takes one. Raises UserError where there are more."""

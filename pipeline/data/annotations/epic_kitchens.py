@@ -69,7 +69,7 @@ def _read_timestamps(file: Path, subset: str, heads: tuple[tuple[str, ...], ...]
         if bad.any():
             line = int(bad.to_numpy().argmax())
             raise UserError(
-                f"{file}, line {line + 2}: {column} {frame[column].iloc[line]} is none of the "
+                f"{file}, line {frame.index[line]}: {column} {frame[column].iloc[line]} is none of the "
                 f"{len(heads[head])} classes"
             )
         result[name] = values.astype(np.int64)
@@ -86,7 +86,7 @@ def _timestamps(column: pd.Series, file: Path) -> pd.Series:
     if bad.any():
         line = int(bad.to_numpy().argmax())
         raise UserError(
-            f"{file}, line {line + 2}: timestamp {column.iloc[line]!r} is not HH:MM:SS.ss"
+            f"{file}, line {column.index[line]}: timestamp {column.iloc[line]!r} is not HH:MM:SS.ss"
         )
     seconds = parts[0] * 3600 + parts[1] * 60 + parts[2]
     check_times(float(seconds.min()), float(seconds.max()), str(file))

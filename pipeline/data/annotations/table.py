@@ -1,6 +1,7 @@
-"""A plain CSV of one's own: `video,start,end,label[,subset]`, a row a segment, times in seconds.
+"""A table of one's own: `video,start,end,label[,subset]`, a row a segment, times in seconds.
 
-`video` is the name of the video's file without its ending.
+`video` is the name of the video's file. A row of a video alone, with no start, end and label, says that
+nothing happens in it. Separators, headings, times and encodings may be as people and spreadsheets write them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.data.annotations.csv_files import float_column, read_csv
+from pipeline.data.annotations.columns.headings import FRAMES, MILLISECONDS, Columns, find_columns
+from pipeline.data.annotations.columns.spelling import joined_blanks, spelled_twice
+from pipeline.data.annotations.columns.times import is_number, seconds_column
+from pipeline.data.annotations.csv_files import Rows, as_frame, read_rows
 from pipeline.data.annotations.dataset import (
     Dataset,
     Inputs,
@@ -19,10 +23,13 @@ from pipeline.data.annotations.dataset import (
     check_times,
     check_video_id,
 )
+from pipeline.data.annotations.parts.holding_out import HELD_OUT, held_out
+from pipeline.data.annotations.parts.names import one_file_each, without_ending
+from pipeline.data.annotations.parts.rates import frames_to_seconds, no_frames
 from pipeline.errors import UserError
 
-_COLUMNS = ["video", "start", "end", "label"]
-HELD_OUT = "videos held out for validation (the table has no subset column)"  # a note
+__all__ = ["HELD_OUT", "read"]
+_SEGMENT = ["video", "subset", "start", "end", "label"]
 
 
 def read(inputs: Inputs) -> Dataset:
@@ -36,45 +43,114 @@ def read(inputs: Inputs) -> Dataset:
         raise UserError("dataset.annotations: give one table, or a training and a validation table")
     subsets = [train_subset, eval_subset] if len(files) == 2 else [None]
     notes: Counter[str] = Counter()
-    tables = [_read_table(file, subset) for file, subset in zip(files, subsets, strict=True)]
-    annotations = pd.concat(tables, ignore_index=True)
-    if annotations.empty:
+    tables = [
+        _read_table(file, subset, inputs, notes)
+        for file, subset in zip(files, subsets, strict=True)
+    ]
+    rows = pd.concat(tables, ignore_index=True)
+    if not rows["happens"].any():
         raise UserError(f"{files[0]}: no annotation; each row is video,start,end,label[,subset]")
-    if annotations["subset"].isna().any():
-        names = sorted(set(annotations["video"]))
-        held_out = set(names[4::5] or names[-1:])
-        chosen = annotations["video"].isin(held_out)
-        annotations["subset"] = np.where(chosen, eval_subset, train_subset)
-        notes[HELD_OUT] = len(held_out)
-    videos = annotations[["video", "subset"]].drop_duplicates(ignore_index=True)
+    if rows["subset"].isna().any():
+        apart = held_out(rows["video"])
+        rows["subset"] = np.where(rows["video"].isin(apart), eval_subset, train_subset)
+        notes[HELD_OUT] = len(apart)
+    videos = rows[["video", "subset"]].drop_duplicates(ignore_index=True)
     both = videos["video"][videos["video"].duplicated()]
     if len(both):
         raise UserError(f"{files[-1]}: video {both.iloc[0]} is in two subsets; a video has one")
-    labels = tuple(sorted(set(annotations["label"])))
-    return Dataset(annotations, videos.assign(duration=np.nan, fps=np.nan), (labels,), notes)
+    annotations = rows.loc[rows["happens"], _SEGMENT].reset_index(drop=True)
+    stated = set(rows.loc[~rows["happens"], "video"])
+    some = stated & set(annotations["video"]) if stated else set()
+    notes["videos stated to have no segment, which have some"] = len(some)
+    notes["videos stated to have no segment"] = len(stated - some)
+    notes += spelled_twice(annotations["label"].tolist())
+    labels = tuple(sorted(set(annotations["label"].tolist())))
+    return Dataset(annotations, videos.assign(duration=np.nan, fps=np.nan), (labels,), +notes)
 
 
-def _read_table(file: Path, subset: str | None) -> pd.DataFrame:
-    frame = read_csv(file, _COLUMNS)
-    for column in {"video", "label", "subset"} & set(frame.columns):
-        frame[column] = frame[column].str.strip()
-    for column in ("start", "end"):
-        frame[column] = float_column(frame, column, file)
-    for line, row in enumerate(frame.itertuples(index=False), start=2):
-        where = f"{file}, line {line}"
-        check_video_id(row.video, where)
-        check_times(row.start, row.end, where)
-        if row.end < row.start:
-            raise UserError(
-                f"{where}: video {row.video} ends at {row.end}, before its start {row.start}"
-            )
-        if not row.label:
-            raise UserError(f"{where}: video {row.video} has no label")
-        check_label(row.label, where)
-        if subset is None and "subset" in frame.columns and not row.subset:
-            raise UserError(f"{where}: video {row.video} has no subset")
+def _read_table(
+    file: Path, subset: str | None, inputs: Inputs, notes: Counter[str]
+) -> pd.DataFrame:
+    rows = read_rows(file)
+    _require_heading(rows, file)
+    columns = find_columns(rows.cells[0], file)
+    frame = as_frame(rows, file)
+    table = pd.DataFrame(
+        {role: frame.iloc[:, place] for role, place in columns.places.items()}, dtype=object
+    )
+    written = table["label"]
+    for column in table.columns:
+        # as objects: text of pandas' own kind is slow to walk through
+        texts = [text.strip() for text in table[column].tolist()]
+        table[column] = pd.Series(texts, table.index, dtype=object)
+    notes += joined_blanks(written.tolist())
+    empty = (table["start"] == "") & (table["end"] == "") & (table["label"] == "")
+    table["happens"] = ~empty
+    _name_videos(table, file, notes)
+    _read_times(table, columns, rows.separator, file)
+    _check_rows(table, subset, file)
+    if columns.unit == FRAMES:
+        happens = table["happens"]
+        table.loc[happens, ["start", "end"]] = frames_to_seconds(
+            table.loc[happens, ["video", "start", "end"]], {}, inputs, file
+        )
+    else:
+        no_frames(inputs, file, "; if they are frames, name the columns start_frame and end_frame")
     if subset is not None:
-        frame["subset"] = subset
-    elif "subset" not in frame.columns:
-        frame["subset"] = None
-    return frame[["video", "subset", "start", "end", "label"]]
+        table["subset"] = subset
+    elif "subset" not in table.columns:
+        table["subset"] = None
+    return table.astype({"start": float, "end": float})
+
+
+def _require_heading(rows: Rows, file: Path) -> None:
+    """Refuse a file that begins with a segment. Raises UserError saying what the first line has to be."""
+    if sum(is_number(cell) for cell in rows.cells[0]) >= 2:
+        raise UserError(
+            f"{file}, line {rows.lines[0]}: the first line must name the columns: "
+            "video,start,end,label or video,start,end,label,subset"
+        )
+
+
+def _name_videos(table: pd.DataFrame, file: Path, notes: Counter[str]) -> None:
+    """Ids for what may be names of files. Raises UserError where two files are one id."""
+    ids = {name: without_ending(name) for name in table["video"].unique()}
+    one_file_each(ids.items(), str(file))
+    both = sum(name != video and video in ids for name, video in ids.items())
+    notes["videos named with and without the file's ending, taken as one"] += both
+    lines = table.index[~table["video"].duplicated()]
+    for line, video in zip(lines, ids.values(), strict=True):
+        check_video_id(video, f"{file}, line {line}")
+    table["video"] = table["video"].map(ids)
+
+
+def _read_times(table: pd.DataFrame, columns: Columns, separator: str, file: Path) -> None:
+    happens = table["happens"]
+    lines = table.index[happens].tolist()
+    for name in ("start", "end"):
+        texts = table.loc[happens, name].tolist()
+        values = np.array(seconds_column(texts, lines, name, file, separator), float)
+        full = np.full(len(table), np.nan)
+        full[happens.to_numpy()] = values / 1000 if columns.unit == MILLISECONDS else values
+        table[name] = full
+
+
+def _check_rows(table: pd.DataFrame, subset: str | None, file: Path) -> None:
+    """Refuse the first row that is wrong. Raises UserError naming line and value."""
+    segments = table[table["happens"]]
+    start, end = segments["start"].to_numpy(), segments["end"].to_numpy()
+    wrong = ~(np.isfinite(start) & np.isfinite(end) & (start >= 0) & (end >= start))
+    for row in segments[wrong].itertuples():
+        where = f"{file}, line {row.Index}"
+        check_times(row.start, row.end, where)
+        raise UserError(
+            f"{where}: video {row.video} ends at {row.end}, before its start {row.start}"
+        )
+    for line, label in segments["label"][~segments["label"].duplicated()].items():
+        where = f"{file}, line {line}"
+        if not label:
+            raise UserError(f"{where}: video {segments.loc[line, 'video']} has no label")
+        check_label(label, where)
+    if subset is None and "subset" in table.columns and (table["subset"] == "").any():
+        row = table[table["subset"] == ""].iloc[0]
+        raise UserError(f"{file}, line {row.name}: video {row['video']} has no subset")

@@ -101,15 +101,15 @@ def _kinetics_rows(file: Path) -> list[tuple[str, str]]:
         return _list_rows(file)
     frame = read_csv(file, ["label", "youtube_id", "time_start", "time_end"])
     starts, ends = float_column(frame, "time_start", file), float_column(frame, "time_end", file)
-    for line, (start, end) in enumerate(zip(starts, ends, strict=True), start=2):
+    for line, start, end in zip(frame.index, starts, ends, strict=True):
         check_times(start, end, f"{file}, line {line}")
-    rows = zip(frame["youtube_id"], frame["label"], starts, ends, strict=True)
+    rows = zip(frame.index, frame["youtube_id"], frame["label"], starts, ends, strict=True)
     return [
         (
             check_video_id(f"{video}_{int(start):06d}_{int(end):06d}", f"{file}, line {line}"),
             check_label(label.strip(), f"{file}, line {line}"),
         )
-        for line, (video, label, start, end) in enumerate(rows, start=2)
+        for line, video, label, start, end in rows
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from feature_extraction.video.frame_folder import FIRST_FRAME, FrameFolder
-from pipeline.data.annotations import Dataset
+from pipeline.data.annotations.dataset import Dataset
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError, cannot_read
 

@@ -22,11 +22,11 @@ def write_result_files(
 ) -> list[Path]:
     """Write a run's detections as its benchmark takes them, checked; gives the files written.
 
-    EPIC-KITCHENS-100: submission.json and submission.zip, the upload; ActivityNet and HACS:
-    submission.json; a table of one's own has no official form. Detections of no length, which no
+    EPIC-KITCHENS-100: submission.json and submission.zip, the upload; others with labels: submission.json in
+    ActivityNet's form, which is HACS's and THUMOS14's users'; a table of one's own has no official form. Detections of no length, which no
     benchmark takes, are left out and said. Raises UserError for anything else it would not take.
     """
-    if settings.dataset.format not in {"activitynet", "epic_kitchens"}:
+    if settings.dataset.format == "table":
         return []
     videos = dataset.video_ids(settings.dataset.eval_subset)
     kept = detections[detections["start"] < detections["end"]]
@@ -34,7 +34,7 @@ def write_result_files(
         say(f"{SUBMISSION}: {len(detections) - len(kept)} detections of no length left out")
     path = folder / SUBMISSION
     try:
-        if settings.dataset.format == "activitynet":
+        if settings.dataset.format != "epic_kitchens":
             submission.write_activitynet(
                 path,
                 kept,

@@ -11,6 +11,7 @@ import torch
 
 from pipeline.configuration.reading import read_config
 from pipeline.configuration.sections.dataset import DatasetSettings
+from pipeline.data.annotations.formats import expanded, format_of
 from pipeline.errors import UsageError, UserError
 from pipeline.printing import printable
 from pipeline.run_folder.files import write_text
@@ -52,29 +53,26 @@ def dataset_section(
     annotations: tuple[Path, ...],
     *,
     frame_fps: float | None = None,
+    annotation_fps: float | None = None,
     train_subset: str | None = None,
     eval_subset: str | None = None,
 ) -> dict[str, Any]:
-    """The dataset section: a table, or ActivityNet's JSON, by the files' ending; keys that are None left out.
+    """The dataset section, with the form of the annotations told from the files; keys that are None left out.
 
-    Raises UserError where there is no such folder, and for files and a rate it cannot take.
+    Raises UserError where there is no such folder, and for files and rates it cannot take.
     """
     if not videos.is_dir():
         raise UserError(f"{videos}: no such folder of videos")
-    if frame_fps is not None and not 0 < frame_fps < math.inf:
-        raise UsageError(f"--frame-fps {frame_fps:g}: give the frames a second, above 0")
-    for path in annotations:
-        if [suffix.lower() for suffix in path.suffixes[-2:-1]] == [".json"]:
-            raise UserError(f"{path}: a packed JSON file is not read; unpack it first")
-    kinds = {path.suffix.lower() == ".json" for path in annotations}
-    if len(kinds) > 1:
-        raise UserError("annotations: give CSV tables or JSON files, not both")
+    for option, rate in (("--frame-fps", frame_fps), ("--annotation-fps", annotation_fps)):
+        if rate is not None and not 0 < rate < math.inf:
+            raise UsageError(f"{option} {rate:g}: give the frames a second, above 0")
     files = [str(path) for path in annotations]
     section = {
         "name": "own",
-        "format": "activitynet" if kinds == {True} else "table",
+        "format": format_of(expanded(annotations)),
         "annotations": files[0] if len(files) == 1 else files,
         "videos": str(videos),
+        "annotation_fps": annotation_fps,
         "frame_fps": frame_fps,
         "train_subset": train_subset,
         "eval_subset": eval_subset,

@@ -29,7 +29,11 @@ EXPECTED = {
     "verify": BASE | {"--annotations", "--videos", "--skip", "--json"},
     "score": BASE - {"--run-dir"} | {"--annotations", "--iou", "--json", "--unknown-videos", "--ties"},
     "init": {
-        "--to", "--for", "--frame-fps", "--train-subset", "--eval-subset", "--workers", "--force",
+        "--to", "--for", "--frame-fps", "--annotation-fps", "--train-subset", "--eval-subset",
+        "--workers", "--force",
+    },
+    "convert": {
+        "--to", "--format", "--fps", "--videos", "--classes", "--video-info", "--subset", "--force",
     },
     "import-features": BASE
     | READS

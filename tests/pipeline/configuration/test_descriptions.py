@@ -35,7 +35,8 @@ def is_number(kind: object) -> bool:
 FIELDS = fields_of(Config)
 # The unit, or what is counted, of every numeric key, by the last part of its name.
 UNITS = {
-    "fps": "frames a second", "frame_fps": "frames a second", "checkpoint_seconds": "seconds",
+    "fps": "frames a second", "frame_fps": "frames a second", "annotation_fps": "frames a second",
+    "checkpoint_seconds": "seconds",
     "per_second": "proposals for each second", "frames": "frames", "interval": "frames",
     "stride": "frames", "kernels": "frames", "pool_kernel": "frames", "short_side": "pixels",
     "eval_short_side": "pixels", "crop": "pixels", "temporal_scale": "positions",

@@ -9,8 +9,9 @@ from helpers.activitynet_files import entry, write_json
 
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data import annotations
-from pipeline.data.annotations import READERS, activitynet, training_rows
+from pipeline.data.annotations import activitynet, training_rows
 from pipeline.data.annotations.dataset import Inputs
+from pipeline.data.annotations.formats import AUTO, FORMATS, read_format
 from pipeline.errors import UserError
 
 
@@ -53,10 +54,18 @@ def test_a_subset_that_is_not_there_is_named(tmp_path):
 
 
 def test_every_format_has_its_reader():
-    assert set(READERS) == set(get_args(DatasetSettings.model_fields["format"].annotation))
+    assert {AUTO, *FORMATS} == set(get_args(DatasetSettings.model_fields["format"].annotation))
 
 
 @pytest.mark.parametrize("kind", ["activitynet", "kinetics", "something"])
 def test_one_class_file_is_taken(tmp_path, kind):
     with pytest.raises(UserError, match="give one file with a class name a line"):
-        READERS[kind](Inputs([tmp_path / "a"], classes=[tmp_path / "b", tmp_path / "c"]))
+        read_format(kind, Inputs([tmp_path / "a"], classes=[tmp_path / "b", tmp_path / "c"]))
+
+
+def test_auto_leaves_forms_with_keys_of_their_own_to_be_named(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("label,youtube_id,time_start,time_end\nrun,a,1,11\n")
+    settings = DatasetSettings(name="x", format="auto", annotations=path, videos=tmp_path)
+    with pytest.raises(UserError, match="dataset.format: kinetics"):
+        annotations.load_annotations(settings)

@@ -118,11 +118,15 @@ def test_activitynet_json_is_taken(drawn, tmp_path):
 def test_mistakes_are_one_line(drawn, tmp_path):
     table = tmp_path / "own.csv"
     rows = pd.read_csv(drawn / "annotations.csv")
+    (tmp_path / "a.json").write_text('{"database": {}}')
     for words, said in (
         ([str(tmp_path / "nowhere"), str(drawn / "annotations.csv")], "no such folder"),
         ([str(drawn / "videos"), str(tmp_path / "no.csv")], "cannot be read"),
         ([str(drawn / "videos"), str(table)], "none of the 2 annotated videos"),
-        ([str(drawn / "videos"), str(table), str(tmp_path / "a.json")], "not both"),
+        (
+            [str(drawn / "videos"), str(table), str(tmp_path / "a.json")],
+            "a.json: looks like ActivityNet",
+        ),
     ):
         others = rows.head(2).assign(video=["other", "another"])
         others.drop(columns="subset").to_csv(table, index=False)
