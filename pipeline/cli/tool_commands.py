@@ -94,6 +94,11 @@ def verify(json_file: Path | None, **options: Any) -> None:
     "--frame-fps", type=float, metavar="RATE", help="Frames a second of folders of frames."
 )
 @click.option(
+    "--frames",
+    metavar="PATTERN",
+    help="Names of the frames, such as img_%05d.jpg, where a folder holds several sets.",
+)
+@click.option(
     "--train-subset", metavar="NAME", help="The subset to train on, where it is not training."
 )
 @click.option(

@@ -11,7 +11,13 @@ from pathlib import Path
 
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations import activitynet, epic_kitchens, table, trimmed
-from pipeline.data.annotations.dataset import Dataset, Inputs, check_label, training_rows
+from pipeline.data.annotations.dataset import (
+    Dataset,
+    Inputs,
+    check_label,
+    in_one_form,
+    training_rows,
+)
 from pipeline.errors import UserError
 
 __all__ = ["Dataset", "annotation_files", "load_annotations", "training_rows"]
@@ -36,7 +42,7 @@ def load_annotations(settings: DatasetSettings) -> Dataset:
         raise UserError("dataset.annotations: no file given")
     subsets = (settings.train_subset, settings.eval_subset)
     inputs = Inputs(files, subsets, _paths(settings.classes), settings.video_info)
-    dataset = READERS[settings.format](inputs)
+    dataset = in_one_form(READERS[settings.format](inputs), str(files[-1]))
     for name in {name for head in dataset.heads for name in head}:
         check_label(name, str(files[-1]))
     endless = dataset.videos["video"][dataset.videos["duration"] == math.inf]

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from feature_extraction.frame_names import parse_pattern
 from pipeline.configuration.reading import read_config
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.errors import UsageError, UserError
@@ -52,6 +53,7 @@ def dataset_section(
     annotations: tuple[Path, ...],
     *,
     frame_fps: float | None = None,
+    frames: str | None = None,
     train_subset: str | None = None,
     eval_subset: str | None = None,
 ) -> dict[str, Any]:
@@ -63,6 +65,11 @@ def dataset_section(
         raise UserError(f"{videos}: no such folder of videos")
     if frame_fps is not None and not 0 < frame_fps < math.inf:
         raise UsageError(f"--frame-fps {frame_fps:g}: give the frames a second, above 0")
+    if frames is not None:
+        try:
+            parse_pattern(frames)
+        except ValueError as error:
+            raise UsageError(f"--frames: {error}") from error
     for path in annotations:
         if [suffix.lower() for suffix in path.suffixes[-2:-1]] == [".json"]:
             raise UserError(f"{path}: a packed JSON file is not read; unpack it first")
@@ -76,6 +83,7 @@ def dataset_section(
         "annotations": files[0] if len(files) == 1 else files,
         "videos": str(videos),
         "frame_fps": frame_fps,
+        "frames": frames,
         "train_subset": train_subset,
         "eval_subset": eval_subset,
     }

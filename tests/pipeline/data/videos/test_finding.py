@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from feature_extraction import FrameFolder
+from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.videos.finding import find_videos, require_videos
 from pipeline.data.videos.left_out import LeftOut
@@ -19,8 +20,12 @@ def dataset(*ids: str, duration: float = float("nan"), fps: float = float("nan")
     return Dataset(pd.DataFrame(), videos, (("a",),))
 
 
-def find(folder: Path, *ids: str):
-    return find_videos(folder, dataset(*ids), ids)
+def at(folder: Path, **more) -> DatasetSettings:
+    return DatasetSettings(name="x", format="table", annotations="none.csv", videos=folder, **more)
+
+
+def find(folder: Path, *ids: str, **more):
+    return find_videos(at(folder, **more), dataset(*ids), ids)
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -41,12 +46,11 @@ def test_missing_videos_are_named_and_may_be_allowed(tmp_path):
     touch(tmp_path, "one.mp4")
     ids = ("one", "three")
     with pytest.raises(UserError, match=r"1 of 2 videos are missing \(three\).*--allow-failures 1"):
-        require_videos(tmp_path, dataset(*ids), ids, LeftOut("test"))
+        require_videos(at(tmp_path), dataset(*ids), ids, LeftOut("test"))
     left_out = LeftOut("test", allowed=1)
-    assert list(require_videos(tmp_path, dataset(*ids), ids, left_out)) == ["one"]
+    assert list(require_videos(at(tmp_path), dataset(*ids), ids, left_out)) == ["one"]
     assert left_out.names == ["three"]
-    with pytest.raises(UserError, match="ids have no file ending: write one;"):
-        require_videos(tmp_path, dataset("one.mp4"), ["one.mp4"], LeftOut("test"))
+    assert require_videos(at(tmp_path), dataset("one.mp4"), ["one.mp4"], LeftOut("test"))
 
 
 def test_two_files_of_a_name_and_a_folder_that_is_not_there(tmp_path):
@@ -72,13 +76,13 @@ def test_folders_of_frames_have_the_rates_their_dataset_tells(tmp_path):
     touch(tmp_path, "P02/videos/P02_01.MP4")
     ids = ("P01_01", "P02_01")
     told = dataset(*ids, duration=10.0, fps=59.94)
-    paths, missing = find_videos(tmp_path, told, ids)
+    paths, missing = find_videos(at(tmp_path), told, ids)
     folder = tmp_path / "P01/rgb_frames/P01_01"
     assert paths["P01_01"] == FrameFolder(folder, (59.94, 50.0, 60.0), 10.0)
     assert paths["P02_01"].name == "P02_01.MP4" and not missing  # a file goes before frames
-    paths, _ = find_videos(tmp_path, told, ids, 25)
+    paths, _ = find_videos(at(tmp_path, frame_fps=25), told, ids)
     assert paths["P01_01"] == FrameFolder(folder, (25.0,), 10.0)
-    paths, _ = find_videos(tmp_path, dataset(*ids), ids, 25)
+    paths, _ = find_videos(at(tmp_path, frame_fps=25), dataset(*ids), ids)
     assert paths["P01_01"] == FrameFolder(folder, (25.0,), None)
     with pytest.raises(UserError, match="P01_01 is a folder of frames.*dataset.frame_fps"):
-        find_videos(tmp_path, dataset(*ids), ids)
+        find_videos(at(tmp_path), dataset(*ids), ids)
