@@ -30,7 +30,9 @@ def shown(names: list[str]) -> dict[str, list[int]]:
 @pytest.mark.parametrize(("pattern", "first"), ONE_SET)
 def test_any_pattern_from_any_number_is_found_by_itself(pattern, first):
     numbers = range(first, first + 130)
-    names = [pattern.replace("%%", "%") % n if "%%" not in pattern else pattern % n for n in numbers]
+    names = [
+        pattern.replace("%%", "%") % n if "%%" not in pattern else pattern % n for n in numbers
+    ]
     (one,), others = frame_sets(reversed(names))
     assert not others and one.numbers == numbers and not one.missing
     assert [one.pattern.name(n) for n in numbers] == names
@@ -51,7 +53,10 @@ def test_more_digits_than_the_width_go_on():
         (["1.jpg", "01.jpg", "2.jpg"], {"%02d.jpg": [1], "%d.jpg": [1, 2]}),
         (["001.jpg", "01.jpg", "1.jpg"], {"%02d.jpg": [1], "%03d.jpg": [1], "%d.jpg": [1]}),
         (["a_1.jpg", "a_1.JPG"], {"a_%d.JPG": [1], "a_%d.jpg": [1]}),
-        (["img_1.jpg", "flow_x_1.jpg", "flow_x_2.jpg"], {"flow_x_%d.jpg": [1, 2], "img_%d.jpg": [1]}),
+        (
+            ["img_1.jpg", "flow_x_1.jpg", "flow_x_2.jpg"],
+            {"flow_x_%d.jpg": [1, 2], "img_%d.jpg": [1]},
+        ),
         (["1.jpg", "3.jpg", "9.jpg"], {"%d.jpg": [1, 3, 9]}),
         (["img_٣.jpg", "cover.jpg", "a.txt", "1.mp4", "1", "1.jpg.part"], {}),
         (["._img_1.jpg", ".1.jpg", "Thumbs.db", ".DS_Store"], {}),
@@ -62,7 +67,10 @@ def test_sets_are_told_apart_and_the_rest_is_no_frame(names, sets):
 
 
 def test_what_else_lies_there_is_told_but_for_what_file_managers_leave():
-    assert frame_sets(["1.jpg", "a.txt", "Thumbs.db", ".DS_Store", "cover.jpg"])[1] == ["a.txt", "cover.jpg"]
+    assert frame_sets(["1.jpg", "a.txt", "Thumbs.db", ".DS_Store", "cover.jpg"])[1] == [
+        "a.txt",
+        "cover.jpg",
+    ]
     assert is_numbered_picture("v00.JPG") and not is_numbered_picture("v00.mp4")
 
 

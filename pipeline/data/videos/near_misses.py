@@ -31,7 +31,7 @@ _SAID = {
     "folder": "a folder {why}",
     "case": "{video} is spelled otherwise: upper and lower case",
     "spelling": "{video} is spelled otherwise",
-    "ending": "its ending is not one of a video",
+    "ending": "it has no ending of a video (.mp4, .mkv, ...)",
     "longer": "a longer name that has {video} in it",
 }
 _LEAST = 5  # letters of an id that is looked for in longer names
