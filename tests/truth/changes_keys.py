@@ -63,6 +63,7 @@ KEYS = {
     "dataset.videos": Key("", needs=_copied_videos),
     "dataset.video_info": Key("", needs=_video_info),  # of EPIC-KITCHENS alone
     "dataset.frame_fps": Key("30"),  # no video is a folder of frames
+    "dataset.frames": Key("img_%05d.jpg"),
     "dataset.classes": Key("", needs=_class_names),
     "dataset.train_subset": Key("nothing", outcome="refused"),
     "dataset.eval_subset": Key("nothing", outcome="refused"),
