@@ -1,40 +1,41 @@
-"""Videos shipped as folders of still frames: frame_0000000001.jpg, frame_0000000002.jpg, ..."""
+"""Videos shipped as folders of still frames: img_00001.jpg, img_00002.jpg, ..."""
 
 from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from feature_extraction.frame_listing import whole_set
+from feature_extraction.frame_names import PICTURES
 from feature_extraction.plain_files import what_else
 from feature_extraction.video.frame_times import TIME_EPSILON, last_grid_time
 from feature_extraction.video.reader import Picture, Reader, VideoError, VideoInfo
 
-FIRST_FRAME = "frame_0000000001.jpg"
 RATE_TOLERANCE = 0.005  # how far, relatively, frames over rate may be from the known duration
-
-_NAME = re.compile(r"frame_(\d{10})\.jpg")
+_FORMATS = tuple(sorted(set(PICTURES.values())))
+_DEEP = ("I", "F")  # how PIL's modes of more than 8 bits begin
 
 
 @dataclass(frozen=True)
 class FrameFolder(os.PathLike[str]):
-    """A folder of frames numbered from 1, and the frames a second they may have been taken at.
+    """A folder of numbered frames, and the frames a second they may have been taken at.
 
     Of several `rates` the one holds with which the frames last `duration` seconds best (the frames of
-    EPIC-KITCHENS-100 were taken at 60 or 50 a second, whatever the video has). `open_video` takes it
-    in place of a path.
+    EPIC-KITCHENS-100 were taken at 60 or 50 a second, whatever the video has). `pattern` says how the
+    frames are named, as ffmpeg writes it (img_%05d.jpg); None: as the only numbered pictures there are.
+    The first frame, whatever its number, is at 0 seconds. `open_video` takes it in place of a path.
     """
 
     folder: Path
     rates: tuple[float, ...]
     duration: float | None = None
+    pattern: str | None = None
 
     def __fspath__(self) -> str:
         return str(self.folder)
@@ -44,18 +45,23 @@ class FrameFolder(os.PathLike[str]):
 
 
 class FramesReader(Reader):
-    """Reader over a folder of frames. Frame n is shown from (n - 1) / fps on.
+    """Reader over a folder of frames. Frame n, counted from the first as 0, is shown from n / fps on.
 
-    Raises VideoError: no or missing frames, a damaged one, or no rate that fits the duration.
+    Raises VideoError: no or missing frames, frames of several patterns, a damaged one, or no rate that
+    fits the duration.
     """
 
     def __init__(self, source: FrameFolder) -> None:
         super().__init__(source)
         self._folder = source.folder
         try:
-            self._count = _count(str(source.folder), source.folder.stat().st_mtime_ns)
+            frames = whole_set(source.folder, source.pattern)
+        except ValueError as error:
+            raise VideoError(str(error)) from error
         except OSError as error:
             raise VideoError(f"{source}: cannot be read ({error.strerror})") from error
+        self._pattern, self._first = frames.pattern, frames.numbers[0]
+        self._count = len(frames.numbers)
         self._fps = _rate(source, self._count)
         self._shape: tuple[int, ...] | None = None
         height, width, _ = self._read(0).shape
@@ -96,11 +102,15 @@ class FramesReader(Reader):
 
     def _read(self, number: int) -> Picture:
         self._check_open()
-        path = self._folder / f"frame_{number + 1:010d}.jpg"
+        path = self._folder / self._pattern.name(self._first + number)
         try:
             if (other := what_else(path)) is not None:
                 raise VideoError(f"{path}: is {other}, not a frame; get it again")
-            with Image.open(path, formats=("JPEG",)) as image:
+            with Image.open(path, formats=_FORMATS) as image:
+                if image.mode.startswith(_DEEP):
+                    raise VideoError(
+                        f"{path}: has more than 8 bits a colour ({image.mode}); write it with 8"
+                    )
                 picture = np.array(image.convert("RGB"))  # a copy that may be written to
         except VideoError:
             raise
@@ -113,22 +123,6 @@ class FramesReader(Reader):
             found, first = (f"{shape[1]}x{shape[0]}" for shape in (picture.shape, self._shape))
             raise VideoError(f"{path}: is {found} pixels, the first frame {first}")
         return picture
-
-
-@lru_cache(maxsize=65536)  # listing a hundred thousand names for every clip would cost more than it
-def _count(folder: str, changed: int) -> int:
-    """How many frames a folder holds; `changed` is when, so that a cached count is never old."""
-    with os.scandir(folder) as entries:
-        numbers = {int(m[1]) for e in entries if (m := _NAME.fullmatch(e.name))}
-    if not numbers:
-        raise VideoError(f"{folder}: holds no frames ({FIRST_FRAME}, ...)")
-    if min(numbers) != 1 or max(numbers) != len(numbers):
-        first = next(n for n in range(1, max(numbers) + 1) if n not in numbers)
-        missing = max(numbers) + (0 in numbers) - len(numbers)
-        raise VideoError(
-            f"{folder}: {missing} frames are missing, the first is frame_{first:010d}.jpg; get them again"
-        )
-    return len(numbers)
 
 
 def _rate(source: FrameFolder, count: int) -> float:

@@ -100,6 +100,11 @@ def verify(json_file: Path | None, **options: Any) -> None:
     help="Frames a second that annotations in frames count at, where nothing else says.",
 )
 @click.option(
+    "--frames",
+    metavar="PATTERN",
+    help="Names of the frames, such as img_%05d.jpg, where a folder holds several sets.",
+)
+@click.option(
     "--train-subset", metavar="NAME", help="The subset to train on, where it is not training."
 )
 @click.option(

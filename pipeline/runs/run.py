@@ -119,8 +119,7 @@ class Run:
         """
         from pipeline.data.videos.finding import require_videos
 
-        settings = self.config.dataset
-        return require_videos(settings.videos, self.dataset, videos, left_out, settings.frame_fps)
+        return require_videos(self.config.dataset, self.dataset, videos, left_out)
 
     def classifier(self, num_classes: int | tuple[int, int]) -> OpenClassifier:
         """The fine-tuned classifier on the run's device, ready to extract.
@@ -144,7 +143,7 @@ class Run:
         settings, facts = self.config.dataset, self.facts()
         sources: dict[str, Source] = {}
         if is_folder(settings.videos):
-            sources, _ = find_videos(settings.videos, self.dataset, self.videos, settings.frame_fps)
+            sources, _ = find_videos(settings, self.dataset, self.videos)
         lines = facts.ledger("extract").lines
         return look(sources, self.folder, lines, facts.trained_on(), verify=self.verify)
 

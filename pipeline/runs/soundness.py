@@ -210,11 +210,10 @@ def _videos_are_there(run: Run, *, every: bool) -> None:
     wanted = run.videos if every else rows["video"][rows["subset"].isin(run.subsets)].tolist()
     skip = skipped_ids(runtime.skip)
     require_videos(
-        settings.videos,
+        settings,
         run.dataset,
         [video for video in wanted if video not in skip],
         LeftOut(FIRST, run.path(FIRST), allowed=runtime.allow_failures, writes=False),
-        settings.frame_fps,
     )
 
 

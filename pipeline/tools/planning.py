@@ -58,7 +58,7 @@ def estimate(run: Run) -> list[Cost]:
     """Look at the annotations and a few videos, time a few steps, and estimate the whole."""
     config, dataset, subsets, device = run.detection, run.dataset, run.subsets, run.device
     torch.manual_seed(0)
-    paths, _ = find_videos(config.dataset.videos, dataset, run.videos, config.dataset.frame_fps)
+    paths, _ = find_videos(config.dataset, dataset, run.videos)
     seconds = {subset: _seconds(dataset, subset) for subset in subsets}
     grid = clip_grid(config.extract)
     lengths = [length for subset in subsets for length in seconds[subset].values()]

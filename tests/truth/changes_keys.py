@@ -64,6 +64,7 @@ KEYS = {
     "dataset.video_info": Key("", needs=_video_info),  # of EPIC-KITCHENS alone
     "dataset.annotation_fps": Key("15", outcome="refused"),  # the table's times are seconds
     "dataset.frame_fps": Key("30"),  # no video is a folder of frames
+    "dataset.frames": Key("img_%05d.jpg"),
     "dataset.classes": Key("", needs=_class_names),
     "dataset.train_subset": Key("nothing", outcome="refused"),
     "dataset.eval_subset": Key("nothing", outcome="refused"),

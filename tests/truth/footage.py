@@ -41,6 +41,24 @@ def remux(path: Path, ending: str = ".mp4", **options: str) -> None:
     os.replace(other, path.with_suffix(ending))
 
 
+def as_frames(videos: Path, target: Path, pattern: str) -> None:
+    """Each video as a folder of its frames, numbered from 1."""
+    for path in sorted(videos.glob("*.mp4")):
+        folder = target / path.stem
+        folder.mkdir(parents=True)
+        with av.open(str(path)) as source:
+            for number, frame in enumerate(source.decode(video=0), start=1):
+                frame.to_image().save(folder / (pattern % number), quality=90)
+
+
+def renumber(folder: Path, pattern: str, first: int) -> None:
+    """The frames of a folder under other names, in the same order."""
+    for ending in (".aside", ""):
+        for number, path in enumerate(sorted(folder.iterdir()), start=first):
+            # wide at first, so that sorting is by number again
+            path.rename(folder / (f"{number:09d}{ending}" if ending else pattern % number))
+
+
 def flip_bit(path: Path, *, keep_time: bool = False) -> None:
     """Change one bit in the middle of a file."""
     before = path.stat()

@@ -18,11 +18,13 @@ from helpers.small_runs import SMALL, tada
 
 from pipeline.configuration.reading import SHIPPED
 from pipeline.demo.dataset import make_dataset
+from truth import footage
 
 TRAIN = ("training_000", "training_001", "training_002")
 VAL = ("validation_000", "validation_001")
 T0, T1, T2 = TRAIN
 V0, V1 = VAL
+FRAMES = "img_%05d.jpg"  # of the base with folders of frames
 SPARE = "training_000"  # of the spare videos
 HEADING = ["video", "start", "end", "label", "subset"]
 ROWS = [
@@ -45,6 +47,7 @@ BASES: dict[str, dict[str, str]] = {
     "best": {"finetune.keep": "best", "bmn.keep": "best", "finetune.epochs": "2"},
     "decoded": {"classify.source": "video"},
     "other": {"finetune.seed": "1", "bmn.seed": "1"},
+    "frames": {"dataset.frame_fps": "15"},
 }
 
 
@@ -68,7 +71,7 @@ class World:
 
     @property
     def videos(self) -> Path:
-        return self.data / "videos"
+        return self.data / ("frames" if self.base == "frames" else "videos")
 
     @property
     def table(self) -> Path:
@@ -177,6 +180,8 @@ def make_base(world: World, base: str) -> None:
     (world.root / "world").mkdir()
     copy(world.root / "made" / "data", world.data)
     world.base = base
+    if base == "frames":
+        footage.as_frames(world.data / "videos", world.videos, FRAMES)
     world.undo_settings()
     result = world.do("run")
     assert result.exit_code == 0, result.output

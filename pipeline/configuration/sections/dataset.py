@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from feature_extraction.frame_names import parse_pattern
 from pipeline.configuration.sections.base import NoResult, Rate, Section, Share
 
 Paths = tuple[Path, ...] | Path
+
+
+def _pattern(value: str | None) -> str | None:
+    return None if value is None else str(parse_pattern(value))
 
 
 class DatasetSettings(Section):
@@ -58,6 +63,11 @@ class DatasetSettings(Section):
     frame_fps: Annotated[Rate | None, NoResult()] = Field(
         default=None,
         description="Frames a second of videos that are folders of frames. null: as `video_info` says.",
+    )
+    frames: Annotated[str | None, NoResult(), AfterValidator(_pattern)] = Field(
+        default=None,
+        description="Names of the frames in folders of frames, as ffmpeg writes them: `img_%05d.jpg`, `%d.png`. "
+        "null: the numbered pictures that are there, if they are one set.",
     )
     classes: Annotated[Paths | None, NoResult()] = Field(
         default=None,

@@ -10,7 +10,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pipeline.configuration.sections.dataset import DatasetSettings
-from pipeline.data.annotations.dataset import Dataset, Inputs, check_label, training_rows
+from pipeline.data.annotations.dataset import (
+    Dataset,
+    Inputs,
+    check_label,
+    in_one_form,
+    training_rows,
+)
 from pipeline.data.annotations.formats import AUTO, FORMATS, expanded, format_of, read_format
 from pipeline.data.annotations.subsets import with_subsets, without
 from pipeline.errors import UserError
@@ -38,7 +44,8 @@ def load_annotations(settings: DatasetSettings, ignore: Collection[str] = ()) ->
         settings.videos,
         settings.annotation_fps,
     )
-    dataset = with_subsets(read_format(_form(settings, files), inputs), subsets)
+    dataset = in_one_form(read_format(_form(settings, files), inputs), str(files[-1]))
+    dataset = with_subsets(dataset, subsets)
     if settings.exclude_videos or ignore:
         dataset = without(dataset, settings.exclude_videos, ignore)
     for name in {name for head in dataset.heads for name in head}:

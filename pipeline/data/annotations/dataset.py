@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from unicodedata import category
 import numpy as np
 import pandas as pd
 
+from pipeline.data.names import one_form, spelled, without_ending
 from pipeline.errors import UserError
 
 LONGEST_ID = 220  # bytes; a file system takes 255, and files made of an id have endings
@@ -145,11 +147,11 @@ def _overlapping(rows: pd.DataFrame) -> int:
 def check_video_id(video: str, where: str) -> str:
     """Refuse an id that no file of a later stage could have; give it back otherwise.
 
-    Those are names of another folder, of temporary files, and such with characters that end a line or steer
+    Those are names with a folder, of temporary files, and such with characters that end a line or steer
     a terminal. Raises UserError naming the file and the id.
     """
     # Surrogates (half characters) cannot be a file name; they are counted here and refused below.
-    size = len(video.encode(errors="surrogatepass"))
+    size = len(one_form(video).encode(errors="surrogatepass"))
     bad = (
         not video
         or video in {".", ".."}
@@ -160,11 +162,40 @@ def check_video_id(video: str, where: str) -> str:
     )
     if bad:
         shown = video if len(video) < 80 else video[:77] + "..."
+        if "/" in video or "\\" in video:
+            plain = without_ending(re.split(r"[/\\]", video)[-1])
+            name = f": write {plain}" if plain.strip(".") and not _holds(plain, _NO_TEXT) else ""
+            raise UserError(
+                f"{where}: video id {shown!r} is no plain file name, it names a folder{name} (videos are "
+                "found in all folders below dataset.videos)"
+            )
         long = f" ({size} bytes; at most {LONGEST_ID})" if size > LONGEST_ID else ""
         raise UserError(
             f"{where}: video id {shown!r}{long} is no plain file name; rename the video"
         )
     return video
+
+
+def in_one_form(dataset: Dataset, where: str) -> Dataset:
+    """The same with each id in its one form of Unicode (NFC), whatever a file's or a Mac's is.
+
+    Raises UserError naming two ids that become one.
+    """
+    if all(video.isascii() for video in dataset.videos["video"]):
+        return dataset
+    written: dict[str, str] = {}
+    for video in dataset.videos["video"]:
+        other = written.setdefault(one_form(video), video)
+        if other != video:
+            raise UserError(
+                f"{where}: video ids {spelled(other)!r} and {spelled(video)!r} are one name in two forms of "
+                "Unicode; write one of them"
+            )
+    return replace(
+        dataset,
+        annotations=dataset.annotations.assign(video=dataset.annotations["video"].map(one_form)),
+        videos=dataset.videos.assign(video=dataset.videos["video"].map(one_form)),
+    )
 
 
 def check_label(label: str, where: str) -> str:

@@ -21,6 +21,7 @@ from pipeline.data.annotations.dataset import (
     check_video_id,
     segments_frame,
 )
+from pipeline.data.names import without_ending
 from pipeline.errors import UserError
 from pipeline.plain_files import read_json, read_text
 
@@ -125,7 +126,9 @@ def _list_rows(file: Path) -> list[tuple[str, str]]:
         parts = line.strip().rsplit("," if "," in line else None, 1)
         if len(parts) < 2 or not all(part.strip() for part in parts):
             raise UserError(f"{file}, line {number}: {line[:80]!r} is not PATH LABEL")
-        video = check_video_id(Path(parts[0].strip()).stem, f"{file}, line {number}")
+        video = check_video_id(
+            without_ending(Path(parts[0].strip()).name), f"{file}, line {number}"
+        )
         rows.append((video, check_label(parts[1].strip(), f"{file}, line {number}")))
     return rows
 

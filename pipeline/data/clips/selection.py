@@ -45,7 +45,7 @@ def training_segments(
     wanted = (config.dataset.train_subset, config.dataset.eval_subset)
     ids = [video for subset in wanted for video in dataset.rows(subset)["video"].unique()]
     ids = left_out.without_skipped(ids)
-    paths = require_videos(config.dataset.videos, dataset, ids, left_out, config.dataset.frame_fps)
+    paths = require_videos(config.dataset, dataset, ids, left_out)
     for subset in wanted:
         rows, counts = training_rows(dataset, subset)
         for reason, count in counts.items():

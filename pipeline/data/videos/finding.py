@@ -3,52 +3,63 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from feature_extraction.video.frame_folder import FIRST_FRAME, FrameFolder
+from feature_extraction.frame_listing import FrameNamesError, chosen_set, list_folder
+from feature_extraction.video.frame_folder import FrameFolder
+from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations.dataset import Dataset
+from pipeline.data.names import (
+    PREVIEWS,
+    VIDEO_ENDINGS,
+    one_form,
+    other_prefix,
+    spelled,
+    split_ending,
+    without_ending,
+)
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.data.videos.near_misses import near_misses
 from pipeline.errors import UserError, cannot_read
 
-SUFFIXES = frozenset(
-    {
-        ".mp4",
-        ".mkv",
-        ".avi",
-        ".mov",
-        ".webm",
-        ".m4v",
-        ".mpg",
-        ".mpeg",
-        ".ts",
-        ".flv",
-        ".wmv",
-        ".3gp",
-    }
-)  # in any case
 # The frames of EPIC-KITCHENS-100 were taken at one of these, whatever rate the video has.
 EPIC_FRAME_RATES = (50.0, 60.0)
+_USUAL_FIRST = "frame_0000000001.jpg"  # of theirs: such a folder need not be listed
 
 Source = Path | FrameFolder
 
 
-def index_videos(folder: Path) -> dict[str, list[Path]]:
-    """Every video below a folder by its name: files without their ending, and folders of frames.
+@dataclass
+class _Index:
+    """What lies below a folder, by name in its one form: video files without their ending, folders of frames.
 
-    A folder counts only where no file has its name. Links are followed. Raises UserError where the
-    folder does not exist.
+    `wanted`: names a video may have; only a folder with one of them is looked at for frames. `pattern`:
+    how frames are named; None: as the numbered pictures that are there.
     """
-    if not is_folder(folder):
-        raise UserError(f"{folder}: no such folder of videos; set dataset.videos (or --videos)")
-    files: dict[str, list[Path]] = {}
-    folders: dict[str, list[Path]] = {}
-    for path in _walk(folder, set()):
-        if path.suffix.lower() in SUFFIXES:
-            files.setdefault(path.stem, []).append(path)
-        else:
-            folders.setdefault(path.name, []).append(path)
-    return folders | files
+
+    wanted: frozenset[str]
+    pattern: str | None = None
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    folders: dict[str, list[Path]] = field(default_factory=dict)
+
+    def of(self, video: str) -> list[Path]:
+        """Everything that may be meant by an id; files go before folders, and the id as it is before `v_`."""
+        for name in (video, other_prefix(video)):
+            if found := self._named(name):
+                return found
+        stem = without_ending(video)
+        if stem == video:
+            return []
+        ending = split_ending(video)[1]
+        found = self.of(stem)
+        return [path for path in found if path.suffix.lower() == ending] or found
+
+    def _named(self, name: str) -> list[Path]:
+        files = self.files.get(name, [])
+        first = [path for path in files if path.suffix.lower() not in PREVIEWS]
+        return first or files or self.folders.get(name, [])
 
 
 def is_folder(path: Path) -> bool:
@@ -60,83 +71,149 @@ def is_folder(path: Path) -> bool:
 
 
 def find_videos(
-    folder: Path, dataset: Dataset, ids: Iterable[str], frame_fps: float | None = None
+    settings: DatasetSettings, dataset: Dataset, ids: Iterable[str]
 ) -> tuple[dict[str, Source], list[str]]:
-    """The file or the folder of frames of each video id below `folder`, and the ids that have none.
+    """The file or the folder of frames of each video id below `dataset.videos`, and the ids that have none.
 
-    `frame_fps`: frames a second of folders of frames, where nothing else tells. An id matches what has its name, or its name with `v_` put before it or taken away. Raises
-    UserError where two match, and for a folder of frames whose rate nothing tells.
+    Folders of frames are as `dataset.frame_fps` and `dataset.frames` say. An id matches what has its name, in any form of
+    Unicode and with or without the ending of a video, or its name with `v_` put before it or taken away. Raises
+    UserError where the folder does not exist, two files match an id or two ids a file, and for a folder of frames
+    whose rate nothing tells or whose frames are of several patterns.
     """
-    index = index_videos(folder)
+    folder, pattern = settings.videos, settings.frames
+    if not is_folder(folder):
+        raise UserError(f"{folder}: no such folder of videos; set dataset.videos (or --videos)")
+    ids = list(dict.fromkeys(ids))
+    forms = {one_form(video) for video in ids}
+    forms |= {without_ending(name) for name in forms}
+    index = _Index(frozenset(forms | {other_prefix(name) for name in forms}), pattern)
+    _walk(folder, index, set())
+    matches = {video: index.of(one_form(video)) for video in ids}
+    _require_one_each({video: paths for video, paths in matches.items() if paths})
+    found = {video: paths[0] for video, paths in matches.items() if paths}
+    of_frames = {video: path for video, path in found.items() if path.is_dir()}
+    _require_one_set(of_frames, pattern)
     told = dataset.videos.drop_duplicates("video").set_index("video")[["duration", "fps"]]
-    paths: dict[str, Source] = {}
-    missing: list[str] = []
-    for video in dict.fromkeys(ids):
-        other = video[2:] if video.startswith("v_") else f"v_{video}"
-        matches = index.get(video) or index.get(other) or []
-        if len(matches) > 1:
-            shown = ", ".join(str(path) for path in sorted(matches)[:2])
-            raise UserError(f"video {video}: more than one file ({shown}); keep one")
-        if not matches:
-            missing.append(video)
-        elif matches[0].is_dir():
-            duration, fps = (float(value) for value in told.loc[video])
-            paths[video] = _frames(matches[0], video, duration, fps, frame_fps)
-        else:
-            paths[video] = matches[0]
-    return paths, missing
+    sources: dict[str, Source] = dict(found)
+    for video, path in of_frames.items():
+        duration, fps = (float(value) for value in told.loc[video])
+        rates, known = _rates(path, video, duration, fps, settings.frame_fps)
+        sources[video] = FrameFolder(path, rates, known, pattern)
+    return sources, [video for video in ids if video not in found]
 
 
 def require_videos(
-    folder: Path,
-    dataset: Dataset,
-    ids: Iterable[str],
-    left_out: LeftOut,
-    frame_fps: float | None = None,
+    settings: DatasetSettings, dataset: Dataset, ids: Iterable[str], left_out: LeftOut
 ) -> dict[str, Source]:
     """As `find_videos`: the sources of all ids that have one; the others are counted by `left_out`.
 
-    Raises UserError naming the first missing ones where they are too many.
+    Raises UserError naming the first missing ones where they are too many, and what lies there in their place.
     """
-    paths, missing = find_videos(folder, dataset, ids, frame_fps)
-    ending = next((Path(v).stem for v in missing if Path(v).suffix.lower() in SUFFIXES), None)
-    hint = f"ids have no file ending: write {ending}; " if ending is not None else ""
-    left_out.not_there(missing, len(missing) + len(paths), folder, hint)
+    paths, missing = find_videos(settings, dataset, ids)
+    hint = ""
+    if len(missing) > left_out.allowed:
+        near = near_misses(settings.videos, missing, settings.frames)
+        hint = f"{near}; " * bool(near)
+    left_out.not_there(missing, len(missing) + len(paths), settings.videos, hint)
     return paths
 
 
-def _walk(folder: Path, seen: set[str]) -> Iterator[Path]:
-    """Video files and folders of frames; the hundred thousands of frames in one are not listed."""
+def _walk(folder: Path, index: _Index, seen: set[str]) -> None:
+    """Put the video files and the folders of frames below a folder into the index; links are followed.
+
+    The hundred thousands of frames in a folder are listed once, and not looked at one by one.
+    """
     real = os.path.realpath(folder)
     if real in seen:
         return
     seen.add(real)
-    if (folder / FIRST_FRAME).is_file():
-        yield folder
-        return
     try:
+        name = without_ending(one_form(folder.name))
+        wanted = name in index.wanted
+        frames = wanted and _holds_frames(folder, index.pattern)
+        if not frames and (folder / _USUAL_FIRST).is_file():
+            return  # of a video that nobody asks for, or not of the pattern
+        if frames and not list_folder(folder).has_others:
+            index.folders.setdefault(name, []).append(folder)
+            return
         with os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: entry.name)
     except OSError as error:
         raise UserError(f"{folder}: cannot be listed ({error.strerror})") from error
+    files = _videos_and_folders(folder, entries, index, seen)
+    # pictures beside a video are its previews, unless their pattern is asked for
+    if frames and (index.pattern is not None or not files):
+        index.folders.setdefault(name, []).append(folder)
+
+
+def _videos_and_folders(
+    folder: Path, entries: Iterable[os.DirEntry[str]], index: _Index, seen: set[str]
+) -> int:
+    """Index the files of a folder, walk the folders in it; how many video files there are."""
+    count = 0
     for entry in entries:
         # of a link that leads back to itself, `is_dir` raises
         if os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir():
-            yield from _walk(Path(entry.path), seen)
-        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-            yield Path(entry.path)
+            _walk(folder / entry.name, index, seen)
+            continue
+        stem, ending = split_ending(entry.name)
+        if ending in VIDEO_ENDINGS and not (entry.is_symlink() and not os.path.exists(entry.path)):
+            index.files.setdefault(one_form(stem), []).append(folder / entry.name)
+            count += 1
+    return count
 
 
-def _frames(
+def _holds_frames(folder: Path, pattern: str | None) -> bool:
+    try:
+        return (
+            bool(list_folder(folder).sets) if pattern is None else bool(chosen_set(folder, pattern))
+        )
+    except FrameNamesError:
+        return False
+
+
+def _require_one_each(matches: Mapping[str, list[Path]]) -> None:
+    """Refuse videos that several files may be, and files that several ids name."""
+    several = {video: paths for video, paths in matches.items() if len(paths) > 1}
+    if several:
+        video, paths = next(iter(several.items()))
+        names = [str(path) for path in sorted(paths)[:2]]
+        if one_form(names[0]) == one_form(names[1]):
+            names = [spelled(name) for name in names]  # they look alike
+        more = f", and {len(several) - 1} more videos have several" if len(several) > 1 else ""
+        raise UserError(f"video {video}: more than one file ({', '.join(names)}){more}; keep one")
+    ids: dict[Path, str] = {}
+    for video, paths in matches.items():
+        first = ids.setdefault(paths[0], video)
+        if first != video and without_ending(first) == without_ending(video):
+            raise UserError(f"videos {first} and {video} are one file ({paths[0]}); write one id")
+
+
+def _require_one_set(folders: Mapping[str, Path], pattern: str | None) -> None:
+    """Refuse folders with frames of several patterns where none is asked for."""
+    if pattern is not None:
+        return
+    several = [path for path in folders.values() if len(list_folder(path).sets) > 1]
+    if several:
+        listing = list_folder(several[0])
+        more = f" (so do {len(several) - 1} more folders)" if len(several) > 1 else ""
+        raise UserError(
+            f"{several[0]}: holds frames of {len(listing.sets)} patterns, {listing.shown()}{more}; say which "
+            f"with dataset.frames={listing.sets[0].pattern} (tada-loc init: --frames), or keep one"
+        )
+
+
+def _rates(
     folder: Path, video: str, duration: float, fps: float, frame_fps: float | None
-) -> FrameFolder:
+) -> tuple[tuple[float, ...], float | None]:
+    """The rates that a folder of frames may have, and how long its video is, where that is known."""
     known = duration if duration > 0 else None
     if frame_fps is not None:
-        return FrameFolder(folder, (frame_fps,), known)
+        return (frame_fps,), known
     if not fps > 0:
         raise UserError(
             f"{folder}: video {video} is a folder of frames whose rate is not known; set "
             "dataset.frame_fps (tada-loc init: --frame-fps RATE), or dataset.video_info "
             "(EPIC_100_video_info.csv)"
         )
-    return FrameFolder(folder, (fps, *EPIC_FRAME_RATES) if known else (fps,), known)
+    return (fps, *EPIC_FRAME_RATES) if known else (fps,), known

@@ -1,7 +1,8 @@
 """Which video a file is: known by its content, wherever it lies and whenever it was written.
 
 Size and time are a quick look; where they differ from what was seen before, a digest of the size and of
-a fixed sample of the bytes decides. Of a folder of frames it is names, sizes and a sample.
+a fixed sample of the bytes decides. Of a folder of frames it is how many there are, which are missing, and a
+sample: how they are named, and what else lies there, changes nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from feature_extraction.frame_listing import chosen_set
+from feature_extraction.frame_names import FrameSet
 from feature_extraction.video.frame_folder import FrameFolder
 from pipeline.data.videos.finding import Source
 from pipeline.run_folder.files import write_json
@@ -25,16 +28,21 @@ SOURCES = "sources.json"
 _WHOLE = 4 << 20  # bytes; a file up to this size is read whole
 _PIECE, _PIECES = 64 << 10, 16  # of a larger one: bytes, and how many, from start to end
 _FRAMES = 16  # of a folder: frames whose bytes are read
+_ONCE = "frame_%010d.jpg"  # how all frames were named once; an older memory does not say it
 _READERS = 8  # threads; they wait for disks
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A video file as it was seen: bytes, time of change [ns], and the digest that says which video it is."""
+    """A video file as it was seen: bytes, time of change [ns], and the digest that says which video it is.
+
+    Of a folder of frames `size` counts them, and `names` is their pattern.
+    """
 
     size: int
     mtime_ns: int
     digest: str
+    names: str = ""
 
 
 _SIGHTINGS = TypeAdapter(dict[str, Sighting])
@@ -103,22 +111,34 @@ def _look_at_frames(source: FrameFolder, before: Sighting | None) -> Sighting | 
     told = json.dumps([source.rates, source.duration])
     try:
         folder = os.stat(source.folder)
-        names = sorted(os.listdir(source.folder))
-        count = min(_FRAMES, len(names))
-        sample = [names[(len(names) - 1) * k // max(1, count - 1)] for k in range(count)]
-        stats = [os.stat(source.folder / name) for name in sample]
+        frames = chosen_set(source.folder, source.pattern)
+        size = len(frames.numbers)
+        count = min(_FRAMES, size)
+        places = [(size - 1) * k // max(1, count - 1) for k in range(count)]
+        sample = [source.folder / frames.pattern.name(frames.numbers[k]) for k in places]
+        stats = [os.stat(path) for path in sample]
         newest = max([folder.st_mtime_ns, *(found.st_mtime_ns for found in stats)])
-        size = len(names)
-        state = hashlib.sha256(told.encode() + "\0".join(names).encode("utf-8", "surrogateescape"))
-        looks_same = before is not None and (before.size, before.mtime_ns) == (size, newest)
-        if before is not None and looks_same and before.digest.startswith(_rates(told)):
+        names = str(frames.pattern)
+        if (
+            before is not None
+            and (before.size, before.mtime_ns) == (size, newest)
+            and (before.names or _ONCE) == names
+            and before.digest.startswith(_rates(told))
+        ):
             return before
-        for name, found in zip(sample, stats, strict=True):
+        state = hashlib.sha256(told.encode() + _as_first_named(frames))
+        for path, found in zip(sample, stats, strict=True):
             if stat.S_ISREG(found.st_mode):
-                state.update((source.folder / name).read_bytes())
-        return Sighting(size, newest, _rates(told) + state.hexdigest())
-    except OSError:
+                state.update(path.read_bytes())
+        return Sighting(size, newest, _rates(told) + state.hexdigest(), names)
+    except (OSError, ValueError):  # several patterns, none: the reader says it
         return None
+
+
+def _as_first_named(frames: FrameSet) -> bytes:
+    """The frames' names as they would be if counted from 1 and named as EPIC-KITCHENS-100 names them."""
+    first = frames.numbers[0] - 1
+    return "\0".join(f"frame_{number - first:010d}.jpg" for number in frames.numbers).encode()
 
 
 def _rates(told: str) -> str:

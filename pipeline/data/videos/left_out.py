@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.data.names import one_form, without_ending
 from pipeline.data.videos.failures import FAILURES, Failure, read_failures, write_failures
 from pipeline.errors import UsageError, UserError
 from pipeline.plain_files import read_text
@@ -189,6 +190,8 @@ class LeftOut:
 def skipped_ids(path: Path | None) -> frozenset[str]:
     """The ids in a `runtime.skip` file: one a line; empty lines and those that begin with # count for nothing.
 
+    The name of a video's file stands for its id, too.
+
     Raises UsageError where the file cannot be read.
     """
     if path is None:
@@ -198,8 +201,9 @@ def skipped_ids(path: Path | None) -> frozenset[str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"{path}: cannot be read ({reason}); see --skip") from error
-    ids = (line.strip() for line in lines)
-    return frozenset(video for video in ids if video and not video.startswith("#"))
+    ids = [one_form(line.strip()) for line in lines]
+    ids = [video for video in ids if video and not video.startswith("#")]
+    return frozenset(ids) | {without_ending(video) for video in ids}
 
 
 def how_to_go_on(count: int) -> str:

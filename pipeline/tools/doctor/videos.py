@@ -10,6 +10,7 @@ from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset
 from pipeline.data.videos.finding import Source, find_videos
+from pipeline.data.videos.near_misses import near_misses
 from pipeline.data.videos.probing import probe_all
 from pipeline.errors import UserError
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
@@ -27,7 +28,7 @@ def look_at_videos(
 ) -> tuple[dict[str, Source], dict[str, VideoInfo]]:
     """The files of the videos and what they say of themselves; what is wrong goes to `findings`."""
     try:
-        found, missing = find_videos(config.dataset.videos, dataset, ids, config.dataset.frame_fps)
+        found, missing = find_videos(config.dataset, dataset, ids)
     except UserError as error:
         findings.append(Finding("videos", WRONG, error.message))
         return {}, {}
@@ -35,6 +36,8 @@ def look_at_videos(
     infos, failures = probe_all(found, config.extract.decoder, deep=deep, workers=workers)
     state = OK if not missing else NOTE if len(missing) <= allowed else WRONG
     text = f"{len(missing)} of {len(missing) + len(found)} missing in {config.dataset.videos}"
+    if near := near_misses(config.dataset.videos, missing, config.dataset.frames):
+        text += f" ({near})"
     findings.append(Finding("videos", state, text, tuple(missing)))
     state = OK if not failures else NOTE if len(missing) + len(failures) <= allowed else WRONG
     how = "decoded to the end" if deep else "first frame decoded; --deep decodes all"

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from feature_extraction.frame_names import parse_pattern
 from pipeline.configuration.reading import read_config
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations.formats import expanded, format_of
@@ -54,6 +55,7 @@ def dataset_section(
     *,
     frame_fps: float | None = None,
     annotation_fps: float | None = None,
+    frames: str | None = None,
     train_subset: str | None = None,
     eval_subset: str | None = None,
 ) -> dict[str, Any]:
@@ -66,6 +68,11 @@ def dataset_section(
     for option, rate in (("--frame-fps", frame_fps), ("--annotation-fps", annotation_fps)):
         if rate is not None and not 0 < rate < math.inf:
             raise UsageError(f"{option} {rate:g}: give the frames a second, above 0")
+    if frames is not None:
+        try:
+            parse_pattern(frames)
+        except ValueError as error:
+            raise UsageError(f"--frames: {error}") from error
     files = [str(path) for path in annotations]
     section = {
         "name": "own",
@@ -74,6 +81,7 @@ def dataset_section(
         "videos": str(videos),
         "annotation_fps": annotation_fps,
         "frame_fps": frame_fps,
+        "frames": frames,
         "train_subset": train_subset,
         "eval_subset": eval_subset,
     }

@@ -16,6 +16,7 @@ from pipeline.data.annotations import Dataset, annotation_files, load_annotation
 from pipeline.data.annotations.table import HELD_OUT
 from pipeline.data.clips.segments import mirrored_classes
 from pipeline.data.videos.finding import find_videos
+from pipeline.data.videos.near_misses import near_misses
 from pipeline.data.videos.probing import probe_all
 from pipeline.errors import UserError
 from pipeline.progress import say
@@ -116,10 +117,12 @@ def _readable(
     settings: DatasetSettings, dataset: Dataset, ids: list[str], workers: int
 ) -> dict[str, VideoInfo]:
     """What each video that can be read says of itself; the others are said."""
-    paths, missing = find_videos(settings.videos, dataset, ids, settings.frame_fps)
+    paths, missing = find_videos(settings, dataset, ids)
     if missing:
+        near = near_misses(settings.videos, missing, settings.frames)
         say(
             f"{len(missing)} of {len(ids)} annotated videos are not in {settings.videos}: {_some(missing)}"
+            + f"; {near}" * bool(near)
         )
     infos, failures = probe_all(paths, "auto", deep=False, workers=workers)
     for video, reason in failures.items():

@@ -110,3 +110,71 @@ def test_frames_of_several_sizes_are_refused_and_added_ones_are_seen(tmp_path):
         assert reader.info.duration == pytest.approx(4 / 30)
         with pytest.raises(VideoError, match="112x64 pixels, the first frame 96x64"):
             reader.clip([0.1])
+
+
+PATTERNS = [
+    ("img_%05d.jpg", 1), ("%06d.jpg", 0), ("frame_%010d.jpg", 0), ("img_%05d.png", 1), ("%d.jpeg", 0),
+    ("%d.png", 95), ("f-%04d.JPG", 1), ("%03d.webp", 1), ("%d.bmp", 3), ("v00_%05d.TIFF", 1), ("%d.ppm", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pattern", "first"), PATTERNS)
+def test_frames_of_any_name_and_first_number_are_shown_in_order(tmp_path, pattern, first):
+    folder = make_named(tmp_path / "v00", 12, pattern, first)
+    for other in ("Thumbs.db", ".DS_Store", f"._{pattern % first}", "notes.txt", "cover.jpg"):
+        (folder / other).write_bytes(b"no frame")
+    for given in (None, pattern):
+        with open_video(FrameFolder(folder, (4.0,), pattern=given)) as reader:
+            assert reader.info.duration == pytest.approx(3.0)
+            shown = [read_number(frame) for _, frame in reader.frames_at(k / 4 for k in range(12))]
+            assert shown == list(range(12))
+            assert [read_number(frame) for frame in reader.clip([2.75, 0.0])] == [11, 0]
+
+
+def make_named(folder: Path, count: int, pattern: str, first: int = 1) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        Image.fromarray(draw_number(number, 96, 64)).save(folder / (pattern % (first + number)))
+    return folder
+
+
+def test_two_sets_in_a_folder_are_refused_until_one_is_asked_for(tmp_path):
+    folder = make_named(tmp_path / "v00", 5, "img_%05d.jpg")
+    make_named(folder, 4, "flow_x_%05d.jpg")
+    with pytest.raises(
+        VideoError, match=r"2 patterns, img_%05d\.jpg \(5\), flow_x_%05d\.jpg \(4\)"
+    ):
+        open_video(FrameFolder(folder, (5.0,)))
+    for pattern, count in (("img_%05d.jpg", 5), ("flow_x_%05d.jpg", 4)):
+        info = probe(FrameFolder(folder, (5.0,), pattern=pattern))
+        assert info.duration == pytest.approx(count / 5)
+    with pytest.raises(
+        VideoError, match=r"holds no frames x_%d\.jpg; it holds img_%05d\.jpg \(5\), "
+    ):
+        open_video(FrameFolder(folder, (5.0,), pattern="x_%d.jpg"))
+    with pytest.raises(VideoError, match="no pattern of names"):
+        open_video(FrameFolder(folder, (5.0,), pattern="x.jpg"))
+
+
+def test_gaps_are_named_as_the_frames_are(tmp_path):
+    folder = make_named(tmp_path / "v00", 9, "%d.png", 0)
+    for number in (3, 4, 7):
+        (folder / f"{number}.png").unlink()
+    with pytest.raises(
+        VideoError, match=r"3 frames are missing, the first is 3\.png; get them again"
+    ):
+        open_video(FrameFolder(folder, (5.0,)))
+
+
+def test_colours_of_16_bits_are_not_cut_to_white(tmp_path):
+    Image.fromarray(np.full((64, 96), 700, np.uint16)).save(tmp_path / "1.png")
+    with pytest.raises(VideoError, match=r"1\.png: has more than 8 bits a colour"):
+        open_video(FrameFolder(tmp_path, (5.0,)))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
+def test_pictures_of_other_kinds_are_taken_as_colours(tmp_path, mode):
+    ending = "jpg" if mode == "CMYK" else "png"
+    Image.fromarray(draw_number(5, 96, 64)).convert(mode).save(tmp_path / f"1.{ending}")
+    with open_video(FrameFolder(tmp_path, (5.0,))) as reader:
+        assert read_number(reader.clip([0.0])[0]) == 5

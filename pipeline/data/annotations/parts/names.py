@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from pipeline.data.names import VIDEO_ENDINGS
 from pipeline.errors import UserError
 
 # Files beside videos that tools annotate in their place.
@@ -17,18 +17,10 @@ _UPLOADED = re.compile(
 _FOLDERS = re.compile(r"[/\\]")
 
 
-@cache
-def video_endings() -> frozenset[str]:
-    """The endings of video files, in small letters."""
-    from pipeline.data.videos.finding import SUFFIXES  # which knows what an annotation table is
-
-    return frozenset(SUFFIXES)
-
-
 def without_ending(name: str) -> str:
     """A video's name without its folder and ending, where it has the ending of a video; else as it is."""
     stem, dot, ending = name.rpartition(".")
-    if not stem or f"{dot}{ending}".lower() not in video_endings():
+    if not stem or f"{dot}{ending}".lower() not in VIDEO_ENDINGS:
         return name
     return _FOLDERS.split(stem)[-1]
 
@@ -42,7 +34,7 @@ def plain_id(written: str) -> str:
         name = _UPLOADED.sub("", name)
     stem, dot, ending = name.rpartition(".")
     known = f"{dot}{ending}".lower()
-    return stem if stem and (known in video_endings() or known in _SOUND) else name
+    return stem if stem and (known in VIDEO_ENDINGS or known in _SOUND) else name
 
 
 def is_media(text: object) -> bool:
@@ -50,7 +42,7 @@ def is_media(text: object) -> bool:
     if not isinstance(text, str) or len(text) > 4096:
         return False
     dot, ending = _path_of_url(text.strip()).rpartition(".")[1:]
-    return f"{dot}{ending}".lower() in {*video_endings(), *_SOUND}
+    return f"{dot}{ending}".lower() in {*VIDEO_ENDINGS, *_SOUND}
 
 
 def one_file_each(written: Iterable[tuple[str, str]], where: str) -> None:

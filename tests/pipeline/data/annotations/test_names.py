@@ -168,3 +168,57 @@ def test_a_label_comes_back_from_every_file_it_is_written_to(tmp_path, labels):
     assert read_detections(tmp_path, dataset, "validation")["label"].tolist() == labels
     write_activitynet(tmp_path / "s.json", rows, videos=["a"], classes=labels)
     assert read_activitynet(tmp_path / "s.json")["label"].tolist() == labels
+
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize("kind", ["table", "activitynet", "something"])
+def test_ids_are_read_in_one_form(tmp_path, kind):
+    path = written(tmp_path, kind, NFD, "x")
+    chosen = DatasetSettings(name="x", format=kind, annotations=path, videos=tmp_path)
+    dataset = load_annotations(chosen)
+    for table in (dataset.annotations, dataset.videos):
+        assert NFC in table["video"].tolist() and NFD not in table["video"].tolist()
+
+
+@pytest.mark.parametrize("kind", ["table", "activitynet", "something"])
+def test_two_ids_that_become_one_are_both_named(tmp_path, kind):
+    if kind == "table":
+        path = tmp_path / "a.csv"
+        path.write_text(f"video,start,end,label\n{NFC},0,1,x\n{NFD},0,1,x\n")
+    elif kind == "activitynet":
+        path = tmp_path / "a.json"
+        entry = {"subset": "validation", "annotations": []}
+        path.write_text(json.dumps({"database": {NFC: entry, NFD: entry}}))
+    else:
+        path = tmp_path / "a.json"
+        path.write_text(json.dumps([{"id": name, "template": "x"} for name in (NFC, NFD)]))
+    chosen = DatasetSettings(name="x", format=kind, annotations=path, videos=tmp_path)
+    with pytest.raises(UserError, match="one name in two forms of Unicode") as caught:
+        load_annotations(chosen)
+    message = caught.value.message
+    assert message.startswith(str(path)) and "xe9" in message and "u0301" in message
+
+
+@pytest.mark.parametrize(
+    ("video", "said"),
+    [
+        ("sub/v00.mp4", "it names a folder: write v00 "),
+        ("C:\\videos\\v00.MP4", "it names a folder: write v00 "),
+        ("/clip.v2", "it names a folder: write clip.v2 "),
+        ("../..", "it names a folder (videos are found in all folders below"),
+        ("a/", "it names a folder (videos are found in all folders below"),
+    ],
+)
+def test_an_id_with_a_folder_is_told_what_to_write(video, said):
+    with pytest.raises(UserError, match="is no plain file name") as caught:
+        check_video_id(video, "a.csv, line 2")
+    assert said in caught.value.message
+
+
+def test_lists_of_paths_keep_the_dots_of_names(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("a/clip.v2 x\nb/clip.v3.mp4 x\nv00.MKV x\n")
+    chosen = DatasetSettings(name="x", format="kinetics", annotations=path, videos=tmp_path)
+    assert load_annotations(chosen).videos["video"].tolist() == ["clip.v2", "clip.v3", "v00"]

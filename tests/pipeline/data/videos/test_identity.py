@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 
@@ -13,6 +14,7 @@ from feature_extraction.video.frame_folder import FrameFolder
 from pipeline.data.videos import identity
 from pipeline.data.videos.identity import (
     SOURCES,
+    Sighting,
     identify,
     read_sightings,
     write_sightings,
@@ -219,3 +221,65 @@ def test_a_memory_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises(UserError, match=r"sources\.json: cannot be written"):
         write_sightings(tmp_path / "run", {})
+
+
+def renamed(frames, pattern, first):
+    for number, path in enumerate(sorted(frames.folder.iterdir()), first):
+        path.rename(frames.folder / (pattern % number))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "first"),
+    [("img_%05d.jpg", 1), ("%d.jpg", 0), ("frame_%010d.jpg", 0), ("%06d.jpeg", 77)],
+)
+def test_frames_named_otherwise_are_the_same_video(frames, pattern, first):
+    before = identify({"v": frames}, {})
+    renamed(frames, "x_%09d.part", 0)
+    renamed(frames, pattern, first)
+    assert digest(frames) == digest(frames, before) == before["v"].digest
+    given = FrameFolder(frames.folder, frames.rates, frames.duration, pattern)
+    assert digest(given) == digest(given, before) == before["v"].digest
+
+
+def test_the_digest_is_what_it_was_when_all_frames_were_named_alike(tmp_path):
+    """A finished run stays current: the names were a part of it."""
+    folder = tmp_path / "v"
+    folder.mkdir()
+    names = [f"frame_{number:010d}.jpg" for number in range(1, 4)]
+    for name in names:
+        (folder / name).write_bytes(name.encode())
+    told = b"[[10.0], null]"
+    once = hashlib.sha256(told + "\0".join(names).encode() + "".join(names).encode())
+    found = identify({"v": FrameFolder(folder, (10.0,))}, {})["v"]
+    assert found.digest == f"{hashlib.sha256(told).hexdigest()[:8]}-{once.hexdigest()}"
+    older = Sighting(found.size, found.mtime_ns, found.digest)  # a memory without names
+    (folder / names[0]).write_bytes(names[0].upper().encode())
+    os.utime(folder / names[0], ns=(1, 1))
+    assert digest(FrameFolder(folder, (10.0,)), {"v": older}) == found.digest  # it was believed
+
+
+def test_what_else_lies_beside_frames_changes_nothing(frames):
+    before = identify({"v": frames}, {})
+    for name in ("Thumbs.db", ".DS_Store", "notes.txt", "cover.jpg"):
+        (frames.folder / name).write_bytes(b"x")
+    assert digest(frames) == digest(frames, before) == before["v"].digest
+
+
+def test_another_set_of_as_many_frames_is_another_at_once(frames):
+    """Nothing on the disk has changed but which of them are asked for."""
+    for number in range(1, 41):
+        draw(frames.folder / f"img_{number:05d}.jpg", 100 + number)
+    one, other = (
+        FrameFolder(frames.folder, frames.rates, frames.duration, pattern)
+        for pattern in ("frame_%010d.jpg", "img_%05d.jpg")
+    )
+    before = identify({"v": one}, {})
+    assert digest(other, before) == digest(other) != before["v"].digest
+    assert identify({"v": frames}, before) == {}  # which of them nobody says
+
+
+def test_frames_that_are_missing_make_it_another(frames):
+    before = identify({"v": frames}, {})
+    names = sorted(frames.folder.iterdir())
+    names[20].rename(frames.folder / "frame_0000000041.jpg")  # as many as before
+    assert digest(frames, before) != before["v"].digest

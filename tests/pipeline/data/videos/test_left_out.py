@@ -216,3 +216,9 @@ def test_a_skip_file_that_cannot_be_read_is_named(tmp_path, content):
 
 def test_a_few_are_shown():
     assert shown(["a", "b"]) == "a, b" and shown(list("abcdef")) == "a, b, c, d, e, ..."
+
+
+def test_skipped_ids_have_one_form_and_may_be_names_of_files(tmp_path):
+    path = tmp_path / "skip.txt"
+    path.write_text("cafe\u0301\nv00.MP4\nclip.v2\n", encoding="utf-8")
+    assert skipped_ids(path) == {"caf\u00e9", "v00.MP4", "v00", "clip.v2"}

@@ -1,0 +1,43 @@
+"""Names of videos: their one form in Unicode, and the endings of video files."""
+
+from __future__ import annotations
+
+from unicodedata import normalize
+
+# Containers and raw streams that FFmpeg reads as video, by their usual endings; compared in any case.
+VIDEO_ENDINGS = frozenset({
+    ".mp4", ".m4v", ".mp4v", ".mpg4", ".mov", ".qt", ".3gp", ".3gpp", ".3g2", ".3gp2", ".f4v",
+    ".ismv", ".mkv", ".mk3d", ".webm", ".avi", ".divx", ".wmv", ".asf", ".wm", ".flv", ".mpg",
+    ".mpeg", ".mpe", ".m1v", ".m2v", ".mpv", ".m2p", ".ts", ".m2t", ".mts", ".m2ts", ".tp",
+    ".trp", ".vob", ".vro", ".evo", ".tod", ".ogv", ".ogm", ".mxf", ".gxf", ".rm", ".rmvb",
+    ".wtv", ".dv", ".dav", ".nut", ".nsv", ".ivf", ".y4m", ".h264", ".264", ".avc", ".h265",
+    ".265", ".hevc", ".obu", ".mjpeg", ".mjpg", ".amv", ".lrv", ".insv", ".gif",
+})  # fmt: skip
+PREVIEWS = frozenset({".gif", ".lrv"})  # they count where no other video has the name
+
+
+def one_form(name: str) -> str:
+    """A name as names are compared: composed (NFC); a Mac writes the marks of letters apart."""
+    return name if name.isascii() else normalize("NFC", name)
+
+
+def without_ending(name: str) -> str:
+    """A name without the ending of a video file, if it has one."""
+    stem, ending = split_ending(name)
+    return stem if ending in VIDEO_ENDINGS else name
+
+
+def split_ending(name: str) -> tuple[str, str]:
+    """A name before its last dot, and from there on in small letters; a name that is all ending has none."""
+    stem, dot, ending = name.rpartition(".")
+    return (stem, f".{ending.lower()}") if dot and stem.strip(".") else (name, "")
+
+
+def other_prefix(video: str) -> str:
+    """An id with `v_` taken away, or put before it where it has none."""
+    return video[2:] if video.startswith("v_") else f"v_{video}"
+
+
+def spelled(name: str) -> str:
+    """A name for messages about two that look alike: letters beyond ASCII as their code points."""
+    return name.encode("ascii", "backslashreplace").decode()
