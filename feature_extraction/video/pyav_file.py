@@ -128,6 +128,8 @@ class VideoFile:
         try:
             frames = list(self._stream.decode(item.packet))
         except av.FFmpegError as error:
+            if self._unproven:
+                raise LateSeekError from error
             if not isinstance(error, EOFError):
                 self._note(item.packet, reason(error))
             return []

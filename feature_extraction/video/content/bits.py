@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 
 class Bits:
@@ -49,6 +50,5 @@ def units(content: bytes, length_size: int) -> Iterator[bytes]:
             yield content[place : place + size]
             place += size
         return
-    places = list(start_codes(content))
-    for place, following in zip(places, [*places[1:], len(content) + 3], strict=True):
+    for place, following in pairwise([*start_codes(content), len(content) + 3]):
         yield content[place : following - 3]
