@@ -14,7 +14,7 @@ from av.container import InputContainer
 
 from feature_extraction.video.content.endings import is_whole
 from feature_extraction.video.content.kinds import what_instead
-from feature_extraction.video.content.packet_ends import last_end, pictures_end
+from feature_extraction.video.content.packet_ends import last_end, longest_without_key, pictures_end
 from feature_extraction.video.content.streams import video_stream
 from feature_extraction.video.reader import DamagedVideoError, VideoError
 
@@ -109,6 +109,16 @@ class VideoHead:
             except (av.FFmpegError, IndexError):  # it is damaged; decoding says where
                 return None
         return None if end is None else self.seconds(end)
+
+    def key_frame_seconds(self) -> float | None:
+        """The longest time from one key frame to the next, by the marks in its index."""
+        if not self.timed:
+            return None  # no seek is tried
+        with closing(open_container(self.path)) as container:
+            try:
+                return longest_without_key(container, self.stream.index, self.claimed_duration())
+            except av.FFmpegError:  # it cannot be sought in
+                return None
 
     def missing_to(self, end: float) -> float | None:
         """Where the video should end, if frames that end at `end` seconds fall short of it; `end` if that is not known.

@@ -144,6 +144,10 @@ class PyavReader(Reader):
             found = self._idle.head.measured_duration()
         return found if found is not None else super().measure()
 
+    def key_frame_seconds(self) -> float | None:
+        """See Reader.key_frame_seconds."""
+        return None if self._idle is None else self._idle.head.key_frame_seconds()
+
     def _open(self) -> VideoFile:
         self._check_open()
         return VideoFile(self._path, allow_partial=self._allow_partial, threads=self._threads)

@@ -91,6 +91,10 @@ class Reader(ABC):
         assert self.end_time is not None  # a pass to the end leaves it
         return self.end_time
 
+    def key_frame_seconds(self) -> float | None:
+        """The longest time from one key frame to the next by the file's index; None where there is none."""
+        return None
+
     def touches_damage(self, times: Sequence[float]) -> bool:
         """Whether one of these seconds lies in a span of `damaged`; after its end, where that is damaged."""
         end = math.inf if self.end_time is None else self.end_time - TOUCHING
