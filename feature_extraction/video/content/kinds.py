@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from feature_extraction.video.content.endings import is_whole
+
 HEAD_BYTES = 4096
 AGAIN = "get it again or convert it"
 _ARCHIVES = {
@@ -37,6 +39,12 @@ _SOUND = {
     b"\xff\xf9": "AAC",
     b"#!AMR": "AMR",
 }
+_CONTAINERS = (
+    (b"\x1a\x45\xdf\xa3", "matroska", "a Matroska or WebM file"),
+    (b"RIFF", "avi", "an AVI file"),
+    (b"FLV", "flv", "an FLV file"),
+    (b"\x30\x26\xb2\x75", "asf", "a WMV or ASF file"),
+)
 _BOXES = frozenset(
     b"ftyp mdat moov moof styp sidx free skip wide uuid pnot mfra emsg prft pdin meta".split()
 )
@@ -48,13 +56,16 @@ def what_instead(path: Path, reason: str) -> tuple[str, str]:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
         size = path.stat().st_size
-        return _text(head, size) or _binary(head, size) or _mp4(path, size) or (reason, AGAIN)
+        told = _text(head, size) or _binary(head) or _mp4(path, size) or _cut(path, head)
+        return told or (reason, AGAIN)
     except OSError:
         return reason, AGAIN
 
 
 def _text(head: bytes, size: int) -> tuple[str, str] | None:
     """Of pages, pointers, playlists and other text."""
+    if head.startswith(b"%PDF"):
+        return "a PDF document", "give the video"
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     lower = start[:1024].lower()
     if lower.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in lower:
@@ -77,6 +88,8 @@ def _text(head: bytes, size: int) -> tuple[str, str] | None:
 
 
 def _is_text(head: bytes) -> bool:
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        head = head[: len(head) & ~1].decode("utf-16", "replace").encode()
     if not head or b"\0" in head:
         return False
     try:
@@ -88,7 +101,7 @@ def _is_text(head: bytes) -> bool:
     return all(letter.isprintable() or letter in "\r\n\t\x1b\f" for letter in text)
 
 
-def _binary(head: bytes, size: int) -> tuple[str, str] | None:
+def _binary(head: bytes) -> tuple[str, str] | None:
     """Of archives, pictures, sound and bytes that say nothing."""
     for marks, what, fix in (
         (_ARCHIVES, "an archive ({})", "unpack it"),
@@ -104,8 +117,6 @@ def _binary(head: bytes, size: int) -> tuple[str, str] | None:
         if head[8:12] == b"WAVE":
             return "sound alone (WAV), without pictures", "give the video"
         return "a picture (WEBP)", "give the video, or the folder of frames"
-    if head.startswith(b"%PDF"):
-        return "a PDF document", "give the video"
     if head and not head.strip(b"\0"):
         return (
             f"it begins with {len(head)} zero bytes: room that a download or a copy never filled",
@@ -140,8 +151,19 @@ def _mp4(path: Path, size: int) -> tuple[str, str] | None:
         )
     if b"ftyp" not in names and b"mdat" not in names:
         return None
-    cut = " it ends in the middle of its pictures;" if place > size else ""
+    cut = " it ends in the middle of its pictures;" if place > size and b"mdat" in names else ""
     return (
         f"an MP4 without its index (no moov), which is written last:{cut} a recording or a download that was interrupted",
         "get it again, or repair a recording with its camera or a tool for that",
     )
+
+
+def _cut(path: Path, head: bytes) -> tuple[str, str] | None:
+    """Of other containers of which too little is there to open them."""
+    for mark, kind, name in _CONTAINERS:
+        if head.startswith(mark) and is_whole(path, kind) is False:
+            return (
+                f"{name} of which only {path.stat().st_size:,} bytes are there: a download that was interrupted",
+                "get it again",
+            )
+    return None
