@@ -51,8 +51,8 @@ def bmn_step(model: nn.Module, features: Tensor, targets: Targets) -> list[Tenso
     """Forward, losses with the same cells picked every time, backward; two layers' gradients."""
     model.zero_grad()
     positions = features.shape[2]
-    generator = torch.Generator().manual_seed(0)
-    mask = valid_mask(positions, positions)
+    generator = torch.Generator(features.device).manual_seed(0)
+    mask = valid_mask(positions, positions).to(features.device)
     bmn_loss(model(features), targets, mask, generator=generator).total.backward()
     layers = (model.base[0], model.map_head[0])
     return [layer.weight.grad.clone() for layer in layers]

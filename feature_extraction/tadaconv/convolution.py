@@ -1,9 +1,9 @@
 """The 2-D convolution that everything here uses: torch's, gone round where that writes beyond its memory.
 
 The gradient of the weight of a 1x1 convolution with a stride, of fewer than 16 input channels that
-lie last in memory (channels_last), is computed by oneDNN (in torch 2.15, on processors with AVX-512)
-in a buffer made for the channels there are, but filled 16 at a time. From some 500 output pixels on
-that ends the process, or changes what lies behind.
+lie last in memory (channels_last), is computed by oneDNN (in torch 2.15) in a buffer made for the
+channels there are, but filled 16 at a time on processors with AVX-512, 8 with AVX2. That ends the
+process, or changes what lies behind.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from torch import Tensor
 from feature_extraction.tadaconv.layout import pair
 
 _FILLED_AT_ONCE = 16  # channels
-_FITS = 256  # output pixels, for which there is room whatever the channels
 
 
 def conv2d(
@@ -38,13 +37,11 @@ def conv2d(
 def _is_unsafe(
     frames: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
 ) -> bool:
-    pixels = -(-frames.shape[2] // stride[0]) * -(-frames.shape[3] // stride[1])
     return (
         weight.shape[1] < _FILLED_AT_ONCE
         and weight.shape[2:] == (1, 1)
         and stride != (1, 1)
         and padding == (0, 0)
-        and pixels > _FITS
         and frames.device.type == "cpu"
         and torch.is_grad_enabled()
         and weight.requires_grad

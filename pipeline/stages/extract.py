@@ -142,9 +142,8 @@ def _size(source: Source) -> int:
 
 def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
     """What a worker process does with a job: write a video's feature file, give what was written."""
-    if run.device.type == "cpu":
-        # Two processes of one thread beat one of two.
-        torch.set_num_threads(1)
+    # Two processes of one thread beat one of two; beside a GPU threads would only share single frames.
+    torch.set_num_threads(1)
     model, extractor = run.classifier(num_classes)
     store = run.features
     takes = extraction_takes_parts(run.detection)
