@@ -11,7 +11,6 @@ import av
 from av.video.frame import PictureType
 
 from feature_extraction.video.content.clock import Clock
-from feature_extraction.video.content.doubts import Doubts
 from feature_extraction.video.content.key_frames import starts_alone
 from feature_extraction.video.content.pictures import Display
 from feature_extraction.video.frame_times import TIME_EPSILON, Damage, LateSeekError
@@ -48,7 +47,6 @@ class VideoFile:
         self.end: float | None = None  # seconds, set by a pass that gets there
         self._damage = Damage()
         self._sound_from: int | None = None  # ticks of the first key frame since opening or seeking
-        self._doubts = Doubts()
         self._unproven = False  # whether the first frame after a seek has yet to be looked at
         try:
             self.head = VideoHead(path, self._container)
@@ -142,13 +140,10 @@ class VideoFile:
 
     def _look(self, packet: Packet | None, frames: list[av.VideoFrame]) -> None:
         """Take note of damage that raised no error: the decoder conceals it, and flags the frame."""
-        key = packet is not None and packet.is_keyframe
-        lost = self._doubts.lost(packet, self.head.tick, self.head.usual_seconds)
-        if lost is not None:
-            self._note(lost, "packets are missing or damaged")
-        if packet is not None and packet.is_corrupt and self.head.flags_damage:
-            self._doubts.begin(packet)
-        elif packet is not None and key:
+        flagged = packet is not None and packet.is_corrupt and self.head.flags_damage
+        if packet is not None and flagged and not self.head.only_joined:
+            self._note(packet, "packets are missing or damaged")
+        elif packet is not None and packet.is_keyframe:
             time = self._time(packet)
             if self._sound_from is None:
                 self._sound_from = time

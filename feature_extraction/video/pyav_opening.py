@@ -13,6 +13,7 @@ from av.buffer import Buffer
 from av.container import InputContainer
 
 from feature_extraction.video.content.endings import is_whole
+from feature_extraction.video.content.joins import only_joins
 from feature_extraction.video.content.kinds import what_instead
 from feature_extraction.video.content.packet_ends import last_end, longest_without_key, pictures_end
 from feature_extraction.video.content.streams import video_stream
@@ -82,6 +83,14 @@ class VideoHead:
     def whole(self) -> bool | None:
         """Whether the file ends where its structure says; None where that does not tell."""
         return is_whole(self.path, self.format)
+
+    @cached_property
+    def only_joined(self) -> bool:
+        """Whether a transport stream's packets are flagged only because segments were joined."""
+        try:
+            return only_joins(self.path, self.stream.id)
+        except (OSError, ValueError):
+            return False
 
     def known_duration(self) -> float | None:
         """Seconds from the first frame to the end, where the file says so of the pictures themselves."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import numpy as np
+
 from helpers.numbered_videos import draw_number
 
 SOUND_RATE = 44100

@@ -93,11 +93,11 @@ def _is_text(head: bytes) -> bool:
     if not head or b"\0" in head:
         return False
     try:
-        text = head[:-3].decode() if len(head) > 3 else head.decode()
+        text = head.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 8:
+        if len(head) < HEAD_BYTES or error.start < len(head) - 3:
             return False
-        text = head[: error.start].decode()
+        text = head[: error.start].decode()  # a letter that goes on behind it
     return all(letter.isprintable() or letter in "\r\n\t\x1b\f" for letter in text)
 
 
@@ -142,6 +142,8 @@ def _mp4(path: Path, size: int) -> tuple[str, str] | None:
             if length < 8:
                 break
             place += length
+    if b"moov" in names and place > size:
+        return _only(size, "an MP4"), "get it again"
     if not names or b"moov" in names:
         return None
     if b"moof" in names:
@@ -162,8 +164,9 @@ def _cut(path: Path, head: bytes) -> tuple[str, str] | None:
     """Of other containers of which too little is there to open them."""
     for mark, kind, name in _CONTAINERS:
         if head.startswith(mark) and is_whole(path, kind) is False:
-            return (
-                f"{name} of which only {path.stat().st_size:,} bytes are there: a download that was interrupted",
-                "get it again",
-            )
+            return _only(path.stat().st_size, name), "get it again"
     return None
+
+
+def _only(size: int, name: str) -> str:
+    return f"{name} of which only {size:,} bytes are there: a recording or a download that was interrupted"

@@ -63,8 +63,14 @@ def test_a_file_that_was_cut_is_found_wherever_it_is(name, whole, tmp_path):
             assert "\n" not in str(error)
         else:
             assert share > 0.8
-        frames, _ = read_to_end(path, allow_partial=True)
-        assert frames > 5
+        try:
+            frames, _ = read_to_end(path, allow_partial=True)
+        except (
+            VideoError
+        ) as error:  # the piece it was cut in is the one that FFmpeg needs to open it
+            assert name == "pieces.mp4" and "bytes are there" in str(error)
+        else:
+            assert frames > 5
 
 
 @pytest.mark.parametrize("name", FILES)
