@@ -30,18 +30,24 @@ def write(
     *,
     frames: int = 90,
     seconds: float = 3.0,
+    late: float = 0.0,
     **options: str,
 ) -> Path:
-    """Numbered frames at 30 a second, and noise of so many seconds between them; `options` of the container."""
+    """Numbered frames at 30 a second, and noise of so many seconds between them; `options` of the container.
+
+    The pictures begin `late` seconds after the sound.
+    """
+    shift = round(30 * late)
     with av.open(str(path), "w", options=options) as out:
         video: Any = out.add_stream(codec, rate=30)
         video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
         video.options = {"g": "30", "threads": "1"}
         noise = _Noise(out, sound, seconds) if sound is not None else None
         for number, frame in enumerate(pictures(frames)):
+            frame.pts += shift
             out.mux(video.encode(frame))
             if noise is not None:
-                noise.write_to((number + 1) / 30)
+                noise.write_to((number + 1 + shift) / 30)
         out.mux(video.encode(None))
         if noise is not None:
             noise.write_to(seconds)

@@ -87,7 +87,12 @@ def span_of(segments: Segments, index: int, reader: Reader) -> tuple[float, floa
     start, end = float(segments.starts[index]), float(segments.ends[index])
     if math.isfinite(end):
         return start, end
-    return start, reader.measure()
+    if reader.info.duration is None:
+        for _ in reader.frames_at([math.inf]):
+            pass
+        assert reader.end_time is not None  # a pass to the end tells it
+        return start, reader.end_time
+    return start, reader.info.duration
 
 
 def mirrored_classes(names: Sequence[str]) -> np.ndarray:
