@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 
-from helpers.numbered_videos import draw_number
+from helpers.numbered_videos import draw_number, encode
 
 SOUND_RATE = 44100
 
@@ -52,6 +53,18 @@ def write(
         if noise is not None:
             noise.write_to(seconds)
             noise.close()
+    return path
+
+
+def never_closed(path: Path, frames: int = 90) -> Path:
+    """An AVI as a writer that was killed leaves it: no frames in its head, no index, no size."""
+    encode(path, range(frames), codec="mpeg4", tick=Fraction(1, 30))
+    content = bytearray(path.read_bytes())
+    content = content[: content.rindex(b"idx1")]
+    struct.pack_into("<I", content, 4, 0)
+    struct.pack_into("<I", content, content.index(b"avih") + 8 + 16, 0)
+    struct.pack_into("<I", content, content.index(b"strh") + 8 + 32, 0)
+    path.write_bytes(content)
     return path
 
 

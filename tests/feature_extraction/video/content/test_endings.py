@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import struct
-from fractions import Fraction
 
 import numpy as np
 import pytest
 from helpers.numbered_videos import encode, even_ticks, read_number, read_to_end
-from helpers.sound_and_picture import write
+from helpers.sound_and_picture import never_closed, write
 
 from feature_extraction.video.content.endings import is_whole
 from feature_extraction.video.opening import open_video, probe
@@ -109,18 +108,6 @@ def test_a_late_start_and_a_trimmed_end_leave_what_they_show(tmp_path):
     assert frames == 60 and end == pytest.approx(2.0, abs=1e-3)
     assert probe(path).duration == pytest.approx(2.0, abs=1e-3)
     assert probe(path, exact=True).duration == pytest.approx(2.0, abs=1e-3)
-
-
-def never_closed(path):
-    """An AVI as a writer that was killed leaves it: no frames in its head, no index, no size."""
-    encode(path, list(range(90)), codec="mpeg4", tick=Fraction(1, 30))
-    content = bytearray(path.read_bytes())
-    content = content[: content.rindex(b"idx1")]
-    struct.pack_into("<I", content, 4, 0)
-    struct.pack_into("<I", content, content.index(b"avih") + 8 + 16, 0)
-    struct.pack_into("<I", content, content.index(b"strh") + 8 + 32, 0)
-    path.write_bytes(content)
-    return path
 
 
 def test_an_avi_that_was_never_closed_is_as_long_as_its_frames(tmp_path):
