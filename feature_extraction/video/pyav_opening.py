@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
@@ -178,11 +179,11 @@ def open_container(path: Path) -> InputContainer:
             container_options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS},
             **lenient,
         )
-    except av.ArgumentError as error:  # what FFmpeg says of a kind that is not in the list
-        unknown = "of no kind that is read: a playlist, a picture, sound alone, text?"
-        raise _no_video(path, unknown) from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise _no_video(path, reason(error)) from error
+        # what FFmpeg says of a kind that is not in the list; PyAV 15 has no name for it
+        not_read = getattr(error, "errno", None) == errno.EINVAL
+        unknown = "of no kind that is read: a playlist, a picture, sound alone, text?"
+        raise _no_video(path, unknown if not_read else reason(error)) from error
     return container
 
 

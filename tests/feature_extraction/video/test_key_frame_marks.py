@@ -55,7 +55,7 @@ KINDS = {
 # in the containers that a seek is tried in: MP4 holds some of these, MOV and Matroska others
 MOV = {"h263", "msmpeg4", "svq1", "cinepak", "prores"}
 MATROSKA = KINDS.keys() - {"h263", "h263p", "flv1", "wmv2", "svq1", "cinepak"}
-IN_MP4 = MATROSKA - {"msmpeg4", "vp8", "snow", "prores"} | MOV
+IN_MP4 = MATROSKA - {"msmpeg4", "vp8", "snow", "prores", "ffv1"} | MOV
 FRAMES = 90
 
 
