@@ -13,3 +13,9 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """As `printable`, but for the line ends: of text whose lines we have put together, of printable fields."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def percent(share: float) -> str:
+    """A share of one in percent, with two digits, never as a power of ten."""
+    value = 100 * share
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.2g}"

@@ -60,8 +60,8 @@ def probe(
     """
     with open_video(path, decoder, allow_partial=allow_partial) as reader:
         info = reader.info
-        if info.duration is not None and not exact:
-            return info
+        if not exact:
+            return info if info.duration is not None else replace(info, duration=reader.measure())
         # asking for one time beyond any video runs through a file and converts no frame; of a folder
         # of frames, every one is asked for
         times = itertools.count() if info.decoder == "frames" else ()

@@ -8,22 +8,19 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import av
-import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.frame import PictureType
 
-from feature_extraction.video.frame_times import LONGEST_SECONDS, Damage, LateSeekError
+from feature_extraction.video.content.clock import Clock
+from feature_extraction.video.content.key_frames import starts_alone
+from feature_extraction.video.content.pictures import Display
+from feature_extraction.video.frame_times import TIME_EPSILON, Damage, LateSeekError
 from feature_extraction.video.pyav_opening import (
-    PYAV_VERSION,
     VideoHead,
     open_container,
     orientation,
     reason,
 )
-from feature_extraction.video.reader import Picture, VideoError, VideoInfo
-
-BACKWARD_SECONDS = 1.0  # times running back further than this make no timeline
-# one thread converts: starting more costs more than it gains. Older PyAV has no such choice
-CONVERT_OPTIONS = {"threads": 1} if PYAV_VERSION >= 18 else {}
+from feature_extraction.video.reader import DamagedVideoError, Picture, VideoError, VideoInfo
 
 Packet: TypeAlias = "av.Packet[av.VideoStream]"  # in quotes: PyAV 15 has no such form
 
@@ -50,14 +47,13 @@ class VideoFile:
         self.end: float | None = None  # seconds, set by a pass that gets there
         self._damage = Damage()
         self._sound_from: int | None = None  # ticks of the first key frame since opening or seeking
+        self._unproven = False  # whether the first frame after a seek has yet to be looked at
         try:
             self.head = VideoHead(path, self._container)
             self._stream = self.head.stream
             self._stream.thread_type = "AUTO" if threads != 1 else "NONE"
             self._stream.codec_context.thread_count = threads
-            self._reformatter = VideoReformatter()
-            self._newest: int | None = None
-            self._sought = False
+            self._clock = Clock(self.head)
             self._begun = self._decode_first()
         except BaseException:
             self.close()
@@ -85,13 +81,12 @@ class VideoFile:
                 raise VideoError(f"{self.path}: no frame of this video decodes; get it again")
         self.first_frame = frames[0]
         self.head.first = self.ticks(self.first_frame)
-        self._newest = None
+        self._clock.restart()
         if undecodable is not None:
             self._note(undecodable, "its first key frame is damaged")
         for item in begun:
             self._look(item.packet, item.frames or [])
-        self._size = (self.first_frame.width, self.first_frame.height)
-        self._orientation = orientation(self.first_frame)
+        self._display = Display(self.first_frame, orientation(self.first_frame))
         return begun
 
     def _read(self) -> Generator[Packet, None, None]:
@@ -110,7 +105,7 @@ class VideoFile:
                 yield packet
         except (av.FFmpegError, IndexError) as error:  # PyAV trips over streams that turn up late
             if not self.allow_partial:
-                raise VideoError(f"{self.path}: reading failed ({reason(error)})") from error
+                raise DamagedVideoError(f"{self.path}: reading failed ({reason(error)})") from error
 
     def items(self) -> Iterator[Item]:
         """Give what is left to decode: what opening decoded first, unless sought since."""
@@ -131,21 +126,29 @@ class VideoFile:
         try:
             frames = list(self._stream.decode(item.packet))
         except av.FFmpegError as error:
+            if self._unproven:
+                raise LateSeekError from error
             if not isinstance(error, EOFError):
                 self._note(item.packet, reason(error))
             return []
         self._look(item.packet, frames)
+        if self._unproven and frames:
+            self._unproven = False
+            if not (frames[0].key_frame and frames[0].pict_type == PictureType.I):
+                raise LateSeekError
         return frames
 
     def _look(self, packet: Packet | None, frames: list[av.VideoFrame]) -> None:
         """Take note of damage that raised no error: the decoder conceals it, and flags the frame."""
-        if packet is not None and packet.is_corrupt and self.head.flags_damage:
+        flagged = packet is not None and packet.is_corrupt and self.head.flags_damage
+        if packet is not None and flagged and not self.head.only_joined:
             self._note(packet, "packets are missing or damaged")
         elif packet is not None and packet.is_keyframe:
             time = self._time(packet)
             if self._sound_from is None:
                 self._sound_from = time
-            if not self.head.avi:  # without stored times, a lost frame moves all after it
+            # without stored times, a lost frame moves all after it
+            if not self.head.avi and self._starts_alone(packet) is not False:
                 self._damage.sound_key(self.head.seconds(time))
         for frame in frames:
             # What comes before the key frame that was sought to is made of pictures never read.
@@ -153,28 +156,43 @@ class VideoFile:
             if frame.is_corrupt and known:
                 self._note(frame, "the data are damaged")
 
+    def _starts_alone(self, packet: Packet) -> bool | None:
+        """Whether decoding may start at a key packet; None leaves it to the decoder. See `starts_alone`."""
+        if not self.head.timed:
+            return None  # its mark is not the container's: FFmpeg looked at the picture
+        extradata = self._stream.codec_context.extradata or b""
+        return starts_alone(self.head.codec, bytes(packet), bytes(extradata))
+
     def _note(self, at: Packet | av.VideoFrame | None, why: str) -> None:
         """Note damage at a packet or frame; raise VideoError unless a part will do."""
-        ticks = self._newest if at is None else self._time(at)
+        ticks = self._clock.newest if at is None else self._time(at)
         seconds = 0.0 if ticks is None else max(0.0, self.head.seconds(ticks))
         if not self.allow_partial:
-            raise VideoError(
-                f"{self.path}: does not decode at {seconds:.2f} s ({why}); get it again, or take "
-                "what is sound (extract.allow_partial)"
+            raise DamagedVideoError(
+                f"{self.path}: does not decode at {seconds:.2f} s ({why}); get it again"
             )
         self._damage.begin(seconds)
 
     def _time(self, at: Packet | av.VideoFrame) -> int:
         """Ticks of a packet or a frame, as far as it tells."""
         own = at.dts if self.head.avi or at.pts is None else at.pts
-        return own if own is not None else self._newest or self.head.first
+        return own if own is not None else self._clock.newest or self.head.first
 
     def damaged(self, end: float) -> list[tuple[float, float]]:
         """Spans of seconds that did not decode, or are missing, of a pass that ended at `end` seconds."""
         return self._damage.spans(end, self.head.missing_to(end))
 
-    def seek(self, seconds: float) -> bool:
-        """Go to a key frame at or before a time; False where the file cannot."""
+    def damaged_so_far(self) -> list[tuple[float, float]]:
+        """Spans of seconds that did not decode of what was read; the last may go on without end."""
+        return self._damage.spans(math.inf, None)
+
+    def seek(self, seconds: float, wanted: float) -> bool:
+        """Go to a picture at or before `seconds` that decoding can start at; False where the file cannot.
+
+        False, too, where the picture is shown after the time `wanted`.
+
+        The container's word that it is one is not enough: the packet itself has to be.
+        """
         self._packets.close()
         self._begun = []
         ticks = self.head.first + math.floor(seconds / self.head.tick)
@@ -182,61 +200,37 @@ class VideoFile:
             self._container.seek(ticks, stream=self._stream)
         except (av.FFmpegError, OverflowError):
             return False
-        self._newest, self._sought, self._sound_from = None, True, None
+        self._clock.restart(sought=True)
+        self._sound_from = None
         self._packets = self._read()
-        return True
+        first = next(self._packets, None)
+        if (
+            first is None
+            or first.pts is None
+            or self.head.seconds(first.pts) > wanted + TIME_EPSILON
+        ):
+            return False
+        alone = self._starts_alone(first)
+        self._unproven = alone is None
+        self._begun = [Item(first, None)]
+        return alone is not False
 
     def ticks(self, frame: av.VideoFrame) -> int:
-        """The presentation time of the next frame of the decoder, in ticks; always rising.
-
-        AVI stores no presentation times: there the decode times, which rise one a frame shown,
-        are the ones to go by. Raises VideoError where times run far back or leap ahead.
-        """
-        own = frame.dts if self.head.avi or frame.pts is None else frame.pts
-        if self._sought and frame.pts is None:
-            raise LateSeekError  # only the way from the start tells when this is shown
-        if self._newest is None:
-            self._newest = own if own is not None else self.head.first
-            return self._newest
-        if own is None:
-            own = self._newest + round(self.shown_seconds(frame, 0.0) / self.head.tick)
-        elif (self._newest - own) * self.head.tick > BACKWARD_SECONDS:
-            raise self._no_timeline("run back", own)
-        elif (own - self._newest) * self.head.tick > LONGEST_SECONDS:
-            raise self._no_timeline("jump", own)
-        self._newest = max(own, self._newest + 1)
-        return self._newest
-
-    def _no_timeline(self, how: str, ticks: int) -> VideoError:
-        last = self.head.first if self._newest is None else self._newest
-        return VideoError(
-            f"{self.path}: times {how} from {self.head.seconds(last):.2f} s to "
-            f"{self.head.seconds(ticks):.2f} s; re-encode it (ffmpeg -i IN OUT.mp4)"
-        )
+        """See Clock.ticks."""
+        return self._clock.ticks(frame)
 
     def shown_seconds(self, frame: av.VideoFrame, gap: float) -> float:
-        """Seconds a frame is shown: as it says itself, else `gap`, else as is usual."""
-        seconds = (frame.duration or 0) * self.head.tick
-        return seconds if 0 < seconds <= LONGEST_SECONDS else gap or self.head.usual_seconds
+        """See Clock.shown_seconds."""
+        return self._clock.shown_seconds(frame, gap)
 
     def picture(self, frame: av.VideoFrame) -> Picture:
         """Convert a frame to RGB uint8 [H, W, 3] as displayed, at the size of the first frame."""
-        width, height = self._size
-        # one converter for all frames: building one costs as much as converting with it
-        rgb = self._reformatter.reformat(
-            frame, width=width, height=height, format="rgb24", **CONVERT_OPTIONS
-        )
-        picture = rgb.to_ndarray()
-        transpose, flip_rows, flip_columns = self._orientation
-        if transpose:
-            picture = picture.swapaxes(0, 1)
-        picture = picture[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
-        return np.ascontiguousarray(picture)
+        return self._display.picture(frame)
 
     def info(self, decoder: str) -> VideoInfo:
         """What the file says about itself, for the reader of this name."""
-        width, height = self._size[::-1] if self._orientation[0] else self._size
-        duration = self.head.claimed_duration()
+        width, height = self._display.size
+        duration = self.head.known_duration()
         return VideoInfo(str(self.path), width, height, self.head.fps, duration, decoder)
 
     def check_end(self, end: float) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +12,22 @@ import av
 import numpy as np
 from av.buffer import Buffer
 from av.container import InputContainer
-from av.stream import Disposition
 
-from feature_extraction.video.reader import VideoError
+from feature_extraction.video.content.endings import is_whole
+from feature_extraction.video.content.joins import only_joins
+from feature_extraction.video.content.kinds import what_instead
+from feature_extraction.video.content.packet_ends import last_end, longest_without_key, pictures_end
+from feature_extraction.video.content.streams import video_stream
+from feature_extraction.video.reader import DamagedVideoError, VideoError
 
 PYAV_VERSION = int(av.__version__.split(".")[0])
 # containers whose packets carry true presentation times, and that seek by them
 TIMED_CONTAINERS = ("mp4", "matroska")
 # a file may fall this short of what it says before it counts as broken off
 MISSING_SECONDS, MISSING_FRAMES = 0.2, 4
+CUT_FRAMES = 0.6  # the same, of a file that surely was cut
+# containers with one length for all their streams, and those without any, where FFmpeg finds what is there
+SHARED_LENGTHS, FOUND_LENGTHS = ("asf", "flv"), ("mpegts", "mpeg", "ogg")
 # FFmpeg's names of the kinds of file that are read: each holds its pictures itself. Left out is what names other
 # files or addresses (playlists, hls, dash, concat, imf, sdp, vobsub, numbered images, ...), asks a device, draws
 # text, or holds a single picture; and what games and sound alone are stored in.
@@ -47,6 +57,8 @@ class VideoHead:
         self.timed = any(name in self.format for name in TIMED_CONTAINERS)
         self.mp4, self.avi = "mp4" in self.format, self.format == "avi"
         self.flags_damage = self.format == "mpegts"  # others flag a last, short packet, too
+        self.lengths_found = self.format in FOUND_LENGTHS
+        self.shared = any(name in self.format for name in SHARED_LENGTHS)
         if not self.stream.time_base:
             raise VideoError(f"{path}: has no time base; convert it (ffmpeg -i IN OUT.mp4)")
         self.tick = float(self.stream.time_base)
@@ -63,11 +75,34 @@ class VideoHead:
         """Seconds a frame at the file's average rate; 0.0 where it has none."""
         return 1 / self.fps if self.fps else 0.0
 
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of what the pictures are compressed with, whoever decodes it."""
+        return self.stream.codec_context.codec.canonical_name
+
+    @cached_property
+    def whole(self) -> bool | None:
+        """Whether the file ends where its structure says; None where that does not tell."""
+        return is_whole(self.path, self.format)
+
+    @cached_property
+    def only_joined(self) -> bool:
+        """Whether a transport stream's packets are flagged only because segments were joined."""
+        try:
+            return only_joins(self.path, self.stream.id)
+        except (OSError, ValueError):
+            return False
+
+    def known_duration(self) -> float | None:
+        """Seconds from the first frame to the end, where the file says so of the pictures themselves."""
+        starts_late = self.mp4 and (self.stream.start_time or 0) > 0
+        return None if self.shared or starts_late else self.claimed_duration()
+
     def claimed_duration(self) -> float | None:
-        """Seconds from the first frame to the end, as the file says; None where it does not."""
+        """Seconds from the first frame to the end, as the file says, perhaps of its sound; None where it does not."""
         stream = self.stream
-        if self.avi and stream.frames:  # FFmpeg takes an AVI's length from the size of the file
-            return stream.frames * self.usual_seconds
+        if self.avi:  # FFmpeg takes an AVI's length from the size of the file
+            return stream.frames * self.usual_seconds or None
         if stream.duration is not None:
             start = stream.start_time if stream.start_time is not None else self.first
             return stream.duration * self.tick + min(0.0, self.seconds(start))
@@ -76,9 +111,37 @@ class VideoHead:
             tag = self._container.duration / av.time_base
         return None if tag is None else tag - self.first * self.tick
 
+    def measured_duration(self) -> float | None:
+        """Seconds from the first frame to the end by all packets of the file; None where they do not tell."""
+        with closing(open_container(self.path)) as container:
+            try:
+                end = pictures_end(container, self.stream.index, decode_times=self.avi)
+            except (av.FFmpegError, IndexError):  # it is damaged; decoding says where
+                return None
+        return None if end is None else self.seconds(end)
+
+    def key_frame_seconds(self) -> float | None:
+        """The longest time from one key frame to the next, by the marks in its index."""
+        if not self.timed:
+            return None  # no seek is tried
+        with closing(open_container(self.path)) as container:
+            try:
+                return longest_without_key(container, self.stream.index, self.claimed_duration())
+            except av.FFmpegError:  # it cannot be sought in
+                return None
+
     def missing_to(self, end: float) -> float | None:
-        """Where the video should end, if frames that end at `end` seconds fall well short of it."""
+        """Where the video should end, if frames that end at `end` seconds fall short of it; `end` if that is not known.
+
+        A file that is whole falls short of nothing, whatever lengths it names.
+        """
+        if self.whole and not self.avi:  # an AVI's list of frames can be whole and lie
+            return None
         claimed = self.claimed_duration()
+        if self.whole is False:
+            if claimed is None or self.lengths_found or (self.mp4 and not self.stream.frames):
+                return max(end, claimed or 0.0)  # in fragments, too, it says what is there
+            return claimed if claimed - end > CUT_FRAMES * self.usual_seconds else None
         if claimed is None:
             return None
         allowed = max(MISSING_SECONDS, MISSING_FRAMES * self.usual_seconds)
@@ -88,15 +151,17 @@ class VideoHead:
 
     def _longer_without_pictures(self, claimed: float) -> bool:
         """Whether other streams fill the claimed length (a whole file's length can be theirs)."""
-        if self.stream.duration is not None or "DURATION" in self.stream.metadata:
+        own = self.stream.duration is not None or "DURATION" in self.stream.metadata
+        if own and not self.shared:
             return False
-        return last_packet_end(self.path) - self.first * self.tick >= claimed
+        with closing(open_container(self.path)) as container:
+            return last_end(container) - self.first * self.tick >= claimed
 
-    def broken_off(self, end: float, claimed: float | None) -> VideoError:
+    def broken_off(self, end: float, claimed: float | None) -> DamagedVideoError:
         """The error of a file whose frames end at `end` seconds, `claimed` being what it says."""
-        if claimed is None or claimed <= end:
-            return VideoError(f"{self.path}: breaks off at {end:.2f} s; get it again")
-        return VideoError(
+        if claimed is None or claimed - end < 0.005:  # nothing, as it is written
+            return DamagedVideoError(f"{self.path}: breaks off at {end:.2f} s; get it again")
+        return DamagedVideoError(
             f"{self.path}: breaks off: {end:.2f} of {claimed:.2f} s are there, "
             f"{claimed - end:.2f} s are missing; get it again"
         )
@@ -114,30 +179,30 @@ def open_container(path: Path) -> InputContainer:
             container_options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS},
             **lenient,
         )
-    except av.ArgumentError as error:  # what FFmpeg says of a kind that is not in the list
-        raise VideoError(
-            f"{path}: not a readable video (of no kind that is read: a playlist, a picture, text?); "
-            "get it again or convert it"
-        ) from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(
-            f"{path}: not a readable video ({reason(error)}); get it again or convert it"
-        ) from error
+        # what FFmpeg says of a kind that is not in the list; PyAV 15 has no name for it
+        not_read = getattr(error, "errno", None) == errno.EINVAL
+        unknown = "of no kind that is read: a playlist, a picture, sound alone, text?"
+        raise _no_video(path, unknown if not_read else reason(error)) from error
     return container
 
 
+def _no_video(path: Path, said: str) -> VideoError:
+    found, fix = what_instead(path, said)
+    return VideoError(f"{path}: not a readable video ({found}); {fix}")
+
+
 def moving_stream(path: Path, container: InputContainer) -> av.VideoStream:
-    """Give the first video stream that moves (a cover picture is one, too)."""
-    streams = [
-        stream
-        for stream in container.streams.video
-        if not stream.disposition & Disposition.attached_pic
-    ]
-    if not streams:
-        raise VideoError(f"{path}: has no video stream (only sound or data, or it is damaged)")
-    if streams[0].codec_context is None:
+    """Give the stream of video. Raises VideoError where none moves, or none decodes it."""
+    stream = video_stream(container)
+    if stream is None:
+        still = ": a cover picture or a preview is none" if container.streams.video else ""
+        raise VideoError(
+            f"{path}: has no video stream (only sound or data, or it is damaged{still})"
+        )
+    if stream.codec_context is None:
         raise VideoError(f"{path}: no decoder for this kind of video; convert it to H.264")
-    return streams[0]
+    return stream
 
 
 def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
@@ -162,20 +227,6 @@ def clock_seconds(text: str) -> float | None:
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
     except ValueError:
         return None
-
-
-def last_packet_end(path: Path) -> float:
-    """Seconds at which the last packet of any stream ends, by a file's own clock; 0.0 without any."""
-    container = open_container(path)
-    try:
-        ends = [
-            float((packet.pts + (packet.duration or 0)) * packet.time_base)
-            for packet in container.demux()
-            if packet.pts is not None
-        ]
-    finally:
-        container.close()
-    return max(ends, default=0.0)
 
 
 def reason(error: BaseException) -> str:

@@ -81,9 +81,8 @@ class PyavReader(Reader):
         return clip
 
     def _clip_ascending(self, times: list[float]) -> list[Picture]:
-        """Try a seek, a seek further back, and the way from the start, planned before plain."""
-        for back in (0.0, SEEK_MARGIN, None) if self._timed else (None,):
-            seek_to = None if back is None else max(0.0, times[0] - back)
+        """Try a seek, seeks further back, and the way from the start, planned before plain."""
+        for seek_to in self._ways_back(times[0]):
             for go in (planned_pass, plain_pass):
                 if go is planned_pass and not self._plannable:
                     continue
@@ -95,10 +94,18 @@ class PyavReader(Reader):
                     break
         raise VideoError(f"{self._path}: frames could not be reached; convert the video")
 
+    def _ways_back(self, first: float) -> Iterator[float | None]:
+        """Where to seek to for a time: there, then ever further back; None is the start of the file."""
+        back = 0.0
+        while self._timed and back < first:
+            yield first - back
+            back = 2 * back or SEEK_MARGIN
+        yield None
+
     def _clip_from(self, seek_to: float | None, go: Pass, times: list[float]) -> list[Picture]:
         video = self._borrow(unread=seek_to is None)
         try:
-            if seek_to is not None and not video.seek(seek_to):
+            if seek_to is not None and not video.seek(seek_to, times[0]):
                 raise LateSeekError
             asked = AskedTimes(iter(enumerate(times)))
             answers = go(video, asked, from_start=seek_to is None, clamp=True)
@@ -125,8 +132,21 @@ class PyavReader(Reader):
         if video.end is not None:
             video.check_end(video.end)
             self.end_time, self.damaged = video.end, video.damaged(video.end)
+        else:  # as far as it was read
+            self.damaged = video.damaged_so_far()
         if closing is not None:
             yield -1, closing
+
+    def measure(self) -> float:
+        """See Reader.measure."""
+        found = self.info.duration
+        if found is None and self._idle is not None:
+            found = self._idle.head.measured_duration()
+        return found if found is not None else super().measure()
+
+    def key_frame_seconds(self) -> float | None:
+        """See Reader.key_frame_seconds."""
+        return None if self._idle is None else self._idle.head.key_frame_seconds()
 
     def _open(self) -> VideoFile:
         self._check_open()

@@ -7,6 +7,7 @@ displayed: rotated and mirrored as the file says, 3 x 8 bit RGB.
 
 from __future__ import annotations
 
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,11 +17,16 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+TOUCHING = 1e-6  # seconds; as near as this is in a span
 Picture = NDArray[np.uint8]  # a frame [H, W, 3]
 
 
 class VideoError(ValueError):
     """A video that cannot be read, or not to its end; the message names the file and the fix."""
+
+
+class DamagedVideoError(VideoError):
+    """A video that breaks off or does not decode in places: `allow_partial` takes what is sound of it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ class Reader(ABC):
 
     `end_time` is the seconds from the first frame to the end of the last, known once a pass
     reached it. `damaged` are the spans of seconds that did not decode or are missing, known then,
-    too: empty unless a part of a video is allowed; a span lasts to the next sound key frame.
+    too, and after `clip` as far as it read: empty unless a part of a video is allowed; a span lasts to
+    the next sound key frame.
     """
 
     info: VideoInfo  # what the file says about itself
@@ -74,6 +81,28 @@ class Reader(ABC):
         Times before the first frame or after the last are clamped to them. Equal to `frames_at`.
         Raises VideoError.
         """
+
+    def measure(self) -> float:
+        """Seconds from the first frame to the end of the last, from the file's packets where they tell."""
+        if self.info.duration is not None:
+            return self.info.duration
+        for _ in self.frames_at([math.inf]):  # beyond any video: no frame is converted
+            pass
+        assert self.end_time is not None  # a pass to the end leaves it
+        return self.end_time
+
+    def key_frame_seconds(self) -> float | None:
+        """The longest time from one key frame to the next by the file's index; None where there is none."""
+        return None
+
+    def touches_damage(self, times: Sequence[float]) -> bool:
+        """Whether one of these seconds lies in a span of `damaged`; after its end, where that is damaged."""
+        end = math.inf if self.end_time is None else self.end_time - TOUCHING
+        return any(
+            start - TOUCHING <= time and (time < stop or stop >= end)
+            for start, stop in self.damaged
+            for time in times
+        )
 
     def close(self) -> None:
         """Release the file; the reader gives nothing after this. Again is no error."""

@@ -9,7 +9,9 @@ import pandas as pd
 
 from evaluation import fusion
 from feature_extraction.backbones import VideoNetwork
+from feature_extraction.video.reader import DamagedVideoError, VideoError
 from pipeline.configuration.sections.detection import ClassifySettings
+from pipeline.data.videos.damage import extraction_takes_parts, told
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
@@ -117,11 +119,15 @@ def _decoded(
 def score_handler(run: Run, num_classes: int | tuple[int, int], parts: Parts) -> Handler:
     """What a worker process does with a job: write the scores of a video's proposals."""
     model, extractor = run.classifier(num_classes)
+    takes = extraction_takes_parts(run.detection)
 
     def handle(job: ScoreJob, heartbeat: Heartbeat) -> Made:
         video, path, times = job
         centres, cells = np.unique(times, return_inverse=True)
-        features = extractor.at(path, centres, heartbeat=heartbeat)
+        try:
+            features = extractor.at(path, centres, heartbeat=heartbeat)
+        except DamagedVideoError as error:
+            raise VideoError(told(error, takes)) from error
         cells = cells.reshape(times.shape)
         scores = class_probabilities(model, features, run.device)
         return parts.write(video, [head[cells].mean(1) for head in scores])

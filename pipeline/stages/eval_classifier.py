@@ -20,6 +20,7 @@ from pipeline.configuration.settings import BackboneSettings, ViewsSettings
 from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments, make_segments
 from pipeline.data.clips.views import read_views
+from pipeline.data.videos.damage import takes_parts
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError, cannot_read, was_refused
 from pipeline.printing import printable
@@ -69,7 +70,8 @@ def run(run: Run, others: Sequence[Run] = ()) -> None:
     figures = _summary(run.dataset, ranked, left_out.names, len(others) + 1)
     left_out.settle()
     write_json(stage.folder / RESULTS, figures)
-    stage.finish({"left_out": left_out.names})
+    left_out.say_parts()
+    stage.finish({"left_out": left_out.names, **left_out.parts_summary()})
     for part in stage.folder.glob(PARTS):
         remove(part)
 
@@ -117,7 +119,7 @@ def _segments(run: Run, left_out: LeftOut) -> Segments:
     rows = rows[rows["end"] > rows["start"]].reset_index(drop=True)
     ids = left_out.without_skipped(rows["video"].unique())
     paths = run.sources(ids, left_out)
-    segments = make_segments(rows, run.dataset.targets(rows), paths)
+    segments = make_segments(rows, run.dataset.targets(rows), paths, takes_parts(run.config))
     if not len(segments):
         raise UserError(f"dataset.eval_subset {run.subsets[1]!r}: no segment to test on")
     return segments
@@ -161,6 +163,9 @@ class _Reader:
             bar.update(1)
             if "error" in item:
                 self.left_out.failed(item["video"], item["error"])
+                continue
+            if "damaged" in item:
+                self.left_out.damaged(item["video"], item["damaged"])
                 continue
             target = self.segments.targets[item["index"]]
             rows.append(ranks_of(self._scores(item["views"]), target))

@@ -9,11 +9,18 @@ from dataclasses import replace
 
 import torch
 
+from feature_extraction.video.reader import DamagedVideoError, VideoError
 from feature_extraction.weights.loading import weights_digest
 from pipeline.data.annotations import Dataset
 from pipeline.data.features.store import Written
 from pipeline.data.order import deal
-from pipeline.data.videos.damage import DAMAGED, damaged_videos, note_damage
+from pipeline.data.videos.damage import (
+    DAMAGED,
+    damaged_videos,
+    extraction_takes_parts,
+    note_damage,
+    told,
+)
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.videos.sightings import pictures_note
@@ -139,11 +146,15 @@ def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
     torch.set_num_threads(1)
     model, extractor = run.classifier(num_classes)
     store = run.features
+    takes = extraction_takes_parts(run.detection)
     made = replace(store.made, weights_digest=weights_digest(model))
 
     def handle(job: VideoJob, heartbeat: Heartbeat) -> tuple[Written, dict[str, str]]:
         video, path, identity = job
-        features, duration, damaged = extractor.video(path, heartbeat=heartbeat)
+        try:
+            features, duration, damaged = extractor.video(path, heartbeat=heartbeat)
+        except DamagedVideoError as error:
+            raise VideoError(told(error, takes)) from error
         # First: killed between the two, the video is made again; features without it would be silent.
         note_damage(store.folder, video, duration, damaged)
         meta = replace(made, video=video, source_duration=duration, source=identity)

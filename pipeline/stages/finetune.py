@@ -70,9 +70,11 @@ def run(run: Run) -> None:
     task = _task(run, length.settings, train, validation, left_out)
     fitted = _fitted(run, stage, shared, task, settings, left_out)
     left_out.merge(distributed.gather_values(left_out.reasons))
+    left_out.merge_parts(distributed.gather_values(left_out.parts))
     if not stage.writes:
         return
     left_out.settle()
+    left_out.say_parts()
     if (warning := geometry_warning(fitted.history[fitted.kept - 1])) is not None:
         say(f"finetune: {warning}")
     keep_result(stage, model, fitted, left_out.summary())

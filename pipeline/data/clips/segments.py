@@ -25,6 +25,8 @@ class Segments:
     """Segments to read clips of: times in seconds, class indices [n, heads] and video files.
 
     `shapes` [n]: segments of one number have frames of one shape; None where that does not matter.
+    `takes_parts`: whether clips in damaged parts of videos are left out and counted, or are failures of their
+    videos (False; None where no key would change it).
     """
 
     videos: Sequence[str]
@@ -34,6 +36,7 @@ class Segments:
     paths: Mapping[str, Source]
     mirrored: np.ndarray | None = None  # the class each class is in the mirror
     shapes: np.ndarray | None = None
+    takes_parts: bool | None = None
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -60,7 +63,12 @@ def segments_digest(segments: Segments) -> str:
     return state.hexdigest()
 
 
-def make_segments(rows: pd.DataFrame, targets: np.ndarray, paths: Mapping[str, Source]) -> Segments:
+def make_segments(
+    rows: pd.DataFrame,
+    targets: np.ndarray,
+    paths: Mapping[str, Source],
+    takes_parts: bool | None = None,
+) -> Segments:
     """Segments of an annotation table whose videos were found."""
     keep = rows["video"].isin(list(paths)).to_numpy()
     rows = rows[keep]
@@ -70,6 +78,7 @@ def make_segments(rows: pd.DataFrame, targets: np.ndarray, paths: Mapping[str, S
         rows["end"].to_numpy(float),
         targets[keep],
         dict(paths),
+        takes_parts=takes_parts,
     )
 
 

@@ -20,6 +20,7 @@ from pipeline.data.hold_out import (
     hold_out_videos,
     nothing_to_choose_by,
 )
+from pipeline.data.videos.damage import takes_parts
 from pipeline.data.videos.finding import require_videos
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.videos.probing import probe_all
@@ -50,7 +51,7 @@ def training_segments(
         rows, counts = training_rows(dataset, subset)
         for reason, count in counts.items():
             say(f"annotations, {subset}: {count} segments: {reason}")
-        segments = make_segments(rows, dataset.targets(rows), paths)
+        segments = make_segments(rows, dataset.targets(rows), paths, takes_parts(config))
         if config.finetune.flip_swaps_sides and len(dataset.heads) == 1:
             mirrored = mirrored_classes(dataset.heads[0])
             segments = replace(segments, mirrored=mirrored)

@@ -21,6 +21,7 @@ from pipeline.data.clips.geometry import interval_times, training_crop
 from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.clips.sharing import together, trimmed, with_clips_for_all
 from pipeline.data.order import epoch_order, grouped_order, own_pieces
+from pipeline.data.videos.damage import sound_clip, unread
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.seeds import step_seed
 
@@ -66,15 +67,15 @@ class Clips:
         try:
             clip = self._read(epoch, number, index, flip, side)
         except (VideoError, OSError) as error:
-            # Errors travel as values: a worker's exception would reach the user as a traceback.
-            return {"name": name, "error": str(error)}
+            return {"name": name} | unread(error, segments.takes_parts)
         clip = augmented(clip, self._settings, epoch, number)
         return {"clip": clip, "target": target, "name": name}
 
     def _read(self, epoch: int, number: int, index: int, flip: float, side: int | None) -> Tensor:
         settings, segments = self._settings, self._segments
         generator = torch.Generator().manual_seed(step_seed(settings.seed, 7, epoch + 1, number))
-        with open_video(segments.paths[segments.videos[index]], self._decoder) as reader:
+        path = segments.paths[segments.videos[index]]
+        with open_video(path, self._decoder, allow_partial=True) as reader:
             start, end = span_of(segments, index, reader)
             if settings.sampling == "segments":
                 places = torch.rand(settings.frames, generator=generator).numpy()
@@ -82,7 +83,7 @@ class Clips:
             else:
                 offset = float(torch.rand((), generator=generator))
                 times = interval_times(settings, start, end, offset, reader.info.fps)
-            frames = torch.from_numpy(reader.clip(times.tolist())).permute(0, 3, 1, 2)
+            frames = torch.from_numpy(sound_clip(reader, times.tolist())).permute(0, 3, 1, 2)
         return train_transform(
             frames,
             short_side_range=settings.short_side if side is None else (side, side),
@@ -159,6 +160,8 @@ def load_clips(
     for batch in read_batches(samples, plan, collate, workers=workers, lost=left_out.give_up):
         for video, reason in batch.pop("errors"):
             left_out.failed(video, reason)
+        for video, reason in batch.pop("damaged"):
+            left_out.damaged(video, reason)
         yield batch
 
 
@@ -175,9 +178,12 @@ def common(samples: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[st
     `places`: which of the given ones they were.
     """
     errors = [(sample["name"], sample["error"]) for sample in samples if "error" in sample]
-    places = [place for place, sample in enumerate(samples) if "error" not in sample]
+    damaged = [(sample["name"], sample["damaged"]) for sample in samples if "damaged" in sample]
+    unread = {"error", "damaged"}
+    places = [place for place, sample in enumerate(samples) if not unread & sample.keys()]
     samples = [samples[place] for place in places]
-    batch: dict[str, Any] = {"errors": errors, "names": [sample["name"] for sample in samples]}
+    batch: dict[str, Any] = {"errors": errors, "damaged": damaged}
+    batch["names"] = [sample["name"] for sample in samples]
     batch["places"] = places
     if samples:
         batch["target"] = torch.from_numpy(np.stack([sample["target"] for sample in samples]))

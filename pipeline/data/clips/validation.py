@@ -16,6 +16,7 @@ from pipeline.data.clips.geometry import centred_clips
 from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.clips.training import common, load_clips
 from pipeline.data.order import own_shard
+from pipeline.data.videos.damage import sound_clip, unread
 from pipeline.data.videos.left_out import LeftOut
 
 
@@ -40,14 +41,14 @@ class CentredClips:
         if name in self._given_up:
             return {"name": name, "error": self._given_up[name]}
         try:
-            with open_video(self._segments.paths[name]) as reader:
+            with open_video(self._segments.paths[name], allow_partial=True) as reader:
                 span = span_of(self._segments, key, reader)
                 info = reader.info
-                wanted = centred_clips(self._config, *span, info.fps, info.duration)
+                wanted = centred_clips(self._config, *span, info.fps, reader.measure())
                 # One pass for all views: they share most of their frames.
-                frames = reader.clip(np.concatenate([times for _, times in wanted]).tolist())
+                frames = sound_clip(reader, np.concatenate([t for _, t in wanted]).tolist())
         except (VideoError, OSError) as error:
-            return {"name": name, "error": str(error)}
+            return {"name": name} | unread(error, self._segments.takes_parts)
         pictures = torch.from_numpy(frames).permute(0, 3, 1, 2)
         parts = torch.split(pictures, [len(times) for _, times in wanted])
         clips = {view.prefix: view(part) for (view, _), part in zip(wanted, parts, strict=True)}

@@ -18,13 +18,15 @@ from pipeline.configuration.settings import ViewsSettings
 from pipeline.data.batches import read_batches
 from pipeline.data.clips.geometry import interval_times
 from pipeline.data.clips.segments import Segments, span_of
+from pipeline.data.videos.damage import sound_clip, unread
 from pipeline.data.videos.left_out import LeftOut
 
 
 class SegmentViews:
     """The views of a segment for each of several classifiers, which may want other frames.
 
-    An item: for each classifier uint8 [clips * crops, T, 3, S, S], or the reason it cannot be read.
+    An item: for each classifier uint8 [clips * crops, T, 3, S, S], or the reason it cannot be read
+    (`error`) or is left out (`damaged`).
     """
 
     def __init__(
@@ -48,14 +50,17 @@ class SegmentViews:
         try:
             clips = [self._read(index, settings) for settings in self._classifiers]
         except (VideoError, OSError) as error:
-            return {"index": index, "video": video, "error": str(error)}
+            return {"index": index, "video": video} | unread(error, self._segments.takes_parts)
         return {"index": index, "video": video, "views": clips}
 
     def _read(self, index: int, settings: FinetuneSettings) -> Tensor:
-        with open_video(self._segments.paths[self._segments.videos[index]]) as reader:
+        path = self._segments.paths[self._segments.videos[index]]
+        with open_video(path, allow_partial=True) as reader:
             span = span_of(self._segments, index, reader)
             times = _times(settings, *span, self._views.clips, reader.info.fps)
-            frames = torch.from_numpy(reader.clip(times.ravel().tolist())).permute(0, 3, 1, 2)
+            frames = torch.from_numpy(sound_clip(reader, times.ravel().tolist())).permute(
+                0, 3, 1, 2
+            )
         crops = spatial_crops(frames, short_side=self._views.short_side, count=self._views.crops)
         # [crops, clips * T, ...] -> [clips * crops, T, ...]
         shape = (self._views.crops, self._views.clips, settings.frames, *crops.shape[2:])

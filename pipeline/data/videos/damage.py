@@ -1,14 +1,61 @@
-"""Which spans of a video were damaged or missing where features were made all the same."""
+"""Videos that are damaged: what may be taken of them, which spans were filled, clips that lie in such a span."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from feature_extraction.video.reader import DamagedVideoError, Picture, Reader, VideoError
+from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.progress import say
 from pipeline.run_folder.files import remove, write_json
 
 DAMAGED = "damaged"
+HINT = ", or take what is sound of it (extract.allow_partial=true)"
+
+
+class DamagedClipError(VideoError):
+    """A clip that lies in a part of its video that does not decode or is missing."""
+
+
+def sound_clip(reader: Reader, times: Sequence[float]) -> Picture:
+    """The frames uint8 [T, H, W, 3] of a clip from a reader that takes a part of a video.
+
+    Raises DamagedClipError where one of them is not what the video had there.
+    """
+    frames = reader.clip(times)
+    if reader.touches_damage(times):
+        low, high = min(times), max(times)
+        raise DamagedClipError(
+            f"{reader.info.path}: does not decode, or is missing, in or near {low:.2f} to {high:.2f} s; get it again"
+        )
+    return frames
+
+
+def takes_parts(config: Config) -> bool | None:
+    """Whether damaged videos are taken for what they hold; None where no key of the configuration says it."""
+    return None if config.extract is None else config.extract.allow_partial
+
+
+def extraction_takes_parts(config: DetectionConfig) -> bool | None:
+    """As `takes_parts`, where videos are decoded to their end; decord takes no part of one."""
+    return None if config.extract.decoder == "decord" else config.extract.allow_partial
+
+
+def told(error: Exception, takes: bool | None) -> str:
+    """What an error of a video says, with the key that would take a part of it, where it is one that would."""
+    damaged = isinstance(error, DamagedVideoError | DamagedClipError)
+    return f"{error}{HINT}" if damaged and takes is False else str(error)
+
+
+def unread(error: Exception, takes: bool | None) -> dict[str, str]:
+    """Why a clip could not be read, under `error`, or, of a damaged part that is left out, under `damaged`.
+
+    Errors travel as values: a worker's exception would reach the user as a traceback.
+    """
+    if takes and isinstance(error, DamagedVideoError | DamagedClipError):
+        return {"damaged": str(error)}
+    return {"error": told(error, takes)}
 
 
 def note_damage(

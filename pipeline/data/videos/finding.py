@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,13 +84,7 @@ def find_videos(
     if not is_folder(folder):
         raise UserError(f"{folder}: no such folder of videos; set dataset.videos (or --videos)")
     ids = list(dict.fromkeys(ids))
-    forms = {one_form(video) for video in ids}
-    forms |= {without_ending(name) for name in forms}
-    index = _Index(frozenset(forms | {other_prefix(name) for name in forms}), pattern)
-    _walk(folder, index, set())
-    matches = {video: index.of(one_form(video)) for video in ids}
-    _require_one_each({video: paths for video, paths in matches.items() if paths})
-    found = {video: paths[0] for video, paths in matches.items() if paths}
+    found = _found(folder, ids, pattern)
     of_frames = {video: path for video, path in found.items() if path.is_dir()}
     _require_one_set(of_frames, pattern)
     told = dataset.videos.drop_duplicates("video").set_index("video")[["duration", "fps"]]
@@ -100,6 +94,15 @@ def find_videos(
         rates, known = _rates(path, video, duration, fps, settings.frame_fps)
         sources[video] = FrameFolder(path, rates, known, pattern)
     return sources, [video for video in ids if video not in found]
+
+
+def find_files(folder: Path, ids: Iterable[str]) -> dict[str, Path]:
+    """The video file of each id that has one below a folder, which may be missing; not folders of frames.
+
+    Raises UserError where two files match an id or two ids a file.
+    """
+    found = _found(folder, list(dict.fromkeys(ids)), None) if is_folder(folder) else {}
+    return {video: path for video, path in found.items() if path.is_file()}
 
 
 def require_videos(
@@ -217,3 +220,14 @@ def _rates(
             "(EPIC_100_video_info.csv)"
         )
     return (fps, *EPIC_FRAME_RATES) if known else (fps,), known
+
+
+def _found(folder: Path, ids: Sequence[str], pattern: str | None) -> dict[str, Path]:
+    """What is meant by each id that is there; of a folder of frames the folder."""
+    forms = {one_form(video) for video in ids}
+    forms |= {without_ending(name) for name in forms}
+    index = _Index(frozenset(forms | {other_prefix(name) for name in forms}), pattern)
+    _walk(folder, index, set())
+    matches = {video: index.of(one_form(video)) for video in ids}
+    _require_one_each({video: paths for video, paths in matches.items() if paths})
+    return {video: paths[0] for video, paths in matches.items() if paths}

@@ -28,7 +28,8 @@ class LeftOut:
     in `folder`, the stage's; without a folder there is none. `identities` tells which file a video is.
 
     `reasons`: why, by video, of this run and of those remembered; `given_up`: those that are not to be
-    read again in this run, because that hangs or kills the process.
+    read again in this run, because that hangs or kills the process; `parts`: how many clips of damaged videos that
+    are taken in part were left out, by video.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class LeftOut:
         self.skipped: list[str] = []
         self.reasons: dict[str, str] = {}
         self.given_up: dict[str, str] = {}
+        self.parts: dict[str, int] = {}
         self._skip, self._at_once, self._writes = skip, at_once, writes
         self._before = {} if folder is None else read_failures(folder)
         self._tried: set[str] = set()
@@ -124,6 +126,33 @@ class LeftOut:
         self._tried |= reasons.keys()
         self.reasons |= reasons
 
+    def damaged(self, video: str, reason: str) -> None:
+        """Count a clip in the damaged part of a video that is taken for what it holds; say it once a video."""
+        if video not in self.parts:
+            line = (
+                f"video {video} is taken in part, clips in what is damaged are left out: {reason}"
+            )
+            say(f"{self.stage}: {line}", anyone=True)
+        self.parts[video] = self.parts.get(video, 0) + 1
+
+    def merge_parts(self, others: Sequence[Mapping[str, int]]) -> None:
+        """Take the counts of all processes (their `parts`) for one's own."""
+        names = sorted({video for parts in others for video in parts})
+        self.parts = {video: sum(parts.get(video, 0) for parts in others) for video in names}
+
+    def say_parts(self) -> None:
+        """Say how many clips of damaged videos were left out."""
+        if self.parts:
+            count = sum(self.parts.values())
+            say(
+                f"{self.stage}: {count} clips of {len(self.parts)} damaged videos were left out: "
+                f"{shown(sorted(self.parts))}"
+            )
+
+    def parts_summary(self) -> dict[str, Any]:
+        """What a manifest records of them: clips left out, by video; nothing where there are none."""
+        return {"clips_left_out": dict(sorted(self.parts.items()))} if self.parts else {}
+
     def give_up(self, video: str, reason: str) -> None:
         """Count a video, and have it read no more."""
         self.given_up[video] = reason
@@ -154,7 +183,7 @@ class LeftOut:
 
     def summary(self) -> dict[str, Any]:
         """What a manifest records."""
-        return {"left_out": self.names, "skipped": len(self.skipped)}
+        return {"left_out": self.names, "skipped": len(self.skipped), **self.parts_summary()}
 
     def _where(self) -> str:
         return "" if self.folder is None else f", all listed in {self.folder / FAILURES}"

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from feature_extraction.video.opening import open_video, probe
-from feature_extraction.video.reader import VideoInfo
+from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import DamagedVideoError, VideoError, VideoInfo
+from pipeline.data.videos.damage import told
 from pipeline.data.videos.finding import Source
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress
 
 PROBE_SECONDS = 120.0
 _HEARTBEAT_SECONDS = 10.0  # of video
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look at a video found: its `info`, spans of seconds that are damaged, and how far key frames lie apart.
+
+    `key_frame_seconds` is the longest time from one to the next, None where the file's index does not tell.
+    """
+
+    info: VideoInfo
+    damaged: tuple[tuple[float, float], ...] = ()
+    key_frame_seconds: float | None = None
 
 
 def probe_all(
@@ -24,35 +37,56 @@ def probe_all(
     The first frame is decoded; `deep` decodes all of them and finds the true duration. `workers`
     processes look, so that a file that kills or hangs its decoder costs that file; 0 looks here.
     """
-    infos: dict[str, VideoInfo] = {}
+    seen, failures = look_at_all(paths, decoder, deep=deep, workers=workers)
+    return {video: found.info for video, found in seen.items()}, failures
+
+
+def look_at_all(
+    paths: Mapping[str, Source],
+    decoder: str,
+    *,
+    deep: bool,
+    workers: int,
+    takes_parts: bool | None = None,
+) -> tuple[dict[str, Seen], dict[str, str]]:
+    """As `probe_all`, with all that was seen; `takes_parts`: what the configuration says of damaged videos."""
+    found: dict[str, Seen] = {}
     failures: dict[str, str] = {}
-    jobs = list(paths.items())
+    jobs, arguments = list(paths.items()), (decoder, deep, takes_parts)
     with Progress(len(jobs), "looking at videos", unit="video") as bar:
         for outcome in outcomes(
-            probe_handler, (decoder, deep), jobs, workers=workers, timeout=PROBE_SECONDS
+            probe_handler, arguments, jobs, workers=workers, timeout=PROBE_SECONDS
         ):
             if outcome.reason is None:
-                infos[outcome.job[0]] = outcome.result
+                found[outcome.job[0]] = outcome.result
             else:
                 failures[outcome.job[0]] = outcome.reason
             bar.update(1)
-    return infos, failures
+    return found, failures
 
 
-def probe_handler(decoder: str, deep: bool) -> Handler:
+def probe_handler(decoder: str, deep: bool, takes_parts: bool | None = None) -> Handler:
     """What a worker process does with a (video, path) job."""
 
-    def handle(job: tuple[str, Source], heartbeat: Heartbeat) -> VideoInfo:
-        path = job[1]
-        if not deep:
-            return probe(path, decoder)
-        with open_video(path, decoder) as reader:
+    def handle(job: tuple[str, Source], heartbeat: Heartbeat) -> Seen:
+        try:
+            return look(job[1], heartbeat)
+        except DamagedVideoError as error:
+            raise VideoError(told(error, takes_parts)) from error
+
+    def look(path: Source, heartbeat: Heartbeat) -> Seen:
+        with open_video(path, decoder, allow_partial=bool(takes_parts)) as reader:
+            apart = reader.key_frame_seconds()
+            if not deep:
+                length = reader.measure()
+                return Seen(replace(reader.info, duration=length), (), apart)
             # Endless times: the pass runs to the end, and says now and then that it is alive. Still
             # frames have to be asked for one by one.
             still = reader.info.decoder == "frames"
             step = 1 / reader.info.fps if still else _HEARTBEAT_SECONDS
             for _ in reader.frames_at(step * k for k in itertools.count()):
                 heartbeat()
-            return replace(reader.info, duration=reader.end_time)
+            info = replace(reader.info, duration=reader.end_time)
+            return Seen(info, tuple(reader.damaged), apart)
 
     return handle

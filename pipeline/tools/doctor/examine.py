@@ -18,6 +18,7 @@ from pipeline.data.hold_out import require_use
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UserError
+from pipeline.printing import percent
 from pipeline.run_folder.identity import file_digest
 from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
@@ -125,7 +126,7 @@ def _classes(config: Config, dataset: Dataset, subsets: tuple[str, str]) -> list
         share = float(np.isin(tables[1][:, head], list(tested - trained)).mean()) if unseen else 0.0
         state = WRONG if share > UNSEEN_SHARE else NOTE if unseen else OK
         text = f"{len(unseen)} of {len(names)} have {subsets[1]} segments and none {where}"
-        text += f" ({100 * share:.2g} % of the {subsets[1]} segments)" if unseen else ""
+        text += f" ({percent(share)} % of the {subsets[1]} segments)" if unseen else ""
         findings.append(Finding(check, state, text, unseen))
         if idle:
             findings.append(Finding(check, NOTE, f"{len(idle)} have no segment in either", idle))

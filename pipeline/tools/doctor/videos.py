@@ -9,13 +9,15 @@ import pandas as pd
 from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset
+from pipeline.data.videos.damage import extraction_takes_parts
 from pipeline.data.videos.finding import Source, find_videos
 from pipeline.data.videos.near_misses import near_misses
-from pipeline.data.videos.probing import probe_all
+from pipeline.data.videos.probing import Seen, look_at_all
 from pipeline.errors import UserError
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 
 DURATION_SECONDS, DURATION_SHARE = 1.0, 0.02
+KEY_FRAME_SECONDS = 30.0
 
 
 def look_at_videos(
@@ -33,7 +35,10 @@ def look_at_videos(
         findings.append(Finding("videos", WRONG, error.message))
         return {}, {}
     workers = config.runtime.workers
-    infos, failures = probe_all(found, config.extract.decoder, deep=deep, workers=workers)
+    takes = extraction_takes_parts(config)
+    seen, failures = look_at_all(
+        found, config.extract.decoder, deep=deep, workers=workers, takes_parts=takes
+    )
     state = OK if not missing else NOTE if len(missing) <= allowed else WRONG
     text = f"{len(missing)} of {len(missing) + len(found)} missing in {config.dataset.videos}"
     if near := near_misses(config.dataset.videos, missing, config.dataset.frames):
@@ -44,7 +49,30 @@ def look_at_videos(
     reasons = tuple(f"{video} ({reason})" for video, reason in failures.items())
     text = f"{len(failures)} of {len(found)} do not decode ({how})"
     findings.append(Finding("decoding", state, text, reasons))
-    return found, infos
+    findings += _damage(seen) + _key_frames(seen)
+    return found, {video: one.info for video, one in seen.items()}
+
+
+def _damage(seen: Mapping[str, Seen]) -> list[Finding]:
+    """Videos that are taken in part, as `extract.allow_partial` says."""
+    damaged = tuple(
+        f"{video} ({sum(end - start for start, end in one.damaged):.2f} s)"
+        for video, one in seen.items()
+        if one.damaged
+    )
+    text = f"{len(damaged)} of {len(seen)} break off or do not decode in places, and are taken for what they hold"
+    return [Finding("decoding", NOTE, text, damaged)] if damaged else []
+
+
+def _key_frames(seen: Mapping[str, Seen]) -> list[Finding]:
+    """Videos in which fine-tuning's seeks have far to go: all pictures from a key frame on are decoded for a clip."""
+    far = {video: one.key_frame_seconds or 0.0 for video, one in seen.items()}
+    slow = tuple(f"{v} ({gap:.0f} s)" for v, gap in far.items() if gap > KEY_FRAME_SECONDS)
+    text = (
+        f"{len(slow)} of {len(seen)} have key frames more than {KEY_FRAME_SECONDS:g} s apart: reading clips of them to "
+        "fine-tune is slow; packed anew with more (ffmpeg -i IN -g 60 OUT.mp4) it is not"
+    )
+    return [Finding("key frames", NOTE, text, slow)] if slow else []
 
 
 def compare_durations(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import count
 
 import av
@@ -14,6 +15,7 @@ from helpers.numbered_videos import (
     read_number,
     read_to_end,
 )
+from helpers.sound_and_picture import write
 
 from feature_extraction.video.opening import open_video, probe
 from feature_extraction.video.reader import VideoError
@@ -154,3 +156,37 @@ def test_times_that_leap_ahead_are_refused(tmp_path):
     path = encode(tmp_path / "leap.mkv", ticks, bf="0")
     with open_video(path, allow_partial=True) as reader, pytest.raises(VideoError, match="jump"):
         list(reader.frames_at((k / 60 for k in count()), final_fps=60))
+
+
+def test_pixels_that_are_not_square_stay_as_they_are_stored(tmp_path):
+    """Stretching them would make up pixels; fine-tuning and extraction see the same either way."""
+    plain = encode(tmp_path / "plain.mp4", even_ticks(30))
+    path = tmp_path / "v.mp4"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        stream.sample_aspect_ratio = Fraction(16, 11)
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    with av.open(str(path)) as file:
+        assert file.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
+    with open_video(path) as reader, open_video(plain) as other:
+        assert (reader.info.width, reader.info.height) == (96, 64)
+        times = np.arange(30) / 30
+        assert np.array_equal(reader.clip(times), other.clip(times))
+
+
+@pytest.mark.parametrize("name", ["v.mp4", "v.mkv", "v.ts"])
+def test_sound_that_starts_before_the_pictures_moves_nothing(name, tmp_path):
+    path = write(tmp_path / name, "libx264", "aac", late=0.5)
+    with av.open(str(path)) as file:
+        starts = {s.type: float(s.start_time * s.time_base) for s in file.streams if s.start_time}
+        assert starts["video"] - starts.get("audio", 0.0) > 0.4
+    with open_video(path) as reader:
+        assert [
+            read_number(frame) for _, frame in reader.frames_at(k / 30 for k in range(90))
+        ] == list(range(90))
+        assert reader.end_time is None or reader.end_time == pytest.approx(3.0, abs=0.01)
+        assert read_number(reader.clip([1.0])[0]) == 30
+    assert probe(path).duration == pytest.approx(3.0, abs=0.05)

@@ -58,21 +58,19 @@ def _rates_of_files(videos: list[str], folder: Path | None, file: Path) -> dict[
         return {}
     from feature_extraction.video.opening import probe
     from feature_extraction.video.reader import VideoError
-    from pipeline.data.videos.finding import index_videos
+    from pipeline.data.videos.finding import find_files
 
-    found = index_videos(folder) if folder is not None and folder.is_dir() else {}
+    found = find_files(folder, videos) if folder is not None else {}
     where = f"in {folder}" if folder is not None else "named"
     rates = {}
     for video in videos:
-        other = video[2:] if video.startswith("v_") else f"v_{video}"
-        paths = [p for p in found.get(video) or found.get(other) or [] if p.is_file()]
-        if not paths:
+        if video not in found:
             raise UserError(
                 f"{file}: counts frames of video {video} without their rate, and no such video file is "
                 f"{where}; {_GIVE}"
             )
         try:
-            rate = probe(paths[0], "auto").fps
+            rate = probe(found[video], "auto").fps
         except VideoError as error:
             raise UserError(f"{file}: the rate of video {video}: {error}; {_GIVE}") from error
         if not 0 < rate < math.inf:

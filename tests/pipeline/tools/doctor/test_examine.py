@@ -6,13 +6,17 @@ import json
 import shutil
 from pathlib import Path
 
+import av
 import pytest
 from click.testing import CliRunner
+from helpers.numbered_videos import encode, even_ticks
+from helpers.sound_and_picture import never_closed
 from PIL import Image
 
 from pipeline.cli.commands import main
 from pipeline.data.hold_out import hold_out_videos
 from pipeline.demo.dataset import make_dataset
+from pipeline.printing import percent
 
 
 @pytest.fixture(scope="module")
@@ -285,3 +289,74 @@ def test_labels_that_later_stages_refuse(data):
     entries["training_001"]["annotations"][1]["label"] = "x\ry"
     wrong = look(data, entries)[1]
     assert "training_001, annotation 1: label" in wrong["annotations"]["detail"]
+
+
+def named(report: dict, check: str) -> list[dict]:
+    return [entry for entry in report["checks"] if entry["check"] == check]
+
+
+def test_what_is_no_video_is_named_for_what_it_is(data):
+    """A dead link, a page, a pointer and a broken download: each its own line, and none a crash."""
+    names = sorted(database())
+    for name in names:
+        (data / f"videos/{name}.mp4").unlink()
+    (data / f"videos/{names[0]}.mp4").symlink_to(data / "gone.mp4")
+    (data / f"videos/{names[1]}.mp4").write_text("<html><body>Sign in</body></html>")
+    (data / f"videos/{names[2]}.mp4").write_text("version https://git-lfs.github.com/spec/v1\n")
+    (data / f"videos/{names[3]}.mp4").write_bytes(
+        b"\0\0\0\x10ftypisom\0\0\2\0\0\1\0\0mdat" + b"\1" * 900
+    )
+    _, wrong, _ = look(data, database())
+    said = " ".join(wrong["decoding"]["items"])
+    for part in ("gone.mp4, which is not there", "web page (HTML)", "git-LFS pointer", "no moov"):
+        assert part in said
+
+
+def test_damage_names_the_key_that_takes_a_part_and_is_a_note_with_it(data):
+    path = data / "videos/training_000.mp4"
+    content = path.read_bytes()
+    moov, mdat = content.index(b"moov") - 4, content.index(b"mdat") - 4
+    assert (
+        mdat < moov
+    )  # the index is behind: a cut would leave nothing, so the pictures are damaged
+    path.write_bytes(content[: mdat + 9000] + b"\xff" * 3000 + content[mdat + 12000 :])
+    _, wrong, _ = look(data, database(), "--deep")
+    assert "extract.allow_partial=true" in wrong["decoding"]["items"][0]
+    _, wrong, report = look(data, database(), "--deep", "--set", "extract.allow_partial=true")
+    assert "decoding" not in wrong
+    note = named(report, "decoding")[1]
+    assert note["state"] == "note" and note["items"][0].startswith("training_000 (")
+
+
+def test_key_frames_far_apart_are_a_note(data):
+    if int(av.__version__.split(".")[0]) < 16:
+        pytest.skip("this PyAV shows no index")
+    encode(data / "videos/training_000.mp4", even_ticks(1200), g="9000", sc_threshold="0")
+    entries = database()
+    entries["training_000"]["duration"] = 40.0
+    output, wrong, report = look(data, entries)
+    (note,) = named(report, "key frames")
+    assert not wrong and note["state"] == "note" and note["items"] == ["training_000 (40 s)"]
+    assert "slow" in output
+
+
+def test_an_avi_that_was_never_closed_is_as_long_as_its_frames(data):
+    (data / "videos/training_000.mp4").unlink()
+    never_closed(data / "videos/training_000.avi", 240)
+    output, wrong, _ = look(data, database())
+    assert not wrong and "0.00 s" not in output
+
+
+def test_all_of_something_is_100_percent(data):
+    entries = database()
+    for segment in entries["validation_000"]["annotations"]:
+        segment["label"] = "never trained"
+    output, _, _ = look(data, entries)
+    assert "(100 % of the validation segments)" in output
+    assert [percent(share) for share in (1, 0.999, 0.25, 0.0423, 0.001)] == [
+        "100",
+        "100",
+        "25",
+        "4.2",
+        "0.1",
+    ]

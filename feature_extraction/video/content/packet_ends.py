@@ -1,0 +1,62 @@
+"""When pictures and sound end, and how far key frames lie apart: told without decoding anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+LATE_SECONDS = 10.0**6  # beyond any video
+
+
+def last_end(container: InputContainer) -> float:
+    """Seconds at which the last packet of any stream ends, by a file's own clock; 0.0 without any."""
+    ends = [
+        float((packet.pts + (packet.duration or 0)) * packet.time_base)
+        for packet in container.demux()
+        if packet.pts is not None
+    ]
+    return max(ends, default=0.0)
+
+
+def pictures_end(container: InputContainer, index: int, *, decode_times: bool) -> int | None:
+    """Ticks at which the last picture of stream `index` ends; None where a packet does not tell its time.
+
+    A last picture without a length is shown as long as the one before. `decode_times`: of AVI.
+    """
+    times: list[tuple[int, int]] = []
+    for packet in container.demux(container.streams[index]):
+        if packet.size == 0 and packet.dts is None:
+            continue  # PyAV's mark of the end
+        if packet.is_discard:
+            continue
+        time = packet.dts if decode_times else packet.pts
+        if time is None:
+            return None
+        times.append((time, packet.duration or 0))
+    times.sort()
+    if not times:
+        return None
+    gap = times[-1][0] - times[-2][0] if len(times) > 1 else 0
+    return times[-1][0] + (times[-1][1] or gap)
+
+
+def longest_without_key(
+    container: InputContainer, index: int, seconds: float | None
+) -> float | None:
+    """The longest time from a key frame in the index of stream `index` to the next, or to its end at `seconds`.
+
+    None where this PyAV shows no index (before 16), or the file has none.
+    """
+    stream = container.streams[index]
+    if not hasattr(stream, "index_entries") or not stream.time_base:
+        return None
+    tick = float(stream.time_base)
+    # Matroska's index is read with the first seek
+    container.seek(round(LATE_SECONDS / tick), stream=stream)
+    times = [float(entry.timestamp * tick) for entry in stream.index_entries if entry.is_keyframe]
+    if not times:
+        return None
+    ends = [*times[1:], max(times[-1], times[0] + (seconds or 0.0))]
+    return max(end - time for time, end in zip(times, ends, strict=True))
