@@ -15,6 +15,7 @@ from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
 if TYPE_CHECKING:
+    from pipeline.errors import UserError
     from pipeline.runs.run import Run
 
 EPILOG = (
@@ -45,17 +46,37 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     Those named in `quiet` are done before, unless they are complete.
     """
     from pipeline.ranks import ranks
-    from pipeline.runs.graph import in_order, of_commands
-    from pipeline.runs.work import run_stages
+    from pipeline.runs.contents import names_classes, no_classes
+    from pipeline.runs.graph import of_commands
+    from pipeline.runs.work import run_stages, whole_run
 
     run = start(command, options, force=options.pop("force"), verify=options.pop("verify"))
-    stages = in_order() if command is None else of_commands(command, *quiet)
-    run_stages(run, stages, quiet=quiet)
-    if (command is None or command == "eval") and ranks().is_main:
+    stages = whole_run(run) if command is None else of_commands(command, *quiet)
+    named = names_classes(run.folder, run.ways)
+    if named or command in {None, "bmn", "finetune", "extract"}:
+        run_stages(run, stages, quiet=quiet)
+    if not ranks().is_main:
+        return run
+    if not named and command != "extract":
+        _end_without_classes(run, command, no_classes(run.folder))
+    elif command is None or command == "eval":
         from pipeline.stages.evaluate import results_table
 
         echo(results_table(run))
     return run
+
+
+def _end_without_classes(run: Run, command: str | None, refusal: UserError) -> None:
+    """Print what proposals alone have, their average recall; raise what is missing, which `bmn` only says."""
+    from pipeline.progress import say
+    from pipeline.stages.evaluate import recall_of_proposals
+
+    if command in {None, "bmn", "eval"} and (line := recall_of_proposals(run)) is not None:
+        echo(line)
+    if command in {"bmn", "finetune"}:
+        say(refusal.message)
+    else:
+        raise refusal
 
 
 @main.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from evaluation.detection import DetectionMap, detection_map
 from evaluation.errors import SubmissionError, TableError
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.configuration.sections.detection import EvalSettings
-from pipeline.configuration.settings import BackboneSettings, DetectionConfig
+from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.errors import UserError
 from pipeline.printing import printable
@@ -117,10 +117,13 @@ def map_table(results: dict[str, Any], settings: EvalSettings) -> str:
         lines.append(name.ljust(width) + "".join(cells))
     recall = results.get("average_recall", {})
     if recall:
-        lines.append(
-            "proposals: " + "  ".join(f"AR@{n} {value:.2f}" for n, value in recall.items())
-        )
+        lines.append(recall_line(recall))
     return "\n".join(lines)
+
+
+def recall_line(recall: Mapping[str, float]) -> str:
+    """AR@AN of proposals in percent, as a user sees it."""
+    return "proposals: " + "  ".join(f"AR@{n} {value:.2f}" for n, value in recall.items())
 
 
 def write_result_files(
@@ -146,7 +149,7 @@ def write_result_files(
                 kept,
                 videos=videos,
                 classes=dataset.heads[0],
-                external_data=_external_data(settings.backbone),
+                external_data=_external_data(settings),
             )
             return [path]
         paths = [path, path.with_suffix(".zip")]
@@ -196,10 +199,15 @@ def _read_file(settings: DatasetSettings, dataset: Dataset, path: Path) -> pd.Da
         raise UserError(str(error)) from error
 
 
-def _external_data(settings: BackboneSettings) -> dict[str, Any]:
-    weights = settings.pretrained
-    details = f"classifier started from {Path(weights).name}" if weights else ""
-    return {"used": bool(weights), "details": details}
+def _external_data(settings: DetectionConfig) -> dict[str, Any]:
+    """What a result file declares of data other than the benchmark's."""
+    weights, scores = settings.backbone.pretrained, settings.classify.scores
+    parts = []
+    if weights and settings.finetune.source == "video":
+        parts.append(f"classifier started from {Path(weights).name}")
+    if scores is not None:
+        parts.append(f"class scores of videos from {scores.name}")
+    return {"used": bool(parts), "details": "; ".join(parts)}
 
 
 def _as_json(result: DetectionMap, names: tuple[str, ...] | None) -> dict[str, Any]:

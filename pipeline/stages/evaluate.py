@@ -39,18 +39,31 @@ def results_table(run: Run) -> str:
     return scoring.map_table(numbers(run), run.detection.eval)
 
 
+def recall_of_proposals(run: Run) -> str | None:
+    """AR@AN of the proposals of a run that has no classes, as a user sees it; None where they are not current."""
+    if not run.is_complete("proposals"):
+        return None
+    return scoring.recall_line(_recall(run))
+
+
 def _score(run: Run, detections: pd.DataFrame) -> dict[str, Any]:
     """mAP of every task and AR@AN, as plain JSON values in percent."""
     settings = run.detection.eval
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
-    tasks = scoring.score_tasks(truth, detections, run.dataset, settings.iou)
+    return {
+        "iou": scoring.as_thresholds(settings.iou),
+        "tasks": scoring.score_tasks(truth, detections, run.dataset, settings.iou),
+        "average_recall": _recall(run),
+    }
+
+
+def _recall(run: Run) -> dict[str, float]:
+    """AR in percent by number of proposals a video."""
+    settings = run.detection.eval
+    truth = scoring.truth_rows(run.config.dataset, run.dataset)
     proposals = read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
     recall = average_recall(truth, proposals, settings.iou, settings.proposals_at)
     return {
-        "iou": scoring.as_thresholds(settings.iou),
-        "tasks": tasks,
-        "average_recall": {
-            str(count): 100 * float(value)
-            for count, value in zip(settings.proposals_at, recall.average, strict=True)
-        },
+        str(count): 100 * float(value)
+        for count, value in zip(settings.proposals_at, recall.average, strict=True)
     }

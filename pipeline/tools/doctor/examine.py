@@ -71,7 +71,7 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
 def _refused(run: Run, findings: Sequence[Finding]) -> list[Finding]:
     """What a stage will refuse, where nothing above is the reason."""
     try:
-        check_stages(run, [stage.name for stage in in_order()])
+        check_stages(run, [stage.name for stage in in_order(run.ways)])
     except UserError as error:
         known = any(finding.state == WRONG for finding in findings)
         return [] if known else [Finding("stages", WRONG, error.message)]
