@@ -15,7 +15,6 @@ from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
 if TYPE_CHECKING:
-    from pipeline.errors import UserError
     from pipeline.runs.run import Run
 
 EPILOG = (
@@ -46,19 +45,18 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     Those named in `quiet` are done before, unless they are complete.
     """
     from pipeline.ranks import ranks
-    from pipeline.runs.contents import names_classes, no_classes
+    from pipeline.runs.contents import names_classes
     from pipeline.runs.graph import of_commands
     from pipeline.runs.work import run_stages, whole_run
 
     run = start(command, options, force=options.pop("force"), verify=options.pop("verify"))
     stages = whole_run(run) if command is None else of_commands(command, *quiet)
-    named = names_classes(run.folder, run.ways)
-    if named or command in {None, "bmn", "finetune", "extract"}:
+    if command in {None, "finetune", "extract", "bmn"} or names_classes(run.folder, run.ways):
         run_stages(run, stages, quiet=quiet)
     if not ranks().is_main:
         return run
-    if not named and command != "extract":
-        _end_without_classes(run, command, no_classes(run.folder))
+    if command != "extract" and not names_classes(run.folder, run.ways):
+        _end_without_classes(run, command)
     elif command is None or command == "eval":
         from pipeline.stages.evaluate import results_table
 
@@ -66,17 +64,18 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     return run
 
 
-def _end_without_classes(run: Run, command: str | None, refusal: UserError) -> None:
-    """Print what proposals alone have, their average recall; raise what is missing, which `bmn` only says."""
+def _end_without_classes(run: Run, command: str | None) -> None:
+    """Print the average recall of the proposals; say what is missing (`bmn`), or raise it (what needs it)."""
     from pipeline.progress import say
+    from pipeline.runs.contents import no_classes
     from pipeline.stages.evaluate import recall_of_proposals
 
-    if command in {None, "bmn", "eval"} and (line := recall_of_proposals(run)) is not None:
+    line = recall_of_proposals(run) if command != "classify" else None
+    if line is not None:
         echo(line)
-    if command in {"bmn", "finetune"}:
-        say(refusal.message)
-    else:
-        raise refusal
+    if command != "bmn":
+        raise no_classes(run.folder)
+    say(no_classes(run.folder).message)
 
 
 @main.command()

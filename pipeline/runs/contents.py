@@ -75,8 +75,8 @@ def no_classes(folder: Path) -> UserError:
     """What to say of a run whose features were imported and whose proposals nothing gives classes."""
     return UserError(
         f"{folder}: its features were imported, and nothing names classes: set classify.scores=FILE (class scores "
-        "of the videos, made elsewhere) or finetune.source=features (a linear classifier on the features) "
-        "and `tada-loc run`; until then bmn/proposals/proposals.csv is its result"
+        "of the videos, made elsewhere), or finetune.source=features (a linear classifier on the features); "
+        "until then bmn/proposals/proposals.csv is its result"
     )
 
 

@@ -25,7 +25,7 @@ RENAMED = {
 WITHOUT_EFFECT = {
     "dataset.name", "dataset.annotations", "dataset.videos", "dataset.video_info",
     "dataset.classes", "dataset.format", "dataset.frame_fps", "dataset.train_subset",
-    "dataset.eval_subset", "backbone.pretrained", "finetune.checkpoint_seconds",
+    "dataset.eval_subset", "backbone.pretrained", "classify.scores", "finetune.checkpoint_seconds",
     "finetune.activation_checkpointing", "extract.allow_partial",
     "bmn.checkpoint_seconds", "eval.paper", "eval.paper_iou", "runtime.device",
     "runtime.workers", "runtime.allow_failures", "runtime.skip",
