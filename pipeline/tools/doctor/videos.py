@@ -25,11 +25,15 @@ def look_at_videos(
     allowed: int,
     deep: bool,
 ) -> tuple[dict[str, Source], dict[str, VideoInfo]]:
-    """The files of the videos and what they say of themselves; what is wrong goes to `findings`."""
+    """The files of the videos and what they say of themselves; what is wrong goes to `findings`.
+
+    That all are missing is a note where so many are `allowed`.
+    """
     try:
         found, missing = find_videos(config.dataset.videos, dataset, ids, config.dataset.frame_fps)
     except UserError as error:
-        findings.append(Finding("videos", WRONG, error.message))
+        state = NOTE if len(ids) and allowed >= len(ids) else WRONG
+        findings.append(Finding("videos", state, error.message))
         return {}, {}
     workers = config.runtime.workers
     infos, failures = probe_all(found, config.extract.decoder, deep=deep, workers=workers)
