@@ -104,7 +104,6 @@ def _finetunes(run: Run) -> None:
 
 
 def _trains_bmn(run: Run) -> None:
-    _extracts_first(run)
     _trains(run)
     settings = run.detection.bmn
     _shares_batches("bmn", settings)

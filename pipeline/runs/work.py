@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.configuration.reading import RUN_CONFIG
+from pipeline.data.features.imported import require_imported
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.ranks import ranks
@@ -35,6 +36,8 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
     extracts = any(stage.name == "extract" for stage in stages)
     if extracts and run.has_imported_features:
         run = _over_imported(run)
+    if run.ways.head_on_features:
+        require_imported(imported=run.ways.imported)
     before = needed_by(stages, run.ways)
     own = [stage for stage in stages if stage.name not in quiet]
     if any(stage.name == "classify" for stage in (*before, *stages)) and not names_classes(

@@ -7,13 +7,27 @@ from pathlib import Path
 import pytest
 
 from pipeline.configuration.keys import known_keys
-from truth import changes_files, changes_keys, changes_left_out, changes_table, changes_videos
+from truth import (
+    changes_classes,
+    changes_files,
+    changes_keys,
+    changes_left_out,
+    changes_table,
+    changes_videos,
+)
 from truth.change import Change
 from truth.changes_files import MODELS, NOTES, OF_TRAINING, RECORDS, RESULTS
 from truth.looking import differences
 from truth.world import TRAIN, VAL, make_base
 
-LISTS = (changes_videos, changes_table, changes_keys, changes_files, changes_left_out)
+LISTS = (
+    changes_videos,
+    changes_table,
+    changes_keys,
+    changes_files,
+    changes_left_out,
+    changes_classes,
+)
 ALL = {change.name: change for part in LISTS for change in part.CHANGES}
 QUICK = (
     "validation video replaced",
@@ -36,6 +50,8 @@ QUICK = (
     "classify deleted",
     "extract/manifest.json cut to half",
     "a validation video skipped",
+    "class scores: another one of a video",
+    "linear classifier: another dropout",
 )
 
 

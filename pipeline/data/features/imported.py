@@ -44,8 +44,8 @@ def require_imported(*, imported: bool) -> None:
     if not imported:
         raise UserError(
             "finetune.source=features needs features made elsewhere, for this run's own are made by the network "
-            "that finetune trains: run `tada-loc import-features` first (of another run's features: "
-            "`tada-loc export-features`), or leave finetune.source=video"
+            "that finetune trains: import some first (`tada-loc import-features --from FOLDER`; another run's come out "
+            "by `tada-loc export-features --to FOLDER`), or leave finetune.source=video"
         )
 
 
