@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import torch
 from helpers import separable
+from helpers.processes import wait_for
 from helpers.separable import CLASSES, VALIDATION, options, right_proposals, take, write_scores
-from helpers.small_runs import error_line, tada
+from helpers.small_runs import PROGRAM, error_line, kill, start, tada
 
 from evaluation import detection_map
 from pipeline.stages import proposals
@@ -273,3 +274,75 @@ def test_doctor_and_plan_need_no_videos(data, run):
     assert doctor.exit_code == 0 and "of 12 channels" in doctor.output, doctor.output
     plan = tada("plan", *options(data, run, *LINEAR)).output
     assert [line.split()[0] for line in plan.splitlines()[1:]] == ["finetune", "bmn"], plan
+
+
+def weights_of(run) -> dict[str, torch.Tensor]:
+    return torch.load(run / "finetune/model.pt", weights_only=True)["model"]
+
+
+def test_killed_and_gone_on_equals_unbroken(data, run, tmp_path):
+    more = (
+        *LINEAR,
+        "finetune.checkpoint_seconds=0.001",
+        "finetune.epochs=60",
+        "backbone.dropout=0.3",
+    )
+    whole = tmp_path / "whole"
+    shutil.copytree(run, whole)
+    assert tada("finetune", *options(data, whole, *more)).exit_code == 0
+    process = start(["finetune", *options(data, run, *more)])
+    wait_for(process, run, "finetune/checkpoint.pt")
+    kill(process)
+    result = tada("finetune", *options(data, run, *more))
+    assert result.exit_code == 0, result.output
+    one, two = weights_of(whole), weights_of(run)
+    assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_two_processes_give_what_one_gives(data, run, tmp_path):
+    more = (*LINEAR, "finetune.epochs=6", "backbone.dropout=0.3", "finetune.batch_size=5")
+    alone = tmp_path / "alone"
+    shutil.copytree(run, alone)
+    assert tada("finetune", *options(data, alone, *more)).exit_code == 0
+    launch = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *PROGRAM)
+    assert start(["finetune", *options(data, run, *more)], launch).wait(timeout=300) == 0
+    one, two = weights_of(alone), weights_of(run)
+    for key in one:
+        torch.testing.assert_close(two[key], one[key], rtol=1e-4, atol=1e-5, msg=key)
+
+
+def test_verbs_and_nouns(own, tmp_path, monkeypatch):
+    """Two heads on the same features; scores of whole videos name no pairs."""
+    verbs, nouns = ["take", "put"], ["tap", "spoon", "plate"]
+    pairs = {"Long jump": (0, 2), "shot put": (1, 0), "swim": (0, 1)}
+    for name, names in (("verbs", verbs), ("nouns", nouns)):
+        rows = "".join(f"{number},{key},x\n" for number, key in enumerate(names))
+        (own / f"{name}.csv").write_text("id,key,instances\n" + rows)
+    head = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\n"
+    for subset, ids in (("train", separable.TRAINING), ("val", VALIDATION)):
+        text = "".join(
+            f"{v},00:00:{one['segment'][0]:05.2f},00:00:{one['segment'][1]:05.2f},"
+            f"{pairs[one['label']][0]},{pairs[one['label']][1]}\n"
+            for v in ids
+            for one in separable.truth(own)[v]
+        )
+        (own / f"{subset}.csv").write_text(head + text)
+    files = {
+        "dataset.format": "epic_kitchens",
+        "dataset.annotations": f"[{own / 'train.csv'}, {own / 'val.csv'}]",
+        "dataset.classes": f"[{own / 'verbs.csv'}, {own / 'nouns.csv'}]",
+    }
+    more = (*LINEAR, *(f"{key}={value}" for key, value in files.items()))
+    run = tmp_path / "pairs"
+    monkeypatch.setattr(proposals, "propose_video", right_proposals(own))
+    assert take(own, run, *more).exit_code == 0
+    result = tada("run", *options(own, run, *more))
+    assert result.exit_code == 0, result.output
+    tasks = json.loads((run / "eval/results.json").read_text())["tasks"]
+    assert {name: task["average"] for name, task in tasks.items()} == {
+        "action": 100.0, "verb": 100.0, "noun": 100.0,
+    }  # fmt: skip
+    line = error_line(
+        tada("run", *options(own, run, *more, f"classify.scores={write_scores(own)}"))
+    )
+    assert "have verbs and nouns" in line
