@@ -46,17 +46,37 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
     Those named in `quiet` are done before, unless they are complete.
     """
     from pipeline.ranks import ranks
-    from pipeline.runs.graph import in_order, of_commands
-    from pipeline.runs.work import run_stages
+    from pipeline.runs.contents import names_classes
+    from pipeline.runs.graph import of_commands
+    from pipeline.runs.work import run_stages, whole_run
 
     run = start(command, options, force=options.pop("force"), verify=options.pop("verify"))
-    stages = in_order() if command is None else of_commands(command, *quiet)
-    run_stages(run, stages, quiet=quiet)
-    if (command is None or command == "eval") and ranks().is_main:
+    stages = whole_run(run) if command is None else of_commands(command, *quiet)
+    if command in {None, "finetune", "extract", "bmn"} or names_classes(run.folder, run.ways):
+        run_stages(run, stages, quiet=quiet)
+    if not ranks().is_main:
+        return run
+    if command != "extract" and not names_classes(run.folder, run.ways):
+        _end_without_classes(run, command)
+    elif command is None or command == "eval":
         from pipeline.stages.evaluate import results_table
 
         echo(results_table(run))
     return run
+
+
+def _end_without_classes(run: Run, command: str | None) -> None:
+    """Print the average recall of the proposals; say what is missing (`bmn`), or raise it (what needs it)."""
+    from pipeline.progress import say
+    from pipeline.runs.contents import no_classes
+    from pipeline.stages.evaluate import recall_of_proposals
+
+    line = recall_of_proposals(run) if command != "classify" else None
+    if line is not None:
+        echo(line)
+    if command != "bmn":
+        raise no_classes(run.folder)
+    say(no_classes(run.folder).message)
 
 
 @main.command()

@@ -17,6 +17,7 @@ from pydantic_core import to_jsonable_python
 from pipeline.configuration.sections.base import (
     Formerly,
     NoResult,
+    OnlyWhere,
     RecordedLater,
     Section,
     StandsFor,
@@ -32,11 +33,14 @@ def known_keys() -> list[str]:
 def result_fields(section_name: str, settings: Section) -> dict[str, Any]:
     """The keys of a section that change results, by their dotted names, as JSON values.
 
-    Keys of sections inside it are among them. Values that make the same result have one form.
+    Keys of sections inside it are among them, those that say nothing beside other values (OnlyWhere)
+    are not. Values that make the same result have one form.
     """
     fields: dict[str, Any] = {}
     for name, field in type(settings).model_fields.items():
         key, value = f"{section_name}.{name}", getattr(settings, name)
+        if not all(getattr(settings, mark.key) == mark.value for mark in _only_where(field)):
+            continue
         if isinstance(value, Section):
             fields |= result_fields(key, value)
         elif _changes_results(field):
@@ -82,6 +86,8 @@ def restated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         field = known.get(name)
         if field is None:
             fields[name] = value
+        elif name not in new and name in _sometimes():  # beside the values of now
+            continue
         elif _changes_results(field):
             fields[name] = _one_form(field, value)
     return fields
@@ -91,10 +97,8 @@ def restated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 def _keys(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, FieldInfo]:
     keys: dict[str, FieldInfo] = {}
     for name, field in model.model_fields.items():
-        # a section a configuration may do without
-        parts = [part for part in get_args(field.annotation) if part is not NoneType]
-        inner = parts[0] if parts else field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
+        inner = _section_of(field)
+        if inner is not None:
             keys |= _keys(inner, f"{prefix}{name}.")
         else:
             keys[prefix + name] = field
@@ -103,6 +107,30 @@ def _keys(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, FieldI
 
 def _changes_results(field: FieldInfo) -> bool:
     return not _has(NoResult, field)
+
+
+@cache
+def _sometimes(model: type[BaseModel] = Config, prefix: str = "", within: bool = False) -> set[str]:
+    """The keys that say nothing beside some values of others, they or the section they are in."""
+    found: set[str] = set()
+    for name, field in model.model_fields.items():
+        marked, inner = within or bool(_only_where(field)), _section_of(field)
+        if inner is not None:
+            found |= _sometimes(inner, f"{prefix}{name}.", marked)
+        elif marked:
+            found.add(prefix + name)
+    return found
+
+
+def _only_where(field: FieldInfo) -> list[OnlyWhere]:
+    return [mark for mark in field.metadata if isinstance(mark, OnlyWhere)]
+
+
+def _section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The section that a field is, perhaps one a configuration may do without."""
+    parts = [part for part in get_args(field.annotation) if part is not NoneType]
+    inner = parts[0] if parts else field.annotation
+    return inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None
 
 
 def _has(mark: type, field: FieldInfo) -> bool:

@@ -14,6 +14,7 @@ from pipeline.configuration.sections.base import (
     Flag,
     NonNegative,
     NoResult,
+    OnlyWhere,
     Positive,
     PositiveFloat,
     Real,
@@ -129,7 +130,7 @@ class Config(Section):
     """One run, whole; a configuration for a classifier alone does without some sections."""
 
     dataset: DatasetSettings
-    backbone: BackboneSettings
+    backbone: Annotated[BackboneSettings, OnlyWhere("finetune.source", "video")]
     finetune: FinetuneSettings
     views: ViewsSettings = ViewsSettings()
     extract: ExtractSettings | None = None

@@ -85,7 +85,8 @@ def field_differences(
             )
             lines += _video_differences(key, old_ones, new_ones)
         elif key.startswith(("input.", "file.", "content.")):
-            lines.append(f"{key.partition('.')[2]} changed")
+            what = "changed" if key in old and key in new else "read" if key in new else "not read"
+            lines.append(f"{key.partition('.')[2]} {what}")
         else:
             lines.append(f"{key}: {before} -> {now}")
     return lines

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data.videos.failures import Failure
+from pipeline.errors import UserError
 from pipeline.run_folder.identity import UNKNOWN, UNSURE
 from pipeline.run_folder.ledger import Made
-from pipeline.run_folder.manifests import Manifest, readable_manifest
+from pipeline.run_folder.manifests import MANIFEST, Manifest, readable_manifest
 from pipeline.runs.fields import FEATURES_READ, Digests
-from pipeline.runs.graph import row
+from pipeline.runs.graph import Ways, row
 
 READERS = ("bmn", "proposals")  # of features
 
@@ -62,6 +63,21 @@ def remembered(readers: Sequence[Manifest], video: str, recipe: str, content: st
             if isinstance(read, dict) and isinstance(read.get(video), str):
                 return str(read[video])
     return content
+
+
+def names_classes(folder: Path, ways: Ways) -> bool:
+    """Whether anything gives a run's proposals classes: a file, or a classifier that is or will be trained."""
+    told = not ways.imported or ways.given_scores or ways.head_on_features
+    return told or (folder / row("finetune").folder / MANIFEST).exists()
+
+
+def no_classes(folder: Path) -> UserError:
+    """What to say of a run whose features were imported and whose proposals nothing gives classes."""
+    return UserError(
+        f"{folder}: its features were imported, and nothing names classes: set classify.scores=FILE (class scores "
+        "of the videos, made elsewhere), or finetune.source=features (a linear classifier on the features); "
+        "until then bmn/proposals/proposals.csv is its result"
+    )
 
 
 def values_of(fields: Mapping[str, Any]) -> set[object]:

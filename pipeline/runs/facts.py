@@ -11,6 +11,7 @@ from pipeline.configuration.keys import restated
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset
 from pipeline.data.features import IMPORTED
+from pipeline.data.scores.given import scores_of
 from pipeline.data.videos.failures import read_failures
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import (
@@ -37,7 +38,7 @@ from pipeline.runs.contents import (
 )
 from pipeline.runs.fields import FEATURES_READ, TRAINED_ON, VIDEOS, Digests, made_by, stage_fields
 from pipeline.runs.formerly import former_fields
-from pipeline.runs.graph import StageRow, maker, row
+from pipeline.runs.graph import StageRow, maker, reads_of, row, ways_of
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,10 @@ class Facts:
         of = self.identities.get(video)
         return fingerprint({"by": self.by("extract"), "of": of})[:SHORT]
 
+    def given_scores(self) -> Digests:
+        """Digest of the class scores that `classify.scores` has of each video."""
+        return scores_of(self.config, self.dataset).digests
+
     def parts(self, stage: str, videos: list[str]) -> Digests:
         """Digest of what a stage made of those videos it made something of."""
         of = self.stage(stage).fields[VIDEOS]
@@ -174,7 +179,7 @@ class Facts:
     def _roots(self, stage: StageRow) -> list[str]:
         """Why what a stage reads is made again, each reason where it arises."""
         lines: list[str] = []
-        for source in stage.reads:
+        for source in reads_of(stage, ways_of(self.config, imported=self.is_imported)):
             before = maker(source)
             manifest = self.manifest(before.name)
             if manifest is not None:

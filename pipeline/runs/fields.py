@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-import pandas as pd
-
 from pipeline.configuration.keys import default_fields, result_fields
+from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, training_rows
+from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch
-from pipeline.errors import UserError
-from pipeline.plain_files import LARGEST_FILE
-from pipeline.run_folder.identity import SHORT, UNKNOWN, UNSURE, file_digest, fingerprint
+from pipeline.data.inputs import rows_by_video, weights_identity
+from pipeline.run_folder.identity import SHORT, UNKNOWN, UNSURE, fingerprint
 from pipeline.runs.graph import StageRow, in_order
 
 # Of what extraction depends on, what says nothing of a clip decoded at a proposal: there is no grid, and
 # how it is computed is left free.
 _NOT_DECODED = ("extract.stride", "extract.decoder", "extract.compile")
+# Of the network's settings, what a linear classifier on features has.
+_OF_HEAD = ("backbone.dropout",)
 # What the views of the classifier's own test depend on.
 VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
 # Fields with what was read of the features of each video.
@@ -51,6 +50,13 @@ class Facts(Protocol):
     def identities(self) -> Digests:
         """Which video each id is, of those that are there and not skipped."""
 
+    @property
+    def is_imported(self) -> bool:
+        """Whether the run's features came from elsewhere."""
+
+    def given_scores(self) -> Digests:
+        """Digest of the class scores that `classify.scores` has of each video."""
+
     def weights(self, stage: str) -> str:
         """Digest of the weights that a training left."""
 
@@ -77,6 +83,10 @@ def setting_fields(config: Config, stage: StageRow) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for section in stage.settings:
         fields |= result_fields(section, config.section(section))
+    if (
+        stage.name == "finetune" and config.finetune.source == "features"
+    ):  # of the network, its head
+        fields = {k: v for k, v in fields.items() if not k.startswith("backbone.") or k in _OF_HEAD}
     if stage.name == "bmn" and config.dataset.hold_out:
         bmn, seed = config.detection().bmn, config.finetune.seed
         fields |= {} if seed == bmn.seed else {"finetune.seed": seed}  # it picks the videos
@@ -112,10 +122,10 @@ def made_by(fields: Mapping[str, Any]) -> str:
 def _finetune(facts: Facts) -> dict[str, Any]:
     config, dataset = facts.config, facts.dataset
     fields: dict[str, Any] = {"content.class names": fingerprint({"heads": dataset.heads})}
-    subsets = {"training": config.dataset.train_subset}
-    if chooses_epoch(config.finetune) and not config.dataset.hold_out:
-        subsets["evaluation"] = config.dataset.eval_subset
-    for name, subset in subsets.items():
+    if config.finetune.source == "features":
+        require_imported(imported=facts.is_imported)
+        return fields | _segments_with_features(facts, config.finetune)
+    for name, subset in _subsets(config, config.finetune).items():
         rows, _ = training_rows(dataset, subset)
         rows = rows[rows["video"].isin(list(facts.identities))]
         fields[f"{name} segments"] = rows_by_video(rows)
@@ -127,22 +137,30 @@ def _finetune(facts: Facts) -> dict[str, Any]:
     return fields
 
 
+def _subsets(config: Config, training: OptimisationSettings) -> dict[str, str]:
+    """The subsets whose segments decide a training's weights, by what they do."""
+    subsets = {"training": config.dataset.train_subset}
+    if chooses_epoch(training) and not config.dataset.hold_out:
+        subsets["evaluation"] = config.dataset.eval_subset
+    return subsets
+
+
+def _segments_with_features(facts: Facts, training: OptimisationSettings) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, subset in _subsets(facts.config, training).items():
+        rows, _ = training_rows(facts.dataset, subset)
+        made = facts.features(list(rows["video"].unique()))
+        fields[f"{name} segments"] = rows_by_video(rows[rows["video"].isin(list(made))])
+        fields[f"features of {name} videos"] = made
+    return fields
+
+
 def _extract(facts: Facts) -> dict[str, Any]:
     return {"content.weights": facts.weights("finetune")}
 
 
 def _bmn(facts: Facts) -> dict[str, Any]:
-    config, dataset = facts.config.detection(), facts.dataset
-    fields: dict[str, Any] = {}
-    subsets = {"training": config.dataset.train_subset}
-    if chooses_epoch(config.bmn) and not config.dataset.hold_out:
-        subsets["evaluation"] = config.dataset.eval_subset
-    for name, subset in subsets.items():
-        rows, _ = training_rows(dataset, subset)
-        made = facts.features(list(rows["video"].unique()))
-        fields[f"{name} segments"] = rows_by_video(rows[rows["video"].isin(list(made))])
-        fields[f"features of {name} videos"] = made
-    return fields
+    return _segments_with_features(facts, facts.config.detection().bmn)
 
 
 def _proposals(facts: Facts) -> dict[str, Any]:
@@ -158,11 +176,16 @@ def _classify(facts: Facts) -> dict[str, Any]:
     config = facts.config.detection()
     videos = facts.dataset.video_ids(config.dataset.eval_subset)
     proposals = facts.parts("proposals", videos)
-    decoded = (config.classify.mode, config.classify.source) == ("proposal", "video")
-    shown = facts.identities if decoded else facts.features(list(proposals))
+    given = config.classify.scores is not None
+    if given:
+        shown = facts.given_scores()
+    elif (config.classify.mode, config.classify.source) == ("proposal", "video"):
+        shown = facts.identities
+    else:
+        shown = facts.features(list(proposals))
     of = {v: _made_of(part, shown.get(v)) for v, part in proposals.items()}
-    return {
-        "content.weights": facts.weights("finetune"),
+    by = {"classes named by": "classify.scores"}
+    return (by if given else {"content.weights": facts.weights("finetune")}) | {
         "content.class names": fingerprint({"heads": facts.dataset.heads}),
         "content.proposals": facts.output("proposals", "proposals.csv"),
         VIDEOS: short(of),
@@ -170,7 +193,7 @@ def _classify(facts: Facts) -> dict[str, Any]:
 
 
 def _eval(facts: Facts) -> dict[str, Any]:
-    subset = facts.config.dataset.eval_subset
+    subset, scores = facts.config.dataset.eval_subset, facts.config.detection().classify.scores
     return {
         "evaluation segments": rows_by_video(facts.dataset.all_rows(subset)),  # as annotated
         "content.videos": fingerprint({"videos": sorted(facts.dataset.video_ids(subset))}),
@@ -179,7 +202,7 @@ def _eval(facts: Facts) -> dict[str, Any]:
         "content.detections": facts.output("classify", "detections.csv"),
         # what the official result file declares of other data
         "declared initial weights": Path(facts.config.backbone.pretrained or "").name,
-    }
+    } | ({"declared class scores": scores.name} if scores is not None else {})
 
 
 def _eval_classifier(facts: Facts) -> dict[str, Any]:
@@ -212,21 +235,6 @@ def _made_of(*inputs: str | None) -> str:
     return open_ones[0] if open_ones else fingerprint({"of": inputs})
 
 
-def rows_by_video(rows: pd.DataFrame) -> dict[str, str]:
-    """A digest of the segments of each video, in an order of their own."""
-    texts: dict[str, list[str]] = {}
-    for video, start, end, label in zip(
-        rows["video"], rows["start"], rows["end"], rows["label"], strict=True
-    ):
-        texts.setdefault(video, []).append(f"{float(start)!r} {float(end)!r} {label}")
-    return {
-        video: hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "replace")).hexdigest()[
-            :SHORT
-        ]
-        for video, lines in texts.items()
-    }
-
-
 def short(digests: Digests) -> dict[str, str]:
     """Digests by video, short: many of them stand in one manifest."""
     return {video: digest[:SHORT] for video, digest in digests.items()}
@@ -234,17 +242,8 @@ def short(digests: Digests) -> dict[str, str]:
 
 def _decoded_at_proposals(config: DetectionConfig) -> dict[str, Any]:
     """What clips decoded at proposals look like, where they are decoded."""
-    if (config.classify.mode, config.classify.source) != ("proposal", "video"):
+    settings = config.classify
+    if settings.scores or (settings.mode, settings.source) != ("proposal", "video"):
         return {}
     fields = result_fields("extract", config.extract)
     return {key: value for key, value in fields.items() if key not in _NOT_DECODED}
-
-
-def weights_identity(weights: str) -> str:
-    """What initial weights are known by: a file's digest, or the name of what is fetched."""
-    path = Path(weights)
-    if weights != "imagenet" and not os.path.lexists(path):
-        raise UserError(
-            f"backbone.pretrained {path}: no such file; give a checkpoint, imagenet, or null"
-        )
-    return file_digest(path, LARGEST_FILE) if weights != "imagenet" or path.is_file() else weights

@@ -11,9 +11,10 @@ from typing import Any
 from pipeline.configuration.keys import result_fields
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import annotation_files
+from pipeline.data.inputs import weights_identity
 from pipeline.run_folder.identity import file_digest, fingerprint
 from pipeline.run_folder.manifests import FORM, Manifest, read_manifest
-from pipeline.runs.fields import VIEWED, setting_fields, weights_identity
+from pipeline.runs.fields import VIEWED, setting_fields
 from pipeline.runs.graph import StageRow
 
 _FINETUNE = "finetune"

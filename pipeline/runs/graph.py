@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pipeline.configuration.settings import Config
+
 
 @dataclass(frozen=True)
 class StageRow:
@@ -140,9 +142,55 @@ def maker(folder: str) -> StageRow:
     return next(stage for stage in STAGES if stage.folder == folder and not stage.alone)
 
 
-def in_order() -> tuple[StageRow, ...]:
-    """The stages that `tada-loc run` does, in order."""
-    return tuple(stage for stage in STAGES if not stage.alone)
+@dataclass(frozen=True)
+class Ways:
+    """How a run comes by its features and its classes, which decides what its stages read.
+
+    `imported`: the features were made elsewhere. `head_on_features`: the classifier is trained on them.
+    `given_scores`: a file names the classes, and no classifier does.
+    """
+
+    imported: bool = False
+    head_on_features: bool = False
+    given_scores: bool = False
+
+
+USUAL = Ways()
+
+
+def ways_of(config: Config, *, imported: bool) -> Ways:
+    """The ways of a run with this configuration."""
+    classify = config.classify
+    given = classify is not None and classify.scores is not None
+    return Ways(imported, config.finetune.source == "features", given)
+
+
+def reads_of(stage: StageRow, ways: Ways = USUAL) -> tuple[str, ...]:
+    """The folders a stage reads in a run of these ways."""
+    if stage.name == "extract" and ways.imported:
+        return ()
+    if stage.name == "finetune" and ways.imported and ways.head_on_features:
+        return ("extract",)
+    if stage.name == "classify" and ways.given_scores:
+        return ("bmn/proposals",)
+    return stage.reads
+
+
+def in_order(ways: Ways = USUAL) -> tuple[StageRow, ...]:
+    """The stages of a run of these ways, each after what it reads; as `tada-loc run` does them.
+
+    Without a classifier where nothing reads one.
+    """
+    waiting = [stage for stage in STAGES if not stage.alone]
+    if ways.imported and ways.given_scores:
+        waiting = [stage for stage in waiting if stage.name != "finetune"]
+    done: list[StageRow] = []
+    while waiting:
+        made = {stage.folder for stage in done}
+        following = next(stage for stage in waiting if made.issuperset(reads_of(stage, ways)))
+        waiting.remove(following)
+        done.append(following)
+    return tuple(done)
 
 
 def of_commands(*commands: str) -> tuple[StageRow, ...]:
@@ -150,18 +198,14 @@ def of_commands(*commands: str) -> tuple[StageRow, ...]:
     return tuple(stage for stage in STAGES if stage.command in commands)
 
 
-def needed_by(stages: Sequence[StageRow], *, imported: bool = False) -> tuple[StageRow, ...]:
-    """The stages that some stages read, directly or not, in order, without themselves.
-
-    Where features were imported nothing made them.
-    """
+def needed_by(stages: Sequence[StageRow], ways: Ways = USUAL) -> tuple[StageRow, ...]:
+    """The stages that some stages read in a run of these ways, directly or not, in order, without themselves."""
     found: set[str] = set()
-    waiting = [source for stage in stages for source in stage.reads]
+    waiting = [source for stage in stages for source in reads_of(stage, ways)]
     while waiting:
         stage = maker(waiting.pop())
         if stage.name not in found:
             found.add(stage.name)
-            if not (imported and stage.name == "extract"):
-                waiting += stage.reads
+            waiting += reads_of(stage, ways)
     own = {stage.name for stage in stages}
-    return tuple(stage for stage in in_order() if stage.name in found - own)
+    return tuple(stage for stage in in_order(ways) if stage.name in found - own)

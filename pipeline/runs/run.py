@@ -20,7 +20,7 @@ from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.contents import manifest_of, weights_in
 from pipeline.runs.facts import Facts
-from pipeline.runs.graph import row
+from pipeline.runs.graph import Ways, row, ways_of
 
 # torch takes seconds to load, and `status` and `eval` need none of it: what does is imported where used.
 if TYPE_CHECKING:
@@ -98,6 +98,11 @@ class Run:
         return is_imported(self.path("extract"))
 
     @property
+    def ways(self) -> Ways:
+        """How it comes by its features and its classes."""
+        return ways_of(self.given, imported=self.grid_of_imported and self.has_imported_features)
+
+    @property
     def subsets(self) -> tuple[str, str]:
         """The subset that trains and the one that is measured on."""
         return self.config.dataset.train_subset, self.config.dataset.eval_subset
@@ -113,19 +118,13 @@ class Run:
         return [video for subset in self.subsets for video in self.dataset.video_ids(subset)]
 
     def sources(self, videos: Iterable[str], left_out: LeftOut) -> dict[str, Source]:
-        """The file or folder of frames of each video that has one; the others are counted by `left_out`.
-
-        Raises UserError where they are too many.
-        """
+        """The file or folder of frames of each video; UserError where `left_out` counts too many without."""
         from pipeline.data.videos.finding import require_videos
 
         return require_videos(self.config.dataset, self.dataset, videos, left_out)
 
     def classifier(self, num_classes: int | tuple[int, int]) -> OpenClassifier:
-        """The fine-tuned classifier on the run's device, ready to extract.
-
-        Raises UserError where its weights are damaged or of another network.
-        """
+        """The fine-tuned classifier on the run's device, ready to extract. Raises UserError where it is damaged."""
         from pipeline.results.classifier_extractor import open_classifier
 
         return open_classifier(self.detection, num_classes, self.folder, self.device)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,13 +16,14 @@ from evaluation.errors import TableError
 from evaluation.tables import check_annotations
 from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.data.annotations import training_rows
+from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch, nothing_to_choose_by, require_use, training_parts
+from pipeline.data.scores.given import scores_of
 from pipeline.data.videos.left_out import LeftOut, skipped_ids
 from pipeline.errors import UsageError, UserError
 from pipeline.ranks import ranks
 from pipeline.results.scoring import truth_rows
-from pipeline.run_folder.manifests import MANIFEST
-from pipeline.runs.graph import StageRow, in_order, row
+from pipeline.runs.graph import StageRow, in_order
 from pipeline.runs.run import Run
 
 FIRST = "finetune"
@@ -37,13 +37,16 @@ def require_sound(run: Run, stages: Sequence[StageRow]) -> None:
     """
     ahead = stages_ahead(run, stages)
     check_stages(run, ahead)
-    if FIRST in ahead:  # extract, where it comes first, looks for its videos at once
+    on_features = run.config.finetune.source == "features"
+    if (
+        FIRST in ahead and not on_features
+    ):  # extract, where it comes first, looks for its videos at once
         _videos_are_there(run, every="extract" in ahead)
 
 
 def stages_ahead(run: Run, stages: Sequence[StageRow]) -> list[str]:
     """The names of the stages that are not done, from the first of `stages` to the last there is."""
-    order = [stage.name for stage in in_order()]
+    order = [stage.name for stage in in_order(run.ways)]
     asked = [stage.name for stage in stages if stage.name in order]
     if not asked:
         return []
@@ -53,7 +56,7 @@ def stages_ahead(run: Run, stages: Sequence[StageRow]) -> list[str]:
         ahead = set(order[min(map(order.index, asked)) :])
     return [
         stage.name
-        for stage in in_order()
+        for stage in in_order(run.ways)
         if stage.name in ahead and (run.force or not _is_done(run, stage))
     ]
 
@@ -65,17 +68,6 @@ def check_stages(run: Run, names: Sequence[str]) -> None:
     for name in names:
         for check in _CHECKS.get(name, ()):
             check(run)
-
-
-def require_head(folder: Path, stages: Sequence[StageRow]) -> None:
-    """Refuse stages that need a classifier where there is none, of imported features. Raises UserError."""
-    finetune = row(FIRST)
-    if finetune in stages and not (folder / finetune.folder / MANIFEST).exists():
-        raise UserError(
-            f"{folder}: its features were imported and it has no classifier head to name classes with; "
-            "the proposals in bmn/proposals/proposals.csv are its result, or run `tada-loc finetune` on the "
-            "network the features come from"
-        )
 
 
 def _detects(run: Run) -> bool:
@@ -104,6 +96,7 @@ def _trains(run: Run) -> None:
 
 
 def _finetunes(run: Run) -> None:
+    _extracts_first(run)
     _trains(run)
     _shares_batches(FIRST, run.config.finetune)
     if chooses_epoch(run.config.finetune):
@@ -175,10 +168,35 @@ def _decodes(run: Run) -> None:
         )
 
 
-def _decodes_proposals(run: Run) -> None:
+def _extracts(run: Run) -> None:
+    _extracts_first(run)
+    _decodes(run)
+
+
+def _extracts_first(run: Run) -> None:
+    if run.ways.head_on_features:
+        require_imported(imported=run.ways.imported)
+
+
+def _classifies(run: Run) -> None:
     settings = run.detection.classify
-    if (settings.mode, settings.source) == ("proposal", "video"):
+    if settings.scores is not None:
+        _all_are_scored(run)
+    elif run.ways.head_on_features:
+        if settings.mode == "proposal" and settings.source == "video":
+            raise UserError(
+                "classify.source=video decodes clips for a network, and finetune.source=features trains none; "
+                "set classify.source=features"
+            )
+    elif (settings.mode, settings.source) == ("proposal", "video"):
         _decodes(run)
+
+
+def _all_are_scored(run: Run) -> None:
+    """Refuse a file of class scores that lacks more than may be lacking. Raises UserError."""
+    wanted = [v for v in run.dataset.video_ids(run.subsets[1]) if v not in run.skipped]
+    scores = scores_of(run.detection, run.dataset)
+    scores.require_few(wanted, run.config.runtime.allow_failures)
 
 
 def _proposes(run: Run) -> None:
@@ -220,9 +238,9 @@ def _videos_are_there(run: Run, *, every: bool) -> None:
 # What a stage would refuse; what it refuses at once, and no stage before it needs to, is left to it.
 _CHECKS: Mapping[str, Sequence[Callable[[Run], None]]] = {
     "finetune": (_finetunes,),
-    "extract": (_decodes,),
+    "extract": (_extracts,),
     "bmn": (_trains_bmn,),
     "proposals": (_proposes,),
-    "classify": (_decodes_proposals,),
+    "classify": (_classifies,),
     "eval": (_evaluates,),
 }

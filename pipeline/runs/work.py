@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.configuration.reading import RUN_CONFIG
+from pipeline.data.features.imported import require_imported
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.run_folder.files import clear_temporary, write_text
 from pipeline.run_folder.lock import linked_folders, locked
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.graph import StageRow, in_order, maker, needed_by
+from pipeline.runs.contents import names_classes, no_classes
+from pipeline.runs.graph import StageRow, in_order, maker, needed_by, reads_of
 from pipeline.runs.run import Run
-from pipeline.runs.soundness import require_head, require_sound
+from pipeline.runs.soundness import require_sound
 
 Value = TypeVar("Value")
 
@@ -34,11 +36,14 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
     extracts = any(stage.name == "extract" for stage in stages)
     if extracts and run.has_imported_features:
         run = _over_imported(run)
-    imported = run.has_imported_features and not extracts
-    before = needed_by(stages, imported=imported)
+    if run.ways.head_on_features:
+        require_imported(imported=run.ways.imported)
+    before = needed_by(stages, run.ways)
     own = [stage for stage in stages if stage.name not in quiet]
-    if imported:
-        require_head(run.folder, before)
+    if any(stage.name == "classify" for stage in (*before, *stages)) and not names_classes(
+        run.folder, run.ways
+    ):
+        raise no_classes(run.folder)
     if (
         ranks().size == 1
         and (run.folder / RUN_CONFIG).is_file()
@@ -60,6 +65,19 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
             if stage.name in quiet and _main(partial(run.is_complete, stage.name)):
                 continue
             _work(run, stage)
+
+
+def whole_run(run: Run) -> tuple[StageRow, ...]:
+    """The stages that `tada-loc run` does, in order: of imported features those after them.
+
+    Without what names classes, where nothing does.
+    """
+    stages = in_order(run.ways)
+    if not run.ways.imported:
+        return stages
+    if not names_classes(run.folder, run.ways):
+        return tuple(stage for stage in stages if stage.name in {"bmn", "proposals"})
+    return tuple(stage for stage in stages if stage.name != "extract")
 
 
 def put_back(run: Run, stage: Stage) -> None:
@@ -149,7 +167,7 @@ def _todo(
     """
     facts = run.facts(ahead=True)
     wanted, todo = {stage.name for stage in stages}, []
-    for stage in reversed(in_order()):
+    for stage in reversed(in_order(run.ways)):
         if stage not in (*before, *stages):
             continue
         state = run.state(stage.name, facts)
@@ -161,7 +179,7 @@ def _todo(
         ):
             continue
         todo.append(stage)
-        wanted |= {maker(source).name for source in stage.reads}
+        wanted |= {maker(source).name for source in reads_of(stage, run.ways)}
     return todo[::-1]
 
 

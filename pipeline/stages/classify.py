@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from evaluation import fusion
 from feature_extraction.backbones import VideoNetwork
 from feature_extraction.video.reader import DamagedVideoError, VideoError
-from pipeline.configuration.sections.detection import ClassifySettings
+from pipeline.data.scores.given import scores_of
 from pipeline.data.videos.damage import extraction_takes_parts, told
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.finding import Source
@@ -20,7 +19,10 @@ from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
 from pipeline.results.class_scores import Parts
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
+from pipeline.results.feature_classifier import load_feature_classifier
+from pipeline.results.fusing import fused, spread_positions
 from pipeline.results.tables import DETECTIONS, read_proposals, write_table
+from pipeline.run_folder.identity import named
 from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.runs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
@@ -44,9 +46,9 @@ def run(run: Run) -> None:
     proposals = read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
     groups: Groups = proposals.groupby("video", sort=False).indices
     left_out = run.left_out("classify")
-    say(
-        f"classify: {len(proposals)} proposals of {len(groups)} videos, by {run.detection.classify.mode}"
-    )
+    given = run.detection.classify.scores
+    how = f"scores in {given}" if given is not None else run.detection.classify.mode
+    say(f"classify: {len(proposals)} proposals of {len(groups)} videos, by {how}")
     parts = Parts(stage.folder, made_by(stage.fields), stage.fields[VIDEOS], stage.verify)
     ledger = Ledger(stage.folder)
     _score_all(run, parts, ledger, proposals, groups, left_out)
@@ -55,7 +57,7 @@ def run(run: Run) -> None:
     if without:
         say(f"classify: {len(without)} videos without scores count as having no detections")
         proposals = proposals[~proposals["video"].isin(without)].reset_index(drop=True)
-    detections = _fused(run, proposals, parts)
+    detections = fused(run.detection.classify, run.dataset.heads, proposals, parts)
     write_table(stage.folder / DETECTIONS, detections)
     ledger.write()
     stage.finish({"detections": len(detections), "left_out": without})
@@ -77,26 +79,61 @@ def _score_all(
     todo = parts.todo(list(groups), ledger)
     if not todo:
         return
-    model = load_classifier(run.config.backbone, run.dataset.num_classes, run.folder, run.device)
-    _check_channels(run, list(groups), model)
-    settings = run.detection.classify
-    times = _times(run, proposals, {video: groups[video] for video in todo})
     with Progress(len(groups), "classify", unit="video", start=len(groups) - len(todo)) as bar:
-        if (settings.mode, settings.source) == ("proposal", "video"):
-            for made in _decoded(run, parts, times, left_out):
-                ledger.note(made)
-                bar.update(1)
-            return
-        for video in todo:
-            features = run.features(video)
-            if settings.mode == "video":
-                mean = features.array.mean(0, keepdims=True)
-                scores = class_probabilities(model, mean, run.device)
-            else:
-                heads = class_probabilities(model, features.array, run.device)
-                scores = [head[features.at(times[video])].mean(1) for head in heads]
-            ledger.note(parts.write(video, scores))
+        for made in _scored(run, parts, proposals, {v: groups[v] for v in todo}, left_out):
+            ledger.note(made)
             bar.update(1)
+
+
+def _scored(
+    run: Run, parts: Parts, proposals: pd.DataFrame, groups: Groups, left_out: LeftOut
+) -> Iterator[Made]:
+    """The parts of videos, by what their scores come from."""
+    settings = run.detection.classify
+    if settings.scores is not None:
+        return _given(run, parts, list(groups), left_out)
+    times = _times(run, proposals, groups)
+    if (settings.mode, settings.source) == ("proposal", "video"):
+        return _decoded(run, parts, times, left_out)
+    return _of_features(run, parts, times)
+
+
+def _given(run: Run, parts: Parts, videos: Sequence[str], left_out: LeftOut) -> Iterator[Made]:
+    """Parts of scores made elsewhere, one row a video; videos without any are counted."""
+    scores = scores_of(run.detection, run.dataset)
+    for note in scores.notes:
+        say(f"classify: {scores.file}: {note}")
+    missing = scores.require_few(list(parts.of), left_out.allowed)
+    if scores.unscored:
+        say(f"classify: no scores of the classes {named(scores.unscored)}: they are never detected")
+    left_out.take(dict.fromkeys(missing, f"no class scores in {scores.file}"))
+    for video in videos:
+        if video not in missing:
+            yield parts.write(video, [scores.rows[video][None]])
+
+
+def _of_features(run: Run, parts: Parts, times: Mapping[str, np.ndarray]) -> Iterator[Made]:
+    """Parts of scores on stored features, of a network's head or of a classifier trained on them."""
+    settings, classes = run.detection.classify, run.dataset.num_classes
+    on_features = run.config.finetune.source == "features"
+    model = (
+        load_feature_classifier(classes, run.folder, run.device)
+        if on_features
+        else load_classifier(run.config.backbone, classes, run.folder, run.device)
+    )
+    _check_channels(run, list(times), model)
+    for video in times:
+        features = run.features(video)
+        if settings.mode == "video":
+            mean = features.array.mean(0, keepdims=True)
+            scores = class_probabilities(model, mean, run.device)
+        elif on_features:  # which was trained on means
+            means = features.array[features.at(times[video])].mean(1)
+            scores = class_probabilities(model, means, run.device)
+        else:
+            heads = class_probabilities(model, features.array, run.device)
+            scores = [head[features.at(times[video])].mean(1) for head in heads]
+        yield parts.write(video, scores)
 
 
 def _decoded(
@@ -135,43 +172,6 @@ def score_handler(run: Run, num_classes: int | tuple[int, int], parts: Parts) ->
     return handle
 
 
-def _fused(run: Run, proposals: pd.DataFrame, parts: Parts) -> pd.DataFrame:
-    """Proposals x class scores: of a video for each of its proposals, or of the proposals themselves."""
-    settings, heads = run.detection.classify, run.dataset.heads
-    groups: Groups = proposals.groupby("video", sort=False).indices
-    of_video = {video: parts.read(video) for video in groups}
-    if settings.mode == "video" and len(heads) == 1:
-        means = {video: scores[0][0] for video, scores in of_video.items()}
-        return fusion.video_level(proposals, means, heads[0], settings.top)
-    scores = [np.zeros((len(proposals), len(head)), np.float32) for head in heads]
-    for video, made in of_video.items():
-        for total, head in zip(scores, made, strict=True):
-            total[groups[video]] = head
-    if len(heads) == 1:
-        return fusion.per_proposal(proposals, scores[0], heads[0], settings.top)
-    return _verb_noun(settings, proposals, *scores)
-
-
-def spread_positions(
-    start: np.ndarray, end: np.ndarray, count: int, *, spread: str = "middle", span: float = 0.0
-) -> np.ndarray:
-    """Times [n, count] spread over proposals from `start` to `end` [n], in seconds, as `spread` says.
-
-    middle: the centres of `count` equal parts. over: from start to end, both included. inside: as far
-    apart as clips of `span` seconds, centred on them, stay inside the proposal; all at its middle where
-    it is shorter than a clip. A single time is the middle.
-    """
-    if spread == "middle" or count == 1:
-        parts = (np.arange(count) + 0.5) / count
-        middles: np.ndarray = start[:, None] + (end - start)[:, None] * parts
-        return middles
-    margin = np.minimum(span, end - start) / 2 if spread == "inside" else 0.0
-    first, last = start + margin, end - margin
-    parts = np.arange(count) / (count - 1)
-    times: np.ndarray = first[:, None] + (last - first)[:, None] * parts
-    return times
-
-
 def _times(
     run: Run, proposals: pd.DataFrame, groups: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
@@ -185,19 +185,6 @@ def _times(
         )
         for video, rows in groups.items()
     }
-
-
-def _verb_noun(
-    settings: ClassifySettings, proposals: pd.DataFrame, verb: np.ndarray, noun: np.ndarray
-) -> pd.DataFrame:
-    return fusion.verb_noun(
-        proposals,
-        verb,
-        noun,
-        top_verbs=min(settings.top_verbs, verb.shape[1]),
-        top_nouns=min(settings.top_nouns, noun.shape[1]),
-        pairs=settings.pairs,
-    )
 
 
 def _check_channels(run: Run, videos: Sequence[str], model: VideoNetwork) -> None:

@@ -50,6 +50,7 @@ class Classifier:
 
 def run(run: Run, others: Sequence[Run] = ()) -> None:
     """Write `eval-classifier/results.json`; `others` are runs to average with (TAda2D_En)."""
+    _require_networks([run, *others])
     fields: dict[str, Any] = {"runs": len(others) + 1}
     for number, other in enumerate(others):
         for key, value in other.stage(STAGE).fields.items():
@@ -74,6 +75,16 @@ def run(run: Run, others: Sequence[Run] = ()) -> None:
     stage.finish({"left_out": left_out.names, **left_out.parts_summary()})
     for part in stage.folder.glob(PARTS):
         remove(part)
+
+
+def _require_networks(runs: Sequence[Run]) -> None:
+    """Refuse runs whose classifier sees no video. Raises UserError."""
+    for run in runs:
+        if run.config.finetune.source == "features":
+            raise UserError(
+                f"{run.folder}: finetune.source=features trains no network that sees views of a video; its "
+                "accuracy by features is in finetune/history.json"
+            )
 
 
 def accuracy_table(run: Run) -> str:

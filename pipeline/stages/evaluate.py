@@ -45,6 +45,14 @@ def results_table(run: Run) -> str:
     return scoring.map_table(results, settings, published=said is None)
 
 
+def recall_of_proposals(run: Run) -> str | None:
+    """AR@AN of the proposals of a run that has no classes, as a user sees it; None where they are not current."""
+    if not run.is_complete("proposals"):
+        return None
+    figures = {"iou": [], "tasks": {}, "average_recall": _recall(run)}
+    return scoring.map_table(figures, run.detection.eval, published=False)
+
+
 def _score(run: Run, detections: pd.DataFrame) -> dict[str, Any]:
     """mAP of every task and AR@AN, as plain JSON values in percent."""
     settings = run.detection.eval
@@ -54,9 +62,16 @@ def _score(run: Run, detections: pd.DataFrame) -> dict[str, Any]:
     tasks = scoring.score_tasks(
         truth, detections, run.dataset, settings.iou, ties=ties, ignored=ignored
     )
-    proposals = read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
     return {
         "iou": scoring.as_thresholds(settings.iou),
         "tasks": tasks,
-        "average_recall": scoring.recall_figures(truth, proposals, settings),
+        "average_recall": _recall(run),
     }
+
+
+def _recall(run: Run) -> dict[str, float]:
+    """AR in percent by number of proposals a video."""
+    settings = run.detection.eval
+    truth = scoring.truth_rows(run.config.dataset, run.dataset)
+    proposals = read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
+    return scoring.recall_figures(truth, proposals, settings)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -15,8 +17,12 @@ from pipeline.data.clips import balance
 from pipeline.data.clips.segments import Segments, segments_digest
 from pipeline.data.clips.selection import training_segments
 from pipeline.data.clips.training import clip_batches, epoch_clips
+from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch, require_use
-from pipeline.data.length import finetune_length, say_length
+from pipeline.data.length import Length, finetune_length, say_length
+from pipeline.data.pooled.batches import feature_batches, pooled_digest
+from pipeline.data.pooled.means import Pooled
+from pipeline.data.pooled.selection import pooled_segments
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes import distributed
@@ -25,6 +31,7 @@ from pipeline.processes.stopping import Interrupted
 from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.results.accuracy import geometry_warning, judged, validate
+from pipeline.results.feature_classifier import new_feature_classifier, validate_features
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
 from pipeline.runs.work import put_back
@@ -33,12 +40,24 @@ from pipeline.training.checkpoints import CHECKPOINT_FILE
 from pipeline.training.classifier import (
     SharedClassifier,
     classifier_loss,
+    feature_loss,
     new_classifier,
 )
 from pipeline.training.loop import Fitted, fit, keep_result
 from pipeline.training.optimisation import say_learning_rate
 from pipeline.training.steps import Batch
 from pipeline.training.task import Task
+
+
+@dataclass(frozen=True)
+class _Training:
+    """A fine-tuning that is ready to begin; `task` is made once its stage is open."""
+
+    network: VideoNetwork
+    shared: SharedClassifier
+    length: Length[FinetuneSettings]
+    segments: tuple[int, int]  # that train, and that are validated on
+    task: Callable[[], Task]
 
 
 def run(run: Run) -> None:
@@ -51,24 +70,20 @@ def run(run: Run) -> None:
         return
     require_use(run.config)
     left_out = run.left_out("finetune", at_once=True)
-    train, validation = training_segments(run.config, run.dataset, left_out)
-    share_cores(run.device, run.config.runtime.workers)
-    length = finetune_length(run.config.finetune, train)
-    model = _network(run, length.settings)
-    settings = length.settings
-    shared = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
+    on_features = run.config.finetune.source == "features"
+    training = (_on_features if on_features else _on_video)(run, left_out)
     stage = run.open("finetune")
     if stage.complete:  # taken back
         return
     if (stage.folder / CHECKPOINT_FILE).exists():  # its steps were taken without them
         left_out.remember()
-    say(
-        f"finetune: {len(train)} training and {len(validation)} validation segments on {run.device}"
-    )
-    say_length(length)
-    say_learning_rate("finetune", length.settings)
-    task = _task(run, length.settings, train, validation, left_out)
-    fitted = _fitted(run, stage, shared, task, settings, left_out)
+    train, validation = training.segments
+    seen = " by their features" if on_features else ""
+    say(f"finetune: {train} training and {validation} validation segments{seen} on {run.device}")
+    say_length(training.length)
+    settings = training.length.settings
+    say_learning_rate("finetune", settings)
+    fitted = _fitted(run, stage, training.shared, training.task(), settings, left_out)
     left_out.merge(distributed.gather_values(left_out.reasons))
     left_out.merge_parts(distributed.gather_values(left_out.parts))
     if not stage.writes:
@@ -77,7 +92,53 @@ def run(run: Run) -> None:
     left_out.say_parts()
     if (warning := geometry_warning(fitted.history[fitted.kept - 1])) is not None:
         say(f"finetune: {warning}")
-    keep_result(stage, model, fitted, left_out.summary())
+    keep_result(stage, training.network, fitted, left_out.summary())
+
+
+def _on_video(run: Run, left_out: LeftOut) -> _Training:
+    """A network on clips of the videos."""
+    train, validation = training_segments(run.config, run.dataset, left_out)
+    share_cores(run.device, run.config.runtime.workers)
+    length = finetune_length(run.config.finetune, train)
+    settings = length.settings
+    model = _network(run, settings)
+    shared = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
+    counts = len(train), len(validation)
+    task = partial(_task, run, settings, train, validation, left_out)
+    return _Training(model, shared, length, counts, task)
+
+
+def _on_features(run: Run, left_out: LeftOut) -> _Training:
+    """A linear classifier on the run's stored features."""
+    require_imported(imported=run.has_imported_features)
+    train, validation = pooled_segments(run.config, run.dataset, run.features, left_out)
+    length = finetune_length(run.config.finetune, train.segments)
+    model = new_feature_classifier(run.config, run.dataset.num_classes, train).to(run.device)
+    task = partial(_feature_task, run, length.settings, train, validation)
+    counts = len(train), len(validation)
+    return _Training(model, SharedClassifier(model), length, counts, task)
+
+
+def _feature_task(run: Run, settings: FinetuneSettings, train: Pooled, validation: Pooled) -> Task:
+    """The training of a linear classifier as the training loop takes it."""
+    sizes = [len(batch) for batch in epoch_clips(train.segments, settings, 0)]
+    distributed.require_full_batches(sizes, "finetune")
+    if settings.balance != "none":
+        say(f"finetune: {balance.balance_line(train.segments, settings)}")
+    judges = {"judges": pooled_digest(validation)} if chooses_epoch(settings) else {}
+
+    def check(model: nn.Module) -> dict[str, float]:
+        return validate_features(model, validation, run.device)
+
+    return Task(
+        "finetune",
+        lambda epoch, step: feature_batches(train, settings, epoch=epoch, step=step),
+        feature_loss(settings),
+        steps=len(sizes),
+        samples={"samples": pooled_digest(train)} | judges,
+        validate=check if len(validation) else None,
+        judge=judged,
+    )
 
 
 def _fitted(

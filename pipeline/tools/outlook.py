@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
+import torch
 
 from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
@@ -15,6 +16,8 @@ from pipeline.data.clips.selection import shapes_of
 from pipeline.data.hold_out import training_parts
 from pipeline.data.length import Length, bmn_length, finetune_length
 from pipeline.data.windows.cells import windows_with_segments
+from pipeline.runs.run import Run
+from pipeline.training.classifier import untrained_classifier
 
 
 def finetune_outlook(
@@ -29,7 +32,7 @@ def finetune_outlook(
     if rows.empty:
         return Length("finetune", config.finetune, 0, "clips", ())
     videos = rows["video"].tolist()
-    whole = config.finetune.crop == "whole"
+    whole = config.finetune.crop == "whole" and config.finetune.source == "video"
     segments = Segments(
         videos,
         rows["start"].to_numpy(float),
@@ -60,3 +63,15 @@ def bmn_outlook(
 def rows_that_train(config: Config, dataset: Dataset) -> pd.DataFrame:
     """The segments that train, both networks alike: of videos neither skipped nor held out."""
     return training_parts(config, dataset)[0]
+
+
+def feature_channels(run: Run) -> int:
+    """Channels of the features: of those that were imported, else of those the network will make.
+
+    Raises UserError where the files differ, UsageError for a network that cannot be.
+    """
+    if run.ways.imported:
+        there = run.facts().ledger("extract").lines
+        return run.features.common_channels([video for video in run.videos if video in there])
+    with torch.device("meta"):
+        return untrained_classifier(run.config.backbone, run.dataset.num_classes).feature_dim

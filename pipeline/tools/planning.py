@@ -5,33 +5,27 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bmn.losses import bmn_loss
-from bmn.targets import valid_mask, window_targets
-from feature_extraction.backbones import for_inference
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import to_tensor
 from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import VideoError
-from pipeline.configuration.sections.detection import ExtractSettings
-from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
 from pipeline.data.annotations import Dataset
-from pipeline.data.clips.geometry import View, clip_grid, extraction_view, training_crop
-from pipeline.data.videos.finding import Source, find_videos
-from pipeline.processes.device import autocast
+from pipeline.data.clips.geometry import View, clip_grid, extraction_view
+from pipeline.data.videos.finding import Source, find_videos, is_folder
+from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
-from pipeline.tools.outlook import bmn_outlook, finetune_outlook
-from pipeline.training.bmn_network import build_network
-from pipeline.training.classifier import classification_loss, untrained_classifier
+from pipeline.tools.outlook import bmn_outlook, feature_channels, finetune_outlook
+from pipeline.tools.rates import bmn_rate, head_rate, network_rate, training_rate
+from pipeline.training.classifier import untrained_classifier
 
 PROBED_VIDEOS = 3
 PROBED_SECONDS = 4.0  # of each of them
@@ -55,44 +49,43 @@ class Cost:
 
 
 def estimate(run: Run) -> list[Cost]:
-    """Look at the annotations and a few videos, time a few steps, and estimate the whole."""
+    """Look at the annotations and a few videos, time a few steps, and estimate the whole.
+
+    Of imported features nothing is extracted, and where a file names the classes no classifier is trained.
+    """
     config, dataset, subsets, device = run.detection, run.dataset, run.subsets, run.device
     torch.manual_seed(0)
-    paths, _ = find_videos(config.dataset, dataset, run.videos)
+    ways = run.ways
+    paths: Mapping[str, Source] = {}
+    if not ways.imported or is_folder(config.dataset.videos):
+        paths, _ = find_videos(config.dataset, dataset, run.videos)
     seconds = {subset: _seconds(dataset, subset) for subset in subsets}
     grid = clip_grid(config.extract)
     lengths = [length for subset in subsets for length in seconds[subset].values()]
     clips = sum(grid.num_clips(length) for length in lengths)
-    view = extraction_view(config.extract)
-    size, decode_rate, bytes_a_second = _probe_videos(paths, grid, view)
+    size, decode_rate, bytes_a_second = _probe_videos(paths, grid, extraction_view(config.extract))
     model = untrained_classifier(config.backbone, dataset.num_classes)
-    finetune = finetune_outlook(config, dataset, {})
+    channels = feature_channels(run)
+    stored = clips * channels * 2.0
+    costs: list[Cost] = []
+    if any(stage.name == "finetune" for stage in in_order(ways)):
+        finetune = finetune_outlook(config, dataset, {})
+        if ways.imported and ways.head_on_features:
+            rate = head_rate(config.finetune, channels, dataset.num_classes, device)
+        else:
+            rate = training_rate(config.finetune, model, size, device)
+        count = finetune.samples * finetune.settings.epochs
+        costs.append(Cost("finetune", finetune.unit, count, rate))
+    if not ways.imported:
+        rate = network_rate(config.extract, model, size, device)
+        read = sum(lengths) * bytes_a_second
+        costs += [
+            Cost("extract: decode", "s of video", round(sum(lengths)), decode_rate, read=read),
+            Cost("extract: network", "clips", clips, rate, written=stored),
+        ]
     bmn = bmn_outlook(config, dataset, seconds[subsets[0]])
-    stored = clips * model.feature_dim * 2.0
-    videos = sum(lengths) * bytes_a_second
-    return [
-        Cost(
-            "finetune",
-            "clips",
-            finetune.samples * finetune.settings.epochs,
-            _training_rate(config.finetune, model, size, device),
-        ),
-        Cost("extract: decode", "s of video", round(sum(lengths)), decode_rate, read=videos),
-        Cost(
-            "extract: network",
-            "clips",
-            clips,
-            _network_rate(config.extract, model, size, device),
-            written=stored,
-        ),
-        Cost(
-            "bmn",
-            "windows",
-            bmn.samples * bmn.settings.epochs,
-            _bmn_rate(config.bmn, model.feature_dim, device),
-            read=stored * bmn.settings.epochs,
-        ),
-    ]
+    rate, epochs = bmn_rate(config.bmn, channels, device), bmn.settings.epochs
+    return [*costs, Cost("bmn", "windows", bmn.samples * epochs, rate, read=stored * epochs)]
 
 
 def cost_table(costs: list[Cost], processes: int) -> str:
@@ -168,71 +161,6 @@ def _probe_videos(
 def _size_of(frames: Tensor) -> tuple[int, int]:
     height, width = frames.shape[-2:]
     return height, width
-
-
-def _rate(step: Callable[[], object], count: int, device: torch.device) -> float:
-    """Pieces a second of a step that does `count`: the median of three after one to warm up."""
-    times = []
-    for _ in range(4):
-        began = time.perf_counter()
-        step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - began)
-    return count / median(times[1:])
-
-
-def _network_rate(
-    settings: ExtractSettings, model: torch.nn.Module, size: tuple[int, int], device: torch.device
-) -> float:
-    network = for_inference(model, precision=settings.precision, compiled=settings.compile)
-    network.to(device)
-    video = torch.randn(settings.batch_size, 3, settings.frames, *size, device=device)
-    return _rate(lambda: network.features(video), settings.batch_size, device)
-
-
-def _training_rate(
-    settings: FinetuneSettings, model: torch.nn.Module, whole: tuple[int, int], device: torch.device
-) -> float:
-    crop = training_crop(settings)
-    # Whole frames as training sees them: those of extraction, at the middle of the jittered short sides.
-    scale = sum(settings.short_side) / 2 / min(whole)
-    size = (crop, crop) if crop else (round(whole[0] * scale), round(whole[1] * scale))
-    # No more than fits anywhere; a step of more clips costs in proportion.
-    count = min(2, settings.batch_size)
-    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes both
-    model.train()
-    video = torch.randn(count, 3, settings.frames, *size, device=device)
-    heads = 2 if isinstance(model.num_classes, tuple) else 1
-    target = torch.zeros(count, heads, dtype=torch.int64, device=device)
-
-    def step() -> None:
-        with autocast(device, settings.precision):
-            loss = classification_loss(model(video), target, settings.label_smoothing)
-        torch.autograd.backward([loss])
-        model.zero_grad(set_to_none=True)
-
-    return _rate(step, count, device)
-
-
-def _bmn_rate(settings: BMNSettings, channels: int, device: torch.device) -> float:
-    count = min(2, settings.batch_size)
-    scale, longest = settings.temporal_scale, settings.duration_scale
-    network = build_network(settings, channels).to(device)
-    features = torch.randn(count, channels, scale, device=device)
-    span = (0.0, float(scale))
-    one = window_targets(np.array([[scale * 0.2, scale * 0.4]]), span, scale, longest)
-    targets = type(one)(*(field.expand(count, *field.shape).to(device) for field in one))
-    mask = valid_mask(longest, scale).to(device)
-    moves = torch.zeros(count, 2, longest, scale, device=device) if settings.regression else None
-
-    def step() -> None:
-        with autocast(device, settings.precision):
-            loss = bmn_loss(network(features), targets, mask, moves=moves).total
-        torch.autograd.backward([loss])
-        network.zero_grad(set_to_none=True)
-
-    return _rate(step, count, device)
 
 
 def _size(number: float) -> str:

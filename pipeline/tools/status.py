@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.printing import printable
 from pipeline.run_folder.manifests import Manifest, hours_text, read_manifest
+from pipeline.runs.contents import names_classes, no_classes
 from pipeline.runs.graph import StageRow, in_order
 from pipeline.runs.run import Run
 from pipeline.runs.states import State
@@ -30,7 +31,7 @@ def standings(run: Run) -> list[Standing]:
     """How every stage stands, the first first; what cannot be read is said in its place."""
     found = []
     facts = None
-    for stage in in_order():
+    for stage in in_order(run.ways):
         try:
             manifest = read_manifest(run.path(stage.name))
         except UserError:
@@ -57,6 +58,8 @@ def status_table(run: Run, found: list[Standing]) -> str:
         notes = run.sightings.lines()
     except UserError:
         notes = []
+    if not names_classes(run.folder, run.ways):
+        notes.append(no_classes(run.folder).message)
     return "\n".join(
         [f"run folder {printable(str(run.folder))}", *(line.rstrip() for line in lines), *notes]
     )

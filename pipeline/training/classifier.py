@@ -205,6 +205,17 @@ def classification_loss(
     return torch.stack(losses).sum()
 
 
+def feature_loss(settings: FinetuneSettings) -> Loss:
+    """The loss of a batch of features [b, C] of all processes, with target [b, heads]."""
+
+    def loss(model: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        outputs = model(batch["features"])
+        target = distributed.gather(batch["target"])
+        return {"total": classification_loss(outputs, target, settings.label_smoothing)}
+
+    return loss
+
+
 def classifier_loss(backbone: BackboneSettings, settings: FinetuneSettings) -> Loss:
     """The loss of a batch of clips of all processes, mixed where `settings.augment` says so.
 

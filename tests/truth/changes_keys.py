@@ -56,6 +56,10 @@ def _empty_skip(world: World) -> None:
     world.settings["runtime.skip"] = str(path)
 
 
+def _scores(world: World) -> None:
+    world.settings["classify.scores"] = str(world.data / "scores.csv")
+
+
 KEYS = {
     "dataset.name": Key("another"),
     "dataset.format": Key("activitynet", outcome="refused"),
@@ -89,6 +93,9 @@ KEYS = {
     "backbone.mean": Key("[0.4, 0.4, 0.4]", "finetune"),
     "backbone.std": Key("[0.3, 0.3, 0.3]", "finetune"),
     "backbone.pretrained": Key("", "finetune", needs=_weights),
+    "finetune.source": Key(
+        "features", outcome="refused"
+    ),  # the run's own are made by what it trains
     "finetune.optimizer": Key("sgd", "finetune"),
     "finetune.base_lr": Key("0.001", "finetune"),
     "finetune.base_batch": Key("8", "finetune"),
@@ -189,6 +196,7 @@ KEYS = {
     "proposals.count": Key("10", "proposals"),
     "proposals.per_second": Key("0.5", "proposals"),
     "proposals.voting": Key("null", "proposals"),
+    "classify.scores": Key("", "classify", needs=_scores),
     "classify.mode": Key("video", "classify"),
     "classify.source": Key("video", "classify"),
     "classify.top": Key("1", "classify"),

@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from helpers.small_runs import tada
-
 from truth.change import AFTER, READS, Change
 from truth.looking import (
     MODELS,
@@ -52,7 +50,7 @@ class Machine:
         world, key = self.world, self.world.key()
         if key not in self._scratch:
             run = world.root / "scratch" / str(len(self._scratch))
-            self._scratch[key] = run, tada("run", *world.options(run))
+            self._scratch[key] = run, world.run_from_scratch(run)
         return self._scratch[key]
 
 

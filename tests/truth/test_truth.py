@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.configuration.keys import known_keys
 from truth import (
+    changes_classes,
     changes_files,
     changes_frames,
     changes_keys,
@@ -27,6 +28,7 @@ LISTS = (
     changes_keys,
     changes_files,
     changes_left_out,
+    changes_classes,
 )
 ALL = {change.name: change for part in LISTS for change in part.CHANGES}
 QUICK = (
@@ -51,6 +53,8 @@ QUICK = (
     "classify deleted",
     "extract/manifest.json cut to half",
     "a validation video skipped",
+    "class scores: another one of a video",
+    "linear classifier: another dropout",
 )
 
 

@@ -62,6 +62,14 @@ class RecordedLater:
 
 
 @dataclass(frozen=True)
+class OnlyWhere:
+    """Marks a key that says nothing unless `key`, of the same section, is `value`: it changes no result then."""
+
+    key: str
+    value: str | None
+
+
+@dataclass(frozen=True)
 class StandsFor:
     """Marks a key one value of which, `name`, is another name of `value`: both make the same result."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -11,6 +12,7 @@ from pipeline.configuration.sections.base import (
     Fraction,
     NonNegative,
     NoResult,
+    OnlyWhere,
     Positive,
     PositiveFloat,
     Rate,
@@ -24,6 +26,7 @@ from pipeline.configuration.thresholds import parse_iou
 
 Level = Annotated[Whole, Field(ge=0, le=5)]
 ProposalCount = Annotated[Positive, Field(le=1_000_000)]  # a curve has a value for each
+_Own = OnlyWhere("scores", None)  # a key about the run's own classifier
 Thresholds = Annotated[tuple[float, ...], BeforeValidator(parse_iou)]
 
 
@@ -109,10 +112,15 @@ class ProposalSettings(Section):
 class ClassifySettings(Section):
     """Class scores of a video or of each proposal (Appendix A.2)."""
 
-    mode: Literal["video", "proposal"] = Field(
+    scores: Annotated[Path | None, NoResult()] = Field(
+        default=None,
+        description="File with class scores of the videos, made elsewhere; every proposal gets the `top` classes "
+        "of its video. null: the run's own classifier names the classes.",
+    )
+    mode: Annotated[Literal["video", "proposal"], _Own] = Field(
         description="What gets class scores: the whole `video`, or each `proposal`."
     )
-    source: Literal["features", "video"] = Field(
+    source: Annotated[Literal["features", "video"], _Own] = Field(
         default="features",
         description="What a proposal is classified on: the stored `features`, or clips decoded at its "
         "positions (`video`).",
@@ -120,10 +128,10 @@ class ClassifySettings(Section):
     top: Positive = Field(
         default=2, description="Classes that each proposal gets, where a segment has one label."
     )
-    positions: Positive = Field(
+    positions: Annotated[Positive, _Own] = Field(
         default=6, description="How many positions of a proposal are classified."
     )
-    spread: Literal["middle", "over", "inside"] = Field(
+    spread: Annotated[Literal["middle", "over", "inside"], _Own] = Field(
         default="middle",
         description="Where the positions lie: in the `middle` of equal parts of the proposal, from end "
         "to end (`over`), or so that their clips lie `inside` it.",

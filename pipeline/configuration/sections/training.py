@@ -12,6 +12,7 @@ from pipeline.configuration.sections.base import (
     Fraction,
     NonNegative,
     NoResult,
+    OnlyWhere,
     Positive,
     Rate,
     Section,
@@ -21,6 +22,7 @@ from pipeline.configuration.sections.base import (
 from pipeline.configuration.sections.optimisation import OptimisationSettings
 
 Magnitude = Annotated[Whole, Field(ge=0, le=30)]
+_Clips = OnlyWhere("source", "video")  # a key about clips: a head on features sees none
 
 
 class AugmentSettings(Section):
@@ -53,54 +55,61 @@ class AugmentSettings(Section):
 class FinetuneSettings(OptimisationSettings):
     """Trimmed segments to a classifier (Appendix A)."""
 
-    fps: Rate = Field(
+    source: Literal["video", "features"] = Field(
+        default="video",
+        description="What the classifier is trained on: clips of the `video`, or a linear one on the stored "
+        "`features` of the segments, which must be imported ones.",
+    )
+    fps: Annotated[Rate, _Clips] = Field(
         description="Frames a second that clips are counted in, whatever a video has."
     )
-    frames: Positive = Field(default=8, description="Frames of a clip.")
-    interval: Positive = Field(
+    frames: Annotated[Positive, _Clips] = Field(default=8, description="Frames of a clip.")
+    interval: Annotated[Positive, _Clips] = Field(
         default=8, description="Frames, at `fps`, from one frame of a clip to the next."
     )
-    sampling: Literal["interval", "segments"] = Field(
+    sampling: Annotated[Literal["interval", "segments"], _Clips] = Field(
         default="interval",
         description="Frames of a clip: `interval` apart, or one out of each of `frames` equal parts of "
         "the segment (`segments`).",
     )
-    short_segments: Literal["around", "inside"] = Field(
+    short_segments: Annotated[Literal["around", "inside"], _Clips] = Field(
         default="around",
         description="What a segment shorter than a clip gives: frames `around` it too, or frames "
         "`inside` alone, its first and last ones repeated.",
     )
-    short_side: tuple[Positive, Positive] = Field(
+    short_side: Annotated[tuple[Positive, Positive], _Clips] = Field(
         default=(256, 320),
         description="Smallest and largest shorter side of a training clip, in pixels.",
     )
-    crop: Positive | Literal["whole"] = Field(
+    crop: Annotated[Positive | Literal["whole"], _Clips] = Field(
         default=224,
         description="Side, in pixels, of the square cut out of a clip; `whole` for whole frames.",
     )
-    eval_short_side: Positive = Field(
+    eval_short_side: Annotated[Positive, _Clips] = Field(
         default=256, description="Shorter side of a validation clip, in pixels."
     )
-    flip: Fraction = Field(default=0.5, description="Probability that a clip is mirrored.")
-    flip_swaps_sides: Flag = Field(
+    flip: Annotated[Fraction, _Clips] = Field(
+        default=0.5, description="Probability that a clip is mirrored."
+    )
+    flip_swaps_sides: Annotated[Flag, _Clips] = Field(
         default=False,
         description="Whether a mirrored clip gets the class with left and right, clockwise and "
         "counter-clockwise exchanged.",
     )
-    augment: AugmentSettings = AugmentSettings()
+    augment: Annotated[AugmentSettings, _Clips] = AugmentSettings()
     balance: Literal["none", "sqrt", "full"] = Field(
         default="none",
         description="Draws segments of rare classes more often: in proportion to the class's "
         "count ** -0.5 (`sqrt`) or count ** -1 (`full`).",
     )
-    freeze_norm: Flag = Field(
+    freeze_norm: Annotated[Flag, _Clips] = Field(
         default=False, description="Whether batch norms that were loaded stay as they were loaded."
     )
     label_smoothing: Share = Field(
         default=0.0, description="Share of the label that is spread over all classes."
     )
     clips_per_segment: Positive = Field(default=1, description="Clips of each segment in an epoch.")
-    compile: Flag = Field(
+    compile: Annotated[Flag, _Clips] = Field(
         default=False, description="Whether the network is compiled (torch.compile)."
     )
     activation_checkpointing: Annotated[Flag, NoResult(), Formerly("recompute")] = Field(

@@ -61,14 +61,17 @@ def training_segments(
         parts.append(segments)
     if not len(parts[0]):
         raise UserError(f"dataset.train_subset {wanted[0]!r}: no segment to train on")
-    train, validation = _judged_by(config, *parts)
+    train, validation = judged_by(config, *parts)
     if config.finetune.crop == "whole":
         train = replace(train, shapes=aspect_shapes(train, config.runtime.workers))
     return train, validation
 
 
-def _judged_by(config: Config, train: Segments, validation: Segments) -> tuple[Segments, Segments]:
-    """The segments that train and those that are validated on: of training videos held out, if any are."""
+def judged_by(config: Config, train: Segments, validation: Segments) -> tuple[Segments, Segments]:
+    """The segments that train and those that are validated on: of training videos held out, if any are.
+
+    Raises UserError where there is nothing to choose the epoch by.
+    """
     settings = config.finetune
     videos = list(dict.fromkeys(train.videos))
     _, held_out = hold_out_videos(videos, config.dataset.hold_out, settings.seed)

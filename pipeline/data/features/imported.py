@@ -39,6 +39,16 @@ def on_imported_grid(config: Config, folder: Path) -> Config:
     return config.model_copy(update={"extract": extract})
 
 
+def require_imported(*, imported: bool) -> None:
+    """Refuse to train on features that the training itself makes. Raises UserError."""
+    if not imported:
+        raise UserError(
+            "finetune.source=features needs features made elsewhere, for this run's own are made by the network "
+            "that finetune trains: import some first (`tada-loc import-features --from FOLDER`; another run's come out "
+            "by `tada-loc export-features --to FOLDER`), or leave finetune.source=video"
+        )
+
+
 def _recorded(folder: Path) -> Mapping[str, Any]:
     """The fields that the folder of features records; none where there is no manifest that can be read."""
     manifest = readable_manifest(folder)

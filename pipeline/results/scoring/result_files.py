@@ -9,7 +9,7 @@ import pandas as pd
 
 from evaluation import submission
 from evaluation.errors import SubmissionError
-from pipeline.configuration.settings import BackboneSettings, DetectionConfig
+from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset
 from pipeline.errors import UserError
 from pipeline.progress import say
@@ -40,7 +40,7 @@ def write_result_files(
                 kept,
                 videos=videos,
                 classes=dataset.heads[0],
-                external_data=_external_data(settings.backbone),
+                external_data=_external_data(settings),
             )
             return [path]
         paths = [path, path.with_suffix(".zip")]
@@ -58,7 +58,12 @@ def write_result_files(
     return paths
 
 
-def _external_data(settings: BackboneSettings) -> dict[str, Any]:
-    weights = settings.pretrained
-    details = f"classifier started from {Path(weights).name}" if weights else ""
-    return {"used": bool(weights), "details": details}
+def _external_data(settings: DetectionConfig) -> dict[str, Any]:
+    """What a result file declares of data other than the benchmark's."""
+    weights, scores = settings.backbone.pretrained, settings.classify.scores
+    parts = []
+    if weights and settings.finetune.source == "video":
+        parts.append(f"classifier started from {Path(weights).name}")
+    if scores is not None:
+        parts.append(f"class scores of videos from {scores.name}")
+    return {"used": bool(parts), "details": "; ".join(parts)}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset, training_rows
@@ -32,9 +31,8 @@ from pipeline.tools.doctor.videos import (
     known_durations,
     look_at_videos,
 )
-from pipeline.tools.outlook import rows_that_train
+from pipeline.tools.outlook import feature_channels, rows_that_train
 from pipeline.training.bmn_network import require_groups
-from pipeline.training.classifier import untrained_classifier
 
 UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
 
@@ -72,7 +70,7 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
 def _refused(run: Run, findings: Sequence[Finding]) -> list[Finding]:
     """What a stage will refuse, where nothing above is the reason."""
     try:
-        check_stages(run, [stage.name for stage in in_order()])
+        check_stages(run, [stage.name for stage in in_order(run.ways)])
     except UserError as error:
         known = any(finding.state == WRONG for finding in findings)
         return [] if known else [Finding("stages", WRONG, error.message)]
@@ -162,21 +160,20 @@ def _leaks(dataset: Dataset, found: Mapping[str, Source]) -> list[Finding]:
 def _network_and_disk(run: Run, seconds: Sequence[float]) -> Finding:
     """Whether there is such a network, and room for its features: float16 [clips, channels] a video."""
     try:
-        with torch.device("meta"):
-            model = untrained_classifier(run.config.backbone, run.dataset.num_classes)
-        require_groups(run.detection.bmn, model.feature_dim)
+        channels = feature_channels(run)
+        require_groups(run.detection.bmn, channels)
     except UserError as error:
         return Finding("network", WRONG, error.message)
     clips = sum(run.features.grid.num_clips(length) for length in seconds)
     files = (run.path("extract") / FEATURES).glob("*.h5")
     there = sum(path.stat().st_size for path in files if path.is_file())
-    needed = max(0.0, clips * model.feature_dim * 2 * 1.001 + 4096 * len(seconds) - there)
+    needed = max(0.0, clips * channels * 2 * 1.001 + 4096 * len(seconds) - there)
     place = run.folder.absolute()
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
     text = (
-        f"{clips} features of {model.feature_dim} channels, {_size(needed)} more needed, "
+        f"{clips} features of {channels} channels, {_size(needed)} more needed, "
         f"{_size(free)} free at {place}"
     )
     numbers = {"features": clips, "bytes_needed": needed, "bytes_free": free}

@@ -28,11 +28,15 @@ def look_at_videos(
     allowed: int,
     deep: bool,
 ) -> tuple[dict[str, Source], dict[str, VideoInfo]]:
-    """The files of the videos and what they say of themselves; what is wrong goes to `findings`."""
+    """The files of the videos and what they say of themselves; what is wrong goes to `findings`.
+
+    That all are missing is a note where so many are `allowed`.
+    """
     try:
         found, missing = find_videos(config.dataset, dataset, ids)
     except UserError as error:
-        findings.append(Finding("videos", WRONG, error.message))
+        state = NOTE if len(ids) and allowed >= len(ids) else WRONG
+        findings.append(Finding("videos", state, error.message))
         return {}, {}
     workers = config.runtime.workers
     takes = extraction_takes_parts(config)

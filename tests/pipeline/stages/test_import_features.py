@@ -126,12 +126,17 @@ def test_import_export_and_bmn(data):
 
 def test_classes_need_a_head_and_extraction_does_not_run_over(data):
     assert take(data).exit_code == 0
-    assert tada("bmn", *options(data)).exit_code == 0
-    for command in ("classify", "eval"):
+    result = tada("bmn", *options(data))
+    assert result.exit_code == 0 and result.output.count("nothing names classes") == 1
+    assert "proposals: AR@1 " in result.output
+    for command, lines in (("classify", 1), ("eval", 2), ("run", 4)):
         result = tada(command, *options(data))
-        assert result.exit_code == 1 and "no classifier head" in result.output
-        assert len(result.output.strip().splitlines()) == 1
-    result = tada("run", *options(data))
+        said = result.output.strip().splitlines()
+        assert result.exit_code == 1 and len(said) == lines, result.output
+        assert "nothing names classes" in said[-1] and "classify.scores=FILE" in said[-1]
+        assert "finetune.source=features" in said[-1] and said[-1].startswith("Error: ")
+        assert ("AR@100" in result.output) == (command != "classify")
+    result = tada("extract", *options(data))
     assert result.exit_code == 1 and "holds imported features" in result.output
 
 

@@ -1,0 +1,108 @@
+"""How fast this machine does a step of each kind of work: a few are timed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+import torch
+
+from bmn.losses import bmn_loss
+from bmn.targets import valid_mask, window_targets
+from feature_extraction.backbones import FeatureClassifier, for_inference
+from pipeline.configuration.sections.detection import ExtractSettings
+from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
+from pipeline.data.clips.geometry import training_crop
+from pipeline.processes.device import autocast
+from pipeline.training.bmn_network import build_network
+from pipeline.training.classifier import classification_loss
+
+
+def _rate(step: Callable[[], object], count: int, device: torch.device) -> float:
+    """Pieces a second of a step that does `count`: the median of three after one to warm up."""
+    times = []
+    for _ in range(4):
+        began = time.perf_counter()
+        step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - began)
+    return count / median(times[1:])
+
+
+def network_rate(
+    settings: ExtractSettings, model: torch.nn.Module, size: tuple[int, int], device: torch.device
+) -> float:
+    """Clips a second of extraction, of frames of `size` (height, width)."""
+    network = for_inference(model, precision=settings.precision, compiled=settings.compile)
+    network.to(device)
+    video = torch.randn(settings.batch_size, 3, settings.frames, *size, device=device)
+    return _rate(lambda: network.features(video), settings.batch_size, device)
+
+
+def training_rate(
+    settings: FinetuneSettings, model: torch.nn.Module, whole: tuple[int, int], device: torch.device
+) -> float:
+    """Clips a second of fine-tuning; `whole` is the size of frames as extraction sees them."""
+    crop = training_crop(settings)
+    # Whole frames as training sees them: those of extraction, at the middle of the jittered short sides.
+    scale = sum(settings.short_side) / 2 / min(whole)
+    size = (crop, crop) if crop else (round(whole[0] * scale), round(whole[1] * scale))
+    # No more than fits anywhere; a step of more clips costs in proportion.
+    count = min(2, settings.batch_size)
+    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes both
+    model.train()
+    video = torch.randn(count, 3, settings.frames, *size, device=device)
+    heads = 2 if isinstance(model.num_classes, tuple) else 1
+    target = torch.zeros(count, heads, dtype=torch.int64, device=device)
+
+    def step() -> None:
+        with autocast(device, settings.precision):
+            loss = classification_loss(model(video), target, settings.label_smoothing)
+        torch.autograd.backward([loss])
+        model.zero_grad(set_to_none=True)
+
+    return _rate(step, count, device)
+
+
+def head_rate(
+    settings: FinetuneSettings,
+    channels: int,
+    num_classes: int | tuple[int, int],
+    device: torch.device,
+) -> float:
+    """Segments a second of the training of a linear classifier on features of so many channels."""
+    count, heads = settings.batch_size, 2 if isinstance(num_classes, tuple) else 1
+    model = FeatureClassifier(channels, num_classes).to(device).train()
+    features = torch.randn(count, channels, device=device)
+    target = torch.zeros(count, heads, dtype=torch.int64, device=device)
+
+    def step() -> None:
+        loss = classification_loss(model(features), target, settings.label_smoothing)
+        torch.autograd.backward([loss])
+        model.zero_grad(set_to_none=True)
+
+    return _rate(step, count, device)
+
+
+def bmn_rate(settings: BMNSettings, channels: int, device: torch.device) -> float:
+    """Windows a second of the training of BMN on features of so many channels."""
+    count = min(2, settings.batch_size)
+    scale, longest = settings.temporal_scale, settings.duration_scale
+    network = build_network(settings, channels).to(device)
+    features = torch.randn(count, channels, scale, device=device)
+    span = (0.0, float(scale))
+    one = window_targets(np.array([[scale * 0.2, scale * 0.4]]), span, scale, longest)
+    targets = type(one)(*(field.expand(count, *field.shape).to(device) for field in one))
+    mask = valid_mask(longest, scale).to(device)
+    moves = torch.zeros(count, 2, longest, scale, device=device) if settings.regression else None
+
+    def step() -> None:
+        with autocast(device, settings.precision):
+            loss = bmn_loss(network(features), targets, mask, moves=moves).total
+        torch.autograd.backward([loss])
+        network.zero_grad(set_to_none=True)
+
+    return _rate(step, count, device)
