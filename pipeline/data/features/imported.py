@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.run_folder.manifests import readable_manifest
 
 # The clip grid of imported features; it is stated where they are imported.
-GRID = ("fps", "frames", "interval", "stride")
+GRID = ("fps", "frames", "interval", "stride", "offset_frames")
 
 
 def is_imported(folder: Path) -> bool:

@@ -62,8 +62,8 @@ class Features:
     def between(self, start: float, end: float) -> Features:
         """The clips whose cells share time with [start, end) seconds; at least one."""
         first = int(self.at(np.array(start)))
-        covered = (self.first + len(self)) * self.grid.seconds_per_clip
-        stop = self.grid.num_clips(min(max(end, 0.0), covered)) - self.first
+        covered = self.grid.origin + (self.first + len(self)) * self.grid.seconds_per_clip
+        stop = self.grid.num_clips(max(min(end, covered), 0.0)) - self.first
         return replace(
             self, array=self.array[first : max(stop, first + 1)], first=self.first + first
         )
@@ -190,7 +190,7 @@ class FeatureStore:
 
     def expected_attributes(self) -> dict[str, object]:
         """The attributes the feature files must have."""
-        known = ["fps", "clip_frames", "frame_interval", "clip_stride", "backbone"]
+        known = ["fps", "clip_frames", "frame_interval", "clip_stride", "clip_shift", "backbone"]
         if not self.imported:
             known += ["resize", "crop", "precision"]
             known += ["weights_digest"] if self.made.weights_digest else []
