@@ -67,8 +67,14 @@ def naive(model, path, grid, short_side):
 )
 @pytest.mark.parametrize(
     "grid",
-    [ClipGrid(60, 8, 8, 8), ClipGrid(30, 4, 2, 16), ClipGrid(7.3, 3, 1, 5), ClipGrid(1.7, 2, 3, 1)]
-    + [ClipGrid(60, 8, 8, 8, 32), ClipGrid(30, 4, 2, 16, -6.5)],
+    [
+        ClipGrid(60, 8, 8, 8),
+        ClipGrid(30, 4, 2, 16),
+        ClipGrid(7.3, 3, 1, 5),
+        ClipGrid(1.7, 2, 3, 1),
+        ClipGrid(60, 8, 8, 8, 32),
+        ClipGrid(30, 4, 2, 16, -6.5),
+    ],
     ids=["kitchens", "sparse", "coarse", "coarsest", "late", "early"],
 )
 def test_equals_every_clip_decoded_alone(name, grid, videos):

@@ -49,6 +49,18 @@ def imported_on(made: FeatureMeta, short_side: int = 0) -> FeatureMeta:
     )
 
 
+def with_grid(made: FeatureMeta, grid: ClipGrid) -> FeatureMeta:
+    """The same description on another clip grid."""
+    return replace(
+        made,
+        fps=grid.fps,
+        clip_frames=grid.frames,
+        frame_interval=grid.interval,
+        clip_stride=grid.stride,
+        clip_shift=grid.shift,
+    )
+
+
 def content_of(features: np.ndarray, meta: FeatureMeta) -> str:
     """A digest of features [clips, C] as they are stored, and of the times they stand for."""
     stored = np.ascontiguousarray(features, dtype=np.float16)
