@@ -11,7 +11,7 @@ from pipeline.data.features import IMPORTED
 from pipeline.data.features.made import imported_on, with_grid
 from pipeline.data.features.store import FeatureStore
 from pipeline.data.foreign.checking import Checked, check_features, problems_line
-from pipeline.data.foreign.clocks import Known, Stated, nominal, seconds_of, what_is_known
+from pipeline.data.foreign.clocks import Known, Stated, seconds_of, what_is_known
 from pipeline.data.foreign.reading import read_video
 from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
@@ -41,20 +41,19 @@ def run(
 ) -> None:
     """Make the run's feature files from those of other programs, on the grid of `extract`.
 
-    `sources`: folders, or files of all videos; of several each has a part of the channels. `layout`, `rates`
-    and `count` are those of `Stated`, `short_side` [pixels] is recorded where it is known. All are read and
-    checked before anything is written. Raises UserError counting what is wrong, unless it is no more than
-    `runtime.allow_failures`.
+    `sources` and what is stated of them are those of `check_features` and `Stated`; `short_side` [pixels] is
+    recorded where it is known. All are checked before anything is written. Raises UserError counting what is
+    wrong, unless it is no more than `runtime.allow_failures`.
     """
     run = replace(run, grid_of_imported=False)
-    require_sound(run, of_commands("bmn"))  # what comes next, and has to do with them
-    stated = Stated(run.features.grid, layout, rates, count)
     left_out = run.left_out(STAGE)
     wanted = left_out.without_skipped(run.videos)
     known = what_is_known(run.config, run.dataset, wanted, rates=rates == "video")
+    run = _on_stated_grid(run, Stated(run.features.grid, layout, rates, count), known)
+    require_sound(run, of_commands("bmn"))  # what comes next, and has to do with them
+    stated = Stated(run.features.grid, layout, rates, count)
     checked = check_features(sources, known, run.dataset.videos["video"].tolist(), stated)
-    _require_few(sources, checked, left_out.allowed)
-    _say_groups(run, checked.channels)
+    _require_few(run, sources, checked, left_out.allowed)
     fields = _fields(checked, stated, short_side)
     with held(run.folder, *linked_folders(run.path("extract"), run.folder)):
         stage = imported_stage(run, fields).open(force=run.force)
@@ -74,17 +73,25 @@ def run(
     say(f"{STAGE}: {len(metas)} videos, {clips} features of {checked.channels} channels")
 
 
+def _on_stated_grid(run: Run, stated: Stated, known: Mapping[str, Known]) -> Run:
+    """The run on the grid that is stated; where each video has its own, on one for estimates."""
+    fps = stated.longest(known).fps
+    bmn, given = run.detection.bmn, run.given
+    if stated.rates == "rescaled" and (bmn.mode, bmn.temporal_scale) != ("rescale", stated.count):
+        say(
+            f"{STAGE}: to see them as they are, set bmn.mode=rescale bmn.temporal_scale={stated.count}"
+        )
+    if not stated.rates or given.extract is None:
+        return run
+    extract = given.extract.model_copy(update={"fps": fps})
+    return replace(run, given=given.model_copy(update={"extract": extract}))
+
+
 def imported_stage(run: Run, fields: Mapping[str, object]) -> Stage:
     """The stage of features from elsewhere; those that a network made here are not lost for them unasked."""
     stage = run.facts().stage_with(row(STAGE), fields)
     valuable = () if run.has_imported_features else (MANIFEST,)
     return replace(stage, valuable=valuable, weigh=None)
-
-
-def _say_groups(run: Run, channels: int) -> None:
-    line = groups_line(run.detection.bmn, channels)
-    if line is not None:
-        say(f"{STAGE}: {line}")
 
 
 def _by(fields: Mapping[str, object]) -> dict[str, object]:
@@ -153,7 +160,7 @@ def _finish(stage: Stage, checked: Checked, left_out: LeftOut, clips: int) -> No
     )
 
 
-def _require_few(sources: Sequence[Path], checked: Checked, allowed: int) -> None:
+def _require_few(run: Run, sources: Sequence[Path], checked: Checked, allowed: int) -> None:
     """Refuse features with more wrong in them than allowed; say what there is. Raises UserError."""
     source = ", ".join(map(str, sources))
     if checked.problems:
@@ -165,10 +172,12 @@ def _require_few(sources: Sequence[Path], checked: Checked, allowed: int) -> Non
         say(text)
     if not checked.places:
         raise UserError(f"{source}: no file of features that can be used")
+    if (line := groups_line(run.detection.bmn, checked.channels)) is not None:
+        say(f"{STAGE}: {line}")
 
 
 def _fields(checked: Checked, stated: Stated, short_side: int | None) -> dict[str, object]:
-    grid = nominal(list(checked.grids.values()), stated.grid)
+    grid = stated.grid
     fields: dict[str, object] = {
         IMPORTED: checked.digest,
         f"{IMPORTED}.channels": checked.channels,

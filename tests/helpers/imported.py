@@ -64,15 +64,9 @@ def options(data: Path, *sets: str) -> list[object]:
     return result
 
 
-def take(data: Path, *more: object):
-    return tada(
-        "import-features",
-        *options(data),
-        "--from",
-        data / "features",
-        "--fps",
-        10,
-        "--stride",
-        10,
-        *more,
-    )
+def take(
+    data: Path, *more: object, source: Path | None = None, stated=("--fps", 10, "--stride", 10)
+):
+    """The import of a folder, or of another source, of features that are stated to be these."""
+    own = ("--from", data / "features" if source is None else source, *stated)
+    return tada("import-features", *options(data), *own, *more)

@@ -29,6 +29,7 @@ _TORCH_OBJECTS = (
     f"{_TRUSTED}: import numpy, torch; "
     "numpy.savez('VIDEO.npz', features=torch.load('VIDEO.pt', weights_only=False))"
 )
+_NO_TENSORS = "not readable as a file of tensors alone"
 
 
 class UnfitError(ValueError):
@@ -79,12 +80,9 @@ def read_pt(path: Path) -> np.ndarray:
     except ClaimError as error:
         raise UnfitError(f"not readable (it {error})") from error
     except pickle.UnpicklingError as error:
-        # torch says this of objects it would have to make; of damage it says other things
-        objects = "Weights only" in str(error)
-        reason = _TORCH_OBJECTS if objects else "not readable as a file of tensors alone"
-        raise UnfitError(reason) from error
+        raise UnfitError(f"{_NO_TENSORS}: damaged, or {_TORCH_OBJECTS}") from error
     except Exception as error:  # torch.load raises many kinds for damaged files
-        raise UnfitError("not readable as a file of tensors alone") from error
+        raise UnfitError(_NO_TENSORS) from error
     if isinstance(value, dict):
         value = value[one_of([key for key in value if isinstance(value[key], torch.Tensor)])]
     if not isinstance(value, torch.Tensor):

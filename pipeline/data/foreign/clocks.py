@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset
@@ -62,6 +60,13 @@ class Stated:
             )
         return ClipGrid(number / known.duration, 1, 1, 1)
 
+    def longest(self, known: Mapping[str, Known]) -> ClipGrid:
+        """One grid for all, for estimates: where each video has its own, that with the longest cells."""
+        rates = [k.fps for k in known.values() if k.fps > 0]
+        if self.rates == "rescaled":
+            rates = [self.count / k.duration for k in known.values() if k.duration > 0]
+        return replace(self.grid, fps=min(rates)) if self.rates and rates else self.grid
+
 
 def seconds_of(known: Known, grid: ClipGrid, number: int) -> float:
     """A video's seconds; where they are not known, those that its features stand for."""
@@ -111,10 +116,3 @@ def _probed(
     return {
         video: (info.duration or math.nan, info.fps or math.nan) for video, info in infos.items()
     }
-
-
-def nominal(grids: Sequence[ClipGrid], otherwise: ClipGrid) -> ClipGrid:
-    """One grid for many, for estimates: that with the longest cells."""
-    if not grids:
-        return otherwise
-    return grids[int(np.argmax([grid.seconds_per_clip for grid in grids]))]

@@ -12,7 +12,10 @@ from pipeline.data.foreign.clocks import Known, Stated
 
 _SLACK = 0.02  # of a video's length; or a clip and two cells, whichever is more
 _SAME = 0.06  # how far factors of one cause lie apart
-_WHOLE, _RATE = 0.03, 0.012  # how near a stride lies to a whole number, a rate to a common one
+_WHOLE, _RATE = (
+    0.15,
+    0.012,
+)  # how near a stride is to a whole number [frames], a rate to a common one
 _RATES = (5, 10, 12, 15, 20, 23.976, 24, 25, 29.97, 30, 50, 59.94, 60)
 
 
@@ -41,13 +44,10 @@ def misfits(shapes: Mapping[str, Shape], stated: Stated) -> dict[str, str]:
     found = dict.fromkeys(wrong, _too_short(wrong, stated)) if wrong else {}
     timed = {video: shape for video, shape in left.items() if shape.known.duration > 0}
     off = {video: shape for video, shape in wrong.items() if video in timed}
-    hint = _hint(timed, off, stated)
-    if off:
-        text = f"with another length than the video's ({hint or 'are --fps and --stride right?'})"
-        found |= dict.fromkeys(off, text)
-    elif hint:  # each within what a clip may be short of, and all together not
-        found |= dict.fromkeys(timed, f"with another length than the video's ({hint})")
-    return turned | found
+    hint, everyone = _hint(timed, off, stated)
+    text = f"with another length than the video's ({hint or 'are --fps and --stride right?'})"
+    # each may be within what a clip can be short of, and all together not
+    return turned | found | dict.fromkeys(timed if everyone else off, text)
 
 
 def _fits(shape: Shape, number: int, stated: Stated) -> bool:
@@ -75,13 +75,10 @@ def _turned(shapes: Mapping[str, Shape], stated: Stated) -> dict[str, str]:
     varied = len(rows) == 1 < len(columns) and 2 * columns.count(usual) <= len(columns)
     if varied and 2 * sum(_fits(shape, shape.number, stated) for shape in timed) <= len(timed):
         return dict.fromkeys(shapes, text)
-    return {
-        video: text
-        for video, shape in shapes.items()
-        if not _fits(shape, shape.number, stated)
-        and _fits(shape, shape.channels, stated)
-        and (shape.known.duration > 0 or shape.channels > shape.number)
-    } | {
+    wrong = [v for v, shape in shapes.items() if not _fits(shape, shape.number, stated)]
+    other = [v for v in wrong if _fits(shapes[v], shapes[v].channels, stated)]
+    other = other if 2 * len(other) > len(wrong) else []  # a few may fit by chance
+    return dict.fromkeys(other, text) | {
         video: text  # one among others that are right
         for video, shape in shapes.items()
         if shape.channels != usual == shape.number and columns.count(usual) > 1
@@ -100,10 +97,10 @@ def _too_short(wrong: Mapping[str, Shape], stated: Stated) -> str:
     )
 
 
-def _hint(timed: Mapping[str, Shape], off: Mapping[str, Shape], stated: Stated) -> str:
-    """What would fit the lengths of all, "" where nothing is known to."""
+def _hint(timed: Mapping[str, Shape], off: Mapping[str, Shape], stated: Stated) -> tuple[str, bool]:
+    """What would fit the lengths of all, "" where nothing is known to; and whether all are wrong without it."""
     if not timed:
-        return ""
+        return "", False
     numbers = np.array([shape.number for shape in timed.values()], float)
     seconds = np.array([shape.known.duration for shape in timed.values()])
     spans = np.array([stated.grid_of(s.known, s.number).seconds_per_clip for s in timed.values()])
@@ -112,13 +109,12 @@ def _hint(timed: Mapping[str, Shape], off: Mapping[str, Shape], stated: Stated) 
         return (
             f"all have {int(numbers[0])}: where each is rescaled to that number, give --rescaled "
             f"{int(numbers[0])} in place of --fps and --stride"
-        )
+        ), False
     factor = _common_factor(numbers, cells)
-    if not off and not (_apart(numbers, cells) and factor):
-        return ""
-    if len(off) * 2 < len(timed) and off:
-        return ""
-    return _fitting(factor, stated) if factor else ""
+    everyone = bool(factor) and _apart(numbers, cells)
+    if not factor or (not everyone and 2 * len(off) < len(timed)) or not (off or everyone):
+        return "", False
+    return _fitting(factor, stated), everyone
 
 
 def _common_factor(numbers: np.ndarray, cells: np.ndarray) -> float:
@@ -154,7 +150,7 @@ def _fitting(factor: float, stated: Stated) -> str:
     whole = max(1, round(stride))
     common = min(_RATES, key=lambda value: abs(math.log(value / rate)))
     fits, given = [], []
-    if abs(stride / whole - 1) <= _WHOLE and whole != grid.stride:
+    if abs(stride - whole) <= min(_WHOLE, 0.03 * whole) and whole != grid.stride:
         fits, given = [f"--stride {whole}"], [f"{grid.stride}"]
     if stated.rates != "video" and abs(common / rate - 1) <= _RATE and common != grid.fps:
         fits, given = [*fits, f"--fps {common:g}"], [*given, f"{grid.fps:g}"]

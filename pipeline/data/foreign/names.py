@@ -21,11 +21,9 @@ class Names:
     """
 
     def __init__(self, ids: Iterable[str]) -> None:
-        self._ids: dict[str, str] = {}
-        for video in ids:
-            self._ids[normalize("NFC", video)] = video
-        for video in list(self._ids.values()):
-            self._ids[video] = video  # of two that are composed alike, each its own
+        ids = list(ids)
+        self._ids = {normalize("NFC", video): video for video in ids}
+        self._ids |= {video: video for video in ids}  # of two that are composed alike, each its own
 
     def video(self, name: str) -> str | None:
         """The id that a name without its ending stands for; None where there is none, or more than one.

@@ -14,6 +14,7 @@ import torch
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.features import FEATURES
+from pipeline.data.features.imported import imported_channels
 from pipeline.data.hold_out import require_use
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import skipped_ids
@@ -163,19 +164,20 @@ def _network_and_disk(run: Run, seconds: Sequence[float]) -> Finding:
     try:
         with torch.device("meta"):
             model = untrained_classifier(run.config.backbone, run.dataset.num_classes)
-        require_groups(run.detection.bmn, model.feature_dim)
+        channels = imported_channels(run.path("extract")) or model.feature_dim
+        require_groups(run.detection.bmn, channels)
     except UserError as error:
         return Finding("network", WRONG, error.message)
     clips = sum(run.features.grid.num_clips(length) for length in seconds)
     files = (run.path("extract") / FEATURES).glob("*.h5")
     there = sum(path.stat().st_size for path in files if path.is_file())
-    needed = max(0.0, clips * model.feature_dim * 2 * 1.001 + 4096 * len(seconds) - there)
+    needed = max(0.0, clips * channels * 2 * 1.001 + 4096 * len(seconds) - there)
     place = run.folder.absolute()
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
     text = (
-        f"{clips} features of {model.feature_dim} channels, {_size(needed)} more needed, "
+        f"{clips} features of {channels} channels, {_size(needed)} more needed, "
         f"{_size(free)} free at {place}"
     )
     numbers = {"features": clips, "bytes_needed": needed, "bytes_free": free}
