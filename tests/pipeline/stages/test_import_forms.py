@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from helpers.imported import make, options, tada, take
+from helpers.imported import VIDEOS, make, options, tada, take
 from helpers.numbered_videos import encode
 from scipy.io import savemat
 
@@ -380,7 +380,7 @@ def footage(data):
 
 
 def take_footage(data, *more, stated):
-    own = ("--set", "dataset.format=csv", "--annotations", data / "table.csv")
+    own = ("--set", "dataset.format=table", "--annotations", data / "table.csv")
     return take(data, *own, "--videos", data / "videos", *more, stated=stated)
 
 
@@ -414,7 +414,7 @@ def test_each_video_at_its_own_rate(footage):
     metas = [read_meta(footage / f"run/extract/features/{video}.h5") for video in VIDEOS]
     assert [meta.fps for meta in metas] == [10, 15, 20, 30]
     assert "nothing to do" in take_footage(footage, stated=stated).output
-    own = [*options(footage), "--annotations", footage / "table.csv", "dataset.format=csv"]
+    own = [*options(footage), "--annotations", footage / "table.csv", "dataset.format=table"]
     result = tada("bmn", *own)
     assert result.exit_code == 0, result.output
     (footage / "videos/a.mp4").unlink()
