@@ -49,10 +49,9 @@ def run(
     left_out = run.left_out(STAGE)
     wanted = left_out.without_skipped(run.videos)
     known = what_is_known(run.config, run.dataset, wanted, rates=rates == "video")
-    run = _on_stated_grid(run, Stated(run.features.grid, layout, rates, count), known)
+    run, stated = _on_stated_grid(run, Stated(run.features.grid, layout, rates, count), known)
     require_sound(run, of_commands("bmn"))  # what comes next, and has to do with them
-    stated = Stated(run.features.grid, layout, rates, count)
-    checked = check_features(sources, known, run.dataset.videos["video"].tolist(), stated)
+    checked = check_features(sources, known, list(run.dataset.videos["video"]), stated)
     _require_few(run, sources, checked, left_out.allowed)
     fields = _fields(checked, stated, short_side)
     with held(run.folder, *linked_folders(run.path("extract"), run.folder)):
@@ -73,7 +72,7 @@ def run(
     say(f"{STAGE}: {len(metas)} videos, {clips} features of {checked.channels} channels")
 
 
-def _on_stated_grid(run: Run, stated: Stated, known: Mapping[str, Known]) -> Run:
+def _on_stated_grid(run: Run, stated: Stated, known: Mapping[str, Known]) -> tuple[Run, Stated]:
     """The run on the grid that is stated; where each video has its own, on one for estimates."""
     fps = stated.longest(known).fps
     bmn, given = run.detection.bmn, run.given
@@ -82,9 +81,10 @@ def _on_stated_grid(run: Run, stated: Stated, known: Mapping[str, Known]) -> Run
             f"{STAGE}: to see them as they are, set bmn.mode=rescale bmn.temporal_scale={stated.count}"
         )
     if not stated.rates or given.extract is None:
-        return run
+        return run, stated
     extract = given.extract.model_copy(update={"fps": fps})
-    return replace(run, given=given.model_copy(update={"extract": extract}))
+    run = replace(run, given=given.model_copy(update={"extract": extract}))
+    return run, replace(stated, grid=run.features.grid)
 
 
 def imported_stage(run: Run, fields: Mapping[str, object]) -> Stage:

@@ -52,7 +52,9 @@ def read_video(places: Sequence[Place], layout: str) -> Read:
     least, most = min(lengths), max(lengths)
     if most - least > 1:
         raise UnfitError("with parts that differ by more than one feature; were they made alike?")
-    features = np.concatenate([part[:least] for part in parts], axis=1)
+    features = parts[0]
+    if len(parts) > 1:
+        features = np.concatenate([part[:least] for part in parts], axis=1)
     digest = digests[0]
     if len(digests) > 1:
         digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()
@@ -81,7 +83,7 @@ def _digest(place: Place, array: np.ndarray) -> str:
     if place.key is None:
         return file_digest(Path(place.path))
     state = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode())
-    state.update(np.ascontiguousarray(array).tobytes())
+    state.update(np.ascontiguousarray(array).view(np.uint8).data)
     return state.hexdigest()
 
 
@@ -110,9 +112,9 @@ def _checked(array: np.ndarray) -> np.ndarray:
     if array.ndim != 2 or min(array.shape) == 0 or array.dtype.kind not in "fiu":
         raise UnfitError(_FORM)
     with np.errstate(over="ignore"):
-        features = array.astype(np.float32)
+        features = array.astype(np.float32, copy=False)
     if not np.isfinite(features).all():
         raise UnfitError("with NaN or infinite values")
-    if np.abs(features).max() > _LARGEST:
+    if max(float(features.max()), -float(features.min())) > _LARGEST:
         raise UnfitError(f"with values above {_LARGEST:g}, the most a feature file can hold")
     return features
