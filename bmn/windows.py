@@ -45,11 +45,11 @@ def whole_video_grid(duration: float, temporal_scale: int) -> TimeGrid:
     return TimeGrid(duration / temporal_scale)
 
 
-def sliding_grid(seconds_per_feature: float, every: int = 1) -> TimeGrid:
-    """The grid of positions that are `every` features apart. Raises BMNError."""
+def sliding_grid(seconds_per_feature: float, every: int = 1, origin: float = 0.0) -> TimeGrid:
+    """The grid of positions that are `every` features apart, from `origin` [s] on. Raises BMNError."""
     if not seconds_per_feature > 0 or every < 1:
         raise BMNError(f"{seconds_per_feature} s a feature, every {every}: both must be above 0")
-    return TimeGrid(seconds_per_feature * every)
+    return TimeGrid(seconds_per_feature * every, origin)
 
 
 def position_features(features: np.ndarray, every: int, *, average: bool = False) -> np.ndarray:
@@ -129,19 +129,20 @@ def share_inside(segments: np.ndarray, window: tuple[float, float]) -> np.ndarra
 
 
 def rescale(
-    features: np.ndarray, temporal_scale: int, *, extent: float | None = None
+    features: np.ndarray, temporal_scale: int, *, extent: float | None = None, shift: float = 0.0
 ) -> np.ndarray:
     """Features [n, C] -> [T, C] by linear interpolation between the centres of their cells.
 
     extent: how many feature cells the video fills, n by default; less when the last clip reaches
-    beyond the video's end (duration / seconds a feature).
+    beyond the video's end (duration / seconds a feature). shift: how many cells after the video the
+    first one begins; with one the extent may be larger, what lies outside the cells being the nearest.
     Raises BMNError for no features, or an extent outside (0, n].
     """
     count = len(features)
     span = float(count) if extent is None else float(extent)
-    if count == 0 or not 0.0 < span <= count + 1e-6:
+    if count == 0 or not 0.0 < span or (not shift and span > count + 1e-6):
         raise BMNError(f"cannot rescale {count} features over an extent of {span} cells")
-    centres = (np.arange(temporal_scale) + 0.5) * (span / temporal_scale) - 0.5
+    centres = (np.arange(temporal_scale) + 0.5) * (span / temporal_scale) - 0.5 - shift
     return _interpolated(features, centres)
 
 

@@ -12,7 +12,9 @@ import numpy as np
 
 SCHEMA_VERSION = 1
 WHOLE = "whole"  # the crop of a file that names none
-UNNAMED = {"crop": WHOLE, "source": ""}  # attributes that a file may lack, and what they are then
+# Attributes that a file may lack, and what they are then.
+UNNAMED: Mapping[str, str | float] = {"crop": WHOLE, "source": "", "clip_shift": 0.0}
+_SIGNED = ("clip_shift",)  # numbers that may be below zero
 EXPECT_TOLERANCE = 1e-6  # relative, for fields that are not whole numbers
 
 
@@ -29,7 +31,7 @@ class FeatureMeta:
     """How a video's features were made; `resize` is the short side in pixels, durations seconds.
 
     `crop`: the network saw the `whole` frame or its `center` square. `source`: digest of the video file, where
-    it is known.
+    it is known. `clip_shift`: frames from the centre of its cell [i, i + 1) * clip_stride to that of clip i.
     """
 
     video: str
@@ -44,6 +46,7 @@ class FeatureMeta:
     precision: str
     crop: str = WHOLE
     source: str = ""
+    clip_shift: float = 0.0
     schema_version: int = SCHEMA_VERSION
 
 
@@ -73,7 +76,9 @@ def check_meta(path: str | os.PathLike[str], values: Mapping[str, object]) -> No
         allowed = {str: str, int: numbers.Integral, float: numbers.Real}[kind]
         if isinstance(value, bool) or not isinstance(value, allowed):
             raise FeatureFileError(f"{path}: attribute '{name}' is {value!r}, not {kind.__name__}")
-        if kind is not str and not (np.isfinite(value) and value >= 0):
+        if kind is str or (name in _SIGNED and np.isfinite(value)):
+            continue
+        if not (np.isfinite(value) and value >= 0):
             raise FeatureFileError(f"{path}: attribute '{name}' is {value!r}, must be >= 0")
 
 

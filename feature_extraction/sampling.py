@@ -3,7 +3,8 @@
 A video is looked at through frame numbers at a target rate: frame k is the decoded frame whose
 presentation time, counted from the first frame's, is nearest to k / fps. A grid puts one clip in
 every cell of `stride` frames, centred on it, so feature i stands for the seconds
-[i, i + 1) * stride / fps (paper, Section 6 and Appendix A.2).
+[i, i + 1) * stride / fps (paper, Section 6 and Appendix A.2). Other programs' clips may be centred
+elsewhere: `shift` moves the cells with them.
 """
 
 from __future__ import annotations
@@ -39,17 +40,21 @@ class Moments(Protocol):
 class ClipGrid:
     """Clips of `frames` frames, `interval` frames apart, one clip every `stride` frames at `fps`.
 
-    Raises SamplingError where a value is not positive, or not whole where it counts frames.
+    The first cell begins `shift` frames after the video does (before it, where that is below 0). Raises
+    SamplingError where a value is not positive, or not whole where it counts frames.
     """
 
     fps: float
     frames: int
     interval: int
     stride: int
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise SamplingError(f"clip grid: fps is {self.fps!r}, must be a positive number")
+        if not math.isfinite(self.shift):
+            raise SamplingError(f"clip grid: shift is {self.shift!r}, must be a number of frames")
         for name in ("frames", "interval", "stride"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
@@ -61,15 +66,21 @@ class ClipGrid:
         return self.stride / self.fps
 
     @property
+    def origin(self) -> float:
+        """Seconds at which the first cell begins."""
+        return self.shift / self.fps
+
+    @property
     def first_offset(self) -> int:
         """Frame number of clip 0's first frame; negative where the clip is longer than its cell."""
-        return math.floor((self.stride - (self.frames - 1) * self.interval) / 2)
+        return math.floor((self.stride - (self.frames - 1) * self.interval) / 2 + self.shift)
 
     def num_clips(self, duration: float) -> int:
         """Clips in a video of `duration` seconds: its cells, a begun one included, at least one."""
         if not (math.isfinite(duration) and duration >= 0):
             raise SamplingError(f"duration is {duration!r} s, must be a number >= 0")
-        return max(1, math.ceil(duration * self.fps / self.stride - COUNT_EPSILON))
+        frames = duration * self.fps - self.shift
+        return max(1, math.ceil(frames / self.stride - COUNT_EPSILON))
 
     def frame_indices(self, clip: int) -> np.ndarray:
         """Frame numbers [frames] of a clip at the grid's fps, not clamped to the video."""
@@ -92,7 +103,7 @@ class ClipGrid:
 
     def centers(self, count: int) -> np.ndarray:
         """Centres [count] in seconds of the cells of the first `count` clips."""
-        return (np.arange(count) + 0.5) * self.seconds_per_clip
+        return (np.arange(count) + 0.5) * self.seconds_per_clip + self.origin
 
     def times_around(self, centers: np.ndarray) -> np.ndarray:
         """Seconds [n, frames] of the frames of clips centred on `centers` [n], not clamped.
@@ -100,12 +111,14 @@ class ClipGrid:
         A clip centred on a cell's centre has the frames of that cell's clip.
         """
         first = self.times(self.first_offset + np.arange(self.frames) * self.interval)
-        times: np.ndarray = np.asarray(centers)[:, None] - self.seconds_per_clip / 2 + first
+        begin = self.seconds_per_clip / 2 + self.origin  # of the first cell, before clip 0's centre
+        times: np.ndarray = np.asarray(centers)[:, None] - begin + first
         return times
 
     def clips_at(self, seconds: np.ndarray, count: int) -> np.ndarray:
         """Numbers of the clips whose cells hold these times, clamped to the first `count`."""
-        cells = np.floor(np.asarray(seconds) / self.seconds_per_clip + COUNT_EPSILON)
+        after = np.asarray(seconds) - self.origin
+        cells = np.floor(after / self.seconds_per_clip + COUNT_EPSILON)
         return np.clip(cells.astype(np.int64), 0, count - 1)
 
     def needed_frames(self) -> Iterator[int]:

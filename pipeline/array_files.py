@@ -49,6 +49,31 @@ def open_npz(path: Path) -> Iterator[Any]:
         yield stored
 
 
+def npz_names(path: Path) -> list[str]:
+    """The names of an archive's arrays. Raises OSError and BadZipFile; nothing is unpacked."""
+    require_plain(path)
+    with zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def load_npz_member(path: Path, name: str) -> np.ndarray:
+    """One array of an archive of any size, by name; raises as `open_npz`, and KeyError."""
+    require_plain(path)
+    with zipfile.ZipFile(path) as archive:
+        record = archive.getinfo(f"{name}.npy")
+        most = min(LARGEST_ARRAYS, max(ANY_PACKED, MOST_PACKED * record.compress_size))
+        if record.file_size > most:
+            found = (
+                f"{bytes_text(record.compress_size)} that unpack to {bytes_text(record.file_size)}"
+            )
+            raise too_large(path, found, most)
+        with archive.open(record) as stream:
+            _check_header(path, stream, record.file_size)
+        with archive.open(record) as stream:
+            array: np.ndarray = np.lib.format.read_array(stream, allow_pickle=False)
+            return array
+
+
 def _check_header(path: Path, stream: IO[bytes], size: int) -> None:
     """Hold what an array's header claims against the `size` bytes there are."""
     form = np.lib.format

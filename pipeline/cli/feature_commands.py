@@ -14,15 +14,29 @@ from pipeline.cli.options import NamedPath, configured, start
 @configured("annotations", "videos", "allow-failures", "skip", "force")
 @click.option(
     "--from",
-    "source",
+    "sources",
     required=True,
+    multiple=True,
     type=NamedPath(),
-    metavar="FOLDER",
-    help="Holds VIDEO.npy, VIDEO.npz or VIDEO.pt, float [features, channels].",
+    metavar="PLACE",
+    help="A folder of VIDEO.npy, .npz, .pt, .h5, .csv or .mat, or an .h5 or .npz of all videos. "
+    "Several: their channels are joined.",
 )
-@click.option("--fps", type=float, required=True, help="Frames a second the features were made at.")
 @click.option(
-    "--stride", type=int, required=True, help="Frames from feature to feature, at that rate."
+    "--fps", metavar="RATE", help="Frames a second they were made at; `video`: each video's own."
+)
+@click.option("--stride", type=int, help="Frames from feature to feature, at that rate.")
+@click.option(
+    "--offset-frames",
+    type=float,
+    metavar="FRAMES",
+    help="Frame that the first feature is centred on; without it, stride / 2.",
+)
+@click.option(
+    "--rescaled",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Each video was rescaled to N features; in place of --fps and --stride.",
 )
 @click.option("--frames", type=int, default=8, show_default=True, help="Frames a clip had.")
 @click.option(
@@ -38,21 +52,58 @@ from pipeline.cli.options import NamedPath, configured, start
 @click.option(
     "--layout",
     type=click.Choice(["nc", "cn"]),
-    default="nc",
-    show_default=True,
-    help="nc: [features, channels]; cn: [channels, features].",
+    help="nc: [features, channels], the default; cn: [channels, features].",
 )
-def import_features(force: bool, source: Path, layout: str, **options: Any) -> None:
+@click.option("--channels-first", is_flag=True, help="The same as --layout cn.")
+def import_features(
+    force: bool, sources: tuple[Path, ...], layout: str | None, channels_first: bool, **options: Any
+) -> None:
     """Take features made elsewhere in place of extract's.
 
-    Feature i stands for the seconds [i, i + 1) * stride / fps.
+    Feature i stands for the seconds [i, i + 1) * stride / fps, or around (offset + i * stride) / fps.
 
     Example: tada-loc import-features --config hacs --from features --fps 30 --stride 16
     """
+    if channels_first and layout == "nc":
+        raise click.UsageError("--channels-first and --layout nc say two things; give one")
+    rates, count = _rates(options)
     from pipeline.stages.import_features import run as take
 
     short_side = options["short_side"]
-    take(start("extract", options, force=force), source, layout=layout, short_side=short_side)
+    run = start("extract", options, force=force)
+    axes = "cn" if channels_first else layout or "nc"
+    take(run, sources, layout=axes, rates=rates, count=count, short_side=short_side)
+
+
+def _rates(options: dict[str, Any]) -> tuple[str, int]:
+    """Whether each video has a rate of its own, and how many features it was rescaled to.
+
+    Takes what is no key out of the options. Raises click.UsageError where they do not go together.
+    """
+    count, fps = options.pop("rescaled"), options["fps"]
+    if count is not None:
+        wrong = [name for name in ("fps", "stride", "offset_frames") if options[name] is not None]
+        if wrong:
+            option = wrong[0].replace("_", "-")
+            raise click.UsageError(
+                f"--rescaled {count} says the time of each feature; leave --{option} out"
+            )
+        options["interval"] = options["frames"] = options["stride"] = 1
+        return "rescaled", count
+    for name in ("fps", "stride"):
+        if options[name] is None:
+            raise click.UsageError(
+                f"Missing option '--{name}': how the features were made (or --rescaled N, where each video "
+                "has N of them)"
+            )
+    if fps == "video":
+        options["fps"] = None
+        return "video", 0
+    try:
+        options["fps"] = float(fps)
+    except ValueError:
+        raise click.UsageError(f"--fps {fps}: a number of frames a second, or `video`") from None
+    return "", 0
 
 
 @click.command("export-features")

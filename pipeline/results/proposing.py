@@ -43,8 +43,8 @@ def propose_video(
     )
     if settings.regression:
         decoded = move_proposals(decoded, cells[2:], seconds_per_position=seconds)
-    duration = float(source.grid.to_seconds(np.array(source.length)))
-    return _suppress(video, decoded, proposals, duration)
+    found = _suppress(video, decoded, proposals, float(np.array(source.length) * seconds))
+    return _placed(found, source.grid.origin)
 
 
 @torch.inference_mode()
@@ -63,6 +63,15 @@ def _video_maps(
         cells = torch.cat([cells, maps["moves"]], dim=1)
     mask = valid_mask(settings.duration_scale, settings.temporal_scale)
     return fuse_windows(source.offsets, maps["start"], maps["end"], cells, mask, source.length)
+
+
+def _placed(found: pd.DataFrame, origin: float) -> pd.DataFrame:
+    """Proposals of positions that begin at `origin` [s]: moved there; none begins before the video."""
+    if not origin:
+        return found
+    start, end = (found[name] + origin for name in ("start", "end"))
+    placed = found.assign(start=start.clip(lower=0.0), end=end)
+    return placed[placed["end"] > placed["start"]].reset_index(drop=True)
 
 
 def _suppress(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.configuration.reading import RUN_CONFIG, dump_config, load_config
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
-from pipeline.data.features.imported import is_imported, on_imported_grid
+from pipeline.data.features.imported import has_own_rates, is_imported, on_imported_grid
 from pipeline.data.videos.left_out import LeftOut, skipped_ids
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
@@ -86,7 +86,8 @@ class Run:
 
         made = extracted_by(self.detection.extract, self.config.backbone.name)
         if self.has_imported_features:
-            return FeatureStore(self.path("extract"), imported_on(made))
+            own = has_own_rates(self.path("extract"))
+            return FeatureStore(self.path("extract"), imported_on(made), own_rates=own)
         trained = manifest_of(self.folder, "finetune")
         if trained is not None and trained.complete:
             made = replace(made, weights_digest=weights_in(self.path("finetune"), trained))

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from feature_extraction.sampling import ClipGrid
+from feature_extraction.store import FeatureFileError, FeatureMeta, read_meta
 from pipeline.data.features import IMPORTED
-from pipeline.data.features.arrays import read_array
-from pipeline.data.features.folders import Checked, check_folder, problems_line
-from pipeline.data.features.made import imported_on
+from pipeline.data.features.made import imported_on, with_grid
 from pipeline.data.features.store import FeatureStore
+from pipeline.data.foreign.checking import Checked, check_features, problems_line
+from pipeline.data.foreign.clocks import Known, Stated, seconds_of, what_is_known
+from pipeline.data.foreign.reading import read_video
 from pipeline.data.videos.left_out import LeftOut, how_to_go_on
 from pipeline.errors import UserError
 from pipeline.progress import say
@@ -24,40 +25,66 @@ from pipeline.runs.graph import of_commands, row
 from pipeline.runs.run import Run
 from pipeline.runs.soundness import require_sound
 from pipeline.runs.work import held
+from pipeline.training.bmn_network import groups_line
 
 STAGE = "import-features"
 
 
-def run(run: Run, source: Path, *, layout: str = "nc", short_side: int | None = None) -> None:
-    """Make the run's feature files from `source`/VIDEO.npy, .npz or .pt, on the grid of `extract`.
+def run(
+    run: Run,
+    sources: Sequence[Path],
+    *,
+    layout: str = "nc",
+    rates: str = "",
+    count: int = 0,
+    short_side: int | None = None,
+) -> None:
+    """Make the run's feature files from those of other programs, on the grid of `extract`.
 
-    Feature i stands for the seconds [i, i + 1) * stride / fps; `layout` is that of `check_folder`, and
-    `short_side` [pixels] is recorded where it is known. All are read and checked before anything is
-    written. Raises UserError counting what is wrong, unless it is no more than `runtime.allow_failures`.
+    `sources` and what is stated of them are those of `check_features` and `Stated`; `short_side` [pixels] is
+    recorded where it is known. All are checked before anything is written. Raises UserError counting what is
+    wrong, unless it is no more than `runtime.allow_failures`.
     """
     run = replace(run, grid_of_imported=False)
-    require_sound(run, of_commands("bmn"))  # what comes next, and has to do with them
-    durations = run.dataset.videos.drop_duplicates("video").set_index("video")["duration"].to_dict()
     left_out = run.left_out(STAGE)
     wanted = left_out.without_skipped(run.videos)
-    grid = run.features.grid
-    checked = check_folder(source, wanted, durations, grid, layout)
-    _require_few(source, checked, left_out.allowed)
-    fields = _fields(grid, checked, layout, short_side)
+    known = what_is_known(run.config, run.dataset, wanted, rates=rates == "video")
+    run, stated = _on_stated_grid(run, Stated(run.features.grid, layout, rates, count), known)
+    require_sound(run, of_commands("bmn"))  # what comes next, and has to do with them
+    checked = check_features(sources, known, list(run.dataset.videos["video"]), stated)
+    _require_few(run, sources, checked, left_out.allowed)
+    fields = _fields(checked, stated, short_side)
     with held(run.folder, *linked_folders(run.path("extract"), run.folder)):
         stage = imported_stage(run, fields).open(force=run.force)
         run.keep_config()
-        store = FeatureStore(stage.folder, imported_on(run.features.made, short_side or 0))
+        made = imported_on(run.features.made, short_side or 0)
+        store = FeatureStore(stage.folder, made, own_rates=bool(stated.rates))
+        metas = _metas(made, checked, known)
         ledger, by = Ledger(stage.folder), fingerprint(_by(fields))
-        todo = [v for v in checked.paths if not _is_current(store, ledger, checked, v, by)]
-        if stage.complete and not todo and not ledger.lines.keys() - checked.paths.keys():
-            say(f"{STAGE}: complete ({len(checked.paths)} videos), nothing to do")
+        todo = [v for v in metas if not _is_current(store, ledger, checked, metas[v], by)]
+        if stage.complete and not todo and not ledger.lines.keys() - metas.keys():
+            say(f"{STAGE}: complete ({len(metas)} videos), nothing to do")
             return
-        clips = _take(store, stage, checked, todo, durations, layout, by)
-        left_out.take({v: checked.problems[v] for v in wanted if v in checked.problems})
+        clips = _take(store, stage, checked, {v: metas[v] for v in todo}, stated.layout, by)
+        left_out.take(checked.problems)
         left_out.settle()
         _finish(stage, checked, left_out, clips)
-    say(f"{STAGE}: {len(checked.paths)} videos, {clips} features of {checked.channels} channels")
+    say(f"{STAGE}: {len(metas)} videos, {clips} features of {checked.channels} channels")
+
+
+def _on_stated_grid(run: Run, stated: Stated, known: Mapping[str, Known]) -> tuple[Run, Stated]:
+    """The run on the grid that is stated; where each video has its own, on one for estimates."""
+    fps = stated.longest(known).fps
+    bmn, given = run.detection.bmn, run.given
+    if stated.rates == "rescaled" and (bmn.mode, bmn.temporal_scale) != ("rescale", stated.count):
+        say(
+            f"{STAGE}: to see them as they are, set bmn.mode=rescale bmn.temporal_scale={stated.count}"
+        )
+    if not stated.rates or given.extract is None:
+        return run, stated
+    extract = given.extract.model_copy(update={"fps": fps})
+    run = replace(run, given=given.model_copy(update={"extract": extract}))
+    return run, replace(stated, grid=run.features.grid)
 
 
 def imported_stage(run: Run, fields: Mapping[str, object]) -> Stage:
@@ -68,45 +95,63 @@ def imported_stage(run: Run, fields: Mapping[str, object]) -> Stage:
 
 
 def _by(fields: Mapping[str, object]) -> dict[str, object]:
-    """What every video is made by: all but which files there are."""
-    return {key: value for key, value in fields.items() if key != IMPORTED}
+    """What every video is made by: all but which files there are, and what follows from them."""
+    own = {"extract.fps"} if f"{IMPORTED}.rates" in fields else set()
+    return {key: value for key, value in fields.items() if key not in {IMPORTED, *own}}
 
 
-def _is_current(store: FeatureStore, ledger: Ledger, checked: Checked, video: str, by: str) -> bool:
-    return is_current(store.path(video), ledger.get(video), by, checked.digests[video])
+def _metas(
+    made: FeatureMeta, checked: Checked, known: Mapping[str, Known]
+) -> dict[str, FeatureMeta]:
+    """How the feature file of each video describes itself."""
+    metas = {}
+    for video, grid in checked.grids.items():
+        seconds = seconds_of(known[video], grid, checked.numbers[video])
+        metas[video] = replace(with_grid(made, grid), video=video, source_duration=float(seconds))
+    return metas
+
+
+def _is_current(
+    store: FeatureStore, ledger: Ledger, checked: Checked, meta: FeatureMeta, by: str
+) -> bool:
+    """Whether a video's file is what was made of these features, on the grid and of the length of now."""
+    path, video = store.path(meta.video), meta.video
+    if not is_current(path, ledger.get(video), by, checked.digests[video]):
+        return False
+    try:
+        return read_meta(path) == meta
+    except FeatureFileError:
+        return False
 
 
 def _take(
     store: FeatureStore,
     stage: Stage,
     checked: Checked,
-    todo: Sequence[str],
-    durations: Mapping[str, float],
+    todo: Mapping[str, FeatureMeta],
     layout: str,
     by: str,
 ) -> int:
     """Write the feature files of videos; how many clips all have."""
     ledger = Ledger(stage.folder)
-    for done, video in enumerate(todo, start=1):
-        features = read_array(checked.paths[video], layout)
-        annotated = durations[video]
-        seconds = annotated if annotated > 0 else len(features) * store.grid.seconds_per_clip
-        meta = replace(store.made, video=video, source_duration=float(seconds))
-        file, content = store.save(features, meta)
-        of = checked.digests[video]
-        ledger.note(Made(video=video, by=by, of=of, file=file, content=content))
+    for done, (video, meta) in enumerate(todo.items(), start=1):
+        read = read_video(checked.places[video], layout)
+        if read.digest != checked.digests[video]:
+            raise UserError(f"{checked.places[video][0]}: changed while it was read; import again")
+        file, content = store.save(read.features, meta)
+        ledger.note(Made(video=video, by=by, of=read.digest, file=file, content=content))
         stage.progress(done, len(todo))
-    for video in ledger.lines.keys() - checked.paths.keys():
+    for video in ledger.lines.keys() - checked.places.keys():
         ledger.lines.pop(video)
         store.remove(video)
     ledger.write()
-    return sum(store.shape(video)[0] for video in checked.paths)
+    return sum(checked.numbers.values())
 
 
 def _finish(stage: Stage, checked: Checked, left_out: LeftOut, clips: int) -> None:
     stage.finish(
         {
-            "videos": len(checked.paths),
+            "videos": len(checked.places),
             "failed": len(left_out.reasons),
             "left_out": left_out.names,
             "clips": clips,
@@ -115,27 +160,36 @@ def _finish(stage: Stage, checked: Checked, left_out: LeftOut, clips: int) -> No
     )
 
 
-def _require_few(source: Path, checked: Checked, allowed: int) -> None:
-    """Refuse a folder with more wrong in it than allowed; say what there is. Raises UserError."""
+def _require_few(run: Run, sources: Sequence[Path], checked: Checked, allowed: int) -> None:
+    """Refuse features with more wrong in them than allowed; say what there is. Raises UserError."""
+    source = ", ".join(map(str, sources))
     if checked.problems:
         text = f"{source}: {problems_line(checked.problems)}"
+        if checked.strangers and "missing" in checked.problems.values():
+            text += f"; there are {checked.strangers}"
         if len(checked.problems) > allowed:
             raise UserError(f"{text}; fix the files, {how_to_go_on(len(checked.problems))}")
         say(text)
-    if not checked.paths:
+    if not checked.places:
         raise UserError(f"{source}: no file of features that can be used")
+    if (line := groups_line(run.detection.bmn, checked.channels)) is not None:
+        say(f"{STAGE}: {line}")
 
 
-def _fields(
-    grid: ClipGrid, checked: Checked, layout: str, short_side: int | None
-) -> dict[str, object]:
-    return {
+def _fields(checked: Checked, stated: Stated, short_side: int | None) -> dict[str, object]:
+    grid = stated.grid
+    fields: dict[str, object] = {
         IMPORTED: checked.digest,
         f"{IMPORTED}.channels": checked.channels,
-        f"{IMPORTED}.layout": layout,
+        f"{IMPORTED}.layout": stated.layout,
         "extract.fps": grid.fps,
         "extract.frames": grid.frames,
         "extract.interval": grid.interval,
         "extract.stride": grid.stride,
         "extract.short_side": short_side,
     }
+    if grid.shift:
+        fields["extract.offset_frames"] = grid.stride / 2 + grid.shift
+    if stated.rates:
+        fields[f"{IMPORTED}.rates"] = stated.rates
+    return fields

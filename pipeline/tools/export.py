@@ -39,6 +39,7 @@ def export_features(run: Run, target: Path) -> None:
                 "subset": subset,
                 "duration": features.duration,
                 "features": len(features),
+                **({"fps": features.grid.fps} if run.features.own_rates else {}),
             }
     backbone = IMPORTED if run.has_imported_features else run.config.backbone.name
     write_json(target / GRID_FILE, _grid(run.features.grid, channels, backbone, videos))
@@ -61,33 +62,37 @@ def _require_current(run: Run) -> None:
 
 
 def _grid(
-    grid: ClipGrid, channels: int, backbone: str, videos: Mapping[str, object]
+    grid: ClipGrid, channels: int, backbone: str, videos: Mapping[str, Mapping[str, object]]
 ) -> dict[str, object]:
+    centre = grid.stride / 2 + grid.shift  # frames from the video's start to feature 0's centre
+    own = any("fps" in video for video in videos.values())
+    fps = None if own else grid.fps
+    middle = f"(i * stride + {centre:g})" if grid.shift else "(i + 0.5) * stride"
     return {
         "format": "float32 [features, channels], one VIDEO.npy a video",
-        "fps": grid.fps,
+        "fps": fps,
         "clip_frames": grid.frames,
         "frame_interval": grid.interval,
         "stride": grid.stride,
-        "seconds_per_feature": grid.seconds_per_clip,
-        "centre_of_feature_i": "(i + 0.5) * stride / fps seconds",
-        "centre_of_feature_0": 0.5 * grid.seconds_per_clip,
+        "seconds_per_feature": None if own else grid.seconds_per_clip,
+        "centre_of_feature_i": f"{middle} / fps seconds" + (", fps of the video" if own else ""),
+        "centre_of_feature_0": None if own else centre / grid.fps,
         "channels": channels,
         "backbone": backbone,
         # What these detectors must be told so that their times are ours. ActionFormer places feature i
         # at (i * feat_stride + num_frames / 2) / fps, OpenTAD at (i * stride + offset_frames) / fps.
         "actionformer": {
             "feat_stride": grid.stride,
-            "num_frames": grid.stride,
-            "default_fps": grid.fps,
+            "num_frames": 2 * centre if grid.shift else grid.stride,
+            "default_fps": fps,
             "input_dim": channels,
             "file_ext": ".npy",
         },
         "opentad": {
             "feature_stride": grid.stride,
             "sample_stride": 1,
-            "offset_frames": grid.stride / 2,
-            "fps": grid.fps,
+            "offset_frames": centre,
+            "fps": fps,
             "in_channels": channels,
         },
         "videos": videos,

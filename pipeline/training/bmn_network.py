@@ -16,12 +16,24 @@ from pipeline.training.checkpoints import MODEL_FILE, load_weights
 from pipeline.training.steps import Batch, Loss
 
 
+def groups_line(settings: BMNSettings, channels: int) -> str | None:
+    """What is wrong with groups that do not divide the features' channels, and what would; None where they do."""
+    if channels % settings.groups == 0:
+        return None
+    fits = max(
+        k for k in range(1, settings.groups) if (channels % k, settings.hidden_1d % k) == (0, 0)
+    )
+    return (
+        f"bmn.groups = {settings.groups}: the {channels} channels of the features are no multiple of it; "
+        f"set bmn.groups={fits}"
+    )
+
+
 def require_groups(settings: BMNSettings, channels: int) -> None:
     """Refuse groups that do not divide the features' channels. Raises UsageError."""
-    if channels % settings.groups:
-        raise UsageError(
-            f"bmn.groups = {settings.groups}: the {channels} channels of the features are no multiple of it"
-        )
+    line = groups_line(settings, channels)
+    if line is not None:
+        raise UsageError(line)
 
 
 def build_network(settings: BMNSettings, channels: int) -> BMN:

@@ -49,8 +49,10 @@ def naive(model, path, grid, short_side):
         duration = reader.end_time
         last = int(np.floor((duration - 1e-6) * grid.fps))
         rows = []
-        for clip in range(max(1, int(np.ceil(duration * grid.fps / grid.stride - 1e-6)))):
-            first = clip * grid.stride + (grid.stride - (grid.frames - 1) * grid.interval) // 2
+        cells = (duration * grid.fps - grid.shift) / grid.stride
+        for clip in range(max(1, int(np.ceil(cells - 1e-6)))):
+            middle = clip * grid.stride + grid.stride / 2 + grid.shift
+            first = int(np.floor(middle - (grid.frames - 1) * grid.interval / 2))
             numbers = np.clip(first + np.arange(grid.frames) * grid.interval, 0, last)
             frames = resize_short_side(to_tensor(reader.clip(numbers / grid.fps)), short_side)
             with torch.inference_mode():
@@ -65,8 +67,15 @@ def naive(model, path, grid, short_side):
 )
 @pytest.mark.parametrize(
     "grid",
-    [ClipGrid(60, 8, 8, 8), ClipGrid(30, 4, 2, 16), ClipGrid(7.3, 3, 1, 5), ClipGrid(1.7, 2, 3, 1)],
-    ids=["kitchens", "sparse", "coarse", "coarsest"],
+    [
+        ClipGrid(60, 8, 8, 8),
+        ClipGrid(30, 4, 2, 16),
+        ClipGrid(7.3, 3, 1, 5),
+        ClipGrid(1.7, 2, 3, 1),
+        ClipGrid(60, 8, 8, 8, 32),
+        ClipGrid(30, 4, 2, 16, -6.5),
+    ],
+    ids=["kitchens", "sparse", "coarse", "coarsest", "late", "early"],
 )
 def test_equals_every_clip_decoded_alone(name, grid, videos):
     path, model = videos[name][0], Pixels()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice, takewhile
 
 import numpy as np
@@ -61,8 +62,31 @@ def test_last_frame_lies_before_the_end(grid, frames):
     assert grid.times(np.array([frames - 1]))[0] < duration
 
 
-@given(GRIDS)
-def test_needed_frames_are_the_union_of_the_clips(grid):
+SHIFTS = st.integers(-20, 40).map(lambda halves: halves / 2)
+
+
+@given(GRIDS, SHIFTS, st.integers(1, 60))
+def test_a_shift_moves_cells_and_clips_alike(grid, shift, count):
+    moved = replace(grid, shift=shift)
+    seconds = shift / grid.fps
+    np.testing.assert_allclose(moved.centers(count), grid.centers(count) + seconds)
+    times = np.linspace(0, count * grid.seconds_per_clip, 50) + grid.seconds_per_clip / 7
+    np.testing.assert_array_equal(
+        moved.clips_at(times + seconds, count), grid.clips_at(times, count)
+    )
+    early = moved.centers(count) * grid.fps - [moved.frame_indices(i).mean() for i in range(count)]
+    assert (-1e-6 <= early).all() and (early <= 0.5 + 1e-6 + 0.5).all()
+    around = moved.times_around(moved.centers(count))
+    np.testing.assert_allclose(
+        around, [moved.times(moved.frame_indices(clip)) for clip in range(count)], atol=1e-9
+    )
+    if seconds + count * grid.seconds_per_clip > 0:
+        assert moved.num_clips(max(0.0, seconds + count * grid.seconds_per_clip)) == count
+
+
+@given(GRIDS, SHIFTS)
+def test_needed_frames_are_the_union_of_the_clips(grid, shift):
+    grid = replace(grid, shift=shift)
     union = sorted({max(0, int(k)) for clip in range(60) for k in grid.frame_indices(clip)})
     settled = int(grid.frame_indices(60)[0])
     expected = [k for k in union if k < settled]

@@ -55,7 +55,19 @@ def test_round_trip(written):
         assert dataset.compression is None and dict(file.attrs).keys() == asdict(META).keys() - {
             "crop",
             "source",
+            "clip_shift",
         }
+
+
+def test_a_shift_is_recorded_and_may_be_negative(tmp_path):
+    for shift in (6.0, -2.5):
+        meta = replace(META, clip_shift=shift)
+        write_features(tmp_path / "v_1.h5", np.ones((3, 2), np.float32), meta)
+        assert read_meta(tmp_path / "v_1.h5") == meta
+    with pytest.raises(FeatureFileError, match="made with other settings: clip_shift is -2.5"):
+        read_features(tmp_path / "v_1.h5", {"clip_shift": 0.0})
+    with pytest.raises(FeatureFileError, match="'clip_shift' is nan"):
+        write_features(tmp_path / "w.h5", np.ones((3, 2)), replace(META, clip_shift=np.nan))
 
 
 def test_equal_features_make_equal_files(written, tmp_path):

@@ -142,6 +142,7 @@ KEYS = {
     "extract.frames": Key("4", "extract"),
     "extract.interval": Key("2", "extract"),
     "extract.stride": Key("6", "extract"),
+    "extract.offset_frames": Key("4", "extract"),
     "extract.short_side": Key("40", "extract"),
     "extract.crop": Key("center", "extract"),
     "extract.batch_size": Key("4", "extract"),

@@ -41,6 +41,11 @@ class ExtractSettings(Section):
         default=8, description="Frames, at `fps`, from one frame of a clip to the next."
     )
     stride: Positive = Field(description="Frames, at `fps`, from one clip to the next.")
+    offset_frames: NonNegative | None = Field(
+        default=None,
+        description="Frame, at `fps`, on which the first clip is centred. null: the middle of its cell, "
+        "`stride` / 2.",
+    )
     short_side: Positive = Field(description="Shorter side of a frame, in pixels.")
     crop: Literal["whole", "center"] = Field(
         default="whole",

@@ -60,7 +60,9 @@ def validation_view(settings: FinetuneSettings) -> View:
 
 def clip_grid(settings: ExtractSettings) -> ClipGrid:
     """The grid of clips a configuration extracts."""
-    return ClipGrid(settings.fps, settings.frames, settings.interval, settings.stride)
+    centre = settings.offset_frames
+    shift = 0.0 if centre is None else centre - settings.stride / 2
+    return ClipGrid(settings.fps, settings.frames, settings.interval, settings.stride, shift)
 
 
 def interval_times(
@@ -87,13 +89,15 @@ def agree(settings: FinetuneSettings, extract: ExtractSettings) -> bool:
     """Whether fine-tuning's validation shows the very clips that extraction will, so that one look is enough."""
     grid = clip_grid(extract)
     own, seen = validation_view(settings), extraction_view(extract)
+    middle = grid.stride / 2 + grid.shift  # frames from the video's start to clip 0's centre
     return (
         (own.short_side, own.crop) == (seen.short_side, seen.crop)
         and (settings.fps, settings.frames, settings.interval)
         == (grid.fps, grid.frames, grid.interval)
         and settings.sampling == "interval"
         and settings.short_segments == "around"
-        and (grid.stride - (grid.frames - 1) * grid.interval) % 2 == 0  # else half a frame apart
+        and grid.first_offset
+        == middle - (grid.frames - 1) * grid.interval / 2  # else half a frame apart
     )
 
 

@@ -1,4 +1,4 @@
-"""Features of videos: those of a run with the times they stand for, and those made elsewhere.
+"""Features of videos: those of a run with the times they stand for, whoever made them.
 
 Knows nothing of windows and networks.
 """

@@ -12,12 +12,23 @@ from pipeline.errors import UserError
 from pipeline.run_folder.manifests import readable_manifest
 
 # The clip grid of imported features; it is stated where they are imported.
-GRID = ("fps", "frames", "interval", "stride")
+GRID = ("fps", "frames", "interval", "stride", "offset_frames")
 
 
 def is_imported(folder: Path) -> bool:
     """Whether the features of a stage's folder came from elsewhere (`tada-loc import-features`)."""
     return IMPORTED in _recorded(folder)
+
+
+def has_own_rates(folder: Path) -> bool:
+    """Whether the imported features of a folder have a rate of their own for each video."""
+    return f"{IMPORTED}.rates" in _recorded(folder)
+
+
+def imported_channels(folder: Path) -> int | None:
+    """How many channels the imported features of a folder have; None where that is not recorded."""
+    channels = _recorded(folder).get(f"{IMPORTED}.channels")
+    return channels if isinstance(channels, int) else None
 
 
 def on_imported_grid(config: Config, folder: Path) -> Config:

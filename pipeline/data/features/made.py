@@ -24,6 +24,7 @@ def extracted_by(settings: ExtractSettings, backbone: str) -> FeatureMeta:
         clip_frames=grid.frames,
         frame_interval=grid.interval,
         clip_stride=grid.stride,
+        clip_shift=grid.shift,
         resize=settings.short_side,
         crop=settings.crop,
         source_duration=0.0,
@@ -48,6 +49,18 @@ def imported_on(made: FeatureMeta, short_side: int = 0) -> FeatureMeta:
     )
 
 
+def with_grid(made: FeatureMeta, grid: ClipGrid) -> FeatureMeta:
+    """The same description on another clip grid."""
+    return replace(
+        made,
+        fps=grid.fps,
+        clip_frames=grid.frames,
+        frame_interval=grid.interval,
+        clip_stride=grid.stride,
+        clip_shift=grid.shift,
+    )
+
+
 def content_of(features: np.ndarray, meta: FeatureMeta) -> str:
     """A digest of features [clips, C] as they are stored, and of the times they stand for."""
     stored = np.ascontiguousarray(features, dtype=np.float16)
@@ -57,6 +70,7 @@ def content_of(features: np.ndarray, meta: FeatureMeta) -> str:
         meta.frame_interval,
         meta.clip_stride,
         meta.source_duration,
+        *([meta.clip_shift] if meta.clip_shift else []),
     )
     state = hashlib.sha256(repr((stored.shape, *map(float, times))).encode())
     state.update(stored.tobytes())
@@ -65,4 +79,6 @@ def content_of(features: np.ndarray, meta: FeatureMeta) -> str:
 
 def grid_of(meta: FeatureMeta) -> ClipGrid:
     """The clip grid of a feature file."""
-    return ClipGrid(meta.fps, meta.clip_frames, meta.frame_interval, meta.clip_stride)
+    return ClipGrid(
+        meta.fps, meta.clip_frames, meta.frame_interval, meta.clip_stride, meta.clip_shift
+    )

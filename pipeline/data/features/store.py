@@ -62,8 +62,8 @@ class Features:
     def between(self, start: float, end: float) -> Features:
         """The clips whose cells share time with [start, end) seconds; at least one."""
         first = int(self.at(np.array(start)))
-        covered = (self.first + len(self)) * self.grid.seconds_per_clip
-        stop = self.grid.num_clips(min(max(end, 0.0), covered)) - self.first
+        covered = self.grid.origin + (self.first + len(self)) * self.grid.seconds_per_clip
+        stop = self.grid.num_clips(max(min(end, covered), 0.0)) - self.first
         return replace(
             self, array=self.array[first : max(stop, first + 1)], first=self.first + first
         )
@@ -81,12 +81,13 @@ class FeatureStore:
     """The feature files of a run; `store(video)` gives a video's `Features`.
 
     `folder` is that of the stage that made them, `made` says how, but for video and duration, and for the
-    weights where no classifier is there.
+    weights where no classifier is there. With `own_rates` each video has frames a second of its own.
     Files are opened where they are read, so a store may go to other processes.
     """
 
     folder: Path
     made: FeatureMeta
+    own_rates: bool = False
 
     def __call__(self, video: str, clips: slice = slice(None)) -> Features:
         """A video's features, or those of a span of clips (not below 0).
@@ -105,7 +106,7 @@ class FeatureStore:
 
     @property
     def grid(self) -> ClipGrid:
-        """The clip grid of all of them."""
+        """The clip grid of all of them; with `own_rates` one for estimates."""
         return grid_of(self.made)
 
     @property
@@ -190,7 +191,8 @@ class FeatureStore:
 
     def expected_attributes(self) -> dict[str, object]:
         """The attributes the feature files must have."""
-        known = ["fps", "clip_frames", "frame_interval", "clip_stride", "backbone"]
+        known = ["clip_frames", "frame_interval", "clip_stride", "clip_shift", "backbone"]
+        known += [] if self.own_rates else ["fps"]
         if not self.imported:
             known += ["resize", "crop", "precision"]
             known += ["weights_digest"] if self.made.weights_digest else []

@@ -21,7 +21,7 @@ def video_cells(extract: ExtractSettings, bmn: BMNSettings, duration: float) -> 
     else:
         clips = clip_grid(extract)
         length = -(-clips.num_clips(duration) // bmn.feature_step)
-        grid = sliding_grid(clips.seconds_per_clip, bmn.feature_step)
+        grid = sliding_grid(clips.seconds_per_clip, bmn.feature_step, clips.origin)
         offsets = window_offsets(length, bmn)
     return Cells(grid, length, offsets, scale, bmn.duration_scale, bmn.boundary_center)
 
@@ -29,7 +29,7 @@ def video_cells(extract: ExtractSettings, bmn: BMNSettings, duration: float) -> 
 def windows_with_segments(config: DetectionConfig, segments: np.ndarray, duration: float) -> int:
     """How many windows of a video of `duration` seconds train on one of the segments [N, 2] (seconds)."""
     cells = video_cells(config.extract, config.bmn, duration)
-    segments = np.minimum(segments, duration)
+    segments = np.clip(segments, max(cells.grid.origin, 0.0), duration)
     segments = segments[segments[:, 1] > segments[:, 0]]
     spans = [cells.grid.window(int(offset), cells.temporal_scale) for offset in cells.offsets]
     return sum(bool(trained_on(segments, span, config.bmn).any()) for span in spans)

@@ -71,14 +71,23 @@ def _surroundings(
     segments: np.ndarray,
     counts: Counter[str],
 ) -> Surroundings:
-    """A video's grid, length and segments [N, 2], cut at its end; what is cut off is counted."""
+    """A video's grid, length and segments [N, 2], cut where it ends or features begin; that is counted."""
     clips = store.shape(video)[0]
     first = store(video, slice(0, 1))
+    grid = time_grid(first, settings)
     late = segments[:, 1] > first.duration
     counts["end after the decoded video's end, cut there"] += int(late.sum())
     segments = np.minimum(segments, first.duration)
     gone = segments[:, 1] <= segments[:, 0]
     counts["begin after the decoded video's end, left out"] += int(gone.sum())
+    segments = segments[~gone]
+    early = segments[:, 0] < grid.origin
+    if early.any():
+        counts["begin before the first feature's cell, cut there"] += int(early.sum())
+        segments = np.maximum(segments, grid.origin)
+        before = segments[:, 1] <= segments[:, 0]
+        counts["end before the first feature's cell, left out"] += int(before.sum())
+        segments = segments[~before]
     rescaled = settings.mode == "rescale"
     length = settings.temporal_scale if rescaled else -(-clips // settings.feature_step)
-    return Surroundings(time_grid(first, settings), length, segments[~gone])
+    return Surroundings(grid, length, segments)

@@ -42,7 +42,8 @@ def time_grid(features: Features, settings: BMNSettings) -> TimeGrid:
     """Seconds and BMN positions of a video."""
     if settings.mode == "rescale":
         return whole_video_grid(features.duration, settings.temporal_scale)
-    return sliding_grid(features.grid.seconds_per_clip, settings.feature_step)
+    grid = features.grid
+    return sliding_grid(grid.seconds_per_clip, settings.feature_step, grid.origin)
 
 
 def positions(features: np.ndarray, settings: BMNSettings) -> np.ndarray:
@@ -73,5 +74,7 @@ def sequence(features: Features, settings: BMNSettings) -> np.ndarray:
         return positions(features.array, settings)
     # The last clip's cell may reach beyond the end; the video is rescaled, not the padding.
     grid = features.grid
-    extent = min(len(features), features.duration * grid.fps / grid.stride)
-    return normalised(rescale(features.array, settings.temporal_scale, extent=extent), settings)
+    cells, shift = features.duration * grid.fps / grid.stride, grid.shift / grid.stride
+    extent = cells if shift else min(len(features), cells)
+    rows = rescale(features.array, settings.temporal_scale, extent=extent, shift=shift)
+    return normalised(rows, settings)

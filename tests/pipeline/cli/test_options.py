@@ -37,7 +37,7 @@ EXPECTED = {
     },
     "import-features": BASE
     | READS
-    | {"--videos", "--force", "--from", "--fps", "--stride", "--frames", "--interval", "--short-side", "--layout"},
+    | {"--videos", "--force", "--from", "--fps", "--stride", "--frames", "--interval", "--short-side", "--layout", "--channels-first", "--offset-frames", "--rescaled"},
     "export-features": BASE | READS | {"--to"},
     "doctor": BASE | READS | {"--videos", "--workers", "--deep", "--json"},
     "plan": BASE | {"--annotations", "--videos", "--device", "--skip", "--processes", "--json"},

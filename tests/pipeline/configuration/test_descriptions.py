@@ -38,7 +38,7 @@ UNITS = {
     "fps": "frames a second", "frame_fps": "frames a second", "annotation_fps": "frames a second",
     "checkpoint_seconds": "seconds",
     "per_second": "proposals for each second", "frames": "frames", "interval": "frames",
-    "stride": "frames", "kernels": "frames", "pool_kernel": "frames", "short_side": "pixels",
+    "stride": "frames", "offset_frames": "frame", "kernels": "frames", "pool_kernel": "frames", "short_side": "pixels",
     "eval_short_side": "pixels", "crop": "pixels", "temporal_scale": "positions",
     "duration_scale": "positions", "window_step": "positions", "boundary_center": "positions",
     "positions": "positions", "epochs": "epochs", "warmup_epochs": "epochs", "patience": "epochs",

@@ -22,9 +22,9 @@ SEGMENTS = np.array([[2.2, 6.1], [9.4, 12.3], [15.0, 20.5], [31.5, 37.5]])  # th
 def propose():
     """The proposals of a video by labels with these settings."""
     offsets = sliding_windows(LENGTH, SCALE, 20)
-    grid = sliding_grid(SECONDS)
 
-    def proposals(center: float, regression: bool = False, **settings):
+    def proposals(center: float, regression: bool = False, origin: float = 0.0, **settings):
+        grid = sliding_grid(SECONDS, origin=origin)
         config = load_config(
             find_config("ek100"),
             {
@@ -42,12 +42,14 @@ def propose():
 
         def network(features):
             spans = [grid.window(int(number), SCALE) for number in features[:, 0, 0].tolist()]
-            tables = [window_targets(SEGMENTS, span, SCALE, DURATIONS, center) for span in spans]
+            tables = [
+                window_targets(SEGMENTS + origin, span, SCALE, DURATIONS, center) for span in spans
+            ]
             start, end, iou = (torch.stack(table) for table in zip(*tables, strict=True))
             output = BMNOutput(torch.stack([iou, iou], 1), start, end)
             if not regression:
                 return output
-            moves = [window_moves(SEGMENTS, span, SCALE, DURATIONS) for span in spans]
+            moves = [window_moves(SEGMENTS + origin, span, SCALE, DURATIONS) for span in spans]
             return MovedOutput(*output, torch.stack(moves))
 
         features = np.broadcast_to(offsets[:, None, None], (len(offsets), 1, SCALE))
@@ -87,3 +89,16 @@ def test_voting_moves_the_picks_and_keeps_their_order_and_scores(propose):
 def test_the_network_s_own_moves_find_what_lies_between_positions(propose, center):
     assert best_tiou(propose(center, regression=True)) == pytest.approx(1.0, abs=1e-4)
     assert (best_tiou(propose(center))[:2] < 0.95).all()
+
+
+@pytest.mark.parametrize("regression", [False, True])
+def test_positions_that_begin_later_give_proposals_that_much_later(propose, regression):
+    usual, late = (propose(0.5, regression, origin=origin) for origin in (0.0, 0.75))
+    assert late["score"].tolist() == pytest.approx(usual["score"].tolist())
+    for column in ("start", "end"):
+        assert late[column].to_numpy() == pytest.approx(usual[column].to_numpy() + 0.75)
+    early = propose(0.5, regression, origin=-0.25)  # half a position before the video
+    assert early["start"].to_numpy() == pytest.approx(
+        (usual["start"].to_numpy() - 0.25).clip(min=0)
+    )
+    assert (early["end"] > early["start"]).all()

@@ -9,80 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
+from helpers.imported import VIDEOS, make, options, tada, take
 
 from feature_extraction.store import read_features
 from pipeline import array_files as arrays
-from pipeline.cli.commands import main
-from pipeline.data.features import folders
-
-VIDEOS = {"a": "training", "b": "training", "c": "training", "d": "validation"}
-SMALL = [
-    "bmn.epochs=1", "bmn.warmup_epochs=0", "bmn.batch_size=2", "bmn.hidden_1d=8", "bmn.hidden_2d=8",
-    "bmn.hidden_3d=8",
-    "bmn.num_samples=4", "bmn.temporal_scale=20", "bmn.duration_scale=10", "bmn.window_step=10",
-]  # fmt: skip
-
-
-def tada(*arguments: object):
-    return CliRunner().invoke(
-        main, [str(argument) for argument in arguments], catch_exceptions=False
-    )
+from pipeline.data.foreign import reading
 
 
 @pytest.fixture
 def data(tmp_path: Path):
-    """Annotations with durations of 20 s, and features of 1 s each of 12 channels."""
-    database = {
-        video: {
-            "subset": subset,
-            "duration": 20.0,
-            "annotations": [
-                {"segment": [2.0, 7.0], "label": "x"},
-                {"segment": [10.0, 13.0], "label": "y"},
-            ],
-        }
-        for video, subset in VIDEOS.items()
-    }
-    (tmp_path / "annotations.json").write_text(json.dumps({"database": database}))
-    (tmp_path / "features").mkdir()
-    rng = np.random.default_rng(0)
-    for video in VIDEOS:
-        np.save(
-            tmp_path / "features" / f"{video}.npy", rng.normal(size=(20, 12)).astype(np.float32)
-        )
-    return tmp_path
-
-
-def options(data: Path, *sets: str) -> list[object]:
-    result: list[object] = [
-        "--config",
-        "demo",
-        "--run-dir",
-        data / "run",
-        "--set",
-        "runtime.workers=0",
-        "--set",
-        "runtime.device=cpu",
-    ]
-    result += ["--annotations", data / "annotations.json", "--set", "dataset.format=activitynet"]
-    for assignment in (*SMALL, *sets):
-        result += ["--set", assignment]
-    return result
-
-
-def take(data: Path, *more: object):
-    return tada(
-        "import-features",
-        *options(data),
-        "--from",
-        data / "features",
-        "--fps",
-        10,
-        "--stride",
-        10,
-        *more,
-    )
+    return make(tmp_path)
 
 
 def test_import_export_and_bmn(data):
@@ -173,8 +109,6 @@ def spoil(folder: Path, kind: str) -> None:
     array = np.load(folder / "a.npy")
     if kind == "missing":
         (folder / "a.npy").unlink()
-    elif kind == "of no video":
-        np.save(folder / "stranger.npy", array)
     elif kind == "NaN":
         array[3, 3] = np.nan
         np.save(folder / "a.npy", array)
@@ -182,15 +116,15 @@ def spoil(folder: Path, kind: str) -> None:
         np.save(folder / "a.npy", array[0])
     elif kind == "other than 12 channels":
         np.save(folder / "a.npy", array[:, :7])
-    elif kind == "the other --layout fits":
+    elif kind == "give --channels-first":
         np.save(folder / "a.npy", np.repeat(array, 4, axis=1).T)
-    elif kind == "--fps and --stride":
+    elif kind == "are --fps and --stride right?":
         np.save(folder / "a.npy", np.repeat(array, 30, axis=0))
     elif kind == "the most a feature file can hold":
         np.save(folder / "a.npy", array * 1e6)
-    elif kind == "array of numbers":
+    elif kind == "a pickle, which can run code":
         np.save(folder / "a.npy", np.array([{"x": 1}], dtype=object), allow_pickle=True)
-    elif kind == "tensors alone":
+    elif kind == "weights_only=False":
         (folder / "a.npy").unlink()
         torch.save(Path("/tmp"), folder / "a.pt")
     elif kind == "several arrays":
@@ -201,9 +135,9 @@ def spoil(folder: Path, kind: str) -> None:
 
 
 KINDS = [
-    "missing", "of no video", "NaN", "not a float array", "other than 12 channels",
-    "the other --layout fits", "--fps and --stride", "the most a feature file can hold",
-    "array of numbers", "tensors alone", "several arrays", "more than one file",
+    "missing", "NaN", "not a float array", "other than 12 channels",
+    "give --channels-first", "are --fps and --stride right?", "the most a feature file can hold",
+    "a pickle, which can run code", "weights_only=False", "several arrays", "more than one file",
 ]  # fmt: skip
 
 
@@ -308,7 +242,7 @@ def test_files_that_claim_more_than_any_video_has(data, monkeypatch, ending, mak
     (data / "features/b.npy").unlink()
     with (data / f"features/b{ending}").open("wb") as file:
         file.write(make()) if make else file.truncate(1 << 40)
-    monkeypatch.setattr(folders, "file_digest", lambda path: "" if make is None else "x")
+    monkeypatch.setattr(reading, "file_digest", lambda path: "" if make is None else "x")
     result = take(data)
     assert result.exit_code == 1 and said in result.output and "(b)" in result.output
     assert len(result.output.strip().splitlines()) == 1

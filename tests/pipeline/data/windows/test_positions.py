@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from helpers.one_video import config, rows
+import torch
+from helpers.one_video import CLIPS, config, made, rows
 
 from pipeline.data.windows.holding import training_windows
 from pipeline.data.windows.positions import video_input
+from pipeline.data.windows.samples import window_sample
 
 
 def test_windows_to_the_end_are_trained_on_and_proposed_from(store):
@@ -39,3 +43,40 @@ def test_a_position_of_several_features_is_their_mean_or_what_lies_at_its_centre
     else:
         wished = [group[1:3].mean(0) for group in groups] + [features[373:375].mean(0)]
     np.testing.assert_allclose(made, wished, atol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [32.0, 0.0])
+def test_an_offset_moves_windows_and_their_targets(tmp_path, offset):
+    """What is annotated as much later as the clips are centred later has the same targets."""
+    late = (offset - 4) / 60
+    usual, moved = made(tmp_path / "usual", CLIPS), made(tmp_path / "moved", CLIPS, offset)
+    np.testing.assert_allclose(moved("a").times, usual("a").times + late)
+    settings = config(temporal_scale=20, duration_scale=10, window_step=10, boundary_center=0.5)
+    segments = np.array([[1.0, 2.0], [7.1, 7.9], [20.0, 21.1]])
+    one, _ = training_windows(usual, settings, rows(*segments), ["a"])
+    other, counts = training_windows(moved, settings, rows(*(segments + late)), ["a"])
+    assert not counts and [w.offset for w in one] == [w.offset for w in other]
+    for left, right in zip(one, other, strict=True):
+        a, b = window_sample(usual, settings, left), window_sample(moved, settings, right)
+        for key in ("features", "start", "end", "iou"):
+            torch.testing.assert_close(a[key], b[key], rtol=0, atol=1e-5)
+
+
+def test_what_is_annotated_before_the_first_feature_is_cut_and_counted(tmp_path):
+    store = made(tmp_path, CLIPS, 34.0)  # the first cell begins after 0.5 s
+    settings = config(temporal_scale=20, duration_scale=10, window_step=10, min_inside=1.0)
+    found, counts = training_windows(store, settings, rows((0.0, 0.4), (0.1, 1.7), (3, 4)), ["a"])
+    assert counts == {
+        "begin before the first feature's cell, cut there": 2,
+        "end before the first feature's cell, left out": 1,
+    }
+    assert found[0].segments.tolist()[0] == [0.5, 1.7]
+
+
+def test_a_rescaled_video_of_shifted_clips_keeps_its_time(tmp_path):
+    """Features that are their own time, over the whole video at the positions' times."""
+    features = replace(made(tmp_path, CLIPS, 34.0)("a"), array=np.zeros(0))
+    ramp = np.repeat(features.grid.centers(CLIPS)[:, None], 2, axis=1).astype(np.float32)
+    rows_ = video_input(replace(features, array=ramp), config(mode="rescale", temporal_scale=100))
+    wished = np.clip((np.arange(100) + 0.5) / 2, ramp[0, 0], ramp[-1, 0])
+    np.testing.assert_allclose(rows_.features[0, 0], wished, atol=1e-4)
