@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pipeline.data.features.store import FeatureStore
     from pipeline.data.videos.finding import Source
+    from pipeline.data.videos.lengths import Measured
     from pipeline.data.videos.sightings import Sightings
     from pipeline.results.classifier_extractor import OpenClassifier
     from pipeline.runs.states import State
@@ -113,20 +114,14 @@ class Run:
         return [video for subset in self.subsets for video in self.dataset.video_ids(subset)]
 
     def sources(self, videos: Iterable[str], left_out: LeftOut) -> dict[str, Source]:
-        """The file or folder of frames of each video that has one; the others are counted by `left_out`.
-
-        Raises UserError where they are too many.
-        """
+        """Where each video lies; those not there are counted by `left_out`. Raises UserError if too many."""
         from pipeline.data.videos.finding import require_videos
 
         settings = self.config.dataset
         return require_videos(settings.videos, self.dataset, videos, left_out, settings.frame_fps)
 
     def classifier(self, num_classes: int | tuple[int, int]) -> OpenClassifier:
-        """The fine-tuned classifier on the run's device, ready to extract.
-
-        Raises UserError where its weights are damaged or of another network.
-        """
+        """The fine-tuned classifier, ready to extract. Raises UserError where its weights are damaged."""
         from pipeline.results.classifier_extractor import open_classifier
 
         return open_classifier(self.detection, num_classes, self.folder, self.device)
@@ -138,15 +133,20 @@ class Run:
     @cached_property
     def sightings(self) -> Sightings:
         """The videos as they are now; of one that is not there, as features of it were made."""
-        from pipeline.data.videos.finding import find_videos, is_folder
+        from pipeline.data.videos.finding import videos_there
         from pipeline.data.videos.sightings import look
 
         settings, facts = self.config.dataset, self.facts()
-        sources: dict[str, Source] = {}
-        if is_folder(settings.videos):
-            sources, _ = find_videos(settings.videos, self.dataset, self.videos, settings.frame_fps)
+        sources = videos_there(settings.videos, self.dataset, self.videos, settings.frame_fps)
         lines = facts.ledger("extract").lines
         return look(sources, self.folder, lines, facts.trained_on(), verify=self.verify)
+
+    def lengths(self, videos: Iterable[str], *, look: bool = True) -> dict[str, Measured]:
+        """How long videos are, imported features where there are; `look` opens those not known. Raises UserError."""
+        wanted = [video for video in videos if video not in self.skipped]
+        if self.has_imported_features:
+            return self.features.lengths(wanted)
+        return self.sightings.lengths(wanted, self.config.runtime.workers if look else None)
 
     def facts(self, *, ahead: bool = False) -> Facts:
         """What the stages depend on, as it is, or `ahead` as it will be once all is made again."""

@@ -17,9 +17,11 @@ from evaluation.errors import TableError
 from evaluation.tables import check_annotations
 from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.data.annotations import training_rows
+from pipeline.data.beyond import require_within
 from pipeline.data.hold_out import chooses_epoch, nothing_to_choose_by, require_use, training_parts
 from pipeline.data.videos.left_out import LeftOut, skipped_ids
 from pipeline.errors import UsageError, UserError
+from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.results.scoring import truth_rows
 from pipeline.run_folder.manifests import MANIFEST
@@ -27,6 +29,9 @@ from pipeline.runs.graph import StageRow, in_order, row
 from pipeline.runs.run import Run
 
 FIRST = "finetune"
+KINDS = ("training", "evaluation")
+# Whose segments a stage reads.
+_READ = {FIRST: KINDS, "bmn": KINDS[:1], "eval": KINDS[1:], "eval-classifier": KINDS[1:]}
 
 
 def require_sound(run: Run, stages: Sequence[StageRow]) -> None:
@@ -39,6 +44,24 @@ def require_sound(run: Run, stages: Sequence[StageRow]) -> None:
     check_stages(run, ahead)
     if FIRST in ahead:  # extract, where it comes first, looks for its videos at once
         _videos_are_there(run, every="extract" in ahead)
+    if ranks().is_main:  # it looks for all
+        for line in require_lengths(run, [*ahead, *(stage.name for stage in stages)]):
+            say(line)
+
+
+def require_lengths(run: Run, names: Sequence[str], *, look: bool = True) -> list[str]:
+    """What to say of segments behind their videos' ends, of those these stages read. Raises UserError: too many.
+
+    Without `look` only videos count that were looked at before.
+    """
+    subsets = {subset for name in names for subset in _READ.get(name, ())}
+    chosen = [name for name, kind in zip(run.subsets, KINDS, strict=True) if kind in subsets]
+    if not chosen or _of_whole_files(run):
+        return []
+    rows = run.dataset.annotations
+    videos = rows["video"][rows["subset"].isin(chosen)].unique().tolist()
+    measured = run.lengths(videos, look=look)
+    return require_within(run.config.dataset, run.dataset, chosen, measured, run.skipped)
 
 
 def stages_ahead(run: Run, stages: Sequence[StageRow]) -> list[str]:
@@ -79,9 +102,8 @@ def require_head(folder: Path, stages: Sequence[StageRow]) -> None:
 
 
 def _detects(run: Run) -> bool:
-    config = run.config
-    sections = (config.extract, config.bmn, config.proposals, config.classify, config.eval)
-    return all(section is not None for section in sections)
+    sections = ("extract", "bmn", "proposals", "classify", "eval")
+    return all(getattr(run.config, section) is not None for section in sections)
 
 
 def _of_whole_files(run: Run) -> bool:
@@ -100,7 +122,9 @@ def _trains(run: Run) -> None:
     training, _ = training_parts(run.config, run.dataset)
     if training.empty:
         name = run.config.dataset.train_subset
-        raise UserError(f"dataset.train_subset {name!r}: no segment to train on")
+        why = [f"{count} {line}" for line, count in training_rows(run.dataset, name)[1].items()]
+        said = f" ({'; '.join(why)})" if why else ""
+        raise UserError(f"dataset.train_subset {name!r}: no segment to train on{said}")
 
 
 def _finetunes(run: Run) -> None:
@@ -160,12 +184,10 @@ def _some_window_holds(run: Run, rows: pd.DataFrame) -> bool:
 
 
 def _shares_batches(title: str, settings: OptimisationSettings) -> None:
-    size = ranks().size
-    if settings.batch_size < size:
-        raise UserError(
-            f"{title}.batch_size {settings.batch_size} cannot be shared by {size} processes; "
-            f"give at least {size}"
-        )
+    size, batch = ranks().size, settings.batch_size
+    if batch < size:
+        shared = f"{title}.batch_size {batch} cannot be shared by {size} processes"
+        raise UserError(f"{shared}; give at least {size}")
 
 
 def _decodes(run: Run) -> None:

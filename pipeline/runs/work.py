@@ -19,7 +19,7 @@ from pipeline.run_folder.lock import linked_folders, locked
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.graph import StageRow, in_order, maker, needed_by
 from pipeline.runs.run import Run
-from pipeline.runs.soundness import require_head, require_sound
+from pipeline.runs.soundness import require_head, require_lengths, require_sound
 
 Value = TypeVar("Value")
 
@@ -44,6 +44,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
         and (run.folder / RUN_CONFIG).is_file()
         and not _todo(run, before, stages, own)
     ):
+        require_lengths(run, [stage.name for stage in (*before, *stages)], look=False)
         for stage in own:
             if stage.name != "eval":  # whose figures are shown
                 say(f"{stage.name}: complete, nothing to do")

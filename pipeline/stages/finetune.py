@@ -18,6 +18,7 @@ from pipeline.data.clips.training import clip_batches, epoch_clips
 from pipeline.data.hold_out import chooses_epoch, require_use
 from pipeline.data.length import finetune_length, say_length
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.data.videos.lengths import in_seconds
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.processes.device import share_cores
@@ -51,7 +52,9 @@ def run(run: Run) -> None:
         return
     require_use(run.config)
     left_out = run.left_out("finetune", at_once=True)
-    train, validation = training_segments(run.config, run.dataset, left_out)
+    workers = run.config.runtime.workers
+    measured = distributed.from_main_process(lambda: run.sightings.lengths(run.videos, workers))
+    train, validation = training_segments(run.config, run.dataset, left_out, in_seconds(measured))
     share_cores(run.device, run.config.runtime.workers)
     length = finetune_length(run.config.finetune, train)
     model = _network(run, length.settings)

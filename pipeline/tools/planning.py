@@ -24,11 +24,14 @@ from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import VideoError
 from pipeline.configuration.sections.detection import ExtractSettings
 from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
-from pipeline.data.annotations import Dataset
+from pipeline.data.beyond import lengths_of
 from pipeline.data.clips.geometry import View, clip_grid, extraction_view, training_crop
 from pipeline.data.videos.finding import Source, find_videos
+from pipeline.data.videos.lengths import in_seconds
 from pipeline.processes.device import autocast
+from pipeline.progress import say
 from pipeline.runs.run import Run
+from pipeline.runs.soundness import require_lengths
 from pipeline.tools.outlook import bmn_outlook, finetune_outlook
 from pipeline.training.bmn_network import build_network
 from pipeline.training.classifier import classification_loss, untrained_classifier
@@ -59,7 +62,9 @@ def estimate(run: Run) -> list[Cost]:
     config, dataset, subsets, device = run.detection, run.dataset, run.subsets, run.device
     torch.manual_seed(0)
     paths, _ = find_videos(config.dataset.videos, dataset, run.videos, config.dataset.frame_fps)
-    seconds = {subset: _seconds(dataset, subset) for subset in subsets}
+    for line in require_lengths(run, ["finetune"]):
+        say(line)
+    seconds = _seconds(run)
     grid = clip_grid(config.extract)
     lengths = [length for subset in subsets for length in seconds[subset].values()]
     clips = sum(grid.num_clips(length) for length in lengths)
@@ -125,13 +130,14 @@ def costs_as_json(costs: list[Cost], processes: int) -> dict[str, Any]:
     return {"processes": processes, "stages": rows}
 
 
-def _seconds(dataset: Dataset, subset: str) -> dict[str, float]:
-    """Seconds of every video: as annotated, else to the end of its last segment."""
+def _seconds(run: Run) -> dict[str, dict[str, float]]:
+    """Seconds of every video, by subset: as its file says, else as annotated, else to the end of its last segment."""
+    dataset = run.dataset
     last = dataset.annotations.groupby("video")["end"].max()
-    rows = dataset.videos[dataset.videos["subset"] == subset]
+    known = in_seconds(lengths_of(dataset, run.lengths(run.videos)))
     return {
-        row.video: row.duration if row.duration > 0 else float(last.get(row.video, 0.0))
-        for row in rows.itertuples(index=False)
+        subset: {v: known.get(v, float(last.get(v, 0.0))) for v in dataset.video_ids(subset)}
+        for subset in run.subsets
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.configuration.sections.base import NoResult, Rate, Section, Share
+from pipeline.configuration.sections.base import Fraction, NoResult, Rate, Section, Share
 
 Paths = tuple[Path, ...] | Path
 
@@ -42,6 +42,10 @@ class DatasetSettings(Section):
     )
     eval_subset: Annotated[str, NoResult()] = Field(
         default="validation", description="Name of the subset that is evaluated."
+    )
+    allow_beyond: Annotated[Fraction, NoResult()] = Field(
+        default=0.05,
+        description="Share of a subset's segments that may run behind their video's end; more are refused.",
     )
     hold_out: Share = Field(
         default=0.0,

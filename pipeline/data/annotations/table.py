@@ -65,8 +65,11 @@ def _read_table(file: Path, subset: str | None) -> pd.DataFrame:
         check_video_id(row.video, where)
         check_times(row.start, row.end, where)
         if row.end < row.start:
+            count = int((frame["end"] < frame["start"]).sum())
+            others = f"; {count} of {len(frame)} rows are so" if count > 1 else ""
+            fix = ": swap start and end" if 2 * count > len(frame) and count > 1 else ""
             raise UserError(
-                f"{where}: video {row.video} ends at {row.end}, before its start {row.start}"
+                f"{where}: video {row.video} ends at {row.end}, before its start {row.start}{others}{fix}"
             )
         if not row.label:
             raise UserError(f"{where}: video {row.video} has no label")

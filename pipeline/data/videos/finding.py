@@ -87,6 +87,13 @@ def find_videos(
     return paths, missing
 
 
+def videos_there(
+    folder: Path, dataset: Dataset, ids: Iterable[str], frame_fps: float | None = None
+) -> dict[str, Source]:
+    """As `find_videos`, those that are there; none where there is no folder. Raises UserError."""
+    return find_videos(folder, dataset, ids, frame_fps)[0] if is_folder(folder) else {}
+
+
 def require_videos(
     folder: Path,
     dataset: Dataset,

@@ -54,6 +54,7 @@ def dataset_section(
     frame_fps: float | None = None,
     train_subset: str | None = None,
     eval_subset: str | None = None,
+    allow_beyond: float | None = None,
 ) -> dict[str, Any]:
     """The dataset section: a table, or ActivityNet's JSON, by the files' ending; keys that are None left out.
 
@@ -78,6 +79,7 @@ def dataset_section(
         "frame_fps": frame_fps,
         "train_subset": train_subset,
         "eval_subset": eval_subset,
+        "allow_beyond": allow_beyond,
     }
     return {key: value for key, value in section.items() if value is not None}
 
