@@ -26,7 +26,7 @@ def guess_unit(
         found.append("milliseconds")
     if ends.max(initial=0.0) <= 100 and _reach(ends / 100 * lengths, lengths) >= REACHED:
         found.append("percent of the video")
-    return " or ".join(found) or None
+    return ", or ".join(found) or None
 
 
 def suspected_unit(ends: np.ndarray, lengths: np.ndarray) -> str | None:

@@ -121,7 +121,7 @@ def _trains(run: Run) -> None:
     require_use(run.config)
     training, _ = training_parts(run.config, run.dataset)
     if training.empty:
-        name = run.config.dataset.train_subset
+        name = run.subsets[0]
         why = [f"{count} {line}" for line, count in training_rows(run.dataset, name)[1].items()]
         said = f" ({'; '.join(why)})" if why else ""
         raise UserError(f"dataset.train_subset {name!r}: no segment to train on{said}")
@@ -140,6 +140,7 @@ def _trains_bmn(run: Run) -> None:
     _shares_batches("bmn", settings)
     training, _ = training_parts(run.config, run.dataset)
     if not _some_window_holds(run, training):
+        require_lengths(run, ["bmn"])  # where the times are wrong, no setting helps
         raise UserError(
             f"bmn: no window of {settings.temporal_scale} positions holds a whole training segment; "
             "raise bmn.temporal_scale or bmn.feature_step"

@@ -66,6 +66,7 @@ KEYS = {
     "dataset.classes": Key("", needs=_class_names),
     "dataset.train_subset": Key("nothing", outcome="refused"),
     "dataset.eval_subset": Key("nothing", outcome="refused"),
+    "dataset.allow_beyond": Key("0"),  # no segment is beyond its video's end
     "dataset.hold_out": Key("0.4", outcome="refused"),  # nothing is chosen by them
     "backbone.name": Key("tsn", "finetune"),
     "backbone.depth": Key("[1,1,1,2]", "finetune"),
