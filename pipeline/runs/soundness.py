@@ -30,7 +30,6 @@ from pipeline.runs.run import Run
 
 FIRST = "finetune"
 KINDS = ("training", "evaluation")
-# Whose segments a stage reads.
 _READ = {FIRST: KINDS, "bmn": KINDS[:1], "eval": KINDS[1:], "eval-classifier": KINDS[1:]}
 
 
@@ -55,10 +54,10 @@ def require_lengths(run: Run, names: Sequence[str], *, look: bool = True) -> lis
     Without `look` only videos count that were looked at before.
     """
     subsets = {subset for name in names for subset in _READ.get(name, ())}
-    chosen = [name for name, kind in zip(run.subsets, KINDS, strict=True) if kind in subsets]
+    chosen = [run.subsets[KINDS.index(kind)] for kind in KINDS if kind in subsets]
+    rows = run.dataset.annotations
     if not chosen or _of_whole_files(run):
         return []
-    rows = run.dataset.annotations
     videos = rows["video"][rows["subset"].isin(chosen)].unique().tolist()
     measured = run.lengths(videos, look=look)
     return require_within(run.config.dataset, run.dataset, chosen, measured, run.skipped)
@@ -107,7 +106,7 @@ def _detects(run: Run) -> bool:
 
 
 def _of_whole_files(run: Run) -> bool:
-    return bool((run.dataset.annotations["end"] == math.inf).any())
+    return math.inf in run.dataset.annotations["end"].to_numpy()
 
 
 def _is_done(run: Run, stage: StageRow) -> bool:
@@ -122,9 +121,9 @@ def _trains(run: Run) -> None:
     training, _ = training_parts(run.config, run.dataset)
     if training.empty:
         name = run.subsets[0]
-        why = [f"{count} {line}" for line, count in training_rows(run.dataset, name)[1].items()]
-        said = f" ({'; '.join(why)})" if why else ""
-        raise UserError(f"dataset.train_subset {name!r}: no segment to train on{said}")
+        why = "; ".join(f"{n} {line}" for line, n in training_rows(run.dataset, name)[1].items())
+        said = f"no segment to train on ({why})" if why else "no segment to train on"
+        raise UserError(f"dataset.train_subset {name!r}: {said}")
 
 
 def _finetunes(run: Run) -> None:
@@ -199,8 +198,7 @@ def _decodes(run: Run) -> None:
 
 
 def _decodes_proposals(run: Run) -> None:
-    settings = run.detection.classify
-    if (settings.mode, settings.source) == ("proposal", "video"):
+    if (run.detection.classify.mode, run.detection.classify.source) == ("proposal", "video"):
         _decodes(run)
 
 

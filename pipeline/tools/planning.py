@@ -68,8 +68,7 @@ def estimate(run: Run) -> list[Cost]:
     grid = clip_grid(config.extract)
     lengths = [length for subset in subsets for length in seconds[subset].values()]
     clips = sum(grid.num_clips(length) for length in lengths)
-    view = extraction_view(config.extract)
-    size, decode_rate, bytes_a_second = _probe_videos(paths, grid, view)
+    size, decode_rate, bytes_a_second = _probe_videos(paths, grid, extraction_view(config.extract))
     model = untrained_classifier(config.backbone, dataset.num_classes)
     finetune = finetune_outlook(config, dataset, {})
     bmn = bmn_outlook(config, dataset, seconds[subsets[0]])
