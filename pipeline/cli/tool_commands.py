@@ -110,6 +110,12 @@ def verify(json_file: Path | None, **options: Any) -> None:
 @click.option(
     "--eval-subset", metavar="NAME", help="The subset to measure on, where it is not validation."
 )
+@click.option(
+    "--allow-beyond",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="dataset.allow_beyond: segments that may run behind their video's end.",
+)
 @click.option("--workers", type=click.IntRange(0), default=2, help="Processes that look at videos.")
 @click.option("--force", is_flag=True, help="Write the file anew if it exists.")
 def init(

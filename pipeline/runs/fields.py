@@ -18,7 +18,7 @@ from pipeline.runs.graph import StageRow, in_order
 
 # Of what extraction depends on, what says nothing of a clip decoded at a proposal: there is no grid, and
 # how it is computed is left free.
-_NOT_DECODED = ("extract.stride", "extract.decoder", "extract.compile")
+_NOT_DECODED = ("extract.stride", "extract.offset_frames", "extract.decoder", "extract.compile")
 # Of the network's settings, what a linear classifier on features has.
 _OF_HEAD = ("backbone.dropout",)
 # What the views of the classifier's own test depend on.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pipeline.data.features.store import FeatureStore
     from pipeline.data.videos.finding import Source
+    from pipeline.data.videos.lengths import Measured
     from pipeline.data.videos.sightings import Sightings
     from pipeline.results.classifier_extractor import OpenClassifier
     from pipeline.runs.states import State
@@ -57,9 +58,8 @@ class Run:
     @cached_property
     def config(self) -> Config:
         """The configuration; where features were imported, with the clip grid they are stated to have."""
-        if not self.grid_of_imported:
-            return self.given
-        return on_imported_grid(self.given, self.path("extract"))
+        imported = self.grid_of_imported
+        return on_imported_grid(self.given, self.path("extract")) if imported else self.given
 
     @cached_property
     def detection(self) -> DetectionConfig:
@@ -119,13 +119,13 @@ class Run:
         return [video for subset in self.subsets for video in self.dataset.video_ids(subset)]
 
     def sources(self, videos: Iterable[str], left_out: LeftOut) -> dict[str, Source]:
-        """The file or folder of frames of each video; UserError where `left_out` counts too many without."""
+        """Where each video lies; those not there are counted by `left_out`. Raises UserError if too many."""
         from pipeline.data.videos.finding import require_videos
 
         return require_videos(self.config.dataset, self.dataset, videos, left_out)
 
     def classifier(self, num_classes: int | tuple[int, int]) -> OpenClassifier:
-        """The fine-tuned classifier on the run's device, ready to extract. Raises UserError where it is damaged."""
+        """The fine-tuned classifier, ready to extract. Raises UserError where its weights are damaged."""
         from pipeline.results.classifier_extractor import open_classifier
 
         return open_classifier(self.detection, num_classes, self.folder, self.device)
@@ -137,15 +137,19 @@ class Run:
     @cached_property
     def sightings(self) -> Sightings:
         """The videos as they are now; of one that is not there, as features of it were made."""
-        from pipeline.data.videos.finding import find_videos, is_folder
+        from pipeline.data.videos.finding import videos_there
         from pipeline.data.videos.sightings import look
 
-        settings, facts = self.config.dataset, self.facts()
-        sources: dict[str, Source] = {}
-        if is_folder(settings.videos):
-            sources, _ = find_videos(settings, self.dataset, self.videos)
-        lines = facts.ledger("extract").lines
+        sources = videos_there(self.config.dataset, self.dataset, self.videos)
+        lines = (facts := self.facts()).ledger("extract").lines
         return look(sources, self.folder, lines, facts.trained_on(), verify=self.verify)
+
+    def lengths(self, videos: Iterable[str], *, look: bool = True) -> dict[str, Measured]:
+        """How long videos are, imported features where there are; `look` opens those not known. Raises UserError."""
+        wanted = [video for video in videos if video not in self.skipped]
+        if self.has_imported_features:
+            return self.features.lengths(wanted)
+        return self.sightings.lengths(wanted, self.config.runtime.workers if look else None)
 
     def facts(self, *, ahead: bool = False) -> Facts:
         """What the stages depend on, as it is, or `ahead` as it will be once all is made again."""

@@ -21,7 +21,8 @@ from pipeline.run_folder.stage import Stage
 from pipeline.runs.contents import names_classes, no_classes
 from pipeline.runs.graph import StageRow, in_order, maker, needed_by, reads_of
 from pipeline.runs.run import Run
-from pipeline.runs.soundness import require_sound
+from pipeline.runs.soundness.ahead import require_sound
+from pipeline.runs.soundness.lengths import require_lengths
 
 Value = TypeVar("Value")
 
@@ -49,6 +50,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
         and (run.folder / RUN_CONFIG).is_file()
         and not _todo(run, before, stages, own)
     ):
+        require_lengths(run, [stage.name for stage in (*before, *stages)], look=False)
         for stage in own:
             if stage.name != "eval":  # whose figures are shown
                 say(f"{stage.name}: complete, nothing to do")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import pandas as pd
 import torch
 from torch import nn
 
@@ -76,7 +77,7 @@ def training_and_judging(run: Run, left_out: LeftOut) -> tuple[list[Window], lis
         say(f"annotations, {config.dataset.train_subset}: {count} segments: {reason}")
     videos = run.features.available(list(rows["video"].unique()), left_out)
     channels = run.features.common_channels(videos)
-    rows = rows[rows["video"].isin(videos)]
+    rows = _before_the_end(run, rows[rows["video"].isin(videos)])
     share, videos = config.dataset.hold_out, list(rows["video"].unique())
     training, held_out = hold_out_videos(videos, share, config.finetune.seed)
     if share:
@@ -87,6 +88,18 @@ def training_and_judging(run: Run, left_out: LeftOut) -> tuple[list[Window], lis
         say(f"bmn: {count} of {len(rows)} training segments {reason}")
     judges = judging_windows(config, run.features, run.dataset, held_out, run.left_out("bmn"))
     return samples, judges, channels
+
+
+def _before_the_end(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    """The segments of videos in which one begins before the features end: the others cannot be held out."""
+    ends = {video: one.seconds for video, one in run.features.lengths(rows["video"]).items()}
+    inside = rows["video"][rows["start"] < rows["video"].map(ends)].unique()
+    gone = rows[~rows["video"].isin(inside)]
+    if len(gone):
+        say(
+            f"bmn: {len(gone)} of {len(rows)} training segments begin after the decoded end of their video, left out"
+        )
+    return rows[rows["video"].isin(inside)]
 
 
 def _videos_of(windows: Sequence[Window]) -> int:

@@ -30,6 +30,7 @@ from pipeline.results.figures import RESULTS, read_results
 from pipeline.run_folder.files import atomic_path, remove, write_json
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
+from pipeline.runs.soundness.lengths import require_lengths
 from pipeline.training.classifier import load_classifier, network_input
 
 STAGE = "eval-classifier"
@@ -56,10 +57,14 @@ def run(run: Run, others: Sequence[Run] = ()) -> None:
         for key, value in other.stage(STAGE).fields.items():
             if key == "content.weights" or key.startswith("finetune."):
                 fields[f"ensemble[{number}].{key}"] = value
+    lines = require_lengths(run, [STAGE])
     stage = run.open(STAGE, fields)
     if stage.complete:
         say(f"{STAGE}: complete")
         return
+    run.sightings.keep(run.folder)
+    for line in lines:
+        say(line)
     left_out = run.left_out(STAGE, at_once=True)
     parts = list(stage.folder.glob(PARTS))
     if parts and stage.anew:  # of other inputs

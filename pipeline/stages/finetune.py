@@ -24,6 +24,7 @@ from pipeline.data.pooled.batches import feature_batches, pooled_digest
 from pipeline.data.pooled.means import Pooled
 from pipeline.data.pooled.selection import pooled_segments
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.data.videos.lengths import in_seconds
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.processes.device import share_cores
@@ -97,7 +98,9 @@ def run(run: Run) -> None:
 
 def _on_video(run: Run, left_out: LeftOut) -> _Training:
     """A network on clips of the videos."""
-    train, validation = training_segments(run.config, run.dataset, left_out)
+    workers = run.config.runtime.workers
+    measured = distributed.from_main_process(lambda: run.sightings.lengths(run.videos, workers))
+    train, validation = training_segments(run.config, run.dataset, left_out, in_seconds(measured))
     share_cores(run.device, run.config.runtime.workers)
     length = finetune_length(run.config.finetune, train)
     settings = length.settings

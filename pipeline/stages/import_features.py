@@ -23,7 +23,7 @@ from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.graph import of_commands, row
 from pipeline.runs.run import Run
-from pipeline.runs.soundness import require_sound
+from pipeline.runs.soundness.ahead import require_sound
 from pipeline.runs.work import held
 from pipeline.training.bmn_network import groups_line
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
 from pipeline.results.proposing import propose_video
 from pipeline.results.tables import PROPOSALS, read_part, write_table
-from pipeline.run_folder.identity import record_of
+from pipeline.run_folder.identity import named, record_of
 from pipeline.run_folder.ledger import Ledger, Made, is_current
 from pipeline.run_folder.manifests import read_manifest
 from pipeline.run_folder.stage import Stage
@@ -48,9 +49,23 @@ def run(run: Run) -> None:
     ledger.write()
     tables = [read_part(_part(stage, video), video) for video in videos]
     proposals = pd.concat(tables, ignore_index=True)
+    _require_some(run, {video: len(table) for video, table in zip(videos, tables, strict=True)})
     write_table(stage.folder / PROPOSALS, proposals)
     stage.finish({"proposals": len(proposals), "videos": len(videos), "left_out": left_out.names})
     say(f"bmn: {len(proposals)} proposals of {len(videos)} videos")
+
+
+def _require_some(run: Run, counts: Mapping[str, int]) -> None:
+    """Say which videos have no proposal. Raises UserError where none has any: no number comes of that."""
+    without = [video for video, count in counts.items() if not count]
+    if len(without) == len(counts):
+        raise UserError(
+            f"bmn: no proposal for any of {len(counts)} videos: the network has learnt nothing, or "
+            f"proposals.count or proposals.per_second allow none; see the loss in {run.path('bmn')}/history.json, and "
+            "train again with a higher bmn.min_steps or another bmn.base_lr (--force)"
+        )
+    if without:
+        say(f"bmn: {len(without)} of {len(counts)} videos have no proposal ({named(without)})")
 
 
 def _take_unrecorded(stage: Stage) -> None:

@@ -18,11 +18,14 @@ from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import to_tensor
 from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import VideoError
-from pipeline.data.annotations import Dataset
+from pipeline.data.beyond import lengths_of
 from pipeline.data.clips.geometry import View, clip_grid, extraction_view
 from pipeline.data.videos.finding import Source, find_videos, is_folder
+from pipeline.data.videos.lengths import in_seconds
+from pipeline.progress import say
 from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
+from pipeline.runs.soundness.lengths import require_lengths
 from pipeline.tools.outlook import bmn_outlook, feature_channels, finetune_outlook
 from pipeline.tools.rates import bmn_rate, head_rate, network_rate, training_rate
 from pipeline.training.classifier import untrained_classifier
@@ -59,7 +62,9 @@ def estimate(run: Run) -> list[Cost]:
     paths: Mapping[str, Source] = {}
     if not ways.imported or is_folder(config.dataset.videos):
         paths, _ = find_videos(config.dataset, dataset, run.videos)
-    seconds = {subset: _seconds(dataset, subset) for subset in subsets}
+    for line in require_lengths(run, [stage.name for stage in in_order(ways)]):
+        say(line)
+    seconds = _seconds(run)
     grid = clip_grid(config.extract)
     lengths = [length for subset in subsets for length in seconds[subset].values()]
     clips = sum(grid.num_clips(length) for length in lengths)
@@ -118,13 +123,14 @@ def costs_as_json(costs: list[Cost], processes: int) -> dict[str, Any]:
     return {"processes": processes, "stages": rows}
 
 
-def _seconds(dataset: Dataset, subset: str) -> dict[str, float]:
-    """Seconds of every video: as annotated, else to the end of its last segment."""
+def _seconds(run: Run) -> dict[str, dict[str, float]]:
+    """Seconds of every video, by subset: as its file says, else as annotated, else to the end of its last segment."""
+    dataset = run.dataset
     last = dataset.annotations.groupby("video")["end"].max()
-    rows = dataset.videos[dataset.videos["subset"] == subset]
+    known = in_seconds(lengths_of(dataset, run.lengths(run.videos)))
     return {
-        row.video: row.duration if row.duration > 0 else float(last.get(row.video, 0.0))
-        for row in rows.itertuples(index=False)
+        subset: {v: known.get(v, float(last.get(v, 0.0))) for v in dataset.video_ids(subset)}
+        for subset in run.subsets
     }
 
 

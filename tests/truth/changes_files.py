@@ -25,7 +25,14 @@ RESULTS = {
 }
 MODELS = {"finetune/model.pt": "finetune", "bmn/model.pt": "bmn"}
 # Files without which nothing is lost.
-NOTES = ("config.yaml", ".lock", "sources.json", "finetune/history.json", "bmn/history.json")
+NOTES = (
+    "config.yaml",
+    ".lock",
+    "sources.json",
+    "lengths.json",
+    "finetune/history.json",
+    "bmn/history.json",
+)
 RECORDS = {  # what says how results were made: the stage may be done again
     "extract/manifest.json": "extract",
     "extract/videos.jsonl": "extract",

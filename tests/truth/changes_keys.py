@@ -75,6 +75,7 @@ KEYS = {
     "dataset.exclude_videos": Key(
         "[nothing]"
     ),  # what it leaves out is among the changes of the table
+    "dataset.allow_beyond": Key("0"),  # no segment is beyond its video's end
     "dataset.hold_out": Key("0.4", outcome="refused"),  # nothing is chosen by them
     "backbone.name": Key("tsn", "finetune"),
     "backbone.depth": Key("[1,1,1,2]", "finetune"),

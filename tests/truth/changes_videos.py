@@ -73,6 +73,23 @@ def _replaced(video: str) -> Callable[[World], object]:
     return lambda world: shutil.copy(world.spare, world.video(video))
 
 
+def _shorter(video: str) -> Callable[[World], object]:
+    """Its first seconds, all of its segments and nothing more."""
+    return lambda world: footage.shorten(world.video(video), seconds=6.0)
+
+
+def _too_short(video: str) -> Callable[[World], object]:
+    return lambda world: footage.shorten(world.video(video), seconds=1.0)
+
+
+def _allowed_too_short(video: str) -> Callable[[World], object]:
+    def apply(world: World) -> None:
+        _too_short(video)(world)
+        world.settings["dataset.allow_beyond"] = "1"
+
+    return apply
+
+
 def _swapped(one: str, other: str) -> Callable[[World], object]:
     return lambda world: footage.swap(world.video(one), world.video(other))
 
@@ -128,6 +145,17 @@ for _video, _kind in ((V0, "validation"), (T0, "training")):
     CHANGES.append(
         Change(f"{_kind} video replaced", _replaced(_video), must_differ=True, **_is_other)
     )
+    CHANGES.append(
+        Change(f"{_kind} video shortened", _shorter(_video), must_differ=True, **_is_other)
+    )
+    CHANGES.append(
+        Change(
+            f"{_kind} video shorter than its segments",
+            _too_short(_video),
+            "refused",
+            says=(_video,),
+        )
+    )
     for _what, _act in BROKEN.items():
         CHANGES.append(
             Change(f"{_kind} video {_what}", _on(_act, _video), "refused", says=(_video,))
@@ -150,6 +178,14 @@ CHANGES += [
         _swapped(V0, V1),
         first=("extract",),
         videos=(V0, V1),
+        says=(V0,),
+        must_differ=True,
+    ),
+    Change(
+        "validation video shorter than its segments, allowed",
+        _allowed_too_short(V0),
+        first=("extract",),
+        videos=(V0,),
         says=(V0,),
         must_differ=True,
     ),

@@ -23,6 +23,22 @@ def reencode(path: Path) -> None:
     os.replace(other, path)
 
 
+def shorten(path: Path, *, seconds: float) -> None:
+    """Its first seconds, encoded again."""
+    other = path.with_name("new.mp4.partial")
+    with av.open(str(path)) as source, av.open(str(other), "w", format="mp4") as target:
+        shown = source.streams.video[0]
+        stream = target.add_stream("libx264", rate=shown.average_rate)
+        stream.width, stream.height, stream.pix_fmt = shown.width, shown.height, "yuv420p"
+        stream.options = {"crf": "18", "preset": "ultrafast", "threads": "1"}
+        for frame in source.decode(shown):
+            if frame.time < seconds:
+                frame.pict_type = 0
+                target.mux(stream.encode(frame))
+        target.mux(stream.encode())
+    os.replace(other, path)
+
+
 def remux(path: Path, ending: str = ".mp4", **options: str) -> None:
     """The same pictures in another container; the old file is gone."""
     other = path.with_name("new.partial")

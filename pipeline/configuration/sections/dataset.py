@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from feature_extraction.frame_names import parse_pattern
-from pipeline.configuration.sections.base import NoResult, Rate, Section, Share
+from pipeline.configuration.sections.base import Fraction, NoResult, Rate, Section, Share
 
 Paths = tuple[Path, ...] | Path
 
@@ -83,6 +83,10 @@ class DatasetSettings(Section):
         default=(),
         description="Ids of annotated videos that are not part of the data set, as benchmarks leave out "
         "wrongly annotated ones.",
+    )
+    allow_beyond: Annotated[Fraction, NoResult()] = Field(
+        default=0.05,
+        description="Share of a subset's segments that may run behind their video's end; more are refused.",
     )
     hold_out: Share = Field(
         default=0.0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ from pipeline.data.names import one_form, spelled, without_ending
 from pipeline.errors import UserError
 
 LONGEST_ID = 220  # bytes; a file system takes 255, and files made of an id have endings
+ROUNDING = (
+    0.1  # seconds, a frame or so: an end that lies this far behind the last frame's is not wrong
+)
 TEMPORARY = ".tmp-"  # how half-written feature files begin; what begins so is cleared away
 _NO_TEXT = ("Cc", "Cs")  # control characters and half characters, by their Unicode category
 _LINE_ENDS = ("Zl", "Zp")  # a --skip file has an id a line
@@ -108,13 +111,16 @@ class Dataset:
         return np.array([[index[label]] for label in rows["label"]], np.int64).reshape(-1, 1)
 
 
-def training_rows(dataset: Dataset, subset: str) -> tuple[pd.DataFrame, Counter[str]]:
+def training_rows(
+    dataset: Dataset, subset: str, seconds: Mapping[str, float] | None = None
+) -> tuple[pd.DataFrame, Counter[str]]:
     """The segments of a subset that can be trained on, and how many were changed or left out, by reason.
 
     The rule: a segment that ends at or before its start is left out; a repeated row is used once; a
     segment that begins after its video's end is left out, and one that ends after it is cut there;
-    segments that overlap another are kept, and counted. Evaluation keeps every row as annotated, as
-    the official evaluators do.
+    segments that overlap another are kept, and counted. A video ends where its annotated duration does, or,
+    if that is earlier, where `seconds` says that its file does; ROUNDING behind the latter is not cut.
+    Evaluation keeps every row as annotated, as the official evaluators do.
     """
     rows = dataset.rows(subset)
     counts: Counter[str] = Counter()
@@ -126,6 +132,10 @@ def training_rows(dataset: Dataset, subset: str) -> tuple[pd.DataFrame, Counter[
     rows = rows[~repeated]
     durations = dataset.videos.drop_duplicates("video").set_index("video")["duration"]
     limit = rows["video"].map(durations).astype(float).fillna(math.inf)
+    real = rows["video"].map(dict(seconds or {})).astype(float).fillna(math.inf)
+    real = real.where(np.isfinite(rows["end"]), math.inf)  # a whole file ends where it does
+    behind = (rows["end"] > real + ROUNDING) | (rows["start"] >= real)
+    limit = np.minimum(limit, real.where(behind, math.inf))
     beyond = rows["start"] >= limit
     counts["begins after the video's end, left out"] = int(beyond.sum())
     late = (rows["end"] > limit) & ~beyond

@@ -143,8 +143,11 @@ def _check_rows(table: pd.DataFrame, subset: str | None, file: Path) -> None:
     for row in segments[wrong].itertuples():
         where = f"{file}, line {row.Index}"
         check_times(row.start, row.end, where)
+        count = int((end < start).sum())
+        others = f"; {count} of {len(start)} rows are so" if count > 1 else ""
+        fix = ": swap start and end" if 2 * count > len(start) and count > 1 else ""
         raise UserError(
-            f"{where}: video {row.video} ends at {row.end}, before its start {row.start}"
+            f"{where}: video {row.video} ends at {row.end}, before its start {row.start}{others}{fix}"
         )
     for line, label in segments["label"][~segments["label"].duplicated()].items():
         where = f"{file}, line {line}"

@@ -32,11 +32,14 @@ ASPECT_STEP = 0.05  # videos whose aspects differ by less share batches, trimmed
 
 
 def training_segments(
-    config: Config, dataset: Dataset, left_out: LeftOut
+    config: Config,
+    dataset: Dataset,
+    left_out: LeftOut,
+    seconds: Mapping[str, float] | None = None,
 ) -> tuple[Segments, Segments]:
     """Training and validation segments; videos skipped or not there are counted by `left_out`.
 
-    With `dataset.hold_out` some of the training videos are validated on, and train nothing. What is
+    `seconds`: how long the videos are whose length is known; segments are cut there. With `dataset.hold_out` some of the training videos are validated on, and train nothing. What is
     left out is said. Raises UserError where more videos are missing than allowed, or nothing trains,
     or there is nothing to choose the epoch by.
     """
@@ -48,7 +51,7 @@ def training_segments(
     ids = left_out.without_skipped(ids)
     paths = require_videos(config.dataset, dataset, ids, left_out)
     for subset in wanted:
-        rows, counts = training_rows(dataset, subset)
+        rows, counts = training_rows(dataset, subset, seconds)
         for reason, count in counts.items():
             say(f"annotations, {subset}: {count} segments: {reason}")
         segments = make_segments(rows, dataset.targets(rows), paths, takes_parts(config))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +19,12 @@ from feature_extraction.store import (
     read_shape,
     write_features,
 )
+from pipeline.data.annotations.dataset import ROUNDING
 from pipeline.data.features import FEATURES, IMPORTED
 from pipeline.data.features.made import content_of, grid_of
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.data.videos.lengths import Measured
 from pipeline.errors import UserError, cannot_read, cannot_write
 from pipeline.progress import say
 from pipeline.run_folder.files import clear_temporary, remove
@@ -138,6 +140,18 @@ class FeatureStore:
                     "delete the one that is wrong and run `tada-loc extract` again"
                 )
         return first
+
+    def lengths(self, videos: Iterable[str]) -> dict[str, Measured]:
+        """The length of each video that has features, as these say; those of elsewhere may end a clip early.
+
+        Raises UserError where a file is damaged or made with other settings.
+        """
+        grid = self.grid
+        clip = ((grid.frames - 1) * grid.interval + 1 + grid.stride) / grid.fps
+        slack = clip if self.imported else ROUNDING
+        there = [video for video in dict.fromkeys(videos) if _is_there(self.path(video))]
+        first = slice(0, 1)
+        return {video: Measured(self(video, first).duration, slack=slack) for video in there}
 
     def available(self, videos: Sequence[str], left_out: LeftOut) -> list[str]:
         """The videos whose features are on disk, without skipped ones; the others are counted and said.

@@ -105,6 +105,13 @@ def find_files(folder: Path, ids: Iterable[str]) -> dict[str, Path]:
     return {video: path for video, path in found.items() if path.is_file()}
 
 
+def videos_there(
+    settings: DatasetSettings, dataset: Dataset, ids: Iterable[str]
+) -> dict[str, Source]:
+    """As `find_videos`, those that are there; none where there is no folder. Raises UserError."""
+    return find_videos(settings, dataset, ids)[0] if is_folder(settings.videos) else {}
+
+
 def require_videos(
     settings: DatasetSettings, dataset: Dataset, ids: Iterable[str], left_out: LeftOut
 ) -> dict[str, Source]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from feature_extraction.pictures import pictures_of
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.identity import Sighting, identify, read_sightings, write_sightings
+from pipeline.data.videos.lengths import Measured, known_lengths, read_lengths, write_lengths
 from pipeline.run_folder.identity import named
 from pipeline.run_folder.ledger import Made
 
@@ -17,12 +18,18 @@ PICTURES = "pictures"  # a note of the extract stage's ledger: digest, and the r
 
 @dataclass(frozen=True)
 class Sightings:
-    """The videos as they are: `identities` by id, and `repacked`, whose files are others with the same pictures."""
+    """The videos as they are: `identities` by id, and `repacked`, whose files are others with the same pictures.
+
+    `measured`: lengths by digest, which grow as videos are looked at; `sources`: where the videos lie.
+    """
 
     identities: Mapping[str, str]
     seen: Mapping[str, Sighting]
     repacked: tuple[str, ...] = ()
     before: Mapping[str, Sighting] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
+    remembered: Mapping[str, Measured] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """What is worth a word."""
@@ -33,10 +40,26 @@ class Sightings:
             "what was made of them stays"
         ]
 
+    def lengths(self, videos: Iterable[str], workers: int | None) -> dict[str, Measured]:
+        """The length of each video that is known; `workers` look at the others (`known_lengths`).
+
+        That of a video which is not there any more is known by what it was.
+        """
+        digests = {v: seen.digest for v, seen in self.seen.items()}
+        wanted = [video for video in dict.fromkeys(videos) if video in self.identities]
+        sources = {v: self.sources[v] for v in wanted if v in self.sources and v in digests}
+        found = known_lengths(sources, digests, self.measured, workers=workers)
+        for video in wanted:
+            if video not in digests and (one := self.measured.get(self.identities[video])):
+                found[video] = one
+        return found
+
     def keep(self, folder: Path) -> None:
-        """Remember them in the run's folder. Raises UserError where it cannot be written."""
+        """Remember them, and their lengths, in the run's folder. Raises UserError where it cannot be written."""
         if dict(self.seen) != dict(self.before):
             write_sightings(folder, {**self.before, **self.seen})
+        if self.measured != self.remembered:
+            write_lengths(folder, self.measured)
 
 
 def look(
@@ -70,7 +93,8 @@ def look(
         identities.setdefault(video, line.of)
     for video, digest in trained.items():
         identities.setdefault(video, digest)
-    return Sightings(identities, seen, tuple(repacked), before)
+    known = read_lengths(folder)
+    return Sightings(identities, seen, tuple(repacked), before, sources, dict(known), known)
 
 
 def pictures_note(source: Source, fps: float) -> dict[str, str]:

@@ -21,15 +21,16 @@ from pipeline.printing import percent
 from pipeline.run_folder.identity import file_digest
 from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
-from pipeline.runs.soundness import check_stages
+from pipeline.runs.soundness.checks import check_stages
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
-from pipeline.tools.doctor.segments import segment_findings
+from pipeline.tools.doctor.segments import segment_findings, time_findings
 from pipeline.tools.doctor.trainings import training_findings
 from pipeline.tools.doctor.videos import (
     compare_durations,
     compare_rates,
     known_durations,
     look_at_videos,
+    measured_of,
 )
 from pipeline.tools.outlook import feature_channels, rows_that_train
 from pipeline.training.bmn_network import require_groups
@@ -55,6 +56,8 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
     allowed = len(videos) if run.has_imported_features else config.runtime.allow_failures
     found, infos = look_at_videos(config, dataset, videos["video"], findings, allowed, deep)
     findings += compare_durations(dataset, videos, infos)
+    for subset in run.subsets:
+        findings += time_findings(config, dataset, subset, measured_of(infos))
     findings += compare_rates(config, infos)
     findings += _held_out(config)
     findings += _classes(config, dataset, run.subsets)

@@ -8,14 +8,47 @@ import numpy as np
 import pandas as pd
 
 from bmn.upper_bound import best_tious
-from pipeline.configuration.settings import DetectionConfig
+from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset
+from pipeline.data.beyond import beyond_end, how_to_fix
 from pipeline.data.clips.geometry import clip_grid
+from pipeline.data.videos.left_out import skipped_ids
+from pipeline.data.videos.lengths import Measured
 from pipeline.data.windows.cells import video_cells
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 
 # At the lowest threshold; below it the grid, not the network, decides the result.
 LEAST_RECALL = 0.9
+
+
+def time_findings(
+    config: Config, dataset: Dataset, subset: str, measured: Mapping[str, Measured]
+) -> list[Finding]:
+    """Segments of a subset that run behind their video's end, or end before their start."""
+    found = beyond_end(dataset, subset, measured, skipped_ids(config.runtime.skip))
+    check, rows = f"times, {subset}", dataset.rows(subset)
+    findings = []
+    if found.count:
+        wrong = found.share > config.dataset.allow_beyond
+        text = f"{len(found.late)} of {found.count} segments run behind their video's end"
+        if len(found.late):
+            text += f", {found.begin} of them begin there"
+        text += f"; {how_to_fix(found)}" if wrong else ""
+        state = WRONG if wrong else NOTE if len(found.late) else OK
+        findings.append(Finding(check, state, text, found.examples()))
+    if found.odd:
+        findings.append(Finding(check, NOTE, f"all {found.count} segments lie {found.odd}"))
+    swapped = rows[rows["end"] < rows["start"]]
+    if len(swapped):
+        most = 2 * len(swapped) > len(rows)
+        text = f"{len(swapped)} of {len(rows)} segments end before their start"
+        text += "; swap start and end" if most else ", and are not trained on"
+        names = tuple(
+            f"{row.video}: {row.start:.10g} to {row.end:.10g}"
+            for row in swapped.itertuples(index=False)
+        )
+        findings.append(Finding(check, WRONG if most else NOTE, text, names))
+    return findings
 
 
 def segment_findings(

@@ -11,6 +11,7 @@ from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset
 from pipeline.data.videos.damage import extraction_takes_parts
 from pipeline.data.videos.finding import Source, find_videos
+from pipeline.data.videos.lengths import Measured
 from pipeline.data.videos.near_misses import near_misses
 from pipeline.data.videos.probing import Seen, look_at_all
 from pipeline.errors import UserError
@@ -82,11 +83,10 @@ def _key_frames(seen: Mapping[str, Seen]) -> list[Finding]:
 def compare_durations(
     dataset: Dataset, videos: pd.DataFrame, infos: Mapping[str, VideoInfo]
 ) -> list[Finding]:
-    """Whether annotated durations are the videos', and segments end before their video does."""
+    """Whether annotated durations are the videos'."""
     if not infos:
         return []
-    last = dataset.annotations.groupby("video")["end"].max()
-    differing, beyond, compared = [], [], 0
+    differing, compared = [], 0
     for row in videos.itertuples(index=False):
         found = infos[row.video].duration if row.video in infos else None
         if found is None:
@@ -96,23 +96,25 @@ def compare_durations(
             compared += 1
             if abs(found - row.duration) > allowed:
                 differing.append(f"{row.video} ({found:.2f} s, annotated {row.duration:.2f} s)")
-        if last.get(row.video, 0.0) > found + allowed:
-            beyond.append(f"{row.video} ({found:.2f} s, segment to {last[row.video]:.2f} s)")
     limit = f"more than {DURATION_SECONDS:g} s or {100 * DURATION_SHARE:g} %"
     return [
         Finding(
             "durations",
             WRONG if differing else OK,
-            f"{len(differing)} of {compared} annotated durations differ from the video's by {limit}",
+            f"{len(differing)} of {compared} annotated durations differ from the video's by {limit}"
+            + ("; a training segment ends where the first of both does" if differing else ""),
             tuple(differing),
         ),
-        Finding(
-            "durations",
-            WRONG if beyond else OK,
-            f"{len(beyond)} of {len(infos)} videos have segments beyond their end by {limit}",
-            tuple(beyond),
-        ),
     ]
+
+
+def measured_of(infos: Mapping[str, VideoInfo]) -> dict[str, Measured]:
+    """The lengths of the videos that say theirs."""
+    return {
+        video: Measured(info.duration, info.fps)
+        for video, info in infos.items()
+        if info.duration is not None
+    }
 
 
 def compare_rates(config: DetectionConfig, infos: Mapping[str, VideoInfo]) -> list[Finding]:

@@ -58,6 +58,7 @@ def dataset_section(
     frames: str | None = None,
     train_subset: str | None = None,
     eval_subset: str | None = None,
+    allow_beyond: float | None = None,
 ) -> dict[str, Any]:
     """The dataset section, with the form of the annotations told from the files; keys that are None left out.
 
@@ -84,6 +85,7 @@ def dataset_section(
         "frames": frames,
         "train_subset": train_subset,
         "eval_subset": eval_subset,
+        "allow_beyond": allow_beyond,
     }
     return {key: value for key, value in section.items() if value is not None}
 

@@ -14,13 +14,14 @@ from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations import Dataset, annotation_files, load_annotations, training_rows
 from pipeline.data.annotations.table import HELD_OUT
+from pipeline.data.beyond import require_within
 from pipeline.data.clips.segments import mirrored_classes
 from pipeline.data.videos.finding import find_videos
 from pipeline.data.videos.near_misses import near_misses
 from pipeline.data.videos.probing import probe_all
 from pipeline.errors import UserError
 from pipeline.progress import say
-from pipeline.tools.doctor.videos import DURATION_SECONDS, DURATION_SHARE
+from pipeline.tools.doctor.videos import measured_of
 
 SIDES = re.compile(r"(?<![a-z])(left|right|(counter|anti)?[ -]?clockwise)(?![a-z])", re.IGNORECASE)
 
@@ -65,6 +66,8 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
     _check_split(settings, dataset)
     ids = [video for subset in subsets for video in dataset.video_ids(subset)]
     infos = _readable(settings, dataset, ids, workers)
+    for line in require_within(settings, dataset, subsets, measured_of(infos)):
+        say(line)
     rows = dataset.annotations[dataset.annotations["subset"].isin(subsets)]
     rows = _inside(rows[rows["video"].isin(list(infos))], infos)
     lengths = (rows["end"] - rows["start"]).to_numpy()
@@ -152,19 +155,10 @@ def _check_split(settings: DatasetSettings, dataset: Dataset) -> None:
 
 
 def _inside(rows: pd.DataFrame, infos: Mapping[str, VideoInfo]) -> pd.DataFrame:
-    """Segments cut at their video's end, without those that begin after it; both are counted and said."""
+    """Segments cut at their video's end, without those that begin after it."""
     ends = {video: info.duration or math.inf for video, info in infos.items()}
     limit = rows["video"].map(ends).astype(float)
     beyond = rows["start"] >= limit
-    # Every end is cut; the last frame's rounding is not worth a word.
-    late = (rows["end"] > limit + np.minimum(DURATION_SECONDS, DURATION_SHARE * limit)) & ~beyond
-    if (beyond | late).any():
-        first = rows[beyond | late].iloc[0]
-        say(
-            f"{late.sum()} segments end after their video does and are cut there, {beyond.sum()} begin after "
-            f"it and are left out; first {first['video']} ({ends[first['video']]:.2f} s, segment "
-            f"{first['start']:.10g} to {first['end']:.10g}): are these frames or milliseconds, not seconds?"
-        )
     return rows.assign(end=np.minimum(rows["end"], limit))[~beyond]
 
 

@@ -54,7 +54,7 @@ UNITS = {
 }  # fmt: skip
 # A share, a probability, a power and the like have none.
 PLAIN = {
-    "hold_out", "dropout", "proportion", "mean", "std", "base_lr", "warmup_lr", "weight_decay",
+    "hold_out", "allow_beyond", "dropout", "proportion", "mean", "std", "base_lr", "warmup_lr", "weight_decay",
     "momentum", "grad_clip", "seed", "color_jitter", "erasing", "mixup", "cutmix", "flip",
     "label_smoothing", "min_inside", "boundary_ratio", "cls_power", "reg_power", "boundary_power",
     "alpha", "power", "sls",
@@ -81,7 +81,14 @@ def test_a_number_names_its_unit(key):
     unit = "clips" if key == "extract.batch_size" else UNITS.get(name)
     assert (unit is None) == (name in PLAIN), f"{key}: say its unit here and in its description"
     assert unit is None or unit in text, f"{key}: {text} names no {unit}"
-    if name in {"hold_out", "proportion", "min_inside", "label_smoothing", "boundary_ratio"}:
+    if name in {
+        "hold_out",
+        "allow_beyond",
+        "proportion",
+        "min_inside",
+        "label_smoothing",
+        "boundary_ratio",
+    }:
         assert "share" in text, text
     if name in {"dropout", "color_jitter", "erasing", "flip"}:
         assert "probability" in text, text

@@ -12,7 +12,7 @@ from pipeline.configuration.reading import find_config, load_config, parse_overr
 from pipeline.errors import UsageError, UserError
 from pipeline.runs.graph import in_order, of_commands, row
 from pipeline.runs.run import Run
-from pipeline.runs.soundness import require_sound, stages_ahead
+from pipeline.runs.soundness.ahead import require_sound, stages_ahead
 
 ALL = [stage.name for stage in in_order()]
 ROWS = [

@@ -102,3 +102,30 @@ def test_parts_that_nobody_recorded_are_not_believed(whole, data, tmp_path):
     part.write_text("video,start,end,score\nvalidation_000,1.0,2.0,0.5\n")
     assert tada("run", *options(data, run)).exit_code == 0
     assert part.read_bytes() == content
+
+
+def test_a_network_that_proposes_nothing_is_an_error_and_few_videos_without_are_said(
+    data, killed, monkeypatch
+):
+    from pipeline.stages import proposals
+
+    real, calls = proposals.propose_video, []
+    for part in (killed / PARTS).iterdir():
+        part.unlink()
+    monkeypatch.setattr(proposals, "propose_video", lambda *a: real(*a)[:0])
+    for command in ("bmn", "run", "bmn"):
+        result = tada(command, *options(data, killed))
+        assert result.exit_code == 1
+        line = error_line(result)
+        assert "bmn: no proposal for any of 2 videos" in line and "bmn.min_steps" in line
+        assert not (killed / TABLE).exists()
+    for part in (killed / PARTS).iterdir():
+        part.unlink()
+
+    def some(*arguments):
+        calls.append(arguments)
+        return real(*arguments)[: None if len(calls) > 1 else 0]
+
+    monkeypatch.setattr(proposals, "propose_video", some)
+    result = tada("bmn", *options(data, killed))
+    assert result.exit_code == 0 and "1 of 2 videos have no proposal (" in result.output

@@ -104,7 +104,9 @@ def test_durations(data):
     _, _, report = look(data, entries)
     found = [entry for entry in report["checks"] if entry["check"] == "durations"]
     assert "training_000 (8.00 s, annotated 9.50 s)" in found[0]["items"]
-    assert "training_001 (8.00 s, segment to 12.00 s)" in found[1]["items"]
+    (found,) = [entry for entry in report["checks"] if entry["check"] == "times, training"]
+    assert found["items"] == ["training_001 of 8.00 s: 6 to 12"] and found["state"] == "WRONG"
+    assert found["detail"].startswith("1 of ") and "0 of them begin there" in found["detail"]
 
 
 def test_classes_without_training_segments(data):

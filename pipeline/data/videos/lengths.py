@@ -1,0 +1,68 @@
+"""How long each video is, as its file says: looked at once, by worker processes, and remembered by content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.data.annotations.dataset import ROUNDING
+from pipeline.data.videos.finding import Source
+from pipeline.data.videos.probing import probe_all
+from pipeline.run_folder.files import write_json
+
+LENGTHS = "lengths.json"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A video's length in seconds, its frames a second (0.0: not known), and how much longer it may be."""
+
+    seconds: float
+    fps: float = 0.0
+    slack: float = ROUNDING
+
+
+_MEASURED = TypeAdapter(dict[str, Measured])
+
+
+def known_lengths(
+    sources: Mapping[str, Source],
+    identities: Mapping[str, str],
+    known: dict[str, Measured],
+    *,
+    workers: int | None,
+) -> dict[str, Measured]:
+    """The length of each video of `sources` that can be told; one that does not open has none.
+
+    `known` are lengths by the digest of a video's content (`identities`); what is looked at is added there.
+    `workers` processes look, 0 looks here, and None looks at none.
+    """
+    new = {v: path for v, path in sources.items() if identities.get(v) not in known}
+    if workers is not None and new:
+        infos, _ = probe_all(new, "auto", deep=False, workers=workers)  # reading says what failed
+        for video, info in infos.items():
+            if info.duration is not None and video in identities:
+                known[identities[video]] = Measured(float(info.duration), float(info.fps))
+    digests = {video: identities[video] for video in sources if video in identities}
+    return {video: known[digest] for video, digest in digests.items() if digest in known}
+
+
+def read_lengths(folder: Path) -> dict[str, Measured]:
+    """Lengths that a run has remembered, by digest; none where that is damaged. It is a memory, and no result."""
+    try:
+        return _MEASURED.validate_json((folder / LENGTHS).read_bytes())
+    except (OSError, ValidationError, ValueError):
+        return {}
+
+
+def write_lengths(folder: Path, known: Mapping[str, Measured]) -> None:
+    """Remember them. Raises UserError where the folder cannot be written."""
+    write_json(folder / LENGTHS, {digest: asdict(one) for digest, one in known.items()})
+
+
+def in_seconds(measured: Mapping[str, Measured]) -> dict[str, float]:
+    """The seconds alone."""
+    return {video: one.seconds for video, one in measured.items()}

@@ -1,0 +1,96 @@
+"""What a training would refuse of settings and of its segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from pipeline.configuration.sections.optimisation import OptimisationSettings
+from pipeline.data.annotations import training_rows
+from pipeline.data.features.imported import require_imported
+from pipeline.data.hold_out import chooses_epoch, nothing_to_choose_by, require_use, training_parts
+from pipeline.data.videos.left_out import skipped_ids
+from pipeline.errors import UserError
+from pipeline.ranks import ranks
+from pipeline.runs.run import Run
+from pipeline.runs.soundness.lengths import require_lengths
+
+
+def finetunes(run: Run) -> None:
+    """Refuse what fine-tuning would refuse. Raises UserError."""
+    if run.ways.head_on_features:
+        require_imported(imported=run.ways.imported)
+    _trains(run)
+    _shares_batches("finetune", run.config.finetune)
+    if chooses_epoch(run.config.finetune):
+        _judges(run)
+
+
+def trains_bmn(run: Run) -> None:
+    """Refuse what the training of BMN would refuse. Raises UserError."""
+    _trains(run)
+    settings = run.detection.bmn
+    _shares_batches("bmn", settings)
+    training, _ = training_parts(run.config, run.dataset)
+    if not _some_window_holds(run, training):
+        require_lengths(run, ["bmn"])  # where the times are wrong, no setting helps
+        raise UserError(
+            f"bmn: no window of {settings.temporal_scale} positions holds a whole training segment; "
+            "raise bmn.temporal_scale or bmn.feature_step"
+        )
+    if chooses_epoch(settings):
+        rows, held_out = _judges(run)
+        if not _some_window_holds(run, rows):
+            raise nothing_to_choose_by(run.config.dataset, held_out=held_out)
+
+
+def _trains(run: Run) -> None:
+    require_use(run.config)
+    training, _ = training_parts(run.config, run.dataset)
+    if training.empty:
+        name = run.subsets[0]
+        why = "; ".join(f"{n} {line}" for line, n in training_rows(run.dataset, name)[1].items())
+        said = f"no segment to train on ({why})" if why else "no segment to train on"
+        raise UserError(f"dataset.train_subset {name!r}: {said}")
+
+
+def _judges(run: Run) -> tuple[pd.DataFrame, bool]:
+    """The segments that choose an epoch, and whether they are held out. Raises UserError without any."""
+    settings = run.config.dataset
+    _, rows = training_parts(run.config, run.dataset)
+    held_out = not rows.empty
+    if not held_out:
+        rows, _ = training_rows(run.dataset, settings.eval_subset)
+        rows = rows[~rows["video"].isin(skipped_ids(run.config.runtime.skip))]
+    if rows.empty:
+        raise nothing_to_choose_by(settings, held_out=False)
+    return rows, held_out
+
+
+def _some_window_holds(run: Run, rows: pd.DataFrame) -> bool:
+    """Whether a window could hold one of the segments, were its video as long as it can be."""
+    from pipeline.data.windows.cells import windows_with_segments  # loads torch
+
+    told: Mapping[str, float] = dict(
+        zip(run.dataset.videos["video"], run.dataset.videos["duration"], strict=True)
+    )
+    config = run.detection
+    scale = config.bmn.temporal_scale * config.bmn.feature_step
+    window = scale * config.extract.stride / config.extract.fps
+    for video, group in rows.groupby("video", sort=False):
+        segments = group[["start", "end"]].to_numpy(float)
+        if not np.isfinite(segments).all():
+            return True  # that these are no segments to detect is said of the evaluation
+        longest = np.nanmax([segments.max(), told[str(video)]]) + window
+        if windows_with_segments(config, segments, float(longest)):
+            return True
+    return False
+
+
+def _shares_batches(title: str, settings: OptimisationSettings) -> None:
+    size, batch = ranks().size, settings.batch_size
+    if batch < size:
+        shared = f"{title}.batch_size {batch} cannot be shared by {size} processes"
+        raise UserError(f"{shared}; give at least {size}")
