@@ -92,9 +92,9 @@ def test_a_video_that_cannot_be_read_is_an_error_that_travels(segments, tmp_path
 def test_a_video_that_was_given_up_is_not_opened(segments, monkeypatch):
     opened = []
 
-    def noted(path, *rest):
+    def noted(path, *rest, **options):
         opened.append(path)
-        return open_video(path, *rest)
+        return open_video(path, *rest, **options)
 
     monkeypatch.setattr(training, "open_video", noted)
     given_up = {}
