@@ -17,19 +17,25 @@ _HEARTBEAT_SECONDS = 10.0  # of video
 
 
 def probe_all(
-    paths: Mapping[str, Source], decoder: str, *, deep: bool, workers: int
+    paths: Mapping[str, Source],
+    decoder: str,
+    *,
+    deep: bool,
+    workers: int,
+    timeout: float = PROBE_SECONDS,
 ) -> tuple[dict[str, VideoInfo], dict[str, str]]:
     """What each video says of itself, and why those that do not decode do not.
 
     The first frame is decoded; `deep` decodes all of them and finds the true duration. `workers`
-    processes look, so that a file that kills or hangs its decoder costs that file; 0 looks here.
+    processes look, so that a file that kills or hangs its decoder costs that file, and `timeout` seconds;
+    0 looks here.
     """
     infos: dict[str, VideoInfo] = {}
     failures: dict[str, str] = {}
     jobs = list(paths.items())
     with Progress(len(jobs), "looking at videos", unit="video") as bar:
         for outcome in outcomes(
-            probe_handler, (decoder, deep), jobs, workers=workers, timeout=PROBE_SECONDS
+            probe_handler, (decoder, deep), jobs, workers=workers, timeout=timeout
         ):
             if outcome.reason is None:
                 infos[outcome.job[0]] = outcome.result
