@@ -18,6 +18,7 @@ from helpers.small_runs import error_line, options, same_results, tada, without_
 
 from feature_extraction.video import opening
 from pipeline.data import batches as loading
+from pipeline.data.videos import lengths
 from pipeline.stages import classify, extract
 
 
@@ -44,6 +45,7 @@ if "--multiprocessing-fork" in sys.orig_argv:
 def short_waits(monkeypatch, tmp_path):
     """Waits of seconds instead of minutes, and processes that open pipes, whether forked from this one or not."""
     monkeypatch.setattr(loading, "READ_SECONDS", 2.0)
+    monkeypatch.setattr(lengths, "LOOK_SECONDS", 2.0)
     monkeypatch.setattr(extract, "SILENCE_SECONDS", 2.0)
     monkeypatch.setattr(classify, "SILENCE_SECONDS", 2.0)
     monkeypatch.setattr(opening, "_check_file", lambda path: None)

@@ -14,11 +14,12 @@ from pipeline.data.videos.probing import probe_all
 from pipeline.run_folder.files import write_json
 
 LENGTHS = "lengths.json"
+LOOK_SECONDS = 60.0  # after which a file whose decoder says nothing has no length
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A video's length in seconds, its frames a second (0.0: not known), and how much longer it may be."""
+    """A video's length in seconds (0.0: it does not open), its frames a second (0.0: not known), and how much longer it may be."""
 
     seconds: float
     fps: float = 0.0
@@ -42,12 +43,17 @@ def known_lengths(
     """
     new = {v: path for v, path in sources.items() if identities.get(v) not in known}
     if workers is not None and new:
-        infos, _ = probe_all(new, "auto", deep=False, workers=workers)  # reading says what failed
+        infos, failed = probe_all(  # reading says what failed
+            new, "auto", deep=False, workers=workers, timeout=LOOK_SECONDS
+        )
         for video, info in infos.items():
-            if info.duration is not None and video in identities:
-                known[identities[video]] = Measured(float(info.duration), float(info.fps))
+            if video in identities:
+                known[identities[video]] = Measured(float(info.duration or 0.0), float(info.fps))
+        for video in failed:  # a decoder that hangs is not waited for again
+            known[identities.get(video, "")] = Measured(0.0)
     digests = {video: identities[video] for video in sources if video in identities}
-    return {video: known[digest] for video, digest in digests.items() if digest in known}
+    found = {video: known[digest] for video, digest in digests.items() if digest in known}
+    return {video: one for video, one in found.items() if one.seconds > 0}
 
 
 def read_lengths(folder: Path) -> dict[str, Measured]:

@@ -30,14 +30,20 @@ class Seen:
 
 
 def probe_all(
-    paths: Mapping[str, Source], decoder: str, *, deep: bool, workers: int
+    paths: Mapping[str, Source],
+    decoder: str,
+    *,
+    deep: bool,
+    workers: int,
+    timeout: float = PROBE_SECONDS,
 ) -> tuple[dict[str, VideoInfo], dict[str, str]]:
     """What each video says of itself, and why those that do not decode do not.
 
     The first frame is decoded; `deep` decodes all of them and finds the true duration. `workers`
-    processes look, so that a file that kills or hangs its decoder costs that file; 0 looks here.
+    processes look, so that a file that kills or hangs its decoder costs that file, and `timeout` seconds;
+    0 looks here.
     """
-    seen, failures = look_at_all(paths, decoder, deep=deep, workers=workers)
+    seen, failures = look_at_all(paths, decoder, deep=deep, workers=workers, timeout=timeout)
     return {video: found.info for video, found in seen.items()}, failures
 
 
@@ -48,15 +54,14 @@ def look_at_all(
     deep: bool,
     workers: int,
     takes_parts: bool | None = None,
+    timeout: float = PROBE_SECONDS,
 ) -> tuple[dict[str, Seen], dict[str, str]]:
     """As `probe_all`, with all that was seen; `takes_parts`: what the configuration says of damaged videos."""
     found: dict[str, Seen] = {}
     failures: dict[str, str] = {}
     jobs, arguments = list(paths.items()), (decoder, deep, takes_parts)
     with Progress(len(jobs), "looking at videos", unit="video") as bar:
-        for outcome in outcomes(
-            probe_handler, arguments, jobs, workers=workers, timeout=PROBE_SECONDS
-        ):
+        for outcome in outcomes(probe_handler, arguments, jobs, workers=workers, timeout=timeout):
             if outcome.reason is None:
                 found[outcome.job[0]] = outcome.result
             else:

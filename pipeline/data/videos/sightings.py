@@ -50,7 +50,8 @@ class Sightings:
         sources = {v: self.sources[v] for v in wanted if v in self.sources and v in digests}
         found = known_lengths(sources, digests, self.measured, workers=workers)
         for video in wanted:
-            if video not in digests and (one := self.measured.get(self.identities[video])):
+            one = self.measured.get(self.identities[video])
+            if video not in digests and one is not None and one.seconds > 0:
                 found[video] = one
         return found
 

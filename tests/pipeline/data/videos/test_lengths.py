@@ -20,10 +20,12 @@ def sources(tmp_path):
 def test_a_video_is_looked_at_once_by_its_content(sources, workers, monkeypatch):
     known: dict[str, Measured] = {}
     found = known_lengths(sources, {"a": "x", "b": "y"}, known, workers=workers)
-    assert found == {"a": Measured(1.5, 30.0)} and list(known) == ["x"]
+    assert found == {"a": Measured(1.5, 30.0)} and set(known) == {"x", "y"}
+    assert known["y"].seconds == 0  # that it does not open is known, too
     monkeypatch.setattr(lengths, "probe_all", lambda *a, **k: pytest.fail("looked at again"))
     again = known_lengths({"c": sources["a"]}, {"c": "x"}, known, workers=workers)
     assert again == {"c": Measured(1.5, 30.0)}
+    assert known_lengths(sources, {"a": "x", "b": "y"}, known, workers=workers).keys() == {"a"}
     assert known_lengths(sources, {"a": "other"}, known, workers=None) == {}
 
 
