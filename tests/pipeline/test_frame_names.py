@@ -59,9 +59,7 @@ def test_two_sets_are_refused_at_once_and_one_may_be_asked_for(drawn, tmp_path):
             shutil.copy(path, folder / path.name.replace("frame_", "flow_x_"))
     asked = options(data, tmp_path / "run", "dataset.frame_fps=15")
     line = error_line(tada("run", *asked))
-    assert (
-        "2 patterns, flow_x_%010d.jpg (105), frame_%010d.jpg (105) (so do 4 more folders)" in line
-    )
+    assert "2 patterns, flow_x_%010d.jpg (105), frame_%010d.jpg (105)" in line
     assert not (tmp_path / "run/finetune/model.pt").exists()
     pattern = ("--set", "dataset.frames=frame_%010d.jpg")
     result = tada("doctor", *asked, *pattern)

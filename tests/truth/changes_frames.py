@@ -82,7 +82,11 @@ CHANGES = [
         ("a validation video renamed", _on(V0, _renamed), {"videos": ()}),
         ("other files beside them", _on(T0, _left_behind), {"videos": ()}),
         ("the last of a validation video gone", _on(V0, _without_the_last), IS_OTHER),
-        ("the last of a training video gone", _on(T0, _without_the_last), STOPS),
+        (
+            "the last of a training video gone",
+            _on(T0, _without_the_last),
+            {**STOPS, "may": ("extract",)},
+        ),
         ("the first of a validation video redrawn", _on(V0, _first_redrawn), IS_OTHER),
         ("one in the middle gone", _on(V0, _with_a_gap), {"outcome": "refused", "says": (V0,)}),
         ("a second set", _on(V0, _second_set), {"outcome": "refused", "says": (V0, OTHER)}),
@@ -100,7 +104,7 @@ CHANGES = [
         (
             "a pattern that is not there",
             _everywhere({"dataset.frames": "x_%d.jpg"}),
-            {"outcome": "safe"},
+            {"outcome": "safe", "scratch": "base"},
         ),
         ("another rate", _everywhere({"dataset.frame_fps": "12"}), STOPS),
     )

@@ -27,7 +27,7 @@ _APART = re.compile(r"[\s_.\-]+")
 # What is said of each kind; the first that is found of a video counts.
 _SAID = {
     "unfinished": "a download that did not finish",
-    "link": "a link to what is not there",
+    "link": "a link to {why}, which is not there",
     "folder": "a folder {why}",
     "case": "{video} is spelled otherwise: upper and lower case",
     "spelling": "{video} is spelled otherwise",
@@ -43,7 +43,7 @@ class _Lying:
     """What lies below a folder, by the name a video would have: what to show, by kind."""
 
     unfinished: dict[str, str] = field(default_factory=dict)
-    link: dict[str, str] = field(default_factory=dict)
+    link: dict[str, os.DirEntry[str]] = field(default_factory=dict)
     folder: dict[str, Path] = field(default_factory=dict)
     case: dict[str, str] = field(default_factory=dict)
     spelling: dict[str, str] = field(default_factory=dict)
@@ -80,11 +80,14 @@ def _near(
     stem = without_ending(video)
     names = dict.fromkeys((video, stem, other_prefix(video), other_prefix(stem)))
     for kind in ("unfinished", "link", "folder", "case", "spelling", "ending"):
-        by_name: Mapping[str, str | Path] = getattr(lying, kind)
+        by_name: Mapping[str, str | Path | os.DirEntry[str]] = getattr(lying, kind)
         for name in names:
             key = {"case": _caseless, "spelling": _loose}.get(kind, str)(name)
             if (shown := by_name.get(key)) is not None:
-                why = _why(shown, pattern) if isinstance(shown, Path) else ""
+                why = ""
+                if not isinstance(shown, str):
+                    linked = isinstance(shown, os.DirEntry)
+                    why = os.readlink(shown) if linked else _why(Path(shown), pattern)
                 text = _SAID[kind].format(video=video, why=why)
                 return kind, f"{shown if isinstance(shown, str) else shown.name} lies there: {text}"
     if longer and len(stem) >= _LEAST:
@@ -121,8 +124,7 @@ def _look(folder: Path) -> _Lying:
         if path is not None:
             lying.folder.setdefault(without_ending(name), path)
         elif entry.is_symlink() and not os.path.exists(entry.path):
-            target = f"{entry.name} -> {os.readlink(entry.path)}"
-            lying.link.setdefault(without_ending(name), target)
+            lying.link.setdefault(without_ending(name), entry)
         else:
             _file(name, lying)
     return lying

@@ -78,7 +78,7 @@ def test_a_longer_name(tmp_path):
 def test_links_to_nothing(tmp_path):
     (tmp_path / "v03.mp4").symlink_to("/nowhere/v03.mp4")
     said = near_misses(tmp_path, ["v03"])
-    assert said == "v03.mp4 -> /nowhere/v03.mp4 lies there: a link to what is not there"
+    assert said == "v03.mp4 lies there: a link to /nowhere/v03.mp4, which is not there"
 
 
 def test_folders_that_are_no_video(tmp_path):
