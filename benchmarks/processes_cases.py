@@ -136,7 +136,7 @@ def prepare(folder: Path) -> list[dict[str, Any]]:
     }
     run = Run(folder / "features", load_config(find_config("demo"), SMALL | overrides))
     draw_features(folder / "arrays", run)
-    import_features.run(run, folder / "arrays")
+    import_features.run(run, [folder / "arrays"])
     write_pairs(table, folder)
     write_pretrained(run, folder / "pretrained.pt")
     break_one(folder)

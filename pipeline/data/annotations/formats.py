@@ -134,7 +134,9 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
             and not name.startswith(".")
         ]
         if not inside or len(inside) > _MOST_FILES:
-            raise UserError(f"{path}: {len(inside)} annotation files in this folder; name the file")
+            raise UserError(
+                f"{path}: is a folder, with {len(inside)} annotation files in it; name the file"
+            )
         files += sorted(inside)
     return files
 

@@ -113,6 +113,7 @@ def evil(data, tmp_path, monkeypatch):
     frame.to_csv(tmp_path / "rows.csv", index=False, quoting=1)
     # as a test's command line: with a folder and annotations of its own
     lines = [f"dataset.videos={json.dumps(str(folder))}", "dataset.annotations=rows.csv"]
+    lines.append("dataset.allow_beyond=1")
     return folder, lines
 
 
@@ -130,7 +131,7 @@ def test_init(evil, tmp_path):
     folder, _ = evil
     (folder / f"{NAME}1.mp4").write_text("not a video")
     target = f"own{EVIL}\nname.yaml"
-    said = output("init", folder, "rows.csv", "--to", target, "--workers", 0)
+    said = output("init", folder, "rows.csv", "--to", target, "--workers", 0, "--allow-beyond", 1)
     assert "cannot be read" in said and "written for" in said
     assert len([line for line in said.splitlines() if line.startswith("own")]) == 1
     text = clean((tmp_path / target).read_text())

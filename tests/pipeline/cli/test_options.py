@@ -29,8 +29,8 @@ EXPECTED = {
     "verify": BASE | {"--annotations", "--videos", "--skip", "--json"},
     "score": BASE - {"--run-dir"} | {"--annotations", "--iou", "--json", "--unknown-videos", "--ties"},
     "init": {
-        "--to", "--for", "--frame-fps", "--annotation-fps", "--train-subset", "--eval-subset",
-        "--workers", "--force",
+        "--to", "--for", "--frame-fps", "--frames", "--annotation-fps", "--train-subset", "--eval-subset",
+        "--allow-beyond", "--workers", "--force",
     },
     "convert": {
         "--to", "--format", "--fps", "--videos", "--classes", "--video-info", "--subset", "--force",

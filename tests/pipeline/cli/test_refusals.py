@@ -131,7 +131,7 @@ def test_configurations(tmp_path, monkeypatch, name, content, said):
         (ROWS + GOOD + "..,0,2,grow,training\n", ".."),
         (ROWS + GOOD + "a\\b,0,2,grow,training\n", "plain file name"),
         (ROWS + GOOD + "x" * 256 + ",0,2,grow,training\n", "256 bytes"),
-        (ROWS + GOOD + "a,0,2,grow,training,more,and,more\n", "not a CSV file"),
+        (ROWS + GOOD + "a,0,2,grow,training,more,and,more\n", "line 3: more fields"),
         ("video,start,label\na,0,grow\n", "no column end"),
         ("", "not a CSV file"),
         ("\0\0\0", "bad.csv"),
