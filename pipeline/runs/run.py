@@ -147,8 +147,8 @@ class Run:
     def lengths(self, videos: Iterable[str], *, look: bool = True) -> dict[str, Measured]:
         """How long videos are, imported features where there are; `look` opens those not known. Raises UserError."""
         wanted = [video for video in videos if video not in self.skipped]
-        if self.has_imported_features:
-            return self.features.lengths(wanted)
+        if self.ways.imported:
+            return self.features.lengths(wanted) if look else {}
         return self.sightings.lengths(wanted, self.config.runtime.workers if look else None)
 
     def facts(self, *, ahead: bool = False) -> Facts:

@@ -214,7 +214,7 @@ def test_features_from_elsewhere_say_how_long_their_videos_are(table, videos, tm
     features.mkdir()
     for video in VIDEOS:
         np.save(features / f"{video}.npy", np.random.default_rng(0).normal(size=(12, 8)))
-    own = table([(6.5, 8.5, "right"), (9.0, 11.25, "down")])
+    own = table()
     nowhere = [
         *on(own, tmp_path / "nowhere"),
         "--from",
@@ -226,6 +226,7 @@ def test_features_from_elsewhere_say_how_long_their_videos_are(table, videos, tm
     ]
     result = tada("import-features", *nowhere)
     assert result.exit_code == 0, result.output
+    table([(6.5, 8.5, "right"), (9.0, 11.25, "down")])
     result = tada("bmn", *on(own, tmp_path / "nowhere"))
     assert result.exit_code == 1 and "6 of 6 training" in error_line(result)
     table()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,14 +145,17 @@ class FeatureStore:
     def lengths(self, videos: Iterable[str]) -> dict[str, Measured]:
         """The length of each video that has features, as these say; those of elsewhere may end a clip early.
 
-        Raises UserError where a file is damaged or made with other settings.
+        One whose file is damaged or made with other settings has none: what reads it says so.
         """
         grid = self.grid
         clip = ((grid.frames - 1) * grid.interval + 1 + grid.stride) / grid.fps
         slack = clip if self.imported else ROUNDING
-        there = [video for video in dict.fromkeys(videos) if _is_there(self.path(video))]
-        first = slice(0, 1)
-        return {video: Measured(self(video, first).duration, slack=slack) for video in there}
+        found = {}
+        for video in dict.fromkeys(videos):
+            with contextlib.suppress(UserError):
+                if _is_there(self.path(video)):
+                    found[video] = Measured(self(video, slice(0, 1)).duration, slack=slack)
+        return found
 
     def available(self, videos: Sequence[str], left_out: LeftOut) -> list[str]:
         """The videos whose features are on disk, without skipped ones; the others are counted and said.

@@ -12,7 +12,7 @@ from feature_extraction.sampling import ClipGrid
 from pipeline.data.foreign.arrays import UnfitError
 from pipeline.data.foreign.clocks import Known, Stated
 from pipeline.data.foreign.finding import Found, Place, find
-from pipeline.data.foreign.lengths import Shape, misfits
+from pipeline.data.foreign.lengths import Shape, misfits, too_long
 from pipeline.data.foreign.names import Names
 from pipeline.data.foreign.reading import read_video
 from pipeline.progress import Progress, say
@@ -134,6 +134,9 @@ def _say_what_was_done(look: _Look, all_found: Sequence[Found], wanted: Collecti
         say(f"import-features: the parts of {look.clipped} videos differ by one feature, clipped")
     if text := _strangers(all_found):
         say(f"import-features: {text} left out")
+    right = {video: shape for video, shape in look.shapes.items() if video not in look.problems}
+    if text := too_long(right, look.stated):
+        say(f"import-features: warning: {text}")
 
 
 def _strangers(all_found: Sequence[Found]) -> str:

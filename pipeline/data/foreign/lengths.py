@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.data.foreign.clocks import Known, Stated
 
 _SLACK = 0.02  # of a video's length; or a clip and two cells, whichever is more
+_LONG = 3.0  # times up to the last segment's end: the actions of a video rarely all lie in its first third
 _SAME = 0.06  # how far factors of one cause lie apart
 _WHOLE, _RATE = (
     0.15,
@@ -75,14 +76,48 @@ def _turned(shapes: Mapping[str, Shape], stated: Stated) -> dict[str, str]:
     varied = len(rows) == 1 < len(columns) and 2 * columns.count(usual) <= len(columns)
     if varied and 2 * sum(_fits(shape, shape.number, stated) for shape in timed) <= len(timed):
         return dict.fromkeys(shapes, text)
+    if _far_too_long(shapes, stated):
+        return dict.fromkeys(shapes, text)
     wrong = [v for v, shape in shapes.items() if not _fits(shape, shape.number, stated)]
     other = [v for v in wrong if _fits(shapes[v], shapes[v].channels, stated)]
-    other = other if 2 * len(other) > len(wrong) else []  # a few may fit by chance
+    # a few may fit by chance, and where no length is known nearly all do
+    other = other if timed and 2 * len(other) > len(wrong) else []
     return dict.fromkeys(other, text) | {
         video: text  # one among others that are right
         for video, shape in shapes.items()
         if shape.channels != usual == shape.number and columns.count(usual) > 1
     }
+
+
+def too_long(shapes: Mapping[str, Shape], stated: Stated) -> str:
+    """What to say of features of unknown lengths that go on long after the last segments; "" where they do not."""
+    factors = _factors(shapes, stated)
+    if len(factors) < 3 or np.median(factors) < _LONG:
+        return ""
+    return (
+        f"features last {np.median(factors):.2g} times as long as up to the last segment of their videos (median of "
+        f"{len(factors)} whose length is not known); are --fps and --stride right?"
+    )
+
+
+def _far_too_long(shapes: Mapping[str, Shape], stated: Stated) -> bool:
+    """Whether all have one shape, which is far too long for their last segments, and not so when turned."""
+    if len({(shape.number, shape.channels) for shape in shapes.values()}) != 1:
+        return False
+    factors = _factors(shapes, stated)
+    shape = next(iter(shapes.values()))
+    turned = factors * shape.channels / shape.number
+    return len(factors) == len(shapes) > 1 and bool(
+        np.median(factors) > _LONG and 1 <= np.median(turned) < _LONG and turned.min() > 0.9
+    )
+
+
+def _factors(shapes: Mapping[str, Shape], stated: Stated) -> np.ndarray:
+    """How many times as long as up to the last segment's end features last, where the length is not known."""
+    unknown = [s for s in shapes.values() if not s.known.duration > 0 and s.known.last_end > 0]
+    spans = [stated.grid_of(shape.known, shape.number).seconds_per_clip for shape in unknown]
+    lasts = zip(unknown, spans, strict=True)
+    return np.array([shape.number * span / shape.known.last_end for shape, span in lasts])
 
 
 def _too_short(wrong: Mapping[str, Shape], stated: Stated) -> str:
@@ -91,9 +126,11 @@ def _too_short(wrong: Mapping[str, Shape], stated: Stated) -> str:
     for shape in wrong.values():
         grid = stated.grid_of(shape.known, shape.number)
         factors.append(shape.known.last_end / (shape.number * grid.seconds_per_clip))
+    one = len({(shape.number, shape.channels) for shape in wrong.values()}) == 1
+    axes = " or their axes the other way round: --channels-first?" if one else ""
     return (
         f"that end before the last segment of the video does, {max(factors):.2g} times too short "
-        "(are --fps and --stride right?)"
+        f"(are --fps and --stride right?{axes})"
     )
 
 

@@ -108,7 +108,9 @@ def test_the_readme_promises_the_same():
     spans = re.findall(r"(\d+\.\d) \+- (\d+\.\d)", text)
     wanted = [str(EXPECTED[name]) for name in ("tada2d", "tsn")]
     assert [f"{mean} +- {half}" for mean, half in spans] == wanted
-    tables = re.findall(r"^mAP +.* (\d+\.\d\d)$\nproposals: .*\n(.*)$", text, re.MULTILINE)
+    tables = re.findall(
+        r"^mAP +.* (\d+\.\d\d)$\nproposals: .*\nAR@AN: .*\n(.*)$", text, re.MULTILINE
+    )
     assert len(tables) == 2
     for (average, line), name in zip(tables, ("tada2d", "tsn"), strict=True):
         assert line == f"demo: average mAP {average}, inside the expected {EXPECTED[name]}"

@@ -59,9 +59,9 @@ def finish(run, name):
 def test_the_annotations_are_read_once_and_only_when_asked_for(make, monkeypatch):
     read, load = [], run_module.load_annotations
 
-    def counted(settings):
+    def counted(settings, ignored):
         read.append(settings)
-        return load(settings)
+        return load(settings, ignored)
 
     monkeypatch.setattr(run_module, "load_annotations", counted)
     run = make()

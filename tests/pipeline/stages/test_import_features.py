@@ -65,7 +65,7 @@ def test_classes_need_a_head_and_extraction_does_not_run_over(data):
     result = tada("bmn", *options(data))
     assert result.exit_code == 0 and result.output.count("nothing names classes") == 1
     assert "proposals: AR@1 " in result.output
-    for command, lines in (("classify", 1), ("eval", 2), ("run", 4)):
+    for command, lines in (("classify", 1), ("eval", 3), ("run", 5)):
         result = tada(command, *options(data))
         said = result.output.strip().splitlines()
         assert result.exit_code == 1 and len(said) == lines, result.output

@@ -240,7 +240,13 @@ def test_segments_behind_the_end_and_held_out_videos(own, run):
     content["database"]["t0"]["annotations"].append({"segment": [25.0, 27.0], "label": "swim"})
     content["database"]["t0"].pop("duration")
     (own / "annotations.json").write_text(json.dumps(content))
-    more = (*LINEAR, "dataset.hold_out=0.3", "finetune.keep=best", "finetune.epochs=4")
+    more = (
+        *LINEAR,
+        "dataset.hold_out=0.3",
+        "finetune.keep=best",
+        "finetune.epochs=4",
+        "dataset.allow_beyond=0.1",
+    )
     result = tada("finetune", *options(own, run, *more), "--allow-failures", "0")
     assert result.exit_code == 0, result.output
     assert "1 segments of training begin after the features' end, left out" in result.output

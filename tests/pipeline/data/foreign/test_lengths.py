@@ -93,7 +93,7 @@ def test_turned_ones_are_named_with_and_without_known_lengths(known, layout):
 
 def test_one_turned_video_of_all_of_a_length_too_short_for_its_segments():
     found = misfits({"a": Shape(40, 400, Known(math.nan, 190.0, math.nan))}, STATED)
-    assert "give --channels-first" in found["a"]
+    assert "--channels-first?" in found["a"] and "--stride right?" in found["a"]
 
 
 def test_one_turned_among_others_whose_lengths_are_not_known():
