@@ -85,6 +85,7 @@ def shown(whole, data, tmp_path_factory):
     asked["export-features"] = ["export-features", *own, "--to", str(made / "features")]
     asked["init"] = ["init", str(data / "videos"), str(data / "annotations.csv"), "--workers", "0",
                      "--to", str(made / "own.yaml")]  # fmt: skip
+    asked["convert"] = ["convert", str(data / "annotations.csv"), "--to", str(made / "table.csv")]
     found = unread(folder, list(asked.values()), 1)
     return dict(zip(asked, found, strict=True)), folder
 

@@ -309,7 +309,7 @@ def test_what_is_no_video_is_named_for_what_it_is(data):
         b"\0\0\0\x10ftypisom\0\0\2\0\0\1\0\0mdat" + b"\1" * 900
     )
     _, wrong, _ = look(data, database())
-    said = " ".join(wrong["decoding"]["items"])
+    said = " ".join([*wrong["decoding"]["items"], wrong["videos"]["detail"]])
     for part in ("gone.mp4, which is not there", "web page (HTML)", "git-LFS pointer", "no moov"):
         assert part in said
 
