@@ -180,6 +180,9 @@ class VideoFile:
 
     def damaged(self, end: float) -> list[tuple[float, float]]:
         """Spans of seconds that did not decode, or are missing, of a pass that ended at `end` seconds."""
+        lost = self.head.lost_from
+        if lost is not None and lost < end:
+            self._damage.begin(lost)
         return self._damage.spans(end, self.head.missing_to(end))
 
     def damaged_so_far(self) -> list[tuple[float, float]]:
@@ -234,7 +237,11 @@ class VideoFile:
         return VideoInfo(str(self.path), width, height, self.head.fps, duration, decoder)
 
     def check_end(self, end: float) -> None:
-        """Raise VideoError where the frames end (at `end` seconds) well before the file says."""
-        claimed = None if self.allow_partial else self.head.missing_to(end)
+        """Raise VideoError where the frames end (at `end` seconds) well before the file says, or last ones lack."""
+        if self.allow_partial:
+            return
+        claimed, lost = self.head.missing_to(end), self.head.lost_from
+        if lost is not None and lost < end:
+            raise self.head.broken_off(lost, end if claimed is None else claimed)
         if claimed is not None:
             raise self.head.broken_off(end, claimed)

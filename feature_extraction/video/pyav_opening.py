@@ -16,7 +16,12 @@ from av.container import InputContainer
 from feature_extraction.video.content.endings import is_whole
 from feature_extraction.video.content.joins import only_joins
 from feature_extraction.video.content.kinds import what_instead
-from feature_extraction.video.content.packet_ends import last_end, longest_without_key, pictures_end
+from feature_extraction.video.content.packet_ends import (
+    first_missing,
+    last_end,
+    longest_without_key,
+    pictures_end,
+)
 from feature_extraction.video.content.streams import video_stream
 from feature_extraction.video.reader import DamagedVideoError, VideoError
 
@@ -129,6 +134,18 @@ class VideoHead:
                 return longest_without_key(container, self.stream.index, self.claimed_duration())
             except av.FFmpegError:  # it cannot be sought in
                 return None
+
+    @cached_property
+    def lost_from(self) -> float | None:
+        """Seconds of the first picture that a cut took from between others; None where it took none."""
+        if self.whole is not False or self.lengths_found or self.avi:
+            return None
+        with closing(open_container(self.path)) as container:
+            try:
+                lost = first_missing(container, self.stream.index)
+            except (av.FFmpegError, IndexError):  # it is damaged; decoding says where
+                return None
+        return None if lost is None else self.seconds(lost)
 
     def missing_to(self, end: float) -> float | None:
         """Where the video should end, if frames that end at `end` seconds fall short of it; `end` if that is not known.
