@@ -143,8 +143,8 @@ class VideoHead:
         with closing(open_container(self.path)) as container:
             try:
                 lost = first_missing(container, self.stream.index)
-            except (av.FFmpegError, IndexError):  # it is damaged; decoding says where
-                return None
+            except (av.FFmpegError, IndexError):
+                lost = None  # it is damaged; decoding says where
         return None if lost is None else self.seconds(lost)
 
     def missing_to(self, end: float) -> float | None:
@@ -159,12 +159,10 @@ class VideoHead:
             if claimed is None or self.lengths_found or (self.mp4 and not self.stream.frames):
                 return max(end, claimed or 0.0)  # in fragments, too, it says what is there
             return claimed if claimed - end > CUT_FRAMES * self.usual_seconds else None
-        if claimed is None:
-            return None
         allowed = max(MISSING_SECONDS, MISSING_FRAMES * self.usual_seconds)
-        if claimed - end > allowed and not self._longer_without_pictures(claimed - allowed):
-            return claimed
-        return None
+        if claimed is None or claimed - end <= allowed:
+            return None
+        return None if self._longer_without_pictures(claimed - allowed) else claimed
 
     def _longer_without_pictures(self, claimed: float) -> bool:
         """Whether other streams fill the claimed length (a whole file's length can be theirs)."""
