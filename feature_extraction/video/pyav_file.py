@@ -148,7 +148,7 @@ class VideoFile:
             if self._sound_from is None:
                 self._sound_from = time
             # without stored times, a lost frame moves all after it
-            if not self.head.avi and self._starts_alone(packet) is not False:
+            if not self.head.decode_times and self._starts_alone(packet) is not False:
                 self._damage.sound_key(self.head.seconds(time))
         for frame in frames:
             # What comes before the key frame that was sought to is made of pictures never read.
@@ -175,7 +175,7 @@ class VideoFile:
 
     def _time(self, at: Packet | av.VideoFrame) -> int:
         """Ticks of a packet or a frame, as far as it tells."""
-        own = at.dts if self.head.avi or at.pts is None else at.pts
+        own = at.dts if self.head.decode_times or at.pts is None else at.pts
         return own if own is not None else self._clock.newest or self.head.first
 
     def damaged(self, end: float) -> list[tuple[float, float]]:

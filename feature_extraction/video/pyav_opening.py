@@ -13,6 +13,7 @@ import numpy as np
 from av.buffer import Buffer
 from av.container import InputContainer
 
+from feature_extraction.video.content.clock import clock_seconds, is_packed
 from feature_extraction.video.content.endings import is_whole
 from feature_extraction.video.content.joins import only_joins
 from feature_extraction.video.content.kinds import what_instead
@@ -59,8 +60,10 @@ class VideoHead:
         self.path = path
         self.stream = moving_stream(path, container)
         self.format = container.format.name
-        self.timed = any(name in self.format for name in TIMED_CONTAINERS)
         self.mp4, self.avi = "mp4" in self.format, self.format == "avi"
+        extradata = bytes(self.stream.codec_context.extradata or b"")
+        self.decode_times = self.avi or is_packed(self.codec, extradata)
+        self.timed = not self.decode_times and any(n in self.format for n in TIMED_CONTAINERS)
         self.flags_damage = self.format == "mpegts"  # others flag a last, short packet, too
         self.lengths_found = self.format in FOUND_LENGTHS
         self.shared = any(name in self.format for name in SHARED_LENGTHS)
@@ -120,7 +123,7 @@ class VideoHead:
         """Seconds from the first frame to the end by all packets of the file; None where they do not tell."""
         with closing(open_container(self.path)) as container:
             try:
-                end = pictures_end(container, self.stream.index, decode_times=self.avi)
+                end = pictures_end(container, self.stream.index, decode_times=self.decode_times)
             except (av.FFmpegError, IndexError):  # it is damaged; decoding says where
                 return None
         return None if end is None else self.seconds(end)
@@ -233,15 +236,6 @@ def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
     if abs(b) + abs(c) > abs(a) + abs(d):
         return True, b < 0, c < 0
     return False, d < 0, a < 0
-
-
-def clock_seconds(text: str) -> float | None:
-    """Read Matroska's H:MM:SS.fraction; None for anything else."""
-    try:
-        hours, minutes, seconds = text.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    except ValueError:
-        return None
 
 
 def reason(error: BaseException) -> str:
