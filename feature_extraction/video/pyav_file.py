@@ -11,6 +11,7 @@ import av
 from av.video.frame import PictureType
 
 from feature_extraction.video.content.clock import Clock
+from feature_extraction.video.content.joins import Gaps
 from feature_extraction.video.content.key_frames import starts_alone
 from feature_extraction.video.content.pictures import Display
 from feature_extraction.video.frame_times import TIME_EPSILON, Damage, LateSeekError
@@ -53,7 +54,7 @@ class VideoFile:
             self._stream = self.head.stream
             self._stream.thread_type = "AUTO" if threads != 1 else "NONE"
             self._stream.codec_context.thread_count = threads
-            self._clock = Clock(self.head)
+            self._clock, self._gaps = Clock(self.head), Gaps(self.head)
             self._begun = self._decode_first()
         except BaseException:
             self.close()
@@ -140,15 +141,18 @@ class VideoFile:
 
     def _look(self, packet: Packet | None, frames: list[av.VideoFrame]) -> None:
         """Take note of damage that raised no error: the decoder conceals it, and flags the frame."""
-        flagged = packet is not None and packet.is_corrupt and self.head.flags_damage
+        flagged = self.head.flags_damage and packet is not None and packet.is_corrupt
+        gap = self._gaps.before(packet, flagged=flagged) if packet is not None else None
         if packet is not None and flagged and not self.head.only_joined:
             self._note(packet, "packets are missing or damaged")
         elif packet is not None and packet.is_keyframe:
             time = self._time(packet)
+            if gap is not None:
+                self._note(gap[0], f"{gap[1]:.2f} s are missing between pieces that were joined")
             if self._sound_from is None:
                 self._sound_from = time
             # without stored times, a lost frame moves all after it
-            if not self.head.avi and self._starts_alone(packet) is not False:
+            if not self.head.decode_times and self._starts_alone(packet) is not False:
                 self._damage.sound_key(self.head.seconds(time))
         for frame in frames:
             # What comes before the key frame that was sought to is made of pictures never read.
@@ -163,10 +167,10 @@ class VideoFile:
         extradata = self._stream.codec_context.extradata or b""
         return starts_alone(self.head.codec, bytes(packet), bytes(extradata))
 
-    def _note(self, at: Packet | av.VideoFrame | None, why: str) -> None:
+    def _note(self, at: Packet | av.VideoFrame | int | None, why: str) -> None:
         """Note damage at a packet or frame; raise VideoError unless a part will do."""
-        ticks = self._clock.newest if at is None else self._time(at)
-        seconds = 0.0 if ticks is None else max(0.0, self.head.seconds(ticks))
+        ticks = at if isinstance(at, int) else self._clock.newest if at is None else self._time(at)
+        seconds = max(0.0, self.head.seconds(self.head.first if ticks is None else ticks))
         if not self.allow_partial:
             raise DamagedVideoError(
                 f"{self.path}: does not decode at {seconds:.2f} s ({why}); get it again"
@@ -175,11 +179,14 @@ class VideoFile:
 
     def _time(self, at: Packet | av.VideoFrame) -> int:
         """Ticks of a packet or a frame, as far as it tells."""
-        own = at.dts if self.head.avi or at.pts is None else at.pts
+        own = at.dts if self.head.decode_times or at.pts is None else at.pts
         return own if own is not None else self._clock.newest or self.head.first
 
     def damaged(self, end: float) -> list[tuple[float, float]]:
         """Spans of seconds that did not decode, or are missing, of a pass that ended at `end` seconds."""
+        lost = self.head.lost_from
+        if lost is not None and lost < end:
+            self._damage.begin(lost)
         return self._damage.spans(end, self.head.missing_to(end))
 
     def damaged_so_far(self) -> list[tuple[float, float]]:
@@ -234,7 +241,8 @@ class VideoFile:
         return VideoInfo(str(self.path), width, height, self.head.fps, duration, decoder)
 
     def check_end(self, end: float) -> None:
-        """Raise VideoError where the frames end (at `end` seconds) well before the file says."""
-        claimed = None if self.allow_partial else self.head.missing_to(end)
-        if claimed is not None:
-            raise self.head.broken_off(end, claimed)
+        """Raise VideoError where the frames end (at `end` seconds) well before the file says, or last ones lack."""
+        claimed, lost = self.head.missing_to(end), self.head.lost_from
+        there = end if lost is None else min(lost, end)
+        if (claimed is not None or there < end) and not self.allow_partial:
+            raise self.head.broken_off(there, end if claimed is None else claimed)

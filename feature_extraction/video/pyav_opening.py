@@ -13,10 +13,16 @@ import numpy as np
 from av.buffer import Buffer
 from av.container import InputContainer
 
+from feature_extraction.video.content.clock import clock_seconds, is_packed
 from feature_extraction.video.content.endings import is_whole
 from feature_extraction.video.content.joins import only_joins
 from feature_extraction.video.content.kinds import what_instead
-from feature_extraction.video.content.packet_ends import last_end, longest_without_key, pictures_end
+from feature_extraction.video.content.packet_ends import (
+    first_missing,
+    last_end,
+    longest_without_key,
+    pictures_end,
+)
 from feature_extraction.video.content.streams import video_stream
 from feature_extraction.video.reader import DamagedVideoError, VideoError
 
@@ -54,8 +60,10 @@ class VideoHead:
         self.path = path
         self.stream = moving_stream(path, container)
         self.format = container.format.name
-        self.timed = any(name in self.format for name in TIMED_CONTAINERS)
         self.mp4, self.avi = "mp4" in self.format, self.format == "avi"
+        extradata = bytes(self.stream.codec_context.extradata or b"")
+        self.decode_times = self.avi or is_packed(self.codec, extradata)
+        self.timed = not self.decode_times and any(n in self.format for n in TIMED_CONTAINERS)
         self.flags_damage = self.format == "mpegts"  # others flag a last, short packet, too
         self.lengths_found = self.format in FOUND_LENGTHS
         self.shared = any(name in self.format for name in SHARED_LENGTHS)
@@ -115,7 +123,7 @@ class VideoHead:
         """Seconds from the first frame to the end by all packets of the file; None where they do not tell."""
         with closing(open_container(self.path)) as container:
             try:
-                end = pictures_end(container, self.stream.index, decode_times=self.avi)
+                end = pictures_end(container, self.stream.index, decode_times=self.decode_times)
             except (av.FFmpegError, IndexError):  # it is damaged; decoding says where
                 return None
         return None if end is None else self.seconds(end)
@@ -130,6 +138,18 @@ class VideoHead:
             except av.FFmpegError:  # it cannot be sought in
                 return None
 
+    @cached_property
+    def lost_from(self) -> float | None:
+        """Seconds of the first picture that a cut took from between others; None where it took none."""
+        if self.whole is not False or self.lengths_found or self.avi:
+            return None
+        with closing(open_container(self.path)) as container:
+            try:
+                lost = first_missing(container, self.stream.index)
+            except (av.FFmpegError, IndexError):
+                lost = None  # it is damaged; decoding says where
+        return None if lost is None else self.seconds(lost)
+
     def missing_to(self, end: float) -> float | None:
         """Where the video should end, if frames that end at `end` seconds fall short of it; `end` if that is not known.
 
@@ -142,12 +162,10 @@ class VideoHead:
             if claimed is None or self.lengths_found or (self.mp4 and not self.stream.frames):
                 return max(end, claimed or 0.0)  # in fragments, too, it says what is there
             return claimed if claimed - end > CUT_FRAMES * self.usual_seconds else None
-        if claimed is None:
-            return None
         allowed = max(MISSING_SECONDS, MISSING_FRAMES * self.usual_seconds)
-        if claimed - end > allowed and not self._longer_without_pictures(claimed - allowed):
-            return claimed
-        return None
+        if claimed is None or claimed - end <= allowed:
+            return None
+        return None if self._longer_without_pictures(claimed - allowed) else claimed
 
     def _longer_without_pictures(self, claimed: float) -> bool:
         """Whether other streams fill the claimed length (a whole file's length can be theirs)."""
@@ -218,15 +236,6 @@ def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
     if abs(b) + abs(c) > abs(a) + abs(d):
         return True, b < 0, c < 0
     return False, d < 0, a < 0
-
-
-def clock_seconds(text: str) -> float | None:
-    """Read Matroska's H:MM:SS.fraction; None for anything else."""
-    try:
-        hours, minutes, seconds = text.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    except ValueError:
-        return None
 
 
 def reason(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +12,8 @@ from feature_extraction.video.reader import VideoError
 if TYPE_CHECKING:
     import av
 
+# DivX's mark of streams whose packets hold a picture and the one shown before it, the next packet nothing
+_PACKED = re.compile(rb"DivX[0-9]+(?:Build|b)[0-9]+p")
 BACKWARD_SECONDS = 1.0  # times running back further than this make no timeline
 
 
@@ -18,7 +21,7 @@ class Head(Protocol):
     """What is used of a file's head."""
 
     path: Path
-    avi: bool
+    decode_times: bool
     tick: float
     first: int
 
@@ -42,10 +45,10 @@ class Clock:
     def ticks(self, frame: av.VideoFrame) -> int:
         """The presentation time of the next frame of the decoder, in ticks; always rising.
 
-        AVI stores no presentation times: there the decode times, which rise one a frame shown,
-        are the ones to go by. Raises VideoError where times run far back or leap ahead.
+        AVI stores no presentation times, and of packed pictures they are another's: there the decode
+        times, which rise one a frame shown, are the ones to go by. Raises VideoError where times run far back or leap ahead.
         """
-        own = frame.dts if self._head.avi or frame.pts is None else frame.pts
+        own = frame.dts if self._head.decode_times or frame.pts is None else frame.pts
         if self._sought and frame.pts is None:
             raise LateSeekError  # only the way from the start tells when this is shown
         if self.newest is None:
@@ -71,3 +74,20 @@ class Clock:
             f"{self._head.path}: times {how} from {self._head.seconds(last):.2f} s to "
             f"{self._head.seconds(ticks):.2f} s; re-encode it (ffmpeg -i IN OUT.mp4)"
         )
+
+
+def is_packed(codec: str, extradata: bytes) -> bool:
+    """Whether packets hold two pictures and none by turns, so that their times are not those of what comes out.
+
+    Such streams come from AVI files, and keep it when they are copied to another container.
+    """
+    return codec == "mpeg4" and _PACKED.search(extradata) is not None
+
+
+def clock_seconds(text: str) -> float | None:
+    """Read Matroska's H:MM:SS.fraction; None for anything else."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return None

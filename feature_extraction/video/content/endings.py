@@ -30,7 +30,7 @@ def is_whole(path: Path, kind: str) -> bool | None:
             size = file.seek(0, 2)
             file.seek(0)
             return look(file, size)
-    except (OSError, struct.error, IndexError):
+    except (OSError, EOFError, struct.error, IndexError):
         return None
 
 
@@ -58,33 +58,52 @@ def _matroska(file: BinaryIO, size: int) -> bool | None:
         return None
     file.seek(length, 1)
     name, length = _element(file)
-    if name != _SEGMENT or length is None:
-        return None  # written live: of unknown size
-    end = file.tell() + length
+    if name != _SEGMENT:
+        return None
+    live = length is None  # written live: of unknown size; what is in it still has one
+    end = size if length is None else file.tell() + length
     if end > size:
         return False
     while file.tell() < end:
-        _, length = _element(file)
-        if length is None:
+        place = file.tell()
+        try:
+            name, length = _element(file)
+        except EOFError:
+            return False if live and place < size else None
+        if length is not None:
+            file.seek(length, 1)
+        elif name == _CLUSTER:
+            live = True  # what is in it follows
+        else:
             return None
-        file.seek(length, 1)
+    if live:
+        return False if file.tell() > end else None
     return True if file.tell() == end else None
 
 
 def _element(file: BinaryIO) -> tuple[int, int | None]:
-    """The name and the size of the next EBML element; None is a size that is not known."""
-    first = file.read(1)[0]
-    width = 9 - first.bit_length()
+    """The name and the size of the next EBML element; None is a size that is not known.
+
+    Raises EOFError where the file ends in it, IndexError for what is none.
+    """
+    name, width = _number(file)
     if width > 4:
         raise IndexError("no such element")
-    name = int.from_bytes(bytes([first]) + file.read(width - 1), "big")
-    first = file.read(1)[0]
-    width = 9 - first.bit_length()
+    size, width = _number(file)
+    most = (1 << 7 * width) - 1
+    return name, None if size & most == most else size & most
+
+
+def _number(file: BinaryIO) -> tuple[int, int]:
+    """A number with the mark of its width in front, and the width in bytes."""
+    first = file.read(1)
+    width = 9 - first[0].bit_length() if first else 1
     if width > 8:
-        raise IndexError("no such size")
-    rest = bytes([first & (1 << (8 - width)) - 1]) + file.read(width - 1)
-    number = int.from_bytes(rest, "big")
-    return name, None if number == (1 << 7 * width) - 1 else number
+        raise IndexError("no such number")
+    content = first + file.read(width - 1)
+    if len(content) < width:
+        raise EOFError
+    return int.from_bytes(content, "big"), width
 
 
 def _avi(file: BinaryIO, size: int) -> bool | None:
@@ -109,9 +128,8 @@ def _flv(file: BinaryIO, size: int) -> bool | None:
         if tag[0] & 31 not in (8, 9, 18):
             return None
         place += 11 + int.from_bytes(tag[1:4], "big") + 4
-    if place - 4 == size:
-        return True  # without the last tag's size behind it
-    return place == size
+    # tags alone do not say how many there should be; some writers leave out the size behind the last one
+    return None if size in (place, place - 4) else False
 
 
 def _asf(file: BinaryIO, size: int) -> bool | None:

@@ -7,13 +7,20 @@ flags the pictures there as damaged, though they are whole.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_extraction.video.content.clock import Head
+
+if TYPE_CHECKING:
+    import av
+
 SYNC = 0x47
 LENGTHS = (188, 192, 204)  # of packets; the bytes beyond 188 say nothing here
 LOOK = 5  # marks in a row are no chance
+GAP_SECONDS, GAP_FRAMES = 0.2, 4  # between the times of two segments, this much is none
 
 
 def only_joins(path: Path, pid: int) -> bool:
@@ -65,3 +72,29 @@ def _gaps(packets: NDArray[np.uint8]) -> NDArray[np.bool_]:
     expected = (number[:-1] + has_payload[1:]) & 15
     gaps[1:] = (number[1:] != expected) & ~need_not[1:]
     return gaps
+
+
+class Gaps:
+    """Finds segments that are missing between those that were joined, by the times around the flagged packets."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self._reached: int | None = None  # ticks at which the last picture so far ends
+        self._flagged = False
+
+    def before(
+        self, packet: av.Packet[av.VideoStream], *, flagged: bool
+    ) -> tuple[int, float] | None:
+        """Where pictures lack in front of a packet: the ticks they lack from, and for how many seconds."""
+        self._flagged = self._flagged or flagged  # FFmpeg flags one a little before the join
+        reached, tick = self._reached, self._head.tick
+        if packet.pts is None:
+            return None
+        end = packet.pts + (packet.duration or round(self._head.usual_seconds / tick))
+        self._reached = end if reached is None else max(reached, end)
+        if reached is None or not (self._flagged and packet.is_keyframe):
+            return None
+        self._flagged = False
+        gap = (packet.pts - reached) * tick
+        allowed = max(GAP_SECONDS, GAP_FRAMES * self._head.usual_seconds)
+        return (reached, gap) if gap > allowed else None

@@ -72,6 +72,23 @@ def test_packets_that_are_lost_within_a_segment_are_found(codec, lost, tmp_path)
             assert reader.damaged
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_segment_that_was_left_out_or_cut_is_missing(codec, tmp_path):
+    path, (first, second, third) = tmp_path / "v.ts", segments(tmp_path, codec)
+    half = second[: len(second) // LENGTH // 2 * LENGTH]
+    for content, missing in ((b"", r"1\.00 s are missing"), (half, "missing|damaged")):
+        path.write_bytes(first + content + third)
+        with pytest.raises(DamagedVideoError, match=missing), open_video(path) as reader:
+            list(reader.frames_at(k / 30 for k in count()))
+        with open_video(path, allow_partial=True) as reader:
+            shown = [read_number(one) for _, one in reader.frames_at(k / 30 for k in count())]
+            assert shown[:30] == shown[60:] == list(range(30))
+            (start, end), *_ = reader.damaged
+            assert (start if content else start - 1.0) < 1.95 and end == pytest.approx(
+                2.0, abs=0.01
+            )
+
+
 def test_only_joins(tmp_path):
     parts, path = segments(tmp_path), tmp_path / "v.ts"
     path.write_bytes(b"".join(parts))

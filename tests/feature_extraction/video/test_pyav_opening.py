@@ -18,8 +18,9 @@ from helpers.numbered_videos import (
 )
 
 from feature_extraction.video import pyav_opening
+from feature_extraction.video.content.clock import clock_seconds
 from feature_extraction.video.opening import open_video, probe
-from feature_extraction.video.pyav_opening import clock_seconds, orientation
+from feature_extraction.video.pyav_opening import orientation
 from feature_extraction.video.reader import VideoError
 
 

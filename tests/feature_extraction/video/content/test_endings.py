@@ -19,6 +19,7 @@ FILES = {
     "front.mov": ("libx264", "aac", {"movflags": "faststart"}, "mov,mp4"),
     "pieces.mp4": ("libx264", "aac", {"movflags": "frag_keyframe+empty_moov"}, "mov,mp4"),
     "whole.mkv": ("libx264", "aac", {}, "matroska,webm"),
+    "live.mkv": ("libx264", "aac", {"live": "1"}, "matroska,webm"),
     "whole.webm": ("libvpx", None, {}, "matroska,webm"),
     "whole.avi": ("mpeg4", "mp2", {}, "avi"),
     "whole.ts": ("libx264", "aac", {}, "mpegts"),
@@ -26,7 +27,7 @@ FILES = {
     "whole.flv": ("libx264", "aac", {}, "flv"),
     "whole.wmv": ("wmv2", "wmav2", {}, "asf"),
 }
-KNOWN_WHOLE = {"front.mp4", "front.mov", "whole.mkv", "whole.webm", "whole.flv", "whole.wmv"}
+KNOWN_WHOLE = {"front.mp4", "front.mov", "whole.mkv", "whole.webm", "whole.wmv"}
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,44 @@ def test_a_file_that_was_cut_is_found_wherever_it_is(name, whole, tmp_path):
             assert name == "pieces.mp4" and "bytes are there" in str(error)
         else:
             assert frames > 5
+
+
+@pytest.mark.parametrize("name", ["front.mp4", "whole.mkv", "live.mkv"])
+def test_no_picture_between_others_is_lost_in_silence(name, tmp_path):
+    codec, _, options, _ = FILES[name]
+    path = write(tmp_path / name, codec, None, **options)
+    content = path.read_bytes()
+    for cut in range(12, len(content) // 8, 97):
+        path.write_bytes(content[:-cut])
+        try:
+            with open_video(path) as reader:
+                shown = [read_number(one) for _, one in reader.frames_at(k / 30 for k in range(90))]
+        except VideoError as error:
+            assert "breaks off" in str(error) or "does not decode" in str(error)
+            with open_video(path, allow_partial=True) as reader:
+                times = {}
+                for index, picture in reader.frames_at(k / 30 for k in range(90)):
+                    times[index / 30] = read_number(picture)
+                assert reader.damaged
+            wrong = [time for time, number in times.items() if number != round(time * 30)]
+            assert all(
+                any(start - 1e-3 <= time < end for start, end in reader.damaged) for time in wrong
+            )
+        else:
+            assert shown == list(range(90))
+
+
+def test_an_flv_that_ends_between_two_tags_is_not_taken_for_whole(whole, tmp_path):
+    content = whole("whole.flv").read_bytes()
+    place, tags = 13, []
+    while place < len(content):
+        place += 11 + int.from_bytes(content[place + 1 : place + 4], "big") + 4
+        tags.append(place)
+    path = tmp_path / "v.flv"
+    for place in tags[len(tags) // 4 : len(tags) * 3 // 4 : 7]:
+        path.write_bytes(content[:place])
+        with pytest.raises(VideoError, match="breaks off"):
+            read_to_end(path)
 
 
 @pytest.mark.parametrize("name", FILES)
