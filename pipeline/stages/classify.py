@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from feature_extraction.backbones import VideoNetwork
+from feature_extraction.sampling import ClipGrid
 from feature_extraction.video.reader import DamagedVideoError, VideoError
+from pipeline.configuration.sections.detection import ClassifySettings
 from pipeline.data.scores.given import scores_of
 from pipeline.data.videos.damage import extraction_takes_parts, told
 from pipeline.data.videos.failures import read_failures
@@ -92,10 +94,11 @@ def _scored(
     settings = run.detection.classify
     if settings.scores is not None:
         return _given(run, parts, list(groups), left_out)
-    times = _times(run, proposals, groups)
     if (settings.mode, settings.source) == ("proposal", "video"):
+        grid = run.features.grid
+        times = {v: _times(settings, proposals, rows, grid) for v, rows in groups.items()}
         return _decoded(run, parts, times, left_out)
-    return _of_features(run, parts, times)
+    return _of_features(run, parts, proposals, groups)
 
 
 def _given(run: Run, parts: Parts, videos: Sequence[str], left_out: LeftOut) -> Iterator[Made]:
@@ -112,7 +115,7 @@ def _given(run: Run, parts: Parts, videos: Sequence[str], left_out: LeftOut) -> 
             yield parts.write(video, [scores.rows[video][None]])
 
 
-def _of_features(run: Run, parts: Parts, times: Mapping[str, np.ndarray]) -> Iterator[Made]:
+def _of_features(run: Run, parts: Parts, proposals: pd.DataFrame, groups: Groups) -> Iterator[Made]:
     """Parts of scores on stored features, of a network's head or of a classifier trained on them."""
     settings, classes = run.detection.classify, run.dataset.num_classes
     on_features = run.config.finetune.source == "features"
@@ -121,18 +124,20 @@ def _of_features(run: Run, parts: Parts, times: Mapping[str, np.ndarray]) -> Ite
         if on_features
         else load_classifier(run.config.backbone, classes, run.folder, run.device)
     )
-    _check_channels(run, list(times), model)
-    for video in times:
+    _check_channels(run, list(groups), model)
+    for video, rows in groups.items():
         features = run.features(video)
         if settings.mode == "video":
             mean = features.array.mean(0, keepdims=True)
-            scores = class_probabilities(model, mean, run.device)
-        elif on_features:  # which was trained on means
-            means = features.array[features.at(times[video])].mean(1)
-            scores = class_probabilities(model, means, run.device)
+            yield parts.write(video, class_probabilities(model, mean, run.device))
+            continue
+        # Imported videos may each have a rate, and clips of a length, of their own.
+        cells = features.at(_times(settings, proposals, rows, features.grid))
+        if on_features:  # which was trained on means
+            scores = class_probabilities(model, features.array[cells].mean(1), run.device)
         else:
             heads = class_probabilities(model, features.array, run.device)
-            scores = [head[features.at(times[video])].mean(1) for head in heads]
+            scores = [head[cells].mean(1) for head in heads]
         yield parts.write(video, scores)
 
 
@@ -173,18 +178,12 @@ def score_handler(run: Run, num_classes: int | tuple[int, int], parts: Parts) ->
 
 
 def _times(
-    run: Run, proposals: pd.DataFrame, groups: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Seconds [n, positions] at which each video's proposals are looked at."""
-    settings, clips = run.detection.classify, run.detection.extract
-    start, end = proposals["start"].to_numpy(), proposals["end"].to_numpy()
-    span = (clips.frames - 1) * clips.interval / clips.fps
-    return {
-        video: spread_positions(
-            start[rows], end[rows], settings.positions, spread=settings.spread, span=span
-        )
-        for video, rows in groups.items()
-    }
+    settings: ClassifySettings, proposals: pd.DataFrame, rows: np.ndarray, grid: ClipGrid
+) -> np.ndarray:
+    """Seconds [n, positions] at which a video's proposals, in these rows, are looked at by clips of a grid."""
+    start, end = proposals["start"].to_numpy()[rows], proposals["end"].to_numpy()[rows]
+    span = (grid.frames - 1) * grid.interval / grid.fps
+    return spread_positions(start, end, settings.positions, spread=settings.spread, span=span)
 
 
 def _check_channels(run: Run, videos: Sequence[str], model: VideoNetwork) -> None:

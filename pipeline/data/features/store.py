@@ -147,14 +147,15 @@ class FeatureStore:
 
         One whose file is damaged or made with other settings has none: what reads it says so.
         """
-        grid = self.grid
-        clip = ((grid.frames - 1) * grid.interval + 1 + grid.stride) / grid.fps
-        slack = clip if self.imported else ROUNDING
         found = {}
         for video in dict.fromkeys(videos):
             with contextlib.suppress(UserError):
                 if _is_there(self.path(video)):
-                    found[video] = Measured(self(video, slice(0, 1)).duration, slack=slack)
+                    one = self(video, slice(0, 1))
+                    grid = one.grid  # its own: imported ones may differ in rate
+                    clip = ((grid.frames - 1) * grid.interval + 1 + grid.stride) / grid.fps
+                    slack = clip if self.imported else ROUNDING
+                    found[video] = Measured(one.duration, slack=slack)
         return found
 
     def available(self, videos: Sequence[str], left_out: LeftOut) -> list[str]:

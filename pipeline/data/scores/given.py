@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset
+from pipeline.data.foreign.names import Names
 from pipeline.data.scores.json_forms import parse_json
 from pipeline.data.scores.labels import Matched, match_labels
 from pipeline.data.scores.raw import Label, Raw
@@ -143,16 +144,17 @@ def _require_length(raw: Raw, classes: Sequence[str]) -> None:
 def _names(
     raw: Raw, videos: Sequence[str], known: Collection[str]
 ) -> tuple[dict[str, str], list[str]]:
-    """What each video of ours is called in the file (`v_` put before or taken away), and videos of no annotation."""
+    """What each video of ours is called in the file (found as files of features are), and videos of no annotation."""
     found: dict[str, str] = {}
-    strangers, ours = [], set(videos)
+    strangers, ours, names = [], set(videos), Names(known)
     for name in raw.videos:
-        other = name[2:] if name.startswith("v_") else f"v_{name}"
-        video = name if name in known else other
-        if video not in known:
+        video = names.video(name)
+        if video is None:
             strangers.append(name)
         elif video in found:
-            raise UserError(f"{raw.file}: video {video} is there with and without v_; give it once")
+            raise UserError(
+                f"{raw.file}: {found[video]!r} and {name!r} are both video {video}; give it once"
+            )
         elif video in ours:
             found[video] = name
     return {video: found[video] for video in videos if video in found}, strangers

@@ -2,7 +2,8 @@
 
 `{"results": {ID: [a score a class]}, "class": [names]}` as ActivityNet's classifiers give them (a row in a
 list of its own as HACS's do), `{"results": {ID: [{"label", "score"}]}}` as challenge files have them,
-and the same without `results`, as pairs [label, score], as {label: score}, or as a list of such with `video`.
+and the same without `results`, as pairs [label, score], as {label: score}, as {"labels": [...], "scores": [...]},
+or as a list of such with `video`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,20 @@ from typing import Any
 from pipeline.data.scores.raw import Raw
 from pipeline.errors import UserError
 
-CLASSES = ("class", "classes", "labels", "class_names")  # the file's list of class names
+# The file's list of class names.
+CLASSES = (
+    "class",
+    "classes",
+    "labels",
+    "class_names",
+    "class_list",
+    "class_to_idx",
+    "idx_to_class",
+)
 _NO_VIDEOS = (*CLASSES, "version", "external_data")
 _VIDEO = ("video", "video_id", "video_name", "id", "name")
 _LABEL = ("label", "class", "category")
+_LABELS = (*_LABEL, "labels", "classes", "class_names")
 _ROW = ("scores", "score", "pred_score", "pred_scores")
 
 
@@ -45,16 +56,35 @@ def parse_json(text: str, file: Path) -> Raw:
 
 
 def _class_names(content: Mapping[str, Any], file: Path) -> tuple[str, ...] | None:
-    key = next((key for key in CLASSES if isinstance(content.get(key), list)), None)
+    """The names a file lists, by number; None without a list. Raises UserError where there is one of another form."""
+    key = next((key for key in CLASSES if content.get(key) is not None), None)
     if key is None:
         return None
     names = content[key]
+    if isinstance(names, dict):
+        names = _in_order(names)
+    if not isinstance(names, list):
+        raise UserError(
+            f"{file}: {key}: neither a list of class names nor each name's number, from 0; give such"
+        )
     wrong = [name for name in names if not isinstance(name, str)]
     twice = [] if wrong else [name for name, count in Counter(names).items() if count > 1]
     if wrong or twice:
         what = f"{wrong[0]!r} is no name" if wrong else f"{twice[0]!r} is there twice"
         raise UserError(f"{file}: {key}: {what}; give each class's name once")
     return tuple(names)
+
+
+def _in_order(numbered: Mapping[str, Any]) -> list[Any] | None:
+    """The names of {name: number} or {number: name} by their numbers; None where these are not 0, 1, 2, ..."""
+    if all(type(number) is int for number in numbered.values()):
+        names: dict[int, Any] = {number: name for name, number in numbered.items()}
+    elif all(number.isdecimal() and len(number) < 7 for number in numbered):
+        names = {int(number): name for number, name in numbered.items()}
+    else:
+        return None
+    every = range(len(numbered))
+    return [names[number] for number in every] if names.keys() == set(every) else None
 
 
 def _take_list(raw: Raw, results: list[Any]) -> None:
@@ -65,7 +95,7 @@ def _take_list(raw: Raw, results: list[Any]) -> None:
             raise UserError(f"{raw.file}: entry {place} names no video; give it as 'video'")
         row, label = _first(one, _ROW), _first(one, _LABEL)
         if isinstance(row, list):
-            _take(raw, video, row)
+            _take(raw, video, one)
         elif label is not None and row is not None and video not in raw.rows:
             raw.add_label(video, label, row)
         else:
@@ -78,6 +108,10 @@ def _take(raw: Raw, video: str, value: Any) -> None:
         raise UserError(f"{raw.file}: video {video} is there twice; keep one entry")
     if isinstance(value, dict):
         row = _first(value, _ROW)
+        labels = _first(value, _LABELS)
+        if isinstance(row, list) and isinstance(labels, list):
+            _take_lists(raw, video, labels, row)
+            return
         if isinstance(row, list):
             value = row
         elif isinstance(_first(value, _LABEL), str) and "score" in value:
@@ -96,6 +130,16 @@ def _take(raw: Raw, video: str, value: Any) -> None:
         return
     for one in value:
         _take_one(raw, video, one)
+
+
+def _take_lists(raw: Raw, video: str, labels: list[Any], scores: list[Any]) -> None:
+    """Labels and their scores in a list each."""
+    if len(labels) != len(scores):
+        raise UserError(
+            f"{raw.file}: video {video} has {len(labels)} labels and {len(scores)} scores; give one for each"
+        )
+    for label, score in zip(labels, scores, strict=True):
+        raw.add_label(video, label, score)
 
 
 def _take_one(raw: Raw, video: str, one: Any) -> None:

@@ -64,6 +64,21 @@ FORMS = {
         for label, score in labelled(row)
     ],
     "other order": {"results": {v: row[::-1] for v, row in ROWS.items()}, "class": LIST[::-1]},
+    "names in another order, in a list beside": {
+        "results": {v: {"labels": LIST[::-1], "scores": row[::-1]} for v, row in ROWS.items()}
+    },
+    "a list of such": [
+        {"video": v, "label": LIST[::-1], "score": row[::-1]} for v, row in ROWS.items()
+    ],
+    "names by number": {
+        "results": {v: row[::-1] for v, row in ROWS.items()},
+        "class": {str(number): name for number, name in enumerate(LIST[::-1])},
+    },
+    "numbers by name": {
+        "results": {v: row[::-1] for v, row in ROWS.items()},
+        "class_to_idx": {name: 2 - number for number, name in enumerate(LIST)},
+    },
+    "files of videos": {"results": {"v_a.mp4": A, "b.webm": B}, "class": LIST},
     "spelt otherwise": {
         "results": ROWS,
         "class": ["long_jump", "Shot  Put", "swim-fast"],
@@ -163,7 +178,10 @@ WRONG = {
     '{"results": {"a": [[3, 0.1]]}}': "number of no class",
     '{"results": {"a": [0.1, 0.2, 0.3]}, "class": ["x", "x", "y"]}': "is there twice",
     '{"results": {"a": [0.1, 0.2, 0.3]}, "class": ["x", 1, "y"]}': "is no name",
-    '{"results": {"a": [0.1, 0.2, 0.3], "v_a": [0.1, 0.2, 0.3]}}': "with and without v_",
+    '{"results": {"a": [0.1, 0.2, 0.3], "v_a": [0.1, 0.2, 0.3]}}': "'a' and 'v_a' are both video a",
+    '{"results": {"a": [0.1, 0.2, 0.3]}, "class": {"x": 1, "y": 2, "z": 3}}': "from 0",
+    '{"results": {"a": [0.1, 0.2, 0.3]}, "class": "names.txt"}': "neither a list",
+    '{"results": {"a": {"labels": ["shot put"], "scores": [0.1, 0.2]}}}': "1 labels and 2 scores",
     '{"results": {"a": [0.1, 0.2, 0.3], "a": [0.1, 0.2, 0.3]}}': "'a' is there twice",
     '{"results": {"a": [0.1, 0.2, 0.3], "b": [["swim_fast", 1]]}}': "of two forms",
     '{"results": {"a": [["swim-fast", 1], ["Swim fast", 1]]}}': "are both class 'swim_fast'",
