@@ -262,3 +262,24 @@ def test_levels_of_supervision_are_0_to_5(tmp_path, level):
         path, annotations, f"eval.sls={[level, 3, 3]}".replace("None", "null"), config="ek100"
     )
     assert done.exit_code == 2 and "eval.sls" in done.output
+
+
+def test_subsets_told_beside_the_annotations(tmp_path):
+    """MMAction2's files say no subsets: those of dataset.video_info are scored, not every fifth video."""
+    entries = {
+        video: {
+            "duration_second": 100.0,
+            "annotations": [{"segment": [s, e], "label": label} for s, e, label in SEGMENTS[video]],
+        }
+        for video in ("a", "b")
+    }
+    path = tmp_path / "anet_anno_action.json"
+    path.write_text(json.dumps(entries))
+    (tmp_path / "info.csv").write_text("video,subset\na,training\nb,validation\n")
+    only = found(tmp_path, {"b": OK["b"]})
+    done = score(only, path, "dataset.format=mmaction2", "dataset.video_info=info.csv")
+    assert done.exit_code == 0, done.output
+    outside = score(
+        found(tmp_path), path, "dataset.format=mmaction2", "dataset.video_info=info.csv"
+    )
+    assert "of subset 'training' ('a')" in error_line(outside)
