@@ -283,3 +283,21 @@ def test_subsets_told_beside_the_annotations(tmp_path):
         found(tmp_path), path, "dataset.format=mmaction2", "dataset.video_info=info.csv"
     )
     assert "of subset 'training' ('a')" in error_line(outside)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "video,start,end,score,label\na,10,20,0.9,x\na,1,2,nan,x\n",
+            "row 1: score 'nan' is no number",
+        ),
+        ("video,start,end,score,label\na,00:10,20,0.9,x\n", "row 0: start '00:10' is no number"),
+        ("video;start;end;score;label\na;10;20;0,9;x\n", "not parted by commas"),
+        ("video\tstart\tend\tscore\tlabel\na\t1\t2\t0.9\tx\n", "not parted by commas"),
+    ],
+)
+def test_the_cell_that_is_wrong_is_named(tmp_path, text, said):
+    path = tmp_path / "found.csv"
+    path.write_text(text)
+    assert said in error_line(score(path, truth(tmp_path)))
