@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 RATES = (15.0, 24.0, 25.0, 30.0, 50.0, 60.0)  # frames a second that tools count at
+TINY_UNITS = {"microseconds": 1e6, "nanoseconds": 1e9}
+SPREAD = 0.05  # how far into their videos three quarters of the ends come
 FITS = 0.98  # of the segments: real tables have some that are wrong in any unit
 REACHED = 0.5  # how far into some video the times must come, or the unit is too large
 OWN_REACHED = 0.2  # the same of frames at the video's own rate, which is the likeliest
@@ -20,10 +22,18 @@ def guess_unit(
     """
     times = np.concatenate([starts, ends])
     found = []
+    sixties = len(ends) >= FEW and np.mean(times % 60 == 0) >= FITS
+    if sixties and _reach(ends / 60, lengths) >= REACHED:
+        return "mm:ss that a spreadsheet saved as hh:mm:ss"  # 01:30 as 01:30:00
     if np.mean(times == np.round(times)) >= FITS and (frames := _frames(ends, lengths, rates)):
         found.append(f"frames at {frames}")
     if _reach(ends / 1000, lengths) >= REACHED:
         found.append("milliseconds")
+    for unit, per_second in TINY_UNITS.items():
+        # nearly any number fits: the times must spread over their videos
+        spread = np.quantile(ends / per_second / np.maximum(lengths, 1e-9), 0.25) >= SPREAD
+        if spread and _reach(ends / per_second, lengths) >= REACHED:
+            found.append(unit)
     if ends.max(initial=0.0) <= 100 and _reach(ends / 100 * lengths, lengths) >= REACHED:
         found.append("percent of the video")
     return ", or ".join(found) or None

@@ -91,6 +91,7 @@ def read_given(path: Path) -> pd.DataFrame:
 
     Its videos and classes may be any. Raises UserError naming the file, and what in it is wrong.
     """
+    content = io.BytesIO()
     try:
         content = io.BytesIO(read_bytes(path, LARGEST, packed=True))
         table = _renamed(_parsed(content), from_cell)
@@ -99,12 +100,30 @@ def read_given(path: Path) -> pd.DataFrame:
         reason = error.strerror or " ".join(str(error).split())
         raise UserError(f"{path}: cannot be read ({reason})") from error
     except (ValueError, OverflowError, TableError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = _wrong_cell(content) or " ".join(str(error).split())[:200]
         raise UserError(
             f"{path}: is no table of detections (video,start,end,label,score; seconds) or of proposals "
             f"(video,start,end,score): {reason}"
         ) from error
     return table
+
+
+def _wrong_cell(content: io.BytesIO) -> str | None:
+    """The first cell that is no number where one belongs, or a separator that is no comma; None where there is none."""
+    content.seek(0)
+    try:
+        table = pd.read_csv(content, dtype=str, keep_default_na=False)
+    except ValueError:  # pandas' own and those of an encoding
+        return None
+    heading = str(table.columns[0])
+    if len(table.columns) == 1 and (";" in heading or "\t" in heading):
+        return "its columns are not parted by commas; write commas, and numbers with points"
+    for name in (name for name, kind in _TYPES.items() if kind is not str and name in table):
+        bad = pd.to_numeric(table[name], errors="coerce").isna().to_numpy()
+        if bad.any():
+            row = int(bad.argmax())
+            return f"row {row}: {name} {table[name].iloc[row][:40]!r} is no number"
+    return None
 
 
 def _parsed(file: Path | io.BytesIO) -> pd.DataFrame:

@@ -50,7 +50,9 @@ def convert(
             f"{files[0]}: {FORMATS[name].title} has a class for each whole file, and no segments to convert"
         )
     named = HELD_OUT not in dataset.notes
-    dataset = _with_subset(dataset, subset, files[0], named=named)
+    dataset = _readable(dataset) if kind == ".csv" else dataset
+    assumed = name == "epic_kitchens" and len(files) == 1  # whose subset its name alone says
+    dataset = _with_subset(dataset, subset, files[0], named=named and not assumed)
     text = _table(dataset, named or subset is not None) if kind == ".csv" else _json(dataset)
     write_text(target, text)
     return _told(dataset, target, FORMATS[name].title, len(files), kept=named or kind == ".json")
@@ -75,6 +77,17 @@ def _whole_names(dataset: Dataset) -> Dataset:
     for label in rows["label"].unique():
         check_label(label, "dataset.classes")
     return Dataset(rows, dataset.videos, dataset.heads, dataset.notes)
+
+
+def _readable(dataset: Dataset) -> Dataset:
+    """The same without segments that end before they start, which a table is refused for."""
+    rows = dataset.annotations
+    turned = rows["end"] < rows["start"]
+    if not turned.any():
+        return dataset
+    dataset.notes["segments that end before they start, left out"] += int(turned.sum())
+    kept = rows[~turned].reset_index(drop=True)
+    return Dataset(kept, dataset.videos, dataset.heads, dataset.notes)
 
 
 def _with_subset(dataset: Dataset, subset: str | None, file: Path, *, named: bool) -> Dataset:

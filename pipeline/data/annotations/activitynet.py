@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.data.annotations.columns.spelling import spelled_twice
 from pipeline.data.annotations.dataset import (
     Dataset,
     Inputs,
@@ -53,6 +54,7 @@ def read(inputs: Inputs) -> Dataset:
     if len(repeated):
         raise UserError(f"{files[-1]}: video {repeated.iloc[0]} is annotated twice; keep one entry")
     names = listed_names(classes) if classes else tuple(sorted(set(annotations["label"])))
+    notes += spelled_twice(annotations["label"].tolist())
     unknown = annotations.loc[~annotations["label"].isin(names), "label"]
     if len(unknown):
         raise UserError(f"{classes}: label {unknown.iloc[0]!r} of the annotations is not listed")

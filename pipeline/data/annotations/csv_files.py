@@ -120,8 +120,28 @@ def float_column(frame: pd.DataFrame, column: str, file: Path) -> pd.Series:
     return values.astype(float)
 
 
+def after_remarks(text: str) -> tuple[int, str]:
+    """How many lines of remarks (`# ...`) a text begins with, and the text after them.
+
+    A heading may begin so too (`#video,start,...`): it has as many separators as the line after it.
+    """
+    if not text.lstrip().startswith("#"):
+        return 0, text
+    lines = text.splitlines(keepends=True)
+    count = next((n for n, line in enumerate(lines) if line.strip()[:1] not in ("", "#")), 0)
+    for place in range(count):
+        fields = [lines[place].count(separator) for separator in SEPARATORS]
+        if any(fields) and fields == [lines[count].count(separator) for separator in SEPARATORS]:
+            count = place
+            break
+    return count, "".join(lines[count:])
+
+
 def _separator(text: str) -> tuple[str, int, str]:
-    """What parts the fields, how many lines say so (`sep=;`, as Excel writes), and the text after them."""
+    """What parts the fields, how many lines stand before the heading, and the text after them.
+
+    `sep=;`, as Excel writes, says the separator; remarks say nothing.
+    """
     first = next((line for line in text.splitlines() if line.strip()), "")
     told = first.strip().strip('"').lower()
     if told.startswith("sep=") and len(told) <= 5 and text.startswith(first):
@@ -129,5 +149,12 @@ def _separator(text: str) -> tuple[str, int, str]:
             "\r\n" if text.startswith("\r\n", len(first)) else "\n"
         )
         return (told[4:] or "\t"), 1, rest
+    skipped, text = after_remarks(text)
+    if skipped:
+        first = next((line for line in text.splitlines() if line.strip()), "")
     bare = "".join(first.split('"')[::2])  # what stands between quotes parts nothing
-    return max(SEPARATORS, key=bare.count) if any(map(bare.count, SEPARATORS)) else ",", 0, text
+    return (
+        max(SEPARATORS, key=bare.count) if any(map(bare.count, SEPARATORS)) else ",",
+        skipped,
+        text,
+    )

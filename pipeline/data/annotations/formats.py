@@ -210,6 +210,7 @@ def _name_of(file: OpenedFile) -> str:
         refuse_json(file.path, file.json)
     if file.xml is not None:
         refuse_xml(file.path, file.xml)
+    table.require_heading(file.rows, file.path)
     find_columns(file.rows.cells[0], file.path)
     raise UserError(
         f"{file.path}: no form of annotations known here; docs/annotations.md lists them"

@@ -8,7 +8,9 @@ from unicodedata import normalize
 
 import pandas as pd
 
+from pipeline.data.annotations.columns.spelling import other_spelling
 from pipeline.data.annotations.dataset import Dataset
+from pipeline.errors import UserError
 
 
 def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) -> Dataset:
@@ -16,7 +18,14 @@ def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) 
 
     Segments of ignored labels stay in `annotations`; `rows` does not give them, and `heads` does not name
     them. Names that are not in the files are counted in `notes`: another file of the data set has them.
+    Raises UserError for an ignored label that the files spell otherwise.
     """
+    for label in labels:
+        other = other_spelling(label, dataset.annotations["label"].unique().tolist())
+        if other is not None:
+            raise UserError(
+                f"eval.ignore_labels: {label!r} is {other!r} in the annotations; write it so"
+            )
     videos = [normalize("NFC", video) for video in videos]
     there = dataset.videos["video"].map(lambda video: normalize("NFC", video))
     gone = there.isin(videos)

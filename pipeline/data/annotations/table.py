@@ -7,6 +7,7 @@ nothing happens in it. Separators, headings, times and encodings may be as peopl
 from __future__ import annotations
 
 from collections import Counter
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +73,9 @@ def _read_table(
     file: Path, subset: str | None, inputs: Inputs, notes: Counter[str]
 ) -> pd.DataFrame:
     rows = read_rows(file)
-    _require_heading(rows, file)
+    require_heading(rows, file)
     columns = find_columns(rows.cells[0], file)
+    rows = _without_remarks(rows, columns, notes)
     frame = as_frame(rows, file)
     table = pd.DataFrame(
         {role: frame.iloc[:, place] for role, place in columns.places.items()}, dtype=object
@@ -103,13 +105,34 @@ def _read_table(
     return table.astype({"start": float, "end": float})
 
 
-def _require_heading(rows: Rows, file: Path) -> None:
+def require_heading(rows: Rows, file: Path) -> None:
     """Refuse a file that begins with a segment. Raises UserError saying what the first line has to be."""
     if sum(is_number(cell) for cell in rows.cells[0]) >= 2:
         raise UserError(
             f"{file}, line {rows.lines[0]}: the first line must name the columns: "
             "video,start,end,label or video,start,end,label,subset"
         )
+
+
+def _without_remarks(rows: Rows, columns: Columns, notes: Counter[str]) -> Rows:
+    """The same without lines that begin with # and hold no times where times stand."""
+    last = max(columns.places["start"], columns.places["end"])
+    kept = [True] * len(rows.cells)
+    for place, cells in enumerate(rows.cells[1:], start=1):
+        if cells[0].lstrip().startswith("#"):
+            times = [
+                cells[columns.places[side]].strip()
+                for side in ("start", "end")
+                if len(cells) > last
+            ]
+            kept[place] = bool(times) and all(
+                not text or text[0] in "0123456789+-.," for text in times
+            )
+    if all(kept):
+        return rows
+    notes["lines that begin with # and are no segment, passed over"] += kept.count(False)
+    lines, cells_kept = compress(rows.lines, kept), compress(rows.cells, kept)
+    return Rows(rows.separator, list(lines), list(cells_kept))
 
 
 def _name_videos(table: pd.DataFrame, file: Path, notes: Counter[str]) -> None:
@@ -120,6 +143,11 @@ def _name_videos(table: pd.DataFrame, file: Path, notes: Counter[str]) -> None:
     notes["videos named with and without the file's ending, taken as one"] += both
     lines = table.index[~table["video"].duplicated()]
     for line, video in zip(lines, ids.values(), strict=True):
+        if not video:
+            raise UserError(
+                f"{file}, line {line}: names no video; of merged cells a spreadsheet saves the first alone: "
+                "write the name in every row"
+            )
         check_video_id(video, f"{file}, line {line}")
     table["video"] = table["video"].map(ids)
 
@@ -127,6 +155,9 @@ def _name_videos(table: pd.DataFrame, file: Path, notes: Counter[str]) -> None:
 def _read_times(table: pd.DataFrame, columns: Columns, separator: str, file: Path) -> None:
     happens = table["happens"]
     lines = table.index[happens].tolist()
+    times = table.loc[happens, ["start", "end"]].to_numpy().ravel()
+    if any("." in text for text in times.tolist()):
+        separator = ","  # beside decimal points, commas may be of thousands
     for name in ("start", "end"):
         texts = table.loc[happens, name].tolist()
         values = np.array(seconds_column(texts, lines, name, file, separator), float)

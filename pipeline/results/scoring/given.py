@@ -90,9 +90,9 @@ def _say_left_out(tasks: dict[str, Any], rows: int, path: Path) -> None:
 
 
 def _without_training(settings: DatasetSettings) -> DatasetSettings:
-    """The part of the dataset that scoring needs: no training annotations, durations or class names."""
+    """The part of the dataset that scoring needs: of EPIC-KITCHENS no training annotations, durations or class names."""
     if settings.format != "epic_kitchens":
-        return settings.model_copy(update={"video_info": None})
+        return settings
     files, classes = settings.annotations, settings.classes
     update: dict[str, Any] = {"video_info": None}
     if isinstance(files, tuple) and len(files) == 2:

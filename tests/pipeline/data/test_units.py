@@ -50,6 +50,20 @@ def test_milliseconds(rounded):
     assert guessed(1000, 30, rounded=rounded) == "milliseconds"
 
 
+@pytest.mark.parametrize("rounded", [True, False])
+def test_smaller_units(rounded):
+    assert guessed(1e6, 30, rounded=rounded) == "microseconds"
+    assert guessed(1e9, 0, rounded=rounded) == "nanoseconds"
+
+
+def test_clocks_of_minutes_read_as_hours():
+    starts, ends = np.floor(STARTS) * 60, np.floor(ENDS) * 60
+    said = guess_unit(starts, ends, LENGTHS, np.full(40, 60.0))
+    assert said == "mm:ss that a spreadsheet saved as hh:mm:ss"
+    few = [values[:4] for values in (starts, ends, LENGTHS, np.full(40, 60.0))]
+    assert "frames" in guess_unit(*few)  # so few may be such frames by chance
+
+
 def test_percent():
     starts, ends = 100 * STARTS / LENGTHS, 100 * ENDS / LENGTHS
     assert guess_unit(starts, ends, LENGTHS, np.full(40, 30.0)) == "percent of the video"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,26 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert convert(path, "--to", target).exit_code == 1 and target.read_text() == "mine"
     assert convert(path, "--to", target, "--force").exit_code == 0
     assert target.read_text() == "video,start,end,label\nv06,1.5,3.5,right\n"
+
+
+def test_segments_that_end_before_they_start_are_left_out_of_a_table(tmp_path):
+    segments = [{"segment": [1, 2], "label": "a"}, {"segment": [5, 4], "label": "a"}]
+    database = {"v": {"subset": "training", "annotations": segments}}
+    path = tmp_path / "hacs.json"
+    path.write_text(json.dumps({"database": database}))
+    result = convert(path, "--to", tmp_path / "own.csv")
+    assert "1 segments that end before they start, left out" in result.output
+    assert rows(tmp_path / "own.csv") == [("v", 1.0, 2.0, "a")]
+    assert convert(path, "--to", tmp_path / "own.json").exit_code == 0
+    assert rows(tmp_path / "own.json") == rows(path) and len(rows(path)) == 2
+
+
+def test_the_subset_of_a_file_that_does_not_say_it(tmp_path):
+    path = tmp_path / "EPIC_100_train.csv"
+    path.write_text(
+        "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\n"
+        "P01_01,00:00:01.00,00:00:02.00,3,4\n"
+    )
+    assert convert(path, "--to", tmp_path / "own.csv", "--subset", "training").exit_code == 0
+    dataset = read_format("table", Inputs([tmp_path / "own.csv"]))
+    assert dataset.videos["subset"].tolist() == ["training"]

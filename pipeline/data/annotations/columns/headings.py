@@ -56,7 +56,7 @@ class Columns:
 
 def plain_heading(heading: str) -> str:
     """A heading in small letters, without its unit of seconds, words joined with underscores."""
-    text = _UNIT_OF_SECONDS.sub("", heading.strip().strip("\ufeff").lower()).strip()
+    text = _UNIT_OF_SECONDS.sub("", heading.strip().strip("\ufeff").lstrip("# ").lower()).strip()
     return re.sub(r"[\s\-./]+", "_", re.sub(r"[()\[\]]", " ", text).strip()).strip("_")
 
 
@@ -82,7 +82,8 @@ def find_columns(headings: Sequence[str], file: Path) -> Columns:
             units[role] = SECONDS if exact or other else _IN_UNITS[plain[found[0]]][1]
     missing = [role for role in NEEDED if role not in places]
     if missing:
-        raise UserError(f"{file}: no column {', '.join(missing)}; it has {shown(headings)}")
+        hint = "; columns are parted by a comma, a semicolon or a tab" if len(headings) == 1 else ""
+        raise UserError(f"{file}: no column {', '.join(missing)}; it has {shown(headings)}{hint}")
     if units["start"] != units["end"]:
         raise UserError(
             f"{file}: start is in {units['start']} and end in {units['end']}; give both in one unit"

@@ -14,7 +14,7 @@ def spelled_twice(labels: Iterable[str]) -> Counter[str]:
     """A note for each rarer spelling: how many segments have it, beside how many of the commonest.
 
     Spellings are alike where they differ in case, blanks, hyphens and underscores alone, or in how
-    Unicode writes a letter.
+    Unicode writes a letter, or as `3` and `3.0` do.
     """
     counts = Counter(labels)
     alike: dict[str, list[str]] = {}
@@ -53,5 +53,14 @@ def joined_blanks(written: Iterable[str]) -> Counter[str]:
     return notes
 
 
+def other_spelling(label: str, labels: Iterable[str]) -> str | None:
+    """The one of `labels` that is probably `label` spelled otherwise; None where it is itself there, or none is."""
+    known = sorted(set(labels))
+    if label in known:
+        return None
+    return next((other for other in known if _core(other) == _core(label)), None)
+
+
 def _core(label: str) -> str:
-    return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", label).casefold())
+    plain = re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", label).casefold())
+    return re.sub(r"^(\d+)\.0+$", r"\1", plain)  # 3.0, as pandas writes 3 beside empty cells

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from pipeline.data.annotations.columns.decoding import decoded
-from pipeline.data.annotations.csv_files import Rows, rows_of
+from pipeline.data.annotations.csv_files import Rows, after_remarks, rows_of
 from pipeline.data.annotations.foreign.unread import refuse_binary
 from pipeline.errors import UserError
 from pipeline.plain_files import distinct_pairs, read_bytes
@@ -79,8 +79,8 @@ class OpenedFile:
 
     @property
     def _beginning(self) -> str:
-        """The first line, for a look at its headings."""
-        return next((line for line in self.text.splitlines() if line.strip()), "")
+        """The first line that is no remark, for a look at its headings."""
+        return next((line for line in after_remarks(self.text)[1].splitlines() if line.strip()), "")
 
 
 def number(value: Any, where: str) -> float:

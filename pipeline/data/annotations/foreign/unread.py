@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from xml.etree.ElementTree import Element
 
+from pipeline.data.annotations.columns.headings import are_headings
 from pipeline.errors import UserError
 
 KNOWN = "docs/annotations.md lists what is read"
@@ -119,6 +120,8 @@ def refuse_json(path: Path, value: Any) -> NoReturn:
         said = "Labelbox's; write its segments as CSV: video,start,end,label"
     elif "_via_img_metadata" in keys:
         said = "a project of VIA 2, for pictures; annotate segments with VIA 3"
+    elif inner and are_headings(sorted(map(str, inner))):
+        said = "a list of rows; write it as CSV (pandas: read_json(...).to_csv(..., index=False))"
     elif "nbformat" in keys:
         said = "a notebook"
     else:

@@ -6,6 +6,8 @@ tier. Those that refer to another take its times.
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
@@ -15,6 +17,7 @@ from pipeline.data.annotations.foreign.opening import OpenedFile, number
 from pipeline.data.annotations.parts.names import is_media
 from pipeline.errors import UserError
 
+_OFFSET = re.compile(r"\s+-- offset:\s*(-?\d+)\s*$")  # of a media file, in milliseconds
 _MANY_TIERS = "tiers in one file, the labels of all taken"
 
 
@@ -24,7 +27,7 @@ def recognises(file: OpenedFile) -> bool:
         return False
     if file.xml is not None:
         return file.xml.tag == "ANNOTATION_DOCUMENT"
-    rows = [cells for _, cells in file.tabbed if not _is_remark(cells)][:5]
+    rows = [cells for _, cells in _lines(file) if not _is_remark(cells)][:5]
     if rows and any(name.strip().lower().startswith("begin time - ") for name in rows[0]):
         return True
     return bool(rows) and all(len(_clocks(cells)) >= 2 for cells in rows[1:] or rows)
@@ -93,17 +96,35 @@ def _spans(root: Element) -> dict[str | None, tuple[str | None, str | None]]:
     return spans
 
 
+def _lines(file: OpenedFile) -> list[tuple[int, list[str]]]:
+    """The lines parted at tabs, or, in a CSV file that says where it comes from (`"#file:`), at commas."""
+    if "\t" in file.text or not file.text.lstrip().lstrip('"').startswith("#file:"):
+        return file.tabbed
+    return [
+        (number, next(csv.reader([line])))
+        for number, line in enumerate(file.text.splitlines(), start=1)
+        if line.strip()
+    ]
+
+
 def _text(found: Found, file: OpenedFile) -> None:
-    rows = [(line, [c.strip() for c in cells]) for line, cells in file.tabbed]
-    remarks = [cells[0].strip('"#') for _, cells in rows if _is_remark(cells)]
+    rows = [(line, [c.strip() for c in cells]) for line, cells in _lines(file)]
+    remarks = [_OFFSET.split(cells[0].strip('"#')) for _, cells in rows if _is_remark(cells)]
+    if any(len(remark) > 1 and remark[1] != "0" for remark in remarks):
+        found.notes["files with a master media offset, which is not added to their times"] = 1
     rows = [(line, cells) for line, cells in rows if not _is_remark(cells)]
-    named = next((text for text in remarks if is_media(text)), file.path.stem)
+    named = next((remark[0] for remark in remarks if is_media(remark[0])), file.path.stem)
     begins_with_names = bool(rows) and not _clocks(rows[0][1])
     heading = [name.lower() for name in rows.pop(0)[1]] if begins_with_names else []
     tiers = set()
     for line, cells in rows:
         where = f"{file.path}, line {line}"
         start, end, before, after = _parted(cells, heading, where)
+        if is_media(before):
+            raise UserError(
+                f"{where}: a video stands where ELAN's text has the tier; if this is a table of your own, its "
+                "first line must name the columns: video,start,end,label"
+            )
         media = next((c for c in after if is_media(c) or c.lower().endswith(".eaf")), None)
         texts = [cell for cell in after if cell and not _is_place(cell)]
         if len(texts) > 1:

@@ -72,6 +72,9 @@ def _task(found: Found, task: dict[str, Any], where: str) -> None:
     """A task of the full export: its annotations, each with results."""
     video = _video(found, mapping(task["data"], where), where)
     annotations = listed(task.get("annotations", task.get("completions")), where)
+    guesses = task.get("predictions")
+    if isinstance(guesses, list):
+        found.notes["predictions, left out"] += len(guesses)
     kept = 0
     for annotation in annotations:
         annotation = mapping(annotation, where)

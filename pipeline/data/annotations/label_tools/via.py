@@ -71,7 +71,10 @@ def _entry(
     video = video_of.get(str(entry.get("vid")))
     if video is None:
         raise UserError(f"{where}: vid {str(entry.get('vid'))[:40]!r} is no view of the project")
-    labels = _labels(mapping(entry.get("av", {}), where), attributes, where)
+    chosen = mapping(entry.get("av", {}), where)
+    labels = _labels(chosen, attributes, where)
+    if sum(isinstance(value, str) and bool(value.strip()) for value in chosen.values()) > 1:
+        found.notes["segments with a value of several attributes, each taken as a label"] += 1
     if not labels:
         found.notes["segments without a label, left out"] += 1
     for label in labels:
@@ -80,7 +83,7 @@ def _entry(
 
 def _labels(values: dict[str, Any], attributes: dict[str, Any], where: str) -> list[str]:
     """The names of the options chosen; a text typed is a label itself."""
-    labels = []
+    labels: list[str] = []
     for key, value in values.items():
         attribute = attributes.get(key)
         attribute = attribute if isinstance(attribute, dict) else {}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
+import pytest
 from helpers.activitynet_files import entry, write_json
 
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.data.annotations import load_annotations, training_rows
+from pipeline.errors import UserError
 
 
 def settings(path, **more):
@@ -81,3 +84,15 @@ def test_no_duration_and_no_annotations_are_read(tmp_path):
     dataset = load_annotations(settings(write_json(tmp_path / "a.json", database)))
     assert dataset.video_ids("validation")[-2:] == ["e", "f"]
     assert dataset.videos["duration"].isna().sum() == 2 and len(dataset.annotations) == 6
+
+
+def test_a_label_to_ignore_is_spelled_as_in_the_files(tmp_path):
+    database = {
+        "a": {"subset": "training", "annotations": [{"segment": [0, 1], "label": "ambiguous"}]},
+        "b": {"subset": "validation", "annotations": [{"segment": [0, 1], "label": "x"}]},
+    }
+    path = tmp_path / "gt.json"
+    path.write_text(json.dumps({"database": database}))
+    with pytest.raises(UserError, match="'Ambiguous' is 'ambiguous' in the annotations"):
+        load_annotations(settings(path), ("Ambiguous",))
+    assert load_annotations(settings(path), ("ambiguous", "Other")).heads == (("x",),)

@@ -184,10 +184,55 @@ def test_names_of_files_and_ids(tmp_path):
         ("video,start,end,label\na,1_0,20,x\n", "1_0"),
         ("video,start,end,label\na,1e999,2,x\n", "inf"),
         ("video,start_frame,end_frame,label\na,1,2,x\n", "annotation_fps"),
+        ("video,start,end,label\nv,1,2,a\n,3,4,b\n", "line 3: names no video"),
+        ("video start end label\nv 1 2 a\n", "parted by a comma, a semicolon or a tab"),
     ],
 )
 def test_wrong_tables(tmp_path, text, words):
     assert words in said(tmp_path / "own.csv", text)
+
+
+REMARKS = "lines that begin with # and are no segment, passed over"
+
+
+@pytest.mark.parametrize(
+    ("text", "passed_over"),
+    [
+        ("# by me, and you\n\n# today\nvideo;start;end;label\nv;1;2;a\n", 0),
+        ("#video,start,end,label\nv,1,2,a\n", 0),
+        ("#,video,start,end,label\n1,v,1,2,a\n", 0),
+        ("video,start,end,label\n# v is done\nv,1,2,a\n# a, b, c, d, e\n", 2),
+    ],
+)
+def test_remarks_are_no_videos(tmp_path, text, passed_over):
+    dataset = read(tmp_path / "own.csv", text)
+    assert dataset.videos["video"].tolist() == ["v"] and len(dataset.annotations) == 1
+    assert dataset.notes[REMARKS] == passed_over
+
+
+def test_lines_count_with_the_remarks(tmp_path):
+    text = "# 1\n\n# 3\nvideo,start,end,label\n# 5\nv,x,2,a\n"
+    assert "line 6: start 'x' is no number" in said(tmp_path / "own.csv", text)
+
+
+def test_a_video_may_begin_with_a_hash(tmp_path):
+    dataset = read(tmp_path / "own.csv", "video,start,end,label\n#1,1,2,a\n#2,,,\n")
+    assert dataset.videos["video"].tolist() == ["#1", "#2"] and not dataset.notes[REMARKS]
+
+
+def test_commas_beside_points_may_be_of_thousands(tmp_path):
+    text = "video\tstart\tend\tlabel\nv\t{}\t1,500\ta\n"
+    assert "may be thousands" in said(tmp_path / "own.csv", text.format("0.5"))
+    assert read(tmp_path / "own.csv", text.format("0,500")).annotations["end"].tolist() == [1.5]
+    # nothing counts thousands of nothing
+    quoted = read(tmp_path / "own.csv", 'video,start,end,label\nv,"0,500","1,5",a\n')
+    assert quoted.annotations["start"].tolist() == [0.5]
+
+
+def test_numbers_as_pandas_writes_them_beside_empty_cells(tmp_path):
+    dataset = read(tmp_path / "own.csv", "video,start,end,label\nv,1,2,3\nw,1,2,3.0\nx,1,2,30\n")
+    assert [line for line in dataset.notes if "'3.0' beside 1 of '3'" in line]
+    assert len(dataset.heads[0]) == 3
 
 
 def test_bytes_that_are_no_text(tmp_path):

@@ -262,3 +262,42 @@ def test_levels_of_supervision_are_0_to_5(tmp_path, level):
         path, annotations, f"eval.sls={[level, 3, 3]}".replace("None", "null"), config="ek100"
     )
     assert done.exit_code == 2 and "eval.sls" in done.output
+
+
+def test_subsets_told_beside_the_annotations(tmp_path):
+    """MMAction2's files say no subsets: those of dataset.video_info are scored, not every fifth video."""
+    entries = {
+        video: {
+            "duration_second": 100.0,
+            "annotations": [{"segment": [s, e], "label": label} for s, e, label in SEGMENTS[video]],
+        }
+        for video in ("a", "b")
+    }
+    path = tmp_path / "anet_anno_action.json"
+    path.write_text(json.dumps(entries))
+    (tmp_path / "info.csv").write_text("video,subset\na,training\nb,validation\n")
+    only = found(tmp_path, {"b": OK["b"]})
+    done = score(only, path, "dataset.format=mmaction2", "dataset.video_info=info.csv")
+    assert done.exit_code == 0, done.output
+    outside = score(
+        found(tmp_path), path, "dataset.format=mmaction2", "dataset.video_info=info.csv"
+    )
+    assert "of subset 'training' ('a')" in error_line(outside)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "video,start,end,score,label\na,10,20,0.9,x\na,1,2,nan,x\n",
+            "row 1: score 'nan' is no number",
+        ),
+        ("video,start,end,score,label\na,00:10,20,0.9,x\n", "row 0: start '00:10' is no number"),
+        ("video;start;end;score;label\na;10;20;0,9;x\n", "not parted by commas"),
+        ("video\tstart\tend\tscore\tlabel\na\t1\t2\t0.9\tx\n", "not parted by commas"),
+    ],
+)
+def test_the_cell_that_is_wrong_is_named(tmp_path, text, said):
+    path = tmp_path / "found.csv"
+    path.write_text(text)
+    assert said in error_line(score(path, truth(tmp_path)))
