@@ -160,7 +160,7 @@ ACTIVITYNET = {"database": {"v06": {"subset": "training", "duration": 9.0, "anno
     "v07": {"subset": "validation", "duration": "9", "annotations": []}}}  # fmt: skip
 
 SAMPLES: dict[str, Sample] = {
-    "label_studio": Sample("label_studio", "a.json", as_json(LABEL_STUDIO), _FRAMES, 15, ("v07",)),
+    "label_studio": Sample("label_studio", "a.json", as_json(LABEL_STUDIO), _FRAMES, 15),
     "label_studio sound": Sample("label_studio", "a.json", as_json(LABEL_STUDIO_SOUND), RIGHT),
     "label_studio boxes": Sample("label_studio", "a.json", as_json(LABEL_STUDIO_BOXES), _FRAMES),
     "label_studio short": Sample(

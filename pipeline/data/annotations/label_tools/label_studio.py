@@ -70,6 +70,7 @@ def say_rate(found: Found) -> None:
 
 def _task(found: Found, task: dict[str, Any], where: str) -> None:
     """A task of the full export: its annotations, each with results."""
+    known = set(found.videos)
     video = _video(found, mapping(task["data"], where), where)
     annotations = listed(task.get("annotations", task.get("completions")), where)
     guesses = task.get("predictions")
@@ -90,7 +91,9 @@ def _task(found: Found, task: dict[str, Any], where: str) -> None:
     if kept > 1:
         found.notes["videos annotated more than once, all annotations taken"] += 1
     elif not kept:
-        found.notes["tasks that nobody annotated, taken as videos without segments"] += 1
+        found.notes["tasks that nobody annotated, left out"] += 1
+        if video not in known:  # that nothing happens in it, nobody said
+            del found.videos[video]
 
 
 def _short_task(found: Found, task: dict[str, Any], where: str) -> None:

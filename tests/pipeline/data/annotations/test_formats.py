@@ -215,6 +215,27 @@ def test_what_is_left_out_is_counted(tmp_path):
         assert all(word in notes for word in words), notes
 
 
+def test_a_task_that_was_submitted_empty_is_a_video_and_one_that_nobody_did_is_none(tmp_path):
+    def task(name, *annotations):
+        return {"data": {"video": f"/data/upload/1/{name}.mp4"}, "annotations": list(annotations)}
+
+    region = {
+        "type": "timelinelabels",
+        "value": {"ranges": [{"start": 1, "end": 9}], "timelinelabels": ["up"]},
+    }
+    tasks = [
+        task("some", {"result": [region]}),
+        task("empty", {"result": []}),
+        task("cancelled", {"was_cancelled": True, "result": [region]}),
+        task("new"),
+    ]
+    path = tmp_path / "export.json"
+    path.write_bytes(as_json(tasks))
+    dataset = read_format("label_studio", Inputs([path], fps=10.0))
+    assert sorted(dataset.videos["video"]) == ["empty", "some"]
+    assert any("nobody annotated" in note and count == 2 for note, count in dataset.notes.items())
+
+
 def test_videos_of_one_name_are_not_joined(tmp_path):
     value = json.loads(as_json(annotation_files.COCO))
     value["videos"].append({"id": 2, "file_name": "other/v06.mp4"})
