@@ -21,8 +21,11 @@ check: install
 	$(BIN)/python -m checks.duplicates $(PACKAGES) tests
 	$(BIN)/mypy
 
+# Two processes side by side: the pipeline's tests are half of the work.
 test: install
-	$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" tests/pipeline & pipeline=$$!; trap "kill $$pipeline" INT; \
+	$(BIN)/python -m pytest -m "not slow" tests --ignore=tests/pipeline; others=$$?; \
+	wait $$pipeline && exit $$others
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
