@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from evaluation.errors import TableError
-from evaluation.overlap import GroupedSegments, Pairs
+from evaluation.overlap import GroupedSegments, Pairs, temporal_iou
 
 Ties = Literal["stable", "official"]
 
@@ -73,8 +73,6 @@ def _official_tious(
 ) -> np.ndarray:
     """tIoU of a detection with ground truths, NaN for 0 / 0 as there."""
     start, end = truth.start[members], truth.end[members]
-    inside = (np.minimum(found.end[row], end) - np.maximum(found.start[row], start)).clip(0)
-    union = (end - start) + (found.end[row] - found.start[row]) - inside
-    with np.errstate(invalid="ignore", divide="ignore"):
-        tious: np.ndarray = inside / union
+    tious = temporal_iou(found.start[row], found.end[row], start, end)
+    tious[(start == end) & (found.start[row] == found.end[row])] = np.nan
     return tious

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from feature_extraction.store import FeatureFileError, FeatureMeta, read_meta
@@ -14,6 +15,7 @@ from pipeline.data.foreign.checking import Checked, check_features, problems_lin
 from pipeline.data.foreign.clocks import Known, Stated, seconds_of, what_is_known
 from pipeline.data.foreign.reading import read_video
 from pipeline.data.videos.left_out import LeftOut, how_to_go_on
+from pipeline.data.videos.lengths import Measured
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.run_folder.identity import fingerprint
@@ -48,7 +50,7 @@ def run(
     run = replace(run, grid_of_imported=False)
     left_out = run.left_out(STAGE)
     wanted = left_out.without_skipped(run.videos)
-    known = what_is_known(run.config, run.dataset, wanted, rates=rates == "video")
+    known = what_is_known(run.dataset, wanted, partial(_measured, run), rates=rates == "video")
     run, stated = _on_stated_grid(run, Stated(run.features.grid, layout, rates, count), known)
     require_sound(run, of_commands("bmn"))  # what comes next, and has to do with them
     checked = check_features(sources, known, list(run.dataset.videos["video"]), stated)
@@ -70,6 +72,12 @@ def run(
         left_out.settle()
         _finish(stage, checked, left_out, clips)
     say(f"{STAGE}: {len(metas)} videos, {clips} features of {checked.channels} channels")
+
+
+def _measured(run: Run, videos: Sequence[str]) -> Mapping[str, Measured]:
+    """Lengths and rates of the videos that are there, not of those that once were."""
+    there = [video for video in videos if video in run.sightings.seen]
+    return run.sightings.lengths(there, run.config.runtime.workers)
 
 
 def _on_stated_grid(run: Run, stated: Stated, known: Mapping[str, Known]) -> tuple[Run, Stated]:

@@ -7,7 +7,7 @@ where the last one goes beyond the end of the file, the file was cut; where all 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,17 +34,27 @@ def is_whole(path: Path, kind: str) -> bool | None:
         return None
 
 
+def boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
+    """The name and the length in bytes of each box of an MP4, from the first on; of the last it may go beyond the end.
+
+    A length below 8 says nothing (0: to the end of the file, wherever that is), and ends it.
+    """
+    place, length = 0, 8
+    while length >= 8 and place + 8 <= size:
+        file.seek(place)
+        head = file.read(16)
+        length, name = int.from_bytes(head[:4], "big"), head[4:8]
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big") if len(head) == 16 else 0
+        yield name, length
+        place += length
+
+
 def _mp4(file: BinaryIO, size: int) -> bool | None:
     place, fragmented = 0, False
-    while place + 8 <= size:
-        file.seek(place)
-        length, name = struct.unpack(">I4s", file.read(8))
-        if not all(32 <= byte < 127 for byte in name):
+    for name, length in boxes(file, size):
+        if length < 8 or not all(32 <= byte < 127 for byte in name):
             return None
-        if length == 1:
-            (length,) = struct.unpack(">Q", file.read(8))
-        if length < 8:
-            return None  # 0: to the end of the file, wherever that is
         fragmented = fragmented or name == b"moof"
         place += length
     if place > size:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from pathlib import Path
 
-from feature_extraction.video.content.endings import is_whole
+from feature_extraction.video.content.endings import boxes, is_whole
 
 HEAD_BYTES = 4096
 AGAIN = "get it again or convert it"
@@ -130,18 +131,12 @@ def _mp4(path: Path, size: int) -> tuple[str, str] | None:
     names: list[bytes] = []
     place = 0
     with path.open("rb") as file:
-        while place + 8 <= size and len(names) < 10000:
-            file.seek(place)
-            head = file.read(16)
-            length, name = int.from_bytes(head[:4], "big"), head[4:8]
+        for name, length in islice(boxes(file, size), 10000):
             if name not in _BOXES:
                 break
             names.append(name)
-            if length == 1:
-                length = int.from_bytes(head[8:16], "big")
-            if length < 8:
-                break
-            place += length
+            if length >= 8:
+                place += length
     if b"moov" in names and place > size:
         return _only(size, "an MP4"), "get it again"
     if not names or b"moov" in names:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from unicodedata import normalize
 
 import pandas as pd
 
 from pipeline.data.annotations.columns.spelling import other_spelling
 from pipeline.data.annotations.dataset import Dataset
+from pipeline.data.names import one_form
 from pipeline.errors import UserError
 
 
 def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) -> Dataset:
-    """The data set without some videos, and with labels that are no class of it.
+    """The data set, its ids in their one form, without some videos, and with labels that are no class of it.
 
     Segments of ignored labels stay in `annotations`; `rows` does not give them, and `heads` does not name
     them. Names that are not in the files are counted in `notes`: another file of the data set has them.
@@ -26,13 +26,13 @@ def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) 
             raise UserError(
                 f"eval.ignore_labels: {label!r} is {other!r} in the annotations; write it so"
             )
-    videos = [normalize("NFC", video) for video in videos]
-    there = dataset.videos["video"].map(lambda video: normalize("NFC", video))
+    videos = {one_form(video) for video in videos}
+    there = dataset.videos["video"]
     gone = there.isin(videos)
-    excluded = tuple(dataset.videos["video"][gone])
+    excluded = tuple(there[gone])
     notes = dataset.notes.copy()
     notes["videos that dataset.exclude_videos leaves out"] += len(excluded)
-    notes["names in dataset.exclude_videos that are not annotated"] += len(set(videos) - set(there))
+    notes["names in dataset.exclude_videos that are not annotated"] += len(videos - set(there))
     kept = dataset.annotations[~dataset.annotations["video"].isin(excluded)]
     ignored = kept["label"].isin(labels) if len(labels) else pd.Series(False, index=kept.index)
     notes["segments of eval.ignore_labels, neither trained on nor to be found"] += int(

@@ -25,7 +25,7 @@ from pipeline.data.annotations.dataset import (
     check_video_id,
 )
 from pipeline.data.annotations.parts.holding_out import HELD_OUT, held_out
-from pipeline.data.annotations.parts.names import one_file_each, without_ending
+from pipeline.data.annotations.parts.names import id_of_file, one_file_each
 from pipeline.data.annotations.parts.rates import frames_to_seconds, no_frames
 from pipeline.errors import UserError
 
@@ -137,7 +137,7 @@ def _without_remarks(rows: Rows, columns: Columns, notes: Counter[str]) -> Rows:
 
 def _name_videos(table: pd.DataFrame, file: Path, notes: Counter[str]) -> None:
     """Ids for what may be names of files. Raises UserError where two files are one id."""
-    ids = {name: without_ending(name) for name in table["video"].unique()}
+    ids = {name: id_of_file(name) for name in table["video"].unique()}
     one_file_each(ids.items(), str(file))
     both = sum(name != video and video in ids for name, video in ids.items())
     notes["videos named with and without the file's ending, taken as one"] += both

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from feature_extraction.sampling import ClipGrid
-from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset
 from pipeline.data.foreign.arrays import UnfitError
-from pipeline.data.videos.finding import find_videos, is_folder
-from pipeline.data.videos.probing import probe_all
-from pipeline.errors import UserError
-from pipeline.progress import say
+from pipeline.data.videos.lengths import Measured
+
+Measure = Callable[[Sequence[str]], Mapping[str, Measured]]
 
 
 @dataclass(frozen=True)
@@ -74,11 +72,11 @@ def seconds_of(known: Known, grid: ClipGrid, number: int) -> float:
 
 
 def what_is_known(
-    config: Config, dataset: Dataset, videos: Sequence[str], *, rates: bool
+    dataset: Dataset, videos: Sequence[str], measure: Measure, *, rates: bool
 ) -> dict[str, Known]:
     """Of each video, by the annotations; what they do not tell (with `rates`, frames a second too) by its file.
 
-    Files are looked at only where they are needed and there.
+    `measure` looks at the files of some videos, those that are there; it is asked only for what is needed.
     """
     table = dataset.videos.drop_duplicates("video").set_index("video")
     ends = dataset.annotations.groupby("video")["end"].max()
@@ -90,29 +88,11 @@ def what_is_known(
             duration if duration > 0 else math.nan, end if math.isfinite(end) else 0.0, fps
         )
     unknown = [v for v, k in known.items() if not k.duration > 0 or (rates and not k.fps > 0)]
-    for video, (duration, fps) in _probed(config, dataset, unknown).items():
+    for video, found in (measure(unknown) if unknown else {}).items():
         before = known[video]
         known[video] = replace(
             before,
-            duration=before.duration if before.duration > 0 else duration,
-            fps=before.fps if before.fps > 0 else fps,
+            duration=before.duration if before.duration > 0 else found.seconds or math.nan,
+            fps=before.fps if before.fps > 0 else found.fps or math.nan,
         )
     return known
-
-
-def _probed(
-    config: Config, dataset: Dataset, videos: Sequence[str]
-) -> Mapping[str, tuple[float, float]]:
-    """Seconds and frames a second of the videos whose files are there and say so."""
-    settings = config.dataset
-    if not videos or not is_folder(settings.videos):
-        return {}
-    try:
-        paths, _ = find_videos(settings, dataset, videos)
-    except UserError as error:
-        say(f"import-features: lengths of videos stay unknown: {error.message}")
-        return {}
-    infos, _ = probe_all(paths, "auto", deep=False, workers=config.runtime.workers)
-    return {
-        video: (info.duration or math.nan, info.fps or math.nan) for video, info in infos.items()
-    }

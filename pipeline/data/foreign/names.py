@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from unicodedata import normalize
 
-from pipeline.data.names import VIDEO_ENDINGS, other_prefix
+from pipeline.data.names import one_form, other_prefix, without_ending
 
 # What stands after an id in the names of common packs.
 _MARKS = re.compile(
@@ -22,7 +21,7 @@ class Names:
 
     def __init__(self, ids: Iterable[str]) -> None:
         ids = list(ids)
-        self._ids = {normalize("NFC", video): video for video in ids}
+        self._ids = {one_form(video): video for video in ids}
         self._ids |= {video: video for video in ids}  # of two that are composed alike, each its own
 
     def video(self, name: str) -> str | None:
@@ -31,8 +30,8 @@ class Names:
         First the name itself, then with `v_` put before it or taken away, then without the ending of a
         video or a known mark (`_features`, `_rgb`).
         """
-        forms = [name, *_shorter(normalize("NFC", name))]
-        for group in ([form] for form in (name, normalize("NFC", name))):
+        forms = [name, *_shorter(one_form(name))]
+        for group in ([form] for form in (name, one_form(name))):
             if found := self._of(group):
                 return found.pop()
         found = self._of(forms[1:])
@@ -50,8 +49,8 @@ def _shorter(name: str) -> list[str]:
     """The name, and what is left of it as endings and marks are taken away one by one."""
     forms = [name]
     while True:
-        stem, dot, ending = name.rpartition(".")
-        shorter = stem if dot and f".{ending.lower()}" in VIDEO_ENDINGS else _MARKS.sub("", name)
+        stem = without_ending(name)
+        shorter = stem if stem != name else _MARKS.sub("", name)
         if shorter in ("", name):
             return forms
         name = shorter

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from unicodedata import normalize
 
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.configuration.sections.detection import EvalSettings
 from pipeline.data.annotations import Dataset
+from pipeline.data.names import one_form
 
 # The 200 classes of ActivityNet 1.3, which are those of HACS Segments, and the 20 of THUMOS14: their number and
 # a digest of the names (`class_digest`).
@@ -33,7 +33,7 @@ _CLASSES = {
 
 def class_digest(names: Sequence[str]) -> str:
     """What a list of class names is known by, in whatever order it is."""
-    text = "\n".join(sorted(normalize("NFC", name) for name in names))
+    text = "\n".join(sorted(one_form(name) for name in names))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 

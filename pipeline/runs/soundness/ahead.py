@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.data.videos.left_out import LeftOut, skipped_ids
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.runs.graph import StageRow, in_order
@@ -67,10 +67,9 @@ def _videos_are_there(run: Run, *, every: bool) -> None:
     settings, runtime = run.config.dataset, run.config.runtime
     rows = run.dataset.annotations
     wanted = run.videos if every else rows["video"][rows["subset"].isin(run.subsets)].tolist()
-    skip = skipped_ids(runtime.skip)
     require_videos(
         settings,
         run.dataset,
-        [video for video in wanted if video not in skip],
+        [video for video in wanted if video not in run.skipped],
         LeftOut(FIRST, run.path(FIRST), allowed=runtime.allow_failures, writes=False),
     )

@@ -9,7 +9,6 @@ from evaluation.errors import TableError
 from evaluation.tables import check_annotations
 from pipeline.data.features.imported import require_imported
 from pipeline.data.scores.given import scores_of
-from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UsageError, UserError
 from pipeline.results.scoring import truth_rows
 from pipeline.runs.run import Run
@@ -66,7 +65,7 @@ def _all_are_scored(run: Run) -> None:
 
 def _proposes(run: Run) -> None:
     name = run.config.dataset.eval_subset
-    if not set(run.dataset.video_ids(name)) - skipped_ids(run.config.runtime.skip):
+    if not set(run.dataset.video_ids(name)) - run.skipped:
         raise UserError(f"dataset.eval_subset {name!r}: no video to propose for")
 
 

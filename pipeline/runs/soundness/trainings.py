@@ -11,7 +11,6 @@ from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.data.annotations import training_rows
 from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch, nothing_to_choose_by, require_use, training_parts
-from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 from pipeline.runs.run import Run
@@ -63,7 +62,7 @@ def _judges(run: Run) -> tuple[pd.DataFrame, bool]:
     held_out = not rows.empty
     if not held_out:
         rows, _ = training_rows(run.dataset, settings.eval_subset)
-        rows = rows[~rows["video"].isin(skipped_ids(run.config.runtime.skip))]
+        rows = rows[~rows["video"].isin(run.skipped)]
     if rows.empty:
         raise nothing_to_choose_by(settings, held_out=False)
     return rows, held_out

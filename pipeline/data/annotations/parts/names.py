@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pipeline.data.names import VIDEO_ENDINGS
+from pipeline.data.names import VIDEO_ENDINGS, without_ending
 from pipeline.errors import UserError
 
 # Files beside videos that tools annotate in their place.
@@ -17,12 +17,10 @@ _UPLOADED = re.compile(
 _FOLDERS = re.compile(r"[/\\]")
 
 
-def without_ending(name: str) -> str:
+def id_of_file(name: str) -> str:
     """A video's name without its folder and ending, where it has the ending of a video; else as it is."""
-    stem, dot, ending = name.rpartition(".")
-    if not stem or f"{dot}{ending}".lower() not in VIDEO_ENDINGS:
-        return name
-    return _FOLDERS.split(stem)[-1]
+    stem = without_ending(name)
+    return name if stem == name else _FOLDERS.split(stem)[-1]
 
 
 def plain_id(written: str) -> str:

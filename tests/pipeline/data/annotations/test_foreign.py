@@ -12,7 +12,7 @@ from helpers.annotation_files import as_json
 
 from pipeline.data.annotations.dataset import Inputs
 from pipeline.data.annotations.formats import FORMATS, format_of, read_format
-from pipeline.data.annotations.parts.names import plain_id, without_ending
+from pipeline.data.annotations.parts.names import id_of_file, plain_id
 from pipeline.errors import UserError
 
 
@@ -121,6 +121,6 @@ def test_ids_of_paths_and_addresses(written, video):
 
 
 def test_only_a_known_ending_is_taken_off_an_id():
-    assert [without_ending(name) for name in ("a.mp4", "a.v2", ".mp4", "a.txt", "x/a.mov", "x/a")] == [
+    assert [id_of_file(name) for name in ("a.mp4", "a.v2", ".mp4", "a.txt", "x/a.mov", "x/a")] == [
         "a", "a.v2", ".mp4", "a.txt", "a", "x/a",
     ]  # fmt: skip
