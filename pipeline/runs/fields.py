@@ -179,7 +179,7 @@ def _classify(facts: Facts) -> dict[str, Any]:
     given = config.classify.scores is not None
     if given:
         shown = facts.given_scores()
-    elif (config.classify.mode, config.classify.source) == ("proposal", "video"):
+    elif config.classify.decodes:
         shown = facts.identities
     else:
         shown = facts.features(list(proposals))
@@ -242,8 +242,7 @@ def short(digests: Digests) -> dict[str, str]:
 
 def _decoded_at_proposals(config: DetectionConfig) -> dict[str, Any]:
     """What clips decoded at proposals look like, where they are decoded."""
-    settings = config.classify
-    if settings.scores or (settings.mode, settings.source) != ("proposal", "video"):
+    if not config.classify.decodes:
         return {}
     fields = result_fields("extract", config.extract)
     return {key: value for key, value in fields.items() if key not in _NOT_DECODED}

@@ -94,7 +94,7 @@ def _scored(
     settings = run.detection.classify
     if settings.scores is not None:
         return _given(run, parts, list(groups), left_out)
-    if (settings.mode, settings.source) == ("proposal", "video"):
+    if settings.decodes:
         grid = run.features.grid
         times = {v: _times(settings, proposals, rows, grid) for v, rows in groups.items()}
         return _decoded(run, parts, times, left_out)

@@ -151,6 +151,11 @@ class ClassifySettings(Section):
         default=5, description="Pairs of verb and noun that each proposal gets (EPIC-KITCHENS)."
     )
 
+    @property
+    def decodes(self) -> bool:
+        """Whether clips are decoded at the proposals, and neither stored features nor given scores are taken."""
+        return self.scores is None and (self.mode, self.source) == ("proposal", "video")
+
 
 class EvalSettings(Section):
     """Which numbers are reported (Section 6), and what the result file declares."""

@@ -25,12 +25,6 @@ def has_own_rates(folder: Path) -> bool:
     return f"{IMPORTED}.rates" in _recorded(folder)
 
 
-def imported_channels(folder: Path) -> int | None:
-    """How many channels the imported features of a folder have; None where that is not recorded."""
-    channels = _recorded(folder).get(f"{IMPORTED}.channels")
-    return channels if isinstance(channels, int) else None
-
-
 def on_imported_grid(config: Config, folder: Path) -> Config:
     """The configuration with the clip grid that the imported features of a folder were stated to have, if any.
 

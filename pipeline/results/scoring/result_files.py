@@ -22,9 +22,9 @@ def write_result_files(
 ) -> list[Path]:
     """Write a run's detections as its benchmark takes them, checked; gives the files written.
 
-    EPIC-KITCHENS-100: submission.json and submission.zip, the upload; others with labels: submission.json in
-    ActivityNet's form, which is HACS's and THUMOS14's users'; a table of one's own has no official form. Detections of no length, which no
-    benchmark takes, are left out and said. Raises UserError for anything else it would not take.
+    EPIC-KITCHENS-100: submission.json and submission.zip, the upload; other data sets with labels: submission.json in
+    ActivityNet's form, which HACS takes too; a table of one's own has no official form. Detections of no length,
+    which no benchmark takes, are left out and said. Raises UserError for anything else it would not take.
     """
     if settings.dataset.format == "table":
         return []

@@ -47,12 +47,12 @@ def _classifies(run: Run) -> None:
     if settings.scores is not None:
         _all_are_scored(run)
     elif run.ways.head_on_features:
-        if settings.mode == "proposal" and settings.source == "video":
+        if settings.decodes:
             raise UserError(
                 "classify.source=video decodes clips for a network, and finetune.source=features trains none; "
                 "set classify.source=features"
             )
-    elif (settings.mode, settings.source) == ("proposal", "video"):
+    elif settings.decodes:
         _decodes(run)
 
 
