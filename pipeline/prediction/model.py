@@ -1,0 +1,64 @@
+"""A trained model: settings, class names and the weights of both networks, whether from a run or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pipeline.configuration.settings import DetectionConfig
+from pipeline.run_folder.identity import fingerprint
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Model:
+    """What detects actions in a video, and needs nothing else.
+
+    `name` is for people: of a run its folder's, of a file that of the file. `heads`: class names, one tuple a
+    classifier head, (labels,) or (verbs, nouns). `classifier` and `bmn` are the state dicts of both
+    networks, on the CPU. `results`: the numbers of its evaluation (`eval/results.json`), empty where it has
+    none. `note` is what its maker gave with it, such as a licence.
+    """
+
+    name: str
+    config: DetectionConfig
+    heads: tuple[tuple[str, ...], ...]
+    classifier: Mapping[str, Tensor]
+    bmn: Mapping[str, Tensor]
+    results: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def num_classes(self) -> int | tuple[int, int]:
+        """What `build_backbone` takes: the number of classes, or (verbs, nouns)."""
+        sizes = tuple(len(head) for head in self.heads)
+        return sizes if len(sizes) == 2 else sizes[0]
+
+    @cached_property
+    def digest(self) -> str:
+        """What names the model by content: both networks' weights, the class names, what decides detections."""
+        from feature_extraction.weights.loading import state_digest
+
+        return fingerprint(
+            {
+                "classifier": state_digest(self.classifier),
+                "bmn": state_digest(self.bmn),
+                "heads": self.heads,
+                "settings": deciding_settings(self.config),
+            }
+        )
+
+
+def deciding_settings(config: DetectionConfig) -> dict[str, Any]:
+    """The settings that decide what a trained model detects, by their dotted keys."""
+    from pipeline.configuration.keys import result_fields
+
+    sections = ("backbone", "extract", "bmn", "proposals", "classify")
+    fields: dict[str, Any] = {}
+    for name in sections:
+        fields |= result_fields(name, config.section(name))
+    return fields

@@ -1,0 +1,1 @@
+"""The face of tada-loc for a notebook."""
