@@ -111,7 +111,7 @@ def read_block(stream: BinaryIO, block: Block, digest: str | None = None) -> np.
     """
     content = np.empty(block.size, np.uint8)
     stream.seek(block.begin)
-    view, done = memoryview(content), 0
+    view, done = content.data, 0
     while done < block.size:
         count = stream.readinto(view[done:])  # type: ignore[attr-defined]  # a file that was opened has it
         if not count:
@@ -175,27 +175,30 @@ def _block(name: str, value: object, first: int, size: int) -> Block:
     shown = name[:LONGEST_NAME]
     if len(name) > LONGEST_NAME or not isinstance(value, dict):
         raise TensorFileError(f"its header says of the tensor {shown} nothing that can be")
-    kind, shape, places = (value.get(key) for key in ("dtype", "shape", "data_offsets"))
+    kind, shape = value.get("dtype"), _counts(value.get("shape"))
+    places = _counts(value.get("data_offsets"))
     if len(value) != 3 or not isinstance(kind, str) or kind not in SIZES:
         raise TensorFileError(
             f"the tensor {shown} has the type {str(kind)[:40]}, not {', '.join(SIZES)}"
         )
-    if not _are_counts(shape) or len(shape) > MOST_AXES:
-        raise TensorFileError(f"the tensor {shown} has the shape {str(shape)[:60]}")
-    if not _are_counts(places) or len(places) != 2 or not places[0] <= places[1] <= size - first:
-        raise TensorFileError(
-            f"the tensor {shown} is said to lie at {str(places)[:60]}, outside the file"
-        )
+    if shape is None or len(shape) > MOST_AXES:
+        raise TensorFileError(f"the tensor {shown} has the shape {str(value.get('shape'))[:60]}")
+    if places is None or len(places) != 2 or not places[0] <= places[1] <= size - first:
+        said = str(value.get("data_offsets"))[:60]
+        raise TensorFileError(f"the tensor {shown} is said to lie at {said}, outside the file")
     begin, end = places
     if math.prod(shape) * SIZES[kind] != end - begin:
         raise TensorFileError(
-            f"the tensor {shown} has the shape {shape} of {kind} in {end - begin} bytes"
+            f"the tensor {shown} has the shape {list(shape)} of {kind} in {end - begin} bytes"
         )
-    return Block(name, kind, tuple(shape), first + begin, end - begin)
+    return Block(name, kind, shape, first + begin, end - begin)
 
 
-def _are_counts(value: Any) -> bool:
-    return isinstance(value, list) and all(type(v) is int and 0 <= v <= LARGEST for v in value)
+def _counts(value: object) -> tuple[int, ...] | None:
+    """Numbers of bytes or of positions; None where a value is no list of such."""
+    if not isinstance(value, list) or not all(type(v) is int and 0 <= v <= LARGEST for v in value):
+        return None
+    return tuple(value)
 
 
 def _no_header(start: bytes, length: int, size: int) -> str:

@@ -45,9 +45,9 @@ def to_store(config: Config) -> dict[str, Any]:
     sections.pop("runtime")
     for name, keys in _KEPT.items():
         sections[name] = {key: sections[name][key] for key in keys if key in sections[name]}
-    for name, keys in _DROPPED.items():
+    for name, dropped in _DROPPED.items():
         section = sections.get(name) or {}
-        sections[name] = {key: value for key, value in section.items() if key not in keys}
+        sections[name] = {key: value for key, value in section.items() if key not in dropped}
     for name, key in _NAMES:
         if sections[name][key] is not None:
             sections[name][key] = _last(sections[name][key])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from feature_extraction.tensor_file import OURS, TensorFileError, read_header
 from pipeline.configuration.model_content import written
 from pipeline.configuration.stored import from_store, to_store
 from pipeline.errors import UserError
@@ -25,8 +27,6 @@ def write_model(model: Model, path: Path, *, trained: str = "") -> None:
     """
     from safetensors.numpy import save
 
-    from feature_extraction.tensor_file import OURS
-
     tensors = _arrays(model)
     values = {
         "trained": trained,
@@ -40,6 +40,12 @@ def write_model(model: Model, path: Path, *, trained: str = "") -> None:
     _require_readable(values, tensors, path)
     # One entry: of several, the order in the file would be another each time.
     image = save(tensors, {OURS: written(sealed(values))})
+    try:
+        read_header(io.BytesIO(image), len(image))
+    except TensorFileError as error:
+        raise UserError(
+            f"{path}: no reader would take the model: {error}; nothing was written"
+        ) from error
     with atomic_path(path) as temporary:
         temporary.write_bytes(image)
 
