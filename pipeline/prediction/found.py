@@ -27,7 +27,8 @@ class Prediction:
     (seconds), label, score, and of EPIC-KITCHENS verb and noun, best first. `proposals`: video, start, end,
     score, best first. `names`: what people call a label ("3,17" -> "open drawer"); a label that is not in it is its
     own name. `truth`: start, end, label of the ground truth, where there is some. `model` is the model's
-    name, `digest` what names it by content.
+    name, `digest` what names it by content. `classes`: all the labels the model knows, found or not, so that a class
+    has the same colour on every page; empty where they are pairs of a verb and a noun.
     """
 
     video: str
@@ -40,6 +41,7 @@ class Prediction:
     digest: str
     names: Mapping[str, str] = field(default_factory=dict)
     truth: pd.DataFrame | None = None
+    classes: tuple[str, ...] = ()
 
     def name_of(self, label: str) -> str:
         """What people call a label."""
