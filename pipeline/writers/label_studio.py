@@ -52,7 +52,7 @@ def write_label_studio(
     for found in predictions:
         rate = known.get(found.video, math.nan)
         rate = rate if 0 < rate < math.inf else _rate_of(found)
-        video = f"{address}{quote(_inside(found.source, root, path))}"
+        video = f"{address}{quote(os.fsencode(_inside(found.source, root, path)))}"
         tasks.append(_task(found, video, rate, accepted))
     write_json(path, tasks)
     return root

@@ -54,16 +54,15 @@ def write_detections_json(
         }
     models = {(found.model, found.digest) for found in predictions}
     epic = any(_has_classes(found.detections) for found in predictions)
+    known = [{"name": name, "digest": digest} for name, digest in sorted(models)]
     content = {
         "version": "0.2" if epic else "VERSION 1.3",
         **(_EPIC if epic else {}),
         "external_data": dict(external_data or {"used": False, "details": ""}),
-        "model": [{"name": name, "digest": digest} for name, digest in sorted(models)],
+        "model": known[0] if len(known) == 1 else known,
         "videos": videos,
         "results": results,
     }
-    if len(models) == 1:
-        content["model"] = content["model"][0]
     write_json(path, content)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,7 +70,7 @@ def _project(predictions: Sequence[Prediction], views: list[str]) -> dict[str, A
         "rev_timestamp": "__VIA_PROJECT_REV_TIMESTAMP__",
         "pname": one_line(", ".join(["detections", *models])),
         "creator": "tada-loc",
-        "created": 0,
+        "created": int(time.time() * 1000),
         "data_format_version": "3.1.1",
         "vid_list": views,
     }
@@ -101,14 +103,14 @@ def _attribute(options: dict[str, str]) -> dict[str, Any]:
 
 def _file(number: str, found: Prediction, path: Path, media: str | None) -> dict[str, Any]:
     name = found.source.name
-    address = quote(way_to(found.source, path)) if media is None else f"{media}{quote(name)}"
+    own = os.fsencode(way_to(found.source, path) if media is None else name)
     on_web = media is not None and "://" in media
     return {
         "fid": number,
         "fname": one_line(name),
         "type": _VIDEO,
         "loc": _WEB if on_web else _BESIDE,
-        "src": address,
+        "src": f"{media or ''}{quote(own)}",
     }
 
 
