@@ -1,4 +1,4 @@
-"""What is written of predictions: tables, subtitles, files that annotation tools open, videos.
+"""What is found in a video, written for others: tables, subtitles, annotation tools, videos.
 
-Knows nothing of models, of many videos' progress and of the command line.
+Knows no model, no run folder's stages and no terminal: it takes a `Prediction` and writes files whole.
 """
