@@ -26,8 +26,9 @@ class Prediction:
     `source` is the video file, or the folder of frames. `duration` in seconds. `detections`: video, start, end
     (seconds), label, score, and of EPIC-KITCHENS verb and noun, best first. `proposals`: video, start, end,
     score, best first. `names`: what people call a label ("3,17" -> "open drawer"); a label that is not in it is its
-    own name. `truth`: start, end, label of the ground truth, where there is some. `model` is the model's
-    name, `digest` what names it by content.
+    own name. `truth`: start, end, label of the ground truth, where there is some. `damaged`: spans of seconds that did not decode
+    and were filled with the nearest frames, where the model takes such videos. `model` is the model's name,
+    `digest` what names it by content.
     """
 
     video: str
@@ -40,6 +41,7 @@ class Prediction:
     digest: str
     names: Mapping[str, str] = field(default_factory=dict)
     truth: pd.DataFrame | None = None
+    damaged: tuple[tuple[float, float], ...] = ()
 
     def name_of(self, label: str) -> str:
         """What people call a label."""

@@ -127,7 +127,8 @@ def _wrong_cell(content: io.BytesIO) -> str | None:
 
 
 def _parsed(file: Path | io.BytesIO) -> pd.DataFrame:
-    return pd.read_csv(file, dtype=_TYPES, keep_default_na=False)
+    # pandas' usual way with numbers can miss the last digit.
+    return pd.read_csv(file, dtype=_TYPES, keep_default_na=False, float_precision="round_trip")
 
 
 def _read(
