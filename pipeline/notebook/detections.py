@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -145,25 +146,33 @@ class Detections(pd.DataFrame):  # type: ignore[misc]
         """A file for ELAN, to correct them: that of one video, or a folder with VIDEO.eaf of each."""
         from pipeline.writers.elan import write_elan
 
-        a_file_a_video(self.videos, path, ".eaf", write_elan)
+        a_file_a_video(self.videos, path, ".eaf", partial(write_elan, classes=self._classes))
 
     def to_via(self, path: PathLike) -> None:
-        """A project of VIA 3, to correct them: that of one video, or a folder with VIDEO.via.json of each."""
+        """A project of VIA 3 with all videos, to correct them."""
         from pipeline.writers.via import write_via
 
-        a_file_a_video(self.videos, path, ".via.json", write_via)
+        write_via(list(self.videos.values()), Path(path), classes=self._classes)
 
     def to_label_studio(self, path: PathLike) -> None:
-        """Tasks for Label Studio with the detections in them, to correct them: one file of all videos."""
-        from pipeline.writers.label_studio import write_label_studio
+        """Tasks for Label Studio, to correct them: a file of all videos, and beside it the project's settings (.xml)."""
+        from pipeline.writers.label_studio import write_label_studio, write_label_studio_config
+        from pipeline.writers.labels import choices
 
-        write_label_studio(list(self.videos.values()), Path(path))
+        predictions, target = list(self.videos.values()), Path(path)
+        write_label_studio_config(choices(predictions, self._classes), target.with_suffix(".xml"))
+        write_label_studio(predictions, target)
 
     def timeline(self, path: PathLike) -> None:
         """A page with the video and all that was found: of one video, or a folder with VIDEO.html of each."""
         from pipeline.pages.timeline import write_timeline
 
         a_file_a_video(self.videos, path, ".html", write_timeline)
+
+    @property
+    def _classes(self) -> list[str]:
+        """All labels that the models of the videos know, so that a person can pick what was not found."""
+        return sorted({label for one in self._predictions for label in one.classes})
 
     def __repr__(self) -> str:
         table = printable_lines(super().__repr__())

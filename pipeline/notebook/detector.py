@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +37,9 @@ def load(model: PathLike, device: str = "auto", precision: str | None = None) ->
     from pipeline.model_files.opening import open_model
     from pipeline.prediction.detector import Detector as Predictor
 
-    return Detector(
-        Predictor(open_model(Path(model)), device=device, precision=precision, lanes=cores())
-    )
+    path = Path(model)
+    made = Predictor(open_model(path), device=device, precision=precision, lanes=cores())
+    return Detector(made, path)
 
 
 class Detector:
@@ -47,8 +48,8 @@ class Detector:
     `classes`: its class names; of EPIC-KITCHENS those of "verb" and "noun". `info`: what it is.
     """
 
-    def __init__(self, predictor: Predictor) -> None:
-        self._predictor = predictor
+    def __init__(self, predictor: Predictor, path: Path) -> None:
+        self._predictor, self._path = predictor, path
 
     def __call__(
         self,
@@ -95,12 +96,12 @@ class Detector:
         heads = self._predictor.model.heads
         return heads[0] if len(heads) == 1 else dict(zip(("verb", "noun"), heads, strict=True))
 
-    @property
+    @cached_property
     def info(self) -> dict[str, Any]:
-        """What the model is, as `tada-loc info --json` says it."""
-        from pipeline.model_files.info import info_of
+        """What the model is, as `tada-loc info --json` says it. Raises UserError where its file is gone."""
+        from pipeline.model_files.info import describe
 
-        return info_of(self._predictor.model)
+        return describe(self._path)
 
     def __repr__(self) -> str:
         model = self._predictor.model

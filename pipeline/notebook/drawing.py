@@ -15,7 +15,6 @@ from pipeline.data.annotations.dataset import Inputs, in_one_form
 from pipeline.data.annotations.formats import expanded, format_of, read_format
 from pipeline.data.names import one_form, without_ending
 from pipeline.errors import UserError
-from pipeline.notebook.colours import colour_of
 from pipeline.notebook.lanes import Lane, end_of, lanes_of
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
@@ -135,9 +134,8 @@ def _draw_video(axis: Axes, prediction: Prediction) -> None:
 
 
 def _draw_lane(axis: Axes, row: int, lane: Lane) -> None:
-    colour = colour_of(lane.label)
     for start, stop, share in lane.found:
-        axis.barh(row, stop - start, left=start, height=0.6, color=colour, alpha=0.08 + 0.92 * share)
+        axis.barh(row, stop - start, left=start, height=0.6, color=lane.colour, alpha=0.08 + 0.92 * share)
     ink = axis.xaxis.label.get_color()  # reads on the style that is chosen
     for start, stop in lane.truth:
         axis.plot([start, stop], [row + 0.4, row + 0.4], color=ink, lw=2, solid_capstyle="butt")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.pages.colours import looks_of
 from pipeline.prediction.found import Prediction
 
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000)
@@ -16,11 +17,12 @@ _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 
 class Lane:
     """A class of a video: `found` [n, 3] start, end (seconds) and share of the best score, the best last.
 
-    `truth` [m, 2]: start and end of the ground truth. `name` is what people call the class.
+    `truth` [m, 2]: start and end of the ground truth. `name` is what people call the class, `colour` that of the
+    class on our pages, `#rrggbb`.
     """
 
-    label: str
     name: str
+    colour: str
     found: np.ndarray
     truth: np.ndarray
 
@@ -37,11 +39,12 @@ def lanes_of(prediction: Prediction, most: int, bars: int) -> tuple[list[Lane], 
     labels = list(dict.fromkeys(table["label"]))
     if truth is not None:
         labels = list(dict.fromkeys([*labels, *sorted(truth["label"])]))
-    lanes = []
+    lanes, looks = [], looks_of(labels[:most], prediction.classes)
     for label in labels[:most]:
         rows = table[table["label"] == label][["start", "end", "share"]].head(bars)
         true = _of_class(truth, label)
-        lanes.append(Lane(label, prediction.name_of(label), rows.to_numpy(float)[::-1], true))
+        name, bars_of_class = prediction.name_of(label), rows.to_numpy(float)[::-1]
+        lanes.append(Lane(name, looks[label].fill, bars_of_class, true))
     return lanes, len(labels) - len(lanes)
 
 

@@ -146,7 +146,8 @@ class Run:
             truth = by_video(self._dataset.rows(self._run.subsets[1])) or None
         proposals = by_video(self.proposals)
         found = by_video(detections)
-        names = self._names(detections)
+        heads = () if self._dataset is None else self._dataset.heads
+        names = names_of(heads, detections) if heads else {}
         return [
             Prediction(
                 video=video,
@@ -158,6 +159,7 @@ class Run:
                 model=self.folder.resolve().name,
                 digest="",
                 names=names,
+                classes=heads[0] if len(heads) == 1 else (),
                 truth=None if truth is None else truth.get(video, no_rows()),
             )
             for video in ids
@@ -178,9 +180,6 @@ class Run:
             found |= {video: one.seconds for video, one in known.items() if one.seconds}
         others = [video for video in videos if video not in found]
         return found | {v: one.seconds for v, one in self._run.features.lengths(others).items()}
-
-    def _names(self, detections: pd.DataFrame) -> dict[str, str]:
-        return {} if self._dataset is None else names_of(self._dataset.heads, detections)
 
 
 def by_video(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -7,7 +7,6 @@ from html import escape
 
 import pandas as pd
 
-from pipeline.notebook.colours import colour_of
 from pipeline.notebook.lanes import Lane, clock, end_of, lanes_of, ticks
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
@@ -76,7 +75,7 @@ def _lane(lane: Lane, top: int, end: float) -> Iterator[str]:
     name = printable(lane.name)
     short = name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
     yield f'<text x="{_LEFT - 8}" y="{top + 13}" text-anchor="end">{_shown(short)}<title>{_shown(name)}</title></text>'
-    yield f'<g fill="{colour_of(lane.label)}">'
+    yield f'<g fill="{lane.colour}" stroke="currentColor" stroke-width="0.5" stroke-opacity="0.4">'
     for start, stop, share in lane.found:
         x, right = _x(start, end), _x(stop, end)
         said = f"{_shown(name)}, {clock(start, end)} to {clock(stop, end)}, {share:.0%} of the best score"
