@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from pipeline.data.names import one_form, without_ending
 from pipeline.data.videos.finding import Source
 from pipeline.errors import UserError
 from pipeline.notebook.detections import Detections
 from pipeline.notebook.files import PathLike
+from pipeline.prediction.choosing import Choice, choose, require_classes
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
 from pipeline.progress import Progress, say
+from pipeline.run_folder.identity import named
+from pipeline.tools.predict.inputs import Frames, find_inputs
 
 if TYPE_CHECKING:
     from pipeline.data.features.store import Features
@@ -56,38 +56,46 @@ class Detector:
         videos: Videos,
         threshold: float | None = None,
         top: int | None = None,
-        classes: str | Sequence[str] | None = None,
+        classes: str | Sequence[str] = (),
         *,
         allow_failures: int = 0,
+        frame_fps: float | None = None,
     ) -> Detections:
-        """The detections of a video, or of some: files, folders of them, patterns such as `videos/*.mp4`, a list of these.
+        """The detections of videos: a file, a folder, a pattern such as `videos/*.mp4`, or a list of these.
 
-        `threshold`: the least score. `top`: so many a video, the best. `classes`: those alone. Long videos show a bar on
-        standard error. A video that cannot be read ends it, unless `allow_failures` of them may be left out, which is
-        said. Raises UserError naming the video or the value.
+        `threshold`: the least score. `top`: so many a video, the best. `classes`: those alone. `frame_fps`: frames a
+        second where a folder is one of frames. Long videos show a bar on standard error. A video that cannot be
+        read ends it, unless `allow_failures` of them may be left out, which is said. Raises UserError naming the
+        video or the value.
         """
-        sources = sources_of(videos)
-        chosen = Choice(threshold, top, classes, self._predictor.model.heads)
+        heads = self._predictor.model.heads
+        names = require_classes(heads, [classes] if isinstance(classes, str) else classes or ())
+        choice = Choice(threshold, top, names)
+        sources = self._sources(videos, frame_fps)
         found: list[Prediction] = []
         failed: list[str] = []
         for place, (video, source) in enumerate(sources.items(), 1):
             of = f" ({place} of {len(sources)})" if len(sources) > 1 else ""
             try:
-                with _shown(source, f"{video}{of}") as report, _told(source):
-                    found.append(self._predictor.predict(source, video, progress=report))
+                with _shown(source, f"{video}{of}") as report:
+                    made = self._predictor.predict(source, video, progress=report)
+                found.append(choose(made, choice, heads))
             except UserError as error:
                 failed.append(video)
                 if len(failed) > allow_failures:
                     raise
                 say(f"{error}; left out")
         if failed:
-            say(f"{len(failed)} of {len(sources)} videos left out: {', '.join(failed[:5])}")
-        return Detections.of_predictions([chosen(one) for one in found])
+            say(f"{len(failed)} of {len(sources)} videos left out: {named(failed)}")
+        return Detections.of_predictions(found)
 
-    def features(self, video: PathLike) -> Features:
+    def features(self, video: PathLike, *, frame_fps: float | None = None) -> Features:
         """A video's features: float32 [clips, C] to NumPy, with their `times` [clips] in seconds. Raises UserError."""
-        ((name, source),) = sources_of([video]).items()
-        with _shown(source, name) as report, _told(source):
+        sources = self._sources([video], frame_fps)
+        if len(sources) > 1:
+            raise UserError(f"{video}: features are of one video, and these are {len(sources)}")
+        ((name, source),) = sources.items()
+        with _shown(source, name) as report:
             return self._predictor.features(source, progress=report).features
 
     @property
@@ -103,6 +111,14 @@ class Detector:
 
         return describe(self._path)
 
+    def _sources(self, videos: Videos, frame_fps: float | None) -> dict[str, Source]:
+        several = [videos] if isinstance(videos, str | os.PathLike) else list(videos)
+        if not several:
+            raise UserError("no video given; give a file, a folder, a pattern or a list of them")
+        settings = self._predictor.config.dataset
+        frames = Frames(frame_fps or settings.frame_fps, settings.frames)
+        return find_inputs([os.fspath(one) for one in several], frames)
+
     def __repr__(self) -> str:
         model = self._predictor.model
         count = " x ".join(str(len(head)) for head in model.heads)
@@ -114,74 +130,28 @@ class Detector:
 
 @contextmanager
 def _shown(source: Source, title: str) -> Iterator[Report]:
-    """Progress over the seconds of a video, if its length is known."""
+    """Progress over the seconds of a video; what is wrong with it is one line that names it."""
+    from feature_extraction.extractor import ExtractionError
     from feature_extraction.video.opening import probe
     from feature_extraction.video.reader import VideoError
 
     try:
-        seconds = round(probe(source).duration)
-    except (VideoError, OSError):  # what is wrong is said where it is read
-        seconds = 0
-    with Progress(seconds, title, unit="second") as bar:
-        done = 0
+        seconds = round(probe(source, allow_partial=True).duration or 0)
+        with Progress(seconds, title, unit="second") as bar:
+            done = 0
 
-        def report(now: float) -> None:
-            nonlocal done
-            step = min(round(now), seconds) - done
-            done += step
-            bar.update(step)
+            def report(now: float) -> None:
+                nonlocal done
+                step = min(round(now), seconds) - done
+                done += step
+                bar.update(step)
 
-        yield report
-
-
-@contextmanager
-def _told(source: Source) -> Iterator[None]:
-    """What is wrong with a video as one line that names it."""
-    from feature_extraction.extractor import ExtractionError
-    from feature_extraction.video.reader import VideoError
-
-    try:
-        yield
+            yield report
     except (VideoError, ExtractionError) as error:
         said = str(error)
         raise UserError(said if str(source) in said else f"{source}: {said}") from error
 
 
 def cores() -> int:
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def sources_of(videos: Videos) -> dict[str, Source]:
-    import glob
-    from pipeline.data.names import VIDEO_ENDINGS
-
-    several = [videos] if isinstance(videos, (str, os.PathLike)) else list(videos)
-    found: dict[str, Source] = {}
-    for one in several:
-        path = Path(one)
-        paths = [path]
-        if path.is_dir():
-            paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_ENDINGS)
-        elif not path.exists():
-            paths = sorted(map(Path, glob.glob(str(one))))
-        if not paths:
-            raise UserError(f"{path}: no such file")
-        for p in paths:
-            found[without_ending(one_form(p.name))] = p
-    return found
-
-
-class Choice:
-    def __init__(self, threshold, top, classes, heads):
-        self.threshold, self.top, self.classes = threshold, top, classes
-
-    def __call__(self, one):
-        from dataclasses import replace
-        t = one.detections
-        if self.threshold is not None:
-            t = t[t.score >= self.threshold]
-        if self.classes is not None:
-            t = t[t.label.isin(self.classes)]
-        if self.top is not None:
-            t = t.head(self.top)
-        return replace(one, detections=t.reset_index(drop=True))

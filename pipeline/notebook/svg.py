@@ -14,6 +14,7 @@ from pipeline.printing import printable
 _LANES, _BARS = 8, 40
 _LEFT, _RIGHT, _LANE, _TOP, _FOOT = 150, 16, 18, 24, 20  # units of the drawing, pixels at full width
 _WIDTH = 820
+_EDGE = 'rx="1.5" stroke="currentColor"'  # so that dark colours are seen on dark
 _NAME = 22  # characters of a class before the lane
 
 
@@ -75,13 +76,13 @@ def _lane(lane: Lane, top: int, end: float) -> Iterator[str]:
     name = printable(lane.name)
     short = name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
     yield f'<text x="{_LEFT - 8}" y="{top + 13}" text-anchor="end">{_shown(short)}<title>{_shown(name)}</title></text>'
-    yield f'<g fill="{lane.colour}" stroke="currentColor" stroke-width="0.5" stroke-opacity="0.4">'
+    yield f'<g fill="{lane.colour}" stroke-width="0.5" stroke-opacity="0.4">'
     for start, stop, share in lane.found:
         x, right = _x(start, end), _x(stop, end)
         said = f"{_shown(name)}, {clock(start, end)} to {clock(stop, end)}, {share:.0%} of the best score"
         yield (
-            f'<rect x="{x:.1f}" y="{top + 3}" width="{max(right - x, 1):.1f}" height="11" rx="1.5" '
-            f'fill-opacity="{0.08 + 0.92 * share:.2f}"><title>{said}</title></rect>'
+            f'<rect x="{x:.1f}" y="{top + 3}" width="{max(right - x, 1.5):.1f}" height="11" '
+            f'{_EDGE if right - x > 4 else ""} fill-opacity="{0.08 + 0.92 * share:.2f}"><title>{said}</title></rect>'
         )
     yield "</g>"
     for start, stop in lane.truth:
