@@ -20,7 +20,7 @@ from pipeline.data.features.store import Features
 from pipeline.data.videos.damage import extraction_takes_parts, told
 from pipeline.data.videos.finding import Source
 from pipeline.data.windows.positions import video_input
-from pipeline.prediction.found import Curves, Prediction
+from pipeline.prediction.found import Curves, Prediction, names_of
 from pipeline.prediction.model import Model
 from pipeline.prediction.networks import bmn_of, classifier_of
 from pipeline.processes.device import pick_device
@@ -148,15 +148,6 @@ def as_stored(features: np.ndarray) -> np.ndarray:
 def best_first(detections: pd.DataFrame) -> pd.DataFrame:
     """Detections by falling score; equal scores stay in their order."""
     return detections.sort_values("score", ascending=False, kind="stable", ignore_index=True)
-
-
-def names_of(heads: tuple[tuple[str, ...], ...], detections: pd.DataFrame) -> dict[str, str]:
-    """What people call the labels "verb,noun" of detections; labels of one head are their own names."""
-    if len(heads) == 1:
-        return {}
-    verbs, nouns = heads
-    pairs = detections[["label", "verb", "noun"]].drop_duplicates("label")
-    return {row.label: f"{verbs[row.verb]} {nouns[row.noun]}" for row in pairs.itertuples()}
 
 
 @contextlib.contextmanager

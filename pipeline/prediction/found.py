@@ -53,3 +53,12 @@ class Prediction:
     def is_file(self) -> bool:
         """Whether the video is a file; else it is a folder of frames."""
         return not self.source.is_dir()
+
+
+def names_of(heads: tuple[tuple[str, ...], ...], detections: pd.DataFrame) -> dict[str, str]:
+    """What people call the labels "verb,noun" of detections; labels of one head are their own names."""
+    if len(heads) == 1:
+        return {}
+    verbs, nouns = heads
+    pairs = detections[["label", "verb", "noun"]].drop_duplicates("label")
+    return {row.label: f"{verbs[row.verb]} {nouns[row.noun]}" for row in pairs.itertuples()}
