@@ -135,7 +135,9 @@ def _draw_video(axis: Axes, prediction: Prediction) -> None:
 
 def _draw_lane(axis: Axes, row: int, lane: Lane) -> None:
     for start, stop, share in lane.found:
-        axis.barh(row, stop - start, left=start, height=0.6, color=lane.colour, alpha=0.08 + 0.92 * share)
+        axis.barh(
+            row, stop - start, left=start, height=0.6, color=lane.colour, alpha=0.08 + 0.92 * share
+        )
     ink = axis.xaxis.label.get_color()  # reads on the style that is chosen
     for start, stop in lane.truth:
         axis.plot([start, stop], [row + 0.4, row + 0.4], color=ink, lw=2, solid_capstyle="butt")

@@ -111,7 +111,9 @@ class Run:
         try:
             return self._run.dataset
         except UserError as error:
-            say(f"{self.folder}: read without annotations, so nothing is checked against them: {error}")
+            say(
+                f"{self.folder}: read without annotations, so nothing is checked against them: {error}"
+            )
             return None
 
     def _is_done(self, stage: str) -> bool:

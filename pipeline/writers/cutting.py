@@ -21,7 +21,9 @@ from pipeline.writers.film.sound import Heard, Piece, Track, cut
 from pipeline.writers.film.sources import Look, Pictures, Shown, open_pictures
 
 Progress = Callable[[float], object]  # seconds of clips that are done
-OPEN_PIXELS = 8 * 1920 * 1080  # of pictures that are encoded at once: so much memory there is for encoders
+OPEN_PIXELS = (
+    8 * 1920 * 1080
+)  # of pictures that are encoded at once: so much memory there is for encoders
 MOST_OPEN = 64
 GAP = 20.0  # seconds without a clip that are sought over rather than read
 

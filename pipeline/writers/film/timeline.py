@@ -19,6 +19,7 @@ SMALLEST_LANE, LARGEST_LANE = 4, 64
 READABLE = 9  # pixels; smaller text is none
 MOST = 0.25  # of the height
 
+
 class Part(NamedTuple):
     """A part of the time line, in seconds, with its name and look."""
 
