@@ -38,7 +38,9 @@ def __getattr__(name: str) -> Any:
         except PackageNotFoundError:  # used from its folder
             return "unknown"
     if name not in _HOMES:
-        raise AttributeError(f"module 'tada_loc' has no attribute {name!r}; it has {', '.join(__all__)}")
+        raise AttributeError(
+            f"module 'tada_loc' has no attribute {name!r}; it has {', '.join(__all__)}"
+        )
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

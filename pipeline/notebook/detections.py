@@ -193,7 +193,10 @@ class Detections(pd.DataFrame):  # type: ignore[misc]
 
     def _shown(self) -> tuple[list[Prediction], list[str]]:
         """The videos of the pictures, those with a row first, and a line on the others where there are any."""
-        found, known = self["video"].unique().tolist(), {one.video: one for one in self._predictions}
+        found, known = (
+            self["video"].unique().tolist(),
+            {one.video: one for one in self._predictions},
+        )
         videos = list(dict.fromkeys([*found, *known]))
         plain = pd.DataFrame(self).dropna(subset=list(COLUMNS))
         shown = [

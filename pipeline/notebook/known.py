@@ -18,7 +18,9 @@ NUMBERS = ("start", "end", "score")
 
 def no_rows(columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
     """A table without a row."""
-    return pd.DataFrame({name: pd.Series(dtype=float if name in NUMBERS else str) for name in columns})
+    return pd.DataFrame(
+        {name: pd.Series(dtype=float if name in NUMBERS else str) for name in columns}
+    )
 
 
 def no_curves() -> Curves:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ from pipeline.runs.run import run_of
 
 if TYPE_CHECKING:
     from pipeline.data.features.store import Features
+    from pipeline.data.videos.finding import Source
     from pipeline.notebook.detector import Detector
 
 
@@ -111,7 +112,9 @@ class Run:
         try:
             return self._run.dataset
         except UserError as error:
-            say(f"{self.folder}: read without annotations, so nothing is checked against them: {error}")
+            say(
+                f"{self.folder}: read without annotations, so nothing is checked against them: {error}"
+            )
             return None
 
     def _is_done(self, stage: str) -> bool:
@@ -139,7 +142,8 @@ class Run:
     def _predictions(self, detections: pd.DataFrame) -> list[Prediction]:
         """What is known of each evaluated video beside its detections."""
         ids = list(dict.fromkeys([*self._evaluated(), *detections["video"]]))
-        lengths, sources = self._lengths(ids), {}
+        lengths = self._lengths(ids)
+        sources: Mapping[str, Source] = {}
         truth: dict[str, pd.DataFrame] | None = None
         if self._dataset is not None:
             sources = self._run.sightings.sources

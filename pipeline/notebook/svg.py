@@ -12,7 +12,13 @@ from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
 
 _LANES, _BARS = 8, 40
-_LEFT, _RIGHT, _LANE, _TOP, _FOOT = 150, 16, 18, 24, 20  # units of the drawing, pixels at full width
+_LEFT, _RIGHT, _LANE, _TOP, _FOOT = (
+    150,
+    16,
+    18,
+    24,
+    20,
+)  # units of the drawing, pixels at full width
 _WIDTH = 820
 _EDGE = 'rx="1.5" stroke="currentColor"'  # so that dark colours are seen on dark
 _NAME = 22  # characters of a class before the lane

@@ -56,7 +56,9 @@ def _can_write(text: str) -> bool:
 
 def _width(text: str) -> int:
     """How many columns a terminal gives a text."""
-    return sum(0 if combining(mark) else 2 if east_asian_width(mark) in "WF" else 1 for mark in text)
+    return sum(
+        0 if combining(mark) else 2 if east_asian_width(mark) in "WF" else 1 for mark in text
+    )
 
 
 def _cut(text: str) -> str:
