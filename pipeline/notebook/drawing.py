@@ -64,8 +64,8 @@ class Picture:
 def with_truth(predictions: Sequence[Prediction], truth: Truth) -> list[Prediction]:
     """The same videos with this ground truth; those that it does not name are said. Raises UserError."""
     if not isinstance(truth, pd.DataFrame):
-        several = isinstance(truth, Sequence) and not isinstance(truth, str)
-        files = expanded([Path(one) for one in (truth if several else [truth])])
+        paths = [truth] if isinstance(truth, str | os.PathLike) else truth
+        files = expanded([Path(path) for path in paths])
         dataset = in_one_form(read_format(format_of(files), Inputs(files)), str(files[-1]))
         truth = dataset.annotations
     if missing := {"video", "start", "end", "label"} - set(truth.columns):

@@ -155,7 +155,7 @@ class Run:
         return [
             Prediction(
                 video=video,
-                source=getattr(sources.get(video), "folder", sources.get(video)) or Path(video),
+                source=_place(sources.get(video, Path(video))),
                 duration=lengths.get(video) or _last([found, proposals, truth or {}], video),
                 detections=detections.iloc[:0],
                 proposals=proposals.get(video, no_rows(("video", "start", "end", "score"))),
@@ -189,6 +189,10 @@ class Run:
 def by_video(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The rows of each video."""
     return {str(video): rows for video, rows in table.groupby("video", sort=False)}
+
+
+def _place(source: Source) -> Path:
+    return source if isinstance(source, Path) else source.folder
 
 
 def _last(tables: Iterable[dict[str, pd.DataFrame]], video: str) -> float:
