@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from pipeline.notebook.lanes import Lane, end_of, lanes_of
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
 from pipeline.progress import say
+from pipeline.run_folder.identity import named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.notebook.detections import Detections
 
 # A table of video, start, end (seconds), label, or files of annotations in any form that is read.
-Truth = pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Truth: TypeAlias = pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 _LANES, _BARS, _VIDEOS, _NAME = 12, 300, 8, 40
 
@@ -63,8 +64,8 @@ class Picture:
 def with_truth(predictions: Sequence[Prediction], truth: Truth) -> list[Prediction]:
     """The same videos with this ground truth; those that it does not name are said. Raises UserError."""
     if not isinstance(truth, pd.DataFrame):
-        several = isinstance(truth, Sequence) and not isinstance(truth, str)
-        files = expanded([Path(one) for one in (truth if several else [truth])])
+        paths = [truth] if isinstance(truth, str | os.PathLike) else truth
+        files = expanded([Path(path) for path in paths])
         dataset = in_one_form(read_format(format_of(files), Inputs(files)), str(files[-1]))
         truth = dataset.annotations
     if missing := {"video", "start", "end", "label"} - set(truth.columns):
@@ -72,17 +73,12 @@ def with_truth(predictions: Sequence[Prediction], truth: Truth) -> list[Predicti
             f"truth: no column {min(missing)!r}; ground truth is video, start, end (seconds), label"
         )
     names = truth["video"].astype(str).map(one_form).map(without_ending)
-    groups = {video: names == without_ending(one_form(video)) for video in _ids(predictions)}
-    missing = [video for video, rows in groups.items() if not rows.any()]
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        say(f"plot: the ground truth names no segment of {', '.join(missing[:3])}{more}")
+    ids = [one.video for one in predictions]
+    groups = {video: names == without_ending(one_form(video)) for video in ids}
+    if bare := [video for video, rows in groups.items() if not rows.any()]:
+        say(f"plot: the ground truth names no segment of {named(bare)}")
     rows = truth[["start", "end", "label"]]
     return [replace(one, truth=rows[groups[one.video]]) for one in predictions]
-
-
-def _ids(predictions: Sequence[Prediction]) -> list[str]:
-    return [one.video for one in predictions]
 
 
 def draw(predictions: Sequence[Prediction], ax: Axes | Sequence[Axes] | None = None) -> Any:

@@ -30,13 +30,14 @@ def a_file_a_video(
         return
     if not videos:
         raise UserError(f"{target}: there is no video to write; the table is empty and knows none")
-    if target.suffix == Path(ending).suffix or (target.exists() and not target.is_dir()):
+    if target.name.lower().endswith(ending) or (target.exists() and not target.is_dir()):
         raise UserError(
             f"{target}: a file is of one video, and these are {len(videos)}; give a folder, or choose one: "
             f"found.of({next(iter(videos))!r})"
         )
+    paths = {video: _inside(target, video, ending) for video in videos}
     for video, prediction in videos.items():
-        write(prediction, _inside(target, video, ending))
+        write(prediction, paths[video])
 
 
 def as_read(write: Callable[[Path], None]) -> dict[str, Any]:

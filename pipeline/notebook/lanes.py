@@ -78,4 +78,5 @@ def _of_class(truth: pd.DataFrame | None, label: str) -> np.ndarray:
     if truth is None:
         return np.zeros((0, 2))
     rows: np.ndarray = truth[truth["label"] == label][["start", "end"]].to_numpy(float)
-    return rows[np.isfinite(rows).all(1)]
+    finite: np.ndarray = rows[np.isfinite(rows).all(1)]
+    return finite

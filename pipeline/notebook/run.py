@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ from pipeline.runs.run import run_of
 
 if TYPE_CHECKING:
     from pipeline.data.features.store import Features
+    from pipeline.data.videos.finding import Source
     from pipeline.notebook.detector import Detector
 
 
@@ -141,7 +142,8 @@ class Run:
     def _predictions(self, detections: pd.DataFrame) -> list[Prediction]:
         """What is known of each evaluated video beside its detections."""
         ids = list(dict.fromkeys([*self._evaluated(), *detections["video"]]))
-        lengths, sources = self._lengths(ids), {}
+        lengths = self._lengths(ids)
+        sources: Mapping[str, Source] = {}
         truth: dict[str, pd.DataFrame] | None = None
         if self._dataset is not None:
             sources = self._run.sightings.sources
@@ -153,7 +155,7 @@ class Run:
         return [
             Prediction(
                 video=video,
-                source=getattr(sources.get(video), "folder", sources.get(video)) or Path(video),
+                source=_place(sources.get(video, Path(video))),
                 duration=lengths.get(video) or _last([found, proposals, truth or {}], video),
                 detections=detections.iloc[:0],
                 proposals=proposals.get(video, no_rows(("video", "start", "end", "score"))),
@@ -187,6 +189,10 @@ class Run:
 def by_video(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The rows of each video."""
     return {str(video): rows for video, rows in table.groupby("video", sort=False)}
+
+
+def _place(source: Source) -> Path:
+    return source if isinstance(source, Path) else source.folder
 
 
 def _last(tables: Iterable[dict[str, pd.DataFrame]], video: str) -> float:
