@@ -455,7 +455,7 @@ chooseClasses();
 legend();
 byId("length").textContent = clock(span);
 show();
-new ResizeObserver(() => draw()).observe(scroll);
+new ResizeObserver(() => { const before = width; setWidth(); if (width !== before) draw(); }).observe(scroll);
 matchMedia("print").addEventListener("change", (event) => printed(event.matches));
 addEventListener("beforeprint", () => printed(true));
 addEventListener("afterprint", () => printed(false));
