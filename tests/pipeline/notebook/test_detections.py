@@ -22,9 +22,7 @@ COLUMNS = ["video", "start", "end", "label", "score"]
 
 @pytest.fixture
 def table() -> Detections:
-    return Detections.of_predictions(
-        [found(video="a"), found(video="b"), found((), video="none")]
-    )
+    return Detections.of_predictions([found(video="a"), found(video="b"), found((), video="none")])
 
 
 KEEPING = {
@@ -143,7 +141,11 @@ def test_one_video_of_several(table):
 
 def test_the_result_form_names_every_video(table, tmp_path):
     made = table[table["score"] > 0.5].to_activitynet()
-    assert {video: len(rows) for video, rows in made["results"].items()} == {"a": 2, "b": 2, "none": 0}
+    assert {video: len(rows) for video, rows in made["results"].items()} == {
+        "a": 2,
+        "b": 2,
+        "none": 0,
+    }
     assert made["results"]["a"][0] == {"label": "right", "segment": [1.5, 3.5], "score": 0.9}
     assert table[table["score"] > 0.5].to_activitynet(tmp_path / "x.json") is None
     assert json.loads((tmp_path / "x.json").read_text()) == made
