@@ -115,7 +115,9 @@ def main() -> int:
     """Take the pictures; 2 where there is no browser."""
     executable = find_chromium()
     if executable is None:
-        print("checks.pictures: no chromium found; install it, for example: apt-get install chromium")
+        print(
+            "checks.pictures: no chromium found; install it, for example: apt-get install chromium"
+        )
         return 2
     take_pictures(PICTURES, executable)
     return 0

@@ -74,16 +74,14 @@ def content_of(header: Header, path: Path) -> dict[str, Any]:
 
 
 def checksum(content: Mapping[str, Any]) -> str:
-    """SHA-256 of all that is in the metadata but the checksum itself, in its one form."""
+    """SHA-256 of all that is in the metadata but the checksum itself, written in its one form."""
     rest = {key: value for key, value in content.items() if key != CHECKSUM}
     return hashlib.sha256(written(rest).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def written(value: Any) -> str:
-    """JSON in one form: keys sorted, no spaces, every letter as it is."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    """JSON in one form: keys in their order, no spaces, every letter as it is."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def not_a_model(path: Path, error: TensorFileError) -> UserError:

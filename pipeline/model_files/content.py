@@ -19,7 +19,7 @@ LONGEST_CLASS = 1000  # characters of a name
 LONGEST_NOTE = 200_000  # characters; a long licence has 35,000
 _NO_TEXT = ("Cc", "Cs")  # control characters and half characters, by their Unicode category
 
-Digest = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Short = Annotated[str, Field(max_length=200)]
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_CLASS)]
 Head = Annotated[list[Name], Field(min_length=1, max_length=MOST_CLASSES)]
@@ -37,7 +37,7 @@ class Content(BaseModel):
     format: Literal["tada-loc model"] = "tada-loc model"
     version: Literal[1] = 1
     program: Short
-    trained: Annotated[str, Field(pattern=r"\A(\d{4}-\d{2}-\d{2})?\Z")] = ""
+    trained: Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")] = ""
     digest: Digest
     configuration: dict[str, dict[str, Any]]
     classes: Annotated[list[Head], Field(min_length=1, max_length=2)]

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from feature_extraction.plain_files import what_else
 from pipeline.errors import UserError
 from pipeline.model_files.content import LONGEST_NOTE
 from pipeline.model_files.info import trained_on
@@ -19,9 +20,7 @@ def export_run(folder: Path, target: Path, *, note: str | None = None, force: bo
     `note` is a text, or the path of a file that holds one. Raises UserError where there is no trained model, where
     something lies at `target` (unless `force`), and where it cannot be written.
     """
-    if os.path.lexists(target) and (target.is_dir() or not force):
-        way = "give the name of a file" if target.is_dir() else "give --force to write it anew"
-        raise UserError(f"--to {target}: is there already; {way}")
+    _require_free(target, force=force)
     text = _note(note)
     from pipeline.prediction.from_run import model_of_run
 
@@ -40,6 +39,17 @@ def export_run(folder: Path, target: Path, *, note: str | None = None, force: bo
     if not text:
         lines.append("no note: whoever gets the file is told no licence (--note LICENSE)")
     return "\n".join(lines)
+
+
+def _require_free(target: Path, *, force: bool) -> None:
+    """Refuse a place where something lies that is not to be replaced. Raises UserError."""
+    if not os.path.lexists(target):
+        return
+    other = what_else(target)
+    if other is not None:
+        raise UserError(f"--to {target}: it is {other}; give the name of a file")
+    if not force:
+        raise UserError(f"--to {target}: is there already; give --force to write it anew")
 
 
 def _note(note: str | None) -> str:

@@ -165,9 +165,13 @@ def _proposals_text(proposals: Mapping[str, Any]) -> str:
 
 
 def _size_text(info: Mapping[str, Any]) -> str:
-    counts = info["parameters"]
-    said = f"{counts['classifier'] / 1e6:.3g} million numbers in the classifier, {counts['bmn'] / 1e6:.3g} million in BMN"
+    counts = {name: _count_text(count) for name, count in info["parameters"].items()}
+    said = f"{counts['classifier']} numbers in the classifier, {counts['bmn']} in BMN"
     return f"{bytes_text(info['bytes'])}: {said}" if "bytes" in info else said
+
+
+def _count_text(count: int) -> str:
+    return f"{count / 1e6:.1f} million" if count >= 1e6 else f"{count:,}"
 
 
 def _origin_text(info: Mapping[str, Any]) -> str:

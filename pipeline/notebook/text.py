@@ -36,6 +36,28 @@ def strips(prediction: Prediction) -> str:
     return "\n".join(lines)
 
 
+def found_table(prediction: Prediction, rows: int = 10) -> str:
+    """The strips of a video, and a line for each of its best detections."""
+    found = prediction.detections.head(rows)
+    end = end_of(prediction)
+    cells = [
+        (
+            clock(row.start, end),
+            clock(row.end, end),
+            f"{row.score:.3f}",
+            prediction.name_of(row.label),
+        )
+        for row in found.itertuples()
+    ]
+    widths = [max(len(cell[place]) for cell in cells) for place in range(3)] if cells else []
+    lines = [strips(prediction)]
+    for *numbers, name in cells:
+        shown = (number.rjust(width) for number, width in zip(numbers, widths, strict=True))
+        lines.append(f"  {'  '.join(shown)}  {printable(name)}")
+    more = len(prediction.detections) - len(found)
+    return "\n".join(lines + ([f"  and {more:,} more"] if more else []))
+
+
 def _strip(lane: Lane, end: float, cells: int) -> str:
     level = np.zeros(cells)
     for start, stop, share in lane.found:

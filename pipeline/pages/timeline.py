@@ -48,6 +48,7 @@ def timeline_page(prediction: Prediction, *, video_path: str | None) -> str:
         title=printable(prediction.video),
         model=printable(prediction.model),
         digest=prediction.digest[:12],
+        video_path=None if video_path is None else printable(video_path),
         video_url=None if video_path is None else _url(video_path),
         numbers=_NUMBERS if prediction.truth is None else _NUMBERS_WITH_TRUTH,
         has_truth=prediction.truth is not None,

@@ -1,4 +1,4 @@
-"""What is found in a video, written for others: tables, subtitles, annotation tools, videos.
+"""What is written of predictions: tables, subtitles, files that annotation tools open, videos.
 
-Knows no model, no run folder's stages and no terminal: it takes a `Prediction` and writes files whole.
+Knows nothing of models, of many videos' progress and of the command line.
 """

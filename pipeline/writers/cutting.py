@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,13 +15,15 @@ from feature_extraction.video.frame_times import TIME_EPSILON
 from pipeline.prediction.found import Prediction
 from pipeline.progress import say
 from pipeline.run_folder.files import atomic_path
-from pipeline.writers.clip_names import clip_names, is_clip_name
+from pipeline.writers.film.clip_names import clip_name, is_clip_name
 from pipeline.writers.film.encoding import Film
 from pipeline.writers.film.sound import Heard, Piece, Track, cut
 from pipeline.writers.film.sources import Look, Pictures, Shown, open_pictures
 
-Progress = Callable[[float], object]  # seconds of clips that are done
-OPEN_PIXELS = 8 * 1920 * 1080  # of pictures that are encoded at once: so much memory there is for encoders
+Progress = Callable[[float], object]  # the second of the video that it is at
+OPEN_PIXELS = (
+    8 * 1920 * 1080
+)  # of pictures that are encoded at once: so much memory there is for encoders
 MOST_OPEN = 64
 GAP = 20.0  # seconds without a clip that are sought over rather than read
 
@@ -48,13 +50,11 @@ def cut_clips(
     Raises VideoError, and UserError where a file cannot be written.
     """
     source = prediction.source if source is None else source
-    wanted = [Wanted(start, end, folder / name) for start, end, name in clip_names(prediction)]
+    wanted = _wanted(prediction, folder)
     made: set[Path] = set()
     for stretch in stretches(wanted, *_limits(source, prediction.duration)):
         with open_pictures(source, prediction.duration) as pictures:
-            made |= _Cutter(pictures, stretch).run()
-        if progress is not None:
-            progress(sum(clip.end - clip.start for clip in stretch))
+            made |= _Cutter(pictures, stretch).run(progress)
     _clear(folder, made)
     lost = len(wanted) - len(made)
     if lost:
@@ -63,6 +63,19 @@ def cut_clips(
             "video's end); no clip is made of them"
         )
     return [clip.path for clip in wanted if clip.path in made]
+
+
+def _wanted(prediction: Prediction, folder: Path) -> list[Wanted]:
+    """A clip for each detection, best first."""
+    found = prediction.detections.sort_values("score", ascending=False, kind="stable")
+    digits = max(3, len(str(len(found))))
+    wanted = []
+    rows = zip(found["start"], found["end"], found["label"], found["score"], strict=True)
+    for number, (start, end, label, score) in enumerate(rows, start=1):
+        name = prediction.name_of(str(label))
+        path = folder / clip_name(f"{number:0{digits}d}", name, (start, end), score)
+        wanted.append(Wanted(float(start), float(end), path))
+    return wanted
 
 
 def _limits(source: Path | FrameFolder, duration: float) -> tuple[int, float]:
@@ -108,7 +121,7 @@ class _Cutter:
         self._open: list[_Clip] = []
         self._made: set[Path] = set()
 
-    def run(self) -> set[Path]:
+    def run(self, progress: Progress | None = None) -> set[Path]:
         """Cut them; give the files that were made."""
         with ExitStack() as stack:
             stack.callback(self._give_up)
@@ -116,6 +129,8 @@ class _Cutter:
             for shown in self._pictures.shown(self._since):
                 self._hear(sound, shown.seconds)
                 self._close(shown.seconds)
+                if progress is not None:
+                    progress(shown.seconds)
                 if shown.seconds + TIME_EPSILON >= self._end:
                     break
                 self._begin(shown.seconds, sound)
@@ -199,7 +214,8 @@ class _Clip:
 
     def give_up(self) -> None:
         """Leave no file behind."""
-        self._stack.__exit__(None, None, None)
+        with suppress(Exception), self._stack:
+            raise RuntimeError("given up")
 
 
 def _clear(folder: Path, made: set[Path]) -> None:

@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw
 from feature_extraction.video.frame_times import TIME_EPSILON
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
-from pipeline.writers.film.fonts import fitted, font_for
-from pipeline.writers.film.looks import bar, look_of
-from pipeline.writers.film.patches import Patch, patch
-from pipeline.writers.film.timeline import Part, Timeline
+from pipeline.writers.overlay.fonts import fitted, font_for
+from pipeline.writers.overlay.looks import bar, look_of
+from pipeline.writers.overlay.patches import Patch, patch
+from pipeline.writers.overlay.timeline import Part, Timeline
 
 PLATE = (0, 0, 0, 190)  # behind text: white on it is readable whatever the picture
 WHITE = (255, 255, 255, 255)
@@ -92,12 +92,12 @@ class Overlay:
             return []
         shown = list(best.items())
         if len(shown) > room:
-            shown = shown[: room - 1]
+            shown = shown[: max(1, room - 1)]
         texts = [(label, f"{score:.2f}") for label, score in shown]
         more = len(best) - len(shown)
         pictures = [self._label(label, score) for label, score in texts]
-        if more:
-            pictures.append(self._plate(f"+{more}", self._text // 3))
+        if more and room > 1:
+            pictures.append(self._plate(f"+{more} more", self._text // 3))
         top = self._line.top - step * len(pictures)
         return [
             patch(picture, 0, top + step * number, space=self._space)

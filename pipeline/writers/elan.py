@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from pipeline.prediction.found import Prediction
+from pipeline.progress import say
 from pipeline.run_folder.files import atomic_path
 from pipeline.writers.labels import (
     choices,
@@ -25,6 +26,7 @@ _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 _LANGUAGE = "und"  # ELAN's code of a vocabulary without a language
 _TYPE, _VOCABULARY, TIER = "detection", "classes", "detections"
+_MANY_TIERS = 12  # more than a screen shows
 Span = tuple[int, int, str]  # start and end in milliseconds, and the label
 
 
@@ -43,6 +45,10 @@ def write_elan(
     tiers = _tiers(
         [(*whole_milliseconds(segment), segment.text) for segment in segments_of(prediction)]
     )
+    if len(tiers) > _MANY_TIERS:
+        say(
+            f"{path}: so many detections overlap that they stand in {len(tiers)} tiers; a higher threshold leaves fewer"
+        )
     root = ET.Element(
         "ANNOTATION_DOCUMENT",
         {

@@ -12,8 +12,8 @@ from pipeline.progress import say
 from pipeline.run_folder.files import atomic_path
 from pipeline.writers.drawing import Overlay
 from pipeline.writers.film.encoding import Film
-from pipeline.writers.film.sources import Pictures, open_pictures
 from pipeline.writers.film.soundtrack import Soundtrack, sound_start
+from pipeline.writers.film.sources import Pictures, open_pictures
 
 Progress = Callable[[float], object]  # seconds of the video that are done
 

@@ -100,6 +100,7 @@ function themeSwitch() {
 function sortableTable(table, columns, { by, most, more, onPick, mark }) {
   let rows = [], key = by, down = true, all = false;
   const body = element("tbody");
+  const kind = (column) => ({ class: column.number ? "number" : column.word ? "word" : "text" });
   const heads = columns.map((column, place) => {
     const button = element("button", { type: "button" }, column.title);
     button.addEventListener("click", () => {
@@ -107,13 +108,13 @@ function sortableTable(table, columns, { by, most, more, onPick, mark }) {
       key = place;
       show(rows);
     });
-    return element("th", { class: column.number ? "number" : "text", scope: "col" }, button);
+    return element("th", { ...kind(column), scope: "col" }, button);
   });
   table.replaceChildren(element("thead", {}, element("tr", {}, ...heads)), body);
   more.addEventListener("click", () => { all = true; show(rows); });
 
   function line(row) {
-    const cells = columns.map((column) => element("td", { class: column.number ? "number" : "text" }, column.cell(row)));
+    const cells = columns.map((column) => element("td", kind(column), column.cell(row)));
     const tr = element("tr", {}, ...cells);
     tr.addEventListener("click", () => onPick(row));
     mark(tr, row);

@@ -130,7 +130,7 @@ function drawBar(row, y, height) {
   const left = x(row.start);
   const box = { x: left, y, width: Math.max(x(row.end) - left, 2), height, rx: Math.min(2, height / 3) };
   const look = row.kind === "truth" && isMissed(row) ? "missed" : WORDS[row.verdict] ?? "";
-  row.bar.setAttribute("class", `bar ${row.kind} ${look} ${row === state.picked ? "picked" : ""}`);
+  row.bar.setAttribute("class", `bar ${row.kind} ${look} ${box.width < 8 ? "thin" : ""} ${row === state.picked ? "picked" : ""}`);
   row.bar.setAttribute("aria-label", said(row));
   row.bar.replaceChildren(drawn("title", {}, said(row)));
   if (row.place === undefined) {
@@ -140,7 +140,8 @@ function drawBar(row, y, height) {
   const one = classes[row.place];
   row.bar.append(...classBar(one, row.place, box));
   if (look === "missed" && !one.hatch) row.bar.append(drawn("rect", { ...box, class: "hatch" }));
-  const text = height < 15 ? "" : fitting((MARKS[look] ?? "") + one.name, box.width - 8);
+  const mark = MARKS[look] ?? "", room = box.width - 8;
+  const text = height < 15 ? "" : fitting(mark + one.name, room) || fitting(mark.trim(), room + 4);
   if (!text) return;
   const label = drawn("text", { x: left + 5, y: y + height / 2 + 4 }, text);
   label.style.fill = one.ink;
@@ -170,25 +171,26 @@ function barTrack(id, rows, y) {
   return [drawn("g", { id }, ...inTime.map((row) => row.bar)), count * pitch];
 }
 
-function proposalTrack(y) {
+// What hangs on the width alone: drawn at the top, and moved to its place.
+function proposalTrack() {
   const height = 48;
   const best = Math.max(1, ...proposals.map((row) => row.score));
   for (const row of proposals) {
     const tall = Math.max(2, (height * row.score) / best);
-    drawBar(row, y + height - tall, tall);
+    drawBar(row, height - tall, tall);
   }
   if (proposals.length) proposals[0].bar.setAttribute("tabindex", 0);
-  const floor = drawn("line", { class: "rule", x1: 0, x2: width, y1: y + height, y2: y + height });
+  const floor = drawn("line", { class: "rule", x1: 0, x2: width, y1: height, y2: height });
   return [drawn("g", { id: "proposals" }, floor, ...proposals.map((row) => row.bar)), height];
 }
 
-function curveTrack(y) {
+function curveTrack() {
   const height = 48, group = drawn("g", { id: "curves" });
-  group.append(drawn("line", { class: "rule", x1: 0, x2: width, y1: y + height, y2: y + height }));
+  group.append(drawn("line", { class: "rule", x1: 0, x2: width, y1: height, y2: height }));
   for (const name of ["end", "start"]) {
     const points = [];
     for (let i = 0; i < curves[name].length; i += 2) {
-      points.push(`${x(curves[name][i]).toFixed(1)},${(y + height * (1 - curves[name][i + 1])).toFixed(1)}`);
+      points.push(`${x(curves[name][i]).toFixed(1)},${(height * (1 - curves[name][i + 1])).toFixed(1)}`);
     }
     group.append(drawn("polyline", { class: `curve ${name}`, points: points.join(" ") }));
   }
@@ -208,29 +210,39 @@ function axis(height) {
   return group;
 }
 
+let still = []; // the tracks that hang on the width alone
+
+function setWidth() {
+  const room = state.printing ? 560 : Math.max(scroll.clientWidth, 560);
+  const wanted = Math.min(Math.round(room * state.zoom), Math.max(WIDEST, room));
+  if (wanted === width) return;
+  width = wanted;
+  still = [["proposals", proposalTrack(), ""]];
+  if (curves.start.length) still.push(["start ─", curveTrack(), "end ┄"]);
+}
+
 function draw() {
   const held = document.activeElement;
-  const room = state.printing ? 560 : Math.max(scroll.clientWidth, 560);
-  width = Math.min(Math.round(room * state.zoom), Math.max(WIDEST, room));
+  setWidth();
   let y = AXIS + 4;
   const parts = [], titles = [];
-  const add = (title, track, below = "") => {
-    const [group, height] = track;
+  const add = (title, [group, height], below = "") => {
     parts.push(group);
-    titles.push(drawn("text", { x: 0, y: y + 13 }, title));
-    if (below) titles.push(drawn("text", { x: 0, y: y + 29 }, below));
+    titles.push(drawn("text", { x: 0, y: y + 13 }, title), drawn("text", { x: 0, y: y + 29 }, below));
     y += height + GAP;
   };
   if (data.truth) add("truth", barTrack("truth", shownTruths(), y));
   add("found", barTrack("found", shownDetections(), y));
-  add("proposals", proposalTrack(y));
-  if (curves.start.length) add("start ─", curveTrack(y), "end ┄");
+  for (const [title, track, below] of still) {
+    track[0].setAttribute("transform", `translate(0 ${y})`);
+    add(title, track, below);
+  }
   tracks.replaceChildren(hatches(classes), axis(y - 4), ...parts, head);
-  tracks.setAttribute("width", width);
-  tracks.setAttribute("height", y);
+  for (const [svg, wide] of [[tracks, width], [names, 76]]) {
+    svg.setAttribute("width", wide);
+    svg.setAttribute("height", y);
+  }
   names.replaceChildren(...titles);
-  names.setAttribute("width", 76);
-  names.setAttribute("height", y);
   head.setAttribute("y2", y);
   if (held !== document.activeElement && held?.isConnected) held.focus({ preventScroll: true });
   showTime();
@@ -271,20 +283,20 @@ function tableColumns() {
     return element("button", { type: "button" }, swatch(classes[row.place], row.place), " ", name);
   };
   const columns = [
-    { title: "score", number: true, value: (row) => row.score, cell: (row) => score(row.score) },
+    { title: "score", number: true, value: (row) => row.score, cell: (row) => (row.score < 0.001 ? score(row.score) : row.score.toFixed(3)) },
     { title: "start", number: true, value: (row) => row.start, cell: (row) => clock(row.start, 2) },
     { title: "end", number: true, value: (row) => row.end, cell: (row) => clock(row.end, 2) },
     { title: "seconds", number: true, value: (row) => row.end - row.start, cell: (row) => (row.end - row.start).toFixed(2) },
     { title: "class", value: nameOf, cell: label },
   ];
-  if (data.truth) columns.push({ title: "against the truth", value: (row) => row.verdict, cell: (row) => row.verdict });
+  if (data.truth) columns.push({ title: "against the truth", word: true, value: (row) => row.verdict, cell: (row) => row.verdict });
   return columns;
 }
 
 function showNumbers(shown) {
   const set = (id, value) => { if (byId(id)) byId(id).textContent = value; };
   const right = shown.filter((row) => row.verdict === "right").length;
-  set("n-shown", shown.length);
+  set("n-shown", shown.length.toLocaleString("en"));
   set("n-classes", new Set(shown.map((row) => row.place)).size);
   set("n-best", detections.length ? score(detections[0].score) : "–");
   set("n-right", right);

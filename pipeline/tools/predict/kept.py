@@ -91,6 +91,7 @@ def _prediction(
         model=model.name,
         digest=model.digest,
         names={label: name for label, name in zip(labels, names, strict=True) if label != name},
+        classes=model.heads[0] if len(model.heads) == 1 else (),
         damaged=tuple((float(start), float(end)) for start, end in arrays["damaged"]),
     )
 

@@ -12,12 +12,11 @@ import av
 from av.container import OutputContainer
 from av.video.frame import PictureType
 
-from pipeline.errors import cannot_write
 from pipeline.writers.film.sources import Look
 from pipeline.writers.film.upright import FORMAT, LIMITED
 
 CODECS = ("libx264", "mpeg4")  # the first one this PyAV was built with
-QUALITY = {"crf": "20", "preset": "veryfast", "g": "60"}
+QUALITY = {"crf": "18", "preset": "veryfast", "g": "60"}
 # of clips, many of which may be encoded at once: few pictures are kept back
 LEAN = {"rc-lookahead": "10", "bf": "2", "threads": "1"}
 MOST_UNITS = 65535  # of a second, that MPEG-4 can count; of H.264 there is no such limit
@@ -27,12 +26,11 @@ MPEG4_BITS = 0.2  # a pixel, before H.264 was there
 class Film:
     """An MP4 being written to `path`; a context manager. Left by an error, the file is not finished.
 
-    `lean` is for many at once: one thread, little memory. Times are ticks of `look.tick` seconds. Raises UserError
+    `lean` is for many at once: one thread, little memory. Times are ticks of `look.tick` seconds. Raises OSError
     where the file cannot be written.
     """
 
     def __init__(self, path: Path, look: Look, *, lean: bool = False) -> None:
-        self._path = path
         # an absolute path is never taken for an address
         self.container: OutputContainer = av.open(
             str(path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
@@ -80,25 +78,26 @@ class Film:
             self.mux(packet)
 
     def mux(self, packet: Any) -> None:
-        """Write a packet of one of the streams. Raises UserError where it cannot be written."""
+        """Write a packet of one of the streams. Raises OSError where it cannot be written."""
         try:
             self.container.mux(packet)
         except av.FFmpegError as error:
             raise self._refused(error) from error
 
     def finish(self) -> None:
-        """Write what is still in the encoder, and the index. Raises UserError."""
+        """Write what is still in the encoder, and the index. Raises OSError."""
         self._mux(None)
         try:
             self.container.close()
         except av.FFmpegError as error:
             raise self._refused(error) from error
 
-    def _refused(self, error: av.FFmpegError) -> Exception:
-        """A refusal of the system as the user is told; what is wrong with a packet stays as it is."""
+    @staticmethod
+    def _refused(error: av.FFmpegError) -> Exception:
+        """A refusal of the system as Python's own; what is wrong with a packet stays as it is."""
         number = getattr(error, "errno", None)
         if number in errno.errorcode and number != errno.EINVAL:
-            return cannot_write(self._path, OSError(number, error.strerror))
+            return OSError(number, error.strerror)
         return error
 
     def __enter__(self) -> Film:
@@ -110,4 +109,8 @@ class Film:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.container.close()
+        try:
+            self.container.close()  # again is no error
+        except av.FFmpegError as refused:
+            if kind is None:
+                raise self._refused(refused) from refused

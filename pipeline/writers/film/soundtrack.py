@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ class _Copied:
             packet.stream = self._stream
             self._film.mux(packet)
 
-    def _read(self, stream: Any) -> Iterator[Any]:
+    def _read(self, stream: Any) -> Generator[Any, None, None]:
         """Packets by the film's clock, in samples, as far as they can be read; times always rise."""
         packets = self._container.demux(stream)
         newest: int | None = None

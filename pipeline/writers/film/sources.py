@@ -128,7 +128,9 @@ class _File(Pictures):
                 continue
             try:
                 for shown in self._from_here(None if back is None else since):
-                    if shown.tick > given:  # what an attempt gave before it failed is not given again
+                    if (
+                        shown.tick > given
+                    ):  # what an attempt gave before it failed is not given again
                         yield shown
                         given = shown.tick
                 return

@@ -97,9 +97,10 @@ class Upright:
 
 def planes(frame: av.VideoFrame) -> list[NDArray[np.uint8]]:
     """The planes of a yuv420p frame: Y [H, W], U and V [H / 2, W / 2], as views of its memory."""
+    found: list[Any] = list(frame.planes)  # buffers, which PyAV's types do not say
     return [
         np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-        for plane in frame.planes
+        for plane in found
     ]
 
 

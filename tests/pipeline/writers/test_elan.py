@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections import Counter
@@ -110,7 +111,7 @@ def test_structure_and_pympi(tmp_path, prediction):
     )
     assert Counter(row[:2] for tier in tiers.values() for row in tier) == wanted
     for tier in tiers.values():
-        assert all(one[1] <= other[0] for one, other in zip(tier, tier[1:], strict=False))
+        assert all(one[1] <= other[0] for one, other in itertools.pairwise(tier))
         assert all(start < end for start, end, _ in tier)
 
 
@@ -205,3 +206,19 @@ def test_a_class_that_has_a_name_is_picked_by_both(tmp_path):
         [0, 2],
         [9, 9],
     ]
+
+
+def test_more_tiers_than_a_screen_shows_are_said(tmp_path, capsys):
+    write_elan(found(), tmp_path / "own.eaf")
+    assert not capsys.readouterr().err
+    write_elan(many(300, seconds=60.0), tmp_path / "own.eaf")
+    tiers = len(list(check(tmp_path / "own.eaf").iter("TIER")))
+    assert tiers > 12 and f"stand in {tiers} tiers" in capsys.readouterr().err
+
+
+def test_a_file_name_that_is_no_text_is_escaped(tmp_path):
+    source = Path(os.fsdecode(b"in/v\xff.mp4"))
+    write_elan(found(source=source, video="v"), tmp_path / "own.eaf")
+    assert "in/v\\udcff.mp4" in check(tmp_path / "own.eaf").find("HEADER/MEDIA_DESCRIPTOR").get(
+        "MEDIA_URL"
+    )

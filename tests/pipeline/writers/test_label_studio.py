@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 from helpers.hand_made import HOSTILE, ROWS, converted, epic, expected, found, many
+from helpers.numbered_videos import encode
 
 from pipeline.errors import UserError
 from pipeline.writers.label_studio import write_label_studio, write_label_studio_config
@@ -196,3 +197,14 @@ def test_a_video_that_says_no_rate_and_a_folder_of_frames(tmp_path, capsys):
     assert "1 of its videos are folders of frames, which Label Studio" in capsys.readouterr().err
     submitted(tmp_path / "own.json")
     assert set(converted(tmp_path, tmp_path / "own.json")["video"]) == {"v06", "v07"}
+
+
+def test_the_rate_is_the_files_own(tmp_path):
+    source = encode(tmp_path / "v06.mp4", range(0, 24 * 7500, 7500))
+    prediction = found([(0.5, 1.25, "a", 0.5)], source=source, duration=2.0)
+    (task,) = written(tmp_path, prediction, rates=None)
+    assert task["data"]["fps"] == pytest.approx(12)
+    submitted(tmp_path / "own.json")
+    assert converted(tmp_path, tmp_path / "own.json")[["start", "end"]].to_numpy().tolist() == [
+        [0.5, 1.25]
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 import time
 
@@ -59,7 +60,7 @@ def test_both_parsers_read_the_same_cues_in_order_none_empty_none_overlapping(tm
     assert srt == vtt == cues_of(prediction)
     for start, end, lines in srt:
         assert end - start >= SHORTEST and 1 <= len(lines) <= LINES and all(lines)
-    assert all(one[1] <= other[0] for one, other in zip(srt, srt[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(srt))
 
 
 def test_the_lines_are_the_best_of_those_that_run(tmp_path):
@@ -127,7 +128,7 @@ def test_rounding_makes_no_cue_empty():
     rows = [(row / 3, row / 3 + 1 / 3, str(row), 0.5) for row in range(27)]
     cues = cues_of(found(rows))
     assert len(cues) == 27 and cues[-1][1] == 9000
-    assert all(one[1] == other[0] for one, other in zip(cues, cues[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(cues))
     assert len(cues_of(found(ROWS, duration=float("nan")))) == 7
 
 

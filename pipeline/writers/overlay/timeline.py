@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
-from pipeline.writers.film.fonts import fitted, font_for
-from pipeline.writers.film.looks import Look, bar
+from pipeline.writers.overlay.fonts import fitted, font_for
+from pipeline.writers.overlay.looks import Look, bar
 
 PLATE = (0, 0, 0, 210)
 EDGE, RUNNING = (150, 150, 150, 255), (255, 255, 255, 255)
@@ -18,6 +18,7 @@ LANE_SHARE = 45  # of the short side, one part is the height of a lane
 SMALLEST_LANE, LARGEST_LANE = 4, 64
 READABLE = 9  # pixels; smaller text is none
 MOST = 0.25  # of the height
+
 
 class Part(NamedTuple):
     """A part of the time line, in seconds, with its name and look."""
@@ -42,39 +43,39 @@ class Timeline:
         self._gap = max(1, side // 6)
         self._lane = side
         room = max(1, int(MOST * self._height) // (side + self._gap))
-        lanes, behind = _in_lanes(parts, min(LANES, room))
+        lanes, self._behind = _in_lanes(parts, min(LANES, room))
         used = max(lanes, default=0) + 1
         height = used * (side + self._gap) + self._gap
         self.top = max(0, self._height - height - height % 2)
         self._boxes = [self._box(part, lane) for part, lane in zip(parts, lanes, strict=True)]
         self._base = Image.new("RGBA", (self._width, self._height - self.top), PLATE)
-        order = sorted(range(len(parts)), key=lambda number: (number not in behind, -number))
+        order = sorted(range(len(parts)), key=lambda number: (number not in self._behind, -number))
         for number in order:
             self._draw(self._base, self._boxes[number], parts[number])
 
     def picture(self, running: Sequence[int]) -> Image.Image:
-        """The time line RGBA, with these detections outlined."""
+        """The time line RGBA, with these parts outlined, where they have a lane."""
         picture = self._base.copy()
         draw = ImageDraw.Draw(picture)
-        for number in running[::-1]:
+        for number in running:
+            if number in self._behind:
+                continue
             left, top, right, bottom = self._boxes[number]
             draw.rectangle((left, top, right - 1, bottom - 1), outline=RUNNING)
         return picture
 
     def mark(self) -> Image.Image:
         """The mark of the time, RGBA: a white line between black ones."""
-        thick = max(2, self._lane // 4)
-        picture = Image.new("RGBA", (3 * thick // 2 * 2, self._base.height), (0, 0, 0, 255))
-        inside = (picture.width - thick) // 2
-        picture.paste(RUNNING, (inside, 0, inside + thick, picture.height))
+        thick = max(2, self._lane // 8)
+        picture = Image.new("RGBA", (3 * thick + thick % 2, self._base.height), (0, 0, 0, 255))
+        picture.paste(RUNNING, (thick, 0, 2 * thick, picture.height))
         return picture
 
     def place(self, seconds: float) -> int:
         """Where the mark's left edge lies at a time (even)."""
-        thick = max(2, self._lane // 4)
-        left = self._across(seconds) - 3 * thick // 2 // 2
-        most = self._width - 3 * thick // 2 * 2
-        left = min(max(0, left), max(0, most))
+        thick = max(2, self._lane // 8)
+        most = max(0, self._width - 3 * thick - thick % 2)
+        left = min(max(0, self._across(seconds) - 3 * thick // 2), most)
         return left - left % 2
 
     def _across(self, seconds: float) -> int:

@@ -56,7 +56,9 @@ def bar(look: Look, width: int, height: int) -> Image.Image:
             draw.ellipse((x - thick, height // 2 - thick, x + thick, height // 2 + thick), ink)
     else:
         for x in range(-height, width, step):
-            ends = (x, height, x + height, 0) if look.hatch == RISING else (x, 0, x + height, height)
+            ends = (
+                (x, height, x + height, 0) if look.hatch == RISING else (x, 0, x + height, height)
+            )
             draw.line(ends, ink, thick)
     return Image.alpha_composite(picture, over)
 

@@ -47,11 +47,10 @@ def patch(picture: Image.Image, left: int, top: int, *, space: int) -> Patch:
     What is clear in the picture leaves a frame's numbers as they are.
     """
     left, top = left - left % 2, top - top % 2
-    rgba = np.asarray(picture.convert("RGBA"), np.float32)
+    rgba = np.asarray(picture.convert("RGBA"), np.float64)
     rgba = np.pad(rgba, ((0, rgba.shape[0] % 2), (0, rgba.shape[1] % 2), (0, 0)))
-    opaque = rgba[..., 3] / 255
+    red, green, blue, opaque = (rgba[..., channel] / 255 for channel in range(4))
     red_share, blue_share = _SHARES.get(space, _USUAL_SHARES)
-    red, green, blue = (rgba[..., channel] / 255 for channel in range(3))
     bright = red_share * red + (1 - red_share - blue_share) * green + blue_share * blue
     luma = 16 + 219 * bright
     chroma_u = 128 + 224 * (blue - bright) / (2 - 2 * blue_share)
@@ -63,11 +62,12 @@ def patch(picture: Image.Image, left: int, top: int, *, space: int) -> Patch:
     return Patch(left, top, (keep, half, half), tuple(rounded))
 
 
-def _halved(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def _halved(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean of each four pixels."""
     height, width = plane.shape
-    return plane.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+    means: NDArray[np.float64] = plane.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+    return means
 
 
-def _parts(share: NDArray[np.float32]) -> NDArray[np.uint16]:
+def _parts(share: NDArray[np.float64]) -> NDArray[np.uint16]:
     return np.rint(_WHOLE * share).astype(np.uint16)

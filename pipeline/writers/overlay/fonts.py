@@ -27,7 +27,9 @@ def fitted(text: str, font: Font, width: float) -> str:
     low, high = 0, min(len(text), LONGEST)
     while low < high:  # the most letters that fit
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if _cut_length(text, middle, font) <= width else (low, middle - 1)
+        low, high = (
+            (middle, high) if _cut_length(text, middle, font) <= width else (low, middle - 1)
+        )
     return f"{text[:low].rstrip()}…" if low else ""
 
 
