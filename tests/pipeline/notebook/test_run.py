@@ -13,7 +13,7 @@ from pandas.testing import assert_frame_equal
 
 import tada_loc
 from feature_extraction.store import read_features
-from pipeline.configuration.reading import read_config
+from pipeline.configuration.reading import load_config
 from pipeline.errors import UserError
 from pipeline.results.tables import read_given
 
@@ -49,7 +49,7 @@ def test_it_is_what_the_run_has_to_the_last_digit(whole, data):
     }
     assert list(run.annotations.columns) == ["video", "subset", "start", "end", "label"]
     assert set(run.videos["video"]) == set(given["video"])
-    assert run.config.extract.fps == read_config(whole / "config.yaml")["extract"]["fps"]
+    assert run.config.extract.fps == load_config(whole / "config.yaml").extract.fps
     assert run.folder == whole
 
 
