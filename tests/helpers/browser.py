@@ -49,9 +49,13 @@ def open_page(browser) -> Iterator[Any]:
         contexts.append(context)
         opened = Opened(context.new_page())
         said = opened.complaints.append
-        opened.page.on("console", lambda m: said(m.text) if m.type in ("error", "warning") else None)
+        opened.page.on(
+            "console", lambda m: said(m.text) if m.type in ("error", "warning") else None
+        )
         opened.page.on("pageerror", lambda error: said(f"script: {error}"))
-        opened.page.on("dialog", lambda dialog: (said(f"dialog: {dialog.message}"), dialog.dismiss()))
+        opened.page.on(
+            "dialog", lambda dialog: (said(f"dialog: {dialog.message}"), dialog.dismiss())
+        )
         opened.page.on("requestfailed", lambda request: said(f"failed: {request.url}"))
         opened.page.on("request", lambda request: opened.requests.append(request.url))
         opened.page.set_default_timeout(15000)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,21 +17,12 @@ from pipeline.prediction.choosing import Choice
 from pipeline.prediction.found import Prediction
 from pipeline.run_folder.files import remove
 from pipeline.run_folder.identity import FileRecord, fingerprint, is_as_recorded, record_of
-from pipeline.run_folder.ledger import Made
+from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.tools.predict.forms import FORMS, Form, Report
 
 FILES = "videos"  # the folder of a video's files
 _WRITTEN = 1  # the form of what is written; another makes files of before again
 _NO_FILE = FileRecord(0, 0, "")
-
-
-@dataclass
-class Wrote:
-    """What was written of a video: lines to be recorded, lines to be forgotten, and what was moved aside."""
-
-    made: list[Made] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    aside: list[str] = field(default_factory=list)
 
 
 def forms_of(options: Sequence[str]) -> list[Form]:
@@ -72,71 +63,76 @@ def made_as(form: Form, choice: Choice, truth: pd.DataFrame | None, source: Sour
     )
 
 
-def is_written(folder: Path, name: str, line: Made | None, by: str, of: str) -> bool:
+def is_written(ledger: Ledger, name: str, by: str, of: str) -> bool:
     """Whether a file is there and was made so; one that a person has changed since is."""
-    return line is not None and (line.by, line.of) == (by, of) and (folder / name).exists()
+    line = ledger.get(name)
+    return line is not None and (line.by, line.of) == (by, of) and (ledger.folder / name).exists()
 
 
 def write_form(
     found: Prediction,
     source: Source,
-    folder: Path,
+    ledger: Ledger,
     form: Form,
-    lines: Mapping[str, Made],
     by: tuple[str, str],
     report: Report,
-) -> Wrote:
-    """Write a video's file, or folder of files, of a form; `lines`: what is recorded of files in `folder`.
+) -> list[str]:
+    """Write a video's file, or folder of files, of a form into the ledger's folder, and record it there.
 
-    What lies there and is not as it was written is moved aside. Raises UserError where that cannot be done.
+    What lies there and is not as it was written is moved aside; what is said of that is given. Raises UserError where a
+    file cannot be written.
     """
     name = name_of(found.video, form)
-    wrote = Wrote()
-    if form.folder:
-        _clear(folder, name, lines, wrote)
-    else:
-        _keep_changed(folder / name, lines.get(name), wrote)
-    files = form.write(found, source, folder / name, report)
-    if form.folder:
-        wrote.made.append(_line(name, by, _NO_FILE))
-    for path in [folder / name] if files is None else files:
+    place = ledger.folder / name
+    moved = _clear(place, ledger) if form.folder else _keep_changed(place, ledger.get(name))
+    files = form.write(found, source, place, report)
+    for path in [place] if files is None else files:
         report(0.0)
-        wrote.made.append(_line(path.relative_to(folder).as_posix(), by, record_of(path)))
-    return wrote
+        _note(ledger, path, by)
+    if form.folder:  # last: it says that all are there
+        ledger.note(_line(name, by, _NO_FILE))
+    return _said(moved)
 
 
-def guarded(path: Path, line: Made | None) -> str | None:
-    """Make room for a file: what lies there and is not as it was written is moved aside, to the name that is given."""
-    wrote = Wrote()
-    _keep_changed(path, line, wrote)
-    return wrote.aside[0] if wrote.aside else None
+def write_guarded(
+    path: Path, ledger: Ledger, by: str, write: Callable[[Path], object]
+) -> list[str]:
+    """Write a file of the ledger's folder and record it; what lies there is guarded as by `write_form`."""
+    moved = _keep_changed(path, ledger.get(path.name))
+    write(path)
+    _note(ledger, path, (by, ""))
+    return _said(moved)
+
+
+def _note(ledger: Ledger, path: Path, by: tuple[str, str]) -> None:
+    ledger.note(_line(path.relative_to(ledger.folder).as_posix(), by, record_of(path)))
 
 
 def _line(name: str, by: tuple[str, str], file: FileRecord) -> Made:
     return Made(video=name, by=by[0], of=by[1], file=file, content=file.sha256)
 
 
-def _clear(folder: Path, name: str, lines: Mapping[str, Made], wrote: Wrote) -> None:
-    """Remove the files of a folder that are as they were written; the others stay."""
-    place = folder / name
+def _clear(place: Path, ledger: Ledger) -> dict[Path, Path]:
+    """Remove the files of a folder that are as they were written; others are moved aside, to where it says."""
+    moved: dict[Path, Path] = {}
     if place.is_dir() and not place.is_symlink():
         for path in sorted(place.iterdir()):
-            below = path.relative_to(folder).as_posix()
-            line = lines.get(below)
+            line = ledger.get(path.relative_to(ledger.folder).as_posix())
             if line is not None and is_as_recorded(path, line.file):
                 remove(path)
-                wrote.gone.append(below)
-            elif path.is_file():
-                _keep_changed(path, line, wrote)
+            elif line is not None and path.is_file():
+                moved |= _keep_changed(path, line)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(place, error) from error
+    return moved
 
 
-def _keep_changed(path: Path, line: Made | None, wrote: Wrote) -> None:
+def _keep_changed(path: Path, line: Made | None) -> dict[Path, Path]:
+    """Move a file aside that is not as it was written; where it lies now, by where it lay."""
     if not os.path.lexists(path) or (line is not None and is_as_recorded(path, line.file)):
-        return
+        return {}
     stamp = time.strftime("%Y%m%d-%H%M%S")
     target, number = path.with_name(f"{path.stem}.{stamp}{path.suffix}"), 1
     while os.path.lexists(target):
@@ -146,4 +142,17 @@ def _keep_changed(path: Path, line: Made | None, wrote: Wrote) -> None:
         path.rename(target)
     except OSError as error:
         raise cannot_write(target, error) from error
-    wrote.aside.append(f"{path} was changed since, or is not ours: kept as {target.name}")
+    return {path: target}
+
+
+def _said(moved: Mapping[Path, Path]) -> list[str]:
+    """What a user is told of files moved aside; one that is written again as it was, as after a kill, goes."""
+    said = []
+    for path, target in moved.items():
+        if path.is_file() and target.is_file() and filecmp.cmp(path, target, shallow=False):
+            remove(target)
+        else:
+            said.append(
+                f"{path}: what lay there was changed by hand or is not ours; it is kept as {target.name}"
+            )
+    return said

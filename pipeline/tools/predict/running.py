@@ -132,19 +132,13 @@ def _all(
     """The videos that are done, then the others as they are done."""
     jobs = _jobs(videos, model, request)
     waiting = {job.video for job in jobs}
-    raw_lines = Ledger(request.folder / RAW)
     for video in videos.sources:
         if video not in waiting:
             yield _shown(video, videos, model, request)
     if len(jobs) < len(videos.sources):
         say(f"predict: {len(videos.sources) - len(jobs)} of {len(videos.sources)} videos are done")
-    written = Ledger(request.folder / FILES)
     for job, answer in _worked(jobs, videos, model, request, left_out):
-        raw_lines.note(answer.raw)
-        written.forget(*answer.wrote.gone)
-        for line in answer.wrote.made:
-            written.note(line)
-        for text in answer.wrote.aside:
+        for text in answer.said:
             say(f"predict: {text}")
         if answer.damaged:
             say(f"predict: video {job.video}: {answer.damaged:.2f} s damaged or missing")
@@ -164,29 +158,32 @@ def _jobs(videos: _Videos, model: Model, request: Request) -> list[Job]:
     made = {"model": model.digest, "precision": config.extract.precision, "kept": _KEPT}
     by = fingerprint(made | {"partial": config.extract.allow_partial})
     raw, written = Ledger(request.folder / RAW), Ledger(request.folder / FILES)
+    for ledger in (raw, written):  # a line a file
+        if ledger.lines:
+            ledger.write()
     jobs = []
     for video, source in videos.sources.items():
         line, of = raw.get(video), videos.digest(video)
         current = bool(of) and is_current(raw_path(request.folder, video), line, by, of)
         if request.save_features:
             current = current and feature_path(request.folder / FEATURES, video).exists()
-        lines = {n: one for n, one in written.lines.items() if n.startswith(f"{video}.")}
-        job = Job(video, source, by, of, line if current else None, videos.truth.get(video), lines)
-        if not (current and _is_done(job, request)):
+        truth = videos.truth.get(video)
+        job = Job(video, source, by, of, line if current else None, truth)
+        if job.raw is None or not _is_done(job, job.raw.content, written, request):
             jobs.append(job)
     return jobs
 
 
-def _is_done(job: Job, request: Request) -> bool:
-    """Whether all that is wanted of a video has been written, its features included."""
-    folder = request.folder / FILES
-    forms = [
-        (name_of(job.video, form), made_as(form, request.choice, job.truth, job.source))
-        for form in forms_of(request.options)
-    ]
-    assert job.raw is not None
+def _is_done(job: Job, of: str, written: Ledger, request: Request) -> bool:
+    """Whether all files that are wanted of a video are there."""
     return all(
-        is_written(folder, name, job.lines.get(name), made, job.raw.content) for name, made in forms
+        is_written(
+            written,
+            name_of(job.video, form),
+            made_as(form, request.choice, job.truth, job.source),
+            of,
+        )
+        for form in forms_of(request.options)
     )
 
 
@@ -213,7 +210,7 @@ def _worked(
         seconds: dict[str, float] = {}
         shown = 0
 
-        def watch(job: Job, about: str) -> None:
+        def watch(job: Job, about: str = "") -> None:
             nonlocal shown
             if job.raw is None and about:
                 limit = videos.seconds.get(job.video, 0.0)

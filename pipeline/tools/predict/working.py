@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +18,11 @@ from pipeline.prediction.choosing import Choice, choose
 from pipeline.prediction.detector import Detector, Extracted
 from pipeline.prediction.found import Prediction
 from pipeline.processes.workers import Handler, Heartbeat
-from pipeline.run_folder.ledger import Made
+from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.tools.predict.forms import Report
-from pipeline.tools.predict.kept import read_raw, write_raw
+from pipeline.tools.predict.kept import RAW, read_raw, write_raw
 from pipeline.tools.predict.outputs import (
     FILES,
-    Wrote,
     forms_of,
     is_written,
     made_as,
@@ -51,10 +49,7 @@ class Work:
 
 
 class Job(NamedTuple):
-    """A video: its name, where it lies, what it is (a digest); `raw`: what was found before, where that is current.
-
-    `lines`: what is recorded of the video's files.
-    """
+    """A video: its name, where it lies, what it is (a digest); `raw`: what was found before, where that is current."""
 
     video: str
     source: Source
@@ -62,15 +57,13 @@ class Job(NamedTuple):
     of: str
     raw: Made | None
     truth: pd.DataFrame | None
-    lines: Mapping[str, Made]
 
 
 class Answer(NamedTuple):
-    """What came of a video: the line of what was found, and of the files that were written."""
+    """What came of a video, besides files that are recorded: lines that a user is told, damaged seconds."""
 
-    raw: Made
-    wrote: Wrote
-    damaged: float  # seconds
+    said: tuple[str, ...]
+    damaged: float
 
 
 def predict_handler(work: Work) -> Handler:
@@ -85,6 +78,7 @@ class _Process:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._model = open_model(work.model)
+        self._raw, self._written = Ledger(work.folder / RAW), Ledger(work.folder / FILES)
 
     @cached_property
     def _detector(self) -> Detector:
@@ -106,8 +100,8 @@ class _Process:
 
         found, raw = self._found(job, report)
         chosen = choose(replace(found, truth=job.truth), self._work.choice, self._model.heads)
-        wrote = self._write(chosen, job, raw, lambda seconds: heartbeat())
-        return Answer(raw, wrote, sum(end - start for start, end in found.damaged))
+        said = self._write(chosen, job, raw.content, lambda seconds: heartbeat())
+        return Answer(tuple(said), sum(end - start for start, end in found.damaged))
 
     def _found(self, job: Job, report: Report) -> tuple[Prediction, Made]:
         if job.raw is not None:
@@ -116,7 +110,9 @@ class _Process:
         if self._work.save_features:
             self._keep(job, extracted)
         found = self._detector.detect(job.source, job.video, extracted, progress=report)
-        return found, write_raw(self._work.folder, found, job.by, job.of)
+        made = write_raw(self._work.folder, found, job.by, job.of)
+        self._raw.note(made)
+        return found, made
 
     def _keep(self, job: Job, extracted: Extracted) -> None:
         meta = replace(
@@ -127,17 +123,11 @@ class _Process:
         )
         self._store.save(extracted.features.array, meta)
 
-    def _write(self, chosen: Prediction, job: Job, raw: Made, report: Report) -> Wrote:
-        folder, total = self._work.folder / FILES, Wrote()
+    def _write(self, chosen: Prediction, job: Job, of: str, report: Report) -> list[str]:
+        """Write the files that are not current; what a user is told."""
+        said: list[str] = []
         for form in forms_of(self._work.options):
-            made = made_as(form, self._work.choice, job.truth, job.source)
-            name = name_of(job.video, form)
-            if is_written(folder, name, job.lines.get(name), made, raw.content):
-                continue
-            wrote = write_form(
-                chosen, job.source, folder, form, job.lines, (made, raw.content), report
-            )
-            total.made += wrote.made
-            total.gone += wrote.gone
-            total.aside += wrote.aside
-        return total
+            by = made_as(form, self._work.choice, job.truth, job.source)
+            if not is_written(self._written, name_of(job.video, form), by, of):
+                said += write_form(chosen, job.source, self._written, form, (by, of), report)
+        return said

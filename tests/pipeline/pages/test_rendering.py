@@ -51,14 +51,17 @@ def test_the_policy_names_the_style_and_the_script_by_content_and_no_host():
 def test_a_page_needs_nothing_from_elsewhere():
     page = timeline_page(with_truth(Path("v.mp4")), video_path="v.mp4")
     without_names = page.replace("http://www.w3.org/2000/svg", "")  # the name of SVG, not a place
-    assert not re.search(r"https?:|//[a-z]+\.|@import|<link rel=.stylesheet|import\(", without_names)
+    assert not re.search(
+        r"https?:|//[a-z]+\.|@import|<link rel=.stylesheet|import\(", without_names
+    )
 
 
 def test_scripts_never_write_markup():
     for path in TEMPLATES.glob("*.js"):
         text = path.read_text()
         assert not re.search(
-            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|</|<!--", text
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|</|<!--",
+            text,
         ), path
     for path in TEMPLATES.glob("*.j2"):
         text = path.read_text()

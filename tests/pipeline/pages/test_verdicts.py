@@ -51,7 +51,9 @@ def tables(draw, *columns):
     count = draw(st.integers(1, 25))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     begin = rng.integers(0, 12, count)
-    rows = zip(begin, begin + rng.integers(0, 6, count), rng.choice(list("abc"), count), strict=True)
+    rows = zip(
+        begin, begin + rng.integers(0, 6, count), rng.choice(list("abc"), count), strict=True
+    )
     return segments(rows, "label").assign(
         video="v", score=rng.choice([0.2, 0.4, 0.6, 0.8], count)
     )  # ties, equal segments and such of no length
