@@ -118,7 +118,7 @@ class Detections(pd.DataFrame):  # type: ignore[misc]
         """`found.plot(truth=annotations)`: a picture with matplotlib; `found.plot.hist()` and others are pandas' own."""
         from pipeline.notebook.drawing import Picture
 
-        return Picture(self)
+        return Picture(pd.DataFrame(self), lambda: list(self.videos.values()))
 
     def to_activitynet(self, path: PathLike | None = None) -> dict[str, Any] | None:
         """ActivityNet's result form, as `tada-loc score` reads it: written to `path`, or given where there is none."""

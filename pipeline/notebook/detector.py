@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.data.videos.finding import Source
-from pipeline.errors import UserError
+from pipeline.errors import UsageError, UserError
 from pipeline.notebook.detections import Detections
 from pipeline.notebook.files import PathLike
 from pipeline.prediction.choosing import Choice, choose, require_classes
@@ -34,9 +34,12 @@ def load(model: PathLike, device: str = "auto", precision: str | None = None) ->
     `device`: "auto" (the GPU if there is one), "cpu", "cuda", "cuda:1". `precision`: "float32" or "bfloat16" in
     place of the model's own. Raises UserError where the model cannot be used, or the device is not there.
     """
+    from feature_extraction.backbones.inference import PRECISIONS
     from pipeline.model_files.opening import open_model
     from pipeline.prediction.detector import Detector as Predictor
 
+    if precision not in (None, *PRECISIONS):
+        raise UsageError(f"precision {precision!r}: must be {' or '.join(PRECISIONS)}")
     path = Path(model)
     made = Predictor(open_model(path), device=device, precision=precision, lanes=cores())
     return Detector(made, path)

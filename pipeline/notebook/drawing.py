@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -24,8 +24,6 @@ from pipeline.run_folder.identity import named
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from pipeline.notebook.detections import Detections
-
 # A table of video, start, end (seconds), label, or files of annotations in any form that is read.
 Truth: TypeAlias = pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
@@ -35,8 +33,8 @@ _LANES, _BARS, _VIDEOS, _NAME = 12, 300, 8, 40
 class Picture:
     """`found.plot`: called it draws the timelines of detections; its other names are those of pandas' `plot`."""
 
-    def __init__(self, table: Detections) -> None:
-        self._table = table
+    def __init__(self, table: pd.DataFrame, videos: Callable[[], Sequence[Prediction]]) -> None:
+        self._table, self._videos = table, videos
 
     def __call__(
         self, truth: Truth | None = None, ax: Axes | Sequence[Axes] | None = None, **pandas: Any
@@ -48,9 +46,9 @@ class Picture:
         pandas' `plot`, such as `kind`, it is that. Gives the axes, an array of them of several videos. Raises UserError.
         """
         if pandas:
-            return pd.DataFrame(self._table).plot(ax=ax, **pandas)
-        known, found = self._table.videos, self._table["video"].unique()
-        predictions = [known[video] for video in found] or list(known.values())
+            return self._table.plot(ax=ax, **pandas)
+        known = self._videos()
+        predictions = [one for one in known if len(one.detections)] or known
         if not predictions:
             raise UserError("plot: there is no video to draw; the table is empty and knows none")
         if truth is not None:
@@ -58,7 +56,7 @@ class Picture:
         return draw(predictions, ax)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(pd.DataFrame(self._table).plot, name)
+        return getattr(self._table.plot, name)
 
 
 def with_truth(predictions: Sequence[Prediction], truth: Truth) -> list[Prediction]:

@@ -61,8 +61,8 @@ def ticks(end: float, most: int = 8) -> list[float]:
     """Round moments from 0 to `end` seconds, at most so many and the one at 0."""
     if end < 1:
         return [0.0]
-    step = next((step for step in _STEPS if end / step <= most), _STEPS[-1])
-    return [float(moment) for moment in np.arange(0.0, end, step)][:1000]
+    step = next((step for step in _STEPS if end / step <= most), end / most)
+    return [float(moment) for moment in np.arange(0.0, end, step)]
 
 
 def clock(seconds: float, end: float) -> str:

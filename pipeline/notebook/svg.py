@@ -48,7 +48,7 @@ def timeline_svg(prediction: Prediction) -> str:
     lanes, more = lanes_of(prediction, _LANES, _BARS)
     bottom = _TOP + _LANE * max(len(lanes), 1)
     height = bottom + _FOOT
-    title = f"{_shown(prediction.video)}, {clock(end, end)}"
+    title = f"{_shown(prediction.video)}, {clock(prediction.duration or end, end)}"
     note = f"and {more:,} more {'class' if more == 1 else 'classes'}" if more else ""
     note = note if lanes else "no detection"
     parts = [

@@ -26,7 +26,7 @@ def strips(prediction: Prediction) -> str:
     names = [_cut(printable(lane.name)) for lane in lanes]
     room = max(map(_width, names), default=0)
     cells = max(20, min(shutil.get_terminal_size().columns, _WIDEST) - room - 5)
-    lines = [f"{printable(prediction.video)}  {clock(end, end)}"]
+    lines = [f"{printable(prediction.video)}  {clock(prediction.duration or end, end)}"]
     for lane, name in zip(lanes, names, strict=True):
         lines.append(f"  {name}{' ' * (room - _width(name))} |{_strip(lane, end, cells)}|")
     if more:
