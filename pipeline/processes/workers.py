@@ -178,12 +178,10 @@ def run_jobs(
 ) -> Iterator[Outcome]:
     """Run every job and yield outcomes as they come.
 
-    Each process calls `setup(*arguments)` once and the handler it returns once a job; both are sent by
-    name, so they must be importable. The handler has a heartbeat to call while it makes progress, and `watch` is
-    shown what it says; a process that is silent for `timeout` seconds (START_SECONDS, until it is set up) is
-    killed. A job whose process dies or whose handler raises ValueError or OSError has failed; other
-    exceptions, being defects, are failures too. Raises UserError where setup or handler does, or a process ends
-    before its first job: no job's fault. No process outlives the iteration, nor this process.
+    Each process calls `setup(*arguments)` once and the handler it returns once a job, which has a heartbeat to
+    call; `watch` is shown what it says. A process that is silent for `timeout` seconds is killed. A job
+    whose process dies or whose handler raises has failed; but UserError, also of a process that ends before its
+    first job, is raised here. No process outlives the iteration, nor this process.
     """
     waiting = deque(jobs)
     pool: list[Worker] = []
