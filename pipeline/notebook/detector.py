@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.prediction.detector import Progress as Report
 
 Videos = PathLike | Iterable[PathLike]
+_MOST_LANES = 8  # batches at once, each with its memory
 
 
 def load(model: PathLike, device: str = "auto", precision: str | None = None) -> Detector:
@@ -41,7 +42,9 @@ def load(model: PathLike, device: str = "auto", precision: str | None = None) ->
     if precision not in (None, *PRECISIONS):
         raise UsageError(f"precision {precision!r}: must be {' or '.join(PRECISIONS)}")
     path = Path(model)
-    made = Predictor(open_model(path), device=device, precision=precision, lanes=cores())
+    made = Predictor(
+        open_model(path), device=device, precision=precision, lanes=min(cores(), _MOST_LANES)
+    )
     return Detector(made, path)
 
 
@@ -59,7 +62,7 @@ class Detector:
         videos: Videos,
         threshold: float | None = None,
         top: int | None = None,
-        classes: str | Sequence[str] = (),
+        classes: str | Sequence[str] | None = None,
         *,
         allow_failures: int = 0,
         frame_fps: float | None = None,

@@ -17,7 +17,7 @@ from pipeline.errors import UserError
 from pipeline.notebook.detections import Detections
 from pipeline.notebook.lanes import clock, end_of, lanes_of, ticks
 from pipeline.notebook.svg import timeline_svg
-from pipeline.notebook.text import strips
+from pipeline.notebook.text import found_table, strips
 from pipeline.pages.colours import looks_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -92,6 +92,16 @@ def test_strips_of_nothing_and_of_what_lies_outside():
     outside = found([(20.0, 30.0, "late", 1.0)], duration=0.0)
     assert "late" in strips(outside)
     assert len(strips(many(3000)).splitlines()) == 1 + 5 + 1
+
+
+def test_a_command_shows_the_best_below_the_strips():
+    lines = found_table(found(), rows=2).splitlines()
+    assert lines[:-3] == strips(found()).splitlines()
+    assert lines[-3:] == [
+        "  1.5 s   3.5 s  0.900  right",
+        "    2 s  6.25 s  0.800  up",
+        "  and 2 more",
+    ]
 
 
 def test_strips_keep_to_what_a_terminal_can_write(monkeypatch):
