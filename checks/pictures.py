@@ -6,7 +6,7 @@ The videos are drawn and what is found in them is made up, the same at each run:
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -31,7 +31,7 @@ FOUND = (
     (41.0, 48.2, "pour", 0.47), (28.6, 36.9, "open drawer", 0.41), (33.2, 34.8, "cut", 0.36),
 )  # fmt: skip
 # name of the picture, colour scheme, width and height of the window
-SIZES = (
+SIZES: tuple[tuple[str, Literal["light", "dark"], int, int], ...] = (
     ("timeline-light", "light", 1280, 900),
     ("timeline-dark", "dark", 1280, 900),
     ("timeline-phone", "light", 360, 800),

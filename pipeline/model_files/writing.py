@@ -33,7 +33,9 @@ def write_model(model: Model, path: Path, *, trained: str = "") -> None:
         "digest": model.digest,
         "configuration": to_store(model.config),
         "classes": [list(names) for names in model.heads],
-        "sha256": {name: hashlib.sha256(array.data).hexdigest() for name, array in tensors.items()},
+        "sha256": {
+            name: hashlib.sha256(array.data).hexdigest() for name, array in sorted(tensors.items())
+        },
         "results": dict(model.results),
         "note": model.note,
     }

@@ -42,19 +42,23 @@ def verdicts(detections: pd.DataFrame, truth: pd.DataFrame, tiou: float = TIOU) 
     starts, ends = detections["start"].to_numpy(float), detections["end"].to_numpy(float)
     named = detections["label"].to_numpy(object)
     for row in np.argsort(-scores, kind="stable"):
-        overlap = temporal_iou(starts[row], ends[row], start, end)
-        same = labels == named[row]
-        free = np.flatnonzero(same & np.isnan(found_by) & (overlap >= tiou))
+        near = (start <= ends[row]) & (end >= starts[row])
+        if starts[row] == ends[row]:
+            near |= start == end  # two of no length fit wherever they are
+        rows = np.flatnonzero(near)
+        overlap = temporal_iou(starts[row], ends[row], start[rows], end[rows])
+        same = labels[rows] == named[row]
+        free = np.flatnonzero(same & np.isnan(found_by[rows]) & (overlap >= tiou))
         if len(free):
             best = free[len(free) - 1 - int(np.argmax(overlap[free][::-1]))]
-            found_by[best], words[row] = scores[row], RIGHT
+            found_by[rows[best]], words[row] = scores[row], RIGHT
         else:
             words[row] = _what_is_wrong(overlap, same, tiou)
     return Verdicts(tuple(words), found_by)
 
 
 def _what_is_wrong(overlap: np.ndarray, same: np.ndarray, tiou: float) -> str:
-    """The word of a detection that takes no ground truth; overlap [T] with each, same [T]: of its label."""
+    """The word of a detection that takes no ground truth; overlap with those near, same: of its label."""
     own, others = overlap[same].max(initial=0.0), overlap[~same].max(initial=0.0)
     if own >= tiou:
         return TWICE

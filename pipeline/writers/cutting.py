@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import av
 
 from feature_extraction.video.frame_folder import FrameFolder
 from feature_extraction.video.frame_times import TIME_EPSILON
+from pipeline.errors import cannot_write
 from pipeline.prediction.found import Prediction
 from pipeline.progress import say
 from pipeline.run_folder.files import atomic_path
@@ -196,7 +197,8 @@ class _Clip:
             self._begun = shown
         first = self._begun.tick
         last = math.ceil((self.wanted.end - self._begun.seconds) / self._tick)
-        self._film.show(frame, shown.tick - first, min(shown.until_tick - first, last))
+        with _written(self.wanted.path):
+            self._film.show(frame, shown.tick - first, min(shown.until_tick - first, last))
         self.ends = min(self.wanted.end, shown.until)
 
     def hear(self, piece: Piece) -> None:
@@ -204,7 +206,8 @@ class _Clip:
             return
         inside = cut(cut(piece, self._begun.seconds, self._rate)[1], self.wanted.end, self._rate)[0]
         if inside.samples.size:
-            self._track.put(inside._replace(seconds=inside.seconds - self._begun.seconds))
+            with _written(self.wanted.path):
+                self._track.put(inside._replace(seconds=inside.seconds - self._begun.seconds))
 
     def finish(self) -> None:
         with self._stack:
@@ -216,6 +219,15 @@ class _Clip:
         """Leave no file behind."""
         with suppress(Exception), self._stack:
             raise RuntimeError("given up")
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Turn what the system refuses while a file is written into the user's line."""
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _clear(folder: Path, made: set[Path]) -> None:

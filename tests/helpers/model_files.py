@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from pipeline.configuration.model_content import CHECKSUM, checksum, written
-from pipeline.configuration.reading import find_config, load_config
+from pipeline.configuration.reading import dump_config, find_config, load_config, read_config
 from pipeline.prediction.model import Model
 from pipeline.training.bmn_network import build_network
 from pipeline.training.classifier import untrained_classifier
@@ -32,7 +32,9 @@ Change = Callable[[dict[str, Any]], object]
 def small_model(config: str = "demo", heads=(("dive", "jump", "run"),), **settings: Any) -> Model:
     """A model of a shipped configuration, small, with random weights that are the same every time."""
     keys = {**SMALL, **{name.replace("__", "."): value for name, value in settings.items()}}
-    loaded = load_config(find_config(config), keys, quiet=True).detection()
+    # as a run keeps its settings, where every number has the form it is read in
+    text = dump_config(load_config(find_config(config), keys, quiet=True))
+    loaded = read_config(text, Path("config.yaml"), quiet=True).detection()
     torch.manual_seed(0)
     sizes = tuple(map(len, heads))
     classifier = untrained_classifier(loaded.backbone, sizes if len(sizes) == 2 else sizes[0])

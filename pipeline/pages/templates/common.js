@@ -53,7 +53,7 @@ function hatches(classes) {
   classes.forEach((one, place) => {
     if (!one.hatch) return;
     const width = one.hatch === 5 ? 2 : 1.2;
-    pattern(`hatch-${place}`, drawn("path", { d: HATCHES[one.hatch], "stroke-width": width, stroke: one.ink, "stroke-opacity": 0.6 }));
+    pattern(`hatch-${place}`, drawn("path", { d: HATCHES[one.hatch], "stroke-width": width, stroke: one.ink, "stroke-opacity": 0.45 }));
   });
   pattern("missed", drawn("path", { d: HATCHES[1] }));
   return defs;

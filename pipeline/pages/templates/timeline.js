@@ -2,7 +2,7 @@
 // The timeline page: tracks on one scale of time, a video that follows, a threshold and classes to choose.
 
 const { classes, span, curves } = data;
-const EDGE = 8, GAP = 14, AXIS = 22, WIDEST = 100000;
+const EDGE = 8, GAP = 14, AXIS = 22, LEAST = 560, WIDEST = 100000; // pixels
 const WORDS = { "right": "right", "wrong label": "wrong", "both": "wrong", "boundaries off": "off", "twice": "nothing", "nothing there": "nothing" };
 const MARKS = { right: "✓ ", wrong: "✗ ", off: "↔ " };
 
@@ -213,8 +213,8 @@ function axis(height) {
 let still = []; // the tracks that hang on the width alone
 
 function setWidth() {
-  const room = state.printing ? 560 : Math.max(scroll.clientWidth, 560);
-  const wanted = Math.min(Math.round(room * state.zoom), Math.max(WIDEST, room));
+  const room = Math.max(scroll.clientWidth, LEAST);
+  const wanted = state.printing ? LEAST : Math.round(Math.min(room * state.zoom, Math.max(WIDEST, room)));
   if (wanted === width) return;
   width = wanted;
   still = [["proposals", proposalTrack(), ""]];
@@ -264,7 +264,7 @@ function zoomTo(zoom) {
   const at = (x(state.time) - scroll.scrollLeft) / Math.max(scroll.clientWidth, 1);
   const within = at >= 0 && at <= 1 ? at : 0.5;
   const centre = within === at ? state.time : ((scroll.scrollLeft + scroll.clientWidth / 2 - EDGE) / (width - 2 * EDGE)) * span;
-  state.zoom = Math.min(Math.max(zoom, 1), WIDEST / Math.max(scroll.clientWidth, 560));
+  state.zoom = Math.min(Math.max(zoom, 1), WIDEST / Math.max(scroll.clientWidth, LEAST));
   draw();
   scroll.scrollLeft = x(centre) - within * scroll.clientWidth;
 }
@@ -455,7 +455,7 @@ chooseClasses();
 legend();
 byId("length").textContent = clock(span);
 show();
-new ResizeObserver(() => { if (!state.printing && Math.round(Math.max(scroll.clientWidth, 560) * state.zoom) !== width) draw(); }).observe(scroll);
+new ResizeObserver(() => { const before = width; setWidth(); if (width !== before) draw(); }).observe(scroll);
 matchMedia("print").addEventListener("change", (event) => printed(event.matches));
 addEventListener("beforeprint", () => printed(true));
 addEventListener("afterprint", () => printed(false));

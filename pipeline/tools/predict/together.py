@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.prediction.found import Prediction
 from pipeline.prediction.model import Model
+from pipeline.progress import say
 from pipeline.run_folder.identity import fingerprint
 from pipeline.run_folder.ledger import Ledger
 from pipeline.tools.predict.outputs import write_guarded
@@ -44,14 +45,23 @@ def write_together(
 def _of_label_studio(
     predictions: Sequence[Prediction], model: Model
 ) -> dict[str, Callable[[Path], object]]:
-    from pipeline.writers.label_studio import write_label_studio, write_label_studio_config
+    from pipeline.writers.label_studio import write_label_studio_config
     from pipeline.writers.labels import choices
 
     labels = choices(predictions, model.heads[0] if len(model.heads) == 1 else ())
     return {
-        TASKS: partial(write_label_studio, predictions),
+        TASKS: partial(_write_tasks, predictions),
         LABELS: partial(write_label_studio_config, labels),
     }
+
+
+def _write_tasks(predictions: Sequence[Prediction], path: Path) -> None:
+    from pipeline.writers.label_studio import write_label_studio
+
+    root = write_label_studio(predictions, path)
+    say(
+        f"predict: {path}: Label Studio has to serve {root} (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT)"
+    )
 
 
 def _told(found: Prediction) -> list[str]:

@@ -15,7 +15,8 @@ from av.video.frame import PictureType
 from pipeline.writers.film.sources import Look
 from pipeline.writers.film.upright import FORMAT, LIMITED
 
-CODECS = ("libx264", "mpeg4")  # the first one this PyAV was built with
+H264 = "libx264"
+CODECS = (H264, "mpeg4")  # the first one this PyAV was built with
 QUALITY = {"crf": "18", "preset": "veryfast", "g": "60"}
 # of clips, many of which may be encoded at once: few pictures are kept back
 LEAN = {"rc-lookahead": "10", "bf": "2", "threads": "1"}
@@ -48,7 +49,7 @@ class Film:
         stream.width, stream.height = look.size
         stream.pix_fmt = FORMAT
         self._source_tick = self._tick = look.tick
-        if codec == CODECS[0]:
+        if codec == H264:
             stream.options = QUALITY | (LEAN if lean else {})
         else:
             if look.tick.denominator > MOST_UNITS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
+import shutil
 import socket
 from dataclasses import replace
 
@@ -39,7 +40,7 @@ FORMS = {
     "slowfast": ("hacs_slowfast_tada", (("dive",),), {}),
     "regression": ("demo", (("dive", "jump"),), {"bmn__regression": True}),
     "proposals without a limit": ("demo", (("a",),), {"proposals__count": None}),
-    "strange labels": ("demo", (("<script>", "../", 'a "b"', "👩‍👧", "‏ימין", "=1+1", " x", "3,17"),), {}),
+    "strange labels": ("demo", (("<script>", "../", 'a "b"', "👩‍👧", "\u200fימין", "=1+1", " x", "3,17"),), {}),
 }  # fmt: skip
 
 
@@ -85,9 +86,9 @@ def test_nothing_in_it_is_of_this_machine(tmp_path):
     folder = tmp_path / "unmistakable"
     write_model(model, folder / "own.tada")
     image = (folder / "own.tada").read_bytes()
-    for word in (b"unmistakable", b"/home", str(tmp_path).encode(), socket.gethostname().encode()):
-        assert word not in image
-    assert getpass.getuser().encode() not in image or len(getpass.getuser()) < 5
+    words = ["unmistakable", "/home", str(tmp_path), socket.gethostname(), getpass.getuser()]
+    for word in words:
+        assert word.encode() not in image or len(word) < 5  # such a one is there by chance
     again = read_model(folder / "own.tada")
     assert again.config.backbone.pretrained == "k400.pyth" and again.config.dataset.name == "own"
     assert again.digest == model.digest
@@ -118,7 +119,7 @@ def test_a_reader_of_a_few_lines_finds_what_the_document_says(model, written_fil
 
 
 def test_as_a_checkpoint_it_is_its_classifier(model, own):
-    for path in (own, own.rename(own.with_name("weights.pth"))):
+    for path in (own, shutil.copy(own, own.with_name("weights.pth"))):
         found = read_checkpoint(path)
         assert found.keys() == model.classifier.keys()
         assert all(torch.equal(found[name], tensor) for name, tensor in model.classifier.items())
