@@ -174,6 +174,25 @@ def test_labels_of_the_table_are_text_too():
     assert not tags & {"script", "img", "b"} and "\u202e" not in shown
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_it_and_runs_nothing(scheme, open_page, tmp_path):
+    rows = [(0.0, 1.0, label, 0.9) for label in (*HOSTILE, "<img src=x onerror=alert(1)>")]
+    shown = Detections.of_predictions(
+        [found(rows, video="<script>alert(1)</script>")]
+    )._repr_html_()
+    path = tmp_path / "cell.html"
+    head = '<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+    path.write_text(head + shown, encoding="utf-8")
+    opened = open_page(path, color_scheme=scheme, viewport={"width": 360, "height": 600})
+    assert opened.complaints == [] and opened.requests == [path.as_uri()]
+    assert opened.page.locator("svg rect").count() == 8
+    name = opened.page.locator("svg text").first
+    assert name.text_content().startswith("<script>alert(1)</script>, 9 s")
+    ink = name.evaluate("one => getComputedStyle(one).fill")
+    assert ink == {"light": "rgb(0, 0, 0)", "dark": "rgb(255, 255, 255)"}[scheme]
+    assert opened.page.locator("svg").evaluate("one => one.getBoundingClientRect().width") <= 360
+
+
 def test_plot_gives_axes_with_a_bar_a_detection_and_a_line_a_segment():
     table = Detections.of_predictions([found(video="a"), found(video="b")])
     axes = table.plot(truth=truth_of((0.0, 2.0, "up"), (2.0, 3.0, "never")))
