@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pipeline.prediction.detector import Progress as Report
 
 Videos = PathLike | Iterable[PathLike]
-_MOST_LANES = 8  # batches at once, each with its memory
 
 
 def load(model: PathLike, device: str = "auto", precision: str | None = None) -> Detector:
@@ -38,13 +37,12 @@ def load(model: PathLike, device: str = "auto", precision: str | None = None) ->
     from feature_extraction.backbones.inference import PRECISIONS
     from pipeline.model_files.opening import open_model
     from pipeline.prediction.detector import Detector as Predictor
+    from pipeline.processes.device import usable_cores
 
     if precision not in (None, *PRECISIONS):
         raise UsageError(f"precision {precision!r}: must be {' or '.join(PRECISIONS)}")
     path = Path(model)
-    made = Predictor(
-        open_model(path), device=device, precision=precision, lanes=min(cores(), _MOST_LANES)
-    )
+    made = Predictor(open_model(path), device=device, precision=precision, lanes=usable_cores())
     return Detector(made, path)
 
 
@@ -160,8 +158,3 @@ def _shown(source: Source, title: str) -> Iterator[Report]:
     except (VideoError, ExtractionError) as error:
         said = str(error)
         raise UserError(said if str(source) in said else f"{source}: {said}") from error
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

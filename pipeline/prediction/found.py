@@ -73,7 +73,7 @@ def names_of(heads: Heads, table: pd.DataFrame) -> dict[str, str]:
     names = {}
     for label in table["label"].unique():
         verb, _, noun = str(label).partition(",")
-        if verb.isdecimal() and noun.isdecimal():
-            if int(verb) < len(verbs) and int(noun) < len(nouns):
-                names[label] = f"{verbs[int(verb)]} {nouns[int(noun)]}"
+        numbers = verb.isdecimal() and noun.isdecimal()
+        if numbers and int(verb) < len(verbs) and int(noun) < len(nouns):
+            names[label] = f"{verbs[int(verb)]} {nouns[int(noun)]}"
     return names

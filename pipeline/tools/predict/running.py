@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from pipeline.prediction.choosing import Choice, choose, require_classes
 from pipeline.prediction.detector import with_precision
 from pipeline.prediction.found import Prediction, with_truth
 from pipeline.prediction.model import Model
-from pipeline.processes.device import pick_device
+from pipeline.processes.device import pick_device, usable_cores
 from pipeline.processes.workers import outcomes
 from pipeline.progress import Progress, say
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
@@ -148,7 +147,9 @@ def _all(
 def _shown(video: str, videos: _Videos, model: Model, request: Request) -> Prediction:
     """What was found in a video, as it is wanted."""
     found = read_raw(request.folder, video, videos.sources[video], model)
-    return choose(with_truth(found, videos.truth.get(video), model.heads), request.choice, model.heads)
+    return choose(
+        with_truth(found, videos.truth.get(video), model.heads), request.choice, model.heads
+    )
 
 
 def _jobs(videos: _Videos, model: Model, request: Request) -> list[Job]:
@@ -196,44 +197,45 @@ def _worked(
         folder=request.folder,
         device=_device(model, request),
         precision=request.precision,
-        lanes=max(1, _cores() // max(1, workers)),
+        lanes=max(1, usable_cores() // max(1, workers)),
         choice=request.choice,
         options=request.options,
         save_features=request.save_features,
     )
-    with _Seconds(jobs, videos.seconds) as bar:
+    total = sum(videos.seconds.get(job.video, 0.0) for job in jobs if job.raw is None)
+    with Progress(round(total), "predict", unit="second") as bar:
+        seconds = _Seconds(bar, jobs, videos.seconds)
         stream = outcomes(
             predict_handler,
             (work,),
             jobs,
             workers=workers,
             timeout=SILENCE_SECONDS,
-            watch=bar.watch,
+            watch=seconds.watch,
         )
         for outcome in stream:
             job: Job = outcome.job
-            bar.watch(job, str(videos.seconds.get(job.video, 0.0)))
+            seconds.watch(job, "inf")
             if outcome.reason is not None:
                 left_out.failed(job.video, outcome.reason)
                 continue
             yield job, outcome.result
 
 
-class _Seconds(Progress):
-    """A bar over the seconds of the videos that are looked at."""
+class _Seconds:
+    """The seconds of video that are done, shown on a bar."""
 
-    def __init__(self, jobs: Sequence[Job], seconds: Mapping[str, float]) -> None:
+    def __init__(self, bar: Progress, jobs: Sequence[Job], seconds: Mapping[str, float]) -> None:
+        self._bar, self._shown = bar, 0
         self._length = {job.video: seconds.get(job.video, 0.0) for job in jobs if job.raw is None}
         self._done: dict[str, float] = {}
-        self._shown = 0
-        super().__init__(round(sum(self._length.values())), "predict", unit="second")
 
     def watch(self, job: Job, about: str = "") -> None:
         """Take what the process at a job says: how many seconds of the video are done."""
         if job.video in self._length and about:
             self._done[job.video] = min(float(about), self._length[job.video])
             done = round(sum(self._done.values()))
-            self.update(max(0, done - self._shown))
+            self._bar.update(max(0, done - self._shown))
             self._shown = max(done, self._shown)
 
 
@@ -241,8 +243,3 @@ def _workers(model: Model, request: Request, jobs: int) -> int:
     """How many processes work at so many jobs."""
     asked = model.config.runtime.workers if request.workers is None else request.workers
     return min(asked, jobs)
-
-
-def _cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

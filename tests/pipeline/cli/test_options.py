@@ -9,10 +9,10 @@ import pytest
 from helpers.small_runs import error_line, tada
 
 from pipeline.cli.commands import main
-from pipeline.cli.predict_command import FORMS
-from pipeline.tools.predict.forms import OPTIONS
 from pipeline.cli.options import overrides, start
+from pipeline.cli.predict_command import FORMS
 from pipeline.errors import UsageError
+from pipeline.tools.predict.forms import OPTIONS
 
 BASE = {"--config", "--run-dir", "--set", "--verbose"}
 READS = {"--annotations", "--allow-failures", "--skip"}
