@@ -34,7 +34,7 @@ def open_video(
     if isinstance(path, FrameFolder):
         return FramesReader(path)
     path = Path(path)
-    _check_file(path)
+    check_file(path)
     # imported here: neither decoder is loaded into a process that reads no video
     if decoder == "decord":
         from feature_extraction.video.decord_reader import DecordReader
@@ -70,7 +70,8 @@ def probe(
         return replace(info, duration=reader.end_time)
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raise VideoError where a path is no file that may be a video; nothing of it is decoded."""
     try:
         other = what_else(path)
     except FileNotFoundError as error:

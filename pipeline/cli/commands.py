@@ -13,6 +13,7 @@ from pipeline.cli.file_commands import convert, print_scores, score
 from pipeline.cli.group import Commands
 from pipeline.cli.model_commands import export, info
 from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
+from pipeline.cli.predict_command import predict
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ def run(**options: Any) -> None:
 
 
 for _command in (
+    predict,
     export,
     info,
     status,

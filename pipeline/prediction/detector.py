@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from feature_extraction.extractor import ExtractionError
+from feature_extraction.extractor import ExtractionError, Heartbeat
 from feature_extraction.video.frame_folder import FrameFolder
 from feature_extraction.video.reader import DamagedVideoError, VideoError
 from pipeline.configuration.settings import DetectionConfig
@@ -20,7 +20,7 @@ from pipeline.data.features.store import Features
 from pipeline.data.videos.damage import extraction_takes_parts, told
 from pipeline.data.videos.finding import Source
 from pipeline.data.windows.positions import video_input
-from pipeline.prediction.found import Curves, Prediction
+from pipeline.prediction.found import Curves, Prediction, names_of
 from pipeline.prediction.model import Model
 from pipeline.prediction.networks import bmn_of, classifier_of
 from pipeline.processes.device import pick_device
@@ -33,7 +33,7 @@ from pipeline.results.classification.fusing import fused
 from pipeline.results.classifier_extractor import extractor_of
 from pipeline.results.proposing import proposals_of, video_maps
 
-Progress = Callable[[float], None]  # seconds of the video that are done
+Progress = Callable[[float], object]  # seconds of the video that are done
 
 
 class Extracted(NamedTuple):
@@ -90,15 +90,32 @@ class Detector:
 
         The detections are those that the stages make of it to the last digit. Raises VideoError, ExtractionError.
         """
-        return self.detect(source, video, self.features(source, progress=progress))
+        return self.detect(
+            source, video, self.features(source, progress=progress), progress=progress
+        )
 
-    def detect(self, source: Source, video: str, extracted: Extracted) -> Prediction:
+    def detect(
+        self,
+        source: Source,
+        video: str,
+        extracted: Extracted,
+        *,
+        progress: Progress | None = None,
+    ) -> Prediction:
         """As `predict`, of features that are there. Where clips are decoded at proposals, the video is read."""
         config, features = self.config, extracted.features
         seen = video_input(features, config.bmn)
         maps = video_maps(self._bmn, seen, config.bmn, self.device)
         proposals = proposals_of(maps, seen, video, config.bmn, config.proposals)
-        scores = {video: self._scores(source, features, proposals)} if len(proposals) else {}
+
+        def report() -> None:
+            if progress is not None:
+                progress(features.duration)
+
+        report()
+        scores = {}
+        if len(proposals):
+            scores[video] = self._scores(source, features, proposals, report)
         detections = fused(config.classify, self.model.heads, proposals, scores)
         times = seen.grid.to_seconds(np.arange(seen.length) + 0.5)
         start, end = (np.asarray(part, np.float32) for part in maps[:2])
@@ -112,11 +129,16 @@ class Detector:
             model=self.model.name,
             digest=self.model.digest,
             names=names_of(self.model.heads, detections),
+            classes=self.model.heads[0] if len(self.model.heads) == 1 else (),
             damaged=extracted.damaged,
         )
 
     def _scores(
-        self, source: Source, features: Features, proposals: pd.DataFrame
+        self,
+        source: Source,
+        features: Features,
+        proposals: pd.DataFrame,
+        heartbeat: Heartbeat,
     ) -> list[np.ndarray]:
         """Class scores of the proposals, one array a head."""
         settings = self.config.classify
@@ -124,7 +146,9 @@ class Detector:
             return scores_on_features(self._classifier, features, proposals, settings, self.device)
         times = times_of(settings, proposals, features.grid)
         with one_thread(self.device):
-            return scores_on_clips(self._classifier, self._extractor, source, times)
+            return scores_on_clips(
+                self._classifier, self._extractor, source, times, heartbeat=heartbeat
+            )
 
 
 def with_precision(config: DetectionConfig, precision: str | None) -> DetectionConfig:
@@ -148,15 +172,6 @@ def as_stored(features: np.ndarray) -> np.ndarray:
 def best_first(detections: pd.DataFrame) -> pd.DataFrame:
     """Detections by falling score; equal scores stay in their order."""
     return detections.sort_values("score", ascending=False, kind="stable", ignore_index=True)
-
-
-def names_of(heads: tuple[tuple[str, ...], ...], detections: pd.DataFrame) -> dict[str, str]:
-    """What people call the labels "verb,noun" of detections; labels of one head are their own names."""
-    if len(heads) == 1:
-        return {}
-    verbs, nouns = heads
-    pairs = detections[["label", "verb", "noun"]].drop_duplicates("label")
-    return {row.label: f"{verbs[row.verb]} {nouns[row.noun]}" for row in pairs.itertuples()}
 
 
 @contextlib.contextmanager
