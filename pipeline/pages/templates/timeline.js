@@ -16,6 +16,7 @@ function rowsOf(table, kind) {
 const detections = rowsOf(data.detections, "detection"); // best first
 const proposals = rowsOf(data.proposals, "proposal");
 const truths = data.truth ? rowsOf(data.truth, "truth").sort((a, b) => a.start - b.start) : [];
+const trueClasses = new Set(truths.map((row) => row.place));
 const chosen = new Set(classes.keys());
 const state = { threshold: data.threshold, zoom: 1, time: 0, target: 0, until: null, picked: null, printing: false };
 // "0:02.6", "0:00.10", "6:03": the shorter a video, the more of its seconds mean something.
@@ -345,7 +346,7 @@ function show() {
   for (const row of detections) if (row.score >= state.threshold) counts[row.place] += 1;
   for (const [place, { line, count }] of items.entries()) {
     count.textContent = counts[place];
-    line.classList.toggle("nothing", !counts[place]);
+    line.classList.toggle("nothing", !counts[place] && !trueClasses.has(place));
   }
 }
 

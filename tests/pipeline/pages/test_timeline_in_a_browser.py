@@ -384,6 +384,10 @@ def test_print_is_one_column_without_controls(open_page, folder):
     lefts = page.evaluate("""() => ['.classes', '.tracks', '.rows']
         .map((name) => document.querySelector(name).getBoundingClientRect().left)""")
     assert len(set(lefts)) == 1
+    tops = page.evaluate("""() => ['.controls', '.tracks', '.classes', '.rows']
+        .map((name) => document.querySelector(name).getBoundingClientRect().top)""")
+    assert tops == sorted(tops)  # what was found first
+    assert page.locator("#class-list li:visible").count() == 3  # one of the truth alone, too
     width = "Number(document.querySelector('#tracks').getAttribute('width'))"
     page.wait_for_function(f"() => {width} <= 600")
     page.emulate_media(media="screen")
@@ -476,6 +480,8 @@ def test_a_video_of_one_position(open_page, tmp_path):
 def test_classes_with_nothing_shown_are_quiet(plain):
     quiet = plain.page.locator("#class-list li.nothing")
     assert quiet.locator("bdi").all_inner_texts() == ["cut"]
+    plain.page.emulate_media(media="print")
+    assert quiet.is_hidden()
     set_threshold(plain, 0)
     assert quiet.count() == 0
 
