@@ -71,18 +71,18 @@ def probe(
         return replace(info, duration=reader.end_time)
 
 
-def first_shown(path: str | os.PathLike[str]) -> float:
-    """When the first frame is shown, in seconds of the file's own clock, by which browsers and sound go.
+def first_shown(path: str | os.PathLike[str]) -> tuple[float, float]:
+    """When the first frame is shown, and when what comes first in the file begins: seconds of the file's own clock.
 
-    Zero of most files; later where they are cut out of longer ones, or the sound begins before the pictures. All
-    other times of a video count from this frame. Raises VideoError.
+    Both zero of most files. The clock starts later in one cut out of a longer one, and sound may begin before the
+    pictures. All other times of a video count from its first frame. Raises VideoError.
     """
     from feature_extraction.video.pyav_file import VideoFile
 
     path = Path(path)
     check_file(path)
     with closing(VideoFile(path, allow_partial=True, threads=1)) as file:
-        return file.head.first * file.head.tick
+        return file.head.first * file.head.tick, file.head.start
 
 
 def check_file(path: Path) -> None:

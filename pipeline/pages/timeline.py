@@ -10,13 +10,12 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from feature_extraction.video.opening import first_shown
-from feature_extraction.video.reader import VideoError
 from pipeline.pages.colours import looks_of
 from pipeline.pages.rendering import render
 from pipeline.pages.thinning import best_rows, opening_threshold, seconds, short, thinned
 from pipeline.pages.verdicts import TIOU, verdicts
 from pipeline.prediction.found import Curves, Prediction
+from pipeline.prediction.playing import browser_begins
 from pipeline.printing import printable
 from pipeline.run_folder.files import write_text
 
@@ -37,7 +36,7 @@ def write_timeline(prediction: Prediction, path: Path) -> None:
     if prediction.is_file:
         # As a browser goes up from the page: by names, not through links.
         video = os.path.relpath(os.path.abspath(prediction.source), os.path.abspath(path.parent))
-        begins = _first_shown(prediction.source)
+        begins = browser_begins(prediction)
     write_text(path, timeline_page(prediction, video_path=video, begins=begins))
 
 
@@ -111,14 +110,6 @@ def _labels(
     return sorted(
         best, key=lambda label: (-best[label], prediction.name_of(label).casefold(), label)
     )
-
-
-def _first_shown(video: Path) -> float:
-    """Seconds of the video's clock before its first frame; 0 where the video cannot be read (any more)."""
-    try:
-        return max(0.0, first_shown(video))
-    except VideoError:
-        return 0.0
 
 
 def _labelled(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:

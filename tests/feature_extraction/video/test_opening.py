@@ -34,10 +34,12 @@ def test_probe(videos):
 
 
 def test_when_the_first_frame_is_shown(videos, tmp_path):
-    assert first_shown(videos["constant.mp4"][0]) == 0.0
+    assert first_shown(videos["constant.mp4"][0]) == (0.0, 0.0)
     late = write(tmp_path / "late.mp4", "libx264", "aac", frames=9, seconds=2.0, late=1.5)
-    assert first_shown(late) == pytest.approx(1.5)
-    assert first_shown(encode(tmp_path / "v.mkv", [0], shift=5 * 90000)) == pytest.approx(5.0)
+    assert first_shown(late) == pytest.approx((1.5, 0.0))
+    assert first_shown(encode(tmp_path / "v.mkv", [0], shift=5 * 90000)) == pytest.approx(
+        (5.0, 5.0)
+    )
     with pytest.raises(VideoError, match="no such video file"):
         first_shown(tmp_path / "missing.mp4")
 
