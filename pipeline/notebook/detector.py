@@ -13,7 +13,7 @@ from pipeline.data.videos.finding import Source
 from pipeline.errors import UsageError, UserError
 from pipeline.notebook.detections import Detections
 from pipeline.notebook.files import PathLike
-from pipeline.prediction.choosing import Choice, choose, require_classes
+from pipeline.prediction.choosing import Choice, choose, require_classes, why_none
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
 from pipeline.progress import Progress, say
@@ -86,6 +86,8 @@ class Detector:
                 if made.damaged:
                     seconds = sum(end - start for start, end in made.damaged)
                     say(f"video {video}: {seconds:.2f} s damaged or missing")
+                if none := why_none(made, choice, heads):
+                    say(none)
                 found.append(choose(made, choice, heads))
             except UserError as error:
                 failed.append(video)
