@@ -41,7 +41,7 @@ class Overlay:
         self._names, self._space = names, space
         self._width, self._height = size
         self._text = min(max(round(min(size) / SHARE), SMALLEST), LARGEST)
-        self._duration = prediction.duration
+        self._duration = prediction.duration if math.isfinite(prediction.duration) else 0.0
         spans = zip(self._starts.tolist(), self._ends.tolist(), self._labels, strict=True)
         parts = [Part(start, end, names[one], look_of(one)) for start, end, one in spans]
         self._line = Timeline(size, self._duration, parts)

@@ -10,9 +10,9 @@ from typing import Any
 import av
 import numpy as np
 import pandas as pd
-from helpers.numbered_videos import read_number
 
 from feature_extraction.video.opening import open_video
+from helpers.numbered_videos import read_number
 from pipeline.prediction.found import Curves, Prediction
 
 

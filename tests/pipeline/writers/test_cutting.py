@@ -79,14 +79,18 @@ def test_many_that_overlap_take_several_passes(most, tmp_path, monkeypatch):
     source = encode(tmp_path / "a.mkv", uneven_ticks(90), g="25", bf="2")
     monkeypatch.setattr(cutting, "MOST_OPEN", most)
     opened = []
-    monkeypatch.setattr(cutting, "Film", lambda *args, **more: opened.append(1) or Film(*args, **more))
+    monkeypatch.setattr(
+        cutting, "Film", lambda *args, **more: opened.append(1) or Film(*args, **more)
+    )
     prediction = found_in(source, *many(12, 4.0, seed=most), duration=4.5)
     clips = cut_clips(prediction, tmp_path / "clips")
     check(prediction, clips, times_of(source))
     assert len(opened) == len(clips)
 
 
-@pytest.mark.parametrize("name", ["late_start.mp4", "variable.mkv", "b_pyramid_open_gop.mp4", "hevc.mp4"])
+@pytest.mark.parametrize(
+    "name", ["late_start.mp4", "variable.mkv", "b_pyramid_open_gop.mp4", "hevc.mp4"]
+)
 def test_far_apart_ones_are_sought(name, tmp_path, monkeypatch):
     ticks, options = VIDEOS[name]
     source = encode(tmp_path / name, ticks, **options)

@@ -92,7 +92,9 @@ def test_what_is_not_drawn_on_is_the_original(codec, pix_fmt, ending, options, t
     assert np.abs(times_of(path) - times).max() < 1e-3
     for one, other in zip(pictures_at(source, times), pictures_at(path, times), strict=True):
         difference = (one.astype(int) - other)[: height // 2]
-        blocks = difference.reshape(height // 16, 8, width // 8, 8, 3).mean((1, 3))  # GIF is dithered
+        blocks = difference.reshape(height // 16, 8, width // 8, 8, 3).mean(
+            (1, 3)
+        )  # GIF is dithered
         assert np.abs(blocks).mean() < 2, pix_fmt
     assert np.abs(one.astype(int) - other)[-8:].mean() > 30  # the time line
 
