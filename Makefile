@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PACKAGES = tada_loc pipeline feature_extraction bmn evaluation benchmarks checks
 
-.PHONY: install demo check test test-slow test-newest test-oldest bench clean
+.PHONY: install demo check test test-slow test-newest test-oldest bench pictures clean
 
 install: .venv/installed
 
@@ -39,6 +39,10 @@ test-oldest:
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# Pictures of the pages in docs/pictures; needs chromium. Look at them before a change of the look lands.
+pictures: install
+	$(BIN)/python -m checks.pictures
 
 clean:
 	rm -rf .venv .venv-newest .venv-oldest runs build *.egg-info

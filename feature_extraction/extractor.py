@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from feature_extraction.backbones.inference import PRECISIONS, InferenceNetwork, for_inference
 from feature_extraction.clips import AskedMoments, asked_clips, iter_clips
+from feature_extraction.lanes import in_lanes
 from feature_extraction.read_ahead import FrameThread
 from feature_extraction.sampling import ClipGrid, Moments
 from feature_extraction.transforms import IMAGENET_MEAN, IMAGENET_STD, normalize
@@ -50,7 +51,8 @@ class Extractor:
     pixels, or its central square of `crop`; colours in [0, 1] less `mean`, over `std`. `network` is
     what `for_inference` gives; it is moved to `device`. A clip's features may differ in the last
     digits with the batch it is in, so `batch_size` belongs to a result. `decoder`, `allow_partial` and
-    `threads` are those of `open_video`. Raises ExtractionError on a batch size below 1.
+    `threads` are those of `open_video`. `lanes` batches are in the network at once, each in a thread of
+    its own, which changes no digit. Raises ExtractionError on a batch size below 1.
 
         extractor = Extractor(for_inference(model), ClipGrid(30, 8, 8, 16), short_side=256)
         features, duration, damaged = extractor.video("video.mp4")
@@ -69,6 +71,7 @@ class Extractor:
     decoder: str = "auto"
     allow_partial: bool = False
     threads: int = 1
+    lanes: int = 1
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -119,14 +122,13 @@ class Extractor:
     def _feed(self, clips: Iterator[Tensor], heartbeat: Heartbeat | None) -> np.ndarray:
         """Features float32 [n, C] of clips uint8 [frames, 3, H, W], in their order."""
         batches = iter(lambda: list(islice(clips, self.batch_size)), [])
-        return _gather((self._batch_features(batch) for batch in batches), heartbeat)
+        lanes = 1 if self.network.compiled else self.lanes  # compiled, it is for one thread
+        return _gather(in_lanes(self._batch_features, batches, lanes), heartbeat)
 
     def _batch_features(self, clips: list[Tensor]) -> np.ndarray:
         """Features float32 [B, C] of up to `batch_size` clips uint8 [frames, 3, H, W]."""
         count = len(clips)
-        if (
-            self.network.compiled
-        ):  # a size of its own for a last, smaller batch is built for minutes
+        if self.network.compiled:  # a smaller batch would be built for minutes
             clips = clips + clips[-1:] * (self.batch_size - count)
         with torch.no_grad():
             video = normalize(torch.stack(clips).to(self.device), self.mean, self.std)
@@ -154,7 +156,7 @@ def extract_features(
     """Extract the features float32 [clips, C] of a video, and its duration in seconds.
 
     `Extractor.video` in one call. `model` is a backbone, to run in `precision` ("float32", "bfloat16"),
-    or from `for_inference`, which has its own; `on_damage` gets the damaged spans, if there are any.
+    or from `for_inference`, which has its own; `on_damage` gets the damaged spans, if any.
     """
     found = Extractor(
         _as_inference(model, precision),

@@ -42,6 +42,11 @@ def _shown() -> Iterator[None]:
             raise
 
 
+def _in_notebook() -> bool:
+    """Whether a notebook shows what is written: no terminal, and a bar can be drawn."""
+    return "ipykernel" in sys.modules
+
+
 class Progress:
     """Progress of `total` pieces of work; `start` of them were done before."""
 
@@ -49,7 +54,7 @@ class Progress:
         self._total, self._title, self._unit = total, title, unit
         self._start = self._done = start
         self._bar = None
-        if sys.stderr.isatty() and ranks().is_main:
+        if (sys.stderr.isatty() or _in_notebook()) and ranks().is_main:
             self._bar = tqdm(
                 total=total, initial=start, desc=printable(title), unit=unit, leave=False
             )

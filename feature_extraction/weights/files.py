@@ -10,9 +10,12 @@ from pathlib import Path
 
 from torch import Tensor
 
+from feature_extraction.tensor_file import TensorFileError, is_tensor_file
 from feature_extraction.weights.claims import ClaimError, load_tensors
+from feature_extraction.weights.tensors import read_network
 
 WRAPPERS = ("model_state", "state_dict", "model")  # under which savers put the state dict
+SAFE = (".safetensors", ".tada")  # endings of what is never taken for a file of PyTorch's
 
 SERVER_SECONDS = 60.0  # a server that sends nothing for so long is given up
 
@@ -24,16 +27,22 @@ class CheckpointError(ValueError):
 def read_checkpoint(path: str | Path) -> Mapping[str, object]:
     """Read a checkpoint file, tensors only, onto the CPU.
 
+    It is one of PyTorch's, a safetensors file, or a model file of ours, of which the classifier's tensors are given;
+    what a file is is told from what is in it.
     Raises CheckpointError on a missing, truncated or foreign file, and on one that holds Python
     objects other than tensors and plain values: their code is never run.
     """
     path = Path(path)
     try:
+        if is_tensor_file(path) or path.suffix in SAFE:
+            return read_network(path)
         checkpoint = load_tensors(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CheckpointError(f"{path}: no such checkpoint file") from error
     except ClaimError as error:
         raise CheckpointError(f"{path}: not a checkpoint file: it {error}") from error
+    except TensorFileError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path}: not a file of tensors alone (damaged, or with Python objects, which are "

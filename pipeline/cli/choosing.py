@@ -34,6 +34,20 @@ def choose(config: str | None, run_dir: Path | None) -> tuple[Path, Path]:
     return path, run_dir or RUNS / path.stem
 
 
+def chosen_run(run_dir: Path | None) -> Path:
+    """The folder of a run that was trained: the one named, else the only one in `runs/`, which is said.
+
+    Raises UsageError where none is named and there is not one.
+    """
+    if run_dir is not None:
+        return run_dir
+    only = _only_run()
+    if only is None:
+        raise UsageError(f"no run folder in {RUNS}/: say which with --run-dir")
+    say(f"using {only}, the only run folder here")
+    return only
+
+
 def _only_run() -> Path | None:
     """The run folder in `runs/`, None where there is none. Raises UsageError where there are several."""
     # A folder counts once a stage has begun in it: a command that was refused made no run.

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.convert_command import convert
 from pipeline.cli.feature_commands import export_features, import_features
-from pipeline.cli.file_commands import print_scores, score
+from pipeline.cli.file_commands import convert, print_scores, score
 from pipeline.cli.group import Commands
+from pipeline.cli.model_commands import export, info
 from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
+from pipeline.cli.predict_command import predict
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
 if TYPE_CHECKING:
@@ -203,6 +204,9 @@ def run(**options: Any) -> None:
 
 
 for _command in (
+    predict,
+    export,
+    info,
     status,
     verify,
     score,

@@ -6,7 +6,6 @@ refused with the dotted path of the key and, for a misspelt one, the nearest nam
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -16,11 +15,15 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pipeline.configuration.keys import known_keys, new_names
+from pipeline.configuration.keys import known_keys
+from pipeline.configuration.model_content import is_model_file, read_content
+from pipeline.configuration.problems import first_problem
+from pipeline.configuration.renaming import rename_keys, rename_overrides
 from pipeline.configuration.settings import Config
+from pipeline.configuration.stored import as_start
 from pipeline.configuration.thresholds import missed_end
 from pipeline.configuration.yaml_text import RepeatedKeyError, read_yaml, write_yaml
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, UserError
 from pipeline.plain_files import read_text
 from pipeline.progress import say
 
@@ -64,10 +67,13 @@ def load_config(
 ) -> Config:
     """Read and validate a configuration; `overrides` maps dotted keys to values.
 
-    Keys with an old name are said, unless `quiet`.
+    Of a model file it is the one the model was made with, the model itself the initial weights. Keys with an
+    old name are said, unless `quiet`.
 
     Raises UsageError naming the file, the key, its value and the nearest known key.
     """
+    if is_model_file(path):
+        return _validated(_from_model(path, overrides or {}), path, overrides, quiet=quiet)
     try:
         text = read_text(path, LARGEST)
     except (OSError, UnicodeDecodeError) as error:
@@ -91,11 +97,34 @@ def read_config(
         raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(data, dict):
         raise UsageError(f"{path}: holds no sections; see a shipped configuration for the form")
+    return _validated(data, path, overrides, quiet=quiet)
+
+
+def _from_model(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections that begin a new run from a model file. Raises UsageError where no data set is named."""
+    options = {"annotations": "--annotations FILE", "videos": "--videos DIR"}
+    missing = [key for key in options if f"dataset.{key}" not in overrides]
+    if missing:
+        raise UsageError(
+            f"{path} names no {' and no '.join(missing)}: give {' and '.join(options[k] for k in missing)}"
+        )
+    try:
+        return as_start(read_content(path)["configuration"], str(path))
+    except UsageError:
+        raise
+    except UserError as error:
+        raise UsageError(error.message) from error
+
+
+def _validated(
+    data: dict[str, Any], path: Path, overrides: Mapping[str, Any] | None, *, quiet: bool
+) -> Config:
+    """Sections with what was set on the command line, as settings. Raises UsageError as `load_config` does."""
     overrides = dict(overrides or {})
-    renamed = _rename_keys(data)
+    renamed = rename_keys(data)
     if not (quiet or _is_of_run(path)):  # no file of the user's; the next stage writes it anew
         _say_renamed(path, renamed)
-    renamed = _rename_overrides(overrides)
+    renamed = rename_overrides(overrides)
     if not quiet:
         _say_renamed(None, renamed)
     for key, value in overrides.items():
@@ -103,7 +132,7 @@ def read_config(
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        key, said = _first_problem(error)
+        key, said = first_problem(error)
         # What was set on the command line is no fault of the file's.
         raise UsageError(said if key in overrides else f"{path}: {said}") from error
     if config.eval is not None and not quiet and (missed := missed_end(data["eval"].get("iou"))):
@@ -137,35 +166,6 @@ def dump_config(config: Config) -> str:
     return write_yaml(values, sort_keys=False, allow_unicode=plain)
 
 
-def _rename_keys(data: dict[str, Any]) -> dict[str, str]:
-    """Give keys of a file that have an old name their new one; tells which."""
-    found = {}
-    for old, new in new_names().items():
-        *sections, name = old.split(".")
-        values: Any = data
-        for section in sections:
-            values = values.get(section) if isinstance(values, dict) else None
-        if isinstance(values, dict) and name in values:
-            last = new.rpartition(".")[2]
-            _refuse_both(old, new, last in values)
-            values[last] = values.pop(name)
-            found[old] = new
-    return found
-
-
-def _rename_overrides(overrides: dict[str, Any]) -> dict[str, str]:
-    found = {old: new for old, new in new_names().items() if old in overrides}
-    for old, new in found.items():
-        _refuse_both(old, new, new in overrides)
-        overrides[new] = overrides.pop(old)
-    return found
-
-
-def _refuse_both(old: str, new: str, both: bool) -> None:
-    if both:
-        raise UsageError(f"{old} and {new} are given: {old} is the old name of {new}, give one")
-
-
 def _is_of_run(path: Path) -> bool:
     """Whether a file is what a run folder keeps of its settings."""
     return path.name == RUN_CONFIG and any(path.parent.glob("*/manifest.json"))
@@ -186,31 +186,3 @@ def _set_key(data: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(data, dict):
             raise UsageError(f"{key}: {section} holds no keys")
     data[last] = value
-
-
-def _first_problem(error: ValidationError) -> tuple[str, str]:
-    """The dotted key of what is wrong, and what is said of it."""
-    problems = error.errors(include_url=False)
-    # A misspelt key also makes the right one missing: name the misspelling first.
-    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    key = _dotted(problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.5)
-        return key, f"unknown key {key}" + (f" (did you mean {near[0]}?)" if near else "")
-    if problem["type"] == "missing":
-        return key, f"{key} is missing"
-    text = problem["msg"].removeprefix("Value error, ")
-    text = text[:1].lower() + text[1:]
-    if not key:
-        return key, text
-    return key, f"{key} = {problem['input']!r}: {text}"
-
-
-def _dotted(location: tuple[int | str, ...]) -> str:
-    # Below a key pydantic goes on with the names of types and positions, which are no key of the user's.
-    parts = [str(part) for part in location]
-    known = known_keys()
-    for length in range(len(parts), 0, -1):
-        if ".".join(parts[:length]) in known:
-            return ".".join(parts[:length])
-    return ".".join(parts)

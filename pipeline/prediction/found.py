@@ -27,7 +27,9 @@ class Prediction:
     (seconds), label, score, and of EPIC-KITCHENS verb and noun, best first. `proposals`: video, start, end,
     score, best first. `names`: what people call a label ("3,17" -> "open drawer"); a label that is not in it is its
     own name. `truth`: start, end, label of the ground truth, where there is some. `model` is the model's
-    name, `digest` what names it by content.
+    name, `digest` what names it by content. `classes`: all the labels the model knows, found or not, so that a class
+    has the same colour on every page; empty where they are pairs of a verb and a noun. `damaged`: spans
+    of seconds that did not decode and were filled with the nearest frames, where the model takes such videos.
     """
 
     video: str
@@ -40,6 +42,8 @@ class Prediction:
     digest: str
     names: Mapping[str, str] = field(default_factory=dict)
     truth: pd.DataFrame | None = None
+    classes: tuple[str, ...] = ()
+    damaged: tuple[tuple[float, float], ...] = ()
 
     def name_of(self, label: str) -> str:
         """What people call a label."""
@@ -49,3 +53,12 @@ class Prediction:
     def is_file(self) -> bool:
         """Whether the video is a file; else it is a folder of frames."""
         return not self.source.is_dir()
+
+
+def names_of(heads: tuple[tuple[str, ...], ...], detections: pd.DataFrame) -> dict[str, str]:
+    """What people call the labels "verb,noun" of detections; labels of one head are their own names."""
+    if len(heads) == 1:
+        return {}
+    verbs, nouns = heads
+    pairs = detections[["label", "verb", "noun"]].drop_duplicates("label")
+    return {row.label: f"{verbs[row.verb]} {nouns[row.noun]}" for row in pairs.itertuples()}

@@ -41,6 +41,15 @@ class Answer:
     trace: str = ""  # of a defect, for those who fix it
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: its result, or the reason it failed."""
+
+    job: Any
+    result: Any = None
+    reason: str | None = None
+
+
 class SharedHeartbeat:
     """A heartbeat in memory that parent and child share: how often it was called, and about what."""
 

@@ -1,7 +1,6 @@
 """Jobs in child processes, where a crash or a hang costs the job and nothing else.
 
-One supervisor: a `Worker` is a child process with a heartbeat, `listen` hears what workers answer and
-finds those that died or are silent. `run_jobs` spreads jobs over workers; batches are read by them, too.
+A `Worker` is a child process with a heartbeat, `listen` finds those that died or are silent, `run_jobs` spreads jobs.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import multiprocessing
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -20,31 +19,28 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.processes.ends import death, let_go, receive, send
 from pipeline.processes.stopping import SIGNALS, unbroken
-from pipeline.processes.worker_main import Answer, Handler, Heartbeat, SharedHeartbeat, work
+from pipeline.processes.worker_main import (
+    Answer,
+    Handler,
+    Heartbeat,
+    Outcome,
+    SharedHeartbeat,
+    work,
+)
+
+Watch = Callable[..., None]  # (job, about): what the process that does a job spoke of last
 
 __all__ = ["Handler", "Heartbeat", "Outcome", "Worker", "listen", "outcomes", "run_jobs"]
-
 START_SECONDS = 300.0  # a process may take for its imports and its network
-_LISTEN_SECONDS = 1.0
-_END_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a job: its result, or the reason it failed."""
-
-    job: Any
-    result: Any = None
-    reason: str | None = None
+_LISTEN_SECONDS, _END_SECONDS = 1.0, 5.0
 
 
 class Worker:
     """A child process that does jobs in the order they are given; `end` it, whatever happens.
 
     It is started apart from being made, so that a signal meanwhile finds it where it will be ended. It calls
-    `setup(*arguments)` once, and the handler which that returns once a job. `method` is how it
-    is started: one that is forked inherits these, one that is spawned imports and unpickles them. Silent
-    for `timeout` seconds in a job (START_SECONDS, until it is set up), it is killed.
+    `setup(*arguments)` once, and the handler which that returns once a job. `method` says whether it inherits
+    these (fork) or unpickles them (spawn). Silent for `timeout` s in a job (START_SECONDS at first), it is killed.
     """
 
     def __init__(
@@ -157,7 +153,7 @@ class Worker:
 def listen(workers: Sequence[Worker], timeout: float) -> Iterator[tuple[Worker, Answer]]:
     """Wait for `timeout` seconds at most (and one) for answers, and give those that came.
 
-    An answer's job is the first of its worker's `jobs`. Workers that died or hang are marked `lost`.
+    An answer's job is the first of its worker's `jobs`. Those that died or hang are `lost`.
     """
     living = [worker for worker in workers if worker.lost is None]
     seconds = min(timeout, _LISTEN_SECONDS)
@@ -178,16 +174,16 @@ def run_jobs(
     *,
     workers: int,
     timeout: float,
+    watch: Watch | None = None,
 ) -> Iterator[Outcome]:
     """Run every job and yield outcomes as they come.
 
     Each process calls `setup(*arguments)` once and the handler it returns once a job; both are sent by
-    name, so they must be importable. The handler is given a heartbeat to call while it makes progress; a
-    process that is silent for `timeout` seconds (START_SECONDS, until it is set up) is killed. A job
-    whose process dies or whose handler raises ValueError or OSError has failed; other exceptions, being
-    defects, are failures too and say so.
-    Raises UserError where setup or handler does, or a process ends before its first job: no job's
-    fault (a full disk). No process outlives the iteration, nor this process, however it ends.
+    name, so they must be importable. The handler has a heartbeat to call while it makes progress, and `watch` is
+    shown what it says; a process that is silent for `timeout` seconds (START_SECONDS, until it is set up) is
+    killed. A job whose process dies or whose handler raises ValueError or OSError has failed; other
+    exceptions, being defects, are failures too. Raises UserError where setup or handler does, or a process ends
+    before its first job: no job's fault. No process outlives the iteration, nor this process.
     """
     waiting = deque(jobs)
     pool: list[Worker] = []
@@ -202,6 +198,9 @@ def run_jobs(
                     raise UserError(answer.refused)
                 yield Outcome(worker.jobs.popleft(), answer.result, answer.reason)
                 _give_next(worker, waiting)
+            if watch is not None:
+                for worker in filter(lambda worker: worker.jobs, pool):
+                    watch(worker.jobs[0], worker.about)
             for worker in list(pool):
                 if worker.lost is not None or not worker.jobs:
                     _require_set_up(worker)
@@ -233,18 +232,19 @@ def outcomes(
     *,
     workers: int,
     timeout: float,
+    watch: Watch | None = None,
 ) -> Iterator[Outcome]:
     """As `run_jobs`; with 0 workers in this process, where nothing guards against crashes and hangs."""
     if workers:
-        yield from run_jobs(setup, arguments, jobs, workers=workers, timeout=timeout)
+        yield from run_jobs(setup, arguments, jobs, workers=workers, timeout=timeout, watch=watch)
     elif jobs:
         handle = setup(*arguments)
         for job in jobs:
             try:
-                yield Outcome(job, handle(job, _unheard))
+                yield Outcome(job, handle(job, partial(watch or _unheard, job)))
             except (ValueError, OSError) as error:
                 yield Outcome(job, reason=str(error))
 
 
-def _unheard(about: str = "") -> None:
+def _unheard(job: Any, about: str = "") -> None:
     """The heartbeat in the main process."""

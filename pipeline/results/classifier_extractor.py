@@ -31,11 +31,18 @@ def open_classifier(
 
     Raises UserError where its weights are damaged or of another network.
     """
+    model = load_classifier(config.backbone, num_classes, folder, device)
+    return OpenClassifier(model, extractor_of(config, model, device))
+
+
+def extractor_of(
+    config: DetectionConfig, model: VideoNetwork, device: torch.device, *, lanes: int = 1
+) -> Extractor:
+    """A trained network as what extracts features as `config.extract` says; `lanes`: batches at once."""
     settings, view = config.extract, extraction_view(config.extract)
     if settings.compile:
         use_compiler_cache()
-    model = load_classifier(config.backbone, num_classes, folder, device)
-    extractor = Extractor(
+    return Extractor(
         network=for_inference(model, precision=settings.precision, compiled=settings.compile),
         grid=clip_grid(settings),
         short_side=view.short_side,
@@ -46,5 +53,5 @@ def open_classifier(
         std=config.backbone.std,
         decoder=settings.decoder,
         allow_partial=settings.allow_partial,
+        lanes=lanes,
     )
-    return OpenClassifier(model, extractor)

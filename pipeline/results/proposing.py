@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import torch
@@ -17,6 +19,14 @@ from pipeline.processes.device import autocast
 Table = np.ndarray | Tensor
 
 
+class VideoMaps(NamedTuple):
+    """Starts [L], ends [L] and cells [2 or 4, D, L] of a video of L positions, means over windows."""
+
+    start: Table
+    end: Table
+    cells: Table
+
+
 def propose_video(
     model: nn.Module,
     source: VideoInput,
@@ -29,7 +39,19 @@ def propose_video(
 
     A table of video, start and end (seconds) and score (Lin et al. 2019; Appendix A.2).
     """
-    start, end, cells = _video_maps(model, source, settings, device)
+    maps = video_maps(model, source, settings, device)
+    return proposals_of(maps, source, video, settings, proposals)
+
+
+def proposals_of(
+    maps: VideoMaps,
+    source: VideoInput,
+    video: str,
+    settings: BMNSettings,
+    proposals: ProposalSettings,
+) -> pd.DataFrame:
+    """The proposals of a video's maps, best first: decoded, moved, soft-NMS; as `propose_video` gives them."""
+    start, end, cells = maps
     seconds = source.grid.seconds_per_position
     decoded = decode_proposals(
         start,
@@ -48,10 +70,10 @@ def propose_video(
 
 
 @torch.inference_mode()
-def _video_maps(
+def video_maps(
     model: nn.Module, source: VideoInput, settings: BMNSettings, device: torch.device
-) -> tuple[Table, Table, Table]:
-    """Starts [L], ends [L] and cells [2 or 4, D, L] of a video of L positions, means over windows."""
+) -> VideoMaps:
+    """What the network says of all positions of a video: its windows through it, averaged."""
     parts = []
     for batch in torch.split(torch.from_numpy(source.features), settings.batch_size):
         with autocast(device, settings.precision):
@@ -62,7 +84,8 @@ def _video_maps(
     if settings.regression:
         cells = torch.cat([cells, maps["moves"]], dim=1)
     mask = valid_mask(settings.duration_scale, settings.temporal_scale)
-    return fuse_windows(source.offsets, maps["start"], maps["end"], cells, mask, source.length)
+    fused = fuse_windows(source.offsets, maps["start"], maps["end"], cells, mask, source.length)
+    return VideoMaps(*fused)
 
 
 def _placed(found: pd.DataFrame, origin: float) -> pd.DataFrame:

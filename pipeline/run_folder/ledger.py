@@ -43,6 +43,7 @@ class Ledger:
     """The lines of a stage's folder, by video; read once, on first use."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._path = folder / LEDGER
         self._lines: dict[str, Made] | None = None
 

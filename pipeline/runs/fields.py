@@ -10,6 +10,7 @@ from pipeline.configuration.keys import default_fields, result_fields
 from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, training_rows
+from pipeline.data.annotations.class_names import heads_digest
 from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch
 from pipeline.data.inputs import rows_by_video, weights_identity
@@ -121,7 +122,7 @@ def made_by(fields: Mapping[str, Any]) -> str:
 
 def _finetune(facts: Facts) -> dict[str, Any]:
     config, dataset = facts.config, facts.dataset
-    fields: dict[str, Any] = {"content.class names": fingerprint({"heads": dataset.heads})}
+    fields: dict[str, Any] = {"content.class names": heads_digest(dataset.heads)}
     if config.finetune.source == "features":
         require_imported(imported=facts.is_imported)
         return fields | _segments_with_features(facts, config.finetune)
@@ -186,7 +187,7 @@ def _classify(facts: Facts) -> dict[str, Any]:
     of = {v: _made_of(part, shown.get(v)) for v, part in proposals.items()}
     by = {"classes named by": "classify.scores"}
     return (by if given else {"content.weights": facts.weights("finetune")}) | {
-        "content.class names": fingerprint({"heads": facts.dataset.heads}),
+        "content.class names": heads_digest(facts.dataset.heads),
         "content.proposals": facts.output("proposals", "proposals.csv"),
         VIDEOS: short(of),
     }
@@ -197,7 +198,7 @@ def _eval(facts: Facts) -> dict[str, Any]:
     return {
         "evaluation segments": rows_by_video(facts.dataset.all_rows(subset)),  # as annotated
         "content.videos": fingerprint({"videos": sorted(facts.dataset.video_ids(subset))}),
-        "content.class names": fingerprint({"heads": facts.dataset.heads}),
+        "content.class names": heads_digest(facts.dataset.heads),
         "content.proposals": facts.output("proposals", "proposals.csv"),
         "content.detections": facts.output("classify", "detections.csv"),
         # what the official result file declares of other data
@@ -212,7 +213,7 @@ def _eval_classifier(facts: Facts) -> dict[str, Any]:
     videos = {video: facts.identities[video] for video in rows["video"].unique()}
     return {
         "content.weights": facts.weights("finetune"),
-        "content.class names": fingerprint({"heads": facts.dataset.heads}),
+        "content.class names": heads_digest(facts.dataset.heads),
         "evaluation segments": rows_by_video(rows),
         "evaluation videos": short(videos),
         **{f"finetune.{key}": getattr(facts.config.finetune, key) for key in VIEWED},

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 
 from feature_extraction.backbones import VideoNetwork
-from feature_extraction.sampling import ClipGrid
 from feature_extraction.video.reader import DamagedVideoError, VideoError
-from pipeline.configuration.sections.detection import ClassifySettings
 from pipeline.data.scores.given import scores_of
 from pipeline.data.videos.damage import extraction_takes_parts, told
 from pipeline.data.videos.failures import read_failures
@@ -19,16 +18,21 @@ from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
-from pipeline.results.class_scores import Parts
+from pipeline.results.classification.class_scores import Parts
+from pipeline.results.classification.classifying import (
+    scores_on_clips,
+    scores_on_features,
+    times_of,
+)
+from pipeline.results.classification.feature_classifier import load_feature_classifier
+from pipeline.results.classification.fusing import fused
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
-from pipeline.results.feature_classifier import load_feature_classifier
-from pipeline.results.fusing import fused, spread_positions
 from pipeline.results.tables import DETECTIONS, read_proposals, write_table
 from pipeline.run_folder.identity import named
 from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.runs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
-from pipeline.training.classifier import class_probabilities, load_classifier
+from pipeline.training.classifier import load_classifier
 
 Groups = Mapping[str, np.ndarray]  # the rows of each video's proposals
 ScoreJob = tuple[str, Source, np.ndarray]  # video, its source, times [n, positions] in seconds
@@ -59,7 +63,8 @@ def run(run: Run) -> None:
     if without:
         say(f"classify: {len(without)} videos without scores count as having no detections")
         proposals = proposals[~proposals["video"].isin(without)].reset_index(drop=True)
-    detections = fused(run.detection.classify, run.dataset.heads, proposals, parts)
+    of_video = {video: parts.read(video) for video in proposals["video"].unique()}
+    detections = fused(run.detection.classify, run.dataset.heads, proposals, of_video)
     write_table(stage.folder / DETECTIONS, detections)
     ledger.write()
     stage.finish({"detections": len(detections), "left_out": without})
@@ -96,7 +101,7 @@ def _scored(
         return _given(run, parts, list(groups), left_out)
     if settings.decodes:
         grid = run.features.grid
-        times = {v: _times(settings, proposals, rows, grid) for v, rows in groups.items()}
+        times = {v: times_of(settings, proposals.iloc[rows], grid) for v, rows in groups.items()}
         return _decoded(run, parts, times, left_out)
     return _of_features(run, parts, proposals, groups)
 
@@ -126,18 +131,14 @@ def _of_features(run: Run, parts: Parts, proposals: pd.DataFrame, groups: Groups
     )
     _check_channels(run, list(groups), model)
     for video, rows in groups.items():
-        features = run.features(video)
-        if settings.mode == "video":
-            mean = features.array.mean(0, keepdims=True)
-            yield parts.write(video, class_probabilities(model, mean, run.device))
-            continue
-        # Imported videos may each have a rate, and clips of a length, of their own.
-        cells = features.at(_times(settings, proposals, rows, features.grid))
-        if on_features:  # which was trained on means
-            scores = class_probabilities(model, features.array[cells].mean(1), run.device)
-        else:
-            heads = class_probabilities(model, features.array, run.device)
-            scores = [head[cells].mean(1) for head in heads]
+        scores = scores_on_features(
+            model,
+            run.features(video),
+            proposals.iloc[rows],
+            settings,
+            run.device,
+            on_means=on_features,
+        )
         yield parts.write(video, scores)
 
 
@@ -160,30 +161,19 @@ def _decoded(
 
 def score_handler(run: Run, num_classes: int | tuple[int, int], parts: Parts) -> Handler:
     """What a worker process does with a job: write the scores of a video's proposals."""
+    torch.set_num_threads(1)  # as in extraction
     model, extractor = run.classifier(num_classes)
     takes = extraction_takes_parts(run.detection)
 
     def handle(job: ScoreJob, heartbeat: Heartbeat) -> Made:
         video, path, times = job
-        centres, cells = np.unique(times, return_inverse=True)
         try:
-            features = extractor.at(path, centres, heartbeat=heartbeat)
+            scores = scores_on_clips(model, extractor, path, times, heartbeat=heartbeat)
         except DamagedVideoError as error:
             raise VideoError(told(error, takes)) from error
-        cells = cells.reshape(times.shape)
-        scores = class_probabilities(model, features, run.device)
-        return parts.write(video, [head[cells].mean(1) for head in scores])
+        return parts.write(video, scores)
 
     return handle
-
-
-def _times(
-    settings: ClassifySettings, proposals: pd.DataFrame, rows: np.ndarray, grid: ClipGrid
-) -> np.ndarray:
-    """Seconds [n, positions] at which a video's proposals, in these rows, are looked at by clips of a grid."""
-    start, end = proposals["start"].to_numpy()[rows], proposals["end"].to_numpy()[rows]
-    span = (grid.frames - 1) * grid.interval / grid.fps
-    return spread_positions(start, end, settings.positions, spread=settings.spread, span=span)
 
 
 def _check_channels(run: Run, videos: Sequence[str], model: VideoNetwork) -> None:

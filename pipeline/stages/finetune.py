@@ -13,6 +13,7 @@ from feature_extraction.backbones import SlowFast, VideoNetwork
 from feature_extraction.backbones.activation_checkpointing import checkpoint_activations
 from feature_extraction.backbones.blocks import Bottleneck
 from pipeline.configuration.sections.training import FinetuneSettings
+from pipeline.data.annotations.class_names import write_class_names
 from pipeline.data.clips import balance
 from pipeline.data.clips.segments import Segments, segments_digest
 from pipeline.data.clips.selection import training_segments
@@ -32,7 +33,10 @@ from pipeline.processes.stopping import Interrupted
 from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.results.accuracy import geometry_warning, judged, validate
-from pipeline.results.feature_classifier import new_feature_classifier, validate_features
+from pipeline.results.classification.feature_classifier import (
+    new_feature_classifier,
+    validate_features,
+)
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
 from pipeline.runs.work import put_back
@@ -93,6 +97,7 @@ def run(run: Run) -> None:
     left_out.say_parts()
     if (warning := geometry_warning(fitted.history[fitted.kept - 1])) is not None:
         say(f"finetune: {warning}")
+    write_class_names(stage.folder, run.dataset.heads)
     keep_result(stage, training.network, fitted, left_out.summary())
 
 

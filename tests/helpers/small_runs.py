@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from click.testing import CliRunner
 
-from helpers.paths import ROOT
+from helpers.paths import ROOT, code_paths
 from pipeline.cli.commands import main
 from pipeline.runs.graph import in_order
 
@@ -66,11 +66,10 @@ def start(arguments: list[str], program: tuple[str, ...] = PROGRAM, **more) -> s
     """A run in a process group of its own; `more` is for Popen."""
     return subprocess.Popen(
         [sys.executable, *program, *arguments],
-        cwd=ROOT,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        **{"stderr": subprocess.DEVNULL, **more},
+        env={**code_paths(), "OMP_NUM_THREADS": "1"},
+        **{"stderr": subprocess.DEVNULL, "cwd": ROOT, **more},
     )
 
 

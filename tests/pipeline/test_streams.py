@@ -83,6 +83,8 @@ def shown(whole, data, tmp_path_factory):
     asked["eval --json"] = ["eval", *own, "--json", "/dev/stdout"]
     asked["score"] = ["score", str(made / "found.json"), *scored]
     asked["export-features"] = ["export-features", *own, "--to", str(made / "features")]
+    asked["export"] = ["export", "--run-dir", str(run), "--to", str(made / "own.tada")]
+    asked["info"] = ["info", str(made / "own.tada")]
     asked["init"] = ["init", str(data / "videos"), str(data / "annotations.csv"), "--workers", "0",
                      "--to", str(made / "own.yaml")]  # fmt: skip
     asked["convert"] = ["convert", str(data / "annotations.csv"), "--to", str(made / "table.csv")]

@@ -15,7 +15,7 @@ from feature_extraction.weights import CheckpointError, read_checkpoint
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.videos.failures import read_failures
 from pipeline.errors import UserError, cannot_read
-from pipeline.results.class_scores import Parts
+from pipeline.results.classification.class_scores import Parts
 from pipeline.results.figures import read_results
 from pipeline.results.tables import read_part
 from pipeline.run_folder.manifests import read_manifest

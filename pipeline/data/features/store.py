@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from pipeline.run_folder.identity import FileRecord, record_of
 class Features:
     """A video's clip features with their times: `array` float32 [clips, C], clip grid, seconds of video.
 
-    Row i is clip `first + i` of the grid: a part of a video's features keeps its times.
+    Row i is clip `first + i` of the grid: a part of a video's features keeps its times. To NumPy it is `array`.
     """
 
     array: np.ndarray
@@ -50,6 +50,31 @@ class Features:
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         """The middle of each clip's cell in seconds, and its feature [C]."""
         return zip(self.times.tolist(), self.array, strict=True)
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.array, dtype=dtype, copy=copy)  # type: ignore[call-overload, no-any-return]
+
+    def __getitem__(self, clips: Any) -> Any:
+        """Of a span of clips the features with their times; of any other index what the array gives."""
+        if not isinstance(clips, slice) or clips.step not in (None, 1):
+            return self.array[clips]
+        first = self.first + clips.indices(len(self))[0]
+        return replace(self, array=self.array[clips], first=first)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many clips and channels there are."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers, float32."""
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """2: clips and channels."""
+        return self.array.ndim
 
     @property
     def times(self) -> np.ndarray:

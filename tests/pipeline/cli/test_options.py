@@ -25,6 +25,8 @@ EXPECTED = {
     "eval": BASE | ALL | {"--iou", "--json"},
     "eval-classifier": BASE | ALL | {"--clips", "--crops", "--with"},
     "run": BASE | ALL,
+    "export": {"--run-dir", "--to", "--note", "--force"},
+    "info": {"--json"},
     "status": BASE | {"--annotations", "--videos", "--skip", "--verify", "--json"},
     "verify": BASE | {"--annotations", "--videos", "--skip", "--json"},
     "score": BASE - {"--run-dir"} | {"--annotations", "--iou", "--json", "--unknown-videos", "--ties"},

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from helpers.same_detections import predicts_the_same
 from PIL import Image
 
 from feature_extraction import open_video
@@ -130,6 +131,7 @@ def test_epic_kitchens_config_runs_on_videos_and_frame_folders(name, figures, ep
             assert abs(float(file.attrs["source_duration"]) - SECONDS) < 0.03
             assert abs(len(file["features"]) - grid.num_clips(SECONDS)) <= 1
             assert file.attrs["fps"] == 60.0
+    predicts_the_same(Path(f"runs/{name}"))
     submission = json.loads((epic / f"runs/{name}/eval/submission.json").read_text())
     assert submission["version"] == "0.2" and set(submission["results"]) <= {"P05_01", "P06_102"}
 
@@ -176,6 +178,7 @@ def test_hacs_config_runs_on_class_folders(name, figures, tmp_path, monkeypatch)
     output = tada("run", name)
     assert "published figures are not shown: HACS Segments has 200 classes" in output
     assert not any(figure in output for figure in figures)
+    predicts_the_same(Path(f"runs/{name}"))
     whole = {"HACS Segments": (2, published.class_digest(names))}
     monkeypatch.setattr(published, "_CLASSES", whole)
     assert all(figure in tada("eval", name) for figure in figures)

@@ -13,6 +13,7 @@ from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.features.made import extracted_by, imported_on, with_grid
 from pipeline.data.features.store import FeatureStore
+from pipeline.results.classification import classifying
 from pipeline.stages import classify
 
 SLOW, FAST = ClipGrid(10.0, 9, 1, 1), ClipGrid(40.0, 9, 1, 1)  # clips of 0.8 s and of 0.2 s
@@ -46,7 +47,7 @@ def test_clips_inside_a_proposal_have_the_length_of_their_own_video(store, monke
     )  # fmt: skip
     monkeypatch.setattr(classify, "load_feature_classifier", lambda *_: None)
     monkeypatch.setattr(classify, "_check_channels", lambda *_: None)
-    monkeypatch.setattr(classify, "class_probabilities", lambda model, means, device: means)
+    monkeypatch.setattr(classifying, "class_probabilities", lambda model, means, device: means)
     proposals = pd.DataFrame({"start": [0.02, 0.02], "end": [2.02, 2.02]})
     groups = {"slow": np.array([0]), "fast": np.array([1])}
     parts = SimpleNamespace(write=lambda video, scores: (video, float(scores[0, 0])))

@@ -14,11 +14,9 @@ from pipeline.data.annotations.foreign.opening import (
 )
 from pipeline.errors import UserError
 
-_CHOICES = (
-    2,
-    3,
-    4,
-)  # kinds of attribute whose values are numbers of options: checkbox, radio, select
+# Kinds of attribute whose values are numbers of options: several of them, one, one.
+_CHECKBOX, _RADIO, _SELECT = 2, 3, 4
+_CHOICES = (_CHECKBOX, _RADIO, _SELECT)
 _PARTS = {"project", "file", "metadata", "attribute", "view"}
 
 
@@ -90,7 +88,10 @@ def _labels(values: dict[str, Any], attributes: dict[str, Any], where: str) -> l
         options = attribute.get("options")
         chosen = str(value) if isinstance(value, (str, int)) else ""
         if isinstance(options, dict) and options and attribute.get("type") in _CHOICES:
-            for number_of_it in filter(None, chosen.split(",")):
+            parts = chosen.split(",")
+            if attribute["type"] != _CHECKBOX and not all(part in options for part in parts):
+                parts = [chosen]  # typed in the timeline, where a label may have commas
+            for number_of_it in filter(None, parts):
                 name = options.get(number_of_it)
                 labels.append(string(number_of_it if name is None else name, where))
         elif chosen.strip():

@@ -75,4 +75,4 @@ def _path_of_url(text: str) -> str:
         asked = parse_qs(parts.query).get("d")
     except ValueError:
         return text
-    return unquote(asked[0] if asked else parts.path) or text
+    return (asked[0] if asked else unquote(parts.path)) or text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.results.fusing import spread_positions
+from pipeline.results.classification.fusing import spread_positions
 
 START, END = np.array([0.0, 2.0, 10.0, 7.0]), np.array([6.0, 3.0, 14.0, 7.0])
 SPAN = 2.0

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from evaluation import fusion
 from pipeline.configuration.sections.detection import ClassifySettings
-from pipeline.results.class_scores import Parts
 
 
 def fused(
     settings: ClassifySettings,
     heads: Sequence[Sequence[str]],
     proposals: pd.DataFrame,
-    parts: Parts,
+    of_video: Mapping[str, Sequence[np.ndarray]],
 ) -> pd.DataFrame:
-    """Proposals x class scores: of a video for each of its proposals, or of the proposals themselves."""
+    """Proposals x class scores: of a video for each of its proposals, or of the proposals themselves.
+
+    `of_video`: of each video with proposals its scores, arrays [rows, classes], one a head.
+    """
     groups = proposals.groupby("video", sort=False).indices
-    of_video = {video: parts.read(video) for video in groups}
     if settings.scores is not None:
         means = {video: scores[0][0] for video, scores in of_video.items()}
         found = fusion.video_level(proposals, means, heads[0], settings.top)

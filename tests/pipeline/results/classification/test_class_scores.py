@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.results.class_scores import Parts
+from pipeline.results.classification.class_scores import Parts
 from pipeline.run_folder.ledger import Ledger
 
 OF = {"a": "1", "b": "2"}

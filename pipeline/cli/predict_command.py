@@ -1,0 +1,114 @@
+"""The command that uses a trained model on any videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.options import NamedPath, echo
+
+if TYPE_CHECKING:
+    from pipeline.tools.predict.running import Request
+
+FORMS = {  # option: what it writes; pipeline.tools.predict.forms.OPTIONS, without importing it for --help
+    "timeline": "A page a video: the video and what was found in it, to click through.",
+    "subtitles": "SRT and VTT files of the running actions.",
+    "render": "An MP4 with the running actions drawn in.",
+    "clips": "Each detection cut out as an MP4.",
+    "label-studio": "Tasks for Label Studio, and the labels to set up there.",
+    "elan": "A document of ELAN a video.",
+    "via": "A project of VIA 3 a video.",
+}
+
+
+def _forms(command: Callable[..., None]) -> Callable[..., None]:
+    for name, says in reversed(FORMS.items()):
+        command = click.option(f"--{name}", is_flag=True, help=says)(command)
+    return command
+
+
+@click.command()
+@click.argument("videos", nargs=-1, required=True, metavar="VIDEO...")
+@click.option(
+    "--run-dir", type=NamedPath(), metavar="DIR", help="The run. Default: the only one in runs/."
+)
+@click.option(
+    "--model", type=NamedPath(), metavar="FILE", help="A model file in place of a run (`export`)."
+)
+@click.option(
+    "--to",
+    "target",
+    type=NamedPath(),
+    default=Path("predictions"),
+    show_default=True,
+    metavar="DIR",
+    help="Where predictions go.",
+)
+@click.option("--threshold", type=float, metavar="SCORE", help="Leave out lower scores.")
+@click.option("--top", type=int, metavar="N", help="Detections of a video at most, the best.")
+@click.option("--classes", multiple=True, metavar="A,B", help="These classes alone; repeatable.")
+@_forms
+@click.option("--save-features", is_flag=True, help="Keep the features, an HDF5 file a video.")
+@click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")
+@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="extract.precision")
+@click.option("--workers", type=click.IntRange(0), help="Processes; 0: this one.")
+@click.option(
+    "--allow-failures",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Succeed although N videos fail.",
+)
+@click.option(
+    "--frame-fps",
+    type=click.FloatRange(0, min_open=True),
+    metavar="RATE",
+    help="Frames a second of folders of frames.",
+)
+@click.option(
+    "--annotations", type=NamedPath(), metavar="FILE", help="Ground truth to show on the timeline."
+)
+def predict(
+    videos: tuple[str, ...],
+    run_dir: Path | None,
+    model: Path | None,
+    target: Path,
+    **options: Any,
+) -> None:
+    """Detect actions in any videos with a trained model.
+
+    VIDEO is a file, a folder of videos (or of frames), a pattern, or a text file of paths. Detections are those
+    that `tada-loc run` would make of the video. Stopped, the same command does what is left.
+
+    \b
+    Example: tada-loc predict match.mp4 --run-dir runs/own --threshold 0.3 --timeline
+    Example: tada-loc predict videos --model own.tada --to found --subtitles --elan
+    """
+    from pipeline.cli.choosing import chosen_run
+    from pipeline.errors import UsageError
+    from pipeline.notebook.text import found_table
+    from pipeline.progress import say
+    from pipeline.tools.predict.running import predict as predicted
+
+    if run_dir is not None and model is not None:
+        raise UsageError("--run-dir and --model are given: a model comes from one of both")
+    chosen = model if model is not None else chosen_run(run_dir)
+    count = done = 0
+    for found in predicted(videos, _request(chosen, target, options)):
+        echo(found_table(found))
+        done, count = done + 1, count + len(found.detections)
+    say(f"predict: {count} detections of {done} videos, in {target}")
+
+
+def _request(model: Path, folder: Path, options: dict[str, Any]) -> Request:
+    from pipeline.prediction.choosing import Choice
+    from pipeline.tools.predict.inputs import Frames
+    from pipeline.tools.predict.running import Request
+
+    forms = tuple(name for name in FORMS if options.pop(name.replace("-", "_")))
+    wanted = (options.pop(name) for name in ("threshold", "top", "classes"))
+    frames = Frames(options.pop("frame_fps"))
+    return Request(model, folder, Choice(*wanted), forms, frames=frames, **options)

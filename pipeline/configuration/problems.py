@@ -1,0 +1,37 @@
+"""What is wrong with a configuration, in one line: the key, its value, and the nearest known key."""
+
+from __future__ import annotations
+
+import difflib
+
+from pydantic import ValidationError
+
+from pipeline.configuration.keys import known_keys
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """The dotted key of what is wrong, and what is said of it."""
+    problems = error.errors(include_url=False)
+    # A misspelt key also makes the right one missing: name the misspelling first.
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    key = _dotted(problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, known_keys(), n=1, cutoff=0.5)
+        return key, f"unknown key {key}" + (f" (did you mean {near[0]}?)" if near else "")
+    if problem["type"] == "missing":
+        return key, f"{key} is missing"
+    text = problem["msg"].removeprefix("Value error, ")
+    text = text[:1].lower() + text[1:]
+    if not key:
+        return key, text
+    return key, f"{key} = {problem['input']!r}: {text}"
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    # Below a key pydantic goes on with the names of types and positions, which are no key of the user's.
+    parts = [str(part) for part in location]
+    known = known_keys()
+    for length in range(len(parts), 0, -1):
+        if ".".join(parts[:length]) in known:
+            return ".".join(parts[:length])
+    return ".".join(parts)

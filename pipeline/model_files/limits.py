@@ -1,0 +1,89 @@
+"""How large a model may be: what a stranger's settings can make a program allocate.
+
+Each limit is many times what the paper's models have, so that no model of anyone's comes near it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.configuration.settings import DetectionConfig
+from pipeline.errors import UserError
+
+MOST_STAGES, MOST_BLOCKS = 8, 300  # of a ResNet; ResNet-152 has 4 and 50
+# The largest value of a key, whichever section it is in.
+LARGEST = {
+    "width": 4096,
+    "reduction": 4096,
+    "kernels": 99,
+    "pool_kernel": 99,
+    "fps": 1000,
+    "frames": 1024,
+    "interval": 10_000,
+    "stride": 1_000_000,
+    "offset_frames": 1_000_000,
+    "short_side": 4096,
+    "eval_short_side": 4096,
+    "batch_size": 65_536,
+    "clips": 1000,
+    "crops": 1000,
+    "temporal_scale": 4096,
+    "duration_scale": 4096,
+    "feature_step": 10_000,
+    "window_step": 1_000_000,
+    "hidden_1d": 16_384,
+    "hidden_2d": 16_384,
+    "hidden_3d": 16_384,
+    "num_samples": 1024,
+    "samples_per_bin": 256,
+    "boundary_ratio": 100,
+    "groups": 16_384,
+    "positions": 1000,
+    "top": 100_000,
+    "top_verbs": 1000,
+    "top_nouns": 1000,
+    "pairs": 100_000,
+}
+SECTIONS = ("backbone", "finetune", "views", "extract", "bmn", "proposals", "classify")
+CLIPS_A_SECOND = 240  # the paper has 7.5
+OVERLAP = 64  # windows that a position is in; the paper has 2
+PIXELS = 1 << 28  # of the clips that go through the network at once; SlowFast has 8 million
+POINTS = 1 << 26  # of a network's table of samples; the paper has 1.9 million
+CELLS = (
+    1 << 32
+)  # values of a layer over start and duration, of a batch of windows; the paper has 160 million
+
+
+def require_bounded(config: DetectionConfig) -> None:
+    """Refuse settings with which no model works. Raises UserError naming the key, its value and the limit."""
+    for key, value, most in (*_each(config), *_together(config)):
+        if value > most:
+            raise UserError(f"{key} = {value:g}: at most {most:g} is taken of a model file")
+
+
+def _each(config: DetectionConfig) -> Iterator[tuple[str, float, float]]:
+    depth = config.backbone.depth
+    if isinstance(depth, tuple):
+        yield "the stages of backbone.depth", len(depth), MOST_STAGES
+        yield "the blocks of backbone.depth", sum(depth), MOST_BLOCKS
+    for section in SECTIONS:
+        for name, value in config.section(section):
+            values = value if isinstance(value, tuple) else (value,)
+            for number in values:
+                if name in LARGEST and isinstance(number, (int, float)):
+                    yield f"{section}.{name}", number, LARGEST[name]
+
+
+def _together(config: DetectionConfig) -> Iterator[tuple[str, float, float]]:
+    """What several keys make together."""
+    extract, bmn = config.extract, config.bmn
+    pixels = extract.batch_size * extract.frames * extract.short_side**2
+    yield "extract.batch_size x frames x short_side²", pixels, PIXELS
+    yield "extract.fps / stride", extract.fps / extract.stride, CLIPS_A_SECOND
+    map_size = bmn.temporal_scale * bmn.duration_scale
+    points = map_size * bmn.num_samples * bmn.samples_per_bin
+    yield "bmn.temporal_scale x duration_scale x num_samples x samples_per_bin", points, POINTS
+    cells = bmn.batch_size * map_size * max(bmn.hidden_2d, bmn.hidden_3d)
+    yield "bmn.batch_size x temporal_scale x duration_scale x hidden_3d", cells, CELLS
+    step = bmn.window_step or bmn.duration_scale
+    yield "bmn.temporal_scale / window_step", bmn.temporal_scale / step, OVERLAP

@@ -1,0 +1,60 @@
+"""What is known of the videos of a table, beside the table's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import UserError
+from pipeline.prediction.found import Curves, Prediction
+
+COLUMNS = ("video", "start", "end", "label", "score")
+NUMBERS = ("start", "end", "score")
+
+
+def no_rows(columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
+    """A table without a row."""
+    return pd.DataFrame(
+        {name: pd.Series(dtype=float if name in NUMBERS else str) for name in columns}
+    )
+
+
+def no_curves() -> Curves:
+    """The curves of a video of which none are known."""
+    return Curves(*(np.zeros(0, np.float32) for _ in range(3)))
+
+
+def with_rows(known: Prediction | None, video: str, rows: pd.DataFrame) -> Prediction:
+    """A video with these rows as its detections, best first; one that nobody looked at ends with the last of them."""
+    ordered = rows.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+    if known is not None:
+        return replace(known, detections=ordered)
+    end = float(ordered["end"].max()) if len(ordered) else 0.0
+    proposals = no_rows(("video", "start", "end", "score"))
+    return Prediction(video, Path(video), end, ordered, proposals, no_curves(), "", "")
+
+
+def without_rows(prediction: Prediction) -> Prediction:
+    """The same without its detections, which a table holds."""
+    return replace(prediction, detections=prediction.detections.iloc[:0])
+
+
+def together(predictions: Iterable[Prediction]) -> tuple[Prediction, ...]:
+    """Each video once, as it was seen last."""
+    found: Mapping[str, Prediction] = {one.video: one for one in predictions}
+    return tuple(found.values())
+
+
+def require_videos(wanted: Iterable[str], known: Iterable[object]) -> None:
+    """Refuse a video that is not among those known. Raises UserError naming it and some of these."""
+    ids = sorted({str(video) for video in known})
+    for video in wanted:
+        if video not in ids:
+            more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
+            raise UserError(
+                f"video {video!r} is not here; the videos are {', '.join(ids[:5]) or 'none'}{more}"
+            )

@@ -1,0 +1,72 @@
+"""From a template and values to one HTML file: style and script inside, and a policy that lets nothing else run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+# No host anywhere. `file:` beside 'self': a page from disk has no origin that 'self' could mean. `data:` for the
+# icon, which a browser would otherwise ask the server for.
+_POLICY = (
+    "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; "
+    "media-src 'self' file:; base-uri 'none'; form-action 'none'"
+)
+
+
+def render(template: str, *, scripts: Sequence[str], data: Any, **values: Any) -> str:
+    """A page as text: `template` and `scripts` are names of files in templates/, `data` is what the scripts draw.
+
+    Values are escaped where the template sets them; a name that a template uses and nobody gives is an error.
+    """
+    from markupsafe import Markup
+
+    style = _source("style.css")
+    script = "".join(_source(name) for name in scripts)
+    policy = _POLICY.format(script=_digest(script), style=_digest(style))
+    return _environment().get_template(template).render(
+        **values,
+        policy=policy,
+        style=Markup(style),
+        script=Markup(script),
+        data=Markup(embedded_json(data)),
+    )  # fmt: skip
+
+
+def embedded_json(value: Any) -> str:
+    """JSON that may stand in a script element whatever its texts hold. Raises ValueError for NaN and infinity."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))  # ASCII: U+2028 is escaped
+    for mark in "<>&":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("pipeline.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _source(name: str) -> str:
+    """A file of templates/ that goes into pages as it is."""
+    return files("pipeline.pages").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """What a policy names an inline style or script by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,201 @@
+"""A trained model at work: a video to features, proposals and detections, as the stages make them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+
+from feature_extraction.extractor import ExtractionError, Heartbeat
+from feature_extraction.video.frame_folder import FrameFolder
+from feature_extraction.video.reader import DamagedVideoError, VideoError
+from pipeline.configuration.settings import DetectionConfig
+from pipeline.data.clips.geometry import clip_grid
+from pipeline.data.features.store import Features
+from pipeline.data.videos.damage import extraction_takes_parts, told
+from pipeline.data.videos.finding import Source
+from pipeline.data.windows.positions import video_input
+from pipeline.prediction.found import Curves, Prediction, names_of
+from pipeline.prediction.model import Model
+from pipeline.prediction.networks import bmn_of, classifier_of
+from pipeline.processes.device import pick_device
+from pipeline.results.classification.classifying import (
+    scores_on_clips,
+    scores_on_features,
+    times_of,
+)
+from pipeline.results.classification.fusing import fused
+from pipeline.results.classifier_extractor import extractor_of
+from pipeline.results.proposing import proposals_of, video_maps
+
+Progress = Callable[[float], object]  # seconds of the video that are done
+
+
+class Extracted(NamedTuple):
+    """A video's features, as they are read back once stored, and its damaged spans in seconds."""
+
+    features: Features
+    damaged: tuple[tuple[float, float], ...]
+
+
+class Detector:
+    """Both networks of a model on a device, ready for videos.
+
+    `precision` ("float32", "bfloat16") takes the place of the model's own for the classifier, as
+    `extract.precision` does. `lanes`: batches of clips that are in the network at once, each on one thread of the
+    CPU; it changes no digit. Raises UserError where the device is not there.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        device: str = "auto",
+        precision: str | None = None,
+        lanes: int = 1,
+    ) -> None:
+        self.model = model
+        self.config = with_precision(model.config, precision)
+        self.device = pick_device(device)
+        self._classifier = classifier_of(model, self.device)
+        self._bmn = bmn_of(model, self._classifier.feature_dim, self.device)
+        lanes = lanes if self.device.type == "cpu" else 1
+        self._extractor = extractor_of(self.config, self._classifier, self.device, lanes=lanes)
+
+    def features(self, source: Source, *, progress: Progress | None = None) -> Extracted:
+        """A video's features float32 [clips, C], rounded as they are stored (float16).
+
+        Raises VideoError, ExtractionError.
+        """
+        done = _Counted(progress, self.config)
+        try:
+            with one_thread(self.device):
+                found = self._extractor.video(source, heartbeat=done)
+        except DamagedVideoError as error:
+            raise VideoError(told(error, extraction_takes_parts(self.config))) from error
+        array = as_stored(found.features)
+        return Extracted(
+            Features(array, clip_grid(self.config.extract), found.duration), found.damaged
+        )
+
+    def predict(
+        self, source: Source, video: str, *, progress: Progress | None = None
+    ) -> Prediction:
+        """What the model finds in a video, called `video` from here on.
+
+        The detections are those that the stages make of it to the last digit. Raises VideoError, ExtractionError.
+        """
+        return self.detect(
+            source, video, self.features(source, progress=progress), progress=progress
+        )
+
+    def detect(
+        self,
+        source: Source,
+        video: str,
+        extracted: Extracted,
+        *,
+        progress: Progress | None = None,
+    ) -> Prediction:
+        """As `predict`, of features that are there. Where clips are decoded at proposals, the video is read."""
+        config, features = self.config, extracted.features
+        seen = video_input(features, config.bmn)
+        maps = video_maps(self._bmn, seen, config.bmn, self.device)
+        proposals = proposals_of(maps, seen, video, config.bmn, config.proposals)
+
+        def report() -> None:
+            if progress is not None:
+                progress(features.duration)
+
+        report()
+        scores = {}
+        if len(proposals):
+            scores[video] = self._scores(source, features, proposals, report)
+        detections = fused(config.classify, self.model.heads, proposals, scores)
+        times = seen.grid.to_seconds(np.arange(seen.length) + 0.5)
+        start, end = (np.asarray(part, np.float32) for part in maps[:2])
+        return Prediction(
+            video=video,
+            source=source.folder if isinstance(source, FrameFolder) else Path(source),
+            duration=features.duration,
+            detections=best_first(detections),
+            proposals=proposals,
+            curves=Curves(times, start, end),
+            model=self.model.name,
+            digest=self.model.digest,
+            names=names_of(self.model.heads, detections),
+            classes=self.model.heads[0] if len(self.model.heads) == 1 else (),
+            damaged=extracted.damaged,
+        )
+
+    def _scores(
+        self,
+        source: Source,
+        features: Features,
+        proposals: pd.DataFrame,
+        heartbeat: Heartbeat,
+    ) -> list[np.ndarray]:
+        """Class scores of the proposals, one array a head."""
+        settings = self.config.classify
+        if not settings.decodes:
+            return scores_on_features(self._classifier, features, proposals, settings, self.device)
+        times = times_of(settings, proposals, features.grid)
+        with one_thread(self.device):
+            return scores_on_clips(
+                self._classifier, self._extractor, source, times, heartbeat=heartbeat
+            )
+
+
+def with_precision(config: DetectionConfig, precision: str | None) -> DetectionConfig:
+    """The configuration with another `extract.precision`, if one is given."""
+    if precision is None:
+        return config
+    extract = config.extract.model_copy(update={"precision": precision})
+    return config.model_copy(update={"extract": extract})
+
+
+def as_stored(features: np.ndarray) -> np.ndarray:
+    """Features as a feature file gives them back. Raises ExtractionError where float16 does not hold one."""
+    with np.errstate(over="ignore"):
+        stored = features.astype(np.float16)
+    if not np.isfinite(stored).all():
+        largest = float(np.abs(features).max())
+        raise ExtractionError(f"a feature of {largest:.3g} does not fit in float16")
+    return stored.astype(np.float32)
+
+
+def best_first(detections: pd.DataFrame) -> pd.DataFrame:
+    """Detections by falling score; equal scores stay in their order."""
+    return detections.sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+
+@contextlib.contextmanager
+def one_thread(device: torch.device) -> Iterator[None]:
+    """The CPU's work on one thread, as the processes that extract do it: sums are then taken in the same order."""
+    before = torch.get_num_threads()
+    if device.type == "cpu" and before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+
+
+class _Counted:
+    """A heartbeat that says how many seconds of the video are done."""
+
+    def __init__(self, progress: Progress | None, config: DetectionConfig) -> None:
+        self._progress = progress
+        self._seconds = config.extract.batch_size * config.extract.stride / config.extract.fps
+        self._batches = 0
+
+    def __call__(self) -> None:
+        self._batches += 1
+        if self._progress is not None:
+            self._progress(self._batches * self._seconds)

@@ -1,0 +1,127 @@
+"""The trained model of a run: its weights, class names and settings, where all of them belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.configuration.keys import restated
+from pipeline.configuration.settings import DetectionConfig
+from pipeline.data.annotations.class_names import class_names_of
+from pipeline.errors import UserError
+from pipeline.prediction.model import Model
+from pipeline.results.figures import RESULTS, read_results
+from pipeline.run_folder.identity import SHORT, field_differences, plain_fields
+from pipeline.run_folder.ledger import Ledger
+from pipeline.run_folder.manifests import Manifest, read_manifest
+from pipeline.runs.contents import weights_in
+from pipeline.runs.fields import made_by, setting_fields
+from pipeline.runs.graph import row
+from pipeline.runs.run import Run, run_of
+from pipeline.training.checkpoints import MODEL_FILE, saved_weights
+
+
+def model_of_run(folder: Path) -> Model:
+    """The model that a run has trained. Its videos need not be there any more, nor its features.
+
+    Raises UserError where it is no run, is not trained far enough, cannot make features of a video (its features or
+    its class scores came from elsewhere), or where what it holds does not belong together.
+    """
+    run = run_of(folder)
+    config = run.detection
+    _require_own(run, config)
+    trained = {name: _trained(run, name) for name in ("finetune", "bmn")}
+    for name, manifest in trained.items():
+        _require_same_settings(run, name, manifest)
+    _require_same_features(run, trained)
+    return Model(
+        name=folder.resolve().name,
+        config=config,
+        heads=class_names_of(
+            run.path("finetune"),
+            trained["finetune"].fields.get("content.class names"),
+            lambda: run.dataset.heads,
+        ),
+        classifier=saved_weights(run.path("finetune") / MODEL_FILE),
+        bmn=saved_weights(run.path("bmn") / MODEL_FILE),
+        results=_results(run),
+    )
+
+
+def _require_own(run: Run, config: DetectionConfig) -> None:
+    if run.has_imported_features or config.finetune.source == "features":
+        raise UserError(
+            f"{run.folder}: its features were imported, so nothing here makes those of a new video; take a run that "
+            "extracted its own (`tada-loc finetune`, `tada-loc extract`, `tada-loc bmn`)"
+        )
+    if config.classify.scores is not None:
+        raise UserError(
+            f"{run.folder}: its classes come from {config.classify.scores} (classify.scores), which knows no new video; "
+            "let the run's own classifier name them: `tada-loc classify --set classify.scores=null`"
+        )
+
+
+def _trained(run: Run, name: str) -> Manifest:
+    """The manifest of a training that came to its end. Raises UserError."""
+    manifest = read_manifest(run.path(name))
+    if manifest is None:
+        raise UserError(
+            f"{run.folder}: is not trained far enough: {name} has not been done; run `tada-loc {name} --run-dir "
+            f"{run.folder}`"
+        )
+    if not manifest.complete or not (run.path(name) / MODEL_FILE).is_file():
+        done = manifest.progress
+        far = f" (step {done.done} of {done.total})" if done is not None else ""
+        raise UserError(
+            f"{run.folder}: is not trained far enough: {name} is not complete{far}; go on with `tada-loc {name} "
+            f"--run-dir {run.folder}`"
+        )
+    return manifest
+
+
+def _require_same_settings(run: Run, name: str, manifest: Manifest) -> None:
+    """Refuse weights of other settings than the run's configuration has: nothing would come of both. Raises UserError."""
+    wanted = _of_network(setting_fields(run.config, row(name)))
+    recorded = _of_network(restated(manifest.fields, wanted))
+    different = field_differences(recorded, plain_fields(wanted))
+    if different:
+        raise UserError(
+            f"{run.folder}: {name} was trained with other settings than config.yaml has ({'; '.join(different[:3])}); "
+            f"run `tada-loc {row(name).command} --run-dir {run.folder} --force`, or set them back"
+        )
+
+
+def _of_network(fields: Mapping[str, Any]) -> dict[str, Any]:
+    sections = ("backbone.", "bmn.")
+    return {key: value for key, value in fields.items() if key.startswith(sections)}
+
+
+def _require_same_features(run: Run, trained: Mapping[str, Manifest]) -> None:
+    """Refuse a proposal network that was trained on features of another classifier. Raises UserError.
+
+    Where the features, or what was recorded of them, are gone, nothing is known against it.
+    """
+    read = trained["bmn"].fields.get("features of training videos")
+    lines = Ledger(run.path("extract")).lines
+    if not isinstance(read, dict) or not read or not lines:
+        return
+    weights = weights_in(run.path("finetune"), trained["finetune"])
+    fields = setting_fields(run.config, row("extract")) | {"content.weights": weights}
+    by = made_by(plain_fields(fields))
+    known = [video for video in read if video in lines]
+    if known and not any(
+        lines[video].by == by and lines[video].content[:SHORT] == read[video] for video in known
+    ):
+        raise UserError(
+            f"{run.folder}: bmn was trained on features of another classifier or of other extract settings; "
+            f"run `tada-loc run --run-dir {run.folder}` (--force trains bmn again)"
+        )
+
+
+def _results(run: Run) -> Mapping[str, Any]:
+    """The numbers of the run's evaluation, none where there is none that can be read."""
+    try:
+        return read_results(run.path("eval") / RESULTS, "eval")
+    except UserError:
+        return {}

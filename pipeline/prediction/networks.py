@@ -1,0 +1,37 @@
+"""Both networks of a model, built from its settings and filled with its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from bmn import BMN
+from feature_extraction.backbones import VideoNetwork
+from pipeline.errors import UserError
+from pipeline.prediction.model import Model
+from pipeline.training.bmn_network import build_network
+from pipeline.training.classifier import untrained_classifier
+
+
+def classifier_of(model: Model, device: torch.device) -> VideoNetwork:
+    """The model's classifier, in eval mode. Raises UserError where its weights are another network's."""
+    network = untrained_classifier(model.config.backbone, model.num_classes)
+    _fill(network, model.classifier, model.name)
+    return network.to(device).eval()
+
+
+def bmn_of(model: Model, channels: int, device: torch.device) -> BMN:
+    """The model's proposal network for features of so many channels, in eval mode. Raises UserError as above."""
+    network = build_network(model.config.bmn, channels)
+    _fill(network, model.bmn, model.name)
+    return network.to(device).eval()
+
+
+def _fill(network: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+    try:
+        network.load_state_dict(weights)
+    except (KeyError, RuntimeError, TypeError, AttributeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{name}: its weights are not of its configuration ({reason})") from error

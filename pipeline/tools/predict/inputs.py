@@ -1,0 +1,221 @@
+"""What `predict` is given: files, folders, patterns and lists of paths, as videos with a name each."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from feature_extraction.frame_listing import FrameNamesError, chosen_set
+from feature_extraction.plain_files import what_else
+from feature_extraction.store import FeatureFileError, feature_path
+from feature_extraction.video.frame_folder import FrameFolder
+from pipeline.data.names import PREVIEWS, VIDEO_ENDINGS, one_form, split_ending, without_ending
+from pipeline.data.videos.finding import Source
+from pipeline.errors import UserError, cannot_read
+from pipeline.plain_files import read_text
+
+LISTS = frozenset({".txt", ".lst", ".list"})  # files of paths, one a line
+_WILD = ("*", "?", "[")
+
+
+@dataclass(frozen=True)
+class Frames:
+    """How folders of frames are read: frames a second, and how frames are named; None: not said."""
+
+    fps: float | None = None
+    pattern: str | None = None
+
+
+def find_inputs(
+    given: Sequence[str], frames: Frames | None = None, *, aside: Path | None = None
+) -> dict[str, Source]:
+    """The videos that are meant, by name: a file's name without its ending, with folders before it where two are equal.
+
+    A folder stands for the videos in it and below, or is a folder of frames; a pattern (`*`, `**`) for what
+    matches; a file ending in .txt for the paths in it. Nothing below `aside` counts. Raises UserError for what is not
+    there, is no video, or cannot have a name.
+    """
+    frames = frames or Frames()
+    paths = list(dict.fromkeys(path for text in given for path in _meant(text, frames, aside)))
+    distinct = {os.path.realpath(path): path for path in reversed(paths)}
+    kept = [path for path in paths if distinct[os.path.realpath(path)] == path]
+    names = _names(kept)
+    return {name: _source(path, frames) for name, path in names.items()}
+
+
+def _meant(text: str, frames: Frames, aside: Path | None) -> Iterator[Path]:
+    """The video files and folders of frames that a word of the command line means."""
+    _require_no_stream(text)
+    path = Path(text)
+    if not os.path.lexists(path):
+        if any(sign in text for sign in _WILD):
+            yield from _matching(text, frames, aside)
+            return
+        raise UserError(f"{text}: no such file or folder")
+    if path.is_dir():
+        yield from _below(path, frames, aside)
+    elif path.suffix.lower() in LISTS:
+        yield from _listed(path, frames, aside)
+    else:
+        other = what_else(path)
+        if other is not None:
+            raise UserError(f"{text}: is {other}, not a video file")
+        yield path
+
+
+def _require_no_stream(text: str) -> None:
+    """Refuse what is no file: an address, a camera, standard input. Raises UserError."""
+    if not text.strip():
+        raise UserError("a video's path is empty; name a file or a folder")
+    if "://" in text and not os.path.lexists(text):
+        raise UserError(
+            f"{text}: an address or a live source is no video file; save it to a file, then give that"
+        )
+    if text == "-":
+        raise UserError("-: standard input is no video file; save it to a file, then give that")
+    if (text.isdigit() and not os.path.lexists(text)) or text.startswith("/dev/"):
+        raise UserError(
+            f"{text}: a camera or device is no video file; record it to a file, then give that"
+        )
+
+
+def _matching(pattern: str, frames: Frames, aside: Path | None) -> Iterator[Path]:
+    found = sorted(glob.glob(pattern, recursive=True))
+    paths = [Path(text) for text in found if not _is_aside(Path(text), aside)]
+    videos = [
+        path for path in paths if path.is_dir() or split_ending(path.name)[1] in VIDEO_ENDINGS
+    ]
+    if not videos:
+        what = f"of {len(paths)} that match none is a video" if paths else "nothing matches"
+        raise UserError(f"{pattern}: {what}; quote the pattern, and give ** for folders below")
+    for path in videos:
+        if not path.is_dir():
+            yield path
+        elif not any(other != path and other.is_relative_to(path) for other in videos):
+            yield from _below(path, frames, aside)
+
+
+def _listed(path: Path, frames: Frames, aside: Path | None) -> Iterator[Path]:
+    """What the lines of a file mean: paths from the working folder, or from the file's."""
+    try:
+        lines = read_text(path).splitlines()
+    except OSError as error:
+        raise cannot_read(path, error) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is no text of paths, one a line ({error})") from error
+    texts = [line.strip() for line in lines]
+    texts = [text for text in texts if text and not text.startswith("#")]
+    if not texts:
+        raise UserError(f"{path}: names no video; write a path a line")
+    for text in texts:
+        beside = path.parent / text
+        if Path(text).suffix.lower() in LISTS:
+            raise UserError(f"{path}: {text}: a list in a list is not read; give it by itself")
+        try:
+            yield from _meant(
+                str(beside) if not os.path.lexists(text) and beside.exists() else text,
+                frames,
+                aside,
+            )
+        except UserError as error:
+            raise UserError(f"{path}: {error.message}") from error
+
+
+def _below(folder: Path, frames: Frames, aside: Path | None) -> Iterator[Path]:
+    """The videos in a folder and below; where there is none, the folder as one of frames, or those below."""
+    files, folders = _walked(folder, aside)
+    names = {str(path.with_suffix("")) for path in files if path.suffix.lower() not in PREVIEWS}
+    files = [
+        path
+        for path in files
+        if path.suffix.lower() not in PREVIEWS or str(path.with_suffix("")) not in names
+    ]
+    if files:
+        yield from files
+        return
+    of_frames = [path for path in folders if _holds_frames(path, frames)]
+    if not of_frames:
+        raise UserError(f"{folder}: holds no video, and no numbered frames")
+    yield from of_frames
+
+
+def _walked(folder: Path, aside: Path | None) -> tuple[list[Path], list[Path]]:
+    """The video files in a folder and below, and all folders; hidden ones are left alone."""
+    files: list[Path] = []
+    folders: list[Path] = []
+
+    def refuse(error: OSError) -> None:
+        raise cannot_read(Path(error.filename or folder), error) from error
+
+    for place, inside, names in os.walk(folder, onerror=refuse):
+        here = Path(place)
+        inside[:] = sorted(
+            n for n in inside if not n.startswith(".") and not _is_aside(here / n, aside)
+        )
+        folders.append(here)
+        files += [
+            here / name
+            for name in sorted(names)
+            if split_ending(name)[1] in VIDEO_ENDINGS and not name.startswith(".")
+        ]
+    return files, folders
+
+
+def _is_aside(path: Path, aside: Path | None) -> bool:
+    """Whether a path is what `predict` itself has written."""
+    return aside is not None and Path(os.path.realpath(path)).is_relative_to(
+        os.path.realpath(aside)
+    )
+
+
+def _holds_frames(folder: Path, frames: Frames) -> bool:
+    try:
+        chosen_set(folder, frames.pattern)
+    except FrameNamesError as error:
+        return "patterns" in str(error)  # which reading it says
+    return True
+
+
+def _source(path: Path, frames: Frames) -> Source:
+    if not path.is_dir():
+        return path
+    if frames.fps is None:
+        raise UserError(
+            f"{path}: is a folder of frames whose rate is not known; give --frame-fps RATE"
+        )
+    return FrameFolder(path, (frames.fps,), None, frames.pattern)
+
+
+def _names(paths: Sequence[Path]) -> dict[str, Path]:
+    """A name for each path: its own, or with as many folders before it as tell equal ones apart."""
+    parts = {path: _name_parts(path) for path in paths}
+    depth = dict.fromkeys(paths, 1)
+    while True:
+        called: dict[str, list[Path]] = {}
+        for path in paths:
+            called.setdefault("/".join(parts[path][-depth[path] :]), []).append(path)
+        equal = [path for group in called.values() if len(group) > 1 for path in group]
+        deeper = [path for path in equal if depth[path] < len(parts[path])]
+        if not deeper:
+            break
+        for path in deeper:
+            depth[path] += 1
+    if equal:
+        some = ", ".join(str(path) for path in equal[:2])
+        raise UserError(f"{some}: videos of one name; rename one, or give one at a time")
+    for name, (path, *_) in called.items():
+        try:
+            feature_path("", name)
+        except FeatureFileError as error:
+            raise UserError(f"{path}: {error}") from error
+    return {name: path for name, (path, *_) in called.items()}
+
+
+def _name_parts(path: Path) -> tuple[str, ...]:
+    """The folders of a path and its name without the ending of a video."""
+    whole = Path(os.path.abspath(path))
+    name = whole.name if path.is_dir() else without_ending(whole.name)
+    return tuple(one_form(part) for part in (*whole.parts[1:-1], name))

@@ -1,0 +1,121 @@
+"""What predict is given: files, folders, patterns, lists; and what is no video."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from feature_extraction.video.frame_folder import FrameFolder
+from pipeline.errors import UserError
+from pipeline.tools.predict.inputs import Frames, find_inputs
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/one.mp4", "a/two.MKV", "a/deep/one.mp4", "a/notes.md", "b/.hidden.mp4",
+                 "b/three.webm", "b/three.gif", "four", "out/videos/one.rendered.mp4"):  # fmt: skip
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" + name.encode())
+    for number in range(3):
+        path = Path(f"frames/clip/img_{number:03d}.jpg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return tmp_path
+
+
+def meant(*given: str, **more) -> dict[str, str]:
+    return {name: str(path) for name, path in find_inputs(given, **more).items()}
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (["a/one.mp4"], {"one": "a/one.mp4"}),
+        (["a/one.mp4", "a/two.MKV"], {"one": "a/one.mp4", "two": "a/two.MKV"}),
+        (["four"], {"four": "four"}),  # whatever it is called: reading it will tell
+        (["b"], {"three": "b/three.webm"}),
+        (["a/*.mp4"], {"one": "a/one.mp4"}),
+        (["a/one.mp4", "a/../a/one.mp4"], {"one": "a/one.mp4"}),
+        (["a"], {"a/one": "a/one.mp4", "two": "a/two.MKV", "deep/one": "a/deep/one.mp4"}),
+        (["a/**/*.mp4"], {"a/one": "a/one.mp4", "deep/one": "a/deep/one.mp4"}),
+        (["?/th*"], {"three": "b/three.webm"}),
+    ],
+)  # fmt: skip
+def test_paths_folders_and_patterns(place, given, wanted):
+    if given == ["?/th*"]:
+        Path("b/three.gif").unlink()
+    assert meant(*given) == wanted
+
+
+def test_a_list_of_paths(place):
+    Path("list.txt").write_text("# mine\n\na/one.mp4\n  b/three.webm  \n")
+    assert meant("list.txt") == {"one": "a/one.mp4", "three": "b/three.webm"}
+    Path("a/list.txt").write_text("one.mp4\n")  # from the list's own folder
+    assert meant("a/list.txt") == {"one": "a/one.mp4"}
+    Path("bad.txt").write_text("a/one.mp4\nnothing.mp4\n")
+    with pytest.raises(UserError, match=r"bad.txt: nothing.mp4: no such file"):
+        meant("bad.txt")
+    Path("empty.txt").write_text("\n#\n")
+    with pytest.raises(UserError, match="names no video"):
+        meant("empty.txt")
+    Path("latin.txt").write_bytes(b"\xff\xfe\xfa\xfb\x00")
+    with pytest.raises(UserError, match="is no text of paths"):
+        meant("latin.txt")
+
+
+def test_a_file_with_signs_of_a_pattern_in_its_name(place):
+    Path("a[1].mp4").write_bytes(b"x")
+    assert meant("a[1].mp4") == {"a[1]": "a[1].mp4"}
+
+
+def test_folders_of_frames(place):
+    found = find_inputs(["frames"], Frames(25.0))
+    assert found == {"clip": FrameFolder(Path("frames/clip"), (25.0,), None, None)}
+    assert find_inputs(["frames/clip"], Frames(25.0)) == found
+    with pytest.raises(UserError, match=r"frames/clip: .* rate is not known; give --frame-fps"):
+        find_inputs(["frames"])
+
+
+def test_what_was_written_is_no_input(place):
+    assert meant("out") == {"one.rendered": "out/videos/one.rendered.mp4"}
+    with pytest.raises(UserError, match="out: holds no video"):
+        meant("out", aside=Path("out"))
+    everything = meant(".", aside=Path("out"))
+    assert sorted(everything) == ["a/one", "deep/one", "three", "two"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("rtsp://camera/1", "a live source is no video file"),
+        ("https://example.org/v.mp4", "an address"),
+        ("/dev/video0", "a camera or device"),
+        ("0", "a camera or device"),
+        ("-", "standard input is no video file"),
+        ("", "path is empty"),
+        ("nothing.mp4", "nothing.mp4: no such file or folder"),
+        ("*.mov", "nothing matches"),
+        ("a/*.md", "of 1 that match none is a video"),
+        ("empty", "holds no video, and no numbered frames"),
+        ("pipe.mp4", "is a named pipe"),
+        ("link.mp4", "a link to gone.mp4, which is not there"),
+        ("back\\slash.mp4", "not a plain file name"),
+    ],
+)
+def test_what_is_no_video(place, given, said):
+    Path("empty").mkdir()
+    os.mkfifo("pipe.mp4")
+    Path("link.mp4").symlink_to("gone.mp4")
+    Path("back\\slash.mp4").write_bytes(b"x")
+    with pytest.raises(UserError) as caught:
+        meant(given)
+    assert said in caught.value.message and "\n" not in caught.value.message
+
+
+def test_folders_that_lead_back_to_themselves(place):
+    Path("a/loop").symlink_to("..", target_is_directory=True)
+    assert len(meant("a")) == 3
