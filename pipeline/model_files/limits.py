@@ -47,7 +47,7 @@ LARGEST = {
 SECTIONS = ("backbone", "finetune", "views", "extract", "bmn", "proposals", "classify")
 CLIPS_A_SECOND = 240  # the paper has 7.5
 OVERLAP = 64  # windows that a position is in; the paper has 2
-PIXELS = 1 << 28  # of the clips that go through the network at once; SlowFast has 8 million
+PIXELS = 1 << 29  # of the clips that go through the network at once; SlowFast has 8 million
 POINTS = 1 << 26  # of a network's table of samples; the paper has 1.9 million
 CELLS = (
     1 << 32

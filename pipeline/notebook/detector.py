@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -37,11 +37,12 @@ def load(model: PathLike, device: str = "auto", precision: str | None = None) ->
     from feature_extraction.backbones.inference import PRECISIONS
     from pipeline.model_files.opening import open_model
     from pipeline.prediction.detector import Detector as Predictor
+    from pipeline.processes.device import usable_cores
 
     if precision not in (None, *PRECISIONS):
         raise UsageError(f"precision {precision!r}: must be {' or '.join(PRECISIONS)}")
     path = Path(model)
-    made = Predictor(open_model(path), device=device, precision=precision, lanes=cores())
+    made = Predictor(open_model(path), device=device, precision=precision, lanes=usable_cores())
     return Detector(made, path)
 
 
@@ -59,7 +60,7 @@ class Detector:
         videos: Videos,
         threshold: float | None = None,
         top: int | None = None,
-        classes: str | Sequence[str] = (),
+        classes: str | Sequence[str] | None = None,
         *,
         allow_failures: int = 0,
         frame_fps: float | None = None,
@@ -82,6 +83,9 @@ class Detector:
             try:
                 with _shown(source, f"{video}{of}") as report:
                     made = self._predictor.predict(source, video, progress=report)
+                if made.damaged:
+                    seconds = sum(end - start for start, end in made.damaged)
+                    say(f"video {video}: {seconds:.2f} s damaged or missing")
                 found.append(choose(made, choice, heads))
             except UserError as error:
                 failed.append(video)
@@ -125,7 +129,8 @@ class Detector:
     def __repr__(self) -> str:
         model = self._predictor.model
         count = " x ".join(str(len(head)) for head in model.heads)
-        average = model.results.get("tasks", {}).get("mAP", {}).get("average")
+        task: Mapping[str, Any] = next(iter(model.results.get("tasks", {}).values()), {})
+        average = task.get("average")
         told = f", mAP {average:.2f}" if isinstance(average, float) else ""
         text = f"{model.name}: {model.config.backbone.name}, {count} classes{told}; on {self._predictor.device}"
         return f"<tada_loc.Detector {printable(text)}>"
@@ -153,8 +158,3 @@ def _shown(source: Source, title: str) -> Iterator[Report]:
     except (VideoError, ExtractionError) as error:
         said = str(error)
         raise UserError(said if str(source) in said else f"{source}: {said}") from error
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -19,6 +19,7 @@ from pipeline.printing import printable
 from pipeline.run_folder.files import write_text
 
 _MOST_TRUTHS = 2000
+_MOST_SPANS = 1000  # that did not decode
 # The three numbers of the first line: element, term. They follow the threshold.
 _NUMBERS = (("n-shown", "shown"), ("n-classes", "classes"), ("n-best", "best score"))
 _NUMBERS_WITH_TRUTH = (("n-right", "right"), ("n-wrong", "errors"), ("n-missed", "missed"))
@@ -54,6 +55,7 @@ def timeline_page(prediction: Prediction, *, video_path: str | None) -> str:
         has_truth=prediction.truth is not None,
         has_curves=len(prediction.curves.times) > 0,
         left_out=_left_out(prediction, detections, proposals),
+        damaged=prediction.damaged,
         tiou=TIOU,
     )
 
@@ -88,6 +90,7 @@ def _data(
         "total": len(prediction.detections),
         "proposals": {**_segments(proposals), "score": short(proposals["score"])},
         "truth": true,
+        "damaged": [seconds(span) for span in prediction.damaged[:_MOST_SPANS]],
         "tiou": TIOU,
         "curves": _curves(prediction.curves),
     }

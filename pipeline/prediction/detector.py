@@ -34,6 +34,7 @@ from pipeline.results.classifier_extractor import extractor_of
 from pipeline.results.proposing import proposals_of, video_maps
 
 Progress = Callable[[float], object]  # seconds of the video that are done
+_MOST_LANES = 8  # each has its memory
 
 
 class Extracted(NamedTuple):
@@ -47,8 +48,8 @@ class Detector:
     """Both networks of a model on a device, ready for videos.
 
     `precision` ("float32", "bfloat16") takes the place of the model's own for the classifier, as
-    `extract.precision` does. `lanes`: batches of clips that are in the network at once, each on one thread of the
-    CPU; it changes no digit. Raises UserError where the device is not there.
+    `extract.precision` does. `lanes`: batches of clips that are in the network at once (8 at most), each on one
+    thread of the CPU; it changes no digit. Raises UserError where the device is not there.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Detector:
         self.device = pick_device(device)
         self._classifier = classifier_of(model, self.device)
         self._bmn = bmn_of(model, self._classifier.feature_dim, self.device)
-        lanes = lanes if self.device.type == "cpu" else 1
+        lanes = min(lanes, _MOST_LANES) if self.device.type == "cpu" else 1
         self._extractor = extractor_of(self.config, self._classifier, self.device, lanes=lanes)
 
     def features(self, source: Source, *, progress: Progress | None = None) -> Extracted:

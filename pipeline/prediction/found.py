@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +55,25 @@ class Prediction:
         return not self.source.is_dir()
 
 
-def names_of(heads: tuple[tuple[str, ...], ...], detections: pd.DataFrame) -> dict[str, str]:
-    """What people call the labels "verb,noun" of detections; labels of one head are their own names."""
+Heads = tuple[tuple[str, ...], ...]
+
+
+def with_truth(found: Prediction, truth: pd.DataFrame | None, heads: Heads) -> Prediction:
+    """The prediction beside its ground truth, whose labels have names too."""
+    if truth is None:
+        return replace(found, truth=None)
+    return replace(found, truth=truth, names={**found.names, **names_of(heads, truth)})
+
+
+def names_of(heads: Heads, table: pd.DataFrame) -> dict[str, str]:
+    """What people call the labels "3,17" of a table; labels of one head are their own names."""
     if len(heads) == 1:
         return {}
     verbs, nouns = heads
-    pairs = detections[["label", "verb", "noun"]].drop_duplicates("label")
-    return {row.label: f"{verbs[row.verb]} {nouns[row.noun]}" for row in pairs.itertuples()}
+    names = {}
+    for label in table["label"].unique():
+        verb, _, noun = str(label).partition(",")
+        numbers = verb.isdecimal() and noun.isdecimal()
+        if numbers and int(verb) < len(verbs) and int(noun) < len(nouns):
+            names[label] = f"{verbs[int(verb)]} {nouns[int(noun)]}"
+    return names

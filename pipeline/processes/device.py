@@ -45,5 +45,9 @@ def share_cores(device: torch.device, workers: int) -> None:
     several times slower. OMP_NUM_THREADS is obeyed where it is set.
     """
     if device.type == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        torch.set_num_threads(max(1, (cores or 1) - bool(workers)))
+        torch.set_num_threads(max(1, usable_cores() - bool(workers)))
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

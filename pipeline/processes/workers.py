@@ -167,6 +167,9 @@ def listen(workers: Sequence[Worker], timeout: float) -> Iterator[tuple[Worker, 
             yield worker, answer
 
 
+def _unwatched(job: Any, about: str = "") -> None: ...
+
+
 def run_jobs(
     setup: Callable[..., Handler],
     arguments: Sequence[Any],
@@ -174,16 +177,14 @@ def run_jobs(
     *,
     workers: int,
     timeout: float,
-    watch: Watch | None = None,
+    watch: Watch = _unwatched,
 ) -> Iterator[Outcome]:
     """Run every job and yield outcomes as they come.
 
-    Each process calls `setup(*arguments)` once and the handler it returns once a job; both are sent by
-    name, so they must be importable. The handler has a heartbeat to call while it makes progress, and `watch` is
-    shown what it says; a process that is silent for `timeout` seconds (START_SECONDS, until it is set up) is
-    killed. A job whose process dies or whose handler raises ValueError or OSError has failed; other
-    exceptions, being defects, are failures too. Raises UserError where setup or handler does, or a process ends
-    before its first job: no job's fault. No process outlives the iteration, nor this process.
+    Each process calls `setup(*arguments)` once and the handler it returns once a job, which has a heartbeat to
+    call; `watch` is shown what it says. A process that is silent for `timeout` seconds is killed. A job
+    whose process dies or whose handler raises has failed; UserError is raised here, and where a process ends
+    before its first job. No process outlives the iteration.
     """
     waiting = deque(jobs)
     pool: list[Worker] = []
@@ -198,9 +199,8 @@ def run_jobs(
                     raise UserError(answer.refused)
                 yield Outcome(worker.jobs.popleft(), answer.result, answer.reason)
                 _give_next(worker, waiting)
-            if watch is not None:
-                for worker in filter(lambda worker: worker.jobs, pool):
-                    watch(worker.jobs[0], worker.about)
+            for worker in filter(lambda one: one.jobs, pool):
+                watch(worker.jobs[0], worker.about)
             for worker in list(pool):
                 if worker.lost is not None or not worker.jobs:
                     _require_set_up(worker)
@@ -232,7 +232,7 @@ def outcomes(
     *,
     workers: int,
     timeout: float,
-    watch: Watch | None = None,
+    watch: Watch = _unwatched,
 ) -> Iterator[Outcome]:
     """As `run_jobs`; with 0 workers in this process, where nothing guards against crashes and hangs."""
     if workers:
@@ -241,10 +241,6 @@ def outcomes(
         handle = setup(*arguments)
         for job in jobs:
             try:
-                yield Outcome(job, handle(job, partial(watch or _unheard, job)))
+                yield Outcome(job, handle(job, partial(watch, job)))
             except (ValueError, OSError) as error:
                 yield Outcome(job, reason=str(error))
-
-
-def _unheard(job: Any, about: str = "") -> None:
-    """The heartbeat in the main process."""

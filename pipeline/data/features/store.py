@@ -43,6 +43,7 @@ class Features:
     grid: ClipGrid
     duration: float
     first: int = 0
+    ndim = 2  # clips and channels
 
     def __len__(self) -> int:
         return len(self.array)
@@ -51,8 +52,9 @@ class Features:
         """The middle of each clip's cell in seconds, and its feature [C]."""
         return zip(self.times.tolist(), self.array, strict=True)
 
-    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.array, dtype=dtype, copy=copy)  # type: ignore[call-overload, no-any-return]
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        kept = copy is None  # which NumPy 1 does not know: a copy where one is needed
+        return np.asarray(self.array, dtype) if kept else np.array(self.array, dtype, copy=copy)
 
     def __getitem__(self, clips: Any) -> Any:
         """Of a span of clips the features with their times; of any other index what the array gives."""
@@ -70,11 +72,6 @@ class Features:
     def dtype(self) -> np.dtype[Any]:
         """The type of the numbers, float32."""
         return self.array.dtype
-
-    @property
-    def ndim(self) -> int:
-        """2: clips and channels."""
-        return self.array.ndim
 
     @property
     def times(self) -> np.ndarray:

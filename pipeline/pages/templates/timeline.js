@@ -201,6 +201,10 @@ function axis(height) {
   const group = drawn("g", { id: "axis" });
   const step = timeStep((span * 80) / Math.max(width, 1));
   const digits = step < 1 ? 1 : 0;
+  for (const [start, end] of data.damaged) {
+    const box = { x: x(start), y: AXIS - 6, width: Math.max(x(end) - x(start), 2), height: 6, class: "damaged" };
+    group.append(drawn("rect", box, drawn("title", {}, `did not decode: ${clock(start, 2)} to ${clock(end, 2)}`)));
+  }
   for (let i = 0; i * step <= span; i++) {
     const at = x(i * step);
     group.append(drawn("line", { class: "rule", x1: at, x2: at, y1: AXIS - 4, y2: height }));

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,9 +15,9 @@ from pipeline.data.videos.lengths import known_lengths, read_lengths, write_leng
 from pipeline.model_files.opening import open_model
 from pipeline.prediction.choosing import Choice, choose, require_classes
 from pipeline.prediction.detector import with_precision
-from pipeline.prediction.found import Prediction
+from pipeline.prediction.found import Prediction, with_truth
 from pipeline.prediction.model import Model
-from pipeline.processes.device import pick_device
+from pipeline.processes.device import pick_device, usable_cores
 from pipeline.processes.workers import outcomes
 from pipeline.progress import Progress, say
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
@@ -118,8 +117,8 @@ def _look(sources: Mapping[str, Source], model: Model, request: Request) -> _Vid
     identities = {video: one.digest for video, one in seen.items()}
     known = read_lengths(request.folder)
     count = len(known)
-    workers = model.config.runtime.workers if request.workers is None else request.workers
-    measured = known_lengths(sources, identities, known, workers=min(workers, len(sources)))
+    workers = _workers(model, request, len(sources))
+    measured = known_lengths(sources, identities, known, workers=workers)
     if len(known) != count:
         write_lengths(request.folder, known)
     truth = truth_of(request.model, request.annotations, identities)
@@ -148,8 +147,9 @@ def _all(
 def _shown(video: str, videos: _Videos, model: Model, request: Request) -> Prediction:
     """What was found in a video, as it is wanted."""
     found = read_raw(request.folder, video, videos.sources[video], model)
-    truth = videos.truth.get(video)
-    return choose(replace(found, truth=truth), request.choice, model.heads)
+    return choose(
+        with_truth(found, videos.truth.get(video), model.heads), request.choice, model.heads
+    )
 
 
 def _jobs(videos: _Videos, model: Model, request: Request) -> list[Job]:
@@ -191,46 +191,55 @@ def _worked(
     jobs: Sequence[Job], videos: _Videos, model: Model, request: Request, left_out: LeftOut
 ) -> Iterator[tuple[Job, Answer]]:
     """The jobs as they are done; videos that fail are counted."""
-    if not jobs:
-        return
-    workers = model.config.runtime.workers if request.workers is None else request.workers
-    workers = min(workers, len(jobs))
+    workers = _workers(model, request, len(jobs))
     work = Work(
         model=request.model,
         folder=request.folder,
         device=_device(model, request),
         precision=request.precision,
-        lanes=max(1, _cores() // max(1, workers)),
+        lanes=max(1, usable_cores() // max(1, workers)),
         choice=request.choice,
         options=request.options,
         save_features=request.save_features,
     )
-    total = round(sum(videos.seconds.get(job.video, 0.0) for job in jobs if job.raw is None))
-    with Progress(total, "predict", unit="second") as bar:
-        seconds: dict[str, float] = {}
-        shown = 0
-
-        def watch(job: Job, about: str = "") -> None:
-            nonlocal shown
-            if job.raw is None and about:
-                limit = videos.seconds.get(job.video, 0.0)
-                seconds[job.video] = min(float(about), limit)
-                done = round(sum(seconds.values()))
-                bar.update(done - shown)
-                shown = done
-
+    total = sum(videos.seconds.get(job.video, 0.0) for job in jobs if job.raw is None)
+    with Progress(round(total), "predict", unit="second") as bar:
+        seconds = _Seconds(bar, jobs, videos.seconds)
         stream = outcomes(
-            predict_handler, (work,), jobs, workers=workers, timeout=SILENCE_SECONDS, watch=watch
+            predict_handler,
+            (work,),
+            jobs,
+            workers=workers,
+            timeout=SILENCE_SECONDS,
+            watch=seconds.watch,
         )
         for outcome in stream:
             job: Job = outcome.job
+            seconds.watch(job, "inf")
             if outcome.reason is not None:
                 left_out.failed(job.video, outcome.reason)
                 continue
-            watch(job, str(videos.seconds.get(job.video, 0.0)))
             yield job, outcome.result
 
 
-def _cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+class _Seconds:
+    """The seconds of video that are done, shown on a bar."""
+
+    def __init__(self, bar: Progress, jobs: Sequence[Job], seconds: Mapping[str, float]) -> None:
+        self._bar, self._shown = bar, 0
+        self._length = {job.video: seconds.get(job.video, 0.0) for job in jobs if job.raw is None}
+        self._done: dict[str, float] = {}
+
+    def watch(self, job: Job, about: str = "") -> None:
+        """Take what the process at a job says: how many seconds of the video are done."""
+        if job.video in self._length and about:
+            self._done[job.video] = min(float(about), self._length[job.video])
+            done = round(sum(self._done.values()))
+            self._bar.update(max(0, done - self._shown))
+            self._shown = max(done, self._shown)
+
+
+def _workers(model: Model, request: Request, jobs: int) -> int:
+    """How many processes work at so many jobs."""
+    asked = model.config.runtime.workers if request.workers is None else request.workers
+    return min(asked, jobs)

@@ -16,7 +16,7 @@ from pipeline.data.videos.finding import Source
 from pipeline.model_files.opening import open_model
 from pipeline.prediction.choosing import Choice, choose
 from pipeline.prediction.detector import Detector, Extracted
-from pipeline.prediction.found import Prediction
+from pipeline.prediction.found import Prediction, with_truth
 from pipeline.processes.workers import Handler, Heartbeat
 from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.tools.predict.forms import Report
@@ -98,8 +98,9 @@ class _Process:
         def report(seconds: float) -> None:
             heartbeat(f"{seconds:.1f}")
 
+        heads = self._model.heads
         found, raw = self._found(job, report)
-        chosen = choose(replace(found, truth=job.truth), self._work.choice, self._model.heads)
+        chosen = choose(with_truth(found, job.truth, heads), self._work.choice, heads)
         said = self._write(chosen, job, raw.content, lambda seconds: heartbeat())
         return Answer(tuple(said), sum(end - start for start, end in found.damaged))
 

@@ -10,7 +10,9 @@ from helpers.small_runs import error_line, tada
 
 from pipeline.cli.commands import main
 from pipeline.cli.options import overrides, start
+from pipeline.cli.predict_command import FORMS
 from pipeline.errors import UsageError
+from pipeline.tools.predict.forms import OPTIONS
 
 BASE = {"--config", "--run-dir", "--set", "--verbose"}
 READS = {"--annotations", "--allow-failures", "--skip"}
@@ -44,6 +46,9 @@ EXPECTED = {
     "doctor": BASE | READS | {"--videos", "--workers", "--deep", "--json"},
     "plan": BASE | {"--annotations", "--videos", "--device", "--skip", "--processes", "--json"},
     "demo": {"--run-dir", "--backbone", "--set", "--device", "--force"},
+    "predict": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--save-features",
+                "--device", "--precision", "--workers", "--allow-failures", "--frame-fps", "--annotations",
+                *(f"--{form}" for form in OPTIONS)},
 }  # fmt: skip
 
 
@@ -58,6 +63,10 @@ def shown(command: click.Command) -> set[str]:
 
 def test_each_command_has_the_options_that_do_something_there():
     assert {name: shown(command) for name, command in main.commands.items()} == EXPECTED
+
+
+def test_every_form_of_predictions_has_an_option():
+    assert set(FORMS) == set(OPTIONS)
 
 
 @pytest.mark.parametrize("command", sorted(EXPECTED))

@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.notebook.detections import Detections
 from pipeline.notebook.lanes import clock, end_of, lanes_of, ticks
 from pipeline.notebook.svg import timeline_svg
-from pipeline.notebook.text import strips
+from pipeline.notebook.text import found_table, strips
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -94,6 +94,16 @@ def test_strips_of_nothing_and_of_what_lies_outside():
     assert len(strips(many(3000)).splitlines()) == 1 + 5 + 1
 
 
+def test_a_command_shows_the_best_below_the_strips():
+    lines = found_table(found(), rows=2).splitlines()
+    assert lines[:-3] == strips(found()).splitlines()
+    assert lines[-3:] == [
+        "  1.5 s   3.5 s  0.900  right",
+        "    2 s  6.25 s  0.800  up",
+        "  and 2 more",
+    ]
+
+
 def test_strips_keep_to_what_a_terminal_can_write(monkeypatch):
     class Old:
         encoding = "ascii"
@@ -162,6 +172,25 @@ def test_labels_of_the_table_are_text_too():
     shown = Detections.of_predictions([found(rows, video="<b>a")])._repr_html_()
     tags = set(re.findall(r"<(/?[a-z]+)", shown))
     assert not tags & {"script", "img", "b"} and "\u202e" not in shown
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_shows_it_and_runs_nothing(scheme, open_page, tmp_path):
+    rows = [(0.0, 1.0, label, 0.9) for label in (*HOSTILE, "<img src=x onerror=alert(1)>")]
+    shown = Detections.of_predictions(
+        [found(rows, video="<script>alert(1)</script>")]
+    )._repr_html_()
+    path = tmp_path / "cell.html"
+    head = '<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+    path.write_text(head + shown, encoding="utf-8")
+    opened = open_page(path, color_scheme=scheme, viewport={"width": 360, "height": 600})
+    assert opened.complaints == [] and opened.requests == [path.as_uri()]
+    assert opened.page.locator("svg rect").count() == 8
+    name = opened.page.locator("svg text").first
+    assert name.text_content().startswith("<script>alert(1)</script>, 9 s")
+    ink = name.evaluate("one => getComputedStyle(one).fill")
+    assert ink == {"light": "rgb(0, 0, 0)", "dark": "rgb(255, 255, 255)"}[scheme]
+    assert opened.page.locator("svg").evaluate("one => one.getBoundingClientRect().width") <= 360
 
 
 def test_plot_gives_axes_with_a_bar_a_detection_and_a_line_a_segment():

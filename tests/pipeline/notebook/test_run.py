@@ -62,6 +62,10 @@ def test_features_are_an_array_that_knows_its_times(whole):
     assert np.array_equal(features[3:9].times, features.times[3:9])
     assert np.array_equal(np.asarray(features[3:9]), array[3:9])
     assert np.array_equal(np.mean(features, axis=0), array.mean(axis=0))
+    assert np.asarray(features, dtype=np.float64).dtype == np.float64
+    assert np.asarray(features) is features.array and np.array(features) is not features.array
+    assert np.array_equal(features[-1], array[-1]) and np.array_equal(features[::2], array[::2])
+    assert len(features[5:3]) == len(features[5:3].times) == 0
 
 
 def test_detections_know_length_proposals_truth_and_place_of_each_video(whole, data):

@@ -413,6 +413,20 @@ def test_a_folder_of_frames_opens_without_a_complaint(open_page, tmp_path):
     assert opened.complaints == []
 
 
+def test_parts_that_did_not_decode_are_crossed_out(open_page, tmp_path):
+    (tmp_path / "frames").mkdir()
+    hurt = prediction(tmp_path / "frames", damaged=((1.0, 2.5), (4.0, 4.25)))
+    write_timeline(hurt, tmp_path / "t.html")
+    opened = open_page(tmp_path / "t.html")
+    assert "2 parts of the video did not decode (1.8 s" in " ".join(
+        opened.page.locator("#damaged").inner_text().split()
+    )
+    span = float(opened.page.locator("#tracks").get_attribute("width")) - 16
+    wide = opened.page.locator("rect.damaged").first.get_attribute("width")
+    assert float(wide) == pytest.approx(1.5 / 8 * span)
+    assert opened.complaints == []
+
+
 def test_nothing_found_opens_without_a_complaint(open_page, tmp_path):
     (tmp_path / "frames").mkdir()
     none = {"detections": segments([], "label", "score"), "proposals": segments([], "score")}
