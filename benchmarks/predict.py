@@ -1,6 +1,6 @@
 """What it costs to use a trained model: `predict` on one video against the stages one after the other, and its memory.
 
-python -m benchmarks.predict [--seconds 60] [--config small] [--turns 3] [--long 3600] [--json FILE]
+python -m benchmarks.predict [--seconds 60] [--config small] [--device cpu] [--turns 3] [--long 3600] [--json FILE]
 
 A model is trained for a moment on drawn videos; how good it is changes no time. Each command is a process of its own, as
 a user starts it, on all cores. The stages are `extract`, `bmn` (which then only proposes) and `classify` of a run whose
@@ -54,12 +54,12 @@ def make_data(folder: Path, seconds: float, size: tuple[int, int]) -> None:
     pd.concat(kept).to_csv(short / "annotations.csv", index=False)
 
 
-def settings(folder: Path, config: str) -> list[str]:
+def settings(folder: Path, config: str, device: str) -> list[str]:
     """What every stage of the run is told."""
     data = folder / "short"
     given = (f"dataset.videos={data / 'videos'}", f"dataset.annotations={data / 'annotations.csv'}")
     words = ["--config", config, "--run-dir", str(folder / "run")]
-    return [*words, "runtime.device=cpu", *given, *MOMENT]
+    return [*words, f"runtime.device={device}", *given, *MOMENT]
 
 
 def forget(run: Path) -> None:
@@ -70,9 +70,9 @@ def forget(run: Path) -> None:
         shutil.rmtree(run / folder)
 
 
-def measured(folder: Path, config: str, turns: int) -> dict[str, Any]:
+def measured(folder: Path, told: list[str], turns: int) -> dict[str, Any]:
     """Seconds of the stages and of `predict`, in turns."""
-    told, run = settings(folder, config), folder / "run"
+    run = folder / "run"
     video = folder / f"short/videos/{VIDEO}.mp4"
     tada("run", *told)
     names = ("extract", "bmn", "classify")
@@ -92,7 +92,7 @@ def measured(folder: Path, config: str, turns: int) -> dict[str, Any]:
     }
 
 
-def peak_of(folder: Path, config: str, seconds: float, size: tuple[int, int]) -> dict[str, float]:
+def peak_of(folder: Path, seconds: float, size: tuple[int, int]) -> dict[str, float]:
     """Seconds and MB of `predict` on a long video: the largest of its processes."""
     make_dataset(folder / "hours", train_videos=1, val_videos=1, seconds=seconds, size=size)
     video = folder / f"hours/videos/{VIDEO}.mp4"
@@ -106,6 +106,7 @@ def peak_of(folder: Path, config: str, seconds: float, size: tuple[int, int]) ->
 @click.option("--seconds", type=float, default=60.0, show_default=True, help="Of the video.")
 @click.option("--config", default="small", show_default=True, help="Whose network and clips.")
 @click.option("--size", default="640x360", show_default=True, help="Of a frame, pixels.")
+@click.option("--device", default="cpu", show_default=True)
 @click.option("--turns", type=click.IntRange(1), default=3, show_default=True)
 @click.option(
     "--long", "long_seconds", type=float, help="A long video too: seconds, for its memory."
@@ -115,6 +116,7 @@ def main(
     seconds: float,
     config: str,
     size: str,
+    device: str,
     turns: int,
     long_seconds: float | None,
     output: Path | None,
@@ -126,13 +128,13 @@ def main(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_data(folder, seconds, (width, height))
-        found = measured(folder, config, turns)
+        found = measured(folder, settings(folder, config, device), turns)
         echo(
             f"{seconds:g} s of {size}, {config}: stages {found['stages']:.1f} s, predict {found['predict']:.1f} s"
         )
         echo(f"stages / predict, median of {turns} turns: {found['ratio']:.2f}")
         if long_seconds is not None:
-            found["long"] = peak_of(folder, config, long_seconds, (width, height))
+            found["long"] = peak_of(folder, long_seconds, (width, height))
             echo(f"{long_seconds:g} s of {size}: {found['long']}")
     if output is not None:
         write_json(output, {"machine": machine, **found})
