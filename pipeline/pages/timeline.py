@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from pipeline.pages.colours import looks_of
+from pipeline.colours import looks_of
 from pipeline.pages.rendering import render
 from pipeline.pages.thinning import best_rows, opening_threshold, seconds, short, thinned
 from pipeline.pages.verdicts import TIOU, verdicts

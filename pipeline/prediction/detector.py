@@ -75,7 +75,7 @@ class Detector:
         """
         done = _Counted(progress, self.config)
         try:
-            with one_thread(self.device):
+            with one_thread():
                 found = self._extractor.video(source, heartbeat=done)
         except DamagedVideoError as error:
             raise VideoError(told(error, extraction_takes_parts(self.config))) from error
@@ -146,7 +146,7 @@ class Detector:
         if not settings.decodes:
             return scores_on_features(self._classifier, features, proposals, settings, self.device)
         times = times_of(settings, proposals, features.grid)
-        with one_thread(self.device):
+        with one_thread():
             return scores_on_clips(
                 self._classifier, self._extractor, source, times, heartbeat=heartbeat
             )
@@ -176,16 +176,17 @@ def best_first(detections: pd.DataFrame) -> pd.DataFrame:
 
 
 @contextlib.contextmanager
-def one_thread(device: torch.device) -> Iterator[None]:
-    """The CPU's work on one thread, as the processes that extract do it: sums are then taken in the same order."""
+def one_thread() -> Iterator[None]:
+    """The CPU's work on one thread, as the processes that extract do it: sums are then taken in the same order.
+
+    Beside a GPU, too: threads that share single frames only wait for one another.
+    """
     before = torch.get_num_threads()
-    if device.type == "cpu" and before != 1:
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
-        if torch.get_num_threads() != before:
-            torch.set_num_threads(before)
+        torch.set_num_threads(before)
 
 
 class _Counted:

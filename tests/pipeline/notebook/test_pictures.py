@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from helpers.hand_made import HOSTILE, found, many
 
+from pipeline.colours import looks_of
 from pipeline.errors import UserError
 from pipeline.notebook.detections import Detections
 from pipeline.notebook.lanes import clock, end_of, lanes_of, left_out, ticks
 from pipeline.notebook.svg import timeline_svg
 from pipeline.notebook.text import found_table, strips
-from pipeline.pages.colours import looks_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 

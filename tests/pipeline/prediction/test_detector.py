@@ -85,7 +85,7 @@ def test_curves_have_a_value_a_position(whole, data):
 def test_threads_are_as_before():
     torch.set_num_threads(2)
     try:
-        with one_thread(torch.device("cpu")):
+        with one_thread():
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 2
     finally:
