@@ -46,9 +46,7 @@ class Features:
     ndim = 2  # clips and channels
 
     def __repr__(self) -> str:
-        clips, *rest = self.shape
-        size = " x ".join(map(str, rest))
-        return f"<Features of {clips} clips x {size}, {self.dtype}, of {self.duration:.4g} s>"
+        return f"<Features {list(self.shape)}, {self.dtype}, of {self.duration:.4g} s>"
 
     def __len__(self) -> int:
         return len(self.array)
