@@ -1,9 +1,10 @@
-"""Devices and precisions, and how many cores a training on the CPU takes."""
+"""Devices and precisions, and how many cores work on the CPU takes."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 
 import torch
 
@@ -51,3 +52,16 @@ def share_cores(device: torch.device, workers: int) -> None:
 def usable_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def one_thread(device: torch.device) -> Iterator[None]:
+    """The CPU's work on one thread: several take sums in another order, and give other last digits."""
+    before = torch.get_num_threads()
+    if device.type == "cpu" and before != 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
