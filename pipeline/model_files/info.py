@@ -188,4 +188,4 @@ def _results_text(results: Mapping[str, Any]) -> str:
         return "no results: the model was not evaluated (tada-loc eval)"
     from pipeline.configuration.sections.detection import EvalSettings
 
-    return map_table(dict(results), EvalSettings(iou=tuple(results["iou"])), published=False)
+    return map_table(dict(results), EvalSettings(), published=False)

@@ -30,7 +30,8 @@ def map_table(results: dict[str, Any], settings: EvalSettings, *, published: boo
     recall = results.get("average_recall", {})
     if recall:
         lines.append(
-            "proposals: " + "  ".join(f"AR@{n} {value:.2f}" for n, value in recall.items())
+            "proposals: "
+            + "  ".join(f"AR@{printable(n)} {value:.2f}" for n, value in recall.items())
         )
         lines.append(
             "AR@AN: recall by the AN best proposals of each video, by all of one that has fewer; "
