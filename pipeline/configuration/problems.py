@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 
 from pydantic import ValidationError
 
@@ -26,6 +27,8 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
     text = text[:1].lower() + text[1:]
     if not key:
         return key, text
+    if isinstance(problem["input"], Mapping):  # what is wrong is between its keys
+        return key, f"{key}: {text}"
     return key, f"{key} = {_shown(problem['input'])}: {text}"
 
 
