@@ -107,7 +107,9 @@ def map_difference(
     Raises TableError where they are not of the same classes, thresholds and number of resamples.
     """
     if first.classes != second.classes or first.samples.shape != second.samples.shape:
-        raise TableError("two result sets of other classes, thresholds or resamples: none differ by")
+        raise TableError(
+            "two result sets of other classes, thresholds or resamples: none differ by"
+        )
     by_threshold = second.samples - first.samples
     average = by_threshold.mean(axis=1)
     low, high = percentiles(np.column_stack([by_threshold, average]), level)
@@ -123,9 +125,7 @@ def map_difference(
     )
 
 
-def draws(
-    found: Matched, videos: Sequence[Any] | None, resamples: int, seed: int
-) -> np.ndarray:
+def draws(found: Matched, videos: Sequence[Any] | None, resamples: int, seed: int) -> np.ndarray:
     """How often each of the matched videos is drawn: int64 [R, V].
 
     Raises TableError where `videos` lacks one, or for a number of resamples below 1.

@@ -87,5 +87,7 @@ def _videos(
 ) -> tuple[np.ndarray, np.ndarray, tuple[Any, ...]]:
     """Numbers of the videos of both tables, and their names, sorted."""
     names = pd.Index(annotated.unique()).union(pd.Index(found.unique()), sort=True)
-    codes = [np.asarray(names.get_indexer(pd.Index(column)), np.int64) for column in (annotated, found)]
+    codes = [
+        np.asarray(names.get_indexer(pd.Index(column)), np.int64) for column in (annotated, found)
+    ]
     return codes[0], codes[1], tuple(names.tolist())
