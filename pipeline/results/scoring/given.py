@@ -16,6 +16,7 @@ from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.errors import UserError
 from pipeline.progress import say
+from pipeline.results.scoring.best_f1 import best_f1
 from pipeline.results.scoring.published import withheld
 from pipeline.results.scoring.tasks import as_thresholds, recall_figures, score_tasks, truth_rows
 from pipeline.results.scoring.unknown_videos import UnknownVideos, settle_videos
@@ -45,14 +46,11 @@ def score_file(
     )
     ties = _ties(settings, is_table=is_table)
     _require_classes(detections, truth, path)
+    ignored = dataset.ignored_rows(settings.dataset.eval_subset)
     results["tasks"] = score_tasks(
-        truth,
-        detections,
-        dataset,
-        settings.eval.iou,
-        ties=ties,
-        ignored=dataset.ignored_rows(settings.dataset.eval_subset),
+        truth, detections, dataset, settings.eval.iou, ties=ties, ignored=ignored
     )
+    results["best_f1"] = best_f1(truth, detections, ties=ties, ignored=ignored)
     _say_left_out(results["tasks"], len(detections), path)
     if (said := withheld(settings.eval, settings.dataset, dataset)) is not None:
         say(said)
