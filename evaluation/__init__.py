@@ -26,6 +26,8 @@ from evaluation.operating import OperatingPoint, OperatingPoints, operating_poin
 from evaluation.recall import Recall, average_recall
 from evaluation.stages import (
     StageLoss,
+    beside_truth,
+    nearest_proposals,
     stage_losses,
     true_segments,
     with_segments,
@@ -51,12 +53,14 @@ __all__ = [
     "action_accuracy",
     "action_probabilities",
     "average_recall",
+    "beside_truth",
     "bootstrap_map",
     "confusion",
     "detection_map",
     "error_types",
     "fusion",
     "map_difference",
+    "nearest_proposals",
     "operating_points",
     "per_class_accuracy",
     "signed_errors",
