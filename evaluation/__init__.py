@@ -26,7 +26,6 @@ from evaluation.operating import OperatingPoint, OperatingPoints, operating_poin
 from evaluation.recall import Recall, average_recall
 from evaluation.stages import (
     StageLoss,
-    beside_truth,
     nearest_proposals,
     stage_losses,
     true_segments,
@@ -53,7 +52,6 @@ __all__ = [
     "action_accuracy",
     "action_probabilities",
     "average_recall",
-    "beside_truth",
     "bootstrap_map",
     "confusion",
     "detection_map",

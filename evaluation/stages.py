@@ -108,10 +108,10 @@ def with_segments(annotations: pd.DataFrame, nearest: np.ndarray) -> pd.DataFram
 def nearest_proposals(
     annotations: pd.DataFrame, proposals: pd.DataFrame, least: float = 0.1
 ) -> pd.DataFrame:
-    """Of each ground truth the proposal with the largest tIoU, at least `least`: each proposal once, as it is.
+    """Of each ground truth the proposal with the largest tIoU, at least `least`: each proposal once, with score 1.
 
-    Equal tIoUs: the higher score, then the earlier row. With them, what a proposal network has found is put
-    right by a choice among its own proposals.
+    Equal tIoUs: the higher score, then the earlier row. It is the best choice of segments among proposals: what
+    true segments give more was never proposed, or was suppressed.
     """
     check_annotations(annotations)
     check_proposals(proposals)
@@ -120,18 +120,7 @@ def nearest_proposals(
     order = np.lexsort((pairs.right, -score[pairs.right], -pairs.tiou, pairs.left))
     _, first = np.unique(pairs.left[order], return_index=True)
     rows = np.unique(pairs.right[order][first])
-    return proposals.iloc[rows].reset_index(drop=True)
-
-
-def beside_truth(
-    annotations: pd.DataFrame, proposals: pd.DataFrame, least: float = 0.1
-) -> pd.DataFrame:
-    """The proposals that have a tIoU of `least` with no ground truth: there is nothing there."""
-    check_annotations(annotations)
-    check_proposals(proposals)
-    alone = np.ones(len(proposals), bool)
-    alone[_pairs(annotations, proposals, least).right] = False
-    return proposals[alone].reset_index(drop=True)
+    return proposals.iloc[rows].assign(score=1.0).reset_index(drop=True)
 
 
 def _pairs(annotations: pd.DataFrame, proposals: pd.DataFrame, least: float) -> Pairs:

@@ -50,22 +50,27 @@ def _choices(averages: Averages, *, by_file: bool) -> list[tuple[float, str]]:
         text = f"the classifier (true classes would give {known['true classes']:.1f}): {how}"
         choices.append((averages.gain("true classes"), text))
     lost = averages.gain("before NMS", "nearest kept")
-    if lost:
-        text = (
-            f"loosen NMS (it costs {lost:.1f} of the points that the proposals could give): a larger "
-            "proposals.alpha, a larger proposals.count"
-        )
-        choices.append((lost * 2, text))
+    text = (
+        f"loosen NMS (the best it drops would give {lost:.1f} points more): a larger proposals.count, a "
+        "larger proposals.alpha"
+    )
+    choices.append((lost * 2, text))
     if "true segments" in known:
         choices.append(_segments(averages))
     return choices
 
 
 def _segments(averages: Averages) -> tuple[float, str]:
-    """What the proposals cost, and whether the grid does not allow better ones."""
+    """What the proposals cost, and whether it is their choice, the grid, or the network."""
     known = averages.oracles
     points, limit = averages.gain("true segments"), known.get("grid", 100.0)
-    if 100 - limit > points / 2:
+    chosen = averages.gain("nearest kept")
+    if chosen > points / 2:
+        text = (
+            f"the proposals' scores (the best of each video would give {known['nearest kept']:.1f}): longer "
+            "training (bmn.epochs), other score powers (proposals.cls_power, proposals.reg_power)"
+        )
+    elif 100 - limit > points / 2:
         text = (
             f"a finer grid (its best segments give {limit:.1f}): a smaller extract.stride, a larger "
             "bmn.duration_scale"

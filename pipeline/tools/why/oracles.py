@@ -10,7 +10,6 @@ import pandas as pd
 
 from bmn.upper_bound import Cells, nearest_cells
 from evaluation.stages import (
-    beside_truth,
     nearest_proposals,
     true_segments,
     with_segments,
@@ -41,12 +40,21 @@ def oracles(run: Run, truth: pd.DataFrame) -> list[Oracle]:
     """The oracles of a run, in the order they are shown. One that cannot be made says why."""
     made = _Making(run, truth, Classes(run))
     other = "of each proposal" if made.by_video else "of the whole video"
+    # From the annotated segments on, each can be no better than the one before, ties and repeats aside.
     rows: list[tuple[str, str, Callable[[], tuple[pd.DataFrame, str]]]] = [
-        ("true classes", "our proposals, each with the class that is there", made.true_classes),
+        ("true classes", "true classes, on our proposals", made.true_classes),
         ("true segments", "our classes, on the annotated segments", made.on_true_segments),
-        ("grid", "the best segments that positions and durations can express", made.on_grid),
-        ("nearest kept", "our proposal nearest to each segment, our classes", made.nearest_kept),
-        ("before NMS", "the nearest before NMS instead, our classes", made.nearest_before),
+        ("grid", "true classes, on the best segments that the grid can express", made.on_grid),
+        (
+            "before NMS",
+            "our classes, on the nearest of all proposals before NMS",
+            made.nearest_before,
+        ),
+        (
+            "nearest kept",
+            "our classes, on the nearest of the proposals NMS kept",
+            made.nearest_kept,
+        ),
         (f"classes {other}", f"our proposals, classes {other} instead", made.other_classes),
     ]
     found = []
@@ -123,12 +131,10 @@ class _Making:
 
     def nearest_kept(self) -> tuple[pd.DataFrame, str]:
         kept = self.proposals
-        return self._fused_kept(kept, nearest_proposals(self.truth, kept), kept)
+        return self._fused_kept(kept, nearest_proposals(self.truth, kept))
 
     def nearest_before(self) -> tuple[pd.DataFrame, str]:
-        return self._fused_kept(
-            self.proposals, nearest_candidates(self.run, self.truth), self.proposals
-        )
+        return self._fused_kept(self.proposals, nearest_candidates(self.run, self.truth))
 
     def other_classes(self) -> tuple[pd.DataFrame, str]:
         if self.settings.scores is not None:
@@ -139,14 +145,11 @@ class _Making:
         scores = self.classes.on_features(kept, settings)
         return fused(settings, self.run.dataset.heads, kept, scores), ""
 
-    def _fused_kept(
-        self, kept: pd.DataFrame, chosen: pd.DataFrame, rest: pd.DataFrame
-    ) -> tuple[pd.DataFrame, str]:
-        """Detections of chosen proposals, and of those that lie where nothing is, by the run's own classes."""
-        table = pd.concat([chosen, beside_truth(self.truth, rest)], ignore_index=True)
-        table = table.sort_values("video", kind="stable", ignore_index=True)
+    def _fused_kept(self, kept: pd.DataFrame, table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+        """Detections of chosen proposals by the run's own classes."""
         if self.settings.decodes:
-            note = "each named as the kept proposal nearest to it" if len(chosen) else ""
+            table = table[table["video"].isin(kept["video"])].reset_index(drop=True)
+            note = "each named as the kept proposal nearest to it"
             return self._fused(table, scores_of_kept(self.run, kept, table)), note
         if self.settings.scores is not None:
             return self._fused(table, self.classes.given(table)), ""
