@@ -14,6 +14,7 @@ from pipeline.cli.group import Commands
 from pipeline.cli.model_commands import export, info
 from pipeline.cli.options import ALL, AT, JSON, WHY, NamedPath, configured, echo, start
 from pipeline.cli.predict_command import predict
+from pipeline.cli.results.compare_command import compare
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
 if TYPE_CHECKING:
@@ -216,6 +217,7 @@ def run(**options: Any) -> None:
 
 for _command in (
     predict,
+    compare,
     export,
     info,
     status,
