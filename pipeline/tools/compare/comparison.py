@@ -11,7 +11,6 @@ from evaluation.bootstrap import LEVEL, RESAMPLES, map_difference
 from evaluation.error_kinds import KINDS
 from evaluation.error_types import ErrorTypes
 from evaluation.operating import operating_points
-from pipeline.errors import UsageError
 from pipeline.results.scoring import as_thresholds
 from pipeline.tools.compare.common import on_common_videos
 from pipeline.tools.compare.results import Result, named
@@ -42,8 +41,6 @@ def comparison(
     threshold differs most: lists of video, difference, first, second
     Raises UserError where they share no video, UsageError for one result alone, or one given twice.
     """
-    if len(results) < 2:
-        raise UsageError("compare takes two runs or result files at least; name another")
     results, notes = on_common_videos(named(results))
     first = results[0]
     evaluation = first.config.eval

@@ -106,7 +106,12 @@ def result_of_file(config: DetectionConfig, path: Path) -> Result:
 
 
 def named(results: Sequence[Result]) -> list[Result]:
-    """The results with names that tell them apart: their paths where names are the same. Raises UsageError."""
+    """The results with names that tell them apart: their paths where names are the same.
+
+    Raises UsageError for one alone, or one that is given twice.
+    """
+    if len(results) < 2:
+        raise UsageError("compare takes two runs or result files at least; name another")
     paths = [result.path.resolve() for result in results]
     if len(set(paths)) < len(paths):
         twice = next(path for path in paths if paths.count(path) > 1)
