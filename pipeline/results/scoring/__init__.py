@@ -5,6 +5,7 @@ Knows no run: it is given settings, annotations and tables.
 
 from __future__ import annotations
 
+from pipeline.results.scoring.best_f1 import best_f1
 from pipeline.results.scoring.given import score_file
 from pipeline.results.scoring.report import map_table
 from pipeline.results.scoring.result_files import SUBMISSION, write_result_files
@@ -19,6 +20,7 @@ from pipeline.results.scoring.tasks import (
 __all__ = [
     "SUBMISSION",
     "as_thresholds",
+    "best_f1",
     "map_table",
     "recall_figures",
     "score_file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,53 @@ from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.errors import UserError
 from pipeline.progress import say
+from pipeline.results.scoring.best_f1 import best_f1
 from pipeline.results.scoring.published import withheld
 from pipeline.results.scoring.tasks import as_thresholds, recall_figures, score_tasks, truth_rows
 from pipeline.results.scoring.unknown_videos import UnknownVideos, settle_videos
 from pipeline.results.tables import read_given
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file of anyone's beside the ground truth it is scored against.
+
+    `table` holds detections, or proposals where it has no label; `noted` what a report says of unknown videos.
+    """
+
+    dataset: Dataset
+    truth: pd.DataFrame
+    table: pd.DataFrame
+    ties: Ties
+    ignored: pd.DataFrame
+    noted: dict[str, Any]
+
+
+def read_scored(
+    settings: DetectionConfig, path: Path, unknown_videos: UnknownVideos = "refuse"
+) -> Given:
+    """Read the annotations of `dataset.eval_subset` and a result file or a table, nothing else.
+
+    `unknown_videos`: what happens to rows of videos that are not evaluated. Raises UserError where one of them
+    cannot be scored, naming file, video, row and value.
+    """
+    dataset = load_annotations(_without_training(settings.dataset), settings.ignored_labels)
+    truth = truth_rows(settings.dataset, dataset)
+    is_table = path.name.lower().endswith((".csv", ".csv.gz"))
+    read = read_given(path) if is_table else _result_file(settings.dataset, dataset, path)
+    settled = settle_videos(read, dataset, settings.dataset.eval_subset, path, unknown_videos)
+    table = settled.table
+    if "label" in read:
+        table = _classed(table, settings.dataset, dataset, path) if is_table else table
+        _require_classes(table, truth, path)
+    return Given(
+        dataset=dataset,
+        truth=truth,
+        table=table,
+        ties=_ties(settings, is_table=is_table),
+        ignored=dataset.ignored_rows(settings.dataset.eval_subset),
+        noted=settled.as_json(unknown_videos),
+    )
 
 
 def score_file(
@@ -27,37 +71,26 @@ def score_file(
 ) -> dict[str, Any]:
     """mAP of a result file or a table of detections, AR@AN of one of proposals: plain JSON values, percent.
 
-    Reads the annotations of `dataset.eval_subset` and the file, nothing else. `unknown_videos`: what happens
-    to rows of videos that are not evaluated. Raises UserError where one of them cannot be scored, naming file,
-    video, row and value.
+    As `read_scored` reads it, and raises.
     """
-    dataset = load_annotations(_without_training(settings.dataset), settings.ignored_labels)
-    truth = truth_rows(settings.dataset, dataset)
-    is_table = path.name.lower().endswith((".csv", ".csv.gz"))
-    read = read_given(path) if is_table else _result_file(settings.dataset, dataset, path)
-    settled = settle_videos(read, dataset, settings.dataset.eval_subset, path, unknown_videos)
+    return score_given(settings, read_scored(settings, path, unknown_videos), path)
+
+
+def score_given(settings: DetectionConfig, given: Given, path: Path) -> dict[str, Any]:
+    """The figures of a file that was read, as `score_file` gives them."""
     results: dict[str, Any] = {"iou": as_thresholds(settings.eval.iou), "tasks": {}}
-    if is_table and "label" not in read:
-        results["average_recall"] = recall_figures(truth, settled.table, settings.eval)
-        return results | settled.as_json(unknown_videos)
-    detections = (
-        _classed(settled.table, settings.dataset, dataset, path) if is_table else settled.table
-    )
-    ties = _ties(settings, is_table=is_table)
-    _require_classes(detections, truth, path)
-    results["tasks"] = score_tasks(
-        truth,
-        detections,
-        dataset,
-        settings.eval.iou,
-        ties=ties,
-        ignored=dataset.ignored_rows(settings.dataset.eval_subset),
-    )
+    if "label" not in given.table:
+        results["average_recall"] = recall_figures(given.truth, given.table, settings.eval)
+        return results | given.noted
+    truth, detections = given.truth, given.table
+    how: dict[str, Any] = {"ties": given.ties, "ignored": given.ignored}
+    results["tasks"] = score_tasks(truth, detections, given.dataset, settings.eval.iou, **how)
+    results["best_f1"] = best_f1(truth, detections, **how)
     _say_left_out(results["tasks"], len(detections), path)
-    if (said := withheld(settings.eval, settings.dataset, dataset)) is not None:
+    if (said := withheld(settings.eval, settings.dataset, given.dataset)) is not None:
         say(said)
         results["published"] = False
-    return results | {"ties": ties} | settled.as_json(unknown_videos)
+    return results | {"ties": given.ties} | given.noted
 
 
 def _ties(settings: DetectionConfig, *, is_table: bool) -> Ties:
