@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bmn import decode_proposals, fuse_windows, move_proposals, soft_nms, vote, voting_weights
 from bmn.targets import valid_mask
@@ -15,17 +13,9 @@ from pipeline.configuration.sections.detection import ProposalSettings
 from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.windows.positions import VideoInput
 from pipeline.processes.device import autocast
+from pipeline.results.kept_maps import KeptMaps, VideoMaps
 
-Table = np.ndarray | Tensor
-
-
-class VideoMaps(NamedTuple):
-    """Starts [L], ends [L] and cells [2 or 4, D, L] of a video of L positions, means over windows."""
-
-    start: Table
-    end: Table
-    cells: Table
-
+__all__ = ["VideoMaps", "proposals_of", "propose_video", "video_maps"]
 
 def propose_video(
     model: nn.Module,
@@ -34,12 +24,18 @@ def propose_video(
     settings: BMNSettings,
     proposals: ProposalSettings,
     device: torch.device,
+    kept: KeptMaps | None = None,
 ) -> pd.DataFrame:
     """A video's proposals, best first: windows through the network, averaged, decoded, soft-NMS.
 
-    A table of video, start and end (seconds) and score (Lin et al. 2019; Appendix A.2).
+    A table of video, start and end (seconds) and score (Lin et al. 2019; Appendix A.2). Maps that are `kept` are
+    taken from there, others are kept there. Raises UserError where they cannot be written.
     """
-    maps = video_maps(model, source, settings, device)
+    maps = kept.read(video) if kept is not None else None
+    if maps is None:
+        maps = video_maps(model, source, settings, device)
+        if kept is not None:
+            kept.write(video, maps)
     return proposals_of(maps, source, video, settings, proposals)
 
 

@@ -47,8 +47,8 @@ def flip(path):
 
 def test_a_run_as_it_was_written_is_sound(data, run):
     outputs = sum(len(read_manifest(run / stage.folder).outputs) for stage in in_order())
-    parts = len([*run.rglob("*.h5"), *run.rglob("videos/*")])
-    assert outputs == 5 and parts == 6 + 2 + 2
+    parts = len([*run.rglob("*.h5"), *run.rglob("videos/*"), *run.rglob("maps/*.npz")])
+    assert outputs == 5 and parts == 6 + 2 + 2 + 2
     code, printed, found = verify(data, run)
     assert (code, found) == (0, {"files": outputs + parts, "faults": []})
     assert printed == f"{outputs + parts} files are what was written\n"
