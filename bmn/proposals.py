@@ -46,9 +46,18 @@ def decode_proposals(
     table[:, 0], table[:, 1] = first * scale, (first + duration + 1) * scale
     table[:, 2], table[:, 3] = starts[first], ends[last]
     table[:, 4], table[:, 5] = maps[1, duration, first], maps[0, duration, first]
-    table[:, 6] = (table[:, 2] * table[:, 3]) ** boundary_power
-    table[:, 6] *= table[:, 4] ** cls_power * table[:, 5] ** reg_power
+    powers = {"cls_power": cls_power, "reg_power": reg_power, "boundary_power": boundary_power}
+    table[:, 6] = proposal_scores(table, **powers)
     return table
+
+
+def proposal_scores(
+    decoded: np.ndarray, *, cls_power: float, reg_power: float, boundary_power: float
+) -> np.ndarray:
+    """The scores float64 [n] of decoded proposals [n, 7] with these powers, as `decode_proposals` has them."""
+    scores: np.ndarray = (decoded[:, 2] * decoded[:, 3]) ** boundary_power
+    scores *= decoded[:, 4] ** cls_power * decoded[:, 5] ** reg_power
+    return scores
 
 
 def proposal_cells(

@@ -14,6 +14,7 @@ from pipeline.cli.group import Commands
 from pipeline.cli.model_commands import export, info
 from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
 from pipeline.cli.predict_command import predict
+from pipeline.cli.results.sweep_command import sweep
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
 if TYPE_CHECKING:
@@ -207,6 +208,7 @@ for _command in (
     predict,
     export,
     info,
+    sweep,
     status,
     verify,
     score,

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from bmn import decode_proposals, fuse_windows, move_proposals, soft_nms, vote, voting_weights
+from bmn import (
+    decode_proposals,
+    fuse_windows,
+    move_proposals,
+    proposal_scores,
+    soft_nms,
+    vote,
+    voting_weights,
+)
 from bmn.targets import valid_mask
+from bmn.windows import TimeGrid
 from pipeline.configuration.sections.detection import ProposalSettings
 from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.windows.positions import VideoInput
@@ -47,22 +58,47 @@ def proposals_of(
     proposals: ProposalSettings,
 ) -> pd.DataFrame:
     """The proposals of a video's maps, best first: decoded, moved, soft-NMS; as `propose_video` gives them."""
+    return suppressed(decoded_video(maps, source.grid, settings), video, proposals)
+
+
+class DecodedVideo(NamedTuple):
+    """All proposals [n, 7] that a video's maps hold (`bmn.proposals.PROPOSAL_COLUMNS`), before any score and soft-NMS.
+
+    `seconds` that its positions stand for, from `origin` [s] on.
+    """
+
+    table: np.ndarray
+    seconds: float
+    origin: float
+
+
+def decoded_video(maps: VideoMaps, grid: TimeGrid, settings: BMNSettings) -> DecodedVideo:
+    """What a video's maps hold: decoded and moved; the same for all settings of proposals."""
     start, end, cells = maps
-    seconds = source.grid.seconds_per_position
+    seconds = grid.seconds_per_position
     decoded = decode_proposals(
         start,
         end,
         cells[:2],
-        cls_power=proposals.cls_power,
-        reg_power=proposals.reg_power,
-        boundary_power=proposals.boundary_power,
         seconds_per_position=seconds,
         boundary_center=settings.boundary_center,
     )
     if settings.regression:
         decoded = move_proposals(decoded, cells[2:], seconds_per_position=seconds)
-    found = _suppress(video, decoded, proposals, float(np.array(source.length) * seconds))
-    return _placed(found, source.grid.origin)
+    return DecodedVideo(decoded, float(np.array(len(start)) * seconds), grid.origin)
+
+
+def suppressed(decoded: DecodedVideo, video: str, proposals: ProposalSettings) -> pd.DataFrame:
+    """A video's proposals, best first: scored, soft-NMS. A table of video, start and end (seconds) and score."""
+    table = decoded.table.copy()
+    table[:, -1] = proposal_scores(
+        table,
+        cls_power=proposals.cls_power,
+        reg_power=proposals.reg_power,
+        boundary_power=proposals.boundary_power,
+    )
+    found = _suppress(video, table, proposals, decoded.seconds)
+    return _placed(found, decoded.origin)
 
 
 @torch.inference_mode()

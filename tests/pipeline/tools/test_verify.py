@@ -113,7 +113,7 @@ def test_a_half_done_run_is_as_far_sound_as_it_is(data, run):
     for name in ("classify", "eval"):
         shutil.rmtree(run / name)
     code, printed, found = verify(data, run)
-    assert (code, found["files"]) == (0, 11) and "11 files" in printed
+    assert (code, found["files"]) == (0, 13) and "13 files" in printed
 
 
 def test_a_damaged_manifest_is_named_and_the_rest_is_compared(data, run):
