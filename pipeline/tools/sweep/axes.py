@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,8 +73,7 @@ def parse_axes(words: Sequence[str], configuration: Path) -> tuple[Axis, ...]:
             raise UsageError(f"{word!r}: write KEY=VALUE,VALUE,... as proposals.alpha=0.3,0.4")
         if any(axis.key == key for axis in axes):
             raise UsageError(f"{key} is given twice: write all its values behind one =")
-        if key in known_keys():
-            _require_swept(key)
+        _require_swept(key)
         axes.append(_axis(key, text, configuration))
     return tuple(axes)
 
@@ -127,6 +127,11 @@ def _checked(key: str, value: Any, configuration: Path) -> Any:
 
 
 def _require_swept(key: str) -> None:
+    """Refuse a key that is none, and one that a sweep cannot try. Raises UsageError."""
+    keys = known_keys()
+    if key not in keys and not any(name.startswith(f"{key}.") for name in keys):
+        near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
+        raise UsageError(f"unknown key {key}" + (f" (did you mean {near[0]}?)" if near else ""))
     why = _REFUSED.get(key) or _REFUSED.get(key.partition(".")[0])
     if why is not None:
         raise UsageError(why.format(key=key))

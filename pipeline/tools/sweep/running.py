@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.configuration.reading import RUN_CONFIG, load_config
 from pipeline.errors import UserError
@@ -67,7 +68,7 @@ def results(sweep: Sweep) -> Iterator[tuple[int, Measured]]:
     The run is left as it is, but for maps and figures that are kept where it may be written. Raises UserError.
     """
     run, settings = sweep.run, sweep.settings
-    written = os.access(run.folder, os.W_OK)
+    written = _may_write(run.folder)
     with ExitStack() as stack:
         if written:
             stack.enter_context(held(run.folder))
@@ -114,6 +115,10 @@ def _measured(sweep: Sweep, todo: Sequence[int]) -> Iterator[tuple[int, Measured
             for n in todo:
                 if settings[n] == (job.proposals, classify):
                     yield n, measured
+
+
+def _may_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK)
 
 
 def _keep_maps(material: Material) -> None:
