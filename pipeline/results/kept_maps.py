@@ -108,7 +108,7 @@ class KeptMaps:
             return
         path = self._path(video)
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, durations=cells.shape[1], **arrays)
+            np.savez(stream, durations=np.int64(cells.shape[1]), **arrays)  # type: ignore[arg-type]  # numpy takes any names
         file = record_of(path)
         of = self.of.get(video, "")
         line = Made(video=video, by=self.by, of=of, file=file, content=file.sha256)

@@ -28,6 +28,7 @@ from pipeline.results.kept_maps import KeptMaps, VideoMaps
 
 __all__ = ["VideoMaps", "proposals_of", "propose_video", "video_maps"]
 
+
 def propose_video(
     model: nn.Module,
     source: VideoInput,

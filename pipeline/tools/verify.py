@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.progress import Progress
+from pipeline.results.kept_maps import MAPS
 from pipeline.run_folder.identity import FileRecord, is_as_recorded
 from pipeline.run_folder.ledger import Ledger
-from pipeline.results.kept_maps import MAPS
 from pipeline.run_folder.manifests import read_manifest
 from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run

@@ -81,6 +81,7 @@ def shown(whole, data, tmp_path_factory):
     }  # fmt: skip
     asked["eval-classifier"] = ["eval-classifier", *own, "views.clips=1", "views.crops=1"]
     asked["eval --json"] = ["eval", *own, "--json", "/dev/stdout"]
+    asked["sweep"] = ["sweep", "--run-dir", str(run), "proposals.alpha=0.3,0.5"]
     asked["score"] = ["score", str(made / "found.json"), *scored]
     asked["export-features"] = ["export-features", *own, "--to", str(made / "features")]
     asked["export"] = ["export", "--run-dir", str(run), "--to", str(made / "own.tada")]

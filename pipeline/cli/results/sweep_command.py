@@ -71,8 +71,7 @@ def sweep(
         run = Run(folder, load_config(folder / RUN_CONFIG, given, quiet=True))
     asked, found = prepared(run, keys, trials=trials, seed=seed, honest=honest), {}
     try:
-        for place, measured in results(asked):
-            found[place] = measured
+        found.update(results(asked))  # one after the other, as they come
     finally:  # stopped, what is done is shown
         if found:
             echo(sweep_table(asked, found))

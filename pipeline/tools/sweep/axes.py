@@ -19,7 +19,9 @@ from pipeline.errors import UsageError
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _SPAN = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
 # Why a key cannot be swept, by itself or by its section.
-_TRAINED = "{key} changes a training, which a sweep does not do: set it and run `tada-loc {command}`"
+_TRAINED = (
+    "{key} changes a training, which a sweep does not do: set it and run `tada-loc {command}`"
+)
 _REFUSED = {
     "finetune": _TRAINED.replace("{command}", "finetune"),
     "backbone": _TRAINED.replace("{command}", "finetune"),
@@ -106,7 +108,11 @@ def _span(key: str, match: re.Match[str], configuration: Path) -> Span:
         raise UsageError(f"{key}={match[0]}: the range's end is not above its start")
     whole = _takes_whole(key, low, configuration)
     for text in match.groups():
-        _checked(key, int(float(text)) if whole and float(text).is_integer() else float(text), configuration)
+        _checked(
+            key,
+            int(float(text)) if whole and float(text).is_integer() else float(text),
+            configuration,
+        )
     return Span(low, high, whole)
 
 

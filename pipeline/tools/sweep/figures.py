@@ -40,9 +40,9 @@ class Measured:
 
     def as_json(self) -> dict[str, Any]:
         """As plain values."""
-        found = asdict(self)
-        halves = {name: found[name] for name in ("chosen_on", "held_out") if found[name]}
-        return found["all"] | halves
+        found: dict[str, Any] = asdict(self.all)
+        halves = {"chosen_on": self.chosen_on, "held_out": self.held_out}
+        return found | {name: asdict(half) for name, half in halves.items() if half is not None}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Measured:
@@ -83,7 +83,9 @@ def measured(run: Run, detections: pd.DataFrame, halves: Halves | None) -> Measu
     whole = _measure(run, detections, None)
     if halves is None:
         return Measured(whole)
-    return Measured(whole, *(_measure(run, detections, v) for v in (halves.chosen_on, halves.held_out)))
+    return Measured(
+        whole, *(_measure(run, detections, v) for v in (halves.chosen_on, halves.held_out))
+    )
 
 
 def _measure(run: Run, detections: pd.DataFrame, videos: frozenset[str] | None) -> Figures:
@@ -108,4 +110,6 @@ def _measure(run: Run, detections: pd.DataFrame, videos: frozenset[str] | None) 
 
 
 def _figures(values: Mapping[str, Any]) -> Figures:
-    return Figures(tuple(map(float, values["map"])), float(values["average"]), dict(values["tasks"]))
+    return Figures(
+        tuple(map(float, values["map"])), float(values["average"]), dict(values["tasks"])
+    )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from feature_extraction.backbones import VideoNetwork
 from pipeline.configuration.sections.detection import ClassifySettings
+from pipeline.data.features.store import Features
 from pipeline.data.scores.given import GivenScores, scores_of
 from pipeline.data.windows.positions import time_grid, video_input
 from pipeline.errors import UserError
@@ -26,7 +27,7 @@ from pipeline.training.classifier import load_classifier
 if TYPE_CHECKING:
     from bmn.model import BMN
 
-REMEMBERED = 1 << 30  # bytes of decoded maps that a process holds
+HELD = 1 << 30  # bytes that a process holds of what it has read
 
 
 class Material:
@@ -44,11 +45,12 @@ class Material:
             raise UserError(f"dataset.eval_subset {run.subsets[1]!r}: no video has features")
         self.maps = kept_maps(run, self.fields)
         self._decoded: dict[str, DecodedVideo] = {}
-        self._bytes = 0
+        self._features: dict[str, Features] = {}
+        self._held = 0
 
     def keep_maps(self, video: str) -> None:
         """Make the maps of a video and keep them, where there is room."""
-        features = self.run.features(video)
+        features = self.features(video)
         source = video_input(features, self.run.detection.bmn)
         self.maps.write(
             video, video_maps(self._network, source, self.run.detection.bmn, self.run.device)
@@ -56,13 +58,21 @@ class Material:
 
     def decoded(self, video: str) -> DecodedVideo:
         """All proposals of a video's maps, which are kept, or made by the network."""
-        if video not in self._decoded:
+        found = self._decoded.get(video)
+        if found is None:
             found = self._decode(video)
-            if self._bytes + found.table.nbytes > REMEMBERED:
-                return found
-            self._decoded[video] = found
-            self._bytes += found.table.nbytes
-        return self._decoded[video]
+            if self._has_room(found.table):
+                self._decoded[video] = found
+        return found
+
+    def features(self, video: str) -> Features:
+        """A video's features."""
+        found = self._features.get(video)
+        if found is None:
+            found = self.run.features(video)
+            if self._has_room(found.array):
+                self._features[video] = found
+        return found
 
     def scores(
         self, video: str, proposals: pd.DataFrame, settings: ClassifySettings
@@ -74,7 +84,7 @@ class Material:
             return Parts(self.run.path("classify"), "", {}).read(video)
         return scores_on_features(
             self._classifier,
-            self.run.features(video),
+            self.features(video),
             proposals,
             settings,
             self.run.device,
@@ -97,8 +107,14 @@ class Material:
             raise UserError(f"{self.given.file}: no class scores of any video that has features")
         return missing
 
+    def _has_room(self, array: np.ndarray) -> bool:
+        if self._held + array.nbytes > HELD:
+            return False
+        self._held += array.nbytes
+        return True
+
     def _decode(self, video: str) -> DecodedVideo:
-        settings, features = self.run.detection.bmn, self.run.features(video)
+        settings, features = self.run.detection.bmn, self.features(video)
         maps = self.maps.read(video)
         if maps is None:
             source = video_input(features, settings)

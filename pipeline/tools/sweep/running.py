@@ -81,7 +81,9 @@ def results(sweep: Sweep) -> Iterator[tuple[int, Measured]]:
         todo = [n for n, measured in known.items() if measured is None]
         if written and todo:
             _keep_maps(material)
-        with Progress(len(settings), "sweep", unit="setting", start=len(settings) - len(todo)) as bar:
+        with Progress(
+            len(settings), "sweep", unit="setting", start=len(settings) - len(todo)
+        ) as bar:
             for n, measured in _measured(sweep, todo):
                 remembered.note(settings[n], measured)
                 bar.update(1)
@@ -158,7 +160,9 @@ def _require_no_decoding(sweep: Sweep) -> None:
             getattr(setting.classify, key) == getattr(config.classify, key)
             for key in ("mode", "source", "positions", "spread")
         )
-        if not setting.classify.decodes or (own and sweep.run.state("classify").state == "complete"):
+        if not setting.classify.decodes or (
+            own and sweep.run.state("classify").state == "complete"
+        ):
             continue
         raise UserError(
             f"{sweep.run.folder}: with classify.source=video clips are decoded at each proposal, which a sweep does not "

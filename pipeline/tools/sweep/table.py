@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.configuration.yaml_text import write_yaml
@@ -161,5 +161,7 @@ def _without_effect(sweep: Sweep, found: Found) -> list[str]:
 
 def _text(value: Any) -> str:
     """A value as a user writes it."""
-    text = write_yaml(value).removesuffix("\n").removesuffix("\n...") if value is not None else "null"
+    text = (
+        write_yaml(value).removesuffix("\n").removesuffix("\n...") if value is not None else "null"
+    )
     return printable(text)

@@ -27,6 +27,7 @@ EXPECTED = {
     "eval": BASE | ALL | {"--iou", "--json"},
     "eval-classifier": BASE | ALL | {"--clips", "--crops", "--with"},
     "run": BASE | ALL,
+    "sweep": {"--run-dir", "--trials", "--seed", "--honest", "--apply", "--workers", "--json"},
     "export": {"--run-dir", "--to", "--note", "--force"},
     "info": {"--json"},
     "status": BASE | {"--annotations", "--videos", "--skip", "--verify", "--json"},

@@ -27,7 +27,9 @@ def drawn(seed: int, channels: int = 2) -> VideoMaps:
 def kept(tmp_path):
     """Kept maps of videos a and b in an empty folder."""
 
-    def make(center: float = 0.5, *, by: str = "by", room: Room = AUTO, of=None, **more) -> KeptMaps:
+    def make(
+        center: float = 0.5, *, by: str = "by", room: Room = AUTO, of=None, **more
+    ) -> KeptMaps:
         made_of = {"a": "1", "CLASS/b": "2"} if of is None else of
         return KeptMaps(tmp_path / "maps", by, made_of, center, room, **more)
 
@@ -126,7 +128,9 @@ def test_other_values_are_refused(value):
     from pipeline.configuration.reading import parse_overrides
     from pipeline.errors import UsageError
 
-    with pytest.raises(UsageError, match=r"bmn.keep_maps = .*auto, true, false or a number of bytes"):
+    with pytest.raises(
+        UsageError, match=r"bmn.keep_maps = .*auto, true, false or a number of bytes"
+    ):
         load_config(find_config("demo"), parse_overrides([f"bmn.keep_maps={value}"]))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 
-import pandas as pd
 import pytest
 from helpers.small_runs import error_line, tada
 from helpers.swept import swept
@@ -14,7 +13,7 @@ from evaluation import detection_map
 from pipeline.results.tables import read_detections
 from pipeline.runs.run import run_of
 from pipeline.tools.sweep import running
-from pipeline.tools.sweep.figures import Halves, halves_of
+from pipeline.tools.sweep.figures import halves_of
 
 WORDS = ("proposals.alpha=0.1,0.9", "proposals.boundary_power=0,1")
 
@@ -24,7 +23,9 @@ def files(run) -> dict[str, bytes]:
     return {
         str(path.relative_to(run)): path.read_bytes()
         for path in run.rglob("*")
-        if path.is_file() and "maps" not in path.parts and path.name not in {".lock", "figures.json"}
+        if path.is_file()
+        and "maps" not in path.parts
+        and path.name not in {".lock", "figures.json"}
     }
 
 
@@ -42,7 +43,10 @@ def test_the_table_is_sorted_and_the_run_left_as_it_is(run, sweep):
     assert averages == sorted(averages, reverse=True)
     (own,) = (row for row in rows if row[0].endswith("*"))
     assert own[1:3] == ["0.4", "0.0"]
-    assert f"best: proposals.alpha={rows[0][1]} proposals.boundary_power=1.0: {rows[0][3]}" in done.stdout
+    assert (
+        f"best: proposals.alpha={rows[0][1]} proposals.boundary_power=1.0: {rows[0][3]}"
+        in done.stdout
+    )
     assert f"{averages[0] - float(own[3]):+.2f}"[:-1] in done.stdout
     assert "--honest" in lines[-1]
 
@@ -69,7 +73,11 @@ def test_honest_figures_are_of_the_half_that_did_not_choose(run, sweep):
     found = swept(run, *WORDS, "--honest", "--seed", "5")
     honest = found["honest"]
     halves = halves_of(run_of(run), 5)
-    assert honest == {"seed": 5, "chosen_on": sorted(halves.chosen_on), "held_out": sorted(halves.held_out)}
+    assert honest == {
+        "seed": 5,
+        "chosen_on": sorted(halves.chosen_on),
+        "held_out": sorted(halves.held_out),
+    }
     chosen = [row["chosen_on"]["average"] for row in found["settings"]]
     assert chosen == sorted(chosen, reverse=True)
     (own,) = (row for row in found["settings"] if row["present"])
@@ -117,12 +125,14 @@ def test_what_was_tried_is_not_tried_again(run, sweep, monkeypatch):
     (run / "sweep/figures.json").write_text("{")
     assert sweep(*WORDS).stdout == first.stdout and len(jobs) == 17
     damaged = json.loads((run / "sweep/figures.json").read_text())
-    damaged["figures"] = dict.fromkeys(damaged["figures"], {"map": None})
+    damaged["figures"] = {key: {"map": None} for key in damaged["figures"]}
     (run / "sweep/figures.json").write_text(json.dumps(damaged))
     assert sweep(*WORDS).stdout == first.stdout and len(jobs) == 22
 
 
-def test_figures_of_another_network_or_of_other_segments_are_not_shown(run, sweep, monkeypatch, tmp_path):
+def test_figures_of_another_network_or_of_other_segments_are_not_shown(
+    run, sweep, monkeypatch, tmp_path
+):
     jobs = counted(monkeypatch)
     assert sweep(*WORDS).exit_code == 0
     text = (run / "config.yaml").read_text()
@@ -130,7 +140,7 @@ def test_figures_of_another_network_or_of_other_segments_are_not_shown(run, swee
     assert sweep(*WORDS).exit_code == 0 and len(jobs) == 10
     file = tmp_path / "annotations.json"
     source = run_of(run).config.dataset.annotations
-    content = json.loads(open(source).read())
+    content = json.loads(source.read_text())
     content["database"]["v0"]["annotations"][0]["segment"] = [3.0, 7.0]
     file.write_text(json.dumps(content))
     (run / "config.yaml").write_text(text.replace(str(source), str(file)))
@@ -212,5 +222,3 @@ def test_tables_of_no_detections_count_nothing(run, sweep):
     found = swept(run, "proposals.boundary_power=0,1000", "proposals.per_second=0,0.0001")
     assert found["tried"] == 4
     assert all(0 <= row["average"] <= 100 for row in found["settings"])
-
-
