@@ -11,6 +11,7 @@ import click
 from pipeline.cli.options import JSON, NamedPath, echo
 
 if TYPE_CHECKING:
+    from pipeline.runs.run import Run
     from pipeline.tools.sweep.figures import Measured
     from pipeline.tools.sweep.running import Sweep
 
@@ -59,17 +60,12 @@ def sweep(
     Example: tada-loc sweep --run-dir runs/own proposals.alpha=0.2..0.8 proposals.voting=null,0.75 --trials 50 --honest
     """
     from pipeline.cli.choosing import chosen_run
-    from pipeline.configuration.reading import RUN_CONFIG, load_config
-    from pipeline.runs.run import Run, run_of
     from pipeline.tools.sweep.running import prepared, results
     from pipeline.tools.sweep.table import sweep_as_json, sweep_table
 
-    folder = chosen_run(run_dir)
-    run = run_of(folder)
-    if workers is not None:
-        given = {"runtime.workers": workers}
-        run = Run(folder, load_config(folder / RUN_CONFIG, given, quiet=True))
-    asked, found = prepared(run, keys, trials=trials, seed=seed, honest=honest), {}
+    run = _run(chosen_run(run_dir), workers)
+    asked = prepared(run, keys, trials=trials, seed=seed, honest=honest)
+    found: dict[int, Measured] = {}
     try:
         found.update(results(asked))  # one after the other, as they come
     finally:  # stopped, what is done is shown
@@ -81,6 +77,16 @@ def sweep(
         write_report(json_file, sweep_as_json(asked, found))
     if applied:
         _apply(asked, found)
+
+
+def _run(folder: Path, workers: int | None) -> Run:
+    from pipeline.configuration.reading import RUN_CONFIG, load_config
+    from pipeline.runs.run import Run, run_of
+
+    run = run_of(folder)
+    if workers is None:
+        return run
+    return Run(folder, load_config(folder / RUN_CONFIG, {"runtime.workers": workers}, quiet=True))
 
 
 def _apply(asked: Sweep, found: Mapping[int, Measured]) -> None:

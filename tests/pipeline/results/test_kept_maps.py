@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,6 +90,17 @@ def test_a_damaged_file_is_made_again(kept, tmp_path, content):
     assert not kept().has("a") and kept().read("a") is None
     path.unlink()
     assert kept().read("a") is None
+
+
+def test_a_bit_that_changed_unseen_is_found_when_it_is_read(kept, tmp_path):
+    kept().write("a", drawn(0))
+    path = tmp_path / "maps/a.npz"
+    content, found = bytearray(path.read_bytes()), path.stat()
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    assert kept().has("a") and kept().read("a") is None
+    assert not kept(verify=True).has("a")
 
 
 def test_a_file_of_another_form_is_made_again_even_where_it_is_recorded(kept, tmp_path):
