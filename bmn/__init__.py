@@ -6,7 +6,7 @@ from bmn.losses import bmn_loss
 from bmn.model import BMN, BMNOutput, MovedOutput, load_public_checkpoint
 from bmn.moves import move_proposals
 from bmn.nms import soft_nms
-from bmn.proposals import decode_proposals
+from bmn.proposals import decode_proposals, proposal_cells, proposal_scores
 from bmn.voting import vote, voting_weights
 from bmn.windows import fuse_windows
 
@@ -24,6 +24,8 @@ __all__ = [
     "move_proposals",
     "moves",
     "nms",
+    "proposal_cells",
+    "proposal_scores",
     "proposals",
     "soft_nms",
     "targets",

@@ -40,16 +40,47 @@ def decode_proposals(
     check_boundary_center(boundary_center)
     starts, ends, maps = (to_array(table) for table in (start, end, confidence_map))
     _check_maps(starts, ends, maps)
-    ahead = 0 if boundary_center else 1  # positions from a cell to its end
-    first, last, duration = _peak_pairs(starts, ends, maps.shape[1], ahead)
+    first, last, duration = _peak_pairs(starts, ends, maps.shape[1], _ahead(boundary_center))
     scale = 1.0 / len(starts) if seconds_per_position is None else seconds_per_position
     table = np.empty((len(first), len(PROPOSAL_COLUMNS)))
     table[:, 0], table[:, 1] = first * scale, (first + duration + 1) * scale
     table[:, 2], table[:, 3] = starts[first], ends[last]
     table[:, 4], table[:, 5] = maps[1, duration, first], maps[0, duration, first]
-    table[:, 6] = (table[:, 2] * table[:, 3]) ** boundary_power
-    table[:, 6] *= table[:, 4] ** cls_power * table[:, 5] ** reg_power
+    powers = {"cls_power": cls_power, "reg_power": reg_power, "boundary_power": boundary_power}
+    table[:, 6] = proposal_scores(table, **powers)
     return table
+
+
+def proposal_scores(
+    decoded: np.ndarray, *, cls_power: float, reg_power: float, boundary_power: float
+) -> np.ndarray:
+    """The scores float64 [n] of decoded proposals [n, 7] with these powers, as `decode_proposals` has them."""
+    scores: np.ndarray = (decoded[:, 2] * decoded[:, 3]) ** boundary_power
+    scores *= decoded[:, 4] ** cls_power * decoded[:, 5] ** reg_power
+    return scores
+
+
+def proposal_cells(
+    start: np.ndarray | Tensor,
+    end: np.ndarray | Tensor,
+    durations: int,
+    *,
+    boundary_center: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The cells of a map [C, durations, L] that `decode_proposals` reads: durations and starts, int64 [n] each.
+
+    They depend on the boundary probabilities start and end [L] alone, whatever the powers of a score.
+    In the order of the proposals that are made of them. Raises BMNError for another boundary_center.
+    """
+    check_boundary_center(boundary_center)
+    starts, ends = to_array(start), to_array(end)
+    first, _, duration = _peak_pairs(starts, ends, durations, _ahead(boundary_center))
+    return duration, first
+
+
+def _ahead(boundary_center: float) -> int:
+    """Positions from a cell to its end."""
+    return 0 if boundary_center else 1
 
 
 def _check_maps(starts: np.ndarray, ends: np.ndarray, maps: np.ndarray) -> None:

@@ -15,6 +15,7 @@ from pipeline.cli.model_commands import export, info
 from pipeline.cli.options import ALL, AT, JSON, WHY, NamedPath, configured, echo, start
 from pipeline.cli.predict_command import predict
 from pipeline.cli.results.compare_command import compare
+from pipeline.cli.results.sweep_command import sweep
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
 if TYPE_CHECKING:
@@ -220,6 +221,7 @@ for _command in (
     compare,
     export,
     info,
+    sweep,
     status,
     verify,
     score,

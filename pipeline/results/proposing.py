@@ -10,24 +10,26 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from bmn import decode_proposals, fuse_windows, move_proposals, soft_nms, vote, voting_weights
+from bmn import (
+    decode_proposals,
+    fuse_windows,
+    move_proposals,
+    proposal_scores,
+    soft_nms,
+    vote,
+    voting_weights,
+)
 from bmn.targets import valid_mask
+from bmn.windows import TimeGrid
 from feature_extraction.lanes import in_lanes
 from pipeline.configuration.sections.detection import ProposalSettings
 from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.windows.positions import VideoInput
 from pipeline.processes.device import autocast, one_thread
+from pipeline.results.kept_maps import KeptMaps, VideoMaps
 
-Table = np.ndarray | Tensor
+__all__ = ["VideoMaps", "candidates_of", "proposals_of", "propose_video", "video_maps"]
 _MOST_LANES = 8  # each has its memory
-
-
-class VideoMaps(NamedTuple):
-    """Starts [L], ends [L] and cells [2 or 4, D, L] of a video of L positions, means over windows."""
-
-    start: Table
-    end: Table
-    cells: Table
 
 
 def propose_video(
@@ -37,12 +39,18 @@ def propose_video(
     settings: BMNSettings,
     proposals: ProposalSettings,
     device: torch.device,
+    kept: KeptMaps | None = None,
 ) -> pd.DataFrame:
     """A video's proposals, best first: windows through the network, averaged, decoded, soft-NMS.
 
-    A table of video, start and end (seconds) and score (Lin et al. 2019; Appendix A.2).
+    A table of video, start and end (seconds) and score (Lin et al. 2019; Appendix A.2). Maps that are `kept` are
+    taken from there, others are kept there. Raises UserError where they cannot be written.
     """
-    maps = video_maps(model, source, settings, device)
+    maps = kept.read(video) if kept is not None else None
+    if maps is None:
+        maps = video_maps(model, source, settings, device)
+        if kept is not None:
+            kept.write(video, maps)
     return proposals_of(maps, source, video, settings, proposals)
 
 
@@ -54,10 +62,7 @@ def proposals_of(
     proposals: ProposalSettings,
 ) -> pd.DataFrame:
     """The proposals of a video's maps, best first: decoded, moved, soft-NMS; as `propose_video` gives them."""
-    decoded = _decoded(maps, source, settings, proposals)
-    seconds = source.grid.seconds_per_position
-    found = _suppress(video, decoded, proposals, float(np.array(source.length) * seconds))
-    return _placed(found, source.grid.origin)
+    return suppressed(decoded_video(maps, source.grid, settings), video, proposals)
 
 
 def candidates_of(
@@ -68,29 +73,55 @@ def candidates_of(
     proposals: ProposalSettings,
 ) -> pd.DataFrame:
     """All that a video's maps propose, before soft-NMS: video, start, end (seconds), score."""
-    decoded = _decoded(maps, source, settings, proposals)
-    columns = {"start": decoded[:, 0], "end": decoded[:, 1], "score": decoded[:, -1]}
+    decoded = decoded_video(maps, source.grid, settings)
+    table = scored(decoded, proposals)
+    columns = {"start": table[:, 0], "end": table[:, 1], "score": table[:, -1]}
     return _placed(pd.DataFrame({"video": video, **columns}), source.grid.origin)
 
 
-def _decoded(
-    maps: VideoMaps, source: VideoInput, settings: BMNSettings, proposals: ProposalSettings
-) -> np.ndarray:
+class DecodedVideo(NamedTuple):
+    """All proposals [n, 7] that a video's maps hold (`bmn.proposals.PROPOSAL_COLUMNS`), before any score and soft-NMS.
+
+    `seconds` that its positions stand for, from `origin` [s] on.
+    """
+
+    table: np.ndarray
+    seconds: float
+    origin: float
+
+
+def decoded_video(maps: VideoMaps, grid: TimeGrid, settings: BMNSettings) -> DecodedVideo:
+    """What a video's maps hold: decoded and moved; the same for all settings of proposals."""
     start, end, cells = maps
-    seconds = source.grid.seconds_per_position
+    seconds = grid.seconds_per_position
     decoded = decode_proposals(
         start,
         end,
         cells[:2],
-        cls_power=proposals.cls_power,
-        reg_power=proposals.reg_power,
-        boundary_power=proposals.boundary_power,
         seconds_per_position=seconds,
         boundary_center=settings.boundary_center,
     )
     if settings.regression:
         decoded = move_proposals(decoded, cells[2:], seconds_per_position=seconds)
-    return decoded
+    return DecodedVideo(decoded, float(np.array(len(start)) * seconds), grid.origin)
+
+
+def suppressed(decoded: DecodedVideo, video: str, proposals: ProposalSettings) -> pd.DataFrame:
+    """A video's proposals, best first: scored, soft-NMS. A table of video, start and end (seconds) and score."""
+    found = _suppress(video, scored(decoded, proposals), proposals, decoded.seconds)
+    return _placed(found, decoded.origin)
+
+
+def scored(decoded: DecodedVideo, proposals: ProposalSettings) -> np.ndarray:
+    """The table [n, 7] of a video's proposals with its last column, the score, as the settings make it."""
+    table = decoded.table.copy()
+    table[:, -1] = proposal_scores(
+        table,
+        cls_power=proposals.cls_power,
+        reg_power=proposals.reg_power,
+        boundary_power=proposals.boundary_power,
+    )
+    return table
 
 
 @torch.inference_mode()

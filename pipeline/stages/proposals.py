@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.progress import Progress, say
 from pipeline.ranks import ranks
+from pipeline.results.kept_maps import MAPS, KeptMaps, room_of
 from pipeline.results.proposing import propose_video
 from pipeline.results.tables import PROPOSALS, read_part, write_table
 from pipeline.run_folder.identity import named, record_of
@@ -40,10 +42,12 @@ def run(run: Run) -> None:
     videos = run.features.available(run.dataset.video_ids(run.subsets[1]), left_out)
     if not videos:
         raise UserError(f"dataset.eval_subset {run.subsets[1]!r}: no video to propose for")
-    made = _propose_all(run, stage, videos)
-    made = [line for lines in distributed.gather_values(made) for line in lines]
+    kept = kept_maps(run, stage.fields, writes=stage.writes)
+    made = _propose_all(run, stage, videos, kept)
+    made, maps = (_of_all(lines) for lines in (made, kept.made))
     if not stage.writes:
         return
+    kept.record(maps)
     ledger = Ledger(stage.folder)
     ledger.lines.update({line.video: line for line in made})
     ledger.write()
@@ -53,6 +57,29 @@ def run(run: Run) -> None:
     write_table(stage.folder / PROPOSALS, proposals)
     stage.finish({"proposals": len(proposals), "videos": len(videos), "left_out": left_out.names})
     say(f"bmn: {len(proposals)} proposals of {len(videos)} videos")
+
+
+def kept_maps(run: Run, fields: Mapping[str, Any], *, writes: bool = True) -> KeptMaps:
+    """The kept maps of a run whose stage has these fields: of its videos, network and settings before the maps.
+
+    Several processes share the room of `bmn.keep_maps`.
+    """
+    settings = run.detection.bmn
+    before = {key: value for key, value in fields.items() if not key.startswith("proposals.")}
+    return KeptMaps(
+        run.path("proposals") / MAPS,
+        made_by(before),
+        fields[VIDEOS],
+        settings.boundary_center,
+        room_of(settings.keep_maps, ranks().size),
+        writes=writes,
+        verify=run.verify,
+    )
+
+
+def _of_all(made: list[Made]) -> list[Made]:
+    """The lines of all processes."""
+    return [line for lines in distributed.gather_values(made) for line in lines]
 
 
 def _require_some(run: Run, counts: Mapping[str, int]) -> None:
@@ -82,7 +109,7 @@ def _take_unrecorded(stage: Stage) -> None:
     ledger.write()
 
 
-def _propose_all(run: Run, stage: Stage, videos: list[str]) -> list[Made]:
+def _propose_all(run: Run, stage: Stage, videos: list[str], kept: KeptMaps) -> list[Made]:
     """Write the parts that are not current, and give what is to be recorded of them.
 
     All processes get about as many clips.
@@ -103,7 +130,9 @@ def _propose_all(run: Run, stage: Stage, videos: list[str]) -> list[Made]:
     with Progress(start + len(mine), "proposals", unit="video", start=start) as bar:
         for done, video in enumerate(mine, start=1):
             source = video_input(store(video), config.bmn)
-            table = propose_video(model, source, video, config.bmn, config.proposals, run.device)
+            table = propose_video(
+                model, source, video, config.bmn, config.proposals, run.device, kept
+            )
             write_table(_part(stage, video), table)
             file = record_of(_part(stage, video))
             made.append(Made(video=video, by=by, of=of[video], file=file, content=file.sha256))
@@ -111,6 +140,8 @@ def _propose_all(run: Run, stage: Stage, videos: list[str]) -> list[Made]:
                 ledger.note(made[-1])
             stage.progress(start + done, len(videos))
             bar.update(1)
+    if kept.too_large and config.bmn.keep_maps is not False:
+        say(f"bmn: maps of {kept.too_large} videos not kept: larger than bmn.keep_maps allows")
     return made
 
 

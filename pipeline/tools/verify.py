@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.progress import Progress
+from pipeline.results.kept_maps import MAPS
 from pipeline.run_folder.identity import FileRecord, is_as_recorded
 from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import read_manifest
@@ -67,3 +68,7 @@ def _records(run: Run, faults: list[str]) -> Iterator[tuple[Path, FileRecord]]:
         if stage.part:
             for video, line in Ledger(folder).lines.items():
                 yield folder / stage.part_of(video), line.file
+        for video, line in Ledger(folder / MAPS).lines.items():
+            path = folder / MAPS / f"{video}.npz"
+            if path.exists():  # nothing is lost where they are gone
+                yield path, line.file

@@ -57,6 +57,29 @@ def write_scores(data: Path, **more: object) -> Path:
     return path
 
 
+def write_pairs(data: Path) -> tuple[str, ...]:
+    """The annotations in EPIC-KITCHENS-100's form, each class a verb and a noun; the keys that read them."""
+    verbs, nouns = ["take", "put"], ["tap", "spoon", "plate"]
+    pairs = {"Long jump": (0, 2), "shot put": (1, 0), "swim": (0, 1)}
+    for name, names in (("verbs", verbs), ("nouns", nouns)):
+        rows = "".join(f"{number},{key},x\n" for number, key in enumerate(names))
+        (data / f"{name}.csv").write_text("id,key,instances\n" + rows)
+    head = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\n"
+    for subset, ids in (("train", TRAINING), ("val", VALIDATION)):
+        text = "".join(
+            f"{v},00:00:{one['segment'][0]:05.2f},00:00:{one['segment'][1]:05.2f},"
+            f"{pairs[one['label']][0]},{pairs[one['label']][1]}\n"
+            for v in ids
+            for one in truth(data)[v]
+        )
+        (data / f"{subset}.csv").write_text(head + text)
+    return (
+        "dataset.format=epic_kitchens",
+        f"dataset.annotations=[{data / 'train.csv'}, {data / 'val.csv'}]",
+        f"dataset.classes=[{data / 'verbs.csv'}, {data / 'nouns.csv'}]",
+    )
+
+
 def options(data: Path, run: Path, *extra: str) -> list[str]:
     """What every command on a run takes."""
     result = ["--config", "demo", "--run-dir", str(run)]

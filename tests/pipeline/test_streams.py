@@ -84,6 +84,7 @@ def shown(whole, data, tmp_path_factory):
     asked["eval --why"] = ["eval", *own, "--why"]
     asked["compare"] = ["compare", str(run), str(folder / "again"), "--resamples", "20"]
     shutil.copytree(whole, folder / "again")
+    asked["sweep"] = ["sweep", "--run-dir", str(run), "proposals.alpha=0.3,0.5"]
     asked["score"] = ["score", str(made / "found.json"), *scored]
     asked["export-features"] = ["export-features", *own, "--to", str(made / "features")]
     asked["export"] = ["export", "--run-dir", str(run), "--to", str(made / "own.tada")]

@@ -32,6 +32,8 @@ NOTES = (
     "lengths.json",
     "finetune/history.json",
     "bmn/history.json",
+    f"bmn/proposals/maps/{V0}.npz",
+    "bmn/proposals/maps/videos.jsonl",
 )
 RECORDS = {  # what says how results were made: the stage may be done again
     "extract/manifest.json": "extract",

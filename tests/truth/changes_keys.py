@@ -188,6 +188,7 @@ KEYS = {
     "bmn.boundary_center": Key("0", "bmn"),
     "bmn.regression": Key("true", "bmn"),
     "bmn.groups": Key("2", "bmn"),
+    "bmn.keep_maps": Key("false"),
     "proposals.cls_power": Key("0.5", "proposals"),
     "proposals.reg_power": Key("0.5", "proposals"),
     "proposals.boundary_power": Key("1", "proposals"),

@@ -136,6 +136,14 @@ def _none_or_half(value: object) -> float:
     raise ValueError("input should be 0 or 0.5")
 
 
+def _choice_or_bytes(value: object) -> bool | int | str:
+    if value == "auto":
+        return "auto"
+    if isinstance(value, int) and value >= 0:  # truth values are among them
+        return value
+    raise ValueError("input should be auto, true, false or a number of bytes")
+
+
 class BMNSettings(OptimisationSettings):
     """The boundary-matching network and its training (Lin et al. 2019; Appendix A.2)."""
 
@@ -204,6 +212,13 @@ class BMNSettings(OptimisationSettings):
     )
     groups: Positive = Field(
         default=4, description="Groups of the convolutions over time and of the boundary heads."
+    )
+    keep_maps: Annotated[
+        bool | int | Literal["auto"], PlainValidator(_choice_or_bytes), NoResult()
+    ] = Field(
+        default="auto",
+        description="Whether the maps of evaluation videos are kept, which `tada-loc sweep` reads: all (true), none, "
+        "or up to so many bytes in all. `auto`: 64 MiB of a video and 2 GiB in all.",
     )
 
     @model_validator(mode="after")

@@ -28,6 +28,7 @@ EXPECTED = {
     "eval-classifier": BASE | ALL | {"--clips", "--crops", "--with"},
     "run": BASE | ALL,
     "compare": {"--at", "--resamples", "--seed", "--config", "--annotations", "--set", "--json"},
+    "sweep": {"--run-dir", "--trials", "--seed", "--honest", "--apply", "--workers", "--json"},
     "export": {"--run-dir", "--to", "--note", "--force"},
     "info": {"--json"},
     "status": BASE | {"--annotations", "--videos", "--skip", "--verify", "--json"},

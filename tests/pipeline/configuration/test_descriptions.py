@@ -50,7 +50,7 @@ UNITS = {
     "count": "proposals", "proposals_at": "proposals", "top": "classes", "top_verbs": "verbs",
     "top_nouns": "nouns", "pairs": "pairs", "workers": "processes", "allow_failures": "videos",
     "paper": "percent", "published": "percent", "iou": "tiou", "paper_iou": "tiou", "low": "tiou", "high": "tiou",
-    "voting": "tiou", "ema_decay": "per step", "rand_augment": "operations",
+    "voting": "tiou", "ema_decay": "per step", "rand_augment": "operations", "keep_maps": "bytes",
 }  # fmt: skip
 # A share, a probability, a power and the like have none.
 PLAIN = {

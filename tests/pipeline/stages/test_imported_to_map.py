@@ -11,7 +11,15 @@ import pytest
 import torch
 from helpers import separable
 from helpers.processes import wait_for
-from helpers.separable import CLASSES, VALIDATION, options, right_proposals, take, write_scores
+from helpers.separable import (
+    CLASSES,
+    VALIDATION,
+    options,
+    right_proposals,
+    take,
+    write_pairs,
+    write_scores,
+)
 from helpers.small_runs import PROGRAM, error_line, kill, start, tada
 
 from evaluation import detection_map
@@ -320,26 +328,7 @@ def test_two_processes_give_what_one_gives(data, run, tmp_path):
 
 def test_verbs_and_nouns(own, tmp_path, monkeypatch):
     """Two heads on the same features; scores of whole videos name no pairs."""
-    verbs, nouns = ["take", "put"], ["tap", "spoon", "plate"]
-    pairs = {"Long jump": (0, 2), "shot put": (1, 0), "swim": (0, 1)}
-    for name, names in (("verbs", verbs), ("nouns", nouns)):
-        rows = "".join(f"{number},{key},x\n" for number, key in enumerate(names))
-        (own / f"{name}.csv").write_text("id,key,instances\n" + rows)
-    head = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\n"
-    for subset, ids in (("train", separable.TRAINING), ("val", VALIDATION)):
-        text = "".join(
-            f"{v},00:00:{one['segment'][0]:05.2f},00:00:{one['segment'][1]:05.2f},"
-            f"{pairs[one['label']][0]},{pairs[one['label']][1]}\n"
-            for v in ids
-            for one in separable.truth(own)[v]
-        )
-        (own / f"{subset}.csv").write_text(head + text)
-    files = {
-        "dataset.format": "epic_kitchens",
-        "dataset.annotations": f"[{own / 'train.csv'}, {own / 'val.csv'}]",
-        "dataset.classes": f"[{own / 'verbs.csv'}, {own / 'nouns.csv'}]",
-    }
-    more = (*LINEAR, *(f"{key}={value}" for key, value in files.items()))
+    more = (*LINEAR, *write_pairs(own))
     run = tmp_path / "pairs"
     monkeypatch.setattr(proposals, "propose_video", right_proposals(own))
     assert take(own, run, *more).exit_code == 0

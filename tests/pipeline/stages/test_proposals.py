@@ -129,3 +129,55 @@ def test_a_network_that_proposes_nothing_is_an_error_and_few_videos_without_are_
     monkeypatch.setattr(proposals, "propose_video", some)
     result = tada("bmn", *options(data, killed))
     assert result.exit_code == 0 and "1 of 2 videos have no proposal (" in result.output
+
+
+MAPS = "bmn/proposals/maps"
+
+
+def test_maps_are_kept_and_proposals_of_other_settings_need_no_network(
+    whole, data, tmp_path, monkeypatch
+):
+    from pipeline.results import proposing
+
+    run, other = tmp_path / "run", tmp_path / "other"
+    for copy in (run, other):
+        without_stages(whole, copy, "classify")
+    shutil.rmtree(other / MAPS)
+    more = ("proposals.alpha=0.9", "proposals.cls_power=0.5")
+    assert tada("bmn", *options(data, other, *more)).exit_code == 0
+    before = {path: path.read_bytes() for path in (whole / MAPS).iterdir()}
+    assert {path.name for path in before} == {
+        "validation_000.npz", "validation_001.npz", "videos.jsonl",
+    }  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr(proposing, "video_maps", None)  # nothing calls it
+        assert tada("bmn", *options(data, run, *more)).exit_code == 0
+    assert (run / TABLE).read_bytes() == (other / TABLE).read_bytes()
+    assert (run / TABLE).read_bytes() != (whole / TABLE).read_bytes()
+    for path, content in before.items():  # made again they are the same
+        if path.suffix == ".npz":
+            assert (other / MAPS / path.name).read_bytes() == content
+
+
+def test_maps_of_another_network_are_not_taken(whole, data, tmp_path):
+    run, other = tmp_path / "run", tmp_path / "other"
+    for copy in (run, other):
+        without_stages(whole, copy, "classify")
+    shutil.rmtree(other / MAPS)
+    for copy in (run, other):
+        assert tada("bmn", *options(data, copy, "bmn.seed=3"), "--force").exit_code == 0
+    assert (run / TABLE).read_bytes() == (other / TABLE).read_bytes()
+    for name in ("validation_000.npz", "validation_001.npz"):
+        assert (run / MAPS / name).read_bytes() == (other / MAPS / name).read_bytes()
+        assert (run / MAPS / name).read_bytes() != (whole / MAPS / name).read_bytes()
+
+
+def test_without_kept_maps_the_results_are_the_same_and_a_run_stays_valid(whole, data, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    done = tada("run", *options(data, run, "bmn.keep_maps=false"))
+    assert done.output.count("nothing to do") == 5, done.output
+    shutil.rmtree(run / "bmn/proposals")
+    assert tada("run", *options(data, run, "bmn.keep_maps=false")).exit_code == 0
+    assert not (run / MAPS).exists()
+    same_results(whole, run)

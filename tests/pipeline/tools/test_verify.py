@@ -47,8 +47,8 @@ def flip(path):
 
 def test_a_run_as_it_was_written_is_sound(data, run):
     outputs = sum(len(read_manifest(run / stage.folder).outputs) for stage in in_order())
-    parts = len([*run.rglob("*.h5"), *run.rglob("videos/*")])
-    assert outputs == 5 and parts == 6 + 2 + 2
+    parts = len([*run.rglob("*.h5"), *run.rglob("videos/*"), *run.rglob("maps/*.npz")])
+    assert outputs == 5 and parts == 6 + 2 + 2 + 2
     code, printed, found = verify(data, run)
     assert (code, found) == (0, {"files": outputs + parts, "faults": []})
     assert printed == f"{outputs + parts} files are what was written\n"
@@ -113,7 +113,7 @@ def test_a_half_done_run_is_as_far_sound_as_it_is(data, run):
     for name in ("classify", "eval"):
         shutil.rmtree(run / name)
     code, printed, found = verify(data, run)
-    assert (code, found["files"]) == (0, 11) and "11 files" in printed
+    assert (code, found["files"]) == (0, 13) and "13 files" in printed
 
 
 def test_a_damaged_manifest_is_named_and_the_rest_is_compared(data, run):
