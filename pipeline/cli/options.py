@@ -21,6 +21,7 @@ _KEYS = {
     "workers": "runtime.workers",
     "allow_failures": "runtime.allow_failures",
     "skip": "runtime.skip",
+    "log": "runtime.log",
     "backbone": "backbone.name",
 }
 Command = Callable[..., None]
@@ -54,6 +55,13 @@ def echo(text: str) -> None:
 
 
 JSON = click.option("--json", "json_file", type=NamedPath(), help="Write the numbers here too.")
+LOG = click.option(
+    "--log",
+    multiple=True,
+    type=click.Choice(["csv", "tensorboard", "wandb"]),
+    callback=lambda ctx, param, values: list(values) or None,
+    help="Show trainings there too; repeatable. metrics.csv is always written.",
+)
 KEYS = click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...", callback=_assignments)
 SET = click.option(
     "--set",
