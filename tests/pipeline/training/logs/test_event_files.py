@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 pytest.importorskip("tensorboard", reason="tensorboard is not installed")
@@ -65,7 +67,7 @@ def test_a_training_that_goes_on_has_each_step_once_at_its_time(tmp_path):
     events = read(tmp_path).Scalars("step/total")
     assert [event.step for event in events] == [1, 2, 3, 4]
     times = [event.wall_time for event in events]
-    assert [round(b - a, 3) for a, b in zip(times, times[1:], strict=False)] == [2.0] * 3
+    assert [round(b - a, 3) for a, b in pairwise(times)] == [2.0] * 3
     assert len(list(tmp_path.glob("events.*"))) == 1
 
 

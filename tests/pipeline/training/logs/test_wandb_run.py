@@ -6,6 +6,8 @@ import pytest
 
 pytest.importorskip("wandb", reason="wandb is not installed (an extra)")
 
+from wandb import teardown  # what is in its process is on disk then, as at the end of ours
+
 from pipeline.training.logs.opening import log_figures, open_log
 from pipeline.training.logs.wandb_run import ID_FILE
 
@@ -29,6 +31,7 @@ def test_an_offline_run_is_written_and_nothing_on_stdout(tmp_path, capfd):
     log.epoch(3, {"epoch": 1, "lr": 0.1, "total": 0.25, "val_total": 0.5})
     log.save()
     log.close()
+    teardown()
     assert capfd.readouterr().out == ""
     files = list((tmp_path / "wandb").glob("offline-run-*/*.wandb"))
     assert len(files) == 1 and files[0].stat().st_size > 500
@@ -47,5 +50,6 @@ def test_an_offline_run_is_written_and_nothing_on_stdout(tmp_path, capfd):
 
 def test_figures_are_a_summary(tmp_path):
     log_figures(["wandb"], tmp_path, run="own", settings={"a": 1}, figures={"mAP/average": 61.5})
+    teardown()
     (file,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
     assert b"mAP/average" in file.read_bytes()
