@@ -14,6 +14,7 @@ from pipeline.cli.group import Commands
 from pipeline.cli.model_commands import export, info
 from pipeline.cli.options import ALL, JSON, LOG, NamedPath, configured, echo, start
 from pipeline.cli.predict_command import predict
+from pipeline.cli.results.explain_command import explain
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
 if TYPE_CHECKING:
@@ -208,6 +209,7 @@ def run(**options: Any) -> None:
 
 for _command in (
     predict,
+    explain,
     export,
     info,
     status,
