@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pipeline.tools.explain.looking import Explained
 
 _STRENGTH = 0.75  # of the colour where the class is seen most
-_DIMMED = 0.55  # how bright a frame stays where nothing is seen
+_DIMMED = 0.75  # how bright a frame stays where nothing is seen
 
 
 def scales_of(explained: Explained) -> np.ndarray:

@@ -34,7 +34,7 @@ class StageOverTime:
 
 @dataclass(frozen=True)
 class Explained:
-    """A moment as the classifier sees it, by frame in order of time.
+    """A moment as the classifier sees it, by frame in order of time; where clips overlap, the frame of the nearer one.
 
     `times` [F] seconds, `frames` uint8 [F, H, W, 3] as the network is shown them, `maps` float32 [n, F, h, w] of the
     moment's n targets: above 0 what speaks for the class. `centres` [clips], `logits` and `probabilities` [n, clips].
@@ -52,7 +52,7 @@ class Explained:
 
     @property
     def evidence(self) -> np.ndarray:
-        """What each frame adds to a target's logit [n, F]: over a clip's frames the mean is its logit less its bias."""
+        """What each frame says of a target [n, F]: over all frames of a clip the mean is its logit less its bias."""
         found: np.ndarray = self.maps.mean((2, 3))
         return found
 
@@ -151,14 +151,14 @@ def _in_order(
     moment: Moment, clips: Tensor, centres: np.ndarray, times: np.ndarray, looks: list[_Look]
 ) -> Explained:
     """The looks of all clips joined; frames in order of time."""
-    order = np.argsort(times.ravel(), kind="stable")
+    order = _nearest(times, centres)
     maps = np.concatenate([look.maps for look in looks], 1)
     shown = clips.permute(0, 1, 3, 4, 2).flatten(0, 1).numpy()
     stages = {}
     for name, (_, _, layers) in looks[0].stages.items():
         mean, std = (np.concatenate([look.stages[name][part] for look in looks]) for part in (0, 1))
         own = times[:, :: -(-times.shape[1] // mean.shape[1])]  # of a slow pathway every alpha-th
-        place = np.argsort(own.ravel(), kind="stable")
+        place = _nearest(own, centres)
         values = own.ravel()[place], mean.ravel()[place], std.ravel()[place]
         stages[name] = StageOverTime(*values, layers)
     return Explained(
@@ -171,6 +171,15 @@ def _in_order(
         np.concatenate([look.probabilities for look in looks], 1),
         stages,
     )
+
+
+def _nearest(times: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """The places, in order of time, of the frames of clips [clips, frames] to whose own centre none is nearer."""
+    away = np.abs(times.ravel()[:, None] - centres)
+    own = np.repeat(np.arange(len(centres)), times.shape[1])
+    kept = np.flatnonzero(away.argmin(1) == own)
+    order: np.ndarray = kept[np.argsort(times.ravel()[kept], kind="stable")]
+    return order
 
 
 def _name_of(targets: tuple[Target, ...]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from pipeline.tools.explain.targets import Target, targets_of_label, with_agains
 
 TOP = 3  # detections, unless more are asked for
 MOST_SECONDS = 60.0  # of a detection, from its middle
+_SLACK = 0.1  # of a clip, for which no further one is laid
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,13 @@ class Moment:
     targets: tuple[Target, ...]
 
     def centres(self, grid: ClipGrid) -> np.ndarray:
-        """Middles [n] of clips laid end to end over it, at least one; of a long one over its middle part."""
+        """Middles [n] of clips that cover it, evenly, at least one; of a long one its middle part."""
         start, end = self.start, self.end
         if end - start > MOST_SECONDS:
             middle = (start + end) / 2
             start, end = middle - MOST_SECONDS / 2, middle + MOST_SECONDS / 2
-        count = max(1, round((end - start) * grid.fps / (grid.frames * grid.interval)))
+        clips = (end - start) * grid.fps / (grid.frames * grid.interval)
+        count = max(1, math.ceil(clips - _SLACK))
         centres: np.ndarray = start + (np.arange(count) + 0.5) * (end - start) / count
         return centres
 
@@ -79,8 +83,6 @@ def moment_at(seconds: float, named: tuple[Target, ...], against: tuple[Target, 
 
 
 def _as_prediction(detections: pd.DataFrame, video: str) -> Prediction:
-    from pathlib import Path
-
     empty = np.empty(0)
     best_first = detections.sort_values("score", ascending=False, kind="stable", ignore_index=True)
     curves = Curves(empty, empty, empty)

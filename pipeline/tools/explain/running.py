@@ -173,7 +173,7 @@ def _write(
 ) -> Written:
     film = f"{PurePosixPath(video).name}.mp4"
     backbone = model.config.backbone.name
-    write_sheet(folder / SHEET, f"{video}   {model.name}, {backbone}", explained)
+    write_sheet(folder / SHEET, f"{video}: Grad-CAM of {model.name} ({backbone})", explained)
     write_plot(folder / PLOT, backbone, explained)
     write_film(folder / film, explained, extractor, source)
     write_json(folder / NUMBERS, as_json(video, model, explained))

@@ -84,7 +84,9 @@ def _block(number: int, one: Explained) -> Image.Image:
         text = f"{one.times[column]:.2f} s"
         _text(draw, (left, line + rows * (tile[1] + _GAP) + line // 2), text, tile[0], _TEXT)
     _row_titles(draw, one, line, tile[1])
-    block.paste(Image.fromarray(legend(100, 10)), (_GAP, size[1] - 2 * line + 8))
+    block.paste(Image.fromarray(legend(_LEFT - 60, 10)), (_GAP + 14, size[1] - 2 * line + 8))
+    _text(draw, (_GAP, size[1] - 2 * line + 13), "0", 12, _TEXT - 2, _FAINT)
+    _text(draw, (_LEFT - 40, size[1] - 2 * line + 13), "most", 40, _TEXT - 2, _FAINT)
     return block
 
 
