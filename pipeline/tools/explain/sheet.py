@@ -33,7 +33,7 @@ def write_sheet(path: Path, title: str, explained: Sequence[Explained]) -> None:
         sheet.paste(block, (0, top))
         top += block.height
     with atomic_path(path) as temporary:
-        sheet.save(temporary, "PNG", optimize=True)
+        sheet.save(temporary, "PNG")
 
 
 def headline(number: int, one: Explained) -> str:

@@ -49,6 +49,8 @@ EXPECTED = {
     "predict": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--save-features",
                 "--device", "--precision", "--workers", "--allow-failures", "--frame-fps", "--annotations",
                 *(f"--{form}" for form in OPTIONS)},
+    "explain": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--at", "--against", "--device",
+                "--frame-fps"},
 }  # fmt: skip
 
 

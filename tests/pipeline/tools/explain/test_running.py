@@ -142,7 +142,7 @@ def test_every_kind_of_network(backbone, stages, data, tmp_path):
 def test_verbs_and_nouns_are_both_shown(data, tmp_path):
     heads = (("open", "close"), ("drawer", "door", "cup"))
     path = tmp_path / "own.tada"
-    write_model(small_model("ek100", heads), path, trained="2026-11-26")
+    write_model(small_model(heads=heads), path, trained="2026-11-26")
     video = str(data / "videos" / f"{VIDEO}.mp4")
     request = Request(path, video, at=4.0, folder=tmp_path, device="cpu", against=("close cup",))
     (moment,) = numbers(explain(request).folder)["moments"]
