@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pipeline.printing import printable
 from pipeline.run_folder.files import atomic_path
 from pipeline.tools.explain.looking import Explained
@@ -55,7 +57,9 @@ def _draw_evidence(axis: Axes, one: Explained, title: str) -> None:
     axis.axhline(0, color="#bbbbbb", lw=0.8)
     for place, (target, values) in enumerate(zip(one.moment.targets, one.evidence, strict=True)):
         style = {"color": _HUES[place % len(_HUES)], "ls": _DASHES[place % len(_DASHES)]}
-        axis.plot(one.times, values, lw=1.4, label=_words(row_title(target)), **style)
+        axis.plot(
+            *_by_clip(one, one.times, values), lw=1.4, label=_words(row_title(target)), **style
+        )
     if one.moment.end > one.moment.start:
         axis.axvspan(one.moment.start, one.moment.end, color="#000000", alpha=0.05, lw=0)
     axis.set_ylabel("evidence (logit)", fontsize=9)
@@ -67,11 +71,23 @@ def _draw_calibration(axis: Axes, one: Explained, network: str) -> None:
     for place, (name, stage) in enumerate(one.stages.items()):
         colour = _HUES[place % len(_HUES)]
         style = _DASHES[(place // 4 + place) % len(_DASHES)]
-        axis.plot(stage.times, stage.mean, color=colour, ls=style, lw=1.4, label=_words(name))
-        low, high = stage.mean - stage.std, stage.mean + stage.std
-        axis.fill_between(stage.times, low, high, color=colour, alpha=0.12, lw=0)
+        times, mean = _by_clip(one, stage.times, stage.mean)
+        _, std = _by_clip(one, stage.times, stage.std)
+        axis.plot(times, mean, color=colour, ls=style, lw=1.4, label=_words(name))
+        axis.fill_between(times, mean - std, mean + std, color=colour, alpha=0.12, lw=0)
     axis.set_ylabel("calibration weight", fontsize=9)
     _finish(axis, f"{network}: mean and spread over channels")
+
+
+def _by_clip(
+    one: Explained, times: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Times and values with a gap where the next clip begins: no clip sees what the one before it saw."""
+    nearest = np.abs(times[:, None] - one.centres).argmin(1)
+    ends = np.flatnonzero(np.diff(nearest)) + 1
+    return np.insert(times.astype(float), ends, np.nan), np.insert(
+        values.astype(float), ends, np.nan
+    )
 
 
 def _finish(axis: Axes, title: str) -> None:
