@@ -56,10 +56,9 @@ def write_plot(path: Path, network: str, explained: Sequence[Explained]) -> None
 def _draw_evidence(axis: Axes, one: Explained, title: str) -> None:
     axis.axhline(0, color="#bbbbbb", lw=0.8)
     for place, (target, values) in enumerate(zip(one.moment.targets, one.evidence, strict=True)):
-        style = {"color": _HUES[place % len(_HUES)], "ls": _DASHES[place % len(_DASHES)]}
-        axis.plot(
-            *_by_clip(one, one.times, values), lw=1.4, label=_words(row_title(target)), **style
-        )
+        colour, style = _HUES[place % len(_HUES)], _DASHES[place % len(_DASHES)]
+        times, shown = _by_clip(one, one.times, values)
+        axis.plot(times, shown, color=colour, ls=style, lw=1.4, label=_words(row_title(target)))
     if one.moment.end > one.moment.start:
         axis.axvspan(one.moment.start, one.moment.end, color="#000000", alpha=0.05, lw=0)
     axis.set_ylabel("evidence (logit)", fontsize=9)

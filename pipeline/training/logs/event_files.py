@@ -74,8 +74,9 @@ def write_figures(folder: Path, figures: Mapping[str, float]) -> None:
 def _writer(folder: Path) -> Any:
     from torch.utils.tensorboard.writer import SummaryWriter
 
+    make: Any = SummaryWriter  # which has no types
     try:
-        return SummaryWriter(str(folder), max_queue=1000, flush_secs=_FLUSH_SECONDS)  # type: ignore[no-untyped-call]
+        return make(str(folder), max_queue=1000, flush_secs=_FLUSH_SECONDS)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror or error})") from error
 
