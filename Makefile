@@ -40,9 +40,10 @@ test-oldest:
 bench: install
 	$(BIN)/python -m benchmarks
 
-# Pictures of the pages in docs/pictures; needs chromium. Look at them before a change of the look lands.
+# Pictures of the pages in docs/pictures, which need chromium, and of `explain`, which needs a finished demo. Look at them before a change of the look lands.
 pictures: install
 	$(BIN)/python -m checks.pictures
+	$(BIN)/python -m checks.explained
 
 clean:
 	rm -rf .venv .venv-newest .venv-oldest runs build *.egg-info

@@ -12,9 +12,10 @@ from pipeline.cli.feature_commands import export_features, import_features
 from pipeline.cli.file_commands import convert, print_scores, score
 from pipeline.cli.group import Commands
 from pipeline.cli.model_commands import export, info
-from pipeline.cli.options import ALL, AT, JSON, WHY, NamedPath, configured, echo, start
+from pipeline.cli.options import ALL, AT, JSON, LOG, WHY, NamedPath, configured, echo, start
 from pipeline.cli.predict_command import predict
 from pipeline.cli.results.compare_command import compare
+from pipeline.cli.results.explain_command import explain
 from pipeline.cli.results.sweep_command import sweep
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
@@ -87,6 +88,7 @@ def _end_without_classes(run: Run, command: str | None) -> None:
 @click.option("--epochs", type=int, help="finetune.epochs")
 @click.option("--batch-size", type=int, help="finetune.batch_size")
 @click.option("--backbone", help="backbone.name (tada2d, tsn, r3d_tada, ...)")
+@LOG
 def finetune(**options: Any) -> None:
     """Train the classifier on trimmed segments.
 
@@ -115,6 +117,7 @@ def extract(**options: Any) -> None:
 @configured(*ALL)
 @click.option("--epochs", type=int, help="bmn.epochs")
 @click.option("--batch-size", type=int, help="bmn.batch_size")
+@LOG
 def bmn(**options: Any) -> None:
     """Train the boundary-matching network and write proposals.
 
@@ -208,6 +211,7 @@ def eval_classifier(others: tuple[Path, ...], force: bool, verify: bool, **optio
 
 @main.command()
 @configured(*ALL)
+@LOG
 def run(**options: Any) -> None:
     """Do all stages in order.
 
@@ -219,6 +223,7 @@ def run(**options: Any) -> None:
 for _command in (
     predict,
     compare,
+    explain,
     export,
     info,
     sweep,

@@ -21,6 +21,7 @@ _KEYS = {
     "workers": "runtime.workers",
     "allow_failures": "runtime.allow_failures",
     "skip": "runtime.skip",
+    "log": "runtime.log",
     "backbone": "backbone.name",
 }
 Command = Callable[..., None]
@@ -64,6 +65,13 @@ AT = click.option(
     show_default=True,
     metavar="TIOU",
     help="The tIoU of --why.",
+)
+LOG = click.option(
+    "--log",
+    multiple=True,
+    type=click.Choice(["csv", "tensorboard", "wandb"]),
+    callback=lambda ctx, param, values: list(values) or None,
+    help="Show trainings there too; repeatable. metrics.csv is always written.",
 )
 KEYS = click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...", callback=_assignments)
 SET = click.option(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import JSON, KEYS, SET, NamedPath, configured, echo, overrides, start
+from pipeline.cli.options import JSON, KEYS, LOG, SET, NamedPath, configured, echo, overrides, start
 
 # feature_extraction.backbones.BACKBONES, without importing torch for --help.
 BACKBONE_NAMES = (
@@ -204,6 +204,7 @@ def plan(processes: int, json_file: Path | None, **options: Any) -> None:
 @SET
 @KEYS
 @click.option("--device", help="auto, cpu, cuda, ...")
+@LOG
 @click.option("--force", is_flag=True, help="Move results of other settings aside and start again.")
 def demo(run_dir: Path | None, backbone: str, force: bool, **options: Any) -> None:
     """Run every stage on the embedded dataset.

@@ -124,6 +124,11 @@ class RuntimeSettings(Section):
     skip: Annotated[Path | None, NoResult()] = Field(
         default=None, description="File of the videos to leave out: their ids, one a line."
     )
+    log: Annotated[tuple[Literal["csv", "tensorboard", "wandb"], ...], NoResult()] = Field(
+        default=(),
+        description="Who is told of trainings besides `metrics.csv`, which is always written: "
+        "`tensorboard`, `wandb`.",
+    )
 
 
 class Config(Section):

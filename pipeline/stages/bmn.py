@@ -23,6 +23,7 @@ from pipeline.processes.device import share_cores
 from pipeline.processes.stopping import Interrupted
 from pipeline.progress import say
 from pipeline.results.bmn_loss import validation_loss
+from pipeline.runs.logs import training_log
 from pipeline.runs.run import Run
 from pipeline.runs.work import put_back
 from pipeline.training.bmn_network import build_network, proposal_loss
@@ -56,7 +57,11 @@ def run(run: Run) -> None:
     say_length(length)
     say_learning_rate("bmn", settings)
     try:
-        fitted = fit(model, _task(run, settings, samples, judges), settings, stage, run.device)
+        task, log = (
+            _task(run, settings, samples, judges),
+            training_log(run, stage, settings.batch_size),
+        )
+        fitted = fit(model, task, settings, stage, run.device, log)
     except UserError as error:
         if not isinstance(error, Interrupted):
             put_back(run, stage)

@@ -13,6 +13,7 @@ from pipeline.results.figures import RESULTS, read_results
 from pipeline.results.scoring.published import withheld
 from pipeline.results.tables import read_detections, read_proposals
 from pipeline.run_folder.files import write_json
+from pipeline.runs.logs import tell_figures
 from pipeline.runs.run import Run
 
 
@@ -29,6 +30,7 @@ def run(run: Run) -> None:
     scoring.write_result_files(run.detection, run.dataset, detections, stage.folder)
     write_json(stage.folder / RESULTS, made)
     stage.finish({name: task["average"] for name, task in made["tasks"].items()})
+    tell_figures(run, stage, made)
 
 
 def numbers(run: Run) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from pipeline.results.classification.feature_classifier import (
     validate_features,
 )
 from pipeline.run_folder.stage import Stage
+from pipeline.runs.logs import training_log
 from pipeline.runs.run import Run
 from pipeline.runs.work import put_back
 from pipeline.training.bmn_network import require_groups
@@ -159,7 +160,8 @@ def _fitted(
 ) -> Fitted:
     """Train. Raises UserError where that fails; a former training then lies in its place again."""
     try:
-        return fit(model, task, settings, stage, run.device)
+        log = training_log(run, stage, settings.batch_size)
+        return fit(model, task, settings, stage, run.device, log)
     except UserError as error:
         left_out.note()
         if not isinstance(error, Interrupted):

@@ -32,6 +32,7 @@ from pipeline.training.checkpoints import (
     save_weights,
     training_identity,
 )
+from pipeline.training.logs.log import Log, Silent
 from pipeline.training.optimisation import build_optimizer, moving_average, schedule_of
 from pipeline.training.steps import Stepper, to_device
 from pipeline.training.task import OpenStage, Task
@@ -50,6 +51,7 @@ def fit(
     settings: OptimisationSettings,
     stage: OpenStage,
     device: torch.device,
+    log: Log | None = None,
 ) -> Fitted:
     """Train `model` on a task; go on from the checkpoint in the stage's folder if there is one.
 
@@ -57,8 +59,13 @@ def fit(
     exponential moving average of the weights is validated and kept. `settings.patience` ends the
     training after so many epochs without a better score. Raises UserError on a loss, gradient or
     validation that is not finite; Interrupted after a signal, once the checkpoint is written.
+    `log` is told of every step and epoch, of each once, however often the training is stopped.
     """
-    return _Training(model, task, settings, stage, device).run()
+    log = log or Silent()
+    try:
+        return _Training(model, task, settings, stage, device, log).run()
+    finally:
+        log.close()
 
 
 def keep_result(
@@ -86,9 +93,10 @@ class _Training:
         settings: OptimisationSettings,
         stage: OpenStage,
         device: torch.device,
+        log: Log,
     ) -> None:
         self._model, self._task, self._settings = model, task, settings
-        self._stage, self._device = stage, device
+        self._stage, self._device, self._log = stage, device, log
         self._optimizer, self._schedule = build_optimizer(model, settings), schedule_of(settings)
         scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
         decay = settings.effective_ema_decay
@@ -113,6 +121,7 @@ class _Training:
             settings.gradient_accumulation,
         )
         self._stream = task.batches(self._at.epoch, self._at.step)
+        log.begin(self._taken, self._at.epoch)
         self._saved = time.monotonic()
 
     def run(self) -> Fitted:
@@ -164,6 +173,7 @@ class _Training:
         self._at.step += 1
         for name, value in terms.items():
             self._at.sums[name] = self._at.sums.get(name, 0.0) + value
+        self._log.step(self._at.epoch + 1, self._taken, rate, terms)
         bar.update(1, loss=terms["total"], lr=rate)
 
     def _prepare(self) -> float:
@@ -190,6 +200,7 @@ class _Training:
             require_finite(figures, at.epoch + 1)
             row |= figures
         at.history.append(row)
+        self._log.epoch(self._taken, row)
         at.epoch, at.step, at.sums = at.epoch + 1, 0, {}
         score = task.judge(row) if task.judge is not None and self._chooses else None
         if score is not None:
@@ -202,6 +213,7 @@ class _Training:
         self._saved = time.monotonic()
         if not ranks().is_main:
             return
+        self._log.save()  # before: what a checkpoint has seen is never missing
         self._checkpoint.save(self._at)
         self._stage.progress(self._taken, self._total)
         if self._task.on_checkpoint is not None:

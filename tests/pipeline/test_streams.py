@@ -94,6 +94,7 @@ def shown(whole, data, tmp_path_factory):
     asked["convert"] = ["convert", str(data / "annotations.csv"), "--to", str(made / "table.csv")]
     asked["predict"] = ["predict", str(data / "videos/validation_000.mp4"), "--run-dir", str(run),
                         "--device", "cpu", "--workers", "0", "--to", str(made / "found")]  # fmt: skip
+    asked["explain"] = ["explain", "validation_000", "--run-dir", str(run), "--device", "cpu", "--at", "4"]  # fmt: skip
     found = unread(folder, list(asked.values()), 1)
     return dict(zip(asked, found, strict=True)), folder
 

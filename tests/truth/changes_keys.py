@@ -223,6 +223,7 @@ KEYS = {
     "runtime.workers": Key("1"),
     "runtime.allow_failures": Key("1"),
     "runtime.skip": Key("", needs=_empty_skip),
+    "runtime.log": Key("[csv]"),
 }
 WORDS = {"backbone.pretrained": "pretrained weights"}  # what they are is said, not where they lie
 # A compiler takes minutes, and is not on every machine.

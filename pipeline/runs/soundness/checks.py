@@ -14,6 +14,7 @@ from pipeline.results.scoring import truth_rows
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.lengths import of_whole_files
 from pipeline.runs.soundness.trainings import finetunes, trains_bmn
+from pipeline.training.logs.opening import require_trackers
 
 
 def check_stages(run: Run, names: Sequence[str]) -> None:
@@ -56,6 +57,10 @@ def _classifies(run: Run) -> None:
         _decodes(run)
 
 
+def _tells(run: Run) -> None:
+    require_trackers(run.config.runtime.log)
+
+
 def _all_are_scored(run: Run) -> None:
     """Refuse a file of class scores that lacks more than may be lacking. Raises UserError."""
     wanted = [v for v in run.dataset.video_ids(run.subsets[1]) if v not in run.skipped]
@@ -85,10 +90,10 @@ def _evaluates(run: Run) -> None:
 
 # What a stage would refuse; what it refuses at once, and no stage before it needs to, is left to it.
 _CHECKS: Mapping[str, Sequence[Callable[[Run], None]]] = {
-    "finetune": (finetunes,),
+    "finetune": (_tells, finetunes),
     "extract": (_extracts,),
-    "bmn": (trains_bmn,),
+    "bmn": (_tells, trains_bmn),
     "proposals": (_proposes,),
     "classify": (_classifies,),
-    "eval": (_evaluates,),
+    "eval": (_tells, _evaluates),
 }

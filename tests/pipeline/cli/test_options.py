@@ -18,17 +18,17 @@ BASE = {"--config", "--run-dir", "--set", "--verbose"}
 READS = {"--annotations", "--allow-failures", "--skip"}
 ALL = READS | {"--videos", "--device", "--workers", "--force", "--verify"}
 EXPECTED = {
-    "finetune": BASE | ALL | {"--epochs", "--batch-size", "--backbone"},
+    "finetune": BASE | ALL | {"--epochs", "--batch-size", "--backbone", "--log"},
     "extract": BASE
     | ALL
     | {"--fps", "--stride", "--short-side", "--batch-size", "--decoder", "--precision"},
-    "bmn": BASE | ALL | {"--epochs", "--batch-size"},
+    "bmn": BASE | ALL | {"--epochs", "--batch-size", "--log"},
     "classify": BASE | ALL | {"--mode", "--source"},
     "eval": BASE | ALL | {"--iou", "--json", "--why", "--at"},
     "eval-classifier": BASE | ALL | {"--clips", "--crops", "--with"},
-    "run": BASE | ALL,
     "compare": {"--at", "--resamples", "--seed", "--config", "--annotations", "--set", "--json"},
     "sweep": {"--run-dir", "--trials", "--seed", "--honest", "--apply", "--workers", "--json"},
+    "run": BASE | ALL | {"--log"},
     "export": {"--run-dir", "--to", "--note", "--force"},
     "info": {"--json"},
     "status": BASE | {"--annotations", "--videos", "--skip", "--verify", "--json"},
@@ -47,10 +47,12 @@ EXPECTED = {
     "export-features": BASE | READS | {"--to"},
     "doctor": BASE | READS | {"--videos", "--workers", "--deep", "--json"},
     "plan": BASE | {"--annotations", "--videos", "--device", "--skip", "--processes", "--json"},
-    "demo": {"--run-dir", "--backbone", "--set", "--device", "--force"},
+    "demo": {"--run-dir", "--backbone", "--set", "--device", "--log", "--force"},
     "predict": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--save-features",
                 "--device", "--precision", "--workers", "--allow-failures", "--frame-fps", "--annotations",
                 *(f"--{form}" for form in OPTIONS)},
+    "explain": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--at", "--against", "--device",
+                "--frame-fps"},
 }  # fmt: skip
 
 
@@ -107,6 +109,7 @@ def test_an_unknown_option_is_clicks_own_error():
         ("extract", "--decoder", "pyav", "extract.decoder", "pyav"),
         ("extract", "--precision", "bfloat16", "extract.precision", "bfloat16"),
         ("bmn", "--epochs", "7", "bmn.epochs", 7),
+        ("bmn", "--log", "tensorboard", "runtime.log", ["tensorboard"]),
         ("bmn", "--batch-size", "7", "bmn.batch_size", 7),
         ("classify", "--mode", "video", "classify.mode", "video"),
         ("classify", "--source", "video", "classify.source", "video"),

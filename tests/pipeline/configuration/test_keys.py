@@ -28,7 +28,7 @@ WITHOUT_EFFECT = {
     "dataset.eval_subset", "backbone.pretrained", "classify.scores", "finetune.checkpoint_seconds",
     "finetune.activation_checkpointing", "extract.allow_partial",
     "bmn.checkpoint_seconds", "bmn.keep_maps", "eval.paper", "eval.paper_iou", "eval.published", "eval.paper_dataset", "dataset.exclude_videos", "runtime.device",
-    "runtime.workers", "runtime.allow_failures", "runtime.skip",
+    "runtime.workers", "runtime.allow_failures", "runtime.skip", "runtime.log",
 }  # fmt: skip
 
 
