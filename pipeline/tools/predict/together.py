@@ -42,6 +42,15 @@ def write_together(
     return said
 
 
+def say_bare(best: Mapping[str, float], count: int) -> None:
+    """Say in how many of the videos nothing that was found is wanted, and how good the best of that is."""
+    if best:
+        say(
+            f"predict: in {len(best)} of {count} videos no detection is left by --threshold and --classes; the best "
+            f"score left out is {max(best.values()):.3f}"
+        )
+
+
 def _of_label_studio(
     predictions: Sequence[Prediction], model: Model
 ) -> dict[str, Callable[[Path], object]]:
