@@ -102,7 +102,8 @@ def predict(
     choice = Choice(*(options.pop(name) for name in ("threshold", "top", "classes")))
     sources = find_inputs(videos, Frames(options.pop("frame_fps")), aside=target)
 
-    from pipeline.tools.predict.running import predict as predicted  # imports torch: now it is worth it
+    # Imports torch, for which a slip above need not wait.
+    from pipeline.tools.predict.running import predict as predicted
 
     count = done = 0
     try:
@@ -111,7 +112,8 @@ def predict(
             done, count = done + 1, count + len(found.detections)
     finally:
         if done:
-            say(f"predict: {count} detections of {done} videos, in {target}")
+            what = f"{count} detection{'s' * (count != 1)} in {done} video{'s' * (done != 1)}"
+            say(f"predict: {what}; the files are in {target}")
 
 
 def _request(model: Path, folder: Path, choice: Choice, options: dict[str, Any]) -> Request:

@@ -206,7 +206,8 @@ def _names(paths: Sequence[Path]) -> dict[str, Path]:
     """
     parts = {path: _name_parts(path) for path in paths}
     count = Counter(parts.values())
-    parts = {p: (*one[:-1], one_form(p.name)) if count[one] > 1 else one for p, one in parts.items()}
+    for path in [path for path in paths if count[parts[path]] > 1]:
+        parts[path] = (*parts[path][:-1], one_form(path.name))
     depth = dict.fromkeys(paths, 1)
     while True:
         called: dict[str, list[Path]] = {}

@@ -128,8 +128,8 @@ def _look(sources: Mapping[str, Source], model: Model, request: Request) -> _Vid
     if any(before.get(video) != one for video, one in seen.items()):
         write_sightings(request.folder, {**before, **seen})
     for video, one in seen.items():
-        known = video in before and before[video].digest != one.digest
-        if known and raw_path(request.folder, video).exists():
+        changed = video in before and before[video].digest != one.digest
+        if changed and raw_path(request.folder, video).exists():
             say(
                 f"predict: video {video}: {Path(sources[video])} is another video than before; what is found in it "
                 "takes the place of what was found in that"

@@ -24,12 +24,12 @@ class Written:
         In a folder that holds the given one (`--to .`) lie videos of the user's, too: there the ledgers alone tell.
         """
         real = Path(os.path.realpath(path.parent)) / path.name
-        if self._folder is not None and not Path(os.path.realpath(root)).is_relative_to(
-            self._folder
-        ):
-            if Path(os.path.realpath(path)).is_relative_to(self._folder):
-                return True
-        return any(
+        around = Path(os.path.realpath(root))
+        if self._folder is not None and not around.is_relative_to(self._folder):
+            inside = Path(os.path.realpath(path)).is_relative_to(self._folder)
+        else:
+            inside = False
+        return inside or any(
             real.relative_to(above).as_posix() in self._names(above) for above in real.parents
         )
 

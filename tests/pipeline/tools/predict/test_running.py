@@ -159,7 +159,7 @@ def test_videos_that_fail_are_counted(place, whole):
     line = error_line(result)
     assert "predict: 2 videos failed" in line and "broken" in line and "none" in line
     assert "--allow-failures 2" in line and "--skip" not in line  # predict has no such option
-    assert "detections of 2 videos, in predictions" in result.output
+    assert "detections in 2 videos; the files are in predictions" in result.output
     failures = json.loads(Path("predictions/failures.json").read_text())
     assert {row["video"] for row in failures} == {"broken", "none"}
     # The others are done all the same.
@@ -184,7 +184,7 @@ def test_a_damaged_video_is_taken_in_part_where_asked(place, whole):
 def test_no_detection_left_is_said(place, whole):
     output = predict(whole, "--threshold", "1").output
     best = of_run(whole)["score"].max()
-    assert output.count("  no detection\n") == 2 and "0 detections of 2 videos" in output
+    assert output.count("  no detection\n") == 2 and "0 detections in 2 videos" in output
     assert f"in 2 of 2 videos no detection is left by --threshold and --classes; the best score left out is {best:.3f}" in output  # fmt: skip
     assert "no detection is left" not in predict(whole, "--top", "1").output
 
@@ -204,7 +204,7 @@ def test_predictions_beside_the_videos(place, whole, monkeypatch):
     for _ in range(2):
         arguments = ["predict", ".", "--run-dir", str(whole), "--device", "cpu", "--to", "."]
         result = tada(*arguments, "--top", "1", "--render", "--clips")
-        assert result.exit_code == 0 and "2 detections of 2 videos" in result.output
+        assert result.exit_code == 0 and "2 detections in 2 videos" in result.output
 
 
 def test_folders_and_names_that_cannot_be_used(place, whole, tmp_path):
