@@ -47,7 +47,7 @@ EXPECTED = {
     "plan": BASE | {"--annotations", "--videos", "--device", "--skip", "--processes", "--json"},
     "demo": {"--run-dir", "--backbone", "--set", "--device", "--force"},
     "predict": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--save-features",
-                "--device", "--precision", "--workers", "--allow-failures", "--frame-fps", "--annotations",
+                "--device", "--precision", "--workers", "--allow-failures", "--allow-partial", "--frame-fps", "--annotations",
                 *(f"--{form}" for form in OPTIONS)},
 }  # fmt: skip
 
