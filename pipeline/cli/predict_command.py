@@ -11,6 +11,7 @@ import click
 from pipeline.cli.options import NamedPath, echo
 
 if TYPE_CHECKING:
+    from pipeline.prediction.choosing import Choice
     from pipeline.tools.predict.running import Request
 
 FORMS = {  # option: what it writes; pipeline.tools.predict.forms.OPTIONS, without importing it for --help
@@ -62,6 +63,7 @@ def _forms(command: Callable[..., None]) -> Callable[..., None]:
     metavar="N",
     help="Succeed although N videos fail.",
 )
+@click.option("--allow-partial", is_flag=True, help="Take what is sound of damaged videos.")
 @click.option(
     "--frame-fps",
     type=click.FloatRange(0, min_open=True),
@@ -90,25 +92,32 @@ def predict(
     from pipeline.cli.choosing import chosen_run
     from pipeline.errors import UsageError
     from pipeline.notebook.text import found_table
+    from pipeline.prediction.choosing import Choice
     from pipeline.progress import say
-    from pipeline.tools.predict.running import predict as predicted
+    from pipeline.tools.predict.inputs import Frames, find_inputs
 
     if run_dir is not None and model is not None:
         raise UsageError("--run-dir and --model are given: a model comes from one of both")
     chosen = model if model is not None else chosen_run(run_dir)
+    choice = Choice(*(options.pop(name) for name in ("threshold", "top", "classes")))
+    sources = find_inputs(videos, Frames(options.pop("frame_fps")), aside=target)
+
+    # Imports torch, for which a slip above need not wait.
+    from pipeline.tools.predict.running import predict as predicted
+
     count = done = 0
-    for found in predicted(videos, _request(chosen, target, options)):
-        echo(found_table(found))
-        done, count = done + 1, count + len(found.detections)
-    say(f"predict: {count} detections of {done} videos, in {target}")
+    try:
+        for found in predicted(sources, _request(chosen, target, choice, options)):
+            echo(found_table(found))
+            done, count = done + 1, count + len(found.detections)
+    finally:
+        if done:
+            what = f"{count} detection{'s' * (count != 1)} in {done} video{'s' * (done != 1)}"
+            say(f"predict: {what}; the files are in {target}")
 
 
-def _request(model: Path, folder: Path, options: dict[str, Any]) -> Request:
-    from pipeline.prediction.choosing import Choice
-    from pipeline.tools.predict.inputs import Frames
+def _request(model: Path, folder: Path, choice: Choice, options: dict[str, Any]) -> Request:
     from pipeline.tools.predict.running import Request
 
     forms = tuple(name for name in FORMS if options.pop(name.replace("-", "_")))
-    wanted = (options.pop(name) for name in ("threshold", "top", "classes"))
-    frames = Frames(options.pop("frame_fps"))
-    return Request(model, folder, Choice(*wanted), forms, frames=frames, **options)
+    return Request(model, folder, choice, forms, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from unicodedata import combining, east_asian_width
 
 import numpy as np
@@ -19,10 +20,10 @@ _NAME, _LANES, _BARS, _WIDEST = 24, 5, 500, 120
 def strips(prediction: Prediction) -> str:
     """The lines of a video: its name with its length, and a strip for each of its most certain classes.
 
-    The darker a mark, the nearer a detection's score is to the best one of the video.
+    The darker a mark, the nearer a detection's score is to the best one of the video. Ground truth is not shown.
     """
     end = end_of(prediction)
-    lanes, more = lanes_of(prediction, _LANES, _BARS)
+    lanes, more = lanes_of(replace(prediction, truth=None), _LANES, _BARS)
     names = [_cut(printable(lane.name)) for lane in lanes]
     room = max(map(_width, names), default=0)
     cells = max(20, min(shutil.get_terminal_size().columns, _WIDEST) - room - 5)
@@ -42,8 +43,8 @@ def found_table(prediction: Prediction, rows: int = 10) -> str:
     end = end_of(prediction)
     cells = [
         (
-            clock(row.start, end),
-            clock(row.end, end),
+            _moment(row.start, end),
+            _moment(row.end, end),
             f"{row.score:.3f}",
             prediction.name_of(row.label),
         )
@@ -56,6 +57,14 @@ def found_table(prediction: Prediction, rows: int = 10) -> str:
         lines.append(f"  {'  '.join(shown)}  {printable(name)}")
     more = len(prediction.detections) - len(found)
     return "\n".join(lines + ([f"  and {more:,} more"] if more else []))
+
+
+def _moment(seconds: float, end: float) -> str:
+    """A moment with two digits behind the point, by which a short detection's start and end differ."""
+    hundredths = round(100 * seconds)
+    if end < 120:
+        return f"{hundredths / 100:.2f} s"
+    return f"{clock(hundredths // 100, end)}.{hundredths % 100:02d}"
 
 
 def _strip(lane: Lane, end: float, cells: int) -> str:

@@ -47,7 +47,8 @@ class Detector:
 
     `precision` ("float32", "bfloat16") takes the place of the model's own for the classifier, as
     `extract.precision` does. `lanes`: batches of clips that are in the network at once (8 at most), each on one
-    thread of the CPU; it changes no digit. Raises UserError where the device is not there.
+    thread of the CPU; it changes no digit. `allow_partial` takes damaged videos for what they hold, also where the
+    model's own settings do not. Raises UserError where the device is not there.
     """
 
     def __init__(
@@ -57,9 +58,10 @@ class Detector:
         device: str = "auto",
         precision: str | None = None,
         lanes: int = 1,
+        allow_partial: bool = False,
     ) -> None:
         self.model = model
-        self.config = with_precision(model.config, precision)
+        self.config = with_changes(model.config, precision, allow_partial)
         self.device = pick_device(device)
         self._classifier = classifier_of(model, self.device)
         self._bmn = bmn_of(model, self._classifier.feature_dim, self.device)
@@ -78,7 +80,8 @@ class Detector:
             with one_thread():
                 found = self._extractor.video(source, heartbeat=done)
         except DamagedVideoError as error:
-            raise VideoError(told(error, extraction_takes_parts(self.config))) from error
+            takes = extraction_takes_parts(self.config)
+            raise VideoError(told(error, takes, "tada-loc predict --allow-partial")) from error
         array = as_stored(found.features)
         return Extracted(
             Features(array, clip_grid(self.config.extract), found.duration), found.damaged
@@ -152,11 +155,14 @@ class Detector:
             )
 
 
-def with_precision(config: DetectionConfig, precision: str | None) -> DetectionConfig:
-    """The configuration with another `extract.precision`, if one is given."""
-    if precision is None:
-        return config
-    extract = config.extract.model_copy(update={"precision": precision})
+def with_changes(
+    config: DetectionConfig, precision: str | None, allow_partial: bool
+) -> DetectionConfig:
+    """The configuration with another `extract.precision` and with `extract.allow_partial`, where these are given."""
+    changes: dict[str, object] = {"allow_partial": True} if allow_partial else {}
+    if precision is not None:
+        changes["precision"] = precision
+    extract = config.extract.model_copy(update=changes)
     return config.model_copy(update={"extract": extract})
 
 

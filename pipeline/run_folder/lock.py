@@ -131,8 +131,7 @@ def _no_file(path: Path) -> UserError:
 
 def _cannot_be_used(folder: Path, error: OSError) -> UserError:
     return UserError(
-        f"{folder}: cannot be used as run folder ({error.strerror}); make it writable, or use "
-        "another --run-dir"
+        f"{folder}: cannot be used as a folder ({error.strerror}); make it writable, or name another one"
     )
 
 
@@ -156,7 +155,7 @@ def _take(folder: Path, descriptor: int, key: tuple[int, int]) -> bool:
             raise _cannot_be_used(folder, error) from error
         holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
         raise UserError(
-            f"{folder}: in use by {holder or 'another process'}; wait for it or use another --run-dir"
+            f"{folder}: in use by {holder or 'another process'}; wait for it or name another folder"
         ) from error
     return True
 

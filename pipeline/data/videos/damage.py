@@ -11,7 +11,8 @@ from pipeline.progress import say
 from pipeline.run_folder.files import remove, write_json
 
 DAMAGED = "damaged"
-HINT = ", or take what is sound of it (extract.allow_partial=true)"
+KEY = "extract.allow_partial=true"
+HINT = f", or take what is sound of it ({KEY})"
 
 
 class DamagedClipError(VideoError):
@@ -42,10 +43,11 @@ def extraction_takes_parts(config: DetectionConfig) -> bool | None:
     return None if config.extract.decoder == "decord" else config.extract.allow_partial
 
 
-def told(error: Exception, takes: bool | None) -> str:
+def told(error: Exception, takes: bool | None, key: str = KEY) -> str:
     """What an error of a video says, with the key that would take a part of it, where it is one that would."""
     damaged = isinstance(error, DamagedVideoError | DamagedClipError)
-    return f"{error}{HINT}" if damaged and takes is False else str(error)
+    hint = HINT.replace(KEY, key)
+    return f"{error}{hint}" if damaged and takes is False else str(error)
 
 
 def unread(error: Exception, takes: bool | None) -> dict[str, str]:

@@ -25,7 +25,8 @@ class LeftOut:
     `allowed` counts videos that are missing or fail (`runtime.allow_failures`); those of the file `skip`
     (`runtime.skip`) are the user's wish and count for nothing. With `at_once` one too many ends the
     stage where it fails, else when all were tried (`settle`). Of several processes one `writes` the list,
-    in `folder`, the stage's; without a folder there is none. `identities` tells which file a video is.
+    in `folder`, the stage's; without a folder there is none. `identities` tells which file a video is. `skips`:
+    whether the command has an option for `skip`.
 
     `reasons`: why, by video, of this run and of those remembered; `given_up`: those that are not to be
     read again in this run, because that hangs or kills the process; `parts`: how many clips of damaged videos that
@@ -42,8 +43,9 @@ class LeftOut:
         at_once: bool = False,
         writes: bool = True,
         identities: Mapping[str, str] | None = None,
+        skips: bool = True,
     ) -> None:
-        self._identities = identities or {}
+        self._identities, self._skips = identities or {}, skips
         self.stage, self.folder, self.allowed = stage, folder, allowed
         self.skipped: list[str] = []
         self.reasons: dict[str, str] = {}
@@ -178,7 +180,7 @@ class LeftOut:
             some = "; ".join(f"{video}: {own[video]}" for video in sorted(own)[:3])
             raise UserError(
                 f"{self.stage}: {len(own)} videos failed ({some}){self._where()}; fix them and run "
-                f"again, {how_to_go_on(len(own))}"
+                f"again, {how_to_go_on(len(own), skips=self._skips)}"
             )
 
     def summary(self) -> dict[str, Any]:
@@ -235,9 +237,10 @@ def skipped_ids(path: Path | None) -> frozenset[str]:
     return frozenset(ids) | {without_ending(video) for video in ids}
 
 
-def how_to_go_on(count: int) -> str:
-    """What a user can do about videos that fail."""
-    return f"or go on without with --allow-failures {count} or --skip FILE (their ids, one a line)"
+def how_to_go_on(count: int, *, skips: bool = True) -> str:
+    """What a user can do about videos that fail; not every command `skips` those of a file."""
+    skip = " or --skip FILE (their ids, one a line)" if skips else ""
+    return f"or go on without with --allow-failures {count}{skip}"
 
 
 def shown(videos: Sequence[str]) -> str:

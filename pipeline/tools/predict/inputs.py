@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.data.names import PREVIEWS, VIDEO_ENDINGS, one_form, split_ending,
 from pipeline.data.videos.finding import Source
 from pipeline.errors import UserError, cannot_read
 from pipeline.plain_files import read_text
+from pipeline.tools.predict.written import Written
 
 LISTS = frozenset({".txt", ".lst", ".list"})  # files of paths, one a line
 _WILD = ("*", "?", "[")
@@ -35,30 +37,30 @@ def find_inputs(
     """The videos that are meant, by name: a file's name without its ending, with folders before it where two are equal.
 
     A folder stands for the videos in it and below, or is a folder of frames; a pattern (`*`, `**`) for what
-    matches; a file ending in .txt for the paths in it. Nothing below `aside` counts. Raises UserError for what is not
-    there, is no video, or cannot have a name.
+    matches; a file ending in .txt for the paths in it. What `predict` wrote, into `aside` and before, is left alone
+    unless it is named itself. Raises UserError for what is not there, is no video, or cannot have a name.
     """
-    frames = frames or Frames()
-    paths = list(dict.fromkeys(path for text in given for path in _meant(text, frames, aside)))
+    frames, written = frames or Frames(), Written(aside)
+    paths = list(dict.fromkeys(path for text in given for path in _meant(text, frames, written)))
     distinct = {os.path.realpath(path): path for path in reversed(paths)}
     kept = [path for path in paths if distinct[os.path.realpath(path)] == path]
     names = _names(kept)
     return {name: _source(path, frames) for name, path in names.items()}
 
 
-def _meant(text: str, frames: Frames, aside: Path | None) -> Iterator[Path]:
+def _meant(text: str, frames: Frames, written: Written) -> Iterator[Path]:
     """The video files and folders of frames that a word of the command line means."""
     _require_no_stream(text)
     path = Path(text)
     if not os.path.lexists(path):
         if any(sign in text for sign in _WILD):
-            yield from _matching(text, frames, aside)
+            yield from _matching(text, frames, written)
             return
         raise UserError(f"{text}: no such file or folder")
     if path.is_dir():
-        yield from _below(path, frames, aside)
+        yield from _below(path, frames, written)
     elif path.suffix.lower() in LISTS:
-        yield from _listed(path, frames, aside)
+        yield from _listed(path, frames, written)
     else:
         other = what_else(path)
         if other is not None:
@@ -82,23 +84,34 @@ def _require_no_stream(text: str) -> None:
         )
 
 
-def _matching(pattern: str, frames: Frames, aside: Path | None) -> Iterator[Path]:
-    found = sorted(glob.glob(pattern, recursive=True))
-    paths = [Path(text) for text in found if not _is_aside(Path(text), aside)]
+def _matching(pattern: str, frames: Frames, written: Written) -> Iterator[Path]:
+    paths = [Path(text) for text in sorted(glob.glob(pattern, recursive=True))]
+    root = _before_signs(pattern)
     videos = [
         path for path in paths if path.is_dir() or split_ending(path.name)[1] in VIDEO_ENDINGS
     ]
+    own = [path for path in videos if written.has(path, root)]
+    videos = [path for path in videos if path not in set(own)]
     if not videos:
+        of_predict = f", and {len(own)} were written by predict (name those that are meant)"
         what = f"of {len(paths)} that match none is a video" if paths else "nothing matches"
+        what += of_predict * bool(own)
         raise UserError(f"{pattern}: {what}; quote the pattern, and give ** for folders below")
     for path in videos:
         if not path.is_dir():
             yield path
         elif not any(other != path and other.is_relative_to(path) for other in videos):
-            yield from _below(path, frames, aside)
+            yield from _below(path, frames, written)
 
 
-def _listed(path: Path, frames: Frames, aside: Path | None) -> Iterator[Path]:
+def _before_signs(pattern: str) -> Path:
+    """The folder that a pattern looks in: what stands before its first sign."""
+    parts = Path(pattern).parts
+    place = next(i for i, part in enumerate(parts) if any(sign in part for sign in _WILD))
+    return Path(*parts[:place])
+
+
+def _listed(path: Path, frames: Frames, written: Written) -> Iterator[Path]:
     """What the lines of a file mean: paths from the working folder, or from the file's."""
     try:
         lines = read_text(path).splitlines()
@@ -118,15 +131,15 @@ def _listed(path: Path, frames: Frames, aside: Path | None) -> Iterator[Path]:
             yield from _meant(
                 str(beside) if not os.path.lexists(text) and beside.exists() else text,
                 frames,
-                aside,
+                written,
             )
         except UserError as error:
             raise UserError(f"{path}: {error.message}") from error
 
 
-def _below(folder: Path, frames: Frames, aside: Path | None) -> Iterator[Path]:
+def _below(folder: Path, frames: Frames, written: Written) -> Iterator[Path]:
     """The videos in a folder and below; where there is none, the folder as one of frames, or those below."""
-    files, folders = _walked(folder, aside)
+    files, folders, own = _walked(folder, written)
     names = {str(path.with_suffix("")) for path in files if path.suffix.lower() not in PREVIEWS}
     files = [
         path
@@ -138,13 +151,15 @@ def _below(folder: Path, frames: Frames, aside: Path | None) -> Iterator[Path]:
         return
     of_frames = [path for path in folders if _holds_frames(path, frames)]
     if not of_frames:
-        raise UserError(f"{folder}: holds no video, and no numbered frames")
+        but = f" but {own} that predict wrote (name those that are meant)" if own else ""
+        raise UserError(f"{folder}: holds no video{but}, and no numbered frames")
     yield from of_frames
 
 
-def _walked(folder: Path, aside: Path | None) -> tuple[list[Path], list[Path]]:
-    """The video files in a folder and below, and all folders; hidden ones are left alone."""
+def _walked(folder: Path, written: Written) -> tuple[list[Path], list[Path], int]:
+    """The video files in a folder and below, all folders, and how many of both `predict` wrote; no hidden ones."""
     files: list[Path] = []
+    own = 0
     folders: list[Path] = []
 
     def refuse(error: OSError) -> None:
@@ -152,23 +167,18 @@ def _walked(folder: Path, aside: Path | None) -> tuple[list[Path], list[Path]]:
 
     for place, inside, names in os.walk(folder, onerror=refuse):
         here = Path(place)
-        inside[:] = sorted(
-            n for n in inside if not n.startswith(".") and not _is_aside(here / n, aside)
-        )
+        shown = sorted(n for n in inside if not n.startswith("."))
+        inside[:] = [n for n in shown if not written.has(here / n, folder)]
         folders.append(here)
-        files += [
+        videos = [
             here / name
             for name in sorted(names)
             if split_ending(name)[1] in VIDEO_ENDINGS and not name.startswith(".")
         ]
-    return files, folders
-
-
-def _is_aside(path: Path, aside: Path | None) -> bool:
-    """Whether a path is what `predict` itself has written."""
-    return aside is not None and Path(os.path.realpath(path)).is_relative_to(
-        os.path.realpath(aside)
-    )
+        mine = [path for path in videos if not written.has(path, folder)]
+        files += mine
+        own += len(shown) - len(inside) + len(videos) - len(mine)
+    return files, folders, own
 
 
 def _holds_frames(folder: Path, frames: Frames) -> bool:
@@ -190,8 +200,14 @@ def _source(path: Path, frames: Frames) -> Source:
 
 
 def _names(paths: Sequence[Path]) -> dict[str, Path]:
-    """A name for each path: its own, or with as many folders before it as tell equal ones apart."""
+    """A name for each path: its own, or with as many folders before it as tell equal ones apart.
+
+    In one folder the ending does: `match.avi` and `match.mp4` keep theirs.
+    """
     parts = {path: _name_parts(path) for path in paths}
+    count = Counter(parts.values())
+    for path in [path for path in paths if count[parts[path]] > 1]:
+        parts[path] = (*parts[path][:-1], one_form(path.name))
     depth = dict.fromkeys(paths, 1)
     while True:
         called: dict[str, list[Path]] = {}

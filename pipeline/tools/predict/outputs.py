@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from feature_extraction.store import feature_path
+from feature_extraction.store import MAX_NAME_BYTES, feature_path
+from pipeline.configuration.reading import RUN_CONFIG
 from pipeline.data.videos.finding import Source
 from pipeline.errors import UserError, cannot_write
 from pipeline.prediction.choosing import Choice
@@ -38,8 +39,19 @@ def name_of(video: str, form: Form) -> str:
     )
 
 
-def require_distinct(videos: Sequence[str]) -> None:
-    """Refuse videos whose files would have one name, as those of `a` and of `a.via` would. Raises UserError."""
+def require_place(folder: Path) -> None:
+    """Refuse the folder of a run, which remembers videos of its own. Raises UserError."""
+    if (folder / RUN_CONFIG).is_file() and (folder / "finetune").is_dir():
+        raise UserError(
+            f"{folder}: is the folder of a run; predictions go to another one: --to {folder / 'predictions'}"
+        )
+
+
+def require_names(videos: Sequence[str], options: Sequence[str]) -> None:
+    """Refuse videos whose files would have one name, as those of `a` and of `a.via` would, or one too long.
+
+    Raises UserError.
+    """
     owners: dict[str, str] = {}
     for video in videos:
         for form in FORMS:
@@ -48,6 +60,13 @@ def require_distinct(videos: Sequence[str]) -> None:
                 raise UserError(
                     f"videos {owners[name]} and {video} would both write {name}; rename one, or give one at a time"
                 )
+        longest = max((form.ending for form in forms_of(options)), key=len)
+        size = len(f"{video.rpartition('/')[2]}{longest}".encode())
+        if size > MAX_NAME_BYTES:
+            raise UserError(
+                f"video {video}: its {longest} would have a name of {size} bytes, and {MAX_NAME_BYTES} is the most; "
+                "rename the video"
+            )
 
 
 def made_as(form: Form, choice: Choice, truth: pd.DataFrame | None, source: Source) -> str:

@@ -13,8 +13,8 @@ from pipeline.data.videos.identity import Sighting, identify, read_sightings, wr
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.videos.lengths import known_lengths, read_lengths, write_lengths
 from pipeline.model_files.opening import open_model
-from pipeline.prediction.choosing import Choice, choose, require_classes, why_none
-from pipeline.prediction.detector import with_precision
+from pipeline.prediction.choosing import Choice, choose, require_classes
+from pipeline.prediction.detector import with_changes
 from pipeline.prediction.found import Prediction, with_truth
 from pipeline.prediction.model import Model
 from pipeline.processes.device import pick_device, usable_cores
@@ -24,7 +24,7 @@ from pipeline.results.classifier_extractor import SILENCE_SECONDS
 from pipeline.run_folder.identity import fingerprint
 from pipeline.run_folder.ledger import Ledger, is_current
 from pipeline.run_folder.lock import locked
-from pipeline.tools.predict.inputs import Frames, find_inputs
+from pipeline.run_folder.temporary import clear_temporary
 from pipeline.tools.predict.kept import RAW, raw_path, read_raw
 from pipeline.tools.predict.outputs import (
     FILES,
@@ -32,11 +32,12 @@ from pipeline.tools.predict.outputs import (
     is_written,
     made_as,
     name_of,
-    require_distinct,
+    require_names,
+    require_place,
 )
-from pipeline.tools.predict.together import write_together
+from pipeline.tools.predict.together import say_bare, write_together
 from pipeline.tools.predict.truth import Truth, truth_of
-from pipeline.tools.predict.working import Answer, Job, Work, predict_handler
+from pipeline.tools.predict.working import Answer, Job, Seconds, Work, predict_handler
 
 _KEPT = 1  # the form of what is kept of a video
 
@@ -46,7 +47,8 @@ class Request:
     """What is asked of `predict`.
 
     `model` is a run's folder or a model file, `folder` where predictions go, `options` the forms to write. `device`,
-    `precision` and `workers` take the place of the model's own. `annotations` are the ground truth.
+    `precision` and `workers` take the place of the model's own. `allow_partial`: take damaged videos for what they
+    hold. `annotations` are the ground truth.
     """
 
     model: Path
@@ -58,7 +60,7 @@ class Request:
     workers: int | None = None
     allow_failures: int = 0
     save_features: bool = False
-    frames: Frames = field(default_factory=Frames)
+    allow_partial: bool = False
     annotations: Path | None = None
 
 
@@ -76,28 +78,39 @@ class _Videos:
         return self.seen[video].digest if video in self.seen else ""
 
 
-def predict(given: Sequence[str], request: Request) -> Iterator[Prediction]:
-    """What the model finds in each video, as soon as it is there; first in those that were done before.
+def predict(sources: Mapping[str, Source], request: Request) -> Iterator[Prediction]:
+    """What the model finds in each video (`find_inputs`), as soon as it is there; first in those done before.
 
     Files of each are in `folder`/videos, those of all in `folder`. Raises UserError for what is wrong with the model, with
-    what is given, and, once all were tried, where more videos failed than are allowed.
+    the folder, and, once all were tried, where more videos failed than are allowed.
     """
+    require_place(request.folder)
+    require_names(list(sources), request.options)
     model = open_model(request.model)
     choice = replace(request.choice, classes=require_classes(model.heads, request.choice.classes))
     request = replace(request, choice=choice)
     pick_device(_device(model, request))  # before work: it may not be there
-    sources = find_inputs(given, request.frames, aside=request.folder)
-    require_distinct(list(sources))
     with locked(request.folder):
+        for name in (FILES, RAW, FEATURES):  # what killed processes left half written
+            clear_temporary(request.folder / name)
         videos = _look(sources, model, request)
         identities = {video: seen.digest for video, seen in videos.seen.items()}
         left_out = LeftOut(
-            "predict", request.folder, allowed=request.allow_failures, identities=identities
+            "predict",
+            request.folder,
+            allowed=request.allow_failures,
+            identities=identities,
+            skips=False,
         )
         found: dict[str, Prediction] = {}
-        for prediction in _all(videos, model, request, left_out):
+        best: dict[str, float] = {}  # the best score of a video of which nothing is wanted
+        for whole in _all(videos, model, request, left_out):
+            prediction = choose(whole, request.choice, model.heads)
             found[prediction.video] = prediction
+            if len(whole.detections) and not len(prediction.detections):
+                best[prediction.video] = float(whole.detections["score"].max())
             yield prediction
+        say_bare(best, len(found))
         done = [found[video] for video in sources if video in found]
         for line in write_together(done, request.folder, request.options, model):
             say(f"predict: {line}")
@@ -114,6 +127,13 @@ def _look(sources: Mapping[str, Source], model: Model, request: Request) -> _Vid
     seen = identify(sources, before)
     if any(before.get(video) != one for video, one in seen.items()):
         write_sightings(request.folder, {**before, **seen})
+    for video, one in seen.items():
+        changed = video in before and before[video].digest != one.digest
+        if changed and raw_path(request.folder, video).exists():
+            say(
+                f"predict: video {video}: {Path(sources[video])} is another video than before; what is found in it "
+                "takes the place of what was found in that"
+            )
     identities = {video: one.digest for video, one in seen.items()}
     known = read_lengths(request.folder)
     count = len(known)
@@ -145,18 +165,14 @@ def _all(
 
 
 def _shown(video: str, videos: _Videos, model: Model, request: Request) -> Prediction:
-    """What was found in a video, as it is wanted."""
+    """What was found in a video, all of it, beside its ground truth."""
     found = read_raw(request.folder, video, videos.sources[video], model)
-    if none := why_none(found, request.choice, model.heads):
-        say(f"predict: {none}")
-    return choose(
-        with_truth(found, videos.truth.get(video), model.heads), request.choice, model.heads
-    )
+    return with_truth(found, videos.truth.get(video), model.heads)
 
 
 def _jobs(videos: _Videos, model: Model, request: Request) -> list[Job]:
     """The videos with anything to do."""
-    config = with_precision(model.config, request.precision)
+    config = with_changes(model.config, request.precision, request.allow_partial)
     made = {"model": model.digest, "precision": config.extract.precision, "kept": _KEPT}
     by = fingerprint(made | {"partial": config.extract.allow_partial})
     raw, written = Ledger(request.folder / RAW), Ledger(request.folder / FILES)
@@ -203,10 +219,11 @@ def _worked(
         choice=request.choice,
         options=request.options,
         save_features=request.save_features,
+        allow_partial=request.allow_partial,
     )
     total = sum(videos.seconds.get(job.video, 0.0) for job in jobs if job.raw is None)
     with Progress(round(total), "predict", unit="second") as bar:
-        seconds = _Seconds(bar, jobs, videos.seconds)
+        seconds = Seconds(bar, jobs, videos.seconds)
         stream = outcomes(
             predict_handler,
             (work,),
@@ -222,23 +239,6 @@ def _worked(
                 left_out.failed(job.video, outcome.reason)
                 continue
             yield job, outcome.result
-
-
-class _Seconds:
-    """The seconds of video that are done, shown on a bar."""
-
-    def __init__(self, bar: Progress, jobs: Sequence[Job], seconds: Mapping[str, float]) -> None:
-        self._bar, self._shown = bar, 0
-        self._length = {job.video: seconds.get(job.video, 0.0) for job in jobs if job.raw is None}
-        self._done: dict[str, float] = {}
-
-    def watch(self, job: Job, about: str = "") -> None:
-        """Take what the process at a job says: how many seconds of the video are done."""
-        if job.video in self._length and about:
-            self._done[job.video] = min(float(about), self._length[job.video])
-            done = round(sum(self._done.values()))
-            self._bar.update(max(0, done - self._shown))
-            self._shown = max(done, self._shown)
 
 
 def _workers(model: Model, request: Request, jobs: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -40,6 +40,15 @@ def write_together(
         if line is None or line.by != content or not (folder / name).exists():
             said += write_guarded(folder / name, ledger, content, write)
     return said
+
+
+def say_bare(best: Mapping[str, float], count: int) -> None:
+    """Say in how many of the videos nothing that was found is wanted, and how good the best of that is."""
+    if best:
+        say(
+            f"predict: in {len(best)} of {count} videos no detection is left by --threshold and --classes; the best "
+            f"score left out is {max(best.values()):.3f}"
+        )
 
 
 def _of_label_studio(

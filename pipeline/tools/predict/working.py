@@ -1,7 +1,11 @@
-"""What a process does with a video: features, proposals, detections, and the files that are wanted of them."""
+"""What a process does with a video: features, proposals, detections, and the files that are wanted of them.
+
+And how far it has come, in seconds of video.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +22,7 @@ from pipeline.prediction.choosing import Choice, choose
 from pipeline.prediction.detector import Detector, Extracted
 from pipeline.prediction.found import Prediction, with_truth
 from pipeline.processes.workers import Handler, Heartbeat
+from pipeline.progress import Progress
 from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.tools.predict.forms import Report
 from pipeline.tools.predict.kept import RAW, read_raw, write_raw
@@ -46,6 +51,7 @@ class Work:
     choice: Choice
     options: tuple[str, ...]
     save_features: bool
+    allow_partial: bool = False
 
 
 class Job(NamedTuple):
@@ -83,7 +89,13 @@ class _Process:
     @cached_property
     def _detector(self) -> Detector:
         work = self._work
-        return Detector(self._model, device=work.device, precision=work.precision, lanes=work.lanes)
+        return Detector(
+            self._model,
+            device=work.device,
+            precision=work.precision,
+            lanes=work.lanes,
+            allow_partial=work.allow_partial,
+        )
 
     @cached_property
     def _store(self) -> FeatureStore:
@@ -132,3 +144,20 @@ class _Process:
             if not is_written(self._written, name_of(job.video, form), by, of):
                 said += write_form(chosen, job.source, self._written, form, (by, of), report)
         return said
+
+
+class Seconds:
+    """The seconds of video that are done, shown on a bar."""
+
+    def __init__(self, bar: Progress, jobs: Sequence[Job], seconds: Mapping[str, float]) -> None:
+        self._bar, self._shown = bar, 0
+        self._length = {job.video: seconds.get(job.video, 0.0) for job in jobs if job.raw is None}
+        self._done: dict[str, float] = {}
+
+    def watch(self, job: Job, about: str = "") -> None:
+        """Take what the process at a job says: how many seconds of the video are done."""
+        if job.video in self._length and about:
+            self._done[job.video] = min(float(about), self._length[job.video])
+            done = round(sum(self._done.values()))
+            self._bar.update(max(0, done - self._shown))
+            self._shown = max(done, self._shown)

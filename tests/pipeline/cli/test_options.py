@@ -49,7 +49,7 @@ EXPECTED = {
     "plan": BASE | {"--annotations", "--videos", "--device", "--skip", "--processes", "--json"},
     "demo": {"--run-dir", "--backbone", "--set", "--device", "--log", "--force"},
     "predict": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--save-features",
-                "--device", "--precision", "--workers", "--allow-failures", "--frame-fps", "--annotations",
+                "--device", "--precision", "--workers", "--allow-failures", "--allow-partial", "--frame-fps", "--annotations",
                 *(f"--{form}" for form in OPTIONS)},
     "explain": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--at", "--against", "--device",
                 "--frame-fps"},

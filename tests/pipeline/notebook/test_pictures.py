@@ -100,10 +100,23 @@ def test_a_command_shows_the_best_below_the_strips():
     lines = found_table(found(), rows=2).splitlines()
     assert lines[:-3] == strips(found()).splitlines()
     assert lines[-3:] == [
-        "  1.5 s   3.5 s  0.900  right",
-        "    2 s  6.25 s  0.800  up",
+        "  1.50 s  3.50 s  0.900  right",
+        "  2.00 s  6.25 s  0.800  up",
         "  and 2 more",
     ]
+
+
+def test_the_start_and_end_of_a_short_action_differ_in_a_long_video():
+    seen = found([(3599.996, 3600.25, "a", 0.9), (61.07, 61.33, "b", 0.8)], duration=4000.0)
+    assert found_table(seen).splitlines()[-2:] == [
+        "  1:00:00.00  1:00:00.25  0.900  a",
+        "  0:01:01.07  0:01:01.33  0.800  b",
+    ]
+
+
+def test_a_command_shows_no_classes_that_are_only_true():
+    seen = replace(found(()), truth=truth_of((0.0, 1.0, "never")))
+    assert found_table(seen).splitlines()[1:] == ["  no detection"]
 
 
 def test_strips_keep_to_what_a_terminal_can_write(monkeypatch):

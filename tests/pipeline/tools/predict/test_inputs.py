@@ -9,6 +9,8 @@ import pytest
 
 from feature_extraction.video.frame_folder import FrameFolder
 from pipeline.errors import UserError
+from pipeline.run_folder.identity import FileRecord
+from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.tools.predict.inputs import Frames, find_inputs
 
 
@@ -80,12 +82,52 @@ def test_folders_of_frames(place):
         find_inputs(["frames"])
 
 
+def ledger(folder: str, *names: str) -> None:
+    lines = Ledger(Path(folder))
+    for name in names:
+        lines.note(Made(video=name, by="", of="", file=FileRecord(0, 0, ""), content=""))
+
+
 def test_what_was_written_is_no_input(place):
     assert meant("out") == {"one.rendered": "out/videos/one.rendered.mp4"}
-    with pytest.raises(UserError, match="out: holds no video"):
-        meant("out", aside=Path("out"))
     everything = meant(".", aside=Path("out"))
     assert sorted(everything) == ["a/one", "deep/one", "three", "two"]
+
+
+def test_what_an_earlier_call_wrote_elsewhere_is_no_input(place):
+    ledger("out/videos", "one.rendered.mp4", "one.clips", "one.clips/1.mp4")
+    Path("out/videos/one.clips").mkdir()
+    Path("out/videos/one.clips/1.mp4").write_bytes(b"x")
+    for aside in (None, Path("out"), Path("new")):
+        assert sorted(meant(".", aside=aside)) == ["a/one", "deep/one", "three", "two"]
+        assert meant("**/one*.mp4", aside=aside).keys() == {"a/one", "deep/one"}
+        with pytest.raises(UserError, match=r"out: holds no video but 2 that predict wrote"):
+            meant("out", aside=aside)
+        with pytest.raises(UserError, match="and 1 were written by predict"):
+            meant("out/**/*.rendered.mp4", aside=aside)
+    named = "out/videos/one.rendered.mp4"  # by itself it is meant
+    assert meant(named, aside=Path("out")) == {"one.rendered": named}
+
+
+@pytest.mark.parametrize("aside", [".", "a", "..", "b"])
+def test_predictions_may_go_where_the_videos_lie(place, aside):
+    """`--to .` leaves no video out: of what it wrote there the ledgers tell."""
+    Path("videos").mkdir()
+    for name in ("mine.mp4", "one.rendered.mp4"):
+        Path("videos", name).write_bytes(b"x")
+    ledger("videos", "one.rendered.mp4")
+    wanted = {"a/one", "two", "deep/one"}
+    assert meant("a", aside=Path(aside)).keys() == wanted
+    assert meant("a/**/*", aside=Path(aside)).keys() == wanted
+    assert meant("videos", aside=Path(aside)) == {"mine": "videos/mine.mp4"}
+    assert "mine" in meant("*/*.mp4", aside=Path(aside))
+
+
+def test_one_name_with_several_endings(place):
+    Path("a/one.avi").write_bytes(b"x")
+    assert meant("a/one.avi") == {"one": "a/one.avi"}
+    assert meant("a/one.avi", "a/one.mp4") == {"one.avi": "a/one.avi", "one.mp4": "a/one.mp4"}
+    assert meant("a").keys() == {"one.avi", "one.mp4", "two", "one"}
 
 
 @pytest.mark.parametrize(

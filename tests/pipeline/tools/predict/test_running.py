@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ from helpers.small_runs import error_line, kill, start, tada
 
 from pipeline.data.features.store import FeatureStore
 from pipeline.results.tables import read_detections, read_given
+from pipeline.run_folder.temporary import temporary_path
 from pipeline.runs.run import run_of
 
 VIDEOS = ("validation_000", "validation_001")
@@ -175,12 +177,79 @@ def test_videos_that_fail_are_counted(place, whole):
     result = predict(whole, code=1)
     line = error_line(result)
     assert "predict: 2 videos failed" in line and "broken" in line and "none" in line
+    assert "--allow-failures 2" in line and "--skip" not in line  # predict has no such option
+    assert "detections in 2 videos; the files are in predictions" in result.output
     failures = json.loads(Path("predictions/failures.json").read_text())
     assert {row["video"] for row in failures} == {"broken", "none"}
     # The others are done all the same.
     assert set(read_given(Path("predictions/detections.csv"))["video"]) == set(VIDEOS)
     predict(whole, "--allow-failures", "2")
     assert "predict: 2 videos failed" in error_line(predict(whole, "--allow-failures", "1", code=1))
+
+
+def test_a_damaged_video_is_taken_in_part_where_asked(place, whole):
+    path = Path(f"videos/{VIDEOS[0]}.mp4")
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + len(content) // 10] = bytes(len(content) // 10)
+    path.write_bytes(content)
+    line = error_line(predict(whole, code=1))
+    assert "take what is sound of it (tada-loc predict --allow-partial)" in line
+    output = predict(whole, "--allow-partial").output
+    assert f"video {VIDEOS[0]}: " in output and "s damaged or missing" in output
+    assert set(read_given(Path("predictions/detections.csv"))["video"]) == set(VIDEOS)
+
+
+def test_no_detection_left_is_said(place, whole):
+    output = predict(whole, "--threshold", "1").output
+    best = of_run(whole)["score"].max()
+    assert output.count("  no detection\n") == 2 and "0 detections in 2 videos" in output
+    assert f"in 2 of 2 videos no detection is left by --threshold and --classes; the best score left out is {best:.3f}" in output  # fmt: skip
+    assert "no detection is left" not in predict(whole, "--top", "1").output
+
+
+def test_another_video_of_a_name_is_said(place, whole, data):
+    predict(whole, f"videos/{VIDEOS[0]}.mp4", "--top", "1")
+    Path("other").mkdir()
+    shutil.copy(data / "videos/training_000.mp4", f"other/{VIDEOS[0]}.mp4")
+    arguments = ["predict", f"other/{VIDEOS[0]}.mp4", "--run-dir", str(whole), "--device", "cpu"]
+    said = f"video {VIDEOS[0]}: other/{VIDEOS[0]}.mp4 is another video than before"
+    assert said in tada(*arguments).output
+    assert said not in tada(*arguments).output
+
+
+def test_predictions_beside_the_videos(place, whole, monkeypatch):
+    monkeypatch.chdir("videos")
+    for _ in range(2):
+        arguments = ["predict", ".", "--run-dir", str(whole), "--device", "cpu", "--to", "."]
+        result = tada(*arguments, "--top", "1", "--render", "--clips")
+        assert result.exit_code == 0 and "2 detections in 2 videos" in result.output
+
+
+def test_folders_and_names_that_cannot_be_used(place, whole, tmp_path):
+    (tmp_path / "run/finetune").mkdir(parents=True)
+    (tmp_path / "run/config.yaml").write_text("")
+    line = error_line(predict(whole, "--to", "run", code=1))
+    assert "run: is the folder of a run" in line and "--to run/predictions" in line
+    Path("file").write_text("")
+    assert "--run-dir" not in error_line(predict(whole, "--to", "file", code=1))
+    long = "n" * 244
+    shutil.copy(f"videos/{VIDEOS[0]}.mp4", f"videos/{long}.mp4")
+    line = error_line(predict(whole, "--render", code=1))
+    assert "its .rendered.mp4 would have a name of 257 bytes" in line
+    assert not Path("predictions").exists()  # before any work
+    predict(whole, "--top", "1")
+
+
+def test_what_a_killed_worker_left_half_written_goes(place, whole):
+    predict(whole)
+    name = temporary_path(Path("predictions/videos/a.rendered.mp4")).name
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = Path("predictions/videos") / name.replace(f"-{os.getpid()}-", f"-{ended.pid}-")
+    left.write_bytes(b"x")
+    predict(whole)
+    assert not left.exists()
 
 
 def test_features_are_kept_where_asked(place, whole):
