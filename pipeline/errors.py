@@ -31,6 +31,10 @@ class UserError(Exception):
         self.message = printable(message)
         super().__init__(self.message)
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it (IPython asks for it by this name): the line, without the way it came."""
+        return [f"{type(self).__name__}: {self.message}"]
+
 
 class UsageError(UserError):
     """A wrong option or configuration value (exit code 2, as a wrong option's own)."""

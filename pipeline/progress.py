@@ -15,6 +15,7 @@ from pipeline.printing import printable
 from pipeline.ranks import ranks
 
 LINE_SECONDS = 30.0
+NOTEBOOK_SECONDS = 2.0  # work that is done before shows no bar in a notebook
 
 
 def say(text: str, *, anyone: bool = False) -> None:
@@ -55,8 +56,15 @@ class Progress:
         self._start = self._done = start
         self._bar = None
         if (sys.stderr.isatty() or _in_notebook()) and ranks().is_main:
+            # what a cell shows stays below it: a bar of a moment is not worth the empty line
+            wait = NOTEBOOK_SECONDS if _in_notebook() else 0.0
             self._bar = tqdm(
-                total=total, initial=start, desc=printable(title), unit=unit, leave=False
+                total=total,
+                initial=start,
+                desc=printable(title),
+                unit=unit,
+                leave=False,
+                delay=wait,
             )
 
     def __enter__(self) -> Progress:

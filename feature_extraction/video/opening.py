@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,20 @@ def probe(
         for _ in reader.frames_at(itertools.chain((k / info.fps for k in times), [math.inf])):
             pass
         return replace(info, duration=reader.end_time)
+
+
+def first_shown(path: str | os.PathLike[str]) -> tuple[float, float]:
+    """When the first frame is shown, and when what comes first in the file begins: seconds of the file's own clock.
+
+    Both zero of most files. The clock starts later in one cut out of a longer one, and sound may begin before the
+    pictures. All other times of a video count from its first frame. Raises VideoError.
+    """
+    from feature_extraction.video.pyav_file import VideoFile
+
+    path = Path(path)
+    check_file(path)
+    with closing(VideoFile(path, allow_partial=True, threads=1)) as file:
+        return file.head.first * file.head.tick, file.head.start
 
 
 def check_file(path: Path) -> None:

@@ -79,6 +79,12 @@ class VideoHead:
         return (ticks - self.first) * self.tick
 
     @property
+    def start(self) -> float:
+        """Seconds of the file's clock at which the first of its streams begins; the first frame's where it does not say."""
+        begin = self._container.start_time
+        return self.first * self.tick if begin is None else begin / av.time_base
+
+    @property
     def usual_seconds(self) -> float:
         """Seconds a frame at the file's average rate; 0.0 where it has none."""
         return 1 / self.fps if self.fps else 0.0

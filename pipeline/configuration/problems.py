@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 
 from pydantic import ValidationError
 
 from pipeline.configuration.keys import known_keys
+
+_LONGEST = 200  # characters of a value that is shown
 
 
 def first_problem(error: ValidationError) -> tuple[str, str]:
@@ -24,7 +27,14 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
     text = text[:1].lower() + text[1:]
     if not key:
         return key, text
-    return key, f"{key} = {problem['input']!r}: {text}"
+    if isinstance(problem["input"], Mapping):  # what is wrong is between its keys
+        return key, f"{key}: {text}"
+    return key, f"{key} = {_shown(problem['input'])}: {text}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:

@@ -186,6 +186,4 @@ def _origin_text(info: Mapping[str, Any]) -> str:
 def _results_text(results: Mapping[str, Any]) -> str:
     if not results:
         return "no results: the model was not evaluated (tada-loc eval)"
-    from pipeline.configuration.sections.detection import EvalSettings
-
-    return map_table(dict(results), EvalSettings(iou=tuple(results["iou"])), published=False)
+    return map_table(dict(results), None)

@@ -109,7 +109,7 @@ class Detections(pd.DataFrame):  # type: ignore[misc]
         """The same of one video or of some, and of no other. Raises UserError naming a video that is not here."""
         wanted = [videos] if isinstance(videos, str) else list(videos)
         require_videos(wanted, [*(one.video for one in self._predictions), *self["video"]])
-        table: Detections = self[self["video"].isin(wanted)]
+        table: Detections = self[self["video"].astype(str).isin(wanted)]
         table._predictions = tuple(one for one in self._predictions if one.video in wanted)
         return table
 
@@ -193,12 +193,10 @@ class Detections(pd.DataFrame):  # type: ignore[misc]
 
     def _shown(self) -> tuple[list[Prediction], list[str]]:
         """The videos of the pictures, those with a row first, and a line on the others where there are any."""
-        found, known = (
-            self["video"].unique().tolist(),
-            {one.video: one for one in self._predictions},
-        )
-        videos = list(dict.fromkeys([*found, *known]))
+        known = {one.video: one for one in self._predictions}
         plain = pd.DataFrame(self).dropna(subset=list(COLUMNS))
+        plain = plain.assign(video=plain["video"].astype(str), label=plain["label"].astype(str))
+        videos = list(dict.fromkeys([*plain["video"], *known]))
         shown = [
             with_rows(known.get(video), video, plain[plain["video"] == video])
             for video in videos[:_TIMELINES]

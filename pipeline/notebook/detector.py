@@ -13,7 +13,7 @@ from pipeline.data.videos.finding import Source
 from pipeline.errors import UsageError, UserError
 from pipeline.notebook.detections import Detections
 from pipeline.notebook.files import PathLike
-from pipeline.prediction.choosing import Choice, choose, require_classes
+from pipeline.prediction.choosing import Choice, choose, require_classes, why_none
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
 from pipeline.progress import Progress, say
@@ -83,9 +83,7 @@ class Detector:
             try:
                 with _shown(source, f"{video}{of}") as report:
                     made = self._predictor.predict(source, video, progress=report)
-                if made.damaged:
-                    seconds = sum(end - start for start, end in made.damaged)
-                    say(f"video {video}: {seconds:.2f} s damaged or missing")
+                _tell(made, why_none(made, choice, heads))
                 found.append(choose(made, choice, heads))
             except UserError as error:
                 failed.append(video)
@@ -134,6 +132,15 @@ class Detector:
         told = f", mAP {average:.2f}" if isinstance(average, float) else ""
         text = f"{model.name}: {model.config.backbone.name}, {count} classes{told}; on {self._predictor.device}"
         return f"<tada_loc.Detector {printable(text)}>"
+
+
+def _tell(made: Prediction, none: str | None) -> None:
+    """Say what is wrong with a video, and why `none` of its detections is left."""
+    if made.damaged:
+        seconds = sum(end - start for start, end in made.damaged)
+        say(f"video {made.video}: {seconds:.2f} s damaged or missing")
+    if none:
+        say(none)
 
 
 @contextmanager

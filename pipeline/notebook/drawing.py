@@ -15,7 +15,7 @@ from pipeline.data.annotations.dataset import Inputs, in_one_form
 from pipeline.data.annotations.formats import expanded, format_of, read_format
 from pipeline.data.names import one_form, without_ending
 from pipeline.errors import UserError
-from pipeline.notebook.lanes import Lane, end_of, lanes_of
+from pipeline.notebook.lanes import Lane, end_of, lanes_of, left_out
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
 from pipeline.progress import say
@@ -120,7 +120,8 @@ def _draw_video(axis: Axes, prediction: Prediction) -> None:
     axis.set_yticks(range(len(lanes)), [_words(lane.name) for lane in lanes], fontsize=9)
     axis.set_ylim(max(len(lanes), 1) - 0.4, -0.6)
     axis.set_xlim(0, end_of(prediction))
-    note = f"  (and {more:,} more {'class' if more == 1 else 'classes'})" if more else ""
+    note = left_out(lanes, more, _BARS)
+    note = f"  ({note})" if note else ""
     truth = "  line: ground truth" if prediction.truth is not None else ""
     nothing = "" if lanes else "  no detection"
     axis.set_title(_words(prediction.video) + note + truth + nothing, fontsize=9, loc="left")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.pages.colours import looks_of
+from pipeline.colours import looks_of
 from pipeline.prediction.found import Prediction
 
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000)
@@ -18,13 +18,14 @@ class Lane:
     """A class of a video: `found` [n, 3] start, end (seconds) and share of the best score, the best last.
 
     `truth` [m, 2]: start and end of the ground truth. `name` is what people call the class, `colour` that of the
-    class on our pages, `#rrggbb`.
+    class on our pages, `#rrggbb`. `more`: how many detections of the class are not in `found`.
     """
 
     name: str
     colour: str
     found: np.ndarray
     truth: np.ndarray
+    more: int = 0
 
 
 def lanes_of(prediction: Prediction, most: int, bars: int) -> tuple[list[Lane], int]:
@@ -41,11 +42,21 @@ def lanes_of(prediction: Prediction, most: int, bars: int) -> tuple[list[Lane], 
         labels = list(dict.fromkeys([*labels, *sorted(truth["label"])]))
     lanes, looks = [], looks_of(labels[:most], prediction.classes)
     for label in labels[:most]:
-        rows = table[table["label"] == label][["start", "end", "share"]].head(bars)
+        of_class = table[table["label"] == label][["start", "end", "share"]]
+        rows = of_class.head(bars)
         true = _of_class(truth, label)
         name, bars_of_class = prediction.name_of(label), rows.to_numpy(float)[::-1]
-        lanes.append(Lane(name, looks[label].fill, bars_of_class, true))
+        more = len(of_class) - len(rows)
+        lanes.append(Lane(name, looks[label].fill, bars_of_class, true, more))
     return lanes, len(labels) - len(lanes)
+
+
+def left_out(lanes: list[Lane], more: int, bars: int) -> str:
+    """What a picture of these lanes does not show, in words: `more` classes, and but the best `bars` of a class."""
+    said = [f"and {more:,} more {'class' if more == 1 else 'classes'}"] if more else []
+    if any(lane.more for lane in lanes):
+        said.append(f"the best {bars:,} of a class are drawn")
+    return "; ".join(said)
 
 
 def end_of(prediction: Prediction) -> float:

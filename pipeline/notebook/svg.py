@@ -7,11 +7,11 @@ from html import escape
 
 import pandas as pd
 
-from pipeline.notebook.lanes import Lane, clock, end_of, lanes_of, ticks
+from pipeline.notebook.lanes import Lane, clock, end_of, lanes_of, left_out, ticks
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
 
-_LANES, _BARS = 8, 40
+_LANES, _BARS = 8, 100
 _LEFT, _RIGHT, _LANE, _TOP, _FOOT = (
     150,
     16,
@@ -49,8 +49,7 @@ def timeline_svg(prediction: Prediction) -> str:
     bottom = _TOP + _LANE * max(len(lanes), 1)
     height = bottom + _FOOT
     title = f"{_shown(prediction.video)}, {clock(prediction.duration or end, end)}"
-    note = f"and {more:,} more {'class' if more == 1 else 'classes'}" if more else ""
-    note = note if lanes else "no detection"
+    note = left_out(lanes, more, _BARS) if lanes else "no detection"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
         f'aria-label="Detections of {title}" font-family="system-ui, sans-serif" font-size="12" '

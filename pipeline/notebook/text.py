@@ -8,7 +8,7 @@ from unicodedata import combining, east_asian_width
 
 import numpy as np
 
-from pipeline.notebook.lanes import Lane, clock, end_of, lanes_of
+from pipeline.notebook.lanes import Lane, clock, end_of, lanes_of, left_out
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
 
@@ -29,8 +29,8 @@ def strips(prediction: Prediction) -> str:
     lines = [f"{printable(prediction.video)}  {clock(prediction.duration or end, end)}"]
     for lane, name in zip(lanes, names, strict=True):
         lines.append(f"  {name}{' ' * (room - _width(name))} |{_strip(lane, end, cells)}|")
-    if more:
-        lines.append(f"  and {more:,} more {'class' if more == 1 else 'classes'}")
+    if note := left_out(lanes, more, _BARS):
+        lines.append(f"  {note}")
     if not lanes:
         lines.append("  no detection")
     return "\n".join(lines)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-# No host anywhere. `file:` beside 'self': a page from disk has no origin that 'self' could mean. `data:` for the
-# icon, which a browser would otherwise ask the server for.
+# No host anywhere. `file:` beside 'self': a page from disk has no origin that 'self' could mean. `blob:` for a video
+# that its reader chooses, `data:` for the icon, which a browser would otherwise ask the server for.
 _POLICY = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; "
-    "media-src 'self' file:; base-uri 'none'; form-action 'none'"
+    "media-src 'self' file: blob:; base-uri 'none'; form-action 'none'"
 )
 
 

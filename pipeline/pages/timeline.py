@@ -10,11 +10,12 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from pipeline.pages.colours import looks_of
+from pipeline.colours import looks_of
 from pipeline.pages.rendering import render
 from pipeline.pages.thinning import best_rows, opening_threshold, seconds, short, thinned
 from pipeline.pages.verdicts import TIOU, verdicts
 from pipeline.prediction.found import Curves, Prediction
+from pipeline.prediction.playing import browser_begins
 from pipeline.printing import printable
 from pipeline.run_folder.files import write_text
 
@@ -31,17 +32,21 @@ def write_timeline(prediction: Prediction, path: Path) -> None:
 
     Raises UserError where it cannot be written.
     """
-    video = None
+    video, begins = None, 0.0
     if prediction.is_file:
         # As a browser goes up from the page: by names, not through links.
         video = os.path.relpath(os.path.abspath(prediction.source), os.path.abspath(path.parent))
-    write_text(path, timeline_page(prediction, video_path=video))
+        begins = browser_begins(prediction)
+    write_text(path, timeline_page(prediction, video_path=video, begins=begins))
 
 
-def timeline_page(prediction: Prediction, *, video_path: str | None) -> str:
-    """The page as text. `video_path`: where the video lies, from the page's folder; None: nothing to play."""
+def timeline_page(prediction: Prediction, *, video_path: str | None, begins: float = 0.0) -> str:
+    """The page as text. `video_path`: where the video lies, from the page's folder; None: nothing to play.
+
+    `begins`: when the video's first frame is shown by its own clock, seconds; times of the page count from there.
+    """
     detections, proposals = best_rows(prediction.detections), best_rows(prediction.proposals)
-    data = _data(prediction, detections, proposals)
+    data = {**_data(prediction, detections, proposals), "begins": seconds([begins])[0]}
     return render(
         "timeline.html.j2",
         scripts=("common.js", "timeline.js"),
@@ -65,8 +70,7 @@ def _data(
 ) -> dict[str, Any]:
     """What the script draws. Rows of a class name it by its place in `classes`."""
     truth = None if prediction.truth is None else prediction.truth.head(_MOST_TRUTHS)
-    labels = set(detections["label"]) | (set() if truth is None else set(truth["label"]))
-    classes = sorted(labels, key=lambda label: (prediction.name_of(label).casefold(), label))
+    classes = _labels(prediction, detections, truth)
     found: dict[str, Any] = {
         **_labelled(detections, classes),
         "score": short(detections["score"], _SCORE_DIGITS),
@@ -83,6 +87,7 @@ def _data(
     ends = [prediction.duration, 0.001, *(table["end"].max() for table in tables if len(table))]
     return {
         "span": seconds([max(ends)])[0],
+        "duration": seconds([prediction.duration])[0],
         "step": _step(prediction),
         "threshold": short([opening_threshold(detections)], _SCORE_DIGITS)[0],
         "classes": _classes(prediction, classes),
@@ -94,6 +99,17 @@ def _data(
         "tiou": TIOU,
         "curves": _curves(prediction.curves),
     }
+
+
+def _labels(
+    prediction: Prediction, detections: pd.DataFrame, truth: pd.DataFrame | None
+) -> list[str]:
+    """The labels of a page, those that are found most surely first: of 200 classes a video shows a few."""
+    best: dict[str, float] = {} if truth is None else dict.fromkeys(truth["label"], 0.0)
+    best |= detections.groupby("label")["score"].max().to_dict()
+    return sorted(
+        best, key=lambda label: (-best[label], prediction.name_of(label).casefold(), label)
+    )
 
 
 def _labelled(table: pd.DataFrame, classes: list[str]) -> dict[str, Any]:

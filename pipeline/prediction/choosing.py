@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -31,10 +32,12 @@ class Choice:
 
     def __post_init__(self) -> None:
         threshold, top = self.threshold, self.top
-        if threshold is not None and not 0 <= threshold <= 1:
+        if threshold is not None and not (isinstance(threshold, Real) and 0 <= threshold <= 1):
             raise UsageError(f"threshold {threshold}: scores are from 0 to 1; give one of these")
-        if top is not None and top < 1:
-            raise UsageError(f"top {top}: give at least 1, or leave it out for all")
+        if top is not None and not (isinstance(top, Integral) and top >= 1):
+            raise UsageError(
+                f"top {top}: give a whole number of at least 1, or leave it out for all"
+            )
 
 
 def choose(prediction: Prediction, choice: Choice, heads: Heads) -> Prediction:
@@ -47,6 +50,20 @@ def choose(prediction: Prediction, choice: Choice, heads: Heads) -> Prediction:
     if choice.top is not None:
         rows = rows.head(choice.top)
     return replace(prediction, detections=rows.reset_index(drop=True))
+
+
+def why_none(prediction: Prediction, choice: Choice, heads: Heads) -> str | None:
+    """A line on a video of whose detections none is wanted; None where one is, or where nothing was found at all."""
+    rows = prediction.detections
+    if not len(rows) or len(choose(prediction, choice, heads).detections):
+        return None
+    wanted = choose(prediction, Choice(classes=choice.classes), heads).detections
+    if not len(wanted):
+        return f"video {prediction.video}: none of its {len(rows):,} detections is of {', '.join(choice.classes)}"
+    return (
+        f"video {prediction.video}: no detection reaches the threshold of {choice.threshold:g}; "
+        f"the best of {len(wanted):,} has a score of {wanted['score'].max():.2g}"
+    )
 
 
 def require_classes(heads: Heads, names: Sequence[str]) -> tuple[str, ...]:

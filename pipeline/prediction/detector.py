@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 
 from feature_extraction.extractor import ExtractionError, Heartbeat
 from feature_extraction.video.frame_folder import FrameFolder
@@ -23,7 +21,7 @@ from pipeline.data.windows.positions import video_input
 from pipeline.prediction.found import Curves, Prediction, names_of
 from pipeline.prediction.model import Model
 from pipeline.prediction.networks import bmn_of, classifier_of
-from pipeline.processes.device import pick_device
+from pipeline.processes.device import one_thread, pick_device
 from pipeline.results.classification.classifying import (
     scores_on_clips,
     scores_on_features,
@@ -65,8 +63,10 @@ class Detector:
         self.device = pick_device(device)
         self._classifier = classifier_of(model, self.device)
         self._bmn = bmn_of(model, self._classifier.feature_dim, self.device)
-        lanes = min(lanes, _MOST_LANES) if self.device.type == "cpu" else 1
-        self._extractor = extractor_of(self.config, self._classifier, self.device, lanes=lanes)
+        self._lanes = min(lanes, _MOST_LANES) if self.device.type == "cpu" else 1
+        self._extractor = extractor_of(
+            self.config, self._classifier, self.device, lanes=self._lanes
+        )
 
     def features(self, source: Source, *, progress: Progress | None = None) -> Extracted:
         """A video's features float32 [clips, C], rounded as they are stored (float16).
@@ -75,7 +75,7 @@ class Detector:
         """
         done = _Counted(progress, self.config)
         try:
-            with one_thread(self.device):
+            with one_thread():
                 found = self._extractor.video(source, heartbeat=done)
         except DamagedVideoError as error:
             raise VideoError(told(error, extraction_takes_parts(self.config))) from error
@@ -106,7 +106,7 @@ class Detector:
         """As `predict`, of features that are there. Where clips are decoded at proposals, the video is read."""
         config, features = self.config, extracted.features
         seen = video_input(features, config.bmn)
-        maps = video_maps(self._bmn, seen, config.bmn, self.device)
+        maps = video_maps(self._bmn, seen, config.bmn, self.device, lanes=self._lanes)
         proposals = proposals_of(maps, seen, video, config.bmn, config.proposals)
 
         def report() -> None:
@@ -146,7 +146,7 @@ class Detector:
         if not settings.decodes:
             return scores_on_features(self._classifier, features, proposals, settings, self.device)
         times = times_of(settings, proposals, features.grid)
-        with one_thread(self.device):
+        with one_thread():
             return scores_on_clips(
                 self._classifier, self._extractor, source, times, heartbeat=heartbeat
             )
@@ -173,19 +173,6 @@ def as_stored(features: np.ndarray) -> np.ndarray:
 def best_first(detections: pd.DataFrame) -> pd.DataFrame:
     """Detections by falling score; equal scores stay in their order."""
     return detections.sort_values("score", ascending=False, kind="stable", ignore_index=True)
-
-
-@contextlib.contextmanager
-def one_thread(device: torch.device) -> Iterator[None]:
-    """The CPU's work on one thread, as the processes that extract do it: sums are then taken in the same order."""
-    before = torch.get_num_threads()
-    if device.type == "cpu" and before != 1:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if torch.get_num_threads() != before:
-            torch.set_num_threads(before)
 
 
 class _Counted:

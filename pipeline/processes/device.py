@@ -1,9 +1,10 @@
-"""Devices and precisions, and how many cores a training on the CPU takes."""
+"""Devices and precisions, and how many cores work on the CPU takes."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 
 import torch
 
@@ -51,3 +52,17 @@ def share_cores(device: torch.device, workers: int) -> None:
 def usable_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """The CPU's work on one thread: several take sums in another order, and give other last digits.
+
+    Beside a GPU, too: threads that share single frames only wait for one another.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -16,7 +16,7 @@ RESULTS = "results.json"
 class Task(BaseModel):
     """The mAP of a task over the thresholds, in percent."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", strict=True)
 
     map: list[FiniteFloat]
     average: FiniteFloat
@@ -25,9 +25,9 @@ class Task(BaseModel):
 class Figures(BaseModel):
     """What `eval` writes."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", strict=True)
 
-    iou: list[FiniteFloat]
+    iou: list[Annotated[FiniteFloat, Field(gt=0, le=1)]]
     tasks: Annotated[dict[str, Task], Field(min_length=1)]
     average_recall: dict[str, FiniteFloat] = {}
 
@@ -41,7 +41,7 @@ class Figures(BaseModel):
 class Accuracy(BaseModel):
     """The accuracies of a task, in percent."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", strict=True)
 
     top1: FiniteFloat
     top5: FiniteFloat
@@ -51,7 +51,7 @@ class Accuracy(BaseModel):
 class Accuracies(BaseModel):
     """What `eval-classifier` writes."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", strict=True)
 
     segments: int
     runs: int

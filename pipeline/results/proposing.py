@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bmn import (
     decode_proposals,
@@ -20,13 +21,15 @@ from bmn import (
 )
 from bmn.targets import valid_mask
 from bmn.windows import TimeGrid
+from feature_extraction.lanes import in_lanes
 from pipeline.configuration.sections.detection import ProposalSettings
 from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.windows.positions import VideoInput
-from pipeline.processes.device import autocast
+from pipeline.processes.device import autocast, one_thread
 from pipeline.results.kept_maps import KeptMaps, VideoMaps
 
 __all__ = ["VideoMaps", "proposals_of", "propose_video", "video_maps"]
+_MOST_LANES = 8  # each has its memory
 
 
 def propose_video(
@@ -104,21 +107,41 @@ def suppressed(decoded: DecodedVideo, video: str, proposals: ProposalSettings) -
 
 @torch.inference_mode()
 def video_maps(
-    model: nn.Module, source: VideoInput, settings: BMNSettings, device: torch.device
+    model: nn.Module,
+    source: VideoInput,
+    settings: BMNSettings,
+    device: torch.device,
+    *,
+    lanes: int | None = None,
 ) -> VideoMaps:
-    """What the network says of all positions of a video: its windows through it, averaged."""
-    parts = []
-    for batch in torch.split(torch.from_numpy(source.features), settings.batch_size):
-        with autocast(device, settings.precision):
-            output = model(batch.to(device))
-        parts.append([getattr(output, name).float().cpu() for name in output._fields])
-    maps = {name: torch.cat([part[i] for part in parts]) for i, name in enumerate(output._fields)}
+    """What the network says of all positions of a video: its windows through it, averaged.
+
+    On a CPU each window is worked on by one thread, so that no digit depends on how many there are; `lanes` windows
+    are at once in the network, as many as torch has threads unless given.
+    """
+    on_cpu = device.type == "cpu"
+    size = 1 if on_cpu else settings.batch_size
+    lanes = min(lanes or torch.get_num_threads(), _MOST_LANES) if on_cpu else 1
+    batches = torch.split(torch.from_numpy(source.features), size)
+    with one_thread():
+        parts = list(in_lanes(partial(_outputs, model, settings, device), batches, lanes))
+    maps = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     cells = maps["confidence_map"]
     if settings.regression:
         cells = torch.cat([cells, maps["moves"]], dim=1)
     mask = valid_mask(settings.duration_scale, settings.temporal_scale)
     fused = fuse_windows(source.offsets, maps["start"], maps["end"], cells, mask, source.length)
     return VideoMaps(*fused)
+
+
+@torch.inference_mode()
+def _outputs(
+    model: nn.Module, settings: BMNSettings, device: torch.device, batch: Tensor
+) -> dict[str, Tensor]:
+    """The network's outputs of a batch of windows by name, float32 on the CPU."""
+    with autocast(device, settings.precision):
+        output = model(batch.to(device))
+    return {name: getattr(output, name).float().cpu() for name in output._fields}
 
 
 def _placed(found: pd.DataFrame, origin: float) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from pipeline.configuration.settings import BackboneSettings
 from pipeline.errors import UsageError, UserError
 from pipeline.processes import distributed
 from pipeline.processes.compiling import use_compiler_cache
+from pipeline.processes.device import one_thread
 from pipeline.progress import say
 from pipeline.training import mixing
 from pipeline.training.checkpoints import MODEL_FILE, load_weights
@@ -187,10 +188,11 @@ def network_input(frames: Tensor, settings: BackboneSettings) -> Tensor:
 def class_probabilities(
     model: VideoNetwork, features: np.ndarray, device: torch.device
 ) -> list[np.ndarray]:
-    """Softmax of the head on features [n, C]: one array [n, classes] a head."""
-    logits = model.classify(torch.from_numpy(features).to(device))
-    heads = logits if isinstance(logits, tuple) else (logits,)
-    return [head.float().softmax(1).cpu().numpy() for head in heads]
+    """Softmax of the head on features [n, C]: one array [n, classes] a head, the same for any number of threads."""
+    with one_thread():
+        logits = model.classify(torch.from_numpy(features).to(device))
+        heads = logits if isinstance(logits, tuple) else (logits,)
+        return [head.float().softmax(1).cpu().numpy() for head in heads]
 
 
 def classification_loss(

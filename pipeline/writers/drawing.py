@@ -10,10 +10,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from feature_extraction.video.frame_times import TIME_EPSILON
+from pipeline.colours import looks_of
 from pipeline.prediction.found import Prediction
 from pipeline.printing import printable
+from pipeline.writers.overlay.bars import bar
 from pipeline.writers.overlay.fonts import fitted, font_for
-from pipeline.writers.overlay.looks import bar, look_of
 from pipeline.writers.overlay.patches import Patch, patch
 from pipeline.writers.overlay.timeline import Part, Timeline
 
@@ -39,11 +40,12 @@ class Overlay:
         self._labels = [str(label) for label in found["label"]]
         names = {label: printable(prediction.name_of(label)) for label in set(self._labels)}
         self._names, self._space = names, space
+        self._looks = looks_of(names, prediction.classes)
         self._width, self._height = size
         self._text = min(max(round(min(size) / SHARE), SMALLEST), LARGEST)
-        self._duration = prediction.duration
+        self._duration = prediction.duration if math.isfinite(prediction.duration) else 0.0
         spans = zip(self._starts.tolist(), self._ends.tolist(), self._labels, strict=True)
-        parts = [Part(start, end, names[one], look_of(one)) for start, end, one in spans]
+        parts = [Part(start, end, names[one], self._looks[one]) for start, end, one in spans]
         self._line = Timeline(size, self._duration, parts)
         self._mark = patch(self._line.mark(), 0, self._line.top, space=space)
         self._running: list[int] | None = None  # what is drawn now
@@ -119,7 +121,7 @@ class Overlay:
         room = self._width - self._clock_width - 2 * pad - chip - font.getlength(tail)
         picture = self._plate(fitted(name, font, room) + tail, pad + chip, font_text=name)
         place = (pad, (picture.height - side) // 2)
-        look = bar(look_of(label), side, side)
+        look = bar(self._looks[label], side, side)
         ImageDraw.Draw(look).rectangle((0, 0, side - 1, side - 1), outline=WHITE)
         picture.paste(look, place)
         return picture

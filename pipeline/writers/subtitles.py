@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.prediction.found import Prediction
+from pipeline.prediction.playing import browser_begins, player_begins
 from pipeline.run_folder.files import write_text
 from pipeline.writers.labels import one_line
 
@@ -26,28 +27,32 @@ Cue = tuple[int, int, tuple[str, ...]]  # start and end in milliseconds, and the
 
 
 def write_srt(prediction: Prediction, path: Path) -> None:
-    """Write a video's detections as SubRip subtitles, without any as an empty file.
+    """Write a video's detections as SubRip subtitles, without any as an empty file; times are those of players.
 
     Raises UserError where the file cannot be written.
     """
-    cues = [
+    cues = cues_of(prediction)
+    texts = [
         f"{number}\n{_clock(start, ',')} --> {_clock(end, ',')}\n"
         + "\n".join(lines).translate(_SRT)
-        for number, (start, end, lines) in enumerate(cues_of(prediction), start=1)
+        for number, (start, end, lines) in enumerate(
+            _later(cues, player_begins(prediction)), start=1
+        )
     ]
-    write_text(path, "".join(f"{cue}\n\n" for cue in cues))
+    write_text(path, "".join(f"{text}\n\n" for text in texts))
 
 
 def write_vtt(prediction: Prediction, path: Path) -> None:
-    """Write a video's detections as WebVTT subtitles, without any as a file without cues.
+    """Write a video's detections as WebVTT subtitles, without any as a file without cues; times are those of browsers.
 
     Raises UserError where the file cannot be written.
     """
-    cues = [
+    cues = cues_of(prediction)
+    texts = [
         f"{_clock(start, '.')} --> {_clock(end, '.')}\n" + "\n".join(lines).translate(_VTT)
-        for start, end, lines in cues_of(prediction)
+        for start, end, lines in _later(cues, browser_begins(prediction))
     ]
-    write_text(path, "WEBVTT\n" + "".join(f"\n{cue}\n" for cue in cues))
+    write_text(path, "WEBVTT\n" + "".join(f"\n{text}\n" for text in texts))
 
 
 def cues_of(prediction: Prediction) -> list[Cue]:
@@ -70,6 +75,12 @@ def cues_of(prediction: Prediction) -> list[Cue]:
     texts = [f"{names[code]} {score:.2g}" for code, score in zip(codes, scores, strict=True)]
     shown = [tuple(texts[row] for row in piece if row >= 0) for piece in best.tolist()]
     return list(_joined(cuts.tolist(), shown))
+
+
+def _later(cues: list[Cue], seconds: float) -> Iterator[Cue]:
+    """The cues of a video whose first frame is shown so late."""
+    shift = round(seconds * 1000)
+    return ((start + shift, end + shift, lines) for start, end, lines in cues)
 
 
 def _span(start: float, end: float, end_of_video: float) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import torch
 from helpers.paths import ROOT
 from helpers.small_runs import error_line, options, tada, without_stages
 
-from pipeline.errors import machine_error
+from pipeline.errors import UsageError, machine_error
 
 
 def shell(line: str, *arguments: str) -> subprocess.CompletedProcess:
@@ -77,3 +77,9 @@ def test_other_errors_are_not_the_machines():
     assert machine_error(PermissionError(13, "Permission denied")) is None
     assert machine_error(OSError(28, "No space left on device", "a.txt")) is None
     assert machine_error(RuntimeError("size mismatch")) is None
+
+
+def test_a_notebook_shows_the_line_alone():
+    assert UsageError("top 0: give\nmore")._render_traceback_() == [
+        r"UsageError: top 0: give\nmore"
+    ]

@@ -45,6 +45,9 @@ class Features:
     first: int = 0
     ndim = 2  # clips and channels
 
+    def __repr__(self) -> str:
+        return f"<Features {list(self.shape)}, {self.dtype}, of {self.duration:.4g} s>"
+
     def __len__(self) -> int:
         return len(self.array)
 

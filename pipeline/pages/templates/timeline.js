@@ -16,8 +16,11 @@ function rowsOf(table, kind) {
 const detections = rowsOf(data.detections, "detection"); // best first
 const proposals = rowsOf(data.proposals, "proposal");
 const truths = data.truth ? rowsOf(data.truth, "truth").sort((a, b) => a.start - b.start) : [];
+const trueClasses = new Set(truths.map((row) => row.place));
 const chosen = new Set(classes.keys());
 const state = { threshold: data.threshold, zoom: 1, time: 0, target: 0, until: null, picked: null, printing: false };
+// "0:02.6", "0:00.10", "6:03": the shorter a video, the more of its seconds mean something.
+const length = clock(data.duration, data.duration < 1 ? 2 : data.duration < 60 && data.duration % 1 ? 1 : 0);
 const nameOf = (row) => (row.place === undefined ? "proposal" : classes[row.place].name);
 const isMissed = (truth) => truth.found === null || truth.found < state.threshold;
 const shownDetections = () => detections.filter((row) => row.score >= state.threshold && chosen.has(row.place));
@@ -27,17 +30,36 @@ const shownTruths = () => truths.filter((row) => chosen.has(row.place));
 
 const video = byId("video");
 let playable = video !== null;
+// Times of the page count from the first frame. A browser's begin where the file's clock does: with the sound, say.
+const shownAt = (time) => time + data.begins;
+const pageTime = () => Math.max(video.currentTime - data.begins, 0);
 
+// A video that is not where it was may lie beside the page: someone moved both into one folder.
+const beside = video?.getAttribute("src").split("/").at(-1);
 function withoutVideo() {
+  if (beside && video.getAttribute("src") !== beside && !video.src.startsWith("blob:")) {
+    video.src = beside;
+    return;
+  }
   playable = false;
-  video.hidden = true;
-  byId("no-video").hidden = false;
+  for (const [id, hidden] of [["video", true], ["no-video", false], ["choose", false]]) byId(id).hidden = hidden;
+}
+
+// Another copy of the video, which the reader of the page chooses; one that does not play is as none.
+function showCopy() {
+  const [file] = byId("copy").files;
+  if (!file) return;
+  URL.revokeObjectURL(video.src);
+  for (const [id, hidden] of [["video", false], ["no-video", true]]) byId(id).hidden = hidden;
+  playable = true;
+  video.src = URL.createObjectURL(file);
+  moveTo(state.time);
 }
 
 function moveTo(time, until = null) {
   state.time = state.target = Math.min(Math.max(time, 0), span);
   state.until = until;
-  if (playable) video.currentTime = state.time;
+  if (playable) video.currentTime = shownAt(state.time);
   showTime();
 }
 
@@ -62,7 +84,7 @@ function pick(row, { play = false, focus = false } = {}) {
 }
 
 function followVideo() {
-  state.time = video.currentTime;
+  state.time = pageTime();
   if (state.until !== null && !video.paused && !video.seeking && state.time >= state.until) {
     video.pause();
     state.until = null;
@@ -79,8 +101,9 @@ function watchVideo() {
   video.addEventListener("play", () => requestAnimationFrame(frame));
   for (const name of ["timeupdate", "seeked", "pause"]) video.addEventListener(name, followVideo);
   // Someone who moves the video by its own slider leaves the part that was playing.
-  video.addEventListener("seeking", () => { if (Math.abs(video.currentTime - state.target) > 0.05) state.until = null; });
+  video.addEventListener("seeking", () => { if (Math.abs(pageTime() - state.target) > 0.05) state.until = null; });
   video.addEventListener("error", withoutVideo);
+  byId("copy").addEventListener("change", showCopy);
   if (video.error) withoutVideo(); // it was told before we listened
 }
 
@@ -189,8 +212,11 @@ function curveTrack() {
   group.append(drawn("line", { class: "rule", x1: 0, x2: width, y1: height, y2: height }));
   for (const name of ["end", "start"]) {
     const points = [];
-    for (let i = 0; i < curves[name].length; i += 2) {
-      points.push(`${x(curves[name][i]).toFixed(1)},${(height * (1 - curves[name][i + 1])).toFixed(1)}`);
+    const point = (time, value) => points.push(`${x(time).toFixed(1)},${(height * (1 - value)).toFixed(1)}`);
+    for (let i = 0; i < curves[name].length; i += 2) point(curves[name][i], curves[name][i + 1]);
+    if (points.length === 1) { // a video of one position: a line as long as it
+      points.pop();
+      for (const time of [0, span]) point(time, curves[name][1]);
     }
     group.append(drawn("polyline", { class: `curve ${name}`, points: points.join(" ") }));
   }
@@ -256,7 +282,7 @@ function showTime() {
   const at = x(state.time);
   head.setAttribute("x1", at);
   head.setAttribute("x2", at);
-  byId("now").textContent = `${clock(state.time, 2)} of ${clock(span)}`;
+  byId("now").textContent = `${clock(state.time, 2)} of ${length}`;
 }
 
 function keepInView(time) {
@@ -282,12 +308,14 @@ const showRows = sortableTable(byId("table"), tableColumns(), {
 });
 
 function tableColumns() {
+  // As many that three of the best score mean something: scores of a model that is not sure yet differ far behind the point.
+  const best = detections[0]?.score || 1, digits = Math.max(3, 2 - Math.floor(Math.log10(best)));
   const label = (row) => {
     const name = element("bdi", { title: classes[row.place].label }, nameOf(row));
     return element("button", { type: "button" }, swatch(classes[row.place], row.place), " ", name);
   };
   const columns = [
-    { title: "score", number: true, value: (row) => row.score, cell: (row) => (row.score < 0.001 ? score(row.score) : row.score.toFixed(3)) },
+    { title: "score", number: true, value: (row) => row.score, cell: (row) => (row.score < 0.001 ? score(row.score) : row.score.toFixed(digits)) },
     { title: "start", number: true, value: (row) => row.start, cell: (row) => clock(row.start, 2) },
     { title: "end", number: true, value: (row) => row.end, cell: (row) => clock(row.end, 2) },
     { title: "seconds", number: true, value: (row) => row.end - row.start, cell: (row) => (row.end - row.start).toFixed(2) },
@@ -316,7 +344,10 @@ function show() {
   showNumbers(shown);
   const counts = new Array(classes.length).fill(0);
   for (const row of detections) if (row.score >= state.threshold) counts[row.place] += 1;
-  for (const [place, { count }] of items.entries()) count.textContent = counts[place];
+  for (const [place, { line, count }] of items.entries()) {
+    count.textContent = counts[place];
+    line.classList.toggle("nothing", !counts[place] && !trueClasses.has(place));
+  }
 }
 
 let waiting = false;
@@ -457,7 +488,7 @@ if (video) watchVideo();
 chooseThreshold();
 chooseClasses();
 legend();
-byId("length").textContent = clock(span);
+byId("length").textContent = length;
 show();
 new ResizeObserver(() => { const before = width; setWidth(); if (width !== before) draw(); }).observe(scroll);
 matchMedia("print").addEventListener("change", (event) => printed(event.matches));

@@ -11,26 +11,29 @@ from pipeline.results.scoring.tasks import as_thresholds
 Row = tuple[str, list[float | None]]
 
 
-def map_table(results: dict[str, Any], settings: EvalSettings, *, published: bool = True) -> str:
+def map_table(
+    results: dict[str, Any], settings: EvalSettings | None, *, published: bool = True
+) -> str:
     """The mAP table a user sees: a row a task, a column a threshold, the average last.
 
     The paper's row, of the network `eval.paper` was written for, stands under ours with the figures of
     the same thresholds, its average only where ours is over the same ones; so do the rows of
-    `eval.published`. Without `published` neither does: the data set is another.
+    `eval.published`. Without `published`, or without settings, neither does: the data set is another.
     """
     rows: list[Row] = []
     for name, task in results["tasks"].items():
         rows.append((name, [*task["map"], task["average"]]))
-        if published:
+        if published and settings is not None:
             rows += _others(f"{name}, the paper", settings.paper.get(name, {}), results, settings)
-    if published and results["tasks"]:
+    if published and settings is not None and results["tasks"]:
         for name, figures in settings.published.items():
             rows += _others(name, figures, results, settings)
     lines = _lines(rows, results["iou"]) if rows else []
     recall = results.get("average_recall", {})
     if recall:
         lines.append(
-            "proposals: " + "  ".join(f"AR@{n} {value:.2f}" for n, value in recall.items())
+            "proposals: "
+            + "  ".join(f"AR@{printable(n)} {value:.2f}" for n, value in recall.items())
         )
         lines.append(
             "AR@AN: recall by the AN best proposals of each video, by all of one that has fewer; "

@@ -19,6 +19,7 @@ from pipeline.run_folder.files import remove
 from pipeline.run_folder.identity import FileRecord, fingerprint, is_as_recorded, record_of
 from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.tools.predict.forms import FORMS, Form, Report
+from pipeline.writers.film.clip_names import is_clip_name
 
 FILES = "videos"  # the folder of a video's files
 _WRITTEN = 1  # the form of what is written; another makes files of before again
@@ -113,14 +114,17 @@ def _line(name: str, by: tuple[str, str], file: FileRecord) -> Made:
 
 
 def _clear(place: Path, ledger: Ledger) -> dict[Path, Path]:
-    """Remove the files of a folder that are as they were written; others are moved aside, to where it says."""
+    """Remove the files of a folder that are as they were written; others are moved aside, to where it says.
+
+    What has no name of ours, as what was moved aside before, stays.
+    """
     moved: dict[Path, Path] = {}
-    if place.is_dir() and not place.is_symlink():
+    if place.is_dir():
         for path in sorted(place.iterdir()):
             line = ledger.get(path.relative_to(ledger.folder).as_posix())
             if line is not None and is_as_recorded(path, line.file):
                 remove(path)
-            elif line is not None and path.is_file():
+            elif line is not None or is_clip_name(path.name):
                 moved |= _keep_changed(path, line)
     try:
         place.mkdir(parents=True, exist_ok=True)

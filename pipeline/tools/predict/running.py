@@ -13,7 +13,7 @@ from pipeline.data.videos.identity import Sighting, identify, read_sightings, wr
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.videos.lengths import known_lengths, read_lengths, write_lengths
 from pipeline.model_files.opening import open_model
-from pipeline.prediction.choosing import Choice, choose, require_classes
+from pipeline.prediction.choosing import Choice, choose, require_classes, why_none
 from pipeline.prediction.detector import with_precision
 from pipeline.prediction.found import Prediction, with_truth
 from pipeline.prediction.model import Model
@@ -147,6 +147,8 @@ def _all(
 def _shown(video: str, videos: _Videos, model: Model, request: Request) -> Prediction:
     """What was found in a video, as it is wanted."""
     found = read_raw(request.folder, video, videos.sources[video], model)
+    if none := why_none(found, request.choice, model.heads):
+        say(f"predict: {none}")
     return choose(
         with_truth(found, videos.truth.get(video), model.heads), request.choice, model.heads
     )

@@ -73,9 +73,10 @@ class Film:
 
     def _mux(self, frame: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
-            length = self._lengths.pop(packet.pts, None)
+            unit = packet.time_base or self._tick  # PyAV 15 gives packets in the container's
+            length = self._lengths.pop(round(packet.pts * unit / self._tick), None)
             if length is not None:
-                packet.duration = length
+                packet.duration = round(length * self._tick / unit)
             self.mux(packet)
 
     def mux(self, packet: Any) -> None:

@@ -16,7 +16,7 @@ from feature_extraction.video.reader import Picture
 
 FORMAT = "yuv420p"
 # FFmpeg's numbers, as PyAV gives them: a colour space, and ranges
-BT709, UNSPECIFIED = 1, 2
+BT709, UNSPECIFIED, BT601 = 1, 2, 6
 LIMITED, FULL = 1, 2
 _NO_YUV = ("pal", "gbr", "mono", "xyz")
 _OLD_FULL = "yuvj"  # how names of formats begin that are in full range whatever their frames say
@@ -35,7 +35,7 @@ class FromPictures:
 
     def __init__(self, width: int, height: int) -> None:
         self.size = (width + width % 2, height + height % 2)
-        self.colours = Colours(BT709, BT709, BT709)
+        self.colours = Colours(BT601, BT709, BT709)  # the matrix FFmpeg takes by itself
         self._reformatter = VideoReformatter()
 
     def frame(self, picture: Picture) -> av.VideoFrame:
@@ -43,19 +43,15 @@ class FromPictures:
         width, height = self.size
         more = ((0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0))
         even = np.ascontiguousarray(np.pad(picture, more, mode="edge"))
-        options: dict[str, Any] = {"dst_colorspace": "ITU709", "dst_color_range": "MPEG"}
-        return self._reformatter.reformat(
-            av.VideoFrame.from_ndarray(even, format="rgb24"),
-            format=FORMAT,
-            **options,
-            **CONVERT_OPTIONS,
-        )
+        options: dict[str, Any] = dict(CONVERT_OPTIONS)
+        frame = av.VideoFrame.from_ndarray(even, format="rgb24")
+        return self._reformatter.reformat(frame, format=FORMAT, **options)
 
 
 class Upright:
     """Turns decoded frames into what the encoder takes: as displayed, of the first frame's size made even.
 
-    What is YUV keeps its colour space, by the first frame's tags; RGB becomes BT.709. Full range becomes limited
+    What is YUV keeps its colour space, by the first frame's tags; RGB becomes BT.601. Full range becomes limited
     range, which every player shows right.
     """
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
+from pipeline.colours import Look
+from pipeline.writers.overlay.bars import bar
 from pipeline.writers.overlay.fonts import fitted, font_for
-from pipeline.writers.overlay.looks import Look, bar
 
 PLATE = (0, 0, 0, 210)
 EDGE, RUNNING = (150, 150, 150, 255), (255, 255, 255, 255)

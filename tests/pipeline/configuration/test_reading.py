@@ -96,7 +96,7 @@ def test_a_slowfast_protocol_differs_in_network_clip_and_row_alone(name):
         ("eval.iou=0.5:1", "start:step:end"),
         ("dataset.format=foo", "dataset.format = 'foo'"),
         ("finetune.crop=999", "crop 999"),
-        ("finetune.epochs=5", "lower warmup_epochs"),
+        ("finetune.epochs=5", "finetune: 5 epochs with a warm-up of 8: lower warmup_epochs"),
         ("finetune.short_side=[320, 256]", "the smaller comes first"),
         ("bmn.hidden_1d=6", "groups 4"),
         ("dataset=3", "dataset"),

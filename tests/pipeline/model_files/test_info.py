@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from helpers.model_files import small_model
+from helpers.model_files import RESULTS, small_model
 
 from pipeline.errors import UserError
 from pipeline.model_files.info import describe, info_table
@@ -46,10 +46,22 @@ def test_many_classes_are_counted_and_the_first_named(tmp_path):
 def test_nothing_in_a_file_steers_the_terminal(tmp_path):
     model = small_model(heads=(("\u202egnp", "<script>", "=1+1"),), dataset__name="x\x1b[2Jy")
     model = replace(model, note="one\r\ntwo\u202e\u2028three", results={})
-    write_model(model, tmp_path / "own.tada")
-    table = info_table(describe(tmp_path / "own.tada"))
-    assert all(line.isprintable() for line in table.split("\n"))
+    table = told_of(model, tmp_path)
     assert "no results" in table and "\\u202egnp" in table
+
+
+def test_no_name_of_a_figure_steers_the_terminal(tmp_path):
+    figures = RESULTS["tasks"]["mAP"]
+    named = {**RESULTS, "tasks": {"a\nb\x1b[2J": figures}, "average_recall": {"1\n\x1b[2J2": 0.5}}
+    assert "AR@1\\n\\x1b[2J2 0.50" in told_of(replace(small_model(), results=named), tmp_path)
+
+
+def told_of(model, folder):
+    """The table of a model's file, each line of which can be printed."""
+    write_model(model, folder / "own.tada")
+    table = info_table(describe(folder / "own.tada"))
+    assert all(line.isprintable() for line in table.split("\n"))
+    return table
 
 
 def test_a_video_as_a_whole(tmp_path):

@@ -212,3 +212,9 @@ def test_hostile_labels_go_through(tmp_path):
     assert [one["label"] for one in table.to_activitynet()["results"]["a"]] == list(HOSTILE)
     table.timeline(tmp_path / "a.html")
     assert "\u202e" not in repr(table) and "\x1b" not in repr(table)
+
+
+def test_videos_and_labels_that_are_numbers_are_shown_and_chosen():
+    table = Detections({"video": [7, 8], "start": [0, 0], "end": [1, 1], "label": [3, 4], "score": [0.5, 0.4]})  # fmt: skip
+    assert "7  1 s" in repr(table) and "<svg" in table._repr_html_()
+    assert list(table.videos) == ["7", "8"] and len(table.of("7")) == 1

@@ -53,7 +53,7 @@ def test_one_file_a_folder_and_a_pattern(detector, videos, tmp_path):
     )
 
 
-def test_threshold_top_and_classes(detector, videos):
+def test_threshold_top_and_classes(detector, videos, capsys):
     everything = detector(videos[0])
     least = float(everything["score"].median())
     some = detector(videos[0], threshold=least, classes=["grow"], top=5)
@@ -65,7 +65,13 @@ def test_threshold_top_and_classes(detector, videos):
         in_order(detector(videos[0], classes="grow,shrink")),
         in_order(everything[everything["label"].isin(["grow", "shrink"])]),
     )
+    capsys.readouterr()
     none = detector(videos[0], threshold=1.0)
+    best = float(everything["score"].max())
+    assert (
+        f"reaches the threshold of 1; the best of {len(everything)} has a score of {best:.2g}"
+        in capsys.readouterr().err
+    )
     assert len(none) == 0 and list(none.columns) == list(everything.columns)
     assert "validation_000" in repr(none) and none.videos["validation_000"].duration == 14
 
@@ -84,7 +90,9 @@ def test_features_are_those_of_the_run(detector, videos, whole):
         ({"classes": "grov"}, "did you mean 'grow'"),
         ({"classes": ["nothing"]}, "no such class"),
         ({"threshold": 30}, "threshold 30"),
+        ({"threshold": "high"}, "threshold high"),
         ({"top": 0}, "top 0"),
+        ({"top": 2.5}, "top 2.5"),
     ],
 )
 def test_wrong_wishes_are_one_line_before_any_work(options, said, detector):

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from helpers.hand_made import HOSTILE, found, many
 
+from pipeline.colours import looks_of
 from pipeline.errors import UserError
 from pipeline.notebook.detections import Detections
-from pipeline.notebook.lanes import clock, end_of, lanes_of, ticks
+from pipeline.notebook.lanes import clock, end_of, lanes_of, left_out, ticks
 from pipeline.notebook.svg import timeline_svg
 from pipeline.notebook.text import found_table, strips
-from pipeline.pages.colours import looks_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -42,7 +42,9 @@ def test_lanes_are_classes_the_most_certain_first_and_its_best_bar_on_top():
     assert [lane.name for lane in lanes] == ["right", "up"] and more == 1
     assert lanes[0].found.tolist() == [[7.0, 8.0, 0.3 / 0.9], [1.5, 3.5, 1.0]]
     assert lanes[0].colour == looks_of(["right"])["right"].fill
+    assert left_out(lanes, more, 10) == "and 1 more class" and left_out(lanes, 0, 10) == ""
     few, _ = lanes_of(found(), 2, 1)
+    assert left_out(few, 2, 1) == "and 2 more classes; the best 1 of a class are drawn"
     assert few[0].found.tolist() == [[1.5, 3.5, 1.0]]
 
 

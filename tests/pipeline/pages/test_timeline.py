@@ -9,6 +9,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import numpy as np
 import pytest
+from helpers.sound_and_picture import write
 from helpers.timelines import many, prediction, segments, with_truth
 
 from pipeline.errors import UserError
@@ -133,7 +134,7 @@ def test_people_s_names_are_shown_and_labels_kept():
     actions = segments([(0, 1, "3,17", 0.9), (1, 2, "0,0", 0.8)], "label", "score")
     named = prediction(Path("v"), detections=actions, names={"3,17": "open drawer"})
     classes = held(timeline_page(named, video_path=None))["classes"]
-    assert [(one["label"], one["name"]) for one in classes] == [("0,0", "0,0"), ("3,17", "open drawer")]  # fmt: skip
+    assert [(one["label"], one["name"]) for one in classes] == [("3,17", "open drawer"), ("0,0", "0,0")]  # fmt: skip
 
 
 def test_a_class_looks_the_same_on_pages_of_one_model():
@@ -142,3 +143,24 @@ def test_a_class_looks_the_same_on_pages_of_one_model():
     few = segments([(0, 1, "stir", 0.9)], "label", "score")
     other = held(timeline_page(prediction(Path("v"), detections=few, **model), video_path=None))
     assert other["classes"][0] in one
+
+
+def test_classes_found_most_surely_come_first_and_those_of_the_truth_alone_last():
+    actions = segments([(0, 1, "b", 0.2), (1, 2, "c", 0.8), (2, 3, "b", 0.9), (3, 4, "A", 0.2)], "label", "score")  # fmt: skip
+    truth = segments([(0, 1, "a only"), (1, 2, "c")], "label")
+    page = timeline_page(prediction(Path("v"), detections=actions, truth=truth), video_path=None)
+    assert [one["label"] for one in held(page)["classes"]] == ["b", "c", "A", "a only"]
+
+
+@pytest.mark.parametrize(("late", "begins"), [(0.0, 0.0), (1.0, 1.0)])
+def test_the_page_knows_when_the_pictures_of_the_video_begin(late, begins, tmp_path):
+    video = write(tmp_path / "v.mp4", "libx264", "aac", frames=9, seconds=0.5 + late, late=late)
+    write_timeline(prediction(video), tmp_path / "t.html")
+    assert held((tmp_path / "t.html").read_text())["begins"] == begins
+
+
+def test_a_video_that_is_gone_or_broken_begins_at_once(tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    for name in ("gone.mp4", "broken.mp4"):
+        write_timeline(prediction(tmp_path / name), tmp_path / "t.html")
+        assert held((tmp_path / "t.html").read_text())["begins"] == 0.0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
 from helpers.timelines import FOUND, many, prediction, segments, small_video, with_truth
 
 from pipeline.pages.timeline import write_timeline
+from pipeline.prediction.found import Curves
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -382,6 +384,10 @@ def test_print_is_one_column_without_controls(open_page, folder):
     lefts = page.evaluate("""() => ['.classes', '.tracks', '.rows']
         .map((name) => document.querySelector(name).getBoundingClientRect().left)""")
     assert len(set(lefts)) == 1
+    tops = page.evaluate("""() => ['.controls', '.tracks', '.classes', '.rows']
+        .map((name) => document.querySelector(name).getBoundingClientRect().top)""")
+    assert tops == sorted(tops)  # what was found first
+    assert page.locator("#class-list li:visible").count() == 3  # one of the truth alone, too
     width = "Number(document.querySelector('#tracks').getAttribute('width'))"
     page.wait_for_function(f"() => {width} <= 600")
     page.emulate_media(media="screen")
@@ -401,6 +407,83 @@ def test_without_its_video_the_page_works_and_says_so_once(open_page, tmp_path):
     assert page.locator("#now").inner_text() == "0:01.20 of 0:08"
     page.keyboard.press("Space")
     assert not [one for one in opened.complaints if one.startswith(("script", "dialog"))]
+
+
+def plays(opened):
+    opened.page.wait_for_function(
+        "() => document.querySelector('video').readyState >= 2 && !document.querySelector('video').hidden"
+    )
+
+
+def test_bars_go_with_pictures_that_begin_late(open_page, tmp_path):
+    """A browser's time begins with the file's clock, or its sound; the model's with the pictures."""
+    film = small_video(tmp_path / "late.webm", late=1.0)
+    write_timeline(prediction(film), tmp_path / "t.html")
+    opened = open_page(tmp_path / "t.html")
+    plays(opened)
+    bar = opened.page.locator("#found .bar[aria-label^='pour']").first
+    bar.focus()
+    opened.page.keyboard.press("n")
+    seeked(opened, 1.0 + 1.0)
+    assert opened.page.locator("#now").inner_text() == "0:01.00 of 0:08"
+    assert bar.evaluate("(bar) => bar.classList.contains('picked')")
+    opened.page.keyboard.press("Enter")
+    opened.page.wait_for_function("() => !document.querySelector('video').paused")
+    opened.page.wait_for_function("() => document.querySelector('video').paused")
+    assert 3.0 <= video_time(opened) < 3.4  # its end is at 2.0
+    opened.page.evaluate("() => { document.querySelector('video').currentTime = 0.2 }")
+    opened.page.wait_for_function("() => document.querySelector('#now').innerText.startsWith('0:00.00')")  # fmt: skip
+
+
+def test_a_video_that_was_moved_beside_its_page_is_found(open_page, tmp_path):
+    (tmp_path / "page").mkdir()
+    write_timeline(prediction(tmp_path / "videos" / "a #1.webm"), tmp_path / "page" / "t.html")
+    small_video(tmp_path / "page" / "a #1.webm")
+    opened = open_page(tmp_path / "page" / "t.html")
+    plays(opened)
+    assert opened.page.locator("#no-video").is_hidden()
+
+
+def test_the_reader_chooses_a_copy_where_there_is_no_video(open_page, tmp_path):
+    copy, broken = small_video(tmp_path / "copy.webm"), tmp_path / "broken.webm"
+    broken.write_bytes(b"no video")
+    write_timeline(prediction(tmp_path / "gone.avi"), tmp_path / "t.html")
+    opened = open_page(tmp_path / "t.html")
+    page = opened.page
+    page.wait_for_function("() => document.querySelector('video').hidden")
+    page.locator("#found .bar").nth(1).click(position={"x": 3, "y": 5})
+    assert page.locator("#no-video").is_visible()
+    page.get_by_label("Show the video from").set_input_files(broken)
+    page.wait_for_function("() => document.querySelector('video').hidden")
+    page.get_by_label("Show the video from").set_input_files(copy)
+    plays(opened)
+    seeked(opened, 3.0)
+    assert page.locator("#no-video").is_hidden()
+    assert not [one for one in opened.complaints if one.startswith("script") or "Policy" in one]
+
+
+def test_a_video_of_one_position(open_page, tmp_path):
+    (tmp_path / "frames").mkdir()
+    one = segments([(0, 0.3, "jump", 0.05418), (0, 0.3, "run", 0.05403)], "label", "score")
+    curves = Curves(np.array([0.05]), np.array([0.7]), np.array([0.2]))
+    fields = {"detections": one, "proposals": one.drop(columns="label"), "curves": curves}
+    write_timeline(prediction(tmp_path / "frames", duration=0.1, **fields), tmp_path / "t.html")
+    opened = open_page(tmp_path / "t.html")
+    page = opened.page
+    assert page.locator("#length").inner_text() == "0:00.10"
+    assert page.locator(".curve.start").bounding_box()["width"] > 500
+    set_threshold(opened, 0)
+    cells = page.locator("#table tbody td:first-child").all_inner_texts()
+    assert cells == ["0.0542", "0.0540"]
+
+
+def test_classes_with_nothing_shown_are_quiet(plain):
+    quiet = plain.page.locator("#class-list li.nothing")
+    assert quiet.locator("bdi").all_inner_texts() == ["cut"]
+    plain.page.emulate_media(media="print")
+    assert quiet.is_hidden()
+    set_threshold(plain, 0)
+    assert quiet.count() == 0
 
 
 def test_a_folder_of_frames_opens_without_a_complaint(open_page, tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.prediction.choosing import Choice, choose, require_classes
+from pipeline.prediction.choosing import Choice, choose, require_classes, why_none
 from pipeline.prediction.found import Curves, Prediction
 
 ONE = (("pour", "stir", "cut, fine"),)
@@ -86,7 +86,27 @@ def test_a_class_it_does_not_have(heads, name, said):
     assert said in caught.value.message
 
 
-@pytest.mark.parametrize("values", [{"threshold": 1.5}, {"threshold": float("nan")}, {"top": 0}])
+@pytest.mark.parametrize("values", [{"threshold": 1.5}, {"threshold": float("nan")}, {"threshold": "0.3"}, {"top": 0}, {"top": 2.5}, {"top": "5"}])  # fmt: skip
 def test_what_is_no_threshold_and_no_number(values):
     with pytest.raises(UsageError):
         Choice(**values)
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        (Choice(), None),
+        (Choice(threshold=0.9), None),
+        (Choice(threshold=0.95), "video v: no detection reaches the threshold of 0.95; the best of 4 has a score of 0.9"),
+        (Choice(threshold=0.7, classes=("stir",)), "video v: no detection reaches the threshold of 0.7; the best of 1 has a score of 0.5"),
+    ],
+)  # fmt: skip
+def test_why_none_is_left(choice, said):
+    assert why_none(found(SINGLE, ["label", "score"]), choice, ONE) == said
+
+
+def test_why_none_is_left_of_a_class_that_was_not_found_and_where_nothing_was_found():
+    some, nothing = (found(rows, ["label", "score"]) for rows in (SINGLE[:1], []))
+    wanted = Choice(threshold=0.5, classes=("stir",))
+    assert why_none(some, wanted, ONE) == "video v: none of its 1 detections is of stir"
+    assert why_none(nothing, wanted, ONE) is None

@@ -6,12 +6,12 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
 from helpers.same_detections import predicts_the_same
 from helpers.small_runs import options, tada
+from helpers.threads import several_threads
 
 from pipeline.data.features.store import Features
-from pipeline.prediction.detector import Detector, as_stored, one_thread
+from pipeline.prediction.detector import Detector, as_stored
 from pipeline.prediction.from_run import model_of_run
 from pipeline.runs.run import run_of
 
@@ -51,6 +51,13 @@ def test_every_form_of_features_and_proposals(more, data, tmp_path):
     predicts_the_same(run, lanes=2)
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_change_no_digit(threads, whole):
+    with several_threads(threads):
+        predicts_the_same(whole)
+        predicts_the_same(whole, lanes=3)
+
+
 @pytest.mark.parametrize("lanes", [2, 5])
 def test_batches_side_by_side_change_no_digit(lanes, whole):
     predicts_the_same(whole, lanes=lanes)
@@ -80,16 +87,6 @@ def test_curves_have_a_value_a_position(whole, data):
     assert (np.diff(curves.times) > 0).all() and curves.times[-1] < found.duration + 1
     assert 0 <= curves.start.min() and curves.start.max() <= 1
     assert found.model == "whole" and found.digest == model_of_run(whole).digest
-
-
-def test_threads_are_as_before():
-    torch.set_num_threads(2)
-    try:
-        with one_thread(torch.device("cpu")):
-            assert torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(1)
 
 
 def test_features_that_float16_does_not_hold_are_refused():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.threads import several_threads
 
 from pipeline.errors import UserError
-from pipeline.processes.device import autocast, pick_device, share_cores
+from pipeline.processes.device import autocast, one_thread, pick_device, share_cores
 
 
 def test_an_unknown_device_is_one_line():
@@ -36,3 +37,10 @@ def test_a_core_is_left_to_data_loading_workers_unless_told_otherwise(monkeypatc
     assert threads == []
     share_cores(torch.device("cpu"), workers)
     assert threads == [5 if workers else 6]
+
+
+def test_threads_are_afterwards_as_before():
+    with several_threads(2):
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2

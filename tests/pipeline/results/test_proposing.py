@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from helpers.threads import several_threads
 
 from bmn import BMNOutput, MovedOutput
 from bmn.moves import window_moves
@@ -12,7 +13,8 @@ from bmn.targets import window_targets
 from bmn.windows import sliding_grid, sliding_windows
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.windows.positions import VideoInput
-from pipeline.results.proposing import propose_video
+from pipeline.results.proposing import propose_video, video_maps
+from pipeline.training.bmn_network import build_network
 
 LENGTH, SCALE, DURATIONS, SECONDS = 75, 40, 20, 0.5
 SEGMENTS = np.array([[2.2, 6.1], [9.4, 12.3], [15.0, 20.5], [31.5, 37.5]])  # the last up to the end
@@ -102,3 +104,22 @@ def test_positions_that_begin_later_give_proposals_that_much_later(propose, regr
         (usual["start"].to_numpy() - 0.25).clip(min=0)
     )
     assert (early["end"] > early["start"]).all()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_no_digit_depends_on_the_number_of_threads(precision):
+    keys = {"temporal_scale": SCALE, "duration_scale": DURATIONS, "precision": precision}
+    settings = load_config(find_config("hacs"), {f"bmn.{k}": v for k, v in keys.items()}).bmn
+    torch.manual_seed(0)
+    model = build_network(settings, 256).eval()
+    offsets = sliding_windows(LENGTH, SCALE, 20)
+    features = torch.randn(len(offsets), 256, SCALE).numpy()
+    source = VideoInput(features, offsets, sliding_grid(SECONDS), LENGTH)
+    found = []
+    for threads in (1, 2, 3):
+        with several_threads(threads):
+            found.append(video_maps(model, source, settings, torch.device("cpu")))
+            assert torch.get_num_threads() == threads
+    for other in found[1:]:
+        for mine, first in zip(other, found[0], strict=True):
+            assert torch.equal(mine, first)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.threads import several_threads
 from helpers.tiny_training import TinyStage
 from torch import nn
 
@@ -242,6 +243,19 @@ def test_probabilities_of_features_are_those_of_the_clips(classes):
     for head, expected in zip(found, logits, strict=True):
         np.testing.assert_allclose(head, expected.softmax(1).numpy(), rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(head.sum(1), 1, rtol=1e-5)
+
+
+def test_no_digit_of_a_probability_depends_on_the_number_of_threads():
+    settings = BackboneSettings(name="tsn", depth=(1, 1, 1, 1), width=64)
+    model = new_classifier(settings, 200, seed=1).eval()
+    features = np.random.default_rng(0).normal(size=(300, 2048)).astype(np.float32)
+    found = []
+    for threads in (1, 2, 8):
+        with several_threads(threads):
+            found.append([class_probabilities(model, features[:n], CPU)[0] for n in (7, 300)])
+    for other in found[1:]:
+        for mine, first in zip(other, found[0], strict=True):
+            np.testing.assert_array_equal(mine, first)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])

@@ -6,11 +6,14 @@ import html
 import itertools
 import re
 import time
+from dataclasses import replace
 
 import pysrt
 import pytest
 import webvtt
 from helpers.hand_made import HOSTILE, ROWS, epic, found, many
+from helpers.numbered_videos import encode
+from helpers.sound_and_picture import write
 
 from pipeline.writers.subtitles import LINES, SHORTEST, cues_of, write_srt, write_vtt
 
@@ -137,3 +140,17 @@ def test_ten_thousand_detections_take_seconds():
     begun = time.process_time()
     assert len(cues_of(prediction)) > 1000
     assert time.process_time() - begun < 20
+
+
+def test_a_late_first_frame_is_late_in_players_and_browsers(tmp_path):
+    """Sound from 0 s, pictures from 1 s: both count from the sound. Pictures alone, from 5 s: a player starts there."""
+    sound = write(tmp_path / "sound.mp4", "libx264", "aac", frames=9, seconds=2.0, late=1.0)
+    silent = encode(tmp_path / "silent.mkv", [0, 3000], shift=5 * 90000)
+    begins = []
+    for source in (sound, silent, tmp_path / "gone.mp4"):
+        prediction = replace(found([(1.0, 2.0, "up", 0.9)]), source=source)
+        write_srt(prediction, tmp_path / "own.srt")
+        write_vtt(prediction, tmp_path / "own.vtt")
+        srt, vtt = pysrt.open(str(tmp_path / "own.srt")), webvtt.read(str(tmp_path / "own.vtt"))
+        begins.append((srt[0].start.ordinal, milliseconds(vtt[0].start)))
+    assert begins == [(2000, 2000), (1000, 6000), (1000, 1000)]

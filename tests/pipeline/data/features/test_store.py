@@ -244,3 +244,9 @@ def test_half_written_files_are_cleared_and_nothing_else(store):
     (store.folder / FEATURES / ".tmp-mine.h5").write_bytes(b"mine")
     store.clear_temporary()
     assert {path.name for path in (store.folder / FEATURES).iterdir()} == {"a.h5", ".tmp-mine.h5"}
+
+
+def test_features_say_what_they_are():
+    features = Features(np.zeros((10, 2), np.float32), GRID, 9.7)
+    assert repr(features) == "<Features [10, 2], float32, of 9.7 s>"
+    assert repr(features[3:5]) == "<Features [2, 2], float32, of 9.7 s>"

@@ -139,6 +139,25 @@ def test_what_lay_there_before_is_kept(place, whole):
     assert sorted(kept) == ["mine", "mine, too"] and output.count("it is kept as") == 2
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_clips_that_lay_there_before_are_kept(place, whole, linked):
+    folder = Path("predictions/videos/validation_000.clips")
+    kept = Path("elsewhere") if linked else folder
+    kept.mkdir(parents=True)
+    if linked:
+        folder.parent.mkdir(parents=True)
+        folder.symlink_to(kept.resolve())
+    (kept / "001_mine_0.00-1.00s_0.500.mp4").write_text("mine")
+    (kept / "notes.txt").write_text("mine, too")
+    output = predict(whole, "--clips", "--top", "1").output
+    assert output.count("it is kept as") == 1
+    assert (kept / "notes.txt").read_text() == "mine, too"
+    (moved,) = kept.glob("001_mine_0.00-1.00s_0.500.*.mp4")
+    assert moved.read_text() == "mine"
+    assert "it is kept as" not in predict(whole, "--clips", "--top", "2").output
+    assert moved.read_text() == "mine" and len(list(kept.iterdir())) == 4
+
+
 def test_files_that_a_kill_left_unrecorded_are_no_ones_work(place, whole):
     predict(whole)
     for ledger in Path("predictions").rglob("videos.jsonl"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.pages.colours import HUES, LOOKS, look, looks_of
+from pipeline.colours import HUES, LOOKS, look, looks_of
 
 
 def test_the_first_eight_are_those_of_okabe_and_ito():
