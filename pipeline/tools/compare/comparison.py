@@ -37,23 +37,20 @@ def comparison(
     tasks: by name runs [map, average, low, high] and differences [map, average: difference, low, high; better]
     classes: name, segments, runs (AP over the thresholds), differences (difference, low, high)
     errors: at; kinds: kind, counts, runs (points), differences. recall: counts, runs, differences; None for files
-    settings: key and values, of those that differ. changed: the videos whose F1 at each one's best score
-    threshold differs most: lists of video, difference, first, second
-    Raises UserError where they share no video, UsageError for one result alone, or one given twice.
+    settings: key, values, of those that differ. changed: videos whose F1 at each best score differs most
+    Raises UserError where they share no video, UsageError for one alone, or one given twice.
     """
     results, notes = on_common_videos(named(results))
     first = results[0]
-    evaluation = first.config.eval
-    how = How(evaluation.iou, at, evaluation.proposals_at, resamples, seed, level)
-    if any(result.config.eval.iou != evaluation.iou for result in results[1:]):
-        notes.append(f"all are scored at the tIoU thresholds of {first.name}")
+    settings = first.config.eval
+    how = How(settings.iou, at, settings.proposals_at, resamples, seed, level)
     made = _all_sampled(results, how)
     return {
         "runs": [{"name": r.name, "path": str(r.path), "history": r.history} for r in results],
         "videos": len(first.videos),
         "segments": len(first.truth),
-        "notes": notes,
-        "iou": as_thresholds(evaluation.iou),
+        "notes": [*notes, *_other_thresholds(results)],
+        "iou": as_thresholds(how.tious),
         "resamples": resamples,
         "level": level,
         "tasks": {name: _task(made, name, level) for name in made[0].tasks},
@@ -63,6 +60,13 @@ def comparison(
         "settings": _settings(results),
         "changed": _changed(results, made),
     }
+
+
+def _other_thresholds(results: Sequence[Result]) -> list[str]:
+    first = results[0]
+    if all(result.config.eval.iou == first.config.eval.iou for result in results[1:]):
+        return []
+    return [f"all are scored at the tIoU thresholds of {first.name}"]
 
 
 def _all_sampled(results: Sequence[Result], how: How) -> list[Sampled]:

@@ -177,3 +177,49 @@ def test_files_of_anyone_have_error_types_alone(features, tmp_path, monkeypatch)
     )
     refused = tada("score", str(tmp_path / "p.csv"), *line[1:])
     assert refused.exit_code == 1 and "holds proposals" in error_line(refused)
+
+
+def test_verbs_and_nouns_are_tasks_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    heading = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class"
+    rows = [f"P01_01,00:00:0{n}.00,00:00:0{n + 1}.00,{n % 2},{n}" for n in range(1, 6)]
+    (tmp_path / "truth.csv").write_text("\n".join([heading, *rows, ""]))
+    entries = [
+        {
+            "verb": verb,
+            "noun": noun,
+            "action": f"{verb},{noun}",
+            "score": 0.5 + noun / 100,
+            "segment": [start, start + 1],
+        }
+        for start, verb, noun in ((1, 1, 1), (2, 0, 5), (3, 0, 3), (4.3, 0, 4))
+    ]
+    head = {
+        "version": "0.2",
+        "challenge": "action_detection",
+        "sls_pt": 2,
+        "sls_tl": 3,
+        "sls_td": 3,
+    }
+    (tmp_path / "found.json").write_text(json.dumps(head | {"results": {"P01_01": entries}}))
+    line = [
+        "score",
+        "found.json",
+        "--config",
+        "ek100",
+        "--annotations",
+        "truth.csv",
+        "--why",
+        "--json",
+        "made.json",
+    ]
+    done = tada(*line, "--set", "dataset.classes=null", "--set", "dataset.video_info=null")
+    assert done.exit_code == 0, done.output
+    made = json.loads((tmp_path / "made.json").read_text())["why"]["errors"]["tasks"]
+    assert list(made) == ["action", "verb", "noun"]
+    # The second is a wrong action and noun with the right verb; the third has the right noun alone.
+    assert (
+        made["verb"]["right"] == 3 and made["noun"]["right"] == 3 and made["action"]["right"] == 2
+    )
+    assert made["noun"]["counts"]["wrong label"] == 1 and made["verb"]["counts"]["wrong label"] == 1
+    assert all(name in done.stdout for name in ("action mAP", "verb mAP", "noun mAP"))
