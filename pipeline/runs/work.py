@@ -23,6 +23,7 @@ from pipeline.runs.graph import StageRow, in_order, maker, needed_by, reads_of
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.ahead import require_sound
 from pipeline.runs.soundness.lengths import require_lengths
+from pipeline.training.logs.opening import forget_log
 
 Value = TypeVar("Value")
 
@@ -84,6 +85,8 @@ def whole_run(run: Run) -> tuple[StageRow, ...]:
 
 def put_back(run: Run, stage: Stage) -> None:
     """Where a stage failed for good: the training before, and its settings, are in their place again."""
+    if stage.writes and stage.displaced is not None and stage.loses() is None:
+        forget_log(stage.folder)  # it came to nothing
     stage.put_back()
     if stage.writes and stage.former_config is not None:
         write_text(run.folder / RUN_CONFIG, stage.former_config)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.ranks import ranks
+from pipeline.run_folder.files import remove
 from pipeline.training.logs import event_files, wandb_run
 from pipeline.training.logs.log import Log, Silent, Tracker, TrainingLog
 from pipeline.training.logs.metrics import METRICS, MetricsFile
@@ -51,6 +53,14 @@ def open_log(
         elif kind == WANDB:
             trackers.append(wandb_run.WandbRun(folder, run, title, settings))
     return TrainingLog(MetricsFile(folder / METRICS), trackers, batch)
+
+
+def forget_log(folder: Path) -> None:
+    """Remove what a training that came to nothing has told in its folder."""
+    for name in (METRICS, wandb_run.ID_FILE):
+        remove(folder / name)
+    for name in (event_files.FOLDER, wandb_run.FOLDER):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def log_figures(

@@ -13,6 +13,7 @@ from pipeline.training.logs.metrics import Row
 
 PROJECT = "tada-loc"  # unless WANDB_PROJECT says another
 ID_FILE = "wandb-id.txt"
+FOLDER = "wandb"  # which W&B makes
 
 
 class WandbRun:
