@@ -1,0 +1,159 @@
+"""The videos of a report, packed small: inside the page, or in files beside it that the page loads one by one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.pages.rendering import embedded_json
+from pipeline.pages.report_values import Videos
+from pipeline.pages.verdicts import RIGHT, WORDS, Verdicts, verdicts
+
+MOST_EMBEDDED = 3_600_000  # bytes of videos in the page itself; with more they go into files
+FILE_BYTES = 400_000  # of a file of videos, about
+MOST_ROWS = 500  # detections of a video, the best; proposals too
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A video of the list: its number, its AP at the report's tIoU (percent), counts of its rows."""
+
+    video: str
+    ap: float
+    truths: int
+    right: int
+    found: int
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What the page holds of its videos: `listed` in the order of ids, `inside` JSON of them all, or else files.
+
+    `files`: name -> text, of scripts; `where`: the file of each video, by its place in `names`.
+    """
+
+    listed: Sequence[Shown]
+    inside: str | None
+    names: Sequence[str]
+    where: Sequence[int]
+    files: Mapping[str, str]
+    cut: int  # videos with more rows than are shown
+
+
+def pack(videos: Videos, places: Mapping[str, int], tiou: float, threshold: float) -> Packed:
+    """All videos. `places`: the number of each label; `threshold`: the score from which rows count in the list."""
+    judged = verdicts(videos.detections, videos.truth, tiou)
+    texts = [embedded_json(part) for part in _parts(videos, places, judged)]
+    listed = _listed(videos, judged, threshold)
+    cut = int((videos.detections["video"].value_counts() > MOST_ROWS).sum())
+    if sum(map(len, texts)) <= MOST_EMBEDDED:
+        return Packed(listed, f"[{','.join(texts)}]", (), (), {}, cut)
+    names, where, files = _in_files(texts)
+    return Packed(listed, None, names, where, files, cut)
+
+
+def _in_files(texts: Sequence[str]) -> tuple[list[str], list[int], dict[str, str]]:
+    """Scripts of about FILE_BYTES, named by their content: another report's file is never taken for one of this."""
+    groups: list[list[str]] = [[]]
+    where = []
+    for text in texts:
+        if groups[-1] and sum(map(len, groups[-1])) + len(text) > FILE_BYTES:
+            groups.append([])
+        where.append(len(groups) - 1)
+        groups[-1].append(text)
+    files, names, first = {}, [], 0
+    for number, group in enumerate(groups):
+        body = ",".join(group)
+        name = f"{number:04d}-{hashlib.sha256(body.encode()).hexdigest()[:12]}.js"
+        files[name] = f'takeVideos("{name}",{first},[{body}]);\n'
+        names.append(name)
+        first += len(group)
+    return names, where, files
+
+
+def _listed(videos: Videos, judged: Verdicts, threshold: float) -> list[Shown]:
+    found, truth = videos.detections, videos.truth
+    right = np.array([word == RIGHT for word in judged.words], bool)
+    shown = found["score"].to_numpy(float) >= threshold
+    counts = [
+        pd.Series(column).value_counts()
+        for column in (truth["video"], found["video"][shown & right], found["video"][shown])
+    ]
+    precision = video_precision(found, truth, right)
+    return [
+        Shown(video, 100 * precision.get(video, 0.0), *(int(count.get(video, 0)) for count in counts))
+        for video in videos.ids
+    ]  # fmt: skip
+
+
+def video_precision(
+    detections: pd.DataFrame, truth: pd.DataFrame, right: np.ndarray
+) -> dict[str, float]:
+    """Average precision of each video with ground truth, all its classes together; fractions of 1.
+
+    right: bool [N], the detections that take a ground truth.
+    """
+    order = np.lexsort((-detections["score"].to_numpy(float), pd.factorize(detections["video"])[0]))
+    truths = truth["video"].value_counts()
+    result = dict.fromkeys(map(str, truths.index), 0.0)
+    names, hits = detections["video"].to_numpy(object)[order], right[order]
+    edges = np.flatnonzero(names[1:] != names[:-1]) + 1
+    for part in np.split(np.arange(len(names)), edges):
+        if not len(part) or names[part[0]] not in result:
+            continue
+        ranks = np.flatnonzero(hits[part])
+        precision = (np.arange(len(ranks)) + 1) / (ranks + 1)
+        best = np.maximum.accumulate(precision[::-1])
+        result[names[part[0]]] = float(best.sum() / truths[names[part[0]]])
+    return result
+
+
+def _parts(videos: Videos, places: Mapping[str, int], judged: Verdicts) -> Iterator[Any]:
+    """Each video's rows: times in milliseconds, labels and verdicts by number."""
+    words = {word: number for number, word in enumerate(WORDS)}
+    found = videos.detections.assign(word=[words[word] for word in judged.words])
+    found = _by_video(found.assign(place=found["label"].map(places)))
+    true = _by_video(videos.truth.assign(place=videos.truth["label"].map(places), by=judged.found_by))
+    proposed = {} if videos.proposals is None else _by_video(videos.proposals)
+    for video in videos.ids:
+        detections = _best(found.get(video))
+        truth = true.get(video)
+        tables = [detections, truth, _best(proposed.get(video))]
+        part = [[] if table is None else _times(table) for table in tables]
+        if detections is not None:
+            scores = _scores(detections["score"])
+            columns = (scores, detections["place"].astype(int), detections["word"].astype(int))
+            part[0] += [list(map(int, column)) for column in columns]
+        if truth is not None:
+            part[1] += [list(map(int, truth["place"])), [-1 if by != by else by for by in _scores(truth["by"])]]
+        if tables[2] is not None:
+            part[2].append(_scores(tables[2]["score"]))
+        yield [round(videos.seconds.get(video, 0.0), 3), *part]
+
+
+def _by_video(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(video): rows for video, rows in table.groupby("video", sort=False)}
+
+
+def _best(table: pd.DataFrame | None) -> pd.DataFrame | None:
+    if table is None:
+        return None
+    order = np.argsort(-table["score"].to_numpy(float), kind="stable")
+    return table.iloc[order[:MOST_ROWS]]
+
+
+def _times(table: pd.DataFrame) -> list[list[int]]:
+    """Starts and lengths in milliseconds."""
+    start = (1000 * table["start"].to_numpy(float)).round().astype(np.int64)
+    end = (1000 * table["end"].to_numpy(float)).round().astype(np.int64)
+    return [start.tolist(), (end - start).tolist()]
+
+
+def _scores(scores: pd.Series) -> list[float]:
+    """Four digits that mean something, without what a text of them does not need."""
+    return [float(f"{score:.4g}") for score in scores.to_numpy(float)]
