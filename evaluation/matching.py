@@ -19,6 +19,35 @@ def match(
     The best partner is the free right with the largest tIoU at least the threshold (equal tIoU: the
     higher number in `preferred` [pairs]; None: the later row). `pairs` holds the candidates in rising
     order of left; thresholds [T]. Returns bool [num_left, T].
+    """
+    hits = np.zeros(num_left * len(thresholds), bool)
+    asker, _ = _takers(pairs, thresholds, num_left, num_right, preferred)
+    hits[asker] = True
+    return hits.reshape(num_left, len(thresholds))
+
+
+def partners(
+    pairs: Pairs,
+    thresholds: np.ndarray,
+    num_left: int,
+    num_right: int,
+    preferred: np.ndarray | None = None,
+) -> np.ndarray:
+    """The right that each left takes, -1 for none: int64 [num_left, T]; in the manner of `match`."""
+    taken = np.full(num_left * len(thresholds), -1)
+    asker, right = _takers(pairs, thresholds, num_left, num_right, preferred)
+    taken[asker] = right
+    return taken.reshape(num_left, len(thresholds))
+
+
+def _takers(
+    pairs: Pairs,
+    thresholds: np.ndarray,
+    num_left: int,
+    num_right: int,
+    preferred: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Those that get a partner, as left * T + step, and the right that each takes.
 
     Taking turns is a loop over detections. The same matching is reached from the other side:
     everyone asks their best candidate at once, a ground truth keeps the asker that comes first, the
@@ -27,9 +56,8 @@ def match(
     tests.
     """
     steps = len(thresholds)
-    hits = np.zeros(num_left * steps, bool)
     if not len(pairs.left):
-        return hits.reshape(num_left, steps)
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     pairs = _by_preference(pairs, pairs.right if preferred is None else preferred)
     asker, pointer, stop = _askers(pairs, thresholds, num_left)
     nobody = num_left * steps
@@ -44,8 +72,8 @@ def match(
         active = np.concatenate([active[~kept], ousted])
         pointer[active] += 1
         active = active[pointer[active] < stop[active]]
-    hits[asker[keeper[keeper < nobody]]] = True
-    return hits.reshape(num_left, steps)
+    kept_by = np.flatnonzero(keeper < nobody)
+    return asker[keeper[kept_by]], kept_by // steps
 
 
 def _by_preference(pairs: Pairs, preferred: np.ndarray) -> Pairs:
