@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.pages.rendering import embedded_json
 from pipeline.pages.report_values import Videos
-from pipeline.pages.verdicts import RIGHT, WORDS, Verdicts, verdicts
+from pipeline.pages.verdicts import RIGHT
 
 MOST_EMBEDDED = 3_600_000  # bytes of videos in the page itself; with more they go into files
 FILE_BYTES = 400_000  # of a file of videos, about
@@ -45,11 +45,11 @@ class Packed:
     cut: int  # videos with more rows than are shown
 
 
-def pack(videos: Videos, places: Mapping[str, int], tiou: float, threshold: float) -> Packed:
-    """All videos. `places`: the number of each label; `threshold`: the score from which rows count in the list."""
-    judged = verdicts(videos.detections, videos.truth, tiou)
-    texts = [embedded_json(part) for part in _parts(videos, places, judged)]
-    listed = _listed(videos, judged, threshold)
+def pack(videos: Videos, places: Mapping[str, int], words: Sequence[str], threshold: float) -> Packed:
+    """All videos. `places`: the number of each label; `words`: all words there are; `threshold`: the score from
+    which detections count in the list."""
+    texts = [embedded_json(part) for part in _parts(videos, places, words)]
+    listed = _listed(videos, threshold)
     cut = int((videos.detections["video"].value_counts() > MOST_ROWS).sum())
     if sum(map(len, texts)) <= MOST_EMBEDDED:
         return Packed(listed, f"[{','.join(texts)}]", (), (), {}, cut)
@@ -76,9 +76,9 @@ def _in_files(texts: Sequence[str]) -> tuple[list[str], list[int], dict[str, str
     return names, where, files
 
 
-def _listed(videos: Videos, judged: Verdicts, threshold: float) -> list[Shown]:
+def _listed(videos: Videos, threshold: float) -> list[Shown]:
     found, truth = videos.detections, videos.truth
-    right = np.array([word == RIGHT for word in judged.words], bool)
+    right = (found["word"] == RIGHT).to_numpy(bool)
     shown = found["score"].to_numpy(float) >= threshold
     counts = [
         pd.Series(column).value_counts()
@@ -113,24 +113,25 @@ def video_precision(
     return result
 
 
-def _parts(videos: Videos, places: Mapping[str, int], judged: Verdicts) -> Iterator[Any]:
-    """Each video's rows: times in milliseconds, labels and verdicts by number."""
-    words = {word: number for number, word in enumerate(WORDS)}
-    found = videos.detections.assign(word=[words[word] for word in judged.words])
-    found = _by_video(found.assign(place=found["label"].map(places)))
-    true = _by_video(videos.truth.assign(place=videos.truth["label"].map(places), by=judged.found_by))
+def _parts(videos: Videos, places: Mapping[str, int], words: Sequence[str]) -> Iterator[Any]:
+    """Each video's rows: times in milliseconds, labels and words by number."""
+    numbers = {word: number for number, word in enumerate(words)}
+    found, truth = videos.detections, videos.truth
+    found_rows = _by_video(found.assign(place=found["label"].map(places), word=found["word"].map(numbers)))
+    true_rows = _by_video(truth.assign(place=truth["label"].map(places)))
     proposed = {} if videos.proposals is None else _by_video(videos.proposals)
     for video in videos.ids:
-        detections = _best(found.get(video))
-        truth = true.get(video)
-        tables = [detections, truth, _best(proposed.get(video))]
+        detections = _best(found_rows.get(video))
+        own = true_rows.get(video)
+        tables = [detections, own, _best(proposed.get(video))]
         part = [[] if table is None else _times(table) for table in tables]
         if detections is not None:
             scores = _scores(detections["score"])
             columns = (scores, detections["place"].astype(int), detections["word"].astype(int))
             part[0] += [list(map(int, column)) for column in columns]
-        if truth is not None:
-            part[1] += [list(map(int, truth["place"])), [-1 if by != by else by for by in _scores(truth["by"])]]
+        if own is not None:
+            found_by = [-1 if score != score else score for score in _scores(own["found_by"])]
+            part[1] += [list(map(int, own["place"])), found_by]
         if tables[2] is not None:
             part[2].append(_scores(tables[2]["score"]))
         yield [round(videos.seconds.get(video, 0.0), 3), *part]

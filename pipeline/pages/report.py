@@ -14,7 +14,6 @@ from pipeline.pages.paging import Packed, pack
 from pipeline.pages.rendering import address, render
 from pipeline.pages.report_values import ClassRow, Durations, Mistake, Operating, Report
 from pipeline.pages.thinning import short
-from pipeline.pages.verdicts import WORDS
 from pipeline.printing import printable
 from pipeline.run_folder.files import remove, write_text
 
@@ -49,7 +48,7 @@ def report_page(report: Report) -> tuple[Packed, str]:
     )
     places = {label: place for place, label in enumerate(labels)}
     threshold = short([report.threshold])[0]
-    packed = pack(report.videos, places, report.tiou, threshold)
+    packed = pack(report.videos, places, report.words, threshold)
     without = list(report.without)
     if packed.cut:
         without.append(f"To stay small, the page holds the best 500 detections of {packed.cut:,} videos that have more.")
@@ -83,7 +82,7 @@ def _data(
     detections = report.videos.detections
     return {
         "tiou": report.tiou,
-        "words": WORDS,
+        "words": list(report.words),
         "threshold": threshold,
         "best": short([detections["score"].max()])[0] if len(detections) else 0,
         "step": max(round(report.videos.step, 4), 0.001),

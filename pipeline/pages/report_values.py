@@ -115,7 +115,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A false positive or a miss, and frames of it as JPEG; `word`: as in verdicts.py, or "missed"."""
+    """A false positive or a miss, and frames of it as JPEG; `word`: what is wrong, or "missed"."""
 
     video: str
     start: float
@@ -130,9 +130,10 @@ class Mistake:
 class Videos:
     """The evaluated videos: `ids` in the order of the report, tables as evaluated, and where each lies, if it does.
 
-    truth: video, start, end, label; detections: video, start, end, label, score; proposals: video, start, end,
-    score (None: not known). `seconds`: how long a video is, where known. `paths`: of a video a browser may play,
-    from the report's folder. `curves`: times [L], start [L] and end [L] of a video.
+    truth: video, start, end, label, found_by (the score of the detection that is right for it; NaN: missed);
+    detections: video, start, end, label, score, word (what it is: "right", or what is wrong with it); proposals:
+    video, start, end, score (None: not known). `seconds`: how long a video is, where known. `paths`: of a video a
+    browser may play, from the report's folder. `step`: seconds from one position to the next.
     """
 
     ids: Sequence[str]
@@ -148,7 +149,8 @@ class Videos:
 class Report:
     """All that a report shows; what is None or empty is left out.
 
-    `names`: what people call a label; `classes`: all labels of the model, for their colours. `threshold`: the score
+    `words`: all that the detections' column `word` may hold. `names`: what people call a label; `all_labels`: those of the model, for
+    their colours. `threshold`: the score
     that timelines begin with. `without`: what the report does without, a sentence each.
     """
 
@@ -158,6 +160,7 @@ class Report:
     iou: Numbers
     maps: Sequence[MapRow]
     tiou: float
+    words: Sequence[str]
     videos: Videos
     threshold: float
     classes: Sequence[ClassRow]

@@ -1,4 +1,4 @@
-"""Detections of videos against their ground truth: what is right, and what is wrong with the others."""
+"""Detections of a video against its ground truth: what is right, and what is wrong with the others."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evaluation.matching import partners
-from evaluation.overlap import GroupedSegments, Pairs, overlapping_pairs
-from evaluation.tables import segments
+from evaluation.overlap import temporal_iou
 
 TIOU, NEAR = 0.5, 0.1  # from here on a detection is right; from here on it means that ground truth
 RIGHT, WRONG_LABEL, BOUNDARIES_OFF = "right", "wrong label", "boundaries off"
 BOTH, TWICE, NOTHING_THERE = "both", "twice", "nothing there"
-WORDS = (RIGHT, WRONG_LABEL, BOUNDARIES_OFF, BOTH, TWICE, NOTHING_THERE)
 
 
 @dataclass(frozen=True)
@@ -30,51 +27,43 @@ class Verdicts:
 
 
 def verdicts(detections: pd.DataFrame, truth: pd.DataFrame, tiou: float = TIOU) -> Verdicts:
-    """Match detections (start, end, label, score) to ground truth (start, end, label), of one video or of many.
+    """Match one video's detections (start, end, label, score) to its ground truth (start, end, label).
 
-    Where both have a column `video`, within each. As mAP does: in order of falling score (equal: the earlier
-    row) each takes the free ground truth of its label with the largest tIoU of at least `tiou` (equal: the
-    later row). Of the others: "twice", the one it fits is taken; "wrong label", it fits another label's;
-    "boundaries off" and "both", the same at a tIoU of at least 0.1; else "nothing there".
+    As mAP does: in order of falling score (equal: the earlier row) each takes the free ground truth of its label with
+    the largest tIoU of at least `tiou` (equal: the later row). Of the others: "twice", the one it fits
+    is taken; "wrong label", it fits another label's; "boundaries off" and "both", the same at a tIoU of at
+    least 0.1; else "nothing there".
     """
-    order = np.argsort(-detections["score"].to_numpy(float), kind="stable")
-    found_video, true_video = _codes(detections, truth, "video")
-    found_label, true_label = _codes(detections, truth, "label")
-    pairs = overlapping_pairs(
-        GroupedSegments(found_video[order], *segments(detections.iloc[order])),
-        GroupedSegments(true_video, *segments(truth)),
-        min(tiou, NEAR),
-    )
-    same = found_label[order][pairs.left] == true_label[pairs.right]
-    fits = same & (pairs.tiou >= tiou)
-    own = Pairs(pairs.left[fits], pairs.right[fits], pairs.tiou[fits])
-    taken = partners(own, np.array([tiou]), len(detections), len(truth))[:, 0]
-    nearest = np.zeros((2, len(detections)))  # tIoU with other labels' ground truth, with its own
-    np.maximum.at(nearest, (same.astype(int), pairs.left), pairs.tiou)
-    words = np.empty(len(detections), object)
-    words[order] = _words(taken >= 0, nearest[1], nearest[0], tiou)
+    start, end = truth["start"].to_numpy(float), truth["end"].to_numpy(float)
+    labels = truth["label"].to_numpy(object)
     found_by = np.full(len(truth), np.nan)
-    scores = detections["score"].to_numpy(float)[order]
-    found_by[taken[taken >= 0]] = scores[taken >= 0]
+    words = [NOTHING_THERE] * len(detections)
+    scores = detections["score"].to_numpy(float)
+    starts, ends = detections["start"].to_numpy(float), detections["end"].to_numpy(float)
+    named = detections["label"].to_numpy(object)
+    for row in np.argsort(-scores, kind="stable"):
+        near = (start <= ends[row]) & (end >= starts[row])
+        if starts[row] == ends[row]:
+            near |= start == end  # two of no length fit wherever they are
+        rows = np.flatnonzero(near)
+        overlap = temporal_iou(starts[row], ends[row], start[rows], end[rows])
+        same = labels[rows] == named[row]
+        free = np.flatnonzero(same & np.isnan(found_by[rows]) & (overlap >= tiou))
+        if len(free):
+            best = free[len(free) - 1 - int(np.argmax(overlap[free][::-1]))]
+            found_by[rows[best]], words[row] = scores[row], RIGHT
+        else:
+            words[row] = _what_is_wrong(overlap, same, tiou)
     return Verdicts(tuple(words), found_by)
 
 
-def _words(right: np.ndarray, own: np.ndarray, others: np.ndarray, tiou: float) -> np.ndarray:
-    """The word of each detection [N]: whether it is right, and its largest tIoU with its own and other labels."""
-    rules = (
-        (right, RIGHT), (own >= tiou, TWICE), (others >= tiou, WRONG_LABEL),
-        (own >= NEAR, BOUNDARIES_OFF), (others >= NEAR, BOTH),
-    )  # fmt: skip
-    chosen = np.select([rule for rule, _ in rules], range(len(rules)), len(rules))
-    return np.array([*(word for _, word in rules), NOTHING_THERE], object)[chosen]
-
-
-def _codes(
-    detections: pd.DataFrame, truth: pd.DataFrame, column: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """The values of a column of both tables as numbers, equal for equal; 0 where they have none."""
-    if column not in detections or column not in truth:
-        return np.zeros(len(detections), np.int64), np.zeros(len(truth), np.int64)
-    both = pd.concat([detections[column].astype(object), truth[column].astype(object)])
-    codes = np.asarray(pd.factorize(both)[0], np.int64)
-    return codes[: len(detections)], codes[len(detections) :]
+def _what_is_wrong(overlap: np.ndarray, same: np.ndarray, tiou: float) -> str:
+    """The word of a detection that takes no ground truth; overlap with those near, same: of its label."""
+    own, others = overlap[same].max(initial=0.0), overlap[~same].max(initial=0.0)
+    if own >= tiou:
+        return TWICE
+    if others >= tiou:
+        return WRONG_LABEL
+    if own >= NEAR:
+        return BOUNDARIES_OFF
+    return BOTH if others >= NEAR else NOTHING_THERE

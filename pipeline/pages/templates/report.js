@@ -17,24 +17,24 @@ function unpacked([seconds, found, truth, proposed]) {
 
 // ---- files of videos beside the page ----
 
-const waiting = new Map(); // file -> functions that go on when it is there
+const awaited = new Map(); // file -> functions that go on when it is there
 
 window.takeVideos = (file, first, packed) => {
   packed.forEach((part, i) => { parts[first + i] = part; });
-  for (const { done } of waiting.get(file) ?? []) done();
-  waiting.delete(file);
+  for (const { done } of awaited.get(file) ?? []) done();
+  awaited.delete(file);
 };
 
 function loaded(number) {
   if (parts[number]) return Promise.resolve();
   const file = data.videos.files[data.videos.where[number]];
   return new Promise((done, failed) => {
-    if (waiting.has(file)) { waiting.get(file).push({ done, failed }); return; }
-    waiting.set(file, [{ done, failed }]);
+    if (awaited.has(file)) { awaited.get(file).push({ done, failed }); return; }
+    awaited.set(file, [{ done, failed }]);
     const script = element("script", { src: `${data.videos.folder}/${file}` });
     script.addEventListener("error", () => {
-      for (const one of waiting.get(file) ?? []) one.failed();
-      waiting.delete(file);
+      for (const one of awaited.get(file) ?? []) one.failed();
+      awaited.delete(file);
     });
     document.head.append(script);
   });

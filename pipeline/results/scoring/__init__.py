@@ -6,7 +6,7 @@ Knows no run: it is given settings, annotations and tables.
 from __future__ import annotations
 
 from pipeline.results.scoring.given import score_file
-from pipeline.results.scoring.report import map_table
+from pipeline.results.scoring.report import map_rows, map_table
 from pipeline.results.scoring.result_files import SUBMISSION, write_result_files
 from pipeline.results.scoring.tasks import (
     as_thresholds,
@@ -19,6 +19,7 @@ from pipeline.results.scoring.tasks import (
 __all__ = [
     "SUBMISSION",
     "as_thresholds",
+    "map_rows",
     "map_table",
     "recall_figures",
     "score_file",

@@ -18,14 +18,7 @@ def map_table(results: dict[str, Any], settings: EvalSettings, *, published: boo
     the same thresholds, its average only where ours is over the same ones; so do the rows of
     `eval.published`. Without `published` neither does: the data set is another.
     """
-    rows: list[Row] = []
-    for name, task in results["tasks"].items():
-        rows.append((name, [*task["map"], task["average"]]))
-        if published:
-            rows += _others(f"{name}, the paper", settings.paper.get(name, {}), results, settings)
-    if published and results["tasks"]:
-        for name, figures in settings.published.items():
-            rows += _others(name, figures, results, settings)
+    rows = map_rows(results, settings, published=published)
     lines = _lines(rows, results["iou"]) if rows else []
     recall = results.get("average_recall", {})
     if recall:
@@ -37,6 +30,21 @@ def map_table(results: dict[str, Any], settings: EvalSettings, *, published: boo
             "mean over the tIoU thresholds"
         )
     return "\n".join(lines)
+
+
+def map_rows(
+    results: dict[str, Any], settings: EvalSettings, *, published: bool = True
+) -> list[Row]:
+    """The rows of that table: a name, and a figure a threshold and the average, None where it is not known."""
+    rows: list[Row] = []
+    for name, task in results["tasks"].items():
+        rows.append((name, [*task["map"], task["average"]]))
+        if published:
+            rows += _others(f"{name}, the paper", settings.paper.get(name, {}), results, settings)
+    if published and results["tasks"]:
+        for name, figures in settings.published.items():
+            rows += _others(name, figures, results, settings)
+    return rows
 
 
 def _others(

@@ -1,0 +1,183 @@
+"""A run as the report shows it: from its results on disk; with frames of its videos only where asked."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from evaluation.errors import TableError
+from evaluation.recall import average_recall
+from feature_extraction.video.frame_folder import FrameFolder
+from pipeline.data.videos.finding import Source, videos_there
+from pipeline.errors import UserError
+from pipeline.pages.report_values import Durations, MapRow, Report, Videos
+from pipeline.prediction.found import names_of
+from pipeline.progress import say
+from pipeline.results import scoring
+from pipeline.results.scoring.published import withheld
+from pipeline.results.tables import read_detections, read_proposals
+from pipeline.run_folder.manifests import hours_text, readable_manifest
+from pipeline.runs.run import Run
+from pipeline.stages.evaluate import numbers
+from pipeline.tools.report.advice import advice_of
+from pipeline.tools.report.analysed import TIOU, WORDS, Analysed, analysed
+from pipeline.tools.report.mistakes import mistakes_of, with_frames
+from pipeline.tools.report.training import trainings
+from pipeline.tools.report.what_ran import facts_of, hours_of, network_name
+
+_MOST_AN = 100  # proposals a video of the curve
+
+
+def report_of_run(run: Run, folder: Path, *, frames: bool, tiou: float = TIOU) -> Report:
+    """The report of a run that was evaluated, for a page in `folder`.
+
+    Without `frames` no video is opened. Raises UserError where the run has no results, or they cannot be read.
+    """
+    results = numbers(run)
+    subset = run.subsets[1]
+    truth = scoring.truth_rows(run.config.dataset, run.dataset)
+    detections = read_detections(run.path("classify"), run.dataset, subset)
+    proposals = read_proposals(run.path("proposals"), run.dataset, subset)
+    found = _analysed(run, truth, detections, tiou)
+    sources = videos_there(run.config.dataset, run.dataset, run.dataset.video_ids(subset))
+    mistakes, failed = mistakes_of(found.truth, found.detections), []
+    if frames:
+        mistakes, failed = with_frames(mistakes, sources)
+    tasks, leading = results["tasks"], next(iter(results["tasks"]))
+    published = withheld(run.detection.eval, run.config.dataset, run.dataset) is None
+    seconds = {video: one.seconds for video, one in run.lengths(run.dataset.video_ids(subset), look=False).items()}
+    return Report(
+        title=run.folder.resolve().name,
+        about=_about(run),
+        numbers=_numbers(results, leading),
+        iou=results["iou"],
+        maps=[
+            MapRow(name, values[:-1], values[-1], name in tasks)
+            for name, values in scoring.map_rows(results, run.detection.eval, published=published)
+        ],
+        tiou=tiou,
+        words=WORDS,
+        videos=Videos(
+            ids=run.dataset.video_ids(subset),
+            truth=found.truth,
+            detections=found.detections,
+            proposals=proposals,
+            seconds=seconds,
+            paths=_paths(sources, folder),
+            step=position_seconds(run),
+        ),
+        threshold=found.threshold,
+        classes=found.classes,
+        all_labels=run.dataset.heads[0] if len(run.dataset.heads) == 1 else (),
+        names=names_of(run.dataset.heads, pd.concat([truth[["label"]], detections[["label"]]])),
+        errors=found.errors,
+        errors_by=found.errors_by,
+        advice=advice_of(found.errors),
+        operating=found.operating,
+        confusion=found.confusion,
+        recall=_recall(run, truth, proposals),
+        trainings=trainings(run),
+        durations=_durations(run, truth),
+        facts=facts_of(run),
+        mistakes=mistakes,
+        without=_without(frames=frames, sources=len(sources), failed=failed),
+    )  # fmt: skip
+
+
+def _analysed(run: Run, truth: pd.DataFrame, detections: pd.DataFrame, tiou: float) -> Analysed:
+    settings = run.detection.eval
+    try:
+        return analysed(
+            truth, detections, settings.iou, tiou=tiou,
+            ties="official" if settings.ties == "official" else "stable",
+            ignored=run.dataset.ignored_rows(run.subsets[1]),
+        )  # fmt: skip
+    except TableError as error:
+        raise UserError(str(error)) from error
+
+
+def _about(run: Run) -> list[str]:
+    """The line under the title: what this is."""
+    trained, evaluated = (len(run.dataset.video_ids(subset)) for subset in run.subsets)
+    manifest = readable_manifest(run.path("eval"))
+    parts = [
+        network_name(run),
+        "bmn",
+        f"{trained:,} training videos, {evaluated:,} evaluated",
+        manifest.updated[:10] if manifest is not None else "",
+        hours_text(hours_of(run)),
+    ]
+    return [part for part in parts if part]
+
+
+def _numbers(results: dict, leading: str) -> list[tuple[str, str]]:  # type: ignore[type-arg]
+    """The three numbers of the first line."""
+    task = results["tasks"][leading]
+    found = [("mAP" if leading == "mAP" else f"{leading} mAP", f"{task['average']:.1f}")]
+    found.append((f"@{results['iou'][0]:g}", f"{task['map'][0]:.1f}"))
+    recall = results.get("average_recall", {})
+    if recall:
+        count = list(recall)[-1]
+        found.append((f"AR@{count}", f"{recall[count]:.1f}"))
+    return found
+
+
+def _paths(sources: dict[str, Source], folder: Path) -> dict[str, str]:
+    """Where the videos that are files lie, from the page's folder: by names, as a browser goes."""
+    base = os.path.abspath(folder)
+    return {
+        video: os.path.relpath(os.path.abspath(source), base)
+        for video, source in sources.items()
+        if not isinstance(source, FrameFolder)
+    }
+
+
+def _recall(run: Run, truth: pd.DataFrame, proposals: pd.DataFrame) -> list[float]:
+    settings = run.detection.eval
+    most = max(1, min(_MOST_AN, max(settings.proposals_at)))
+    try:
+        return [100 * float(value) for value in average_recall(truth, proposals, settings.iou, [most]).curve]
+    except TableError as error:
+        raise UserError(str(error)) from error
+
+
+def position_seconds(run: Run) -> float:
+    """Seconds of a position of the grid, where it has the same in all videos; else those of a feature."""
+    extract, bmn = run.detection.extract, run.detection.bmn
+    return extract.stride * bmn.feature_step / extract.fps
+
+
+def _durations(run: Run, truth: pd.DataFrame) -> Durations:
+    """Lengths of the true segments against what BMN's map of durations holds."""
+    seconds = (truth["end"] - truth["start"]).to_numpy(float)
+    bmn = run.detection.bmn
+    if bmn.mode == "rescale":
+        said = f"Every video is {bmn.temporal_scale} positions long, so what can be proposed hangs on its length."
+        return Durations(seconds, None, None, [said])
+    step = position_seconds(run)
+    longest = step * bmn.duration_scale
+    short, long = int((seconds < step).sum()), int((seconds > longest).sum())
+    notes = [
+        f"{count:,} of {len(seconds):,} segments ({100 * count / len(seconds):.1f} %) are {what}."
+        for count, what in (
+            (short, f"shorter than one position ({step:.3g} s; extract.stride)"),
+            (long, f"longer than the longest proposal ({longest:.3g} s; bmn.duration_scale)"),
+        )
+        if count
+    ]
+    return Durations(seconds, step, longest, notes or ["All segments are within what the grid can propose."])
+
+
+def _without(*, frames: bool, sources: int, failed: list[str]) -> list[str]:
+    """What the page does without."""
+    said = []
+    if not sources:
+        said.append("The videos are not there: nothing plays, and mistakes have no frames.")
+    elif not frames:
+        said.append("This is the small form, made without opening a video: `tada-loc report` adds frames of the mistakes.")
+    if failed:
+        said.append(f"{len(failed)} videos could not be read for frames, {failed[0]} first.")
+        say(f"report: {said[-1]}")
+    return said
