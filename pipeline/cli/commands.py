@@ -14,6 +14,7 @@ from pipeline.cli.group import Commands
 from pipeline.cli.model_commands import export, info
 from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
 from pipeline.cli.predict_command import predict
+from pipeline.cli.results.report_command import report, say_report
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
         from pipeline.stages.evaluate import results_table
 
         echo(results_table(run))
+        say_report(run)
     return run
 
 
@@ -204,6 +206,7 @@ def run(**options: Any) -> None:
 
 
 for _command in (
+    report,
     predict,
     export,
     info,

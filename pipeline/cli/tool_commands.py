@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pipeline.cli.options import JSON, KEYS, SET, NamedPath, configured, echo, overrides, start
+from pipeline.cli.results.report_command import say_report
 
 # feature_extraction.backbones.BACKBONES, without importing torch for --help.
 BACKBONE_NAMES = (
@@ -222,3 +223,4 @@ def demo(run_dir: Path | None, backbone: str, force: bool, **options: Any) -> No
     say(f"demo: picture in {plot_run(run)}")
     if verdict is not None:
         say(verdict)
+    say_report(run)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from pipeline.pages.thinning import short
 from pipeline.printing import printable
 from pipeline.run_folder.files import remove, write_text
 
+PAGE = "index.html"
 FOLDER = "videos"  # beside the page
+_MADE_OF = re.compile(rb'<meta name="made-of" content="([^"]*)">')
 _CURVE_POINTS = 300
 _CLASS_POINTS = 60  # of a class's precision over recall
 _MOST_CURVES = 400  # classes that have one
@@ -33,11 +37,21 @@ def write_report_page(report: Report, folder: Path) -> Path:
     packed, text = report_page(report)
     for name, script in packed.files.items():
         write_text(folder / FOLDER / name, script)
-    write_text(page := folder / "index.html", text)
+    write_text(page := folder / PAGE, text)
     for path in sorted((folder / FOLDER).glob("[0-9]*-*.js")):
         if path.name not in packed.files:
             remove(path)
     return page
+
+
+def made_of(page: Path) -> str | None:
+    """What a page that lies there was made of (`Report.made_of`); None where there is none of ours."""
+    try:
+        with page.open("rb") as stream:
+            found = _MADE_OF.search(stream.read(4096))
+    except OSError:
+        return None
+    return None if found is None else unescape(found[1].decode("utf-8", "replace"))
 
 
 def report_page(report: Report) -> tuple[Packed, str]:

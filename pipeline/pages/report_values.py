@@ -151,7 +151,8 @@ class Report:
 
     `words`: all that the detections' column `word` may hold. `names`: what people call a label; `all_labels`: those of the model, for
     their colours. `threshold`: the score
-    that timelines begin with. `without`: what the report does without, a sentence each.
+    that timelines begin with. `without`: what the report does without, a sentence each. `made_of`: names what
+    it was made of, to know it again by.
     """
 
     title: str
@@ -178,3 +179,4 @@ class Report:
     facts: Sequence[Facts] = ()
     mistakes: Sequence[Mistake] = ()
     without: Sequence[str] = ()
+    made_of: str = ""

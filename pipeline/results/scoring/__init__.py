@@ -5,7 +5,7 @@ Knows no run: it is given settings, annotations and tables.
 
 from __future__ import annotations
 
-from pipeline.results.scoring.given import score_file
+from pipeline.results.scoring.given import Given, read_given_file, score_file
 from pipeline.results.scoring.report import map_rows, map_table
 from pipeline.results.scoring.result_files import SUBMISSION, write_result_files
 from pipeline.results.scoring.tasks import (
@@ -17,10 +17,12 @@ from pipeline.results.scoring.tasks import (
 )
 
 __all__ = [
+    "Given",
     "SUBMISSION",
     "as_thresholds",
     "map_rows",
     "map_table",
+    "read_given_file",
     "recall_figures",
     "score_file",
     "score_tasks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,42 @@ from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.results.scoring.published import withheld
 from pipeline.results.scoring.tasks import as_thresholds, recall_figures, score_tasks, truth_rows
-from pipeline.results.scoring.unknown_videos import UnknownVideos, settle_videos
+from pipeline.results.scoring.unknown_videos import Settled, UnknownVideos, settle_videos
 from pipeline.results.tables import read_given
+
+
+@dataclass(frozen=True)
+class Given:
+    """The rows of a file as they are scored, and against what; without a column `label` they are proposals."""
+
+    dataset: Dataset
+    truth: pd.DataFrame
+    settled: Settled
+    table: pd.DataFrame
+    ties: Ties
+    ignored: pd.DataFrame
+
+
+def read_given_file(
+    settings: DetectionConfig, path: Path, unknown_videos: UnknownVideos = "refuse"
+) -> Given:
+    """Read the annotations of `dataset.eval_subset` and a result file or a table, and nothing else.
+
+    `unknown_videos`: what happens to rows of videos that are not evaluated. Raises UserError where one of them
+    cannot be scored, naming file, video, row and value.
+    """
+    dataset = load_annotations(_without_training(settings.dataset), settings.ignored_labels)
+    subset = settings.dataset.eval_subset
+    truth = truth_rows(settings.dataset, dataset)
+    is_table = path.name.lower().endswith((".csv", ".csv.gz"))
+    read = read_given(path) if is_table else _result_file(settings.dataset, dataset, path)
+    settled = settle_videos(read, dataset, subset, path, unknown_videos)
+    table = settled.table
+    if "label" in table:
+        table = _classed(table, settings.dataset, dataset, path) if is_table else table
+        _require_classes(table, truth, path)
+    ties = _ties(settings, is_table=is_table)
+    return Given(dataset, truth, settled, table, ties, dataset.ignored_rows(subset))
 
 
 def score_file(
@@ -27,37 +62,26 @@ def score_file(
 ) -> dict[str, Any]:
     """mAP of a result file or a table of detections, AR@AN of one of proposals: plain JSON values, percent.
 
-    Reads the annotations of `dataset.eval_subset` and the file, nothing else. `unknown_videos`: what happens
-    to rows of videos that are not evaluated. Raises UserError where one of them cannot be scored, naming file,
-    video, row and value.
+    Raises UserError as `read_given_file` does.
     """
-    dataset = load_annotations(_without_training(settings.dataset), settings.ignored_labels)
-    truth = truth_rows(settings.dataset, dataset)
-    is_table = path.name.lower().endswith((".csv", ".csv.gz"))
-    read = read_given(path) if is_table else _result_file(settings.dataset, dataset, path)
-    settled = settle_videos(read, dataset, settings.dataset.eval_subset, path, unknown_videos)
+    given = read_given_file(settings, path, unknown_videos)
     results: dict[str, Any] = {"iou": as_thresholds(settings.eval.iou), "tasks": {}}
-    if is_table and "label" not in read:
-        results["average_recall"] = recall_figures(truth, settled.table, settings.eval)
-        return results | settled.as_json(unknown_videos)
-    detections = (
-        _classed(settled.table, settings.dataset, dataset, path) if is_table else settled.table
-    )
-    ties = _ties(settings, is_table=is_table)
-    _require_classes(detections, truth, path)
+    if "label" not in given.table:
+        results["average_recall"] = recall_figures(given.truth, given.table, settings.eval)
+        return results | given.settled.as_json(unknown_videos)
     results["tasks"] = score_tasks(
-        truth,
-        detections,
-        dataset,
+        given.truth,
+        given.table,
+        given.dataset,
         settings.eval.iou,
-        ties=ties,
-        ignored=dataset.ignored_rows(settings.dataset.eval_subset),
+        ties=given.ties,
+        ignored=given.ignored,
     )
-    _say_left_out(results["tasks"], len(detections), path)
-    if (said := withheld(settings.eval, settings.dataset, dataset)) is not None:
+    _say_left_out(results["tasks"], len(given.table), path)
+    if (said := withheld(settings.eval, settings.dataset, given.dataset)) is not None:
         say(said)
         results["published"] = False
-    return results | {"ties": ties} | settled.as_json(unknown_videos)
+    return results | {"ties": given.ties} | given.settled.as_json(unknown_videos)
 
 
 def _ties(settings: DetectionConfig, *, is_table: bool) -> Ties:

@@ -49,6 +49,14 @@ def versions() -> Facts:
     return Facts("Versions, when the report was made", rows)
 
 
+def program() -> str:
+    """The version of this program."""
+    try:
+        return version("tada-loc")
+    except PackageNotFoundError:  # run from a folder, not installed
+        return "unknown"
+
+
 def network_name(run: Run) -> str:
     """The backbone, or where the features are from."""
     return "imported features" if run.has_imported_features else run.config.backbone.name
