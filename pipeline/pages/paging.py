@@ -12,11 +12,13 @@ import pandas as pd
 
 from pipeline.pages.rendering import embedded_json
 from pipeline.pages.report_values import Videos
+from pipeline.pages.thinning import best_rows
 from pipeline.pages.verdicts import RIGHT
 
-MOST_EMBEDDED = 3_600_000  # bytes of videos in the page itself; with more they go into files
+MOST_EMBEDDED = 4_000_000  # bytes of videos in the page itself; with more they go into files
 FILE_BYTES = 400_000  # of a file of videos, about
-MOST_ROWS = 500  # detections of a video, the best; proposals too
+MOST_ROWS = 500  # detections of a video, the best
+MOST_PROPOSALS = 100
 
 
 @dataclass(frozen=True)
@@ -121,14 +123,13 @@ def _parts(videos: Videos, places: Mapping[str, int], words: Sequence[str]) -> I
     true_rows = _by_video(truth.assign(place=truth["label"].map(places)))
     proposed = {} if videos.proposals is None else _by_video(videos.proposals)
     for video in videos.ids:
-        detections = _best(found_rows.get(video))
+        detections = _best(found_rows.get(video), MOST_ROWS)
         own = true_rows.get(video)
-        tables = [detections, own, _best(proposed.get(video))]
+        tables = [detections, own, _best(proposed.get(video), MOST_PROPOSALS)]
         part = [[] if table is None else _times(table) for table in tables]
         if detections is not None:
-            scores = _scores(detections["score"])
-            columns = (scores, detections["place"].astype(int), detections["word"].astype(int))
-            part[0] += [list(map(int, column)) for column in columns]
+            numbered = [list(map(int, detections[name])) for name in ("place", "word")]
+            part[0] += [_scores(detections["score"]), *numbered]
         if own is not None:
             found_by = [-1 if score != score else score for score in _scores(own["found_by"])]
             part[1] += [list(map(int, own["place"])), found_by]
@@ -141,11 +142,8 @@ def _by_video(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(video): rows for video, rows in table.groupby("video", sort=False)}
 
 
-def _best(table: pd.DataFrame | None) -> pd.DataFrame | None:
-    if table is None:
-        return None
-    order = np.argsort(-table["score"].to_numpy(float), kind="stable")
-    return table.iloc[order[:MOST_ROWS]]
+def _best(table: pd.DataFrame | None, most: int) -> pd.DataFrame | None:
+    return None if table is None else best_rows(table, most)
 
 
 def _times(table: pd.DataFrame) -> list[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from html import unescape
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.pages.colours import looks_of
-from pipeline.pages.paging import Packed, pack
+from pipeline.pages.paging import MOST_ROWS, Packed, pack
 from pipeline.pages.rendering import address, render
 from pipeline.pages.report_values import ClassRow, Durations, Mistake, Operating, Report
 from pipeline.pages.thinning import short
@@ -41,6 +42,8 @@ def write_report_page(report: Report, folder: Path) -> Path:
     for path in sorted((folder / FOLDER).glob("[0-9]*-*.js")):
         if path.name not in packed.files:
             remove(path)
+    with contextlib.suppress(OSError):  # of a report with many videos, and now without a file
+        (folder / FOLDER).rmdir()
     return page
 
 
@@ -65,7 +68,7 @@ def report_page(report: Report) -> tuple[Packed, str]:
     packed = pack(report.videos, places, report.words, threshold)
     without = list(report.without)
     if packed.cut:
-        without.append(f"To stay small, the page holds the best 500 detections of {packed.cut:,} videos that have more.")
+        without.append(f"To stay small, the page holds the best {MOST_ROWS} detections of {packed.cut:,} videos that have more.")
     text = render(
         "report.html.j2",
         scripts=("common.js", "tracks.js", "charts.js", "sections.js", "report.js"),
@@ -97,6 +100,7 @@ def _data(
     return {
         "tiou": report.tiou,
         "words": list(report.words),
+        "without": ["proposals"] if report.videos.proposals is None else [],
         "threshold": threshold,
         "best": short([detections["score"].max()])[0] if len(detections) else 0,
         "step": max(round(report.videos.step, 4), 0.001),

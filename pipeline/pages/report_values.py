@@ -23,12 +23,16 @@ class MapRow:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar of a list: what it is, its mAP points, how many rows it counts (None: none), a sentence."""
+    """A bar of a list: what it is, its mAP points, how many rows it counts (None: none), a sentence.
+
+    `sum`: others are in it, and it stands apart from them.
+    """
 
     name: str
     points: float
     count: int | None = None
     note: str = ""
+    sum: bool = False
 
 
 @dataclass(frozen=True)

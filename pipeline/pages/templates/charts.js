@@ -48,6 +48,12 @@ function scaleOf({ min, max, ratio }, from, to) {
   return (value) => from + ((way(value) - low) / (high - low || 1)) * (to - from);
 }
 
+// What the labels of an axis take on its left, in pixels.
+function roomFor(axis) {
+  const texts = (axis.ticks ?? ticksOf(axis.min, axis.max, 4)).map((tick) => axis.format?.(tick) ?? String(tick));
+  return 12 + 7 * Math.max(...texts.map((text) => text.length));
+}
+
 function axes(box, xAxis, yAxis, x, y) {
   const parts = [];
   for (const tick of yAxis.ticks ?? ticksOf(yAxis.min, yAxis.max, 4)) {
@@ -89,7 +95,7 @@ function lineChart(host, { title, desc, xAxis, yAxis, lines, marks = [], height 
   }));
   host.replaceChildren(legend);
   drawnAtWidth(host, height, title, desc, (width, svg) => {
-    const box = { left: 38, right: width - 10, top: 22, bottom: height - 36 };
+    const box = { left: roomFor(yAxis), right: width - 10, top: 22, bottom: height - 36 };
     const x = scaleOf(xAxis, box.left, box.right), y = scaleOf(yAxis, box.bottom, box.top);
     const parts = axes(box, xAxis, yAxis, x, y);
     lines.forEach((line, place) => {
@@ -136,7 +142,7 @@ function readOut(event, svg, width, x, xAxis, pointer, lines, values) {
 function histogram(host, { title, desc, edges, counts, limits, xTitle, height = 190 }) {
   host.replaceChildren();
   drawnAtWidth(host, height, title, desc, (width) => {
-    const box = { left: 38, right: width - 10, top: 34, bottom: height - 36 };
+    const box = { left: 40, right: width - 10, top: 34, bottom: height - 36 };
     const xAxis = { min: edges[0], max: edges.at(-1), ratio: true, ticks: ratioTicks(edges[0], edges.at(-1)), title: xTitle };
     const yAxis = { min: 0, max: Math.max(1, ...counts), title: "" };
     const x = scaleOf(xAxis, box.left, box.right), y = scaleOf(yAxis, box.bottom, box.top);
@@ -158,18 +164,19 @@ function histogram(host, { title, desc, edges, counts, limits, xTitle, height = 
   });
 }
 
-// Rows of a name, a bar and numbers, as a table; the longest bar fills its column. bars: {name, points, count, note}.
+// Rows of a name, a bar and numbers, as a table; the longest bar fills its column. bars: {name, points, count, note, sum (of
+// others: it has no bar)}.
 function barTable(table, bars, { unit, counted, signed = false }) {
-  const most = Math.max(0.01, ...bars.map((bar) => Math.abs(bar.points)));
+  const most = Math.max(0.01, ...bars.filter((bar) => !bar.sum).map((bar) => Math.abs(bar.points)));
   const heads = ["", "", unit, ...(counted ? [counted] : [])];
   const head = element("tr", {}, ...heads.map((text, place) => element("th", { scope: "col", class: place > 1 ? "number" : "" }, text)));
   const lines = bars.map((bar) => {
     const svg = drawn("svg", { class: "bar-of", width: "100%", height: 14, "aria-hidden": "true" });
-    svg.append(drawn("rect", { width: `${(100 * Math.abs(bar.points)) / most}%`, height: 12, y: 1, rx: 2, class: bar.points < 0 ? "less" : "" }));
+    if (!bar.sum) svg.append(drawn("rect", { width: `${(100 * Math.abs(bar.points)) / most}%`, height: 12, y: 1, rx: 2, class: bar.points < 0 ? "less" : "" }));
     const shown = `${signed && bar.points > 0 ? "+" : ""}${bar.points.toFixed(1)}`;
     const cells = [element("th", { scope: "row", title: bar.note }, element("bdi", {}, bar.name)), element("td", { class: "of" }, svg), element("td", { class: "number" }, shown)];
     if (counted) cells.push(element("td", { class: "number" }, bar.count === null ? "" : bar.count.toLocaleString("en")));
-    return element("tr", {}, ...cells);
+    return element("tr", { class: bar.sum ? "sum" : "" }, ...cells);
   });
   table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...lines));
 }

@@ -80,8 +80,10 @@ function watchAt(url, number) {
   const there = url !== null;
   playable = there;
   video.hidden = !there;
-  byId("no-video").hidden = true;
+  byId("no-video").hidden = there;
+  byId("no-video").textContent = data.videos.paths.length ? "This video is no file that plays." : "The videos are not there: nothing plays.";
   showStills(number, !there);
+  byId("beside").classList.toggle("alone", !there && !byId("stills").childElementCount);
   if (there) video.src = url;
   else { video.removeAttribute("src"); video.load(); }
 }
@@ -166,7 +168,7 @@ function showVideoTable() {
   const figure = (title, key) => ({ title, number: true, value: (row) => row[key], cell: (row) => row[key].toLocaleString("en") });
   const columns = [
     { title: "video", value: (row) => row.name, cell: name },
-    { title: "its AP", number: true, value: (row) => (row.truths ? row.ap : -1), cell: (row) => (row.truths ? row.ap.toFixed(1) : "–") },
+    { title: "AP in it", number: true, value: (row) => (row.truths ? row.ap : -1), cell: (row) => (row.truths ? row.ap.toFixed(1) : "–") },
     figure("truths", "truths"), figure("right", "right"), figure("found", "found"),
   ];
   const show = sortableTable(byId("video-table"), columns, {
@@ -199,7 +201,7 @@ function showMistakes() {
 
 onShow.push((shown) => {
   const right = shown.filter((row) => row.verdict === "right").length, missed = truths.filter(isMissed).length;
-  byId("shown").textContent = `${shown.length} of ${detections.length} detections`;
+  byId("shown").textContent = `${shown.length} of ${detections.length}`;
   const ap = rows[current].truths ? `, the video's AP ${rows[current].ap.toFixed(1)}` : "";
   byId("video-numbers").textContent = `${truths.length} true segments: ${truths.length - missed} found, ${missed} missed; ${shown.length} detections shown: ${right} right, ${shown.length - right} errors${ap}.`;
 });
@@ -224,4 +226,4 @@ hasTruth = true;
 legend();
 listenToTracks();
 onKeys({ "[": () => neighbourVideo(-1), "]": () => neighbourVideo(1) });
-openVideo(data.videos.picks.worst ?? 0);
+openVideo(data.videos.picks.median ?? 0);

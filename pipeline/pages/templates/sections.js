@@ -38,7 +38,7 @@ function classColumns() {
     figure(`AP@${data.tiou}`, (row) => row.ap),
     figure("AP", (row) => row.average),
     figure("truths", (row) => row.truths, 0),
-    figure("found", (row) => row.found, 0),
+    figure("right", (row) => row.found, 0),
     figure("precision", (row) => row.precision),
     figure("recall", (row) => row.recall),
     { title: "at score", number: true, value: (row) => row.score ?? -1, cell: (row) => (row.score === null ? "–" : score(row.score)) },
@@ -70,7 +70,8 @@ function showClasses() {
     mark: (tr, row) => { row.line = tr; tr.classList.toggle("picked", row === pickedClass); },
   });
   byId("class-figure").hidden = true;
-  if (data.rows.length) pickClass([...data.rows].sort((a, b) => a.ap - b.ap)[0]);
+  const drawnOf = data.rows.filter((row) => row.curve[0].length); // the lowest AP first
+  if (drawnOf.length) pickClass(drawnOf[0]);
   show(data.rows);
 }
 
@@ -143,7 +144,7 @@ function showConfusion() {
 function showErrorsBy() {
   for (const group of data.errorsBy) {
     const table = element("table", { class: "bars" });
-    byId("errors-by").append(element("figure", {}, element("figcaption", {}, group.title), table));
+    byId("errors-by").append(element("figure", {}, element("figcaption", {}, group.title), element("div", { class: "wide" }, table)));
     barTable(table, group.bars, { unit: group.unit, counted: "truths" });
   }
 }

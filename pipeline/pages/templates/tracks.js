@@ -234,7 +234,7 @@ function setWidth() {
   const wanted = state.printing ? LEAST : Math.round(Math.min(room * state.zoom, Math.max(WIDEST, room)));
   if (wanted === width) return;
   width = wanted;
-  still = [["proposals", proposalTrack(), ""]];
+  still = data.without?.includes("proposals") ? [] : [["proposals", proposalTrack(), ""]];
   if (curves.start.length) still.push(["start ─", curveTrack(), "end ┄"]);
 }
 

@@ -22,10 +22,10 @@ _TRY = {
 }  # fmt: skip
 
 
-def advice_of(errors: Sequence[Bar]) -> list[str]:
+def advice_of(errors: Sequence[Bar], tiou: float) -> list[str]:
     """What to try next, by the kind of error that costs the most points; empty where none costs any."""
     known = [bar for bar in errors if bar.name in _TRY]
     worst = max(known, key=lambda bar: bar.points, default=None)
     if worst is None or worst.points < _LEAST:
         return []
-    return [f"{_TRY[worst.name]} ({worst.name!r} costs {worst.points:.1f} mAP points at this tIoU)"]
+    return [f"{_TRY[worst.name]} ({worst.name!r} costs {worst.points:.1f} mAP points at tIoU {tiou:g})"]

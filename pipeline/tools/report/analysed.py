@@ -103,8 +103,8 @@ def _errors(types: ErrorTypes) -> list[shown.Bar]:
     unfound = int((types.truth_kind != RIGHT).sum())
     return [
         *bars,
-        shown.Bar("all false positives", 100 * types.false_positives, wrong, "were all of them gone"),
-        shown.Bar("all not found", 100 * types.false_negatives, unfound, "were none of them to be found"),
+        shown.Bar("all false positives", 100 * types.false_positives, wrong, "were all of them gone", sum=True),
+        shown.Bar("all not found", 100 * types.false_negatives, unfound, "were none of them to be found", sum=True),
     ]  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from pipeline.results.scoring.unknown_videos import UnknownVideos
 from pipeline.tools.report.advice import advice_of
 from pipeline.tools.report.analysed import TIOU, WORDS, analysed
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
+from pipeline.tools.report.numbers import numbers_of
 from pipeline.tools.report.what_ran import versions
 
 
@@ -56,14 +57,11 @@ def report_of_file(
     mistakes, failed = with_frames(mistakes_of(found.truth, found.detections), sources)
     published = withheld(settings.eval, settings.dataset, dataset) is None
     rows = scoring.map_rows({"iou": iou, "tasks": tasks}, settings.eval, published=published)
-    leading, base = next(iter(tasks)), os.path.abspath(folder)
+    base = os.path.abspath(folder)
     return Report(
         title=path.name,
         about=[f"{len(given.table):,} detections", f"{len(dataset.video_ids(subset)):,} videos of {subset!r}"],
-        numbers=[
-            ("mAP" if leading == "mAP" else f"{leading} mAP", f"{tasks[leading]['average']:.1f}"),
-            (f"@{iou[0]:g}", f"{tasks[leading]['map'][0]:.1f}"),
-        ],
+        numbers=numbers_of({"iou": iou, "tasks": tasks}),
         iou=iou,
         maps=[MapRow(name, values[:-1], values[-1], name in tasks) for name, values in rows],
         tiou=tiou,
@@ -85,7 +83,7 @@ def report_of_file(
         names=names_of(dataset.heads, pd.concat([given.truth[["label"]], given.table[["label"]]])),
         errors=found.errors,
         errors_by=found.errors_by,
-        advice=advice_of(found.errors),
+        advice=advice_of(found.errors, tiou),
         operating=found.operating,
         confusion=found.confusion,
         durations=Durations((given.truth["end"] - given.truth["start"]).to_numpy(float), None, None),

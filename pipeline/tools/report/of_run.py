@@ -24,6 +24,7 @@ from pipeline.stages.evaluate import numbers
 from pipeline.tools.report.advice import advice_of
 from pipeline.tools.report.analysed import TIOU, WORDS, Analysed, analysed
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
+from pipeline.tools.report.numbers import numbers_of
 from pipeline.tools.report.training import trainings
 from pipeline.tools.report.what_ran import facts_of, hours_of, network_name
 
@@ -45,13 +46,13 @@ def report_of_run(run: Run, folder: Path, *, frames: bool, tiou: float = TIOU) -
     mistakes, failed = mistakes_of(found.truth, found.detections), []
     if frames:
         mistakes, failed = with_frames(mistakes, sources)
-    tasks, leading = results["tasks"], next(iter(results["tasks"]))
+    tasks = results["tasks"]
     published = withheld(run.detection.eval, run.config.dataset, run.dataset) is None
     seconds = {video: one.seconds for video, one in run.lengths(run.dataset.video_ids(subset), look=False).items()}
     return Report(
         title=run.folder.resolve().name,
         about=_about(run),
-        numbers=_numbers(results, leading),
+        numbers=numbers_of(results),
         iou=results["iou"],
         maps=[
             MapRow(name, values[:-1], values[-1], name in tasks)
@@ -74,7 +75,7 @@ def report_of_run(run: Run, folder: Path, *, frames: bool, tiou: float = TIOU) -
         names=names_of(run.dataset.heads, pd.concat([truth[["label"]], detections[["label"]]])),
         errors=found.errors,
         errors_by=found.errors_by,
-        advice=advice_of(found.errors),
+        advice=advice_of(found.errors, tiou),
         operating=found.operating,
         confusion=found.confusion,
         recall=_recall(run, truth, proposals),
@@ -110,18 +111,6 @@ def _about(run: Run) -> list[str]:
         hours_text(hours_of(run)),
     ]
     return [part for part in parts if part]
-
-
-def _numbers(results: dict, leading: str) -> list[tuple[str, str]]:  # type: ignore[type-arg]
-    """The three numbers of the first line."""
-    task = results["tasks"][leading]
-    found = [("mAP" if leading == "mAP" else f"{leading} mAP", f"{task['average']:.1f}")]
-    found.append((f"@{results['iou'][0]:g}", f"{task['map'][0]:.1f}"))
-    recall = results.get("average_recall", {})
-    if recall:
-        count = list(recall)[-1]
-        found.append((f"AR@{count}", f"{recall[count]:.1f}"))
-    return found
 
 
 def _paths(sources: dict[str, Source], folder: Path) -> dict[str, str]:
