@@ -112,9 +112,9 @@ def take_pictures(folder: Path, executable: str) -> None:
             page.wait_for_function(_SEEKED)
             page.screenshot(path=folder / f"timeline-{name}.png", full_page=width < 500)
             page.goto(report.as_uri())
-            page.locator("#tracks").click(position={"x": 260, "y": 8})
+            for _ in range(7):
+                page.keyboard.press("Shift+ArrowRight")
             page.wait_for_function(_SEEKED)
-            page.evaluate("scrollTo(0, 0)")
             page.screenshot(path=folder / f"report-{name}.png")
             page.close()
 

@@ -25,8 +25,11 @@ function ratioTicks(low, high) {
   return ticks.filter((tick) => tick >= low && tick <= high);
 }
 
-// The frame of a chart in `host`, which `paint(width)` fills: drawn when it is first seen to have a width, and again at another.
+// The frame of a chart in `host`, which `paint(width)` fills: drawn when it is first seen to have a width, and again at
+// another.
+const watching = new WeakMap(); // host -> what sees its width
 function drawnAtWidth(host, height, title, desc, paint) {
+  watching.get(host)?.disconnect(); // of the chart that was there before
   let width = 0;
   const fit = () => {
     const room = Math.round(host.clientWidth);
@@ -38,7 +41,9 @@ function drawnAtWidth(host, height, title, desc, paint) {
     if (old) old.replaceWith(svg);
     else host.prepend(svg);
   };
-  new ResizeObserver(fit).observe(host);
+  const sees = new ResizeObserver(fit);
+  watching.set(host, sees);
+  sees.observe(host);
   fit();
 }
 
