@@ -32,9 +32,15 @@ class Cells:
 
 def best_tious(segments: np.ndarray, cells: Cells) -> np.ndarray:
     """The tIoU [N] of each segment [N, 2] (seconds, of some length) with the cell nearest to it."""
+    return nearest_cells(segments, cells)[1]
+
+
+def nearest_cells(segments: np.ndarray, cells: Cells) -> tuple[np.ndarray, np.ndarray]:
+    """The cell [N, 2] nearest to each segment [N, 2] (both seconds), NaN where there is none; their tIoU [N]."""
     start, end = cells.grid.to_positions(segments).T
+    found, best = np.full((len(segments), 2), np.nan), np.zeros(len(segments))
     if cells.last_end < 1:
-        return np.zeros(len(segments))
+        return found, best
     reach = cells.duration_scale
     # The best cell begins at a whole position beside the segment's start, or is as long as a cell can be
     # and ends beside its end, or begins with the next window because this one breaks off.
@@ -42,14 +48,16 @@ def best_tious(segments: np.ndarray, cells: Cells) -> np.ndarray:
     firsts += [np.floor(end) - 1]
     firsts = [np.clip(first, 0, cells.last_end - 1) for first in firsts]
     firsts += [_next_offset(first, cells) for first in firsts[:2]]
-    best = np.zeros(len(segments))
     for first in firsts:
         offset = cells.offsets[np.searchsorted(cells.offsets, first, side="right") - 1]
         last = np.minimum(np.minimum(offset + cells.temporal_scale, cells.last_end), first + reach)
         for nearest in (np.floor(end), np.ceil(end)):
             stop = np.minimum(np.maximum(nearest, first + 1), last)
-            best = np.maximum(best, _tiou(start, end, first, stop))
-    return best
+            tiou = _tiou(start, end, first, stop)
+            better = tiou > best
+            best = np.where(better, tiou, best)
+            found[better] = np.stack([first, stop], axis=1)[better]
+    return cells.grid.to_seconds(found), best
 
 
 def _next_offset(first: np.ndarray, cells: Cells) -> np.ndarray:

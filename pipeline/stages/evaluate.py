@@ -39,6 +39,9 @@ def numbers(run: Run) -> dict[str, Any]:
 def results_table(run: Run) -> str:
     """The numbers of a run as a user sees them. Raises UserError where it has none."""
     results, settings = numbers(run), run.detection.eval
+    if "best_f1" not in results:  # of a run that was evaluated before it was written
+        detections = read_detections(run.path("classify"), run.dataset, run.subsets[1])
+        results["best_f1"] = _best_f1(run, detections)
     said = withheld(settings, run.config.dataset, run.dataset)
     if said is not None:
         say(said)
@@ -57,16 +60,29 @@ def _score(run: Run, detections: pd.DataFrame) -> dict[str, Any]:
     """mAP of every task and AR@AN, as plain JSON values in percent."""
     settings = run.detection.eval
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
-    ties: Ties = "official" if settings.ties == "official" else "stable"
     ignored = run.dataset.ignored_rows(run.subsets[1])
     tasks = scoring.score_tasks(
-        truth, detections, run.dataset, settings.iou, ties=ties, ignored=ignored
+        truth, detections, run.dataset, settings.iou, ties=ties_of(run), ignored=ignored
     )
     return {
         "iou": scoring.as_thresholds(settings.iou),
         "tasks": tasks,
         "average_recall": _recall(run),
+        "best_f1": _best_f1(run, detections),
     }
+
+
+def _best_f1(run: Run, detections: pd.DataFrame) -> dict[str, float]:
+    """The score from which on detections of a run have the best F1, with plain values in percent."""
+    truth = scoring.truth_rows(run.config.dataset, run.dataset)
+    return scoring.best_f1(
+        truth, detections, ties=ties_of(run), ignored=run.dataset.ignored_rows(run.subsets[1])
+    )
+
+
+def ties_of(run: Run) -> Ties:
+    """The order of equal scores that a run is evaluated with."""
+    return "official" if run.detection.eval.ties == "official" else "stable"
 
 
 def _recall(run: Run) -> dict[str, float]:

@@ -19,8 +19,36 @@ def fused(
 ) -> pd.DataFrame:
     """Proposals x class scores: of a video for each of its proposals, or of the proposals themselves.
 
-    `of_video`: of each video with proposals its scores, arrays [rows, classes], one a head.
+    `of_video`: of each video with proposals its scores, arrays [rows, classes], one a head. Each video's
+    detections come best first, with the digits that mean something.
     """
+    return presented(_fused(settings, heads, proposals, of_video))
+
+
+def presented(detections: pd.DataFrame) -> pd.DataFrame:
+    """Detections as they are handed on: videos in their order, each best first (equal scores in their order).
+
+    Times are milliseconds' and scores have seven digits, those of the float32 that networks compute in. What is so
+    short that it would end where it begins keeps its times.
+    """
+    video, _ = pd.factorize(detections["video"])
+    order = np.lexsort((-detections["score"].to_numpy(), video))
+    found = detections.iloc[order].reset_index(drop=True)
+    times = found[["start", "end"]].round(3)
+    long = (times["end"] > times["start"]).to_numpy()
+    return found.assign(
+        start=times["start"].where(long, found["start"]),
+        end=times["end"].where(long, found["end"]),
+        score=np.array([float(f"{score:.7g}") for score in found["score"]], np.float64),
+    )
+
+
+def _fused(
+    settings: ClassifySettings,
+    heads: Sequence[Sequence[str]],
+    proposals: pd.DataFrame,
+    of_video: Mapping[str, Sequence[np.ndarray]],
+) -> pd.DataFrame:
     groups = proposals.groupby("video", sort=False).indices
     if settings.scores is not None:
         means = {video: scores[0][0] for video, scores in of_video.items()}

@@ -17,6 +17,7 @@ from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.errors import UserError
 from pipeline.progress import say
+from pipeline.results.scoring.best_f1 import best_f1
 from pipeline.results.scoring.published import withheld
 from pipeline.results.scoring.tasks import as_thresholds, recall_figures, score_tasks, truth_rows
 from pipeline.results.scoring.unknown_videos import Settled, UnknownVideos, settle_videos
@@ -77,6 +78,7 @@ def score_file(
         ties=given.ties,
         ignored=given.ignored,
     )
+    results["best_f1"] = best_f1(given.truth, given.table, ties=given.ties, ignored=given.ignored)
     _say_left_out(results["tasks"], len(given.table), path)
     if (said := withheld(settings.eval, settings.dataset, given.dataset)) is not None:
         say(said)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.configuration.sections.detection import EvalSettings
 from pipeline.printing import printable
+from pipeline.results.scoring.best_f1 import f1_line
 from pipeline.results.scoring.tasks import as_thresholds
 
 Row = tuple[str, list[float | None]]
@@ -16,7 +17,8 @@ def map_table(results: dict[str, Any], settings: EvalSettings, *, published: boo
 
     The paper's row, of the network `eval.paper` was written for, stands under ours with the figures of
     the same thresholds, its average only where ours is over the same ones; so do the rows of
-    `eval.published`. Without `published` neither does: the data set is another.
+    `eval.published`. Without `published` neither does: the data set is another. Below: AR@AN, and the score
+    from which on detections have the best F1.
     """
     rows = map_rows(results, settings, published=published)
     lines = _lines(rows, results["iou"]) if rows else []
@@ -29,6 +31,8 @@ def map_table(results: dict[str, Any], settings: EvalSettings, *, published: boo
             "AR@AN: recall by the AN best proposals of each video, by all of one that has fewer; "
             "mean over the tIoU thresholds"
         )
+    if (line := f1_line(results.get("best_f1", {}))) is not None:
+        lines.append(line)
     return "\n".join(lines)
 
 
