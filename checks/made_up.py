@@ -2,22 +2,28 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.pages.report_values import Bar, Durations, Facts, MapRow, Report, Training, Videos
 from pipeline.tools.report.advice import advice_of
-from pipeline.tools.report.analysed import WORDS, Analysed, analysed
+from pipeline.tools.report.analysed import analysed
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
-from pipeline.tools.report.numbers import numbers_of
+from pipeline.tools.report.shared import numbers_of
 
 CLASSES = ("cut", "open drawer", "peel", "pour", "put away", "stir", "take", "wash hands", "wipe")
 IOU = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def made_up_tables(
-    videos: list[str], *, seconds: float = 60.0, rows: int = 100, classes: tuple[str, ...] = CLASSES, seed: int = 5
+    videos: list[str],
+    *,
+    seconds: float = 60.0,
+    rows: int = 100,
+    classes: tuple[str, ...] = CLASSES,
+    seed: int = 5,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Ground truth, detections and proposals of so many videos; `rows` of each of the latter a video."""
     rng = np.random.default_rng(seed)
@@ -33,26 +39,39 @@ def made_up_tables(
     swapped = rng.uniform(size=len(good)) < 0.14
     names = np.array(classes, object)
     place = {name: number for number, name in enumerate(classes)}
-    other = names[(good["label"].map(place).to_numpy(int) + rng.integers(1, 3, len(good))) % len(names)]
+    other = names[
+        (good["label"].map(place).to_numpy(int) + rng.integers(1, 3, len(good))) % len(names)
+    ]
     good["label"] = np.where(swapped, other, good["label"])
     weak = _weak(rng, videos, seconds, rows, names)
-    detections = pd.concat([good, good.sample(frac=0.1, random_state=1).assign(score=lambda t: t["score"] * 0.6), weak])
+    detections = pd.concat(
+        [good, good.sample(frac=0.1, random_state=1).assign(score=lambda t: t["score"] * 0.6), weak]
+    )
     detections = detections[["video", "start", "end", "label", "score"]]
-    detections = detections.sort_values(["video", "score"], ascending=[True, False], ignore_index=True)
-    proposals = detections.drop(columns="label").assign(score=lambda t: t["score"] * rng.uniform(0.7, 1, len(t)))
+    detections = detections.sort_values(
+        ["video", "score"], ascending=[True, False], ignore_index=True
+    )
+    proposals = detections.drop(columns="label").assign(
+        score=lambda t: t["score"] * rng.uniform(0.7, 1, len(t))
+    )
     return truth, detections.groupby("video").head(2 * rows).reset_index(drop=True), proposals
 
 
 def made_up_report(
-    videos: list[str], folder: Path, *, files: dict[str, Path] | None = None, proposals: bool = True, **tables: object
+    videos: list[str],
+    folder: Path,
+    *,
+    files: dict[str, Path] | None = None,
+    proposals: bool = True,
+    **tables: Any,
 ) -> Report:
     """A whole report, for a page in `folder`; `files`: where videos lie, of which frames are taken."""
-    truth, detections, proposed = made_up_tables(videos, **tables)  # type: ignore[arg-type]
+    truth, detections, proposed = made_up_tables(videos, **tables)
     found = analysed(truth, detections, IOU)
     files = files or {}
     mistakes, _ = with_frames(mistakes_of(found.truth, found.detections), files)
-    average = float(np.mean([row.average for row in found.classes]))
-    at_half = float(np.mean([row.ap for row in found.classes]))
+    average = float(np.mean([row.average for row in found.found.classes]))
+    at_half = float(np.mean([row.ap for row in found.found.classes]))
     values = list(np.interp(IOU, (0.5, 0.95), (at_half, 2 * average - at_half)))
     results = {
         "iou": list(IOU),
@@ -68,8 +87,6 @@ def made_up_report(
             MapRow("mAP", [at_half, *values[1:]], average, ours=True),
             MapRow("mAP, the paper", [value - 6 + 2 * place for place, value in enumerate(values)], average - 2.0, ours=False),
         ],
-        tiou=0.5,
-        words=WORDS,
         videos=Videos(
             ids=videos,
             truth=found.truth,
@@ -81,24 +98,13 @@ def made_up_report(
         ),
         all_labels=CLASSES,
         mistakes=mistakes,
-        **_analyses(found),
+        found=found.found,
+        advice=advice_of(found.found),
         **_of_a_run(truth),
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
-def _analyses(found: Analysed) -> dict[str, object]:
-    return {
-        "threshold": found.threshold,
-        "classes": found.classes,
-        "errors": found.errors,
-        "errors_by": found.errors_by,
-        "operating": found.operating,
-        "confusion": found.confusion,
-        "advice": advice_of(found.errors, 0.5),
-    }
-
-
-def _of_a_run(truth: pd.DataFrame) -> dict[str, object]:
+def _of_a_run(truth: pd.DataFrame) -> dict[str, Any]:
     """What a run knows beside its tables."""
     epochs = list(range(1, 31))
     fall = [1.9 * 0.88**epoch + 0.12 for epoch in epochs]
@@ -122,7 +128,9 @@ def _of_a_run(truth: pd.DataFrame) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _truth(rng: np.random.Generator, video: str, seconds: float, classes: tuple[str, ...]) -> pd.DataFrame:
+def _truth(
+    rng: np.random.Generator, video: str, seconds: float, classes: tuple[str, ...]
+) -> pd.DataFrame:
     rows, at = [], rng.uniform(0.5, 3)
     while at < seconds - 4:
         length = float(np.clip(rng.lognormal(1.3, 0.6), 0.6, seconds - at))
@@ -131,7 +139,9 @@ def _truth(rng: np.random.Generator, video: str, seconds: float, classes: tuple[
     return pd.DataFrame(rows, columns=["video", "start", "end", "label"])
 
 
-def _weak(rng: np.random.Generator, videos: list[str], seconds: float, rows: int, names: np.ndarray) -> pd.DataFrame:
+def _weak(
+    rng: np.random.Generator, videos: list[str], seconds: float, rows: int, names: np.ndarray
+) -> pd.DataFrame:
     count = rows * len(videos)
     start = rng.uniform(0, seconds - 1, count)
     return pd.DataFrame({

@@ -38,7 +38,9 @@ SIZES: tuple[tuple[str, Literal["light", "dark"], int, int], ...] = (
     ("dark", "dark", 1280, 900),
     ("phone", "light", 360, 800),
 )
-_SEEKED = "() => { const v = document.querySelector('video'); return v.readyState > 1 && !v.seeking }"
+_SEEKED = (
+    "() => { const v = document.querySelector('video'); return v.readyState > 1 && !v.seeking }"
+)
 
 
 def drawn_video(path: Path, seed: int = 7) -> None:

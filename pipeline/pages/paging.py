@@ -47,7 +47,9 @@ class Packed:
     cut: int  # videos with more rows than are shown
 
 
-def pack(videos: Videos, places: Mapping[str, int], words: Sequence[str], threshold: float) -> Packed:
+def pack(
+    videos: Videos, places: Mapping[str, int], words: Sequence[str], threshold: float
+) -> Packed:
     """All videos. `places`: the number of each label; `words`: all words there are; `threshold`: the score from
     which detections count in the list."""
     texts = [embedded_json(part) for part in _parts(videos, places, words)]
@@ -119,7 +121,9 @@ def _parts(videos: Videos, places: Mapping[str, int], words: Sequence[str]) -> I
     """Each video's rows: times in milliseconds, labels and words by number."""
     numbers = {word: number for number, word in enumerate(words)}
     found, truth = videos.detections, videos.truth
-    found_rows = _by_video(found.assign(place=found["label"].map(places), word=found["word"].map(numbers)))
+    found_rows = _by_video(
+        found.assign(place=found["label"].map(places), word=found["word"].map(numbers))
+    )
     true_rows = _by_video(truth.assign(place=truth["label"].map(places)))
     proposed = {} if videos.proposals is None else _by_video(videos.proposals)
     for video in videos.ids:

@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.pages.colours import looks_of
 from pipeline.pages.paging import MOST_ROWS, Packed, pack
 from pipeline.pages.rendering import address, render
-from pipeline.pages.report_values import ClassRow, Durations, Mistake, Operating, Report
+from pipeline.pages.report_values import ClassRow, Durations, MapRow, Mistake, Operating, Report
 from pipeline.pages.thinning import short
 from pipeline.printing import printable
 from pipeline.run_folder.files import remove, write_text
@@ -64,11 +64,13 @@ def report_page(report: Report) -> tuple[Packed, str]:
         key=lambda label: (report.names.get(label, label).casefold(), label),
     )
     places = {label: place for place, label in enumerate(labels)}
-    threshold = short([report.threshold])[0]
-    packed = pack(report.videos, places, report.words, threshold)
+    threshold = short([report.found.threshold])[0]
+    packed = pack(report.videos, places, report.found.words, threshold)
     without = list(report.without)
     if packed.cut:
-        without.append(f"To stay small, the page holds the best {MOST_ROWS} detections of {packed.cut:,} videos that have more.")
+        without.append(
+            f"To stay small, the page holds the best {MOST_ROWS} detections of {packed.cut:,} videos that have more."
+        )
     text = render(
         "report.html.j2",
         scripts=("common.js", "tracks.js", "charts.js", "sections.js", "report.js"),
@@ -86,9 +88,11 @@ def report_page(report: Report) -> tuple[Packed, str]:
 
 def _named(report: Report) -> set[str]:
     """The labels that a part of the report names beside its tables."""
-    named = {row.label for row in report.classes} | {one.label for one in report.mistakes}
-    named |= {row.confused[0] for row in report.classes if row.confused is not None}
-    return named | (set(report.confusion.labels) if report.confusion is not None else set())
+    named = {row.label for row in report.found.classes} | {one.label for one in report.mistakes}
+    named |= {row.confused[0] for row in report.found.classes if row.confused is not None}
+    return named | (
+        set(report.found.confusion.labels) if report.found.confusion is not None else set()
+    )
 
 
 def _data(
@@ -98,8 +102,8 @@ def _data(
     looks = looks_of(labels, report.all_labels)
     detections = report.videos.detections
     return {
-        "tiou": report.tiou,
-        "words": list(report.words),
+        "tiou": report.found.tiou,
+        "words": list(report.found.words),
         "without": ["proposals"] if report.videos.proposals is None else [],
         "threshold": threshold,
         "best": short([detections["score"].max()])[0] if len(detections) else 0,
@@ -108,21 +112,15 @@ def _data(
             {"label": label, "name": report.names.get(label, label), **vars(looks[label])}
             for label in labels
         ],
-        "maps": {
-            "iou": short(report.iou),
-            "rows": [
-                {"name": row.name, "values": _rounded(row.values), "ours": row.ours, "average": _rounded([row.average])[0]}
-                for row in report.maps
-            ],
-        },
-        "errors": [vars(bar) for bar in report.errors],
+        "maps": {"iou": short(report.iou), "rows": list(map(_map_row, report.maps))},
+        "errors": [vars(bar) for bar in report.found.errors],
         "errorsBy": [
             {"title": group.title, "unit": group.unit, "bars": [vars(bar) for bar in group.bars]}
-            for group in report.errors_by
+            for group in report.found.errors_by
         ],
         "stages": [vars(bar) for bar in report.stages],
-        "operating": _operating(report.operating),
-        "rows": [_class_row(row, places, number) for number, row in enumerate(report.classes)],
+        "operating": _operating(report.found.operating),
+        "rows": [_class_row(row, places, number) for number, row in enumerate(report.found.classes)],
         "confusion": _confusion(report, places),
         "recall": _rounded(report.recall),
         "trainings": [
@@ -134,6 +132,11 @@ def _data(
         "mistakes": [_mistake(one, places, report.videos.ids) for one in report.mistakes],
         "videos": _videos(report, packed),
     }  # fmt: skip
+
+
+def _map_row(row: MapRow) -> dict[str, Any]:
+    average = _rounded([row.average])[0]
+    return {"name": row.name, "values": _rounded(row.values), "ours": row.ours, "average": average}
 
 
 def _videos(report: Report, packed: Packed) -> dict[str, Any]:
@@ -170,7 +173,11 @@ def _operating(one: Operating | None) -> dict[str, Any] | None:
         name: _rounded(np.asarray(getattr(one, name), float)[kept])
         for name in ("precision", "recall", "f1")
     }
-    return {"score": short(np.asarray(one.score)[kept]), **columns, "best": int(np.flatnonzero(kept == one.best)[0])}
+    return {
+        "score": short(np.asarray(one.score)[kept]),
+        **columns,
+        "best": int(np.flatnonzero(kept == one.best)[0]),
+    }
 
 
 def _spread(values: np.ndarray, points: int, also: int) -> np.ndarray:
@@ -203,7 +210,7 @@ def _class_row(row: ClassRow, places: Mapping[str, int], number: int) -> dict[st
 
 
 def _confusion(report: Report, places: Mapping[str, int]) -> dict[str, Any] | None:
-    one = report.confusion
+    one = report.found.confusion
     if one is None or not len(one.labels):
         return None
     return {
@@ -238,10 +245,11 @@ def _mistake(one: Mistake, places: Mapping[str, int], ids: Sequence[str]) -> dic
         "place": places[one.label],
         "score": None if one.score is None else short([one.score])[0],
         "word": one.word,
-        "frames": [f"data:image/jpeg;base64,{base64.b64encode(frame).decode()}" for frame in one.frames],
+        "frames": [
+            f"data:image/jpeg;base64,{base64.b64encode(frame).decode()}" for frame in one.frames
+        ],
     }
 
 
 def _rounded(values: Sequence[float | None] | np.ndarray) -> list[float | None]:
     return [None if value is None or value != value else round(float(value), 2) for value in values]
-

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-Numbers = Sequence[float]
+Numbers = Sequence[float] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -150,13 +150,29 @@ class Videos:
 
 
 @dataclass(frozen=True)
+class Analysis:
+    """What the analyses of the detections say at the tIoU `tiou`.
+
+    `words`: all that the detections' column `word` may hold. `threshold`: the score that timelines begin with.
+    """
+
+    tiou: float
+    words: Sequence[str]
+    threshold: float
+    classes: Sequence[ClassRow]
+    errors: Sequence[Bar] = ()
+    errors_by: Sequence[Group] = ()
+    operating: Operating | None = None
+    confusion: Confusion | None = None
+
+
+@dataclass(frozen=True)
 class Report:
     """All that a report shows; what is None or empty is left out.
 
-    `words`: all that the detections' column `word` may hold. `names`: what people call a label; `all_labels`: those of the model, for
-    their colours. `threshold`: the score
-    that timelines begin with. `without`: what the report does without, a sentence each. `made_of`: names what
-    it was made of, to know it again by.
+    `names`: what people call a label; `all_labels`: those of the model, for their colours. `stages`: what each
+    stage could still give. `recall`: AR at 1, 2, ... proposals. `without`: what the report does without, a sentence
+    each. `made_of`: names what it was made of, to know it again by.
     """
 
     title: str
@@ -164,20 +180,13 @@ class Report:
     numbers: Sequence[tuple[str, str]]
     iou: Numbers
     maps: Sequence[MapRow]
-    tiou: float
-    words: Sequence[str]
     videos: Videos
-    threshold: float
-    classes: Sequence[ClassRow]
+    found: Analysis
     all_labels: Sequence[str] = ()
     names: Mapping[str, str] = field(default_factory=dict)
-    errors: Sequence[Bar] = ()
-    errors_by: Sequence[Group] = ()
     stages: Sequence[Bar] = ()
     advice: Sequence[str] = ()
-    operating: Operating | None = None
-    confusion: Confusion | None = None
-    recall: Numbers = ()  # AR at 1, 2, ... proposals
+    recall: Numbers = ()
     trainings: Sequence[Training] = ()
     durations: Durations | None = None
     facts: Sequence[Facts] = ()

@@ -21,7 +21,11 @@ _MOST_TRUTHS = 2000
 _MOST_SPANS = 1000  # that did not decode
 # The three numbers of the first line: element, term, value until the script knows it. They follow the threshold.
 _NUMBERS = (("n-shown", "shown", "–"), ("n-classes", "classes", "–"), ("n-best", "best score", "–"))
-_NUMBERS_WITH_TRUTH = (("n-right", "right", "–"), ("n-wrong", "errors", "–"), ("n-missed", "missed", "–"))
+_NUMBERS_WITH_TRUTH = (
+    ("n-right", "right", "–"),
+    ("n-wrong", "errors", "–"),
+    ("n-missed", "missed", "–"),
+)
 _SCORE_DIGITS = 6  # of detections: as many as a threshold is typed with, and more
 
 
@@ -140,4 +144,3 @@ def _left_out(
     if prediction.truth is not None and len(prediction.truth) > _MOST_TRUTHS:
         said.append(f"the first {_MOST_TRUTHS:,} of {len(prediction.truth):,} ground truths")
     return said
-

@@ -10,6 +10,7 @@ import click
 from pipeline.cli.options import NamedPath, configured, echo, start
 
 if TYPE_CHECKING:
+    from pipeline.results.scoring.unknown_videos import UnknownVideos
     from pipeline.runs.run import Run
 
 
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="A result file or a table of detections, in place of a run.",
 )
-def report(target: Path | None, detections: Path | None, **options: Any) -> None:
+@click.option(
+    "--unknown-videos",
+    type=click.Choice(["refuse", "count", "leave-out"]),
+    default="refuse",
+    show_default=True,
+    help="Rows of --detections in videos that are not evaluated: false positives, or left out.",
+)
+def report(
+    target: Path | None, detections: Path | None, unknown_videos: UnknownVideos, **options: Any
+) -> None:
     """Make a page of what a run has found: how good, what costs the points, its videos and classes.
 
     Needs results (`eval`), and opens the videos for frames of the mistakes where they are there. The page opens
@@ -44,7 +54,7 @@ def report(target: Path | None, detections: Path | None, **options: Any) -> None
         page = make_report(start(None, options), target)
     else:
         config = start("eval", _of_file(options)).given.detection()
-        page = make_file_report(config, detections, target or Path("report"))
+        page = make_file_report(config, detections, target or Path("report"), unknown_videos)
     echo(str(page))
 
 
@@ -64,7 +74,9 @@ def _of_file(options: dict[str, Any]) -> dict[str, Any]:
 
     if options["config"] is None and options["run_dir"] is None:
         if options["annotations"] is None:
-            raise UsageError("--detections: give the ground truth with --annotations, or --config or --run-dir")
+            raise UsageError(
+                "--detections: give the ground truth with --annotations, or --config or --run-dir"
+            )
         found = ["dataset.format=auto", "dataset.classes=null", *options.pop("assignments")]
         return {**options, "config": "small", "assignments": tuple(found)}
     return options

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pipeline.pages.report_values import Bar
+from pipeline.pages.report_values import Analysis
 
 _LEAST = 0.05  # points that are worth a word
 _TRY = {
@@ -22,10 +20,11 @@ _TRY = {
 }  # fmt: skip
 
 
-def advice_of(errors: Sequence[Bar], tiou: float) -> list[str]:
+def advice_of(found: Analysis) -> list[str]:
     """What to try next, by the kind of error that costs the most points; empty where none costs any."""
-    known = [bar for bar in errors if bar.name in _TRY]
+    known = [bar for bar in found.errors if bar.name in _TRY]
     worst = max(known, key=lambda bar: bar.points, default=None)
     if worst is None or worst.points < _LEAST:
         return []
-    return [f"{_TRY[worst.name]} ({worst.name!r} costs {worst.points:.1f} mAP points at tIoU {tiou:g})"]
+    cost = f"{worst.name!r} costs {worst.points:.1f} mAP points at tIoU {found.tiou:g}"
+    return [f"{_TRY[worst.name]} ({cost})"]

@@ -12,8 +12,10 @@ from evaluation.confusion import Confusion, confusion
 from evaluation.detection import DetectionMap, detection_map
 from evaluation.error_kinds import DETAD_NAMES, KINDS, MISSED, NOT_COUNTED, RIGHT
 from evaluation.error_types import Breakdown, ErrorTypes, error_types
+from evaluation.errors import TableError
 from evaluation.operating import OperatingPoints, operating_points
 from evaluation.ties import Ties
+from pipeline.errors import UserError
 from pipeline.pages import report_values as shown
 
 TIOU = 0.5
@@ -32,21 +34,11 @@ _NOTES = {
 
 @dataclass(frozen=True)
 class Analysed:
-    """What the analyses say at one tIoU; figures in percent, as the page takes them.
+    """truth: with `found_by`; detections: with `word`; found: what the analyses say, in percent, as the page takes it."""
 
-    truth: with `found_by`; detections: with `word`; threshold: the score of the best F1, 0 without detections.
-    """
-
-    tiou: float
     truth: pd.DataFrame
     detections: pd.DataFrame
-    threshold: float
-    types: ErrorTypes
-    errors: list[shown.Bar]
-    errors_by: list[shown.Group]
-    operating: shown.Operating | None
-    classes: list[shown.ClassRow]
-    confusion: shown.Confusion
+    found: shown.Analysis
 
 
 def analysed(
@@ -60,36 +52,44 @@ def analysed(
 ) -> Analysed:
     """Analyse detections (video, start, end, label, score) against ground truth (video, start, end, label).
 
-    `tious`: the thresholds of the mAP; `tiou`: that of the analyses. Raises TableError for tables that cannot be
+    `tious`: the thresholds of the mAP; `tiou`: that of the analyses. Raises UserError for tables that cannot be
     scored.
     """
-    types = error_types(truth, detections, tiou, ties=ties, ignored=ignored)
-    points = operating_points(truth, detections, tiou, ties=ties, ignored=ignored)
-    threshold = points.best.threshold if len(points.scores) else 0.0
-    confused = confusion(truth, detections, tiou, threshold=threshold)
-    ap = detection_map(truth, detections, [tiou, *tious], ties=ties, ignored=ignored)
-    found_by = np.full(len(truth), np.nan)
-    right = types.kind == RIGHT
-    found_by[types.about[right]] = detections["score"].to_numpy(float)[right]
-    words = np.array([*WORDS, ""], object)
-    code = np.where(right, WORDS.index("right"), types.kind)
-    code = np.where(types.kind == NOT_COUNTED, WORDS.index(NOT_COUNTED_WORD), code)
-    judged = detections.assign(word=words[code])
-    return Analysed(
+    try:
+        types = error_types(truth, detections, tiou, ties=ties, ignored=ignored)
+        points = operating_points(truth, detections, tiou, ties=ties, ignored=ignored)
+        threshold = points.best.threshold if len(points.scores) else 0.0
+        confused = confusion(truth, detections, tiou, threshold=threshold)
+        ap = detection_map(truth, detections, [tiou, *tious], ties=ties, ignored=ignored)
+    except TableError as error:
+        raise UserError(str(error)) from error
+    truth, detections = _judged(types, truth, detections)
+    found = shown.Analysis(
         tiou=tiou,
-        truth=truth.assign(found_by=found_by),
-        detections=judged,
+        words=WORDS,
         threshold=threshold,
-        types=types,
+        classes=_classes(ap, points, confused, truth, detections),
         errors=_errors(types),
         errors_by=[
             _group("mAP points lost, by length of segment", types.by_length, seconds=True),
             _group("mAP points lost, by segments in the video", types.by_instances),
         ],
         operating=_operating(points),
-        classes=_classes(ap, points, confused, truth, judged),
         confusion=_matrix(confused),
     )
+    return Analysed(truth, detections, found)
+
+
+def _judged(
+    types: ErrorTypes, truth: pd.DataFrame, detections: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The ground truth with the score that found it, the detections with their words."""
+    right = types.kind == RIGHT
+    found_by = np.full(len(truth), np.nan)
+    found_by[types.about[right]] = detections["score"].to_numpy(float)[right]
+    code = np.where(right, WORDS.index("right"), types.kind)
+    code = np.where(types.kind == NOT_COUNTED, WORDS.index(NOT_COUNTED_WORD), code)
+    return truth.assign(found_by=found_by), detections.assign(word=np.array(WORDS, object)[code])
 
 
 def _errors(types: ErrorTypes) -> list[shown.Bar]:
@@ -182,7 +182,10 @@ def _curves(
         precision = (np.arange(len(rank)) + 1) / (rank + 1)
         precision = np.maximum.accumulate(precision[::-1])[::-1]
         recall = (np.arange(len(rank)) + 1) / truths[str(label)]
-        curves[str(label)] = (100 * np.append(0.0, recall), 100 * np.append(precision[0], precision))
+        curves[str(label)] = (
+            100 * np.append(0.0, recall),
+            100 * np.append(precision[0], precision),
+        )
     return curves
 
 

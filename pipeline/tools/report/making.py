@@ -9,6 +9,7 @@ from pipeline.configuration.settings import DetectionConfig
 from pipeline.errors import UserError
 from pipeline.pages.report import PAGE, made_of, write_report_page
 from pipeline.progress import say
+from pipeline.results.scoring.unknown_videos import UnknownVideos
 from pipeline.run_folder.identity import fingerprint
 from pipeline.run_folder.manifests import readable_manifest
 from pipeline.runs.run import Run
@@ -53,12 +54,15 @@ def make_small_report(run: Run) -> Path | None:
         return None
 
 
-def make_file_report(settings: DetectionConfig, path: Path, folder: Path) -> Path:
+def make_file_report(
+    settings: DetectionConfig, path: Path, folder: Path, unknown_videos: UnknownVideos = "refuse"
+) -> Path:
     """Write the report of a result file or a table of detections, and give the path of the page.
 
-    Raises UserError where it cannot be scored.
+    `unknown_videos`: what happens to rows of videos that are not evaluated. Raises UserError where it cannot be scored.
     """
-    return write_report_page(report_of_file(settings, path, folder), folder)
+    report = report_of_file(settings, path, folder, unknown_videos=unknown_videos)
+    return write_report_page(report, folder)
 
 
 def _identity(run: Run) -> str:

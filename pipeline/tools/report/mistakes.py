@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,13 +29,23 @@ def mistakes_of(truth: pd.DataFrame, detections: pd.DataFrame) -> list[Mistake]:
     truth: video, start, end, label, found_by; detections: video, start, end, label, score, word. At most a few of
     a video and of a class, so that they are of many.
     """
-    wrong = detections[~detections["word"].isin(_RIGHT)].sort_values("score", ascending=False, kind="stable")
+    wrong = detections[~detections["word"].isin(_RIGHT)].sort_values(
+        "score", ascending=False, kind="stable"
+    )
     missed = truth[truth["found_by"].isna()]
-    missed = missed.iloc[np.argsort(-(missed["end"] - missed["start"]).to_numpy(float), kind="stable")]
+    missed = missed.iloc[
+        np.argsort(-(missed["end"] - missed["start"]).to_numpy(float), kind="stable")
+    ]
     # A detection that is right but beaten says little: these come last.
     wrong = pd.concat([wrong[wrong["word"] != "twice"], wrong[wrong["word"] == "twice"]])
-    chosen = [Mistake(*row[:4], score=float(row[4]), word=row[5]) for row in _varied(wrong, ("score", "word"))]
-    return chosen + [Mistake(*row[:4], score=None, word="missed") for row in _varied(missed, ())]
+    chosen = [_mistake(wrong.iloc[row]) for row in _varied(wrong)]
+    return chosen + [_mistake(missed.iloc[row]) for row in _varied(missed)]
+
+
+def _mistake(row: pd.Series) -> Mistake:
+    score = float(row["score"]) if "score" in row else None
+    word = str(row.get("word", "missed"))
+    return Mistake(row["video"], float(row["start"]), float(row["end"]), row["label"], score, word)
 
 
 def with_frames(
@@ -78,18 +88,16 @@ def jpeg(picture: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _varied(table: pd.DataFrame, more: tuple[str, ...]) -> Iterator[tuple]:  # type: ignore[type-arg]
+def _varied(table: pd.DataFrame) -> list[int]:
     """The first MOST rows, at most a few of a video and of a class."""
     videos: Counter[str] = Counter()
     classes: Counter[str] = Counter()
-    given = 0
-    columns = [table[name].to_numpy(object) for name in ("video", "start", "end", "label", *more)]
-    for row in zip(*columns, strict=True):
-        if given == MOST:
-            return
-        if videos[row[0]] >= _OF_A_VIDEO or classes[row[3]] >= _OF_A_CLASS:
-            continue
-        videos[row[0]] += 1
-        classes[row[3]] += 1
-        given += 1
-        yield row
+    chosen: list[int] = []
+    for row, (video, label) in enumerate(zip(table["video"], table["label"], strict=True)):
+        if len(chosen) == MOST:
+            break
+        if videos[video] < _OF_A_VIDEO and classes[label] < _OF_A_CLASS:
+            videos[video] += 1
+            classes[label] += 1
+            chosen.append(row)
+    return chosen

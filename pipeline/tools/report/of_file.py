@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
-
-from evaluation.errors import TableError
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset
 from pipeline.data.videos.finding import videos_there
 from pipeline.errors import UserError
 from pipeline.pages.report_values import Durations, Facts, MapRow, Report, Videos
-from pipeline.prediction.found import names_of
 from pipeline.results import scoring
 from pipeline.results.scoring import Given
 from pipeline.results.scoring.published import withheld
 from pipeline.results.scoring.unknown_videos import UnknownVideos
 from pipeline.tools.report.advice import advice_of
-from pipeline.tools.report.analysed import TIOU, WORDS, analysed
+from pipeline.tools.report.analysed import TIOU, analysed
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
-from pipeline.tools.report.numbers import numbers_of
+from pipeline.tools.report.shared import labels_of, numbers_of, paths_from
 from pipeline.tools.report.what_ran import versions
 
 
@@ -40,57 +36,55 @@ def report_of_file(
     given = scoring.read_given_file(settings, path, unknown_videos)
     if "label" not in given.table:
         raise UserError(f"{path}: holds proposals, which have no label; give a table of detections")
-    dataset, iou = given.dataset, scoring.as_thresholds(settings.eval.iou)
-    tasks = scoring.score_tasks(
-        given.truth, given.table, dataset, settings.eval.iou, ties=given.ties, ignored=given.ignored
-    )
-    try:
-        found = analysed(
-            given.truth, given.table, settings.eval.iou, tiou=tiou, ties=given.ties, ignored=given.ignored
-        )  # fmt: skip
-    except TableError as error:
-        raise UserError(str(error)) from error
-    subset = settings.dataset.eval_subset
-    ids = [*dataset.video_ids(subset)]
-    ids += [video for video in given.table["video"].unique() if video not in set(ids)]
-    sources = videos_there(settings.dataset, dataset, dataset.video_ids(subset))
-    mistakes, failed = with_frames(mistakes_of(found.truth, found.detections), sources)
-    published = withheld(settings.eval, settings.dataset, dataset) is None
-    rows = scoring.map_rows({"iou": iou, "tasks": tasks}, settings.eval, published=published)
-    base = os.path.abspath(folder)
+    subset, ids = settings.dataset.eval_subset, _ids(settings, given)
+    one = analysed(
+        given.truth, given.table, settings.eval.iou, tiou=tiou, ties=given.ties, ignored=given.ignored
+    )  # fmt: skip
+    sources = videos_there(settings.dataset, given.dataset, given.dataset.video_ids(subset))
+    mistakes, failed = with_frames(mistakes_of(one.truth, one.detections), sources)
+    results = _results(settings, given)
     return Report(
         title=path.name,
-        about=[f"{len(given.table):,} detections", f"{len(dataset.video_ids(subset)):,} videos of {subset!r}"],
-        numbers=numbers_of({"iou": iou, "tasks": tasks}),
-        iou=iou,
-        maps=[MapRow(name, values[:-1], values[-1], name in tasks) for name, values in rows],
-        tiou=tiou,
-        words=WORDS,
+        about=[f"{len(given.table):,} detections", f"{len(ids):,} videos of {subset!r}"],
+        numbers=numbers_of(results),
+        iou=results["iou"],
+        maps=_maps(settings, given, results),
         videos=Videos(
             ids=ids,
-            truth=found.truth,
-            detections=found.detections,
-            seconds=_seconds(dataset, subset),
-            paths={
-                video: os.path.relpath(os.path.abspath(source), base)
-                for video, source in sources.items()
-                if isinstance(source, Path)
-            },
+            truth=one.truth,
+            detections=one.detections,
+            seconds=_seconds(given.dataset, subset),
+            paths=paths_from(folder, sources),
         ),
-        threshold=found.threshold,
-        classes=found.classes,
-        all_labels=dataset.heads[0] if len(dataset.heads) == 1 else (),
-        names=names_of(dataset.heads, pd.concat([given.truth[["label"]], given.table[["label"]]])),
-        errors=found.errors,
-        errors_by=found.errors_by,
-        advice=advice_of(found.errors, tiou),
-        operating=found.operating,
-        confusion=found.confusion,
+        found=one.found,
+        **labels_of(given.dataset, given.truth, given.table),
+        advice=advice_of(one.found),
         durations=Durations((given.truth["end"] - given.truth["start"]).to_numpy(float), None, None),
         facts=[_data(settings, given, path), versions()],
         mistakes=mistakes,
         without=_without(len(sources), failed),
     )  # fmt: skip
+
+
+def _ids(settings: DetectionConfig, given: Given) -> list[str]:
+    """The evaluated videos, and after them those that are not and count all the same."""
+    ids = given.dataset.video_ids(settings.dataset.eval_subset)
+    return list(dict.fromkeys([*ids, *given.table["video"]]))
+
+
+def _results(settings: DetectionConfig, given: Given) -> dict[str, Any]:
+    tasks = scoring.score_tasks(
+        given.truth, given.table, given.dataset, settings.eval.iou, ties=given.ties, ignored=given.ignored
+    )  # fmt: skip
+    return {"iou": scoring.as_thresholds(settings.eval.iou), "tasks": tasks}
+
+
+def _maps(settings: DetectionConfig, given: Given, results: dict[str, Any]) -> list[MapRow]:
+    published = withheld(settings.eval, settings.dataset, given.dataset) is None
+    rows = scoring.map_rows(results, settings.eval, published=published)
+    return [
+        MapRow(name, values[:-1], values[-1], name in results["tasks"]) for name, values in rows
+    ]
 
 
 def _seconds(dataset: Dataset, subset: str) -> dict[str, float]:
@@ -111,9 +105,13 @@ def _data(settings: DetectionConfig, given: Given, path: Path) -> Facts:
 
 
 def _without(sources: int, failed: list[str]) -> list[str]:
-    said = ["There is no run: settings, trainings, proposals and the oracles of its stages are left out."]
+    said = [
+        "There is no run: settings, trainings, proposals and the oracles of its stages are left out."
+    ]
     if not sources:
-        said.append("The videos are not there: nothing plays, and mistakes have no frames (--videos says where they are).")
+        said.append(
+            "The videos are not there: nothing plays, and mistakes have no frames (--videos says where they are)."
+        )
     if failed:
         said.append(f"{len(failed)} videos could not be read for frames, {failed[0]} first.")
     return said

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from evaluation.errors import TableError
 from evaluation.recall import average_recall
-from feature_extraction.video.frame_folder import FrameFolder
-from pipeline.data.videos.finding import Source, videos_there
+from pipeline.data.videos.finding import videos_there
 from pipeline.errors import UserError
 from pipeline.pages.report_values import Durations, MapRow, Report, Videos
-from pipeline.prediction.found import names_of
 from pipeline.progress import say
 from pipeline.results import scoring
 from pipeline.results.scoring.published import withheld
 from pipeline.results.tables import read_detections, read_proposals
 from pipeline.run_folder.manifests import hours_text, readable_manifest
 from pipeline.runs.run import Run
-from pipeline.stages.evaluate import numbers
+from pipeline.stages.evaluate import numbers, ties_of
 from pipeline.tools.report.advice import advice_of
-from pipeline.tools.report.analysed import TIOU, WORDS, Analysed, analysed
+from pipeline.tools.report.analysed import TIOU, analysed
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
-from pipeline.tools.report.numbers import numbers_of
+from pipeline.tools.report.shared import labels_of, numbers_of, paths_from
 from pipeline.tools.report.training import trainings
 from pipeline.tools.report.what_ran import facts_of, hours_of, network_name
 
@@ -36,48 +34,37 @@ def report_of_run(run: Run, folder: Path, *, frames: bool, tiou: float = TIOU) -
 
     Without `frames` no video is opened. Raises UserError where the run has no results, or they cannot be read.
     """
-    results = numbers(run)
     subset = run.subsets[1]
+    ids = run.dataset.video_ids(subset)
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
     detections = read_detections(run.path("classify"), run.dataset, subset)
     proposals = read_proposals(run.path("proposals"), run.dataset, subset)
-    found = _analysed(run, truth, detections, tiou)
-    sources = videos_there(run.config.dataset, run.dataset, run.dataset.video_ids(subset))
-    mistakes, failed = mistakes_of(found.truth, found.detections), []
-    if frames:
-        mistakes, failed = with_frames(mistakes, sources)
-    tasks = results["tasks"]
-    published = withheld(run.detection.eval, run.config.dataset, run.dataset) is None
-    seconds = {video: one.seconds for video, one in run.lengths(run.dataset.video_ids(subset), look=False).items()}
+    one = analysed(
+        truth, detections, run.detection.eval.iou, tiou=tiou, ties=ties_of(run), ignored=run.dataset.ignored_rows(subset)
+    )  # fmt: skip
+    sources = videos_there(run.config.dataset, run.dataset, ids)
+    mistakes, failed = with_frames(
+        mistakes_of(one.truth, one.detections), sources if frames else {}
+    )
+    results = numbers(run)
     return Report(
         title=run.folder.resolve().name,
         about=_about(run),
         numbers=numbers_of(results),
         iou=results["iou"],
-        maps=[
-            MapRow(name, values[:-1], values[-1], name in tasks)
-            for name, values in scoring.map_rows(results, run.detection.eval, published=published)
-        ],
-        tiou=tiou,
-        words=WORDS,
+        maps=_maps(run, results),
         videos=Videos(
-            ids=run.dataset.video_ids(subset),
-            truth=found.truth,
-            detections=found.detections,
+            ids=ids,
+            truth=one.truth,
+            detections=one.detections,
             proposals=proposals,
-            seconds=seconds,
-            paths=_paths(sources, folder),
+            seconds={video: it.seconds for video, it in run.lengths(ids, look=False).items()},
+            paths=paths_from(folder, sources),
             step=position_seconds(run),
         ),
-        threshold=found.threshold,
-        classes=found.classes,
-        all_labels=run.dataset.heads[0] if len(run.dataset.heads) == 1 else (),
-        names=names_of(run.dataset.heads, pd.concat([truth[["label"]], detections[["label"]]])),
-        errors=found.errors,
-        errors_by=found.errors_by,
-        advice=advice_of(found.errors, tiou),
-        operating=found.operating,
-        confusion=found.confusion,
+        found=one.found,
+        **labels_of(run.dataset, truth, detections),
+        advice=advice_of(one.found),
         recall=_recall(run, truth, proposals),
         trainings=trainings(run),
         durations=_durations(run, truth),
@@ -87,16 +74,13 @@ def report_of_run(run: Run, folder: Path, *, frames: bool, tiou: float = TIOU) -
     )  # fmt: skip
 
 
-def _analysed(run: Run, truth: pd.DataFrame, detections: pd.DataFrame, tiou: float) -> Analysed:
-    settings = run.detection.eval
-    try:
-        return analysed(
-            truth, detections, settings.iou, tiou=tiou,
-            ties="official" if settings.ties == "official" else "stable",
-            ignored=run.dataset.ignored_rows(run.subsets[1]),
-        )  # fmt: skip
-    except TableError as error:
-        raise UserError(str(error)) from error
+def _maps(run: Run, results: dict[str, Any]) -> list[MapRow]:
+    """Our mAP, and under it what was published of the same data set."""
+    published = withheld(run.detection.eval, run.config.dataset, run.dataset) is None
+    rows = scoring.map_rows(results, run.detection.eval, published=published)
+    return [
+        MapRow(name, values[:-1], values[-1], name in results["tasks"]) for name, values in rows
+    ]
 
 
 def _about(run: Run) -> list[str]:
@@ -113,21 +97,14 @@ def _about(run: Run) -> list[str]:
     return [part for part in parts if part]
 
 
-def _paths(sources: dict[str, Source], folder: Path) -> dict[str, str]:
-    """Where the videos that are files lie, from the page's folder: by names, as a browser goes."""
-    base = os.path.abspath(folder)
-    return {
-        video: os.path.relpath(os.path.abspath(source), base)
-        for video, source in sources.items()
-        if not isinstance(source, FrameFolder)
-    }
-
-
 def _recall(run: Run, truth: pd.DataFrame, proposals: pd.DataFrame) -> list[float]:
     settings = run.detection.eval
     most = max(1, min(_MOST_AN, max(settings.proposals_at)))
     try:
-        return [100 * float(value) for value in average_recall(truth, proposals, settings.iou, [most]).curve]
+        return [
+            100 * float(value)
+            for value in average_recall(truth, proposals, settings.iou, [most]).curve
+        ]
     except TableError as error:
         raise UserError(str(error)) from error
 
@@ -156,7 +133,9 @@ def _durations(run: Run, truth: pd.DataFrame) -> Durations:
         )
         if count
     ]
-    return Durations(seconds, step, longest, notes or ["All segments are within what the grid can propose."])
+    return Durations(
+        seconds, step, longest, notes or ["All segments are within what the grid can propose."]
+    )
 
 
 def _without(*, frames: bool, sources: int, failed: list[str]) -> list[str]:
@@ -165,7 +144,9 @@ def _without(*, frames: bool, sources: int, failed: list[str]) -> list[str]:
     if not sources:
         said.append("The videos are not there: nothing plays, and mistakes have no frames.")
     elif not frames:
-        said.append("This is the small form, made without opening a video: `tada-loc report` adds frames of the mistakes.")
+        said.append(
+            "This is the small form, made without opening a video: `tada-loc report` adds frames of the mistakes."
+        )
     if failed:
         said.append(f"{len(failed)} videos could not be read for frames, {failed[0]} first.")
         say(f"report: {said[-1]}")

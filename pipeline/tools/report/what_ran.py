@@ -18,7 +18,13 @@ from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
 
 # Where things are and how much is done at once: not what ran.
-_PLACES = ("dataset.annotations", "dataset.videos", "dataset.classes", "dataset.video_info", "runtime.")
+_PLACES = (
+    "dataset.annotations",
+    "dataset.videos",
+    "dataset.classes",
+    "dataset.video_info",
+    "runtime.",
+)
 _PACKAGES = ("tada-loc", "torch", "numpy", "av")
 
 
@@ -113,7 +119,13 @@ def _data(run: Run) -> Facts:
     ]
     for purpose, subset in zip(("trained on", "evaluated on"), run.subsets, strict=True):
         segments = len(run.dataset.rows(subset))
-        rows.append((purpose, f"{len(run.dataset.video_ids(subset)):,} videos", f"{segments:,} segments, {subset!r}"))
+        rows.append(
+            (
+                purpose,
+                f"{len(run.dataset.video_ids(subset)):,} videos",
+                f"{segments:,} segments, {subset!r}",
+            )
+        )
     classes = " and ".join(f"{len(head):,}" for head in run.dataset.heads)
     rows.append(("classes", classes, "verbs and nouns" if len(run.dataset.heads) == 2 else ""))
     return Facts("Data", rows)
@@ -123,7 +135,13 @@ def _stages(run: Run) -> Facts:
     rows = []
     for name, manifest in _manifests(run):
         left_out = f"without {len(manifest.left_out)} videos" if manifest.left_out else ""
-        rows.append((name, hours_text(manifest.hours), f"{manifest.updated[:16].replace('T', ' ')} {left_out}".strip()))
+        rows.append(
+            (
+                name,
+                hours_text(manifest.hours),
+                f"{manifest.updated[:16].replace('T', ' ')} {left_out}".strip(),
+            )
+        )
     return Facts("Time of each stage", rows, ("stage", "took", "ended (UTC)"))
 
 

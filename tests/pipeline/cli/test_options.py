@@ -46,6 +46,8 @@ EXPECTED = {
     "doctor": BASE | READS | {"--videos", "--workers", "--deep", "--json"},
     "plan": BASE | {"--annotations", "--videos", "--device", "--skip", "--processes", "--json"},
     "demo": {"--run-dir", "--backbone", "--set", "--device", "--force"},
+    "report": BASE
+    | {"--annotations", "--videos", "--skip", "--to", "--detections", "--unknown-videos"},
     "predict": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--save-features",
                 "--device", "--precision", "--workers", "--allow-failures", "--frame-fps", "--annotations",
                 *(f"--{form}" for form in OPTIONS)},

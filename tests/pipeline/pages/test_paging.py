@@ -15,10 +15,14 @@ from pipeline.pages.paging import pack, video_precision
 from pipeline.pages.report import FOLDER, PAGE, write_report_page
 
 
+def rows_of(table, video):
+    return table[table["video"] == video]
+
+
 def packed(report, words=None):
     labels = sorted({*report.videos.truth["label"], *report.videos.detections["label"]})
     places = {label: place for place, label in enumerate(labels)}
-    return pack(report.videos, places, words or report.words, 0.4), labels
+    return pack(report.videos, places, words or report.found.words, 0.4), labels
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +35,18 @@ def test_what_is_packed_is_what_was_found(report):
     parts = json.loads(one.inside)
     assert len(parts) == len(report.videos.ids)
     for video, (seconds, found, truth, proposed) in zip(report.videos.ids, parts, strict=True):
-        rows = report.videos.detections.query("video == @video").sort_values("score", ascending=False)
+        rows = report.videos.detections.pipe(rows_of, video).sort_values("score", ascending=False)
         assert seconds == 60
         assert found[0] == [round(1000 * start) for start in rows["start"]]
         ends = [start + length for start, length in zip(found[0], found[1], strict=True)]
         assert ends == pytest.approx([1000 * end for end in rows["end"]], abs=1)
         assert found[2] == pytest.approx(list(rows["score"]), rel=1e-3)
         assert [labels[place] for place in found[3]] == list(rows["label"])
-        assert [report.words[word] for word in found[4]] == list(rows["word"])
-        true = report.videos.truth.query("video == @video")
+        assert [report.found.words[word] for word in found[4]] == list(rows["word"])
+        true = report.videos.truth.pipe(rows_of, video)
         assert [labels[place] for place in truth[2]] == list(true["label"])
         assert [by < 0 for by in truth[3]] == list(true["found_by"].isna())
-        assert len(proposed[0]) == min(100, len(report.videos.proposals.query("video == @video")))
+        assert len(proposed[0]) == min(100, len(report.videos.proposals.pipe(rows_of, video)))
 
 
 def test_many_videos_go_into_files_that_hold_each_once(report, tmp_path, monkeypatch):
@@ -102,5 +106,5 @@ def test_a_video_that_is_cut_keeps_its_best_rows(report, monkeypatch):
     one, _ = packed(report)
     assert one.cut == len(report.videos.ids)
     for video, part in zip(report.videos.ids, json.loads(one.inside), strict=True):
-        best = report.videos.detections.query("video == @video")["score"].nlargest(5)
+        best = report.videos.detections.pipe(rows_of, video)["score"].nlargest(5)
         assert part[1][2] == pytest.approx(list(best), rel=1e-3)

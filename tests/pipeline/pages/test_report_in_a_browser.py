@@ -62,7 +62,14 @@ def test_it_opens_with_an_answer_a_reason_and_a_next_step(report):
     assert page.locator("#map svg.chart").get_attribute("role") == "img"
     assert "mAP, the paper" in page.locator("#map").inner_text()
     order = page.locator("main h2").all_inner_texts()
-    wanted = ["Where the points go", "mAP over tIoU", "Video", "Mistakes to look at", "Classes", "Curves"]
+    wanted = [
+        "Where the points go",
+        "mAP over tIoU",
+        "Video",
+        "Mistakes to look at",
+        "Classes",
+        "Curves",
+    ]
     assert [text.split(" kitchen")[0] for text in order][:6] == wanted
 
 
@@ -92,7 +99,9 @@ def test_a_class_shows_its_curve(report):
     row.locator("td").nth(1).click()
     assert report.page.locator("#class-name").inner_text() == row.locator("bdi").first.inner_text()
     assert "picked" in row.get_attribute("class")
-    assert report.page.locator("#class-curve svg.chart path.line").get_attribute("d").startswith("M")
+    assert (
+        report.page.locator("#class-curve svg.chart path.line").get_attribute("d").startswith("M")
+    )
 
 
 def test_a_video_is_searched_and_opened(report):
@@ -119,7 +128,9 @@ def test_worst_median_and_best_are_in_order(report):
     for which in ("worst", "median", "best"):
         report.page.locator(f"#{which}").click()
         assert report.page.locator(f"#{which}").get_attribute("aria-pressed") == "true"
-        found.append(float(report.page.locator("#video-numbers").inner_text().rstrip(".").split("AP ")[1]))
+        found.append(
+            float(report.page.locator("#video-numbers").inner_text().rstrip(".").split("AP ")[1])
+        )
     assert found == sorted(found) and found[0] < found[2]
     precision = sorted(float(text) for text in column(report, "video-table", 2))
     assert precision[0] == found[0]
@@ -243,7 +254,9 @@ def test_hostile_labels_and_ids_are_text(open_page, tmp_path):
     assert opened.complaints == []
 
 
-def test_many_videos_are_loaded_from_files_and_a_missing_file_is_said(open_page, tmp_path, monkeypatch):
+def test_many_videos_are_loaded_from_files_and_a_missing_file_is_said(
+    open_page, tmp_path, monkeypatch
+):
     monkeypatch.setattr(paging, "MOST_EMBEDDED", 1000)
     monkeypatch.setattr(paging, "FILE_BYTES", 1)
     page_file = write_report_page(made_up_report(VIDEOS, tmp_path, rows=20), tmp_path)
@@ -263,7 +276,9 @@ def test_many_videos_are_loaded_from_files_and_a_missing_file_is_said(open_page,
         path.unlink()
     page.locator("#search").fill("kitchen 05" if first != "kitchen 05" else "kitchen 06")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => document.getElementById('video-numbers').textContent.includes('not lie beside')")
+    page.wait_for_function(
+        "() => document.getElementById('video-numbers').textContent.includes('not lie beside')"
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -276,9 +291,14 @@ def test_it_fits_a_phone(open_page, page_file, scheme):
 def test_light_and_dark_are_switched(report):
     page = report.page
     page.locator("[data-theme=dark]").click()
-    assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(21, 23, 27)"
+    assert (
+        page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(21, 23, 27)"
+    )
     page.locator("[data-theme=light]").click()
-    assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert (
+        page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+        == "rgb(255, 255, 255)"
+    )
 
 
 def test_it_prints_in_one_column(report):
