@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.pages.report_values import Bar, Durations, Facts, MapRow, Report, Training, Videos
-from pipeline.tools.report.advice import advice_of
 from pipeline.tools.report.analysed import analysed
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
+from pipeline.tools.report.reasons import advice_of
 from pipeline.tools.report.shared import numbers_of
 
 CLASSES = ("cut", "open drawer", "peel", "pour", "put away", "stir", "take", "wash hands", "wipe")

@@ -26,6 +26,7 @@ from evaluation.operating import OperatingPoint, OperatingPoints, operating_poin
 from evaluation.recall import Recall, average_recall
 from evaluation.stages import (
     StageLoss,
+    nearest_proposals,
     stage_losses,
     true_segments,
     with_segments,
@@ -57,6 +58,7 @@ __all__ = [
     "error_types",
     "fusion",
     "map_difference",
+    "nearest_proposals",
     "operating_points",
     "per_class_accuracy",
     "signed_errors",

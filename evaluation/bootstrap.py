@@ -17,7 +17,7 @@ import pandas as pd
 
 from evaluation.errors import TableError
 from evaluation.matched import Matched, matched
-from evaluation.resampling import ranked, resampled_precision
+from evaluation.resampling import means, ranked, resampled_precision
 from evaluation.ties import Ties
 
 RESAMPLES = 1000
@@ -145,14 +145,6 @@ def draw(videos: int, resamples: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     drawn: np.ndarray = rng.multinomial(videos, np.full(videos, 1 / videos), size=resamples)
     return drawn
-
-
-def means(precision: np.ndarray) -> np.ndarray:
-    """Means [R, T] over classes of [R, C, T], those a resample has none of left out; 0 where it has no class."""
-    there = ~np.isnan(precision)
-    total = np.where(there, precision, 0.0).sum(axis=1)
-    mean: np.ndarray = total / np.maximum(there.sum(axis=1), 1)
-    return mean
 
 
 def percentiles(samples: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:

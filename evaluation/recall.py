@@ -58,16 +58,9 @@ def average_recall(
     """
     thresholds = check_tious(tious)
     wanted = _check_counts(counts)
-    check_annotations(annotations)
-    check_proposals(proposals)
-    _, truth_video, video = shared_codes(annotations["video"], proposals["video"], "proposals")
     most = int(wanted.max())
-    rank = _rank_in_video(video, proposals["score"].to_numpy(dtype=np.float64))
-    pairs = overlapping_pairs(
-        GroupedSegments(truth_video, *segments(annotations)),
-        GroupedSegments(np.where(rank < most, video, -1), *segments(proposals)),
-        float(thresholds.min()),
-    )
+    pairs, rank = _pairs(annotations, proposals, thresholds, most)
+    unknown = ~proposals["video"].isin(annotations["video"].unique())
     curves = _recall_curves(pairs, thresholds, rank, len(annotations), most)
     curve = curves.mean(axis=0)
     return Recall(
@@ -77,8 +70,52 @@ def average_recall(
         average=curve[wanted - 1],
         curve=curve,
         area=float((curve[1:] + curve[:-1]).sum() / 2 / most),
-        in_unknown_videos=int((video < 0).sum()),
+        in_unknown_videos=int(unknown.sum()),
     )
+
+
+def recall_by_truth(
+    annotations: pd.DataFrame,
+    proposals: pd.DataFrame,
+    tious: Sequence[float],
+    counts: Sequence[int],
+) -> np.ndarray:
+    """Share of the thresholds at which each ground truth is recalled: float64 [rows of annotations, K].
+
+    Its mean over the rows is `average_recall(...).average`. Raises TableError as that does.
+    """
+    thresholds = check_tious(tious)
+    wanted = _check_counts(counts)
+    pairs, rank = _pairs(annotations, proposals, thresholds, int(wanted.max()))
+    share = np.zeros((len(annotations), len(wanted)))
+    for tiou in thresholds:
+        first = _first_ranks(pairs, tiou, rank, len(annotations), int(wanted.max()))
+        share += first[:, None] < wanted
+    return share / len(thresholds)
+
+
+def _pairs(
+    annotations: pd.DataFrame, proposals: pd.DataFrame, thresholds: np.ndarray, most: int
+) -> tuple[Pairs, np.ndarray]:
+    """Ground truths (left) with the `most` best proposals of their videos, and places by score of all proposals."""
+    check_annotations(annotations)
+    check_proposals(proposals)
+    _, truth_video, video = shared_codes(annotations["video"], proposals["video"], "proposals")
+    rank = _rank_in_video(video, proposals["score"].to_numpy(dtype=np.float64))
+    pairs = overlapping_pairs(
+        GroupedSegments(truth_video, *segments(annotations)),
+        GroupedSegments(np.where(rank < most, video, -1), *segments(proposals)),
+        float(thresholds.min()),
+    )
+    return pairs, rank
+
+
+def _first_ranks(pairs: Pairs, tiou: float, rank: np.ndarray, truths: int, most: int) -> np.ndarray:
+    """The rank of the first proposal that reaches each ground truth; `most` where none does: int64 [truths]."""
+    chosen = pairs.tiou >= tiou
+    first = np.full(truths, most)
+    np.minimum.at(first, pairs.left[chosen], rank[pairs.right[chosen]])
+    return first
 
 
 def _recall_curves(
@@ -90,10 +127,7 @@ def _recall_curves(
     """
     curves = np.empty((len(thresholds), most))
     for row, tiou in enumerate(thresholds):
-        chosen = pairs.tiou >= tiou
-        # The rank of the first proposal that reaches each ground truth; `most` where none does.
-        first = np.full(truths, most)
-        np.minimum.at(first, pairs.left[chosen], rank[pairs.right[chosen]])
+        first = _first_ranks(pairs, tiou, rank, truths, most)
         reached = np.bincount(first, minlength=most + 1)[:most]
         curves[row] = np.cumsum(reached) / truths
     return curves

@@ -76,6 +76,14 @@ def resampled_precision(table: Ranked, weights: np.ndarray) -> np.ndarray:
     return result
 
 
+def means(precision: np.ndarray) -> np.ndarray:
+    """Means [R, T] over classes of [R, C, T], those a resample has none of left out; 0 where it has no class."""
+    there = ~np.isnan(precision)
+    total = np.where(there, precision, 0.0).sum(axis=1)
+    mean: np.ndarray = total / np.maximum(there.sum(axis=1), 1)
+    return mean
+
+
 @dataclass(frozen=True)
 class _Column:
     """The hits of a column [h] with their classes, and how many rows are left out before them."""

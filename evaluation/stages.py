@@ -15,8 +15,8 @@ import pandas as pd
 
 from evaluation.detection import detection_map
 from evaluation.errors import TableError
-from evaluation.overlap import temporal_iou
-from evaluation.tables import check_annotations, check_proposals, segments
+from evaluation.overlap import GroupedSegments, Pairs, overlapping_pairs, temporal_iou
+from evaluation.tables import check_annotations, check_proposals, segments, shared_codes
 from evaluation.ties import Ties
 
 _CLASS_COLUMNS = ("label", "verb", "noun")
@@ -103,6 +103,33 @@ def with_segments(annotations: pd.DataFrame, nearest: np.ndarray) -> pd.DataFram
         start=nearest[:, 0], end=nearest[:, 1], score=1.0
     )
     return table[~np.isnan(nearest).any(axis=1)].reset_index(drop=True)
+
+
+def nearest_proposals(
+    annotations: pd.DataFrame, proposals: pd.DataFrame, least: float = 0.1
+) -> pd.DataFrame:
+    """Of each ground truth the proposal with the largest tIoU, at least `least`: each proposal once, with score 1.
+
+    Equal tIoUs: the higher score, then the earlier row. It is the best choice of segments among proposals: what
+    true segments give more was never proposed, or was suppressed.
+    """
+    check_annotations(annotations)
+    check_proposals(proposals)
+    pairs = _pairs(annotations, proposals, least)
+    score = proposals["score"].to_numpy(np.float64)
+    order = np.lexsort((pairs.right, -score[pairs.right], -pairs.tiou, pairs.left))
+    _, first = np.unique(pairs.left[order], return_index=True)
+    rows = np.unique(pairs.right[order][first])
+    return proposals.iloc[rows].assign(score=1.0).reset_index(drop=True)
+
+
+def _pairs(annotations: pd.DataFrame, proposals: pd.DataFrame, least: float) -> Pairs:
+    _, truth_video, video = shared_codes(annotations["video"], proposals["video"], "proposals")
+    return overlapping_pairs(
+        GroupedSegments(truth_video, *segments(annotations)),
+        GroupedSegments(video, *segments(proposals)),
+        least,
+    )
 
 
 _NOTHING = (np.zeros(0, np.int64), np.zeros(0, np.int64))

@@ -12,8 +12,9 @@ from pipeline.cli.feature_commands import export_features, import_features
 from pipeline.cli.file_commands import convert, print_scores, score
 from pipeline.cli.group import Commands
 from pipeline.cli.model_commands import export, info
-from pipeline.cli.options import ALL, JSON, NamedPath, configured, echo, start
+from pipeline.cli.options import ALL, AT, JSON, WHY, NamedPath, configured, echo, start
 from pipeline.cli.predict_command import predict
+from pipeline.cli.results.compare_command import compare
 from pipeline.cli.results.report_command import report, say_report
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
@@ -64,7 +65,6 @@ def _do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] 
         from pipeline.stages.evaluate import results_table
 
         echo(results_table(run))
-        say_report(run)
     return run
 
 
@@ -142,27 +142,39 @@ def classify(**options: Any) -> None:
 @main.command("eval")
 @configured(*ALL)
 @click.option("--iou", help="eval.iou: start:step:end (end included) or a comma list.")
+@WHY
+@AT
 @JSON
 @click.option(
     "--detections", type=NamedPath(), hidden=True, help="What `tada-loc score FILE` does today."
 )
-def evaluate(json_file: Path | None, detections: Path | None, **options: Any) -> None:
-    """Report mAP over tIoU thresholds.
+def evaluate(
+    json_file: Path | None, detections: Path | None, why: bool, at: float, **options: Any
+) -> None:
+    """Report mAP over tIoU thresholds, and why it is no higher.
 
     Classifies first if that has not been done. A result file of anyone's is scored by `tada-loc score`.
 
+    \b
     Example: tada-loc eval --iou 0.1:0.1:0.5
+    Example: tada-loc eval --run-dir runs/own --why
     """
     if detections is not None:
         options.pop("force"), options.pop("verify")
-        print_scores(detections, json_file, options)
+        print_scores(detections, json_file, options, at=at if why else None)
         return
     run = _do("eval", options, quiet=("classify",))
+    if why:
+        from pipeline.tools.why.analysis import why as explained
+        from pipeline.tools.why.tables import why_table
+
+        echo("\n" + why_table(explained(run, at)))
     if json_file is not None:
         from pipeline.run_folder.files import write_report
         from pipeline.stages.evaluate import numbers
 
-        write_report(json_file, numbers(run))
+        write_report(json_file, numbers(run) | ({"why": explained(run, at)} if why else {}))
+    say_report(run)
 
 
 @main.command("eval-classifier")
@@ -202,12 +214,13 @@ def run(**options: Any) -> None:
 
     Example: tada-loc run --config hacs --run-dir runs/hacs
     """
-    _do(None, options)
+    say_report(_do(None, options))
 
 
 for _command in (
-    report,
     predict,
+    report,
+    compare,
     export,
     info,
     status,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import JSON, NamedPath, configured, echo, start
+from pipeline.cli.options import AT, JSON, WHY, NamedPath, configured, echo, start
 
 if TYPE_CHECKING:
     from pipeline.results.scoring.unknown_videos import UnknownVideos
@@ -30,9 +30,16 @@ if TYPE_CHECKING:
     type=click.Choice(["stable", "official"]),
     help="eval.ties: the order of equal scores. Default: official for result files, stable for tables.",
 )
+@WHY
+@AT
 @JSON
 def score(
-    file: Path, json_file: Path | None, unknown_videos: UnknownVideos, **options: Any
+    file: Path,
+    json_file: Path | None,
+    unknown_videos: UnknownVideos,
+    why: bool,
+    at: float,
+    **options: Any,
 ) -> None:
     """Score anyone's detections against annotations.
 
@@ -41,9 +48,9 @@ def score(
 
     \b
     Example: tada-loc score submission.json --config ek100 --annotations EPIC_100_validation.csv
-    Example: tada-loc score runs/hacs/classify/detections.csv --config hacs
+    Example: tada-loc score runs/hacs/classify/detections.csv --config hacs --why
     """
-    print_scores(file, json_file, options, unknown_videos)
+    print_scores(file, json_file, options, unknown_videos, at=at if why else None)
 
 
 @click.command()
@@ -118,19 +125,32 @@ def print_scores(
     json_file: Path | None,
     options: dict[str, Any],
     unknown_videos: UnknownVideos = "refuse",
+    *,
+    at: float | None = None,
 ) -> None:
-    """Print the figures of a file, and write them where asked."""
+    """Print the figures of a file, and write them where asked; with the kinds of errors at the tIoU `at`."""
+    from pipeline.errors import UserError
     from pipeline.results.scoring import map_table
-    from pipeline.results.scoring import score_file as scored
+    from pipeline.results.scoring.given import read_scored, score_given
 
     _require_nothing_idle(options)
     config = start("eval", options).given.detection()
-    results = scored(config, file, unknown_videos)
+    given = read_scored(config, file, unknown_videos)
+    results = score_given(config, given, file)
+    text = map_table(results, config.eval, published=results.get("published", True))
+    if at is not None:
+        from pipeline.tools.why.analysis import why_of_file
+        from pipeline.tools.why.tables import why_table
+
+        if "label" not in given.table:
+            raise UserError(f"{file}: holds proposals, and --why is about detections with labels")
+        results["why"] = why_of_file(given, at)
+        text += "\n\n" + why_table(results["why"])
     if json_file is not None:
         from pipeline.run_folder.files import write_report
 
         write_report(json_file, results)
-    echo(map_table(results, config.eval, published=results.get("published", True)))
+    echo(text)
 
 
 def _require_nothing_idle(options: dict[str, Any]) -> None:

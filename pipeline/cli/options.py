@@ -54,6 +54,17 @@ def echo(text: str) -> None:
 
 
 JSON = click.option("--json", "json_file", type=NamedPath(), help="Write the numbers here too.")
+WHY = click.option(
+    "--why", is_flag=True, help="Tell the kinds of errors, and which stage costs the points."
+)
+AT = click.option(
+    "--at",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    show_default=True,
+    metavar="TIOU",
+    help="The tIoU of --why.",
+)
 KEYS = click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...", callback=_assignments)
 SET = click.option(
     "--set",

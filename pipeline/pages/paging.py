@@ -130,7 +130,7 @@ def _parts(videos: Videos, places: Mapping[str, int], words: Sequence[str]) -> I
         detections = _best(found_rows.get(video), MOST_ROWS)
         own = true_rows.get(video)
         tables = [detections, own, _best(proposed.get(video), MOST_PROPOSALS)]
-        part = [[] if table is None else _times(table) for table in tables]
+        part: list[list[Any]] = [[] if table is None else _times(table) for table in tables]
         if detections is not None:
             numbered = [list(map(int, detections[name])) for name in ("place", "word")]
             part[0] += [_scores(detections["score"]), *numbered]

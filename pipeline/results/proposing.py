@@ -51,6 +51,28 @@ def proposals_of(
     proposals: ProposalSettings,
 ) -> pd.DataFrame:
     """The proposals of a video's maps, best first: decoded, moved, soft-NMS; as `propose_video` gives them."""
+    decoded = _decoded(maps, source, settings, proposals)
+    seconds = source.grid.seconds_per_position
+    found = _suppress(video, decoded, proposals, float(np.array(source.length) * seconds))
+    return _placed(found, source.grid.origin)
+
+
+def candidates_of(
+    maps: VideoMaps,
+    source: VideoInput,
+    video: str,
+    settings: BMNSettings,
+    proposals: ProposalSettings,
+) -> pd.DataFrame:
+    """All that a video's maps propose, before soft-NMS: video, start, end (seconds), score."""
+    decoded = _decoded(maps, source, settings, proposals)
+    columns = {"start": decoded[:, 0], "end": decoded[:, 1], "score": decoded[:, -1]}
+    return _placed(pd.DataFrame({"video": video, **columns}), source.grid.origin)
+
+
+def _decoded(
+    maps: VideoMaps, source: VideoInput, settings: BMNSettings, proposals: ProposalSettings
+) -> np.ndarray:
     start, end, cells = maps
     seconds = source.grid.seconds_per_position
     decoded = decode_proposals(
@@ -65,8 +87,7 @@ def proposals_of(
     )
     if settings.regression:
         decoded = move_proposals(decoded, cells[2:], seconds_per_position=seconds)
-    found = _suppress(video, decoded, proposals, float(np.array(source.length) * seconds))
-    return _placed(found, source.grid.origin)
+    return decoded
 
 
 @torch.inference_mode()

@@ -59,11 +59,12 @@ def report(
 
 
 def say_report(run: Run) -> None:
-    """See that there is a report of a run's results, and say where, as the last line."""
+    """See that there is a report of an evaluated run's results, and say where, as the last line."""
     from pipeline.progress import say
+    from pipeline.ranks import ranks
     from pipeline.tools.report.making import make_small_report
 
-    page = make_small_report(run)
+    page = make_small_report(run) if ranks().is_main else None
     if page is not None:
         say(f"report: {page}")
 

@@ -6,7 +6,7 @@ Knows no run: it is given settings, annotations and tables.
 from __future__ import annotations
 
 from pipeline.results.scoring.best_f1 import best_f1
-from pipeline.results.scoring.given import Given, read_given_file, score_file
+from pipeline.results.scoring.given import Given, read_scored, score_file
 from pipeline.results.scoring.report import map_rows, map_table
 from pipeline.results.scoring.result_files import SUBMISSION, write_result_files
 from pipeline.results.scoring.tasks import (
@@ -24,7 +24,7 @@ __all__ = [
     "best_f1",
     "map_rows",
     "map_table",
-    "read_given_file",
+    "read_scored",
     "recall_figures",
     "score_file",
     "score_tasks",

@@ -16,6 +16,7 @@ from pipeline.runs.run import Run
 from pipeline.tools.report.of_file import report_of_file
 from pipeline.tools.report.of_run import report_of_run
 from pipeline.tools.report.what_ran import program
+from pipeline.tools.why.analysis import kept_why
 
 FOLDER = "report"  # below the run's
 _WHOLE, _SMALL = "whole", "small"
@@ -33,7 +34,12 @@ def make_report(run: Run, folder: Path | None = None) -> Path:
             f"{run.folder}: its results are {state.state}{why}; run `tada-loc eval --run-dir {run.folder}` first"
         )
     folder = folder or run.folder / FOLDER
-    report = report_of_run(run, folder, frames=True)
+    known = None
+    try:
+        known = why(run)
+    except UserError as error:
+        say(f"report: what each stage could give is not known: {error.message}")
+    report = report_of_run(run, folder, frames=True, why=known)
     return write_report_page(replace(report, made_of=f"{_identity(run)} {_WHOLE}"), folder)
 
 
@@ -43,12 +49,14 @@ def make_small_report(run: Run) -> Path | None:
     None where it cannot be written, which is said: the results are there all the same.
     """
     folder = run.folder / FOLDER
-    identity = _identity(run)
-    if made_of(folder / PAGE) in {f"{identity} {_WHOLE}", f"{identity} {_SMALL}"}:
-        return folder / PAGE
     try:
-        report = report_of_run(run, folder, frames=False)
-        return write_report_page(replace(report, made_of=f"{identity} {_SMALL}"), folder)
+        identity, known = _identity(run), kept_why(run)
+        # With what each stage could give it is another one.
+        small = f"{identity} {_SMALL}{'' if known is None or not known['stages'] else ', stages'}"
+        if made_of(folder / PAGE) in {f"{identity} {_WHOLE}", small}:
+            return folder / PAGE
+        report = report_of_run(run, folder, frames=False, why=known)
+        return write_report_page(replace(report, made_of=small), folder)
     except UserError as error:
         say(f"report: not written: {error.message}")
         return None

@@ -14,9 +14,9 @@ from pipeline.results import scoring
 from pipeline.results.scoring import Given
 from pipeline.results.scoring.published import withheld
 from pipeline.results.scoring.unknown_videos import UnknownVideos
-from pipeline.tools.report.advice import advice_of
 from pipeline.tools.report.analysed import TIOU, analysed
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
+from pipeline.tools.report.reasons import advice_of
 from pipeline.tools.report.shared import labels_of, numbers_of, paths_from
 from pipeline.tools.report.what_ran import versions
 
@@ -33,7 +33,7 @@ def report_of_file(
 
     Raises UserError where one of them cannot be scored, and for a table of proposals.
     """
-    given = scoring.read_given_file(settings, path, unknown_videos)
+    given = scoring.read_scored(settings, path, unknown_videos)
     if "label" not in given.table:
         raise UserError(f"{path}: holds proposals, which have no label; give a table of detections")
     subset, ids = settings.dataset.eval_subset, _ids(settings, given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from pipeline.results.tables import read_detections, read_proposals
 from pipeline.run_folder.manifests import hours_text, readable_manifest
 from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers, ties_of
-from pipeline.tools.report.advice import advice_of
 from pipeline.tools.report.analysed import TIOU, analysed
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
+from pipeline.tools.report.reasons import advice_of, stages_of
 from pipeline.tools.report.shared import labels_of, numbers_of, paths_from
 from pipeline.tools.report.training import trainings
 from pipeline.tools.report.what_ran import facts_of, hours_of, network_name
@@ -29,10 +30,12 @@ from pipeline.tools.report.what_ran import facts_of, hours_of, network_name
 _MOST_AN = 100  # proposals a video of the curve
 
 
-def report_of_run(run: Run, folder: Path, *, frames: bool, tiou: float = TIOU) -> Report:
+def report_of_run(
+    run: Run, folder: Path, *, frames: bool, why: Mapping[str, Any] | None, tiou: float = TIOU
+) -> Report:
     """The report of a run that was evaluated, for a page in `folder`.
 
-    Without `frames` no video is opened. Raises UserError where the run has no results, or they cannot be read.
+    Without `frames` no video is opened. `why`: what `pipeline.tools.why` says of its stages, if that is known. Raises UserError where the run has no results, or they cannot be read.
     """
     subset = run.subsets[1]
     ids = run.dataset.video_ids(subset)
@@ -64,13 +67,14 @@ def report_of_run(run: Run, folder: Path, *, frames: bool, tiou: float = TIOU) -
         ),
         found=one.found,
         **labels_of(run.dataset, truth, detections),
-        advice=advice_of(one.found),
+        stages=stages_of(why),
+        advice=advice_of(one.found, why),
         recall=_recall(run, truth, proposals),
         trainings=trainings(run),
         durations=_durations(run, truth),
         facts=facts_of(run),
         mistakes=mistakes,
-        without=_without(frames=frames, sources=len(sources), failed=failed),
+        without=_without(frames=frames, stages=why is not None, sources=len(sources), failed=failed),
     )  # fmt: skip
 
 
@@ -138,7 +142,7 @@ def _durations(run: Run, truth: pd.DataFrame) -> Durations:
     )
 
 
-def _without(*, frames: bool, sources: int, failed: list[str]) -> list[str]:
+def _without(*, frames: bool, stages: bool, sources: int, failed: list[str]) -> list[str]:
     """What the page does without."""
     said = []
     if not sources:
@@ -146,6 +150,10 @@ def _without(*, frames: bool, sources: int, failed: list[str]) -> list[str]:
     elif not frames:
         said.append(
             "This is the small form, made without opening a video: `tada-loc report` adds frames of the mistakes."
+        )
+    if not stages:
+        said.append(
+            "What each stage could give was not asked: `tada-loc report`, or `eval --why`, says it."
         )
     if failed:
         said.append(f"{len(failed)} videos could not be read for frames, {failed[0]} first.")

@@ -9,8 +9,8 @@ import pytest
 from checks.made_up import IOU, made_up_tables
 from evaluation.detection import detection_map
 from evaluation.operating import operating_points
-from pipeline.tools.report.advice import advice_of
 from pipeline.tools.report.analysed import WORDS, analysed
+from pipeline.tools.report.reasons import advice_of
 
 TRUTH, FOUND, _ = made_up_tables([f"v{k}" for k in range(8)])
 
@@ -80,12 +80,15 @@ def test_nothing_found_is_all_missed():
         row.score is None for row in result.found.classes
     )
     assert next(bar for bar in result.found.errors if bar.name == "missed").count == len(TRUTH)
-    assert "the proposals" in advice_of(result.found)[0]
+    assert advice_of(result.found)[0].startswith("missed costs")
 
 
 def test_all_right_needs_no_advice():
     result = analysed(TRUTH, TRUTH.assign(score=np.linspace(0.5, 1, len(TRUTH))), IOU)
-    assert set(result.detections["word"]) == {"right"} and advice_of(result.found) == []
+    assert (
+        set(result.detections["word"]) == {"right"}
+        and "none of these costs much" in advice_of(result.found)[0]
+    )
 
 
 def test_classes_without_truth_and_ignored_segments_are_not_counted():

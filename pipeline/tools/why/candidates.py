@@ -1,0 +1,61 @@
+"""What a run's proposal network proposes before soft-NMS, and the class scores of the proposals it kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from evaluation.overlap import temporal_iou
+from evaluation.stages import nearest_proposals
+from evaluation.tables import segments
+from pipeline.data.windows.positions import video_input
+from pipeline.progress import Progress
+from pipeline.results.classification.class_scores import Parts
+from pipeline.results.proposing import candidates_of, video_maps
+from pipeline.runs.run import Run
+from pipeline.tools.why.classes import Scores, rows_of
+from pipeline.training.bmn_network import load_network
+
+_COLUMNS = ["video", "start", "end", "score"]
+
+
+def nearest_candidates(run: Run, truth: pd.DataFrame) -> pd.DataFrame:
+    """Of each true segment the nearest of all proposals before soft-NMS: video, start, end, score.
+
+    The maps are made again, a video at a time. Raises UserError where network or features are damaged.
+    """
+    config, groups = run.detection, truth.groupby("video", sort=False).indices
+    videos = [video for video in groups if run.features.path(video).is_file()]
+    if not videos:
+        return pd.DataFrame(columns=_COLUMNS)
+    network = load_network(config.bmn, run.features.common_channels(videos), run.folder, run.device)
+    found = []
+    with Progress(len(videos), "why: proposals before NMS", unit="video") as bar:
+        for video in videos:
+            source = video_input(run.features(video), config.bmn)
+            maps = video_maps(network, source, config.bmn, run.device)
+            every = candidates_of(maps, source, video, config.bmn, config.proposals)
+            found.append(nearest_proposals(truth.iloc[groups[video]], every))
+            bar.update(1)
+    return pd.concat(found, ignore_index=True)
+
+
+def scores_of_kept(run: Run, kept: pd.DataFrame, table: pd.DataFrame) -> Scores:
+    """Class scores of segments, each those of the kept proposal nearest to it in its video.
+
+    Raises UserError where the scores of `classify` are damaged.
+    """
+    parts = Parts(run.path("classify"), "", {})
+    own = kept.groupby("video", sort=False).indices
+    scores, places = {}, {}
+    for video, rows in table.groupby("video", sort=False).indices.items():
+        scores[video] = parts.read(video)
+        places[video] = _nearest(kept.iloc[own[video]], table.iloc[rows])
+    return rows_of(scores, places)
+
+
+def _nearest(kept: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
+    start, end = (column[:, None] for column in segments(table))
+    tiou = temporal_iou(start, end, *segments(kept))
+    nearest: np.ndarray = tiou.argmax(axis=1)
+    return nearest
