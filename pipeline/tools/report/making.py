@@ -17,6 +17,7 @@ from pipeline.tools.report.of_file import report_of_file
 from pipeline.tools.report.of_run import report_of_run
 from pipeline.tools.report.what_ran import program
 from pipeline.tools.why.analysis import kept_why
+from pipeline.tools.why.analysis import why as why_of
 
 FOLDER = "report"  # below the run's
 _WHOLE, _SMALL = "whole", "small"
@@ -36,7 +37,7 @@ def make_report(run: Run, folder: Path | None = None) -> Path:
     folder = folder or run.folder / FOLDER
     known = None
     try:
-        known = why(run)
+        known = why_of(run)
     except UserError as error:
         say(f"report: what each stage could give is not known: {error.message}")
     report = report_of_run(run, folder, frames=True, why=known)
