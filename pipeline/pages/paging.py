@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ MOST_EMBEDDED = 4_000_000  # bytes of videos in the page itself; with more they 
 FILE_BYTES = 400_000  # of a file of videos, about
 MOST_ROWS = 500  # detections of a video, the best
 MOST_PROPOSALS = 100
+OURS = re.compile(r"\d{4,}-[0-9a-f]{12}\.js")  # what a file of videos is called
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.errors import UserError
 from pipeline.pages.colours import looks_of
-from pipeline.pages.paging import MOST_ROWS, Packed, pack
+from pipeline.pages.paging import MOST_ROWS, OURS, Packed, pack
 from pipeline.pages.rendering import address, render
 from pipeline.pages.report_values import ClassRow, Durations, MapRow, Mistake, Operating, Report
 from pipeline.pages.thinning import short
@@ -33,14 +34,18 @@ def write_report_page(report: Report, folder: Path) -> Path:
     """Write `index.html`, and files of videos where there are many, and give the path of the page.
 
     The page appears last, whole; files of a former report that it does not load go then. Raises UserError where
-    the folder cannot be written.
+    the folder cannot be written, or holds another `index.html`.
     """
+    if (folder / PAGE).exists() and made_of(folder / PAGE) is None:
+        raise UserError(
+            f"{folder / PAGE}: is there already, and is no report; give another folder (--to)"
+        )
     packed, text = report_page(report)
     for name, script in packed.files.items():
         write_text(folder / FOLDER / name, script)
     write_text(page := folder / PAGE, text)
-    for path in sorted((folder / FOLDER).glob("[0-9]*-*.js")):
-        if path.name not in packed.files:
+    for path in sorted((folder / FOLDER).glob("*.js")):
+        if OURS.fullmatch(path.name) and path.name not in packed.files:
             remove(path)
     with contextlib.suppress(OSError):  # of a report with many videos, and now without a file
         (folder / FOLDER).rmdir()
@@ -160,9 +165,7 @@ def _videos(report: Report, packed: Packed) -> dict[str, Any]:
 
 
 def _picks(ranked: list[int]) -> list[int]:
-    if not ranked:
-        return []
-    return [ranked[0], ranked[len(ranked) // 2], ranked[-1]]
+    return [ranked[0], ranked[len(ranked) // 2], ranked[-1]] if ranked else []
 
 
 def _operating(one: Operating | None) -> dict[str, Any] | None:
@@ -213,11 +216,8 @@ def _confusion(report: Report, places: Mapping[str, int]) -> dict[str, Any] | No
     one = report.found.confusion
     if one is None or not len(one.labels):
         return None
-    return {
-        "places": [places[label] for label in one.labels],
-        "counts": np.asarray(one.counts).astype(int).tolist(),
-        "leftOut": one.left_out,
-    }
+    counts = np.asarray(one.counts).astype(int).tolist()
+    return {"places": [places[label] for label in one.labels], "counts": counts}
 
 
 def _durations(one: Durations | None) -> dict[str, Any] | None:

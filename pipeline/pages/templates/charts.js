@@ -178,7 +178,7 @@ function barTable(table, bars, { unit, counted, signed = false }) {
   const lines = bars.map((bar) => {
     const svg = drawn("svg", { class: "bar-of", width: "100%", height: 14, "aria-hidden": "true" });
     if (!bar.sum) svg.append(drawn("rect", { width: `${(100 * Math.abs(bar.points)) / most}%`, height: 12, y: 1, rx: 2, class: bar.points < 0 ? "less" : "" }));
-    const shown = `${signed && bar.points > 0 ? "+" : ""}${bar.points.toFixed(1)}`;
+    const shown = `${signed && bar.points > 0 ? "+" : bar.points < 0 ? "−" : ""}${Math.abs(bar.points).toFixed(1)}`;
     const cells = [element("th", { scope: "row", title: bar.note }, element("bdi", {}, bar.name)), element("td", { class: "of" }, svg), element("td", { class: "number" }, shown)];
     if (counted) cells.push(element("td", { class: "number" }, bar.count === null ? "" : bar.count.toLocaleString("en")));
     return element("tr", { class: bar.sum ? "sum" : "" }, ...cells);

@@ -50,20 +50,20 @@ def report_of_file(
         iou=results["iou"],
         maps=_maps(settings, given, results),
         videos=Videos(
-            ids=ids,
-            truth=one.truth,
-            detections=one.detections,
-            seconds=_seconds(given.dataset, subset),
-            paths=paths_from(folder, sources),
+            ids, one.truth, one.detections, seconds=_seconds(given.dataset, subset), paths=paths_from(folder, sources)
         ),
         found=one.found,
         **labels_of(given.dataset, given.truth, given.table),
         advice=advice_of(one.found),
-        durations=Durations((given.truth["end"] - given.truth["start"]).to_numpy(float), None, None),
+        durations=_durations(given),
         facts=[_data(settings, given, path), versions()],
         mistakes=mistakes,
         without=_without(len(sources), failed),
     )  # fmt: skip
+
+
+def _durations(given: Given) -> Durations:
+    return Durations((given.truth["end"] - given.truth["start"]).to_numpy(float), None, None)
 
 
 def _ids(settings: DetectionConfig, given: Given) -> list[str]:

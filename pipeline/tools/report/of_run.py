@@ -20,7 +20,7 @@ from pipeline.results.tables import read_detections, read_proposals
 from pipeline.run_folder.manifests import hours_text, readable_manifest
 from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers, ties_of
-from pipeline.tools.report.analysed import TIOU, analysed
+from pipeline.tools.report.analysed import TIOU, Analysed, analysed
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
 from pipeline.tools.report.reasons import advice_of, stages_of
 from pipeline.tools.report.shared import labels_of, numbers_of, paths_from
@@ -35,17 +35,17 @@ def report_of_run(
 ) -> Report:
     """The report of a run that was evaluated, for a page in `folder`.
 
-    Without `frames` no video is opened. `why`: what `pipeline.tools.why` says of its stages, if that is known. Raises UserError where the run has no results, or they cannot be read.
+    Without `frames` no video is opened. `why`: what `pipeline.tools.why` says of its stages, if that is known.
+    Raises UserError where the run has no results, or they cannot be read.
     """
     subset = run.subsets[1]
-    ids = run.dataset.video_ids(subset)
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
     detections = read_detections(run.path("classify"), run.dataset, subset)
     proposals = read_proposals(run.path("proposals"), run.dataset, subset)
     one = analysed(
         truth, detections, run.detection.eval.iou, tiou=tiou, ties=ties_of(run), ignored=run.dataset.ignored_rows(subset)
     )  # fmt: skip
-    sources = videos_there(run.config.dataset, run.dataset, ids)
+    sources = videos_there(run.config.dataset, run.dataset, run.dataset.video_ids(subset))
     mistakes, failed = with_frames(
         mistakes_of(one.truth, one.detections), sources if frames else {}
     )
@@ -56,15 +56,7 @@ def report_of_run(
         numbers=numbers_of(results),
         iou=results["iou"],
         maps=_maps(run, results),
-        videos=Videos(
-            ids=ids,
-            truth=one.truth,
-            detections=one.detections,
-            proposals=proposals,
-            seconds={video: it.seconds for video, it in run.lengths(ids, look=False).items()},
-            paths=paths_from(folder, sources),
-            step=position_seconds(run),
-        ),
+        videos=_videos(run, one, proposals, paths_from(folder, sources)),
         found=one.found,
         **labels_of(run.dataset, truth, detections),
         stages=stages_of(why),
@@ -76,6 +68,19 @@ def report_of_run(
         mistakes=mistakes,
         without=_without(frames=frames, stages=why is not None, sources=len(sources), failed=failed),
     )  # fmt: skip
+
+
+def _videos(run: Run, one: Analysed, proposals: pd.DataFrame, paths: Mapping[str, str]) -> Videos:
+    ids = run.dataset.video_ids(run.subsets[1])
+    return Videos(
+        ids=ids,
+        truth=one.truth,
+        detections=one.detections,
+        proposals=proposals,
+        seconds={video: length.seconds for video, length in run.lengths(ids, look=False).items()},
+        paths=paths,
+        step=position_seconds(run),
+    )
 
 
 def _maps(run: Run, results: dict[str, Any]) -> list[MapRow]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from checks.made_up import made_up_report
+from pipeline.errors import UserError
 from pipeline.pages import paging
 from pipeline.pages.paging import pack, video_precision
 from pipeline.pages.report import FOLDER, PAGE, write_report_page
@@ -74,9 +75,21 @@ def test_many_videos_go_into_files_that_hold_each_once(report, tmp_path, monkeyp
 
 def test_files_of_others_in_the_folder_are_left(report, tmp_path):
     (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / "mine.js").write_text("mine")
+    for name in ("mine.js", "2026-mine.js"):
+        (tmp_path / FOLDER / name).write_text("mine")
     write_report_page(report, tmp_path)
-    assert (tmp_path / FOLDER / "mine.js").read_text() == "mine"
+    write_report_page(report, tmp_path)
+    assert sorted(path.name for path in (tmp_path / FOLDER).iterdir()) == [
+        "2026-mine.js",
+        "mine.js",
+    ]
+
+
+def test_a_page_of_someone_else_is_not_written_over(report, tmp_path):
+    (tmp_path / PAGE).write_text("<h1>mine</h1>")
+    with pytest.raises(UserError, match="is no report"):
+        write_report_page(report, tmp_path)
+    assert (tmp_path / PAGE).read_text() == "<h1>mine</h1>"
 
 
 def test_five_hundred_videos_are_one_page_under_five_megabytes(tmp_path):
