@@ -93,9 +93,7 @@ def error_types(
     precision = table.precision([Fix(None), *(Fix(kind) for kind in ALL_FIXES)])[0]
     gains = precision.mean(axis=0)[1:] - precision[:, 0].mean()
     lengths = by_length(found, kinds, annotations, detections, length_edges)
-    kind = np.full(len(detections), NOT_COUNTED)
-    about = np.full(len(detections), -1)
-    kind[found.rows], about[found.rows] = kinds.kind, kinds.about
+    kind, about = _in_rows(found, kinds, len(detections))
     return ErrorTypes(
         tiou=tiou,
         background=background,
@@ -151,6 +149,13 @@ def told(
         raise TableError(f"background is {background}; give more than 0, up to the tIoU {tiou}")
     found = matched(annotations, detections, [tiou], ties=ties, ignored=ignored)
     return found, kinds_of(found, annotations, detections, tiou, background)
+
+
+def _in_rows(found: Matched, kinds: Kinds, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Kind and ground truth of each row of the table of detections."""
+    kind, about = np.full(rows, NOT_COUNTED), np.full(rows, -1)
+    kind[found.rows], about[found.rows] = kinds.kind, kinds.about
+    return kind, about
 
 
 def _counts(kinds: Kinds) -> np.ndarray:

@@ -72,8 +72,7 @@ def operating_points(
     right = found.taken[counted, 0] >= 0
     segments = np.bincount(found.truth_group, minlength=len(found.classes))
     scores, hits, rows = _by_score(score, right)
-    total = int(segments.sum())
-    best = _best(scores, hits, rows, total)
+    best = _best(scores, hits, rows, total := int(segments.sum()))
     by_class, at_best = {}, {}
     edges = np.searchsorted(group, np.arange(len(found.classes) + 1))
     for number, name in enumerate(found.classes):

@@ -17,7 +17,7 @@ from pipeline.pages.colours import looks_of
 from pipeline.pages.paging import MOST_ROWS, OURS, Packed, pack
 from pipeline.pages.rendering import address, render
 from pipeline.pages.report_values import ClassRow, Durations, MapRow, Mistake, Operating, Report
-from pipeline.pages.thinning import short
+from pipeline.pages.thinning import short, spread
 from pipeline.printing import printable
 from pipeline.run_folder.files import remove, write_text
 
@@ -171,7 +171,7 @@ def _picks(ranked: list[int]) -> list[int]:
 def _operating(one: Operating | None) -> dict[str, Any] | None:
     if one is None or not len(one.score):
         return None
-    kept = _spread(np.asarray(one.score, float), _CURVE_POINTS, one.best)
+    kept = spread(np.asarray(one.score, float), _CURVE_POINTS, one.best)
     columns = {
         name: _rounded(np.asarray(getattr(one, name), float)[kept])
         for name in ("precision", "recall", "f1")
@@ -181,17 +181,6 @@ def _operating(one: Operating | None) -> dict[str, Any] | None:
         **columns,
         "best": int(np.flatnonzero(kept == one.best)[0]),
     }
-
-
-def _spread(values: np.ndarray, points: int, also: int) -> np.ndarray:
-    """Which rows of a curve to draw: evenly by row and by value, the ends, and the row `also`."""
-    if len(values) <= points:
-        return np.arange(len(values))
-    by_row = np.linspace(0, len(values) - 1, points // 2).round().astype(int)
-    ordered = np.argsort(values, kind="stable")
-    asked = np.linspace(values.min(), values.max(), points // 2)
-    by_value = ordered[np.clip(np.searchsorted(values[ordered], asked), 0, len(values) - 1)]
-    return np.unique(np.concatenate([by_row, by_value, [also]]))
 
 
 def _class_row(row: ClassRow, places: Mapping[str, int], number: int) -> dict[str, Any]:

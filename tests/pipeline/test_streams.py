@@ -82,6 +82,9 @@ def shown(whole, data, tmp_path_factory):
     asked["eval-classifier"] = ["eval-classifier", *own, "views.clips=1", "views.crops=1"]
     asked["eval --json"] = ["eval", *own, "--json", "/dev/stdout"]
     asked["report"] = ["report", *own, "--to", str(made / "report")]
+    asked["eval --why"] = ["eval", *own, "--why"]
+    asked["compare"] = ["compare", str(run), str(folder / "again"), "--resamples", "20"]
+    shutil.copytree(whole, folder / "again")
     asked["score"] = ["score", str(made / "found.json"), *scored]
     asked["export-features"] = ["export-features", *own, "--to", str(made / "features")]
     asked["export"] = ["export", "--run-dir", str(run), "--to", str(made / "own.tada")]

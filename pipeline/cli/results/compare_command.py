@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import JSON, NamedPath, echo, start
+from pipeline.cli.options import JSON, SET, NamedPath, echo, start
 
 if TYPE_CHECKING:
     from pipeline.tools.compare.results import Result
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
 @click.option("--config", metavar="FILE", help="Of result files: what they are scored with.")
 @click.option("--annotations", metavar="FILE", help="Of result files: dataset.annotations.")
+@SET
 @JSON
 @click.option("--page", type=NamedPath(), metavar="FILE", help="Write a page of it too (.html).")
 def compare(
@@ -42,6 +43,7 @@ def compare(
     seed: int,
     config: str | None,
     annotations: str | None,
+    assignments: tuple[str, ...],
     json_file: Path | None,
     page: Path | None,
 ) -> None:
@@ -58,7 +60,7 @@ def compare(
     from pipeline.tools.compare.comparison import comparison
     from pipeline.tools.compare.tables import comparison_table
 
-    options = {"config": config, "annotations": annotations}
+    options = {"config": config, "annotations": annotations, "assignments": assignments}
     values = comparison(_results(results, options), at=at, resamples=resamples, seed=seed)
     if json_file is not None:
         from pipeline.run_folder.files import write_report
@@ -82,9 +84,10 @@ def _results(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Result]:
     of_runs = {path: result_of_run(path) for path in paths if path.is_dir()}
     files = [path for path in paths if path not in of_runs]
     if not files:
-        given = [f"--{name}" for name, value in options.items() if value is not None]
+        given = [name for name, value in options.items() if value]
         if given:
-            raise UsageError(f"{given[0]}: is about result files; runs have their own")
+            option = given[0].replace("assignments", "set")
+            raise UsageError(f"--{option}: is about result files; runs have their own settings")
         return [of_runs[path] for path in paths]
     if of_runs and not any(options.values()):
         settings = next(iter(of_runs.values())).config

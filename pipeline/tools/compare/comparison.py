@@ -50,10 +50,7 @@ def comparison(
     how = How(evaluation.iou, at, evaluation.proposals_at, resamples, seed, level)
     if any(result.config.eval.iou != evaluation.iou for result in results[1:]):
         notes.append(f"all are scored at the tIoU thresholds of {first.name}")
-    found = {video for result in results for video in result.detections["video"].unique()}
-    videos = sorted({*first.videos, *found})
-    made = [sampled(result, how, videos) for result in results]
-    tables = [_video_table(result, one.errors) for result, one in zip(results, made, strict=True)]
+    made = _all_sampled(results, how)
     return {
         "runs": [{"name": r.name, "path": str(r.path), "history": r.history} for r in results],
         "videos": len(first.videos),
@@ -67,8 +64,15 @@ def comparison(
         "errors": {"at": at, "kinds": _errors(made, level)},
         "recall": _recall(made, how),
         "settings": _settings(results),
-        "changed": [changed_most(tables[0], table) for table in tables[1:]],
+        "changed": _changed(results, made),
     }
+
+
+def _all_sampled(results: Sequence[Result], how: How) -> list[Sampled]:
+    """The figures of all, resampled alike."""
+    found = {video for result in results for video in result.detections["video"].unique()}
+    videos = sorted({*results[0].videos, *found})
+    return [sampled(result, how, videos) for result in results]
 
 
 def _task(made: Sequence[Sampled], name: str, level: float) -> dict[str, Any]:
@@ -165,8 +169,15 @@ def _settings(results: Sequence[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def _video_table(result: Result, errors: ErrorTypes) -> Any:
-    points = operating_points(
-        result.truth, result.detections, errors.tiou, ties=result.ties, ignored=result.ignored
-    )
-    return video_f1(result, errors, points.best.threshold)
+def _changed(results: Sequence[Result], made: Sequence[Sampled]) -> list[list[dict[str, Any]]]:
+    tables = []
+    for result, one in zip(results, made, strict=True):
+        points = operating_points(
+            result.truth,
+            result.detections,
+            one.errors.tiou,
+            ties=result.ties,
+            ignored=result.ignored,
+        )
+        tables.append(video_f1(result, one.errors, points.best.threshold))
+    return [changed_most(tables[0], table) for table in tables[1:]]

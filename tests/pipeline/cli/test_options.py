@@ -27,7 +27,7 @@ EXPECTED = {
     "eval": BASE | ALL | {"--iou", "--json", "--why", "--at"},
     "eval-classifier": BASE | ALL | {"--clips", "--crops", "--with"},
     "run": BASE | ALL,
-    "compare": {"--at", "--resamples", "--seed", "--config", "--annotations", "--json", "--page"},
+    "compare": {"--at", "--resamples", "--seed", "--config", "--annotations", "--set", "--json", "--page"},
     "export": {"--run-dir", "--to", "--note", "--force"},
     "info": {"--json"},
     "status": BASE | {"--annotations", "--videos", "--skip", "--verify", "--json"},
