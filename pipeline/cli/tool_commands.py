@@ -221,6 +221,6 @@ def demo(run_dir: Path | None, backbone: str, force: bool, **options: Any) -> No
     run, verdict = run_demo(run_dir, backbone, overrides(None, options), force=force)
     echo(results_table(run))
     say(f"demo: picture in {plot_run(run)}")
+    say_report(run)
     if verdict is not None:
         say(verdict)
-    say_report(run)
