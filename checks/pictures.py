@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from checks.browser import chromium, find_chromium
+from checks.made_up import made_up_report
 from pipeline.demo.drawing import draw_frames, random_look
+from pipeline.pages.report import write_report_page
 from pipeline.pages.timeline import write_timeline
 from pipeline.prediction.found import Curves, Prediction
 
@@ -30,17 +32,20 @@ FOUND = (
     (40.4, 47.9, "pour", 0.83), (19.2, 23.3, "stir", 0.64), (53.0, 55.4, "stir", 0.58),
     (41.0, 48.2, "pour", 0.47), (28.6, 36.9, "open drawer", 0.41), (33.2, 34.8, "cut", 0.36),
 )  # fmt: skip
-# name of the picture, colour scheme, width and height of the window
+# ending of the picture's name, colour scheme, width and height of the window
 SIZES: tuple[tuple[str, Literal["light", "dark"], int, int], ...] = (
-    ("timeline-light", "light", 1280, 900),
-    ("timeline-dark", "dark", 1280, 900),
-    ("timeline-phone", "light", 360, 800),
+    ("light", "light", 1280, 900),
+    ("dark", "dark", 1280, 900),
+    ("phone", "light", 360, 800),
+)
+_SEEKED = (
+    "() => { const v = document.querySelector('video'); return v.readyState > 1 && !v.seeking }"
 )
 
 
-def drawn_video(path: Path) -> None:
+def drawn_video(path: Path, seed: int = 7) -> None:
     """An H.264 video of an object that moves about."""
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(seed)
     look = random_look(rng, *SIZE)
     time = np.arange(SECONDS * RATE) / RATE
     waves = [0.5 + 0.45 * np.sin(time * speed + phase) for speed, phase in ((0.7, 0), (0.9, 1), (0.5, 2), (0.4, 3))]  # fmt: skip
@@ -91,24 +96,40 @@ def _hills(times: np.ndarray, middles: np.ndarray) -> np.ndarray:
 
 
 def take_pictures(folder: Path, executable: str) -> None:
-    """Write `timeline-{light,dark,phone}.png` into the folder."""
+    """Write `timeline-` and `report-{light,dark,phone}.png` into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place, chromium(executable) as browser:
-        video, page_file = Path(place) / "kitchen 12.mp4", Path(place) / "timeline.html"
+        video, timeline = Path(place) / "kitchen 12.mp4", Path(place) / "timeline.html"
         drawn_video(video)
-        write_timeline(made_up(video), page_file)
+        write_timeline(made_up(video), timeline)
+        report = _report(Path(place))
         for name, scheme, width, height in SIZES:
-            page = browser.new_page(
-                viewport={"width": width, "height": height}, color_scheme=scheme
-            )
-            page.goto(page_file.as_uri())
+            size: Any = {"width": width, "height": height}
+            page = browser.new_page(viewport=size, color_scheme=scheme)
+            page.goto(timeline.as_uri())
             page.locator("#found .bar").nth(2).focus()
             page.keyboard.press("ArrowDown")
             page.evaluate("document.activeElement.blur()")
             page.locator("#tracks").click(position={"x": 200, "y": 8})
-            page.wait_for_function("() => { const v = document.querySelector('video'); return v.readyState > 1 && !v.seeking }")  # fmt: skip
-            page.screenshot(path=folder / f"{name}.png", full_page=width < 500)
+            page.wait_for_function(_SEEKED)
+            page.screenshot(path=folder / f"timeline-{name}.png", full_page=width < 500)
+            page.goto(report.as_uri())
+            for _ in range(7):
+                page.keyboard.press("Shift+ArrowRight")
+            page.wait_for_function(_SEEKED)
+            page.screenshot(path=folder / f"report-{name}.png")
             page.close()
+
+
+def _report(place: Path) -> Path:
+    """The page of a made-up report on four drawn videos, under many names."""
+    files = {}
+    for number in range(24):
+        path = place / f"drawn {number % 4}.mp4"
+        if not path.exists():
+            drawn_video(path, seed=number)
+        files[f"kitchen {number:02d}"] = path
+    return write_report_page(made_up_report(list(files), place, files=files), place)
 
 
 def main() -> int:

@@ -56,7 +56,7 @@ class FixTable:
             [_place(found, one, found.score[row]) for one, row in zip(group, moved, strict=True)],
             np.int64,
         )
-        order = np.lexsort((moved, -found.score[moved], place))
+        order = np.lexsort((moved, -found.score[moved], place, group))  # classes may share a place
         moved, group, place = moved[order], group[order], place[order]
         self._from = moved  # where the moved ones were, before they stood here
         self._moved = place + np.arange(len(place))

@@ -16,6 +16,7 @@ from pipeline.cli.options import ALL, AT, JSON, LOG, WHY, NamedPath, configured,
 from pipeline.cli.predict_command import predict
 from pipeline.cli.results.compare_command import compare
 from pipeline.cli.results.explain_command import explain
+from pipeline.cli.results.report_command import report, say_report
 from pipeline.cli.results.sweep_command import sweep
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
@@ -177,6 +178,7 @@ def evaluate(
         from pipeline.stages.evaluate import numbers
 
         write_report(json_file, numbers(run) | ({"why": explained(run, at)} if why else {}))
+    say_report(run)
 
 
 @main.command("eval-classifier")
@@ -217,11 +219,12 @@ def run(**options: Any) -> None:
 
     Example: tada-loc run --config hacs --run-dir runs/hacs
     """
-    _do(None, options)
+    say_report(_do(None, options))
 
 
 for _command in (
     predict,
+    report,
     compare,
     explain,
     export,

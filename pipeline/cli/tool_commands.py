@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pipeline.cli.options import JSON, KEYS, LOG, SET, NamedPath, configured, echo, overrides, start
+from pipeline.cli.results.report_command import say_report
 
 # feature_extraction.backbones.BACKBONES, without importing torch for --help.
 BACKBONE_NAMES = (
@@ -221,5 +222,6 @@ def demo(run_dir: Path | None, backbone: str, force: bool, **options: Any) -> No
     run, verdict = run_demo(run_dir, backbone, overrides(None, options), force=force)
     echo(results_table(run))
     say(f"demo: picture in {plot_run(run)}")
+    say_report(run)
     if verdict is not None:
         say(verdict)

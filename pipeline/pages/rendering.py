@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -16,27 +18,39 @@ if TYPE_CHECKING:
 # No host anywhere. `file:` beside 'self': a page from disk has no origin that 'self' could mean. `blob:` for a video
 # that its reader chooses, `data:` for the icon, which a browser would otherwise ask the server for.
 _POLICY = (
-    "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; "
+    "default-src 'none'; script-src '{script}'{more}; style-src '{style}'; img-src data:; "
     "media-src 'self' file: blob:; base-uri 'none'; form-action 'none'"
 )
 
 
-def render(template: str, *, scripts: Sequence[str], data: Any, **values: Any) -> str:
+def render(
+    template: str,
+    *,
+    scripts: Sequence[str],
+    data: Any,
+    embedded: Mapping[str, str] | None = None,
+    loads: bool = False,
+    **values: Any,
+) -> str:
     """A page as text: `template` and `scripts` are names of files in templates/, `data` is what the scripts draw.
 
-    Values are escaped where the template sets them; a name that a template uses and nobody gives is an error.
+    `embedded`: more JSON as `embedded_json` makes it, by the id of its element. `loads`: the scripts load others
+    from beside the page; no element that stands in the page can. Values are escaped where the template sets
+    them; a name that a template uses and nobody gives is an error.
     """
     from markupsafe import Markup
 
     style = _source("style.css")
     script = "".join(_source(name) for name in scripts)
-    policy = _POLICY.format(script=_digest(script), style=_digest(style))
+    # 'strict-dynamic': what our own script asks for may run, and nothing that stands in the page.
+    more = " 'strict-dynamic'" if loads else ""
+    policy = _POLICY.format(script=_digest(script), style=_digest(style), more=more)
     return _environment().get_template(template).render(
         **values,
         policy=policy,
         style=Markup(style),
         script=Markup(script),
-        data=Markup(embedded_json(data)),
+        embedded={"data": Markup(embedded_json(data)), **{key: Markup(text) for key, text in (embedded or {}).items()}},
     )  # fmt: skip
 
 
@@ -46,6 +60,12 @@ def embedded_json(value: Any) -> str:
     for mark in "<>&":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
     return text
+
+
+def address(path: str) -> str:
+    """A path as a relative address: nothing in a name is a scheme, a query, a fragment or a host."""
+    quoted = quote(os.fsencode(path))
+    return "/" + quoted.lstrip("/") if quoted.startswith("/") else quoted
 
 
 @cache

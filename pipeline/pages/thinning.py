@@ -34,6 +34,17 @@ def thinned(times: np.ndarray, values: np.ndarray, columns: int = CURVE_COLUMNS)
     return np.array(sorted(kept))
 
 
+def spread(values: np.ndarray, points: int, also: int) -> np.ndarray:
+    """Which rows of a curve to draw: evenly by row and by value, the ends, and the row `also`."""
+    if len(values) <= points:
+        return np.arange(len(values))
+    by_row = np.linspace(0, len(values) - 1, points // 2).round().astype(int)
+    ordered = np.argsort(values, kind="stable")
+    asked = np.linspace(values.min(), values.max(), points // 2)
+    by_value = ordered[np.clip(np.searchsorted(values[ordered], asked), 0, len(values) - 1)]
+    return np.unique(np.concatenate([by_row, by_value, [also]]))
+
+
 def opening_threshold(detections: pd.DataFrame) -> float:
     """The score a page begins with, so that it shows about the best detections that do not overlap.
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 
 from pipeline.colours import looks_of
-from pipeline.pages.rendering import render
+from pipeline.pages.rendering import address, render
 from pipeline.pages.thinning import best_rows, opening_threshold, seconds, short, thinned
 from pipeline.pages.verdicts import TIOU, verdicts
 from pipeline.prediction.found import Curves, Prediction
@@ -21,9 +20,13 @@ from pipeline.run_folder.files import write_text
 
 _MOST_TRUTHS = 2000
 _MOST_SPANS = 1000  # that did not decode
-# The three numbers of the first line: element, term. They follow the threshold.
-_NUMBERS = (("n-shown", "shown"), ("n-classes", "classes"), ("n-best", "best score"))
-_NUMBERS_WITH_TRUTH = (("n-right", "right"), ("n-wrong", "errors"), ("n-missed", "missed"))
+# The three numbers of the first line: element, term, value until the script knows it. They follow the threshold.
+_NUMBERS = (("n-shown", "shown", "–"), ("n-classes", "classes", "–"), ("n-best", "best score", "–"))
+_NUMBERS_WITH_TRUTH = (
+    ("n-right", "right", "–"),
+    ("n-wrong", "errors", "–"),
+    ("n-missed", "missed", "–"),
+)
 _SCORE_DIGITS = 6  # of detections: as many as a threshold is typed with, and more
 
 
@@ -49,13 +52,13 @@ def timeline_page(prediction: Prediction, *, video_path: str | None, begins: flo
     data = {**_data(prediction, detections, proposals), "begins": seconds([begins])[0]}
     return render(
         "timeline.html.j2",
-        scripts=("common.js", "timeline.js"),
+        scripts=("common.js", "tracks.js", "timeline.js"),
         data=data,
         title=printable(prediction.video),
         model=printable(prediction.model),
         digest=prediction.digest[:12],
         video_path=None if video_path is None else printable(video_path),
-        video_url=None if video_path is None else _url(video_path),
+        video_url=None if video_path is None else address(video_path),
         numbers=_NUMBERS if prediction.truth is None else _NUMBERS_WITH_TRUTH,
         has_truth=prediction.truth is not None,
         has_curves=len(prediction.curves.times) > 0,
@@ -157,9 +160,3 @@ def _left_out(
     if prediction.truth is not None and len(prediction.truth) > _MOST_TRUTHS:
         said.append(f"the first {_MOST_TRUTHS:,} of {len(prediction.truth):,} ground truths")
     return said
-
-
-def _url(path: str) -> str:
-    """A path as a relative address: nothing in a name is a scheme, a query, a fragment or a host."""
-    quoted = quote(os.fsencode(path))
-    return "/" + quoted.lstrip("/") if quoted.startswith("/") else quoted

@@ -81,6 +81,7 @@ def shown(whole, data, tmp_path_factory):
     }  # fmt: skip
     asked["eval-classifier"] = ["eval-classifier", *own, "views.clips=1", "views.crops=1"]
     asked["eval --json"] = ["eval", *own, "--json", "/dev/stdout"]
+    asked["report"] = ["report", *own, "--to", str(made / "report")]
     asked["eval --why"] = ["eval", *own, "--why"]
     asked["compare"] = ["compare", str(run), str(folder / "again"), "--resamples", "20"]
     shutil.copytree(whole, folder / "again")
@@ -104,7 +105,13 @@ def test_every_command_ends_as_if_it_had_been_read(shown):
     for name, (code, said) in found.items():
         assert code == 0, f"{name}: {said}"
         assert "roken pipe" not in said and "BrokenPipe" not in said and "Error" not in said, name
-    assert found["status"][1] == found["eval"][1] == found["eval --json"][1] == ""
+    assert found["status"][1] == ""
+    assert (
+        found["eval"][1]
+        == found["eval --json"][1]
+        == f"report: {folder / 'run/report/index.html'}\n"
+    )
+    assert (folder / "made/report/index.html").is_file()
     assert (folder / "made/own.yaml").is_file() and list((folder / "made/features").glob("*.npy"))
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--annotations", metavar="FILE", help="Of result files: dataset.annotations.")
 @SET
 @JSON
+@click.option("--page", type=NamedPath(), metavar="FILE", help="Write a page of it too (.html).")
 def compare(
     results: tuple[Path, ...],
     at: float,
@@ -44,6 +45,7 @@ def compare(
     annotations: str | None,
     assignments: tuple[str, ...],
     json_file: Path | None,
+    page: Path | None,
 ) -> None:
     """Show runs side by side, with how sure the differences are.
 
@@ -52,7 +54,7 @@ def compare(
     kinds of errors and classes with bootstrap intervals over videos, settings, and the videos that changed most.
 
     \b
-    Example: tada-loc compare runs/tsn runs/tada2d
+    Example: tada-loc compare runs/tsn runs/tada2d --page compared.html
     Example: tada-loc compare a.json b.json --config thumos14 --annotations thumos14.json
     """
     from pipeline.tools.compare.comparison import comparison
@@ -64,6 +66,10 @@ def compare(
         from pipeline.run_folder.files import write_report
 
         write_report(json_file, values)
+    if page is not None:
+        from pipeline.pages.comparison import write_comparison
+
+        write_comparison(values, page)
     echo(comparison_table(values))
 
 

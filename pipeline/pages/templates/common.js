@@ -96,9 +96,9 @@ function themeSwitch() {
 }
 
 // A table with headings that sort. `columns`: {title, number, value(row) to sort by, cell(row) a text or a node}.
-// Returns a function that shows other rows; `onPick(row)` is what a click on a row does, and `mark(tr, row)` sees each.
-function sortableTable(table, columns, { by, most, more, onPick, mark }) {
-  let rows = [], key = by, down = true, all = false;
+// `by`: the column sorted by at first, falling if `down`. Returns a function that shows other rows; `onPick(row)` is what a click on a row does, and `mark(tr, row)` sees each.
+function sortableTable(table, columns, { by, down = true, most, more, onPick, mark }) {
+  let rows = [], key = by, all = false;
   const body = element("tbody");
   const kind = (column) => ({ class: column.number ? "number" : column.word ? "word" : "text" });
   const heads = columns.map((column, place) => {

@@ -22,14 +22,7 @@ def map_table(
     `eval.published`. Without `published`, or without settings, neither does: the data set is another. Below: AR@AN,
     and the score from which on detections have the best F1.
     """
-    rows: list[Row] = []
-    for name, task in results["tasks"].items():
-        rows.append((name, [*task["map"], task["average"]]))
-        if published and settings is not None:
-            rows += _others(f"{name}, the paper", settings.paper.get(name, {}), results, settings)
-    if published and settings is not None and results["tasks"]:
-        for name, figures in settings.published.items():
-            rows += _others(name, figures, results, settings)
+    rows = map_rows(results, settings, published=published)
     lines = _lines(rows, results["iou"]) if rows else []
     recall = results.get("average_recall", {})
     if recall:
@@ -44,6 +37,21 @@ def map_table(
     if (line := f1_line(results.get("best_f1", {}))) is not None:
         lines.append(line)
     return "\n".join(lines)
+
+
+def map_rows(
+    results: dict[str, Any], settings: EvalSettings | None, *, published: bool = True
+) -> list[Row]:
+    """The rows of that table: a name, and a figure a threshold and the average, None where it is not known."""
+    rows: list[Row] = []
+    for name, task in results["tasks"].items():
+        rows.append((name, [*task["map"], task["average"]]))
+        if published and settings is not None:
+            rows += _others(f"{name}, the paper", settings.paper.get(name, {}), results, settings)
+    if published and settings is not None and results["tasks"]:
+        for name, figures in settings.published.items():
+            rows += _others(name, figures, results, settings)
+    return rows
 
 
 def _others(

@@ -37,19 +37,24 @@ def why(run: Run, at: float = TIOU, *, stages: bool = True) -> dict[str, Any]:
     `best_f1`: at `at`. Taken from `eval/why.json` where that is of this run as it is, kept there otherwise.
     Raises UserError where the run is not evaluated.
     """
-    inputs = _inputs(run, at)
-    kept = _kept(run)
-    if kept is not None and kept["inputs"] == inputs and (kept["stages"] or not stages):
+    kept = kept_why(run, at)
+    if kept is not None and (kept["stages"] or not stages):
         return kept
     detections = read_detections(run.path("classify"), run.dataset, run.subsets[1])
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
     ignored = run.dataset.ignored_rows(run.subsets[1])
     made = _errors(truth, detections, run.dataset, at, ties=ties_of(run), ignored=ignored)
-    made = {"form": _FORM, "inputs": inputs, **made}
+    made = {"form": _FORM, "inputs": _inputs(run, at), **made}
     made["stages"] = _stages(run, truth, ignored) if stages else []
     made["advice"] = _advice(run, made)
     _keep(run, made)
     return made
+
+
+def kept_why(run: Run, at: float = TIOU) -> dict[str, Any] | None:
+    """The analyses that `why` kept of this run as it is; None where there are none."""
+    kept = _kept(run)
+    return kept if kept is not None and kept["inputs"] == _inputs(run, at) else None
 
 
 def why_of_file(given: Given, at: float = TIOU) -> dict[str, Any]:

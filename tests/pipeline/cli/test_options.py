@@ -26,7 +26,7 @@ EXPECTED = {
     "classify": BASE | ALL | {"--mode", "--source"},
     "eval": BASE | ALL | {"--iou", "--json", "--why", "--at"},
     "eval-classifier": BASE | ALL | {"--clips", "--crops", "--with"},
-    "compare": {"--at", "--resamples", "--seed", "--config", "--annotations", "--set", "--json"},
+    "compare": {"--at", "--resamples", "--seed", "--config", "--annotations", "--set", "--json", "--page"},
     "sweep": {"--run-dir", "--trials", "--seed", "--honest", "--apply", "--workers", "--json"},
     "run": BASE | ALL | {"--log"},
     "export": {"--run-dir", "--to", "--note", "--force"},
@@ -48,6 +48,8 @@ EXPECTED = {
     "doctor": BASE | READS | {"--videos", "--workers", "--deep", "--json"},
     "plan": BASE | {"--annotations", "--videos", "--device", "--skip", "--processes", "--json"},
     "demo": {"--run-dir", "--backbone", "--set", "--device", "--log", "--force"},
+    "report": BASE
+    | {"--annotations", "--videos", "--skip", "--to", "--detections", "--unknown-videos"},
     "predict": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--save-features",
                 "--device", "--precision", "--workers", "--allow-failures", "--allow-partial", "--frame-fps", "--annotations",
                 *(f"--{form}" for form in OPTIONS)},

@@ -95,12 +95,20 @@ def test_the_command_says_it_last(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pipeline.stages.evaluate.results_table", lambda run: "the table")
     monkeypatch.setattr("pipeline.tools.plots.plot_run", lambda run: "a.png")
+    monkeypatch.setattr("pipeline.tools.report.making.make_small_report", lambda run: "a.html")
     monkeypatch.setattr(running, "run_demo", made("demo: as expected"))
     done = tada("demo", "--run-dir", str(tmp_path))
     assert done.exit_code == 0 and done.stdout == "the table\n"
-    assert done.stderr.splitlines() == ["demo: picture in a.png", "demo: as expected"]
+    assert done.stderr.splitlines() == [
+        "demo: picture in a.png",
+        "report: a.html",
+        "demo: as expected",
+    ]
     monkeypatch.setattr(running, "run_demo", made(None))
-    assert tada("demo", "--run-dir", str(tmp_path)).stderr == "demo: picture in a.png\n"
+    assert (
+        tada("demo", "--run-dir", str(tmp_path)).stderr
+        == "demo: picture in a.png\nreport: a.html\n"
+    )
 
 
 def test_the_readme_promises_the_same():

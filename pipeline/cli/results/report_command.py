@@ -1,0 +1,83 @@
+"""The command that makes the report of a run, or of anyone's detections; the small form that others leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.options import NamedPath, configured, echo, start
+
+if TYPE_CHECKING:
+    from pipeline.results.scoring.unknown_videos import UnknownVideos
+    from pipeline.runs.run import Run
+
+
+@click.command()
+@configured("annotations", "videos", "skip")
+@click.option(
+    "--to",
+    "target",
+    type=NamedPath(),
+    metavar="DIR",
+    help="Where the page goes. Default: report in the run folder, or here.",
+)
+@click.option(
+    "--detections",
+    type=NamedPath(),
+    metavar="FILE",
+    help="A result file or a table of detections, in place of a run.",
+)
+@click.option(
+    "--unknown-videos",
+    type=click.Choice(["refuse", "count", "leave-out"]),
+    default="refuse",
+    show_default=True,
+    help="Rows of --detections in videos that are not evaluated: false positives, or left out.",
+)
+def report(
+    target: Path | None, detections: Path | None, unknown_videos: UnknownVideos, **options: Any
+) -> None:
+    """Make a page of what a run has found: how good, what costs the points, its videos and classes.
+
+    Needs results (`eval`), and opens the videos for frames of the mistakes where they are there. The page opens
+    from disk, without a network.
+
+    \b
+    Example: tada-loc report --run-dir runs/own
+    Example: tada-loc report --detections result.json --annotations truth.json --config hacs
+    """
+    from pipeline.tools.report.making import make_file_report, make_report
+
+    if detections is None:
+        page = make_report(start(None, options), target)
+    else:
+        config = start("eval", _of_file(options)).given.detection()
+        page = make_file_report(config, detections, target or Path("report"), unknown_videos)
+    echo(str(page))
+
+
+def say_report(run: Run) -> None:
+    """See that there is a report of an evaluated run's results, and say where, as the last line."""
+    from pipeline.progress import say
+    from pipeline.ranks import ranks
+    from pipeline.tools.report.making import make_small_report
+
+    page = make_small_report(run) if ranks().is_main else None
+    if page is not None:
+        say(f"report: {page}")
+
+
+def _of_file(options: dict[str, Any]) -> dict[str, Any]:
+    """Without a configuration or a run, annotations of any form are read. Raises UsageError without annotations."""
+    from pipeline.errors import UsageError
+
+    if options["config"] is None and options["run_dir"] is None:
+        if options["annotations"] is None:
+            raise UsageError(
+                "--detections: give the ground truth with --annotations, or --config or --run-dir"
+            )
+        found = ["dataset.format=auto", "dataset.classes=null", *options.pop("assignments")]
+        return {**options, "config": "small", "assignments": tuple(found)}
+    return options

@@ -1,0 +1,166 @@
+"""A run as the report shows it: from its results on disk; with frames of its videos only where asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evaluation.errors import TableError
+from evaluation.recall import average_recall
+from pipeline.data.videos.finding import videos_there
+from pipeline.errors import UserError
+from pipeline.pages.report_values import Durations, MapRow, Report, Videos
+from pipeline.progress import say
+from pipeline.results import scoring
+from pipeline.results.scoring.published import withheld
+from pipeline.results.tables import read_detections, read_proposals
+from pipeline.run_folder.manifests import hours_text, readable_manifest
+from pipeline.runs.run import Run
+from pipeline.stages.evaluate import numbers, ties_of
+from pipeline.tools.report.analysed import TIOU, Analysed, analysed
+from pipeline.tools.report.mistakes import mistakes_of, with_frames
+from pipeline.tools.report.reasons import advice_of, stages_of
+from pipeline.tools.report.shared import labels_of, numbers_of, paths_from
+from pipeline.tools.report.training import trainings
+from pipeline.tools.report.what_ran import facts_of, hours_of, network_name
+
+_MOST_AN = 100  # proposals a video of the curve
+
+
+def report_of_run(
+    run: Run, folder: Path, *, frames: bool, why: Mapping[str, Any] | None, tiou: float = TIOU
+) -> Report:
+    """The report of a run that was evaluated, for a page in `folder`.
+
+    Without `frames` no video is opened. `why`: what `pipeline.tools.why` says of its stages, if that is known.
+    Raises UserError where the run has no results, or they cannot be read.
+    """
+    subset = run.subsets[1]
+    truth = scoring.truth_rows(run.config.dataset, run.dataset)
+    detections = read_detections(run.path("classify"), run.dataset, subset)
+    proposals = read_proposals(run.path("proposals"), run.dataset, subset)
+    one = analysed(
+        truth, detections, run.detection.eval.iou, tiou=tiou, ties=ties_of(run), ignored=run.dataset.ignored_rows(subset)
+    )  # fmt: skip
+    sources = videos_there(run.config.dataset, run.dataset, run.dataset.video_ids(subset))
+    mistakes, failed = with_frames(
+        mistakes_of(one.truth, one.detections), sources if frames else {}
+    )
+    results = numbers(run)
+    return Report(
+        title=run.folder.resolve().name,
+        about=_about(run),
+        numbers=numbers_of(results),
+        iou=results["iou"],
+        maps=_maps(run, results),
+        videos=_videos(run, one, proposals, paths_from(folder, sources)),
+        found=one.found,
+        **labels_of(run.dataset, truth, detections),
+        stages=stages_of(why),
+        advice=advice_of(one.found, why),
+        recall=_recall(run, truth, proposals),
+        trainings=trainings(run),
+        durations=_durations(run, truth),
+        facts=facts_of(run),
+        mistakes=mistakes,
+        without=_without(frames=frames, stages=why is not None, sources=len(sources), failed=failed),
+    )  # fmt: skip
+
+
+def _videos(run: Run, one: Analysed, proposals: pd.DataFrame, paths: Mapping[str, str]) -> Videos:
+    ids = run.dataset.video_ids(run.subsets[1])
+    return Videos(
+        ids=ids,
+        truth=one.truth,
+        detections=one.detections,
+        proposals=proposals,
+        seconds={video: length.seconds for video, length in run.lengths(ids, look=False).items()},
+        paths=paths,
+        step=position_seconds(run),
+    )
+
+
+def _maps(run: Run, results: dict[str, Any]) -> list[MapRow]:
+    """Our mAP, and under it what was published of the same data set."""
+    published = withheld(run.detection.eval, run.config.dataset, run.dataset) is None
+    rows = scoring.map_rows(results, run.detection.eval, published=published)
+    return [
+        MapRow(name, values[:-1], values[-1], name in results["tasks"]) for name, values in rows
+    ]
+
+
+def _about(run: Run) -> list[str]:
+    """The line under the title: what this is."""
+    trained, evaluated = (len(run.dataset.video_ids(subset)) for subset in run.subsets)
+    manifest = readable_manifest(run.path("eval"))
+    parts = [
+        network_name(run),
+        "bmn",
+        f"{trained:,} training videos, {evaluated:,} evaluated",
+        manifest.updated[:10] if manifest is not None else "",
+        hours_text(hours_of(run)),
+    ]
+    return [part for part in parts if part]
+
+
+def _recall(run: Run, truth: pd.DataFrame, proposals: pd.DataFrame) -> list[float]:
+    settings = run.detection.eval
+    most = max(1, min(_MOST_AN, max(settings.proposals_at)))
+    try:
+        return [
+            100 * float(value)
+            for value in average_recall(truth, proposals, settings.iou, [most]).curve
+        ]
+    except TableError as error:
+        raise UserError(str(error)) from error
+
+
+def position_seconds(run: Run) -> float:
+    """Seconds of a position of the grid, where it has the same in all videos; else those of a feature."""
+    extract, bmn = run.detection.extract, run.detection.bmn
+    return extract.stride * bmn.feature_step / extract.fps
+
+
+def _durations(run: Run, truth: pd.DataFrame) -> Durations:
+    """Lengths of the true segments against what BMN's map of durations holds."""
+    seconds = (truth["end"] - truth["start"]).to_numpy(float)
+    bmn = run.detection.bmn
+    if bmn.mode == "rescale":
+        said = f"Every video is {bmn.temporal_scale} positions long, so what can be proposed hangs on its length."
+        return Durations(seconds, None, None, [said])
+    step = position_seconds(run)
+    longest = step * bmn.duration_scale
+    short, long = int((seconds < step).sum()), int((seconds > longest).sum())
+    notes = [
+        f"{count:,} of {len(seconds):,} segments ({100 * count / len(seconds):.1f} %) are {what}."
+        for count, what in (
+            (short, f"shorter than one position ({step:.3g} s; extract.stride)"),
+            (long, f"longer than the longest proposal ({longest:.3g} s; bmn.duration_scale)"),
+        )
+        if count
+    ]
+    return Durations(
+        seconds, step, longest, notes or ["All segments are within what the grid can propose."]
+    )
+
+
+def _without(*, frames: bool, stages: bool, sources: int, failed: list[str]) -> list[str]:
+    """What the page does without."""
+    said = []
+    if not sources:
+        said.append("The videos are not there: nothing plays, and mistakes have no frames.")
+    elif not frames:
+        said.append(
+            "This is the small form, made without opening a video: `tada-loc report` adds frames of the mistakes."
+        )
+    if not stages:
+        said.append(
+            "What each stage could give was not asked: `tada-loc report`, or `eval --why`, says it."
+        )
+    if failed:
+        said.append(f"{len(failed)} videos could not be read for frames, {failed[0]} first.")
+        say(f"report: {said[-1]}")
+    return said
