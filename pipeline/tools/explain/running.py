@@ -19,7 +19,7 @@ from pipeline.data.videos.finding import Source, find_videos
 from pipeline.errors import UsageError, UserError
 from pipeline.model_files.opening import open_model
 from pipeline.prediction.choosing import Choice, require_classes
-from pipeline.prediction.detector import Detector, with_precision
+from pipeline.prediction.detector import Detector, with_changes
 from pipeline.prediction.model import Model
 from pipeline.prediction.networks import classifier_of
 from pipeline.processes.device import pick_device
@@ -137,7 +137,7 @@ def _is_evaluated(run: Run, video: str) -> bool:
 
 def _extractor(model: Model, device: torch.device) -> Extractor:
     """The classifier as it extracts, in float32: gradients are taken of it."""
-    config = with_precision(model.config, "float32")
+    config = with_changes(model.config, "float32", allow_partial=False)
     extract = config.extract.model_copy(update={"compile": False})
     config = config.model_copy(update={"extract": extract})
     return extractor_of(config, classifier_of(model, device), device)
