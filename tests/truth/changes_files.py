@@ -31,6 +31,7 @@ NOTES = (
     "sources.json",
     "lengths.json",
     "finetune/history.json",
+    "finetune/classes.json",
     "bmn/history.json",
 )
 RECORDS = {  # what says how results were made: the stage may be done again
