@@ -105,15 +105,20 @@ def predict(
     # Imports torch, for which a slip above need not wait.
     from pipeline.tools.predict.running import predict as predicted
 
-    count = done = 0
+    counts: list[int] = []
     try:
         for found in predicted(sources, _request(chosen, target, choice, options)):
             echo(found_table(found))
-            done, count = done + 1, count + len(found.detections)
+            counts.append(len(found.detections))
     finally:
-        if done:
-            what = f"{count} detection{'s' * (count != 1)} in {done} video{'s' * (done != 1)}"
-            say(f"predict: {what}; the files are in {target}")
+        if counts:
+            say(f"predict: {_told(counts)}; the files are in {target}")
+
+
+def _told(counts: list[int]) -> str:
+    """How many detections there are in how many videos."""
+    found, videos = sum(counts), len(counts)
+    return f"{found} detection{'s' * (found != 1)} in {videos} video{'s' * (videos != 1)}"
 
 
 def _request(model: Path, folder: Path, choice: Choice, options: dict[str, Any]) -> Request:

@@ -31,6 +31,7 @@ NOTES = (
     "sources.json",
     "lengths.json",
     "finetune/history.json",
+    "finetune/classes.json",
     "bmn/history.json",
     f"bmn/proposals/maps/{V0}.npz",
     "bmn/proposals/maps/videos.jsonl",
