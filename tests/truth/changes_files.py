@@ -32,7 +32,10 @@ NOTES = (
     "lengths.json",
     "finetune/history.json",
     "finetune/classes.json",
+    "finetune/metrics.csv",
     "bmn/history.json",
+    "bmn/metrics.csv",
+    "report/index.html",
     f"bmn/proposals/maps/{V0}.npz",
     "bmn/proposals/maps/videos.jsonl",
 )

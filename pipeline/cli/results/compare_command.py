@@ -41,11 +41,9 @@ def compare(
     at: float,
     resamples: int,
     seed: int,
-    config: str | None,
-    annotations: str | None,
-    assignments: tuple[str, ...],
     json_file: Path | None,
     page: Path | None,
+    **options: Any,
 ) -> None:
     """Show runs side by side, with how sure the differences are.
 
@@ -60,7 +58,6 @@ def compare(
     from pipeline.tools.compare.comparison import comparison
     from pipeline.tools.compare.tables import comparison_table
 
-    options = {"config": config, "annotations": annotations, "assignments": assignments}
     values = comparison(_results(results, options), at=at, resamples=resamples, seed=seed)
     if json_file is not None:
         from pipeline.run_folder.files import write_report

@@ -110,14 +110,14 @@ def test_by_a_linear_classifier(data, run, mode):
 
 
 def test_the_figures_are_those_of_the_official_rule_worked_out_by_hand(own, run):
-    """Of each proposal the two best classes of its video, each with proposal score x class score."""
+    """Of each proposal the two best classes of its video, each with proposal score x class score in seven digits."""
     results = {video: [0.6, 0.3, 0.1] for video in VALIDATION} | {"v1": [0.5, 0.25, 0.75]}
     scores = own / "scores.json"
     scores.write_text(json.dumps({"results": results, "class": list(CLASSES)}))
     assert tada("run", *options(own, run, f"classify.scores={scores}")).exit_code == 0
     found = pd.read_csv(run / "classify/detections.csv")
     wanted = [
-        (video, start, end, CLASSES[place], score * results[video][place])
+        (video, start, end, CLASSES[place], float(f"{score * results[video][place]:.7g}"))
         for video in VALIDATION
         for start, end, score in ((2, 7, 0.8), (10, 14, 0.8), (15, 19, 0.1))
         for place in sorted(range(3), key=lambda k: -results[video][k])[:2]
