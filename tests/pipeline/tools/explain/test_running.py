@@ -189,7 +189,7 @@ def test_a_video_at_its_ends(own, data, tmp_path):
         (["{video}", "--at", "1", "--classes", "dove"], "did you mean 'dive'?"),
         (["{video}", "--against", "walk"], "the model has no such class"),
         (["{video}", "--threshold", "0.999999"], "no such detection (of "),
-        (["{video}", "--top", "0"], "give at least 1"),
+        (["{video}", "--top", "0"], "a whole number of at least 1"),
         (["{video}", "--at", "1", "--device", "nowhere"], "cannot be used"),
         (["{table}", "--at", "1"], "video annotations"),
         (["{videos}", "--at", "1"], "explain one at a time"),
