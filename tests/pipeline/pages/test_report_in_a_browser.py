@@ -214,6 +214,30 @@ def test_a_video_that_lies_there_plays_and_another_does_not(report):
     assert page.locator("#now").inner_text().startswith("0:00.27")
 
 
+def test_a_video_that_was_moved_beside_the_report_is_found_and_another_is_said_to_be_gone(
+    open_page, tmp_path
+):
+    video = small_video(tmp_path / "a #1.webm")
+    files = {VIDEOS[0]: video, VIDEOS[1]: small_video(tmp_path / "gone.webm")}
+    (tmp_path / "page").mkdir()
+    page_file = write_report_page(
+        made_up_report(VIDEOS, tmp_path / "page", files=files), tmp_path / "page"
+    )
+    video.rename(tmp_path / "page" / video.name)
+    (tmp_path / "gone.webm").unlink()
+    page = open_page(page_file).page
+    page.locator("#search").fill("kitchen 00")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.getElementById('video').readyState >= 1")
+    assert page.locator("#video").is_visible() and page.locator("#no-video").is_hidden()
+    page.keyboard.press("]")
+    page.wait_for_function("() => document.getElementById('video').hidden")
+    assert page.locator("#no-video").inner_text().startswith("The video is not there")
+    page.keyboard.press("[")
+    page.wait_for_function("() => document.getElementById('video').readyState >= 1")
+    assert page.locator("#video").is_visible() and page.locator("#no-video").is_hidden()
+
+
 def test_n_and_p_go_through_the_errors(report):
     page = report.page
     page.locator("#threshold-number").fill("0.2")
