@@ -30,7 +30,10 @@ from pipeline.run_folder.files import write_json
 
 VIDEO = "validation_000"
 TRAINING_VIDEOS, TRAINING_SECONDS = 6, 20.0
-MOMENT = ("finetune.epochs=2", "finetune.warmup_epochs=1", "bmn.epochs=2", "bmn.warmup_epochs=1")
+MOMENT = (
+    "finetune.epochs=2", "finetune.warmup_epochs=1", "finetune.min_steps=0", "bmn.epochs=2", "bmn.warmup_epochs=1",
+    "bmn.min_steps=0",
+)  # fmt: skip
 
 
 def tada(*words: str | Path) -> float:
