@@ -145,7 +145,7 @@ def test_nothing_to_choose_the_epoch_by_is_one_line_before_training(whole, data,
 def test_a_checkpoint_judged_by_other_segments_is_of_another_training(whole, data, tmp_path):
     prints = []
 
-    def noted(model, task, settings, stage, device):
+    def noted(model, task, settings, stage, device, log):
         prints.append(training_identity(stage.fingerprint, task.samples))
         raise UserError("noted")
 
