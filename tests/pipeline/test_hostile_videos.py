@@ -37,7 +37,7 @@ import time
 if "--multiprocessing-fork" in sys.orig_argv:
     import feature_extraction.video.opening as opening
     hangs = os.environ.get("HANGS")
-    opening._check_file = lambda path: time.sleep(600 if path.name == hangs else 0)
+    opening.check_file = lambda path: time.sleep(600 if path.name == hangs else 0)
 """
 
 
@@ -48,7 +48,7 @@ def short_waits(monkeypatch, tmp_path):
     monkeypatch.setattr(lengths, "LOOK_SECONDS", 2.0)
     monkeypatch.setattr(extract, "SILENCE_SECONDS", 2.0)
     monkeypatch.setattr(classify, "SILENCE_SECONDS", 2.0)
-    monkeypatch.setattr(opening, "_check_file", lambda path: None)
+    monkeypatch.setattr(opening, "check_file", lambda path: None)
     (tmp_path / "start").mkdir()
     (tmp_path / "start/sitecustomize.py").write_text(TAKES_PIPES)
     folders = [str(tmp_path / "start"), str(ROOT), os.environ.get("PYTHONPATH", "")]
