@@ -159,6 +159,14 @@ def test_what_cannot_be_compared_is_refused_in_a_line(
     assert said in error_line(done)
 
 
+def test_a_run_that_found_nothing_yet_is_refused_in_a_line(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "half")
+    shutil.rmtree(tmp_path / "half/eval")
+    shutil.rmtree(tmp_path / "half/classify")
+    done = tada("compare", str(whole), str(tmp_path / "half"))
+    assert "has no detections; run `tada-loc eval --run-dir" in error_line(done)
+
+
 def test_values_of_results_in_memory(runs):
     results = [result_of_run(runs / name) for name in ("first", "second")]
     again = [comparison(results, resamples=30, seed=seed) for seed in (0, 0, 1)]

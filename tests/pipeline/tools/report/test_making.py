@@ -75,6 +75,13 @@ def test_stale_results_are_not_shown(data, run):
     assert "run `tada-loc eval" in error_line(tada("report", *options(data, run)))
 
 
+def test_a_run_that_is_not_there_is_said(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for more in ([], ["--annotations", "nowhere.csv"]):
+        done = tada("report", "--run-dir", "nope", *more)
+        assert done.exit_code == 1 and error_line(done) == "Error: nope: no such run folder"
+
+
 def test_results_are_shown_where_no_report_can_be_written(data, run, monkeypatch):
     shutil.rmtree(run / "report")
     (run / "report").write_text("in the way")
