@@ -66,7 +66,9 @@ def result_of_run(folder: Path) -> Result:
     run = run_of(folder)
     subset = run.subsets[1]
     if not (run.path("classify") / DETECTIONS).is_file():
-        raise UserError(f"{folder}: has no detections; run `tada-loc eval --run-dir {folder}` first")
+        raise UserError(
+            f"{folder}: has no detections; run `tada-loc eval --run-dir {folder}` first"
+        )
     if not run.is_complete("eval"):
         say(
             f"{folder}: its figures are not of its settings and inputs of now; `tada-loc eval --run-dir {folder}` "
