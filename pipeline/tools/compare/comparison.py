@@ -31,20 +31,18 @@ def comparison(
     """Compare results on the videos they share, with bootstrap intervals over videos; figures in percent.
 
     All are scored with the first's thresholds (`eval.iou`) and numbers of proposals. Everything under
-    `differences` is a list, one entry for each result after the first: it less the first.
+    `differences` is a list, one entry for each result after the first: it less the first; ends may be None (`ends`).
 
     runs: name, path, history (of a run). videos, segments: how many are compared. notes: what was left out
     tasks: by name runs [map, average, low, high] and differences [map, average: difference, low, high; better]
     classes: name, segments, runs (AP over the thresholds), differences (difference, low, high)
     errors: at; kinds: kind, counts, runs (points), differences. recall: counts, runs, differences; None for files
     settings: key, values, of those that differ. changed: videos whose F1 at each best score differs most
-    An interval is None where the ground truth is of one video, whose resamples say nothing.
     Raises UserError where they share no video, UsageError for one alone, or one given twice.
     """
     results, notes = on_common_videos(named(results))
     first = results[0]
-    settings = first.config.eval
-    how = How(settings.iou, at, settings.proposals_at, resamples, seed, level)
+    how = How(first.config.eval.iou, at, first.config.eval.proposals_at, resamples, seed, level)
     made = _all_sampled(results, how)
     alone = first.truth["video"].nunique() < 2
     return {

@@ -194,6 +194,13 @@ def test_only_classes_that_lose_points_are_named(tmp_path, monkeypatch, kept):
     assert said == ["classes that lose most AP to one kind: y 100.0 (missed)"][: 2 - kept]
 
 
+@pytest.mark.parametrize("line", [["score", "found.csv"], ["eval"]])
+def test_a_tiou_without_why_is_refused(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = tada(*line, "--config", "small", "--annotations", "truth.csv", "--at", "0.75")
+    assert done.exit_code == 2 and "add --why" in error_line(done)
+
+
 def test_verbs_and_nouns_are_tasks_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     heading = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class"
