@@ -133,7 +133,7 @@ def print_scores(
     from pipeline.results.scoring import map_table
     from pipeline.results.scoring.given import read_scored, score_given
 
-    _require_nothing_idle(options)
+    require_nothing_idle(options)
     config = start("eval", options).given.detection()
     given = read_scored(config, file, unknown_videos)
     results = score_given(config, given, file)
@@ -153,7 +153,7 @@ def print_scores(
     echo(text)
 
 
-def _require_nothing_idle(options: dict[str, Any]) -> None:
+def require_nothing_idle(options: dict[str, Any]) -> None:
     """Refuse what was given on the command line and a file is not scored by. Raises UsageError."""
     from pipeline.errors import UsageError
 

@@ -55,16 +55,29 @@ def echo(text: str) -> None:
 
 
 JSON = click.option("--json", "json_file", type=NamedPath(), help="Write the numbers here too.")
+
+
+def _of_why(context: click.Context, _: click.Parameter, value: float | None) -> float:
+    """The tIoU asked for, refused where it would do nothing."""
+    from pipeline.errors import UsageError
+
+    if value is not None and not context.params.get("why"):
+        raise UsageError("--at: is the tIoU of --why; add --why")
+    return 0.5 if value is None else value
+
+
 WHY = click.option(
-    "--why", is_flag=True, help="Tell the kinds of errors, and which stage costs the points."
+    "--why",
+    is_flag=True,
+    is_eager=True,  # known before --at is looked at
+    help="Tell the kinds of errors, and which stage costs the points.",
 )
 AT = click.option(
     "--at",
     type=click.FloatRange(0, 1, min_open=True),
-    default=0.5,
-    show_default=True,
     metavar="TIOU",
-    help="The tIoU of --why.",
+    callback=_of_why,
+    help="The tIoU of --why. Default: 0.5.",
 )
 LOG = click.option(
     "--log",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.file_commands import require_nothing_idle
 from pipeline.cli.options import NamedPath, configured, echo, start
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 @click.option(
     "--unknown-videos",
     type=click.Choice(["refuse", "count", "leave-out"]),
-    default="refuse",
-    show_default=True,
-    help="Rows of --detections in videos that are not evaluated: false positives, or left out.",
+    help="Rows of --detections in videos that are not evaluated: false positives, or left out. Default: refuse.",
 )
 def report(
-    target: Path | None, detections: Path | None, unknown_videos: UnknownVideos, **options: Any
+    target: Path | None,
+    detections: Path | None,
+    unknown_videos: UnknownVideos | None,
+    **options: Any,
 ) -> None:
     """Make a page of what a run has found: how good, what costs the points, its videos and classes.
 
@@ -48,13 +50,19 @@ def report(
     Example: tada-loc report --run-dir runs/own
     Example: tada-loc report --detections result.json --annotations truth.json --config hacs
     """
+    from pipeline.errors import UsageError
     from pipeline.tools.report.making import make_file_report, make_report
 
     if detections is None:
+        if unknown_videos is not None:
+            raise UsageError("--unknown-videos: is about --detections; a run has no such rows")
         page = make_report(start(None, options), target)
     else:
+        require_nothing_idle(options)
         config = start("eval", _of_file(options)).given.detection()
-        page = make_file_report(config, detections, target or Path("report"), unknown_videos)
+        page = make_file_report(
+            config, detections, target or Path("report"), unknown_videos or "refuse"
+        )
     echo(str(page))
 
 

@@ -84,12 +84,21 @@ def _decide(
         f"{subset!r}: {_reasons(names, dataset, subset)}"
     )
     if how == "refuse":
+        other = _only_subset(names, dataset)
+        instead = f"; dataset.eval_subset={other} evaluates that one" if other else ""
         raise UserError(
-            f"{what}; --unknown-videos count takes them as false positives, as the official evaluators do, "
+            f"{what}{instead}; --unknown-videos count takes them as false positives, as the official evaluators do, "
             "--unknown-videos leave-out does without them"
         )
     done = "counted as false positives" if how == "count" else "left out"
     say(f"{what}; {done}")
+
+
+def _only_subset(names: Sequence[str], dataset: Dataset) -> str | None:
+    """The subset that all of these videos are of, if it is one."""
+    subsets = dict(zip(dataset.videos["video"], dataset.videos["subset"], strict=True))
+    found = {subsets.get(other or "") for other in resolve_ids(names, list(subsets))}
+    return found.pop() if len(found) == 1 else None
 
 
 def _reasons(names: Sequence[str], dataset: Dataset, subset: str) -> str:

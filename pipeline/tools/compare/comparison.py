@@ -14,7 +14,7 @@ from evaluation.operating import operating_points
 from pipeline.results.scoring import as_thresholds
 from pipeline.tools.compare.common import on_common_videos
 from pipeline.tools.compare.results import Result, named
-from pipeline.tools.compare.sampled import How, Sampled, difference, percent, sampled
+from pipeline.tools.compare.sampled import How, Sampled, difference, ends, sampled
 from pipeline.tools.compare.videos import changed_most, video_f1
 
 _FIXES = (*KINDS, "false positives", "false negatives")
@@ -31,7 +31,7 @@ def comparison(
     """Compare results on the videos they share, with bootstrap intervals over videos; figures in percent.
 
     All are scored with the first's thresholds (`eval.iou`) and numbers of proposals. Everything under
-    `differences` is a list, one entry for each result after the first: it less the first.
+    `differences` is a list, one entry for each result after the first: it less the first; ends may be None (`ends`).
 
     runs: name, path, history (of a run). videos, segments: how many are compared. notes: what was left out
     tasks: by name runs [map, average, low, high] and differences [map, average: difference, low, high; better]
@@ -42,9 +42,9 @@ def comparison(
     """
     results, notes = on_common_videos(named(results))
     first = results[0]
-    settings = first.config.eval
-    how = How(settings.iou, at, settings.proposals_at, resamples, seed, level)
+    how = How(first.config.eval.iou, at, first.config.eval.proposals_at, resamples, seed, level)
     made = _all_sampled(results, how)
+    alone = first.truth["video"].nunique() < 2
     return {
         "runs": [{"name": r.name, "path": str(r.path), "history": r.history} for r in results],
         "videos": len(first.videos),
@@ -53,10 +53,10 @@ def comparison(
         "iou": as_thresholds(how.tious),
         "resamples": resamples,
         "level": level,
-        "tasks": {name: _task(made, name, level) for name in made[0].tasks},
+        "tasks": {name: _task(made, name, level, alone=alone) for name in made[0].tasks},
         "classes": _classes(results, made, level),
-        "errors": {"at": at, "kinds": _errors(made, level)},
-        "recall": _recall(made, how),
+        "errors": {"at": at, "kinds": _errors(made, level, alone=alone)},
+        "recall": _recall(made, how, alone=alone),
         "settings": _settings(results),
         "changed": _changed(results, made),
     }
@@ -76,7 +76,7 @@ def _all_sampled(results: Sequence[Result], how: How) -> list[Sampled]:
     return [sampled(result, how, videos) for result in results]
 
 
-def _task(made: Sequence[Sampled], name: str, level: float) -> dict[str, Any]:
+def _task(made: Sequence[Sampled], name: str, level: float, *, alone: bool) -> dict[str, Any]:
     maps = [one.tasks[name] for one in made]
     runs = []
     for found in maps:
@@ -87,7 +87,7 @@ def _task(made: Sequence[Sampled], name: str, level: float) -> dict[str, Any]:
     for found in maps[1:]:
         by = map_difference(maps[0], found, level)
         rows = [
-            {"difference": 100 * value, "low": 100 * low, "high": 100 * high}
+            {"difference": 100 * value} | ends(float(low), float(high), alone=alone)
             for value, low, high in zip(by.map, by.low, by.high, strict=True)
         ]
         differences.append({"map": rows[:-1], "average": rows[-1], "better": by.positive})
@@ -100,18 +100,20 @@ def _classes(
     """AP of each class of the leading task, over the thresholds."""
     maps = [next(iter(one.tasks.values())) for one in made]
     by = [map_difference(maps[0], found, level) for found in maps[1:]]
-    counts = results[0].truth["label"].value_counts()
+    truth = results[0].truth
+    counts, videos = truth["label"].value_counts(), truth.groupby("label")["video"].nunique()
     return [
         {
             "name": str(label),
             "segments": int(counts[label]),
             "runs": [100 * float(found.ap[place].mean()) for found in maps],
             "differences": [
-                {
-                    "difference": 100 * float(one.classes[place]),
-                    "low": percent(float(one.low_classes[place])),
-                    "high": percent(float(one.high_classes[place])),
-                }
+                {"difference": 100 * float(one.classes[place])}
+                | ends(
+                    float(one.low_classes[place]),
+                    float(one.high_classes[place]),
+                    alone=videos[label] < 2,
+                )
                 for one in by
             ],
         }
@@ -119,10 +121,10 @@ def _classes(
     ]
 
 
-def _errors(made: Sequence[Sampled], level: float) -> list[dict[str, Any]]:
+def _errors(made: Sequence[Sampled], level: float, *, alone: bool) -> list[dict[str, Any]]:
     points = [_gains(one.errors) for one in made]
     by = [
-        difference(points[0], points[place], (made[0].gains, one.gains), level)
+        difference(points[0], points[place], (made[0].gains, one.gains), level, alone=alone)
         for place, one in enumerate(made[1:], start=1)
     ]
     return [
@@ -143,7 +145,7 @@ def _gains(errors: ErrorTypes) -> np.ndarray:
     return np.append(errors.gains, [errors.false_positives, errors.false_negatives])
 
 
-def _recall(made: Sequence[Sampled], how: How) -> dict[str, Any] | None:
+def _recall(made: Sequence[Sampled], how: How, *, alone: bool) -> dict[str, Any] | None:
     first = made[0]
     if first.recall is None or first.recall_samples is None:
         return None
@@ -153,7 +155,7 @@ def _recall(made: Sequence[Sampled], how: How) -> dict[str, Any] | None:
             return None
         runs.append((100 * one.recall).tolist())
         samples = (first.recall_samples, one.recall_samples)
-        differences.append(difference(first.recall, one.recall, samples, how.level))
+        differences.append(difference(first.recall, one.recall, samples, how.level, alone=alone))
     return {"counts": list(how.counts), "runs": runs, "differences": differences[1:]}
 
 

@@ -17,7 +17,7 @@ from pipeline.plain_files import read_json
 from pipeline.progress import say
 from pipeline.results import scoring
 from pipeline.results.scoring.given import read_scored
-from pipeline.results.tables import read_detections, read_proposals
+from pipeline.results.tables import DETECTIONS, read_detections, read_proposals
 from pipeline.runs.fields import deciding_fields
 from pipeline.runs.run import Run, run_of
 from pipeline.stages.evaluate import ties_of
@@ -65,6 +65,10 @@ def result_of_run(folder: Path) -> Result:
     """What a run has found. Raises UserError where it has not been evaluated."""
     run = run_of(folder)
     subset = run.subsets[1]
+    if not (run.path("classify") / DETECTIONS).is_file():
+        raise UserError(
+            f"{folder}: has no detections; run `tada-loc eval --run-dir {folder}` first"
+        )
     if not run.is_complete("eval"):
         say(
             f"{folder}: its figures are not of its settings and inputs of now; `tada-loc eval --run-dir {folder}` "

@@ -16,6 +16,8 @@ from pipeline.errors import UserError
 from pipeline.results.scoring import task_columns
 from pipeline.tools.compare.results import Result
 
+_WIDTH = 1e-9  # below it, a difference is one of rounding
+
 
 @dataclass(frozen=True)
 class How:
@@ -49,24 +51,32 @@ def sampled(result: Result, how: How, videos: list[str]) -> Sampled:
 
 
 def difference(
-    first: np.ndarray, second: np.ndarray, samples: tuple[np.ndarray, np.ndarray], level: float
+    first: np.ndarray,
+    second: np.ndarray,
+    samples: tuple[np.ndarray, np.ndarray],
+    level: float,
+    *,
+    alone: bool,
 ) -> list[dict[str, float | None]]:
-    """Second less first with the interval of it, in percent: values [K], samples [R, K]."""
+    """Second less first with the interval of it, in percent: values [K], samples [R, K]; `alone` as for `ends`."""
     low, high = percentiles(samples[1] - samples[0], level)
     rows = zip((second - first).tolist(), low.tolist(), high.tolist(), strict=True)
     return [
-        {
-            "difference": percent(value),
-            "low": percent(lower),
-            "high": percent(upper),
-        }
+        {"difference": 100 * value} | ends(lower, upper, alone=alone)
         for value, lower, upper in rows
     ]
 
 
-def percent(value: float) -> float | None:
-    """A fraction in percent; None for NaN, which JSON does not have."""
-    return None if np.isnan(value) else 100 * value
+def ends(low: float, high: float, *, alone: bool) -> dict[str, float | None]:
+    """Both ends of an interval, fractions, in percent; None where it says nothing.
+
+    Which is so for NaN, and for one without width where the ground truth is of one video `alone`: drawn again it
+    stays the same, however little it tells of other videos.
+    """
+    nothing = bool(np.isnan(low)) or (alone and high - low < _WIDTH and abs(low) > _WIDTH)
+    if nothing:
+        return {"low": None, "high": None}
+    return {"low": 100 * low, "high": 100 * high}
 
 
 def _sampled(result: Result, how: How, videos: list[str]) -> Sampled:

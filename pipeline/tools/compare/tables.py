@@ -16,7 +16,7 @@ def comparison_table(values: Mapping[str, Any]) -> str:
     """What `comparison` found. A difference stands with its interval; * where that leaves out 0."""
     names = [_short(run["name"]) for run in values["runs"]]
     lines = [
-        f"{values['videos']} videos, {values['segments']} segments; differences from {names[0]}, with "
+        f"{_number(values['videos'], 'video')}, {_number(values['segments'], 'segment')}; differences from {names[0]}, with "
         f"{100 * values['level']:g} % intervals of {values['resamples']} resamples of the videos (* leaves out 0)",
         *values["notes"],
     ]
@@ -124,6 +124,10 @@ def _difference(by: Mapping[str, Any]) -> str:
         return f"{by['difference']:+.2f} "
     sure = "*" if low > 0 or high < 0 else " "
     return f"{by['difference']:+.2f} [{low:+.2f}, {high:+.2f}]{sure}"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _short(name: str) -> str:

@@ -28,6 +28,8 @@ def make_report(run: Run, folder: Path | None = None) -> Path:
 
     Raises UserError where the run is not evaluated, or no longer as its settings say.
     """
+    if not run.folder.is_dir():
+        raise UserError(f"{run.folder}: no such run folder")
     state = run.state("eval")
     if state.state != "complete":
         why = f" ({state.why})" if state.why else ""

@@ -10,6 +10,7 @@ from pipeline.printing import printable
 from pipeline.results.scoring.best_f1 import TIOU, f1_line
 
 _WORST = 5  # classes that are named
+_LEAST = 0.05  # points; fewer are shown as 0.0
 
 
 def why_table(made: Mapping[str, Any]) -> str:
@@ -78,7 +79,8 @@ def _worst(classes: Sequence[Mapping[str, Any]]) -> list[str]:
     losses = []
     for group in classes:
         kind = max(group["gains"], key=lambda name: group["gains"][name])
-        losses.append((group["gains"][kind], group["name"], kind))
+        if group["gains"][kind] >= _LEAST:
+            losses.append((group["gains"][kind], group["name"], kind))
     losses.sort(key=lambda loss: (-loss[0], loss[1]))
     shown = [f"{printable(name)} {points:.1f} ({kind})" for points, name, kind in losses[:_WORST]]
     return ["classes that lose most AP to one kind: " + ", ".join(shown)] if shown else []

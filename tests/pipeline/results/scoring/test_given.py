@@ -89,6 +89,7 @@ def test_detections_of_videos_that_are_not_evaluated(tmp_path, video, said):
     line = error_line(score(path, annotations))
     assert said in line and "1 row of 1 video outside the 3 videos of subset 'validation'" in line
     assert "--unknown-videos count" in line and "--unknown-videos leave-out" in line
+    assert ("dataset.eval_subset=testing evaluates that one" in line) == (video == "t")
     # the official rule: a false positive of its class, before its two true ones
     value, numbers, output = average(path, annotations, "--unknown-videos", "count")
     assert value == pytest.approx((100 + 100 * 2 / 3) / 2)

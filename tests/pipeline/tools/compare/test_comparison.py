@@ -146,6 +146,28 @@ def test_result_files_of_anyone(files, tmp_path):
         assert run["average"] == pytest.approx(wanted)
 
 
+@pytest.mark.parametrize("sure", [True, False])
+def test_one_video_alone_tells_nothing_of_how_sure_a_difference_is(tmp_path, monkeypatch, sure):
+    monkeypatch.chdir(tmp_path)
+    rows = ["a,1,4,x", "a,6,9,x", "a,11,14,y", *(["b,1,4,x"] if sure else [])]
+    for name, ending, lines in (
+        ("truth.csv", "validation", rows),
+        ("all.csv", "0.9", rows),
+        ("none.csv", "0.9", ["a,20,24,x"]),
+    ):
+        head = f"video,start,end,label,{'subset' if name == 'truth.csv' else 'score'}\n"
+        (tmp_path / name).write_text(head + "".join(f"{line},{ending}\n" for line in lines))
+    line = ["all.csv", "none.csv", "--config", "small", "--annotations", "truth.csv", *FEW]
+    done = tada("compare", *line, "--json", "made.json")
+    assert done.exit_code == 0, done.output
+    made = json.loads((tmp_path / "made.json").read_text())
+    average = made["tasks"]["mAP"]["differences"][0]["average"]
+    by_class = {row["name"]: row["differences"][0] for row in made["classes"]}
+    assert (average["low"] is not None) == sure == (by_class["x"]["low"] is not None)
+    assert by_class["y"]["low"] is None and ("]*" in done.stdout) == sure
+    assert ("1 video, 3 segments" in done.stdout) != sure
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [(["RUN"], "two runs"), (["RUN", "RUN"], "given twice"), (["RUN", "nowhere"], "no such run folder"),
@@ -157,6 +179,14 @@ def test_what_cannot_be_compared_is_refused_in_a_line(
     monkeypatch.chdir(tmp_path)
     done = tada("compare", *(str(whole) if text == "RUN" else text for text in arguments))
     assert said in error_line(done)
+
+
+def test_a_run_that_found_nothing_yet_is_refused_in_a_line(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "half")
+    shutil.rmtree(tmp_path / "half/eval")
+    shutil.rmtree(tmp_path / "half/classify")
+    done = tada("compare", str(whole), str(tmp_path / "half"))
+    assert "has no detections; run `tada-loc eval --run-dir" in error_line(done)
 
 
 def test_values_of_results_in_memory(runs):

@@ -75,6 +75,22 @@ def test_stale_results_are_not_shown(data, run):
     assert "run `tada-loc eval" in error_line(tada("report", *options(data, run)))
 
 
+def test_a_run_that_is_not_there_is_said(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for more in ([], ["--annotations", "nowhere.csv"]):
+        done = tada("report", "--run-dir", "nope", *more)
+        assert done.exit_code == 1 and error_line(done) == "Error: nope: no such run folder"
+
+
+def test_options_that_do_nothing_are_refused(data, run):
+    done = tada("report", *options(data, run), "--unknown-videos", "count")
+    assert done.exit_code == 2 and "--detections" in error_line(done)
+    line = ["--detections", "found.csv", "--annotations", "truth.csv"]
+    for more in (["--skip", "ids.txt"], ["runtime.skip=ids.txt"]):
+        done = tada("report", *line, *more)
+        assert done.exit_code == 2 and "does nothing where a file is scored" in error_line(done)
+
+
 def test_results_are_shown_where_no_report_can_be_written(data, run, monkeypatch):
     shutil.rmtree(run / "report")
     (run / "report").write_text("in the way")

@@ -179,6 +179,28 @@ def test_files_of_anyone_have_error_types_alone(features, tmp_path, monkeypatch)
     assert refused.exit_code == 1 and "holds proposals" in error_line(refused)
 
 
+@pytest.mark.parametrize("kept", [1, 2])
+def test_only_classes_that_lose_points_are_named(tmp_path, monkeypatch, kept):
+    monkeypatch.chdir(tmp_path)
+    rows = ["a,1,4,x", "a,6,9,y"]
+    for name, head, lines in (
+        ("truth.csv", "subset", [f"{row},validation" for row in rows]),
+        ("found.csv", "score", [f"{row},0.9" for row in rows[:kept]]),
+    ):
+        (tmp_path / name).write_text("\n".join([f"video,start,end,label,{head}", *lines, ""]))
+    done = tada("score", "found.csv", "--config", "small", "--annotations", "truth.csv", "--why")
+    assert done.exit_code == 0, done.output
+    said = [line for line in done.stdout.splitlines() if line.startswith("classes that lose most")]
+    assert said == ["classes that lose most AP to one kind: y 100.0 (missed)"][: 2 - kept]
+
+
+@pytest.mark.parametrize("line", [["score", "found.csv"], ["eval"]])
+def test_a_tiou_without_why_is_refused(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = tada(*line, "--config", "small", "--annotations", "truth.csv", "--at", "0.75")
+    assert done.exit_code == 2 and "add --why" in error_line(done)
+
+
 def test_verbs_and_nouns_are_tasks_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     heading = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class"
