@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from pipeline.data.annotations.dataset import Inputs, in_one_form
-from pipeline.data.annotations.formats import expanded, format_of, read_format
+from pipeline.data.annotations import read_annotations
 from pipeline.data.names import one_form, without_ending
 from pipeline.errors import UserError
 from pipeline.notebook.lanes import Lane, end_of, lanes_of, left_out
@@ -63,9 +62,7 @@ def with_truth(predictions: Sequence[Prediction], truth: Truth) -> list[Predicti
     """The same videos with this ground truth; those that it does not name are said. Raises UserError."""
     if not isinstance(truth, pd.DataFrame):
         paths = [truth] if isinstance(truth, str | os.PathLike) else truth
-        files = expanded([Path(path) for path in paths])
-        dataset = in_one_form(read_format(format_of(files), Inputs(files)), str(files[-1]))
-        truth = dataset.annotations
+        truth = read_annotations([Path(path) for path in paths]).annotations
     if missing := {"video", "start", "end", "label"} - set(truth.columns):
         raise UserError(
             f"truth: no column {min(missing)!r}; ground truth is video, start, end (seconds), label"

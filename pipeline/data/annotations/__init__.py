@@ -21,7 +21,13 @@ from pipeline.data.annotations.formats import AUTO, FORMATS, expanded, format_of
 from pipeline.data.annotations.subsets import with_subsets, without
 from pipeline.errors import UserError
 
-__all__ = ["Dataset", "annotation_files", "load_annotations", "training_rows"]
+__all__ = [
+    "Dataset",
+    "annotation_files",
+    "load_annotations",
+    "read_annotations",
+    "training_rows",
+]
 
 # Forms whose figures and classes are other than a list of labels: they are asked for by name.
 _BY_NAME = frozenset({"epic_kitchens", "kinetics", "something"})
@@ -65,6 +71,12 @@ def load_annotations(settings: DatasetSettings, ignore: Collection[str] = ()) ->
     for name, count in others.value_counts().items():
         dataset.notes[f"videos of subset {name!r}, not used"] = int(count)
     return dataset
+
+
+def read_annotations(paths: Sequence[Path]) -> Dataset:
+    """Annotations of whatever form, told from what is in them, without a configuration. Raises UserError."""
+    files = expanded(paths)
+    return in_one_form(read_format(format_of(files), Inputs(files)), str(files[-1]))
 
 
 def annotation_files(settings: DatasetSettings) -> dict[str, Path]:

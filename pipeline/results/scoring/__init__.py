@@ -14,6 +14,7 @@ from pipeline.results.scoring.tasks import (
     recall_figures,
     score_tasks,
     task_columns,
+    task_names,
     truth_rows,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "score_file",
     "score_tasks",
     "task_columns",
+    "task_names",
     "truth_rows",
     "write_result_files",
 ]

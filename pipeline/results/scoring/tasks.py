@@ -43,7 +43,6 @@ def score_tasks(
     """
     tasks = {}
     for name, column in task_columns(dataset).items():
-        names = dataset.heads[0 if name != "noun" else 1] if name != "action" else None
         try:
             result = detection_map(
                 truth.assign(label=truth[column]),
@@ -54,7 +53,7 @@ def score_tasks(
             )
         except TableError as error:
             raise UserError(str(error)) from error
-        tasks[name] = _as_json(result, names)
+        tasks[name] = _as_json(result, task_names(dataset, name))
     return tasks
 
 
@@ -77,6 +76,11 @@ def task_columns(dataset: Dataset) -> dict[str, str]:
     if len(dataset.heads) == 2:
         return {"action": "label", "verb": "verb", "noun": "noun"}
     return {"mAP": "label"}
+
+
+def task_names(dataset: Dataset, task: str) -> tuple[str, ...] | None:
+    """The names of a task's classes; None where its labels are their own, as pairs of verb and noun are."""
+    return dataset.heads[0 if task != "noun" else 1] if task != "action" else None
 
 
 def as_thresholds(tious: Sequence[float]) -> list[float]:

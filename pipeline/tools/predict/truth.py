@@ -8,8 +8,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from pipeline.data.annotations.dataset import Dataset, Inputs
-from pipeline.data.annotations.formats import expanded, format_of, read_format
+from pipeline.data.annotations import Dataset, read_annotations
 from pipeline.data.videos.identity import read_sightings
 from pipeline.errors import UserError
 from pipeline.progress import say
@@ -28,7 +27,7 @@ def truth_of(
     annotations that are given and cannot be read, or are of none of the videos.
     """
     if annotations is not None:
-        found = _segments(_read(annotations), list(identities))
+        found = _segments(read_annotations([annotations]), list(identities))
         if not found and identities:
             raise UserError(
                 f"{annotations}: has segments of none of the videos ({next(iter(identities))}, ...); its names have to "
@@ -46,11 +45,6 @@ def truth_of(
     except UserError as error:  # nobody asked for it
         say(f"predict: no ground truth is shown: {error.message}")
         return {}
-
-
-def _read(annotations: Path) -> Dataset:
-    files = expanded([annotations])
-    return read_format(format_of(files), Inputs(files))
 
 
 def _segments(dataset: Dataset, videos: list[str]) -> dict[str, Truth]:

@@ -14,7 +14,7 @@ from evaluation.errors import TableError
 from evaluation.ties import Ties
 from pipeline.data.annotations import Dataset
 from pipeline.errors import UserError
-from pipeline.results.scoring import task_columns
+from pipeline.results.scoring import task_columns, task_names
 
 
 def errors_of(
@@ -44,8 +44,7 @@ def errors_of(
             )
         except TableError as error:
             raise UserError(str(error)) from error
-        names = dataset.heads[0 if name != "noun" else 1] if name != "action" else None
-        tasks[name] = _plain(found, names)
+        tasks[name] = _plain(found, task_names(dataset, name))
     return {"at": tiou, "background": BACKGROUND, "tasks": tasks}
 
 

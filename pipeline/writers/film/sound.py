@@ -35,6 +35,19 @@ class Piece(NamedTuple):
     samples: Samples
 
 
+def readable_packets(container: InputContainer, stream: Any) -> Iterator[Any]:
+    """The packets of a stream as far as they can be read."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.FFmpegError, IndexError):
+            packet = None
+        if packet is None:
+            return
+        yield packet
+
+
 def sound_stream(container: InputContainer) -> av.AudioStream | None:
     """The stream that players play; None where there is none that can be decoded."""
     best = container.streams.best("audio")
@@ -99,14 +112,7 @@ class Heard:
 
     def _frames(self, stream: Any) -> Iterator[Any]:
         """Frames as far as packets can be read; those that do not decode are passed over."""
-        packets = self._container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, IndexError):
-                packet = None
-            if packet is None:
-                return
+        for packet in readable_packets(self._container, stream):
             with suppress(av.FFmpegError):
                 yield from packet.decode()
 

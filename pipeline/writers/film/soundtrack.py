@@ -8,11 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-
 from feature_extraction.video.pyav_opening import open_container
 from pipeline.writers.film.encoding import Film
-from pipeline.writers.film.sound import Heard, Track, sound_stream
+from pipeline.writers.film.sound import Heard, Track, readable_packets, sound_stream
 
 # FFmpeg's names of what players of MP4 know
 COPIED = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
@@ -93,16 +91,9 @@ class _Copied:
 
     def _read(self, stream: Any) -> Generator[Any, None, None]:
         """Packets by the film's clock, in samples, as far as they can be read; times always rise."""
-        packets = self._container.demux(stream)
         newest: int | None = None
         length = 0
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, IndexError):
-                packet = None
-            if packet is None:
-                return
+        for packet in readable_packets(self._container, stream):
             if packet.size == 0 or packet.is_corrupt:
                 continue  # PyAV's mark of the end; a part is missing
             own = packet.pts if packet.pts is not None else packet.dts
