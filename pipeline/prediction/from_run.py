@@ -15,9 +15,9 @@ from pipeline.results.figures import RESULTS, read_results
 from pipeline.run_folder.identity import SHORT, field_differences, plain_fields
 from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import Manifest, read_manifest
-from pipeline.runs.contents import weights_in
-from pipeline.runs.fields import made_by, setting_fields
 from pipeline.runs.graph import row
+from pipeline.runs.inputs.contents import weights_in
+from pipeline.runs.inputs.fields import made_by, setting_fields
 from pipeline.runs.run import Run, run_of
 from pipeline.training.checkpoints import MODEL_FILE, saved_weights
 

@@ -18,9 +18,10 @@ from pipeline.ranks import ranks
 from pipeline.run_folder.files import write_text
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.contents import manifest_of, weights_in
-from pipeline.runs.facts import Facts
-from pipeline.runs.graph import Ways, row, ways_of
+from pipeline.runs.graph import row
+from pipeline.runs.inputs.contents import manifest_of, weights_in
+from pipeline.runs.inputs.facts import Facts
+from pipeline.runs.ways import Ways, ways_of
 
 # torch takes seconds to load, and `status` and `eval` need none of it: what does is imported where used.
 if TYPE_CHECKING:

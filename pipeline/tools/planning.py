@@ -23,9 +23,9 @@ from pipeline.data.clips.geometry import View, clip_grid, extraction_view
 from pipeline.data.videos.finding import Source, find_videos, is_folder
 from pipeline.data.videos.lengths import in_seconds
 from pipeline.progress import say
-from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.lengths import require_lengths
+from pipeline.runs.ways import in_order
 from pipeline.tools.outlook import bmn_outlook, feature_channels, finetune_outlook
 from pipeline.tools.rates import bmn_rate, head_rate, network_rate, training_rate
 from pipeline.training.classifier import untrained_classifier

@@ -16,8 +16,8 @@ from pipeline.pages.report_values import Durations, MapRow, Report, Videos
 from pipeline.progress import say
 from pipeline.results import scoring
 from pipeline.results.scoring.published import withheld
-from pipeline.results.tables import read_detections, read_proposals
 from pipeline.run_folder.manifests import hours_text, readable_manifest
+from pipeline.runs.found import detections_of, proposals_of
 from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers, ties_of
 from pipeline.tools.report.analysed import TIOU, Analysed, analysed
@@ -40,8 +40,8 @@ def report_of_run(
     """
     subset = run.subsets[1]
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
-    detections = read_detections(run.path("classify"), run.dataset, subset)
-    proposals = read_proposals(run.path("proposals"), run.dataset, subset)
+    detections = detections_of(run)
+    proposals = proposals_of(run)
     one = analysed(
         truth, detections, run.detection.eval.iou, tiou=tiou, ties=ties_of(run), ignored=run.dataset.ignored_rows(subset)
     )  # fmt: skip

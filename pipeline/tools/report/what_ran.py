@@ -14,8 +14,8 @@ from pipeline.configuration.reading import SHIPPED, load_config
 from pipeline.configuration.settings import Config
 from pipeline.pages.report_values import Facts
 from pipeline.run_folder.manifests import Manifest, hours_text, readable_manifest
-from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
+from pipeline.runs.ways import in_order
 
 # Where things are and how much is done at once: not what ran.
 _PLACES = (

@@ -18,9 +18,9 @@ from pipeline.results.classification.class_scores import Parts
 from pipeline.results.classification.classifying import scores_on_features
 from pipeline.results.classification.feature_classifier import load_feature_classifier
 from pipeline.results.proposing import DecodedVideo, decoded_video, video_maps
-from pipeline.runs.fields import VIDEOS
+from pipeline.runs.inputs.fields import VIDEOS
 from pipeline.runs.run import Run
-from pipeline.stages.proposals import kept_maps
+from pipeline.stages.heads.proposals import kept_maps
 from pipeline.training.bmn_network import load_network
 from pipeline.training.classifier import load_classifier
 

@@ -12,9 +12,10 @@ from pipeline.configuration.reading import RUN_CONFIG, load_config
 from pipeline.errors import UserError
 from pipeline.processes.workers import outcomes
 from pipeline.progress import Progress, say
-from pipeline.runs.contents import names_classes, no_classes
-from pipeline.runs.graph import needed_by, row
+from pipeline.runs.graph import row
+from pipeline.runs.inputs.contents import names_classes, no_classes
 from pipeline.runs.run import Run
+from pipeline.runs.ways import needed_by
 from pipeline.runs.work import held
 from pipeline.tools.sweep.axes import Axis, parse_axes
 from pipeline.tools.sweep.figures import Halves, Measured, halves_of
@@ -141,7 +142,7 @@ def _keep_maps(material: Material) -> None:
 def _require_trained(run: Run) -> None:
     """Refuse a run whose networks or features are not as they should be. Raises UserError."""
     if not names_classes(run.folder, run.ways):
-        raise no_classes(run.folder)
+        raise no_classes(run.folder, run.ways)
     for stage in needed_by((row("proposals"), row("classify")), run.ways):
         state = run.state(stage.name)
         if state.state != "complete":

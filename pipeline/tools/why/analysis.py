@@ -15,9 +15,9 @@ from pipeline.progress import say
 from pipeline.results import scoring
 from pipeline.results.scoring.best_f1 import best_f1
 from pipeline.results.scoring.given import Given
-from pipeline.results.tables import read_detections
 from pipeline.run_folder.files import write_json
 from pipeline.run_folder.identity import fingerprint
+from pipeline.runs.found import detections_of
 from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers, ties_of
 from pipeline.tools.why.advice import Averages, next_step
@@ -40,7 +40,7 @@ def why(run: Run, at: float = TIOU, *, stages: bool = True) -> dict[str, Any]:
     kept = kept_why(run, at)
     if kept is not None and (kept["stages"] or not stages):
         return kept
-    detections = read_detections(run.path("classify"), run.dataset, run.subsets[1])
+    detections = detections_of(run)
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
     ignored = run.dataset.ignored_rows(run.subsets[1])
     made = _errors(truth, detections, run.dataset, at, ties=ties_of(run), ignored=ignored)

@@ -20,7 +20,7 @@ from pipeline.data.windows.placing import window_offsets
 from pipeline.data.windows.positions import sequence, time_grid
 from pipeline.errors import UserError
 from pipeline.results.classification.fusing import fused
-from pipeline.results.tables import read_proposals
+from pipeline.runs.found import proposals_of
 from pipeline.runs.run import Run
 from pipeline.tools.why.candidates import nearest_candidates, scores_of_kept
 from pipeline.tools.why.classes import Classes, Scores
@@ -85,7 +85,7 @@ class _Making:
     @property
     def proposals(self) -> pd.DataFrame:
         run = self.run
-        return read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
+        return proposals_of(run)
 
     def true_classes(self) -> tuple[pd.DataFrame, str]:
         return with_true_classes(self.proposals, self.truth), ""

@@ -21,7 +21,7 @@ from pipeline.run_folder.identity import named, record_of
 from pipeline.run_folder.ledger import Ledger, Made, is_current
 from pipeline.run_folder.manifests import read_manifest
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.fields import VIDEOS, made_by
+from pipeline.runs.inputs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
 from pipeline.training.bmn_network import load_network
 
