@@ -56,8 +56,8 @@ def wanted_tensors(config: DetectionConfig, heads: Sequence[Sequence[str]]) -> d
     """
     import torch
 
-    from pipeline.training.bmn_network import build_network
-    from pipeline.training.classifier import untrained_classifier
+    from pipeline.training.networks.bmn import build_network
+    from pipeline.training.networks.classifier import untrained_classifier
 
     if config.backbone.name not in BACKBONES:
         raise UserError(

@@ -11,8 +11,8 @@ from bmn import BMN
 from feature_extraction.backbones import VideoNetwork
 from pipeline.errors import UserError
 from pipeline.prediction.model import Model
-from pipeline.training.bmn_network import build_network
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.networks.bmn import build_network
+from pipeline.training.networks.classifier import untrained_classifier
 
 
 def classifier_of(model: Model, device: torch.device) -> VideoNetwork:

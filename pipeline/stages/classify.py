@@ -33,7 +33,7 @@ from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.runs.found import proposals_of
 from pipeline.runs.inputs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
-from pipeline.training.classifier import load_classifier
+from pipeline.training.networks.classifier import load_classifier
 
 Groups = Mapping[str, np.ndarray]  # the rows of each video's proposals
 ScoreJob = tuple[str, Source, np.ndarray]  # video, its source, times [n, positions] in seconds

@@ -27,7 +27,7 @@ from pipeline.runs.graph import of_commands, row
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.ahead import require_sound
 from pipeline.runs.work import held
-from pipeline.training.bmn_network import groups_line
+from pipeline.training.networks.bmn import groups_line
 
 STAGE = "import-features"
 

@@ -17,7 +17,7 @@ from pipeline.data.hold_out import training_parts
 from pipeline.data.length import Length, bmn_length, finetune_length
 from pipeline.data.windows.cells import windows_with_segments
 from pipeline.runs.run import Run
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.networks.classifier import untrained_classifier
 
 
 def finetune_outlook(

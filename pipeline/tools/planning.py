@@ -28,7 +28,7 @@ from pipeline.runs.soundness.lengths import require_lengths
 from pipeline.runs.ways import in_order
 from pipeline.tools.outlook import bmn_outlook, feature_channels, finetune_outlook
 from pipeline.tools.rates import bmn_rate, head_rate, network_rate, training_rate
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.networks.classifier import untrained_classifier
 
 PROBED_VIDEOS = 3
 PROBED_SECONDS = 4.0  # of each of them

@@ -16,8 +16,8 @@ from pipeline.configuration.sections.detection import ExtractSettings
 from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
 from pipeline.data.clips.geometry import training_crop
 from pipeline.processes.device import autocast
-from pipeline.training.bmn_network import build_network
-from pipeline.training.classifier import classification_loss
+from pipeline.training.networks.bmn import build_network
+from pipeline.training.networks.classifier import classification_loss
 
 
 def _rate(step: Callable[[], object], count: int, device: torch.device) -> float:

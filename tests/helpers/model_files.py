@@ -13,8 +13,8 @@ import torch
 from pipeline.configuration.model_content import CHECKSUM, checksum, written
 from pipeline.configuration.reading import dump_config, find_config, load_config, read_config
 from pipeline.prediction.model import Model
-from pipeline.training.bmn_network import build_network
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.networks.bmn import build_network
+from pipeline.training.networks.classifier import untrained_classifier
 
 SMALL = {
     "backbone.depth": [1, 1, 1, 1], "backbone.width": 4, "extract.short_side": 32,

@@ -26,8 +26,8 @@ from pipeline.results.bmn_loss import validation_loss
 from pipeline.runs.logs import training_log
 from pipeline.runs.run import Run
 from pipeline.runs.work import put_back
-from pipeline.training.bmn_network import build_network, proposal_loss
 from pipeline.training.loop import fit, keep_result
+from pipeline.training.networks.bmn import build_network, proposal_loss
 from pipeline.training.optimisation import say_learning_rate
 from pipeline.training.steps import Batch
 from pipeline.training.task import Task

@@ -23,7 +23,7 @@ from pipeline.run_folder.manifests import read_manifest
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.inputs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
-from pipeline.training.bmn_network import load_network
+from pipeline.training.networks.bmn import load_network
 
 
 def run(run: Run) -> None:

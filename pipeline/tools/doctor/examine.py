@@ -33,7 +33,7 @@ from pipeline.tools.doctor.videos import (
     measured_of,
 )
 from pipeline.tools.outlook import feature_channels, rows_that_train
-from pipeline.training.bmn_network import require_groups
+from pipeline.training.networks.bmn import require_groups
 
 UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
 

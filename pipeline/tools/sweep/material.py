@@ -21,8 +21,8 @@ from pipeline.results.proposing import DecodedVideo, decoded_video, video_maps
 from pipeline.runs.inputs.fields import VIDEOS
 from pipeline.runs.run import Run
 from pipeline.stages.heads.proposals import kept_maps
-from pipeline.training.bmn_network import load_network
-from pipeline.training.classifier import load_classifier
+from pipeline.training.networks.bmn import load_network
+from pipeline.training.networks.classifier import load_classifier
 
 if TYPE_CHECKING:
     from bmn.model import BMN

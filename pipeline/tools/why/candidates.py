@@ -14,7 +14,7 @@ from pipeline.results.classification.class_scores import Parts
 from pipeline.results.proposing import candidates_of, video_maps
 from pipeline.runs.run import Run
 from pipeline.tools.why.classes import Scores, rows_of
-from pipeline.training.bmn_network import load_network
+from pipeline.training.networks.bmn import load_network
 
 _COLUMNS = ["video", "start", "end", "score"]
 

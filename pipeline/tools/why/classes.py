@@ -25,7 +25,7 @@ from pipeline.run_folder.ledger import Ledger
 from pipeline.runs.inputs.fields import made_by
 from pipeline.runs.run import Run
 from pipeline.stages.classify import score_handler
-from pipeline.training.classifier import load_classifier
+from pipeline.training.networks.classifier import load_classifier
 
 Scores = dict[str, list[np.ndarray]]  # by video, one array a head: [rows, classes]
 DECODED = "why"  # below the folder of `eval`

@@ -247,7 +247,7 @@ import resource, sys, time
 import torch
 from pathlib import Path
 from pipeline.errors import UserError
-import pipeline.model_files.fitting, pipeline.training.classifier, pipeline.training.bmn_network
+import pipeline.model_files.fitting, pipeline.training.networks.classifier, pipeline.training.networks.bmn
 import pipeline.model_files.reading as reading
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + (200 << 20),) * 2)

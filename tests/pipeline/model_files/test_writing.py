@@ -19,8 +19,8 @@ from feature_extraction.weights import read_checkpoint
 from pipeline.errors import UserError
 from pipeline.model_files.reading import read_model
 from pipeline.model_files.writing import write_model
-from pipeline.training.bmn_network import build_network
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.networks.bmn import build_network
+from pipeline.training.networks.classifier import untrained_classifier
 
 PATHS = {
     "dataset__annotations": ["/home/unmistakable/a.csv", "/home/unmistakable/b.csv"],

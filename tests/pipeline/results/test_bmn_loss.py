@@ -19,7 +19,7 @@ from pipeline.data.windows import samples as windows
 from pipeline.data.windows.holding import training_windows
 from pipeline.errors import UserError
 from pipeline.results import bmn_loss as bmn_validation
-from pipeline.training.bmn_network import build_network
+from pipeline.training.networks.bmn import build_network
 
 SMALL = {
     "bmn.temporal_scale": 20, "bmn.duration_scale": 10, "bmn.window_step": 10, "bmn.hidden_1d": 8,
