@@ -13,8 +13,8 @@ import torch
 from pipeline.configuration.model_content import CHECKSUM, checksum, written
 from pipeline.configuration.reading import dump_config, find_config, load_config, read_config
 from pipeline.prediction.model import Model
-from pipeline.training.networks.bmn import build_network
 from pipeline.training.networks.classifier import untrained_classifier
+from pipeline.training.networks.heads import build_head
 
 SMALL = {
     "backbone.depth": [1, 1, 1, 1], "backbone.width": 4, "extract.short_side": 32,
@@ -38,8 +38,8 @@ def small_model(config: str = "demo", heads=(("dive", "jump", "run"),), **settin
     torch.manual_seed(0)
     sizes = tuple(map(len, heads))
     classifier = untrained_classifier(loaded.backbone, sizes if len(sizes) == 2 else sizes[0])
-    proposing = build_network(loaded.bmn, classifier.feature_dim)
-    states = classifier.state_dict(), proposing.state_dict()
+    head = build_head(loaded, classifier.feature_dim, sizes)
+    states = classifier.state_dict(), head.state_dict()
     return Model("own", loaded, heads, *states, results=RESULTS, note="for tests\nalone")
 
 

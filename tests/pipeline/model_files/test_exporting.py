@@ -49,7 +49,7 @@ def test_a_run_and_its_file_are_the_same_model(run, exported, tmp_path):
     ours, theirs = open_model(run), open_model(exported)
     assert ours.digest == theirs.digest and ours.heads == theirs.heads and theirs.note == "CC0"
     assert ours.results == theirs.results and theirs.results["tasks"]
-    for network in ("classifier", "bmn"):
+    for network in ("classifier", "detector"):
         for name, tensor in getattr(ours, network).items():
             assert torch.equal(getattr(theirs, network)[name], tensor)
     both = [tada("info", str(path)).stdout.splitlines() for path in (run, exported)]

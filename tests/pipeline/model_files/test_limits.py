@@ -54,7 +54,7 @@ def test_names_and_shapes_are_known_without_a_number_of_memory():
     model = small_model()
     wanted = wanted_tensors(model.config, model.heads)
     tensors = {f"classifier.{n}": t for n, t in model.classifier.items()}
-    tensors |= {f"bmn.{n}": t for n, t in model.bmn.items()}
+    tensors |= {f"bmn.{n}": t for n, t in model.detector.items()}
     assert {name: form.shape for name, form in wanted.items()} == {
         n: tuple(t.shape) for n, t in tensors.items()
     }

@@ -97,7 +97,7 @@ def test_nothing_in_it_is_of_this_machine(tmp_path):
 def test_the_library_of_the_form_reads_it(model, written_file):
     found = load_file(written_file)
     wanted = {f"classifier.{name}": tensor for name, tensor in model.classifier.items()}
-    wanted |= {f"bmn.{name}": tensor for name, tensor in model.bmn.items()}
+    wanted |= {f"bmn.{name}": tensor for name, tensor in model.detector.items()}
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in wanted.items())
     with safe_open(written_file, "pt") as file:
