@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
 from pipeline.data.clips.segments import Segments
@@ -60,6 +61,18 @@ def bmn_length(settings: BMNSettings, windows: int) -> Length[BMNSettings]:
 
     longer = long_enough(settings, windows, lambda s: len(batches(s)))
     return Length("bmn", longer, windows, "windows", tuple(map(len, batches(longer))))
+
+
+def actionformer_length(
+    settings: ActionFormerSettings, videos: int
+) -> Length[ActionFormerSettings]:
+    """How long a training of ActionFormer on so many videos with segments is."""
+
+    def batches(settings: ActionFormerSettings) -> list[list[int]]:
+        return epoch_order(videos, settings.batch_size, settings.seed, 0)
+
+    longer = long_enough(settings, videos, lambda s: len(batches(s)))
+    return Length("actionformer", longer, videos, "videos", tuple(map(len, batches(longer))))
 
 
 def long_enough(

@@ -20,6 +20,8 @@ SMALL = {
     "backbone.depth": [1, 1, 1, 1], "backbone.width": 4, "extract.short_side": 32,
     "bmn.hidden_1d": 8, "bmn.hidden_2d": 8, "bmn.hidden_3d": 8, "bmn.num_samples": 4,
     "bmn.temporal_scale": 40, "bmn.duration_scale": 20, "bmn.window_step": 20,
+    "actionformer.width": 8, "actionformer.heads": 2, "actionformer.levels": 3, "actionformer.window": 5,
+    "actionformer.max_length": 64,
 }  # fmt: skip
 RESULTS = {
     "iou": [0.5, 0.75],

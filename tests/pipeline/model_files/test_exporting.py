@@ -135,7 +135,7 @@ def test_a_program_is_told_the_same(exported, tmp_path):
 def test_what_is_no_model_is_one_line(exported, tmp_path):
     path = shutil.copy(exported, tmp_path / "own.tada")
     with_content(path, lambda content: content.update(version=3))
-    newer = f"Error: {path}: made by a newer tada-loc (format 3; this one reads 1): update tada-loc"
+    newer = f"Error: {path}: made by a newer tada-loc (format 3; this one reads 2): update tada-loc"
     data = ["--annotations", "a.csv", "--videos", "v"]
     for line in (["info", str(path)], ["status", "--config", str(path), *data]):
         assert error_line(tada(*line)) == newer
