@@ -22,7 +22,7 @@ from pipeline.processes import distributed
 from pipeline.processes.device import share_cores
 from pipeline.processes.stopping import Interrupted
 from pipeline.progress import say
-from pipeline.results.bmn_loss import validation_loss
+from pipeline.results.validation.bmn import validation_loss
 from pipeline.runs.logs import training_log
 from pipeline.runs.run import Run
 from pipeline.runs.work import put_back

@@ -9,8 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from actionformer import ActionFormer, Level
+from actionformer.losses import actionformer_loss
+from actionformer.recipe import decays, learning_rate
+from actionformer.targets import Targets
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
+from pipeline.processes import distributed
 from pipeline.training.checkpoints import MODEL_FILE, load_weights
+from pipeline.training.optimisation import Recipe
+from pipeline.training.steps import Batch, Loss
 
 
 class Networks(nn.Module):
@@ -85,3 +91,89 @@ def load_network(
     model = build_network(settings, channels, sizes)
     load_weights(model, run / "actionformer" / MODEL_FILE)
     return model.to(device).eval()
+
+
+def detection_loss(model: Networks, settings: ActionFormerSettings, sizes: Sequence[int]) -> Loss:
+    """The terms of ActionFormer's loss (Zhang et al. 2022, Eq. 7) on a batch of videos of all processes.
+
+    A batch has features [b, C, T], mask [b, T] and the targets classes [b, P, K], offsets [b, P, 2] and
+    positive [b, P], and of the whole batch, once a sample: `positives`, how many points learn a segment,
+    `samples`, and whether this is its `last` piece. `model` holds the normalizer: it changes once a batch,
+    by the positives of all of it, so that a batch in pieces gives the step that it gives whole.
+    """
+
+    def loss(spread: nn.Module, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        made = [_whole(levels) for levels in spread(batch["features"], batch["mask"])]
+        targets = Targets(*(distributed.gather(batch[key]) for key in Targets._fields))
+        share = batch["samples"][0] / len(
+            targets.positive
+        )  # the loop weights a piece by its samples
+        counted = torch.tensor(batch["positives"][0], device=targets.positive.device)
+        terms, normalizer = loss_terms(made, targets, model.normalizer, settings, sizes, counted)
+        if batch["last"][-1]:
+            model.normalizer.copy_(normalizer)
+        return {name: term * share for name, term in terms.items()}
+
+    return loss
+
+
+def loss_terms(
+    made: Sequence[Sequence[Level]],
+    targets: Targets,
+    normalizer: Tensor,
+    settings: ActionFormerSettings,
+    sizes: Sequence[int],
+    positives: Tensor | None = None,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """The loss of what the networks made of a batch, term by term, `total` among them; and the new normalizer.
+
+    positives []: how many points learn a segment; None: those of this batch.
+    """
+    names = ("verb_", "noun_") if len(made) == 2 else ("",)
+    parts = targets.classes.split(list(sizes) if len(made) == 2 else targets.classes.shape[-1], -1)
+    terms: dict[str, Tensor] = {}
+    for name, levels, classes in zip(names, made, parts, strict=True):
+        found = actionformer_loss(
+            levels,
+            targets._replace(classes=classes),
+            normalizer,
+            regression_weight=settings.regression_weight,
+            smoothing=settings.label_smoothing,
+            positives=positives,
+        )
+        terms |= {
+            f"{name}classification": found.classification,
+            f"{name}regression": found.regression,
+        }
+        terms["total"] = terms["total"] + found.total if "total" in terms else found.total
+    return terms, found.normalizer.detach()
+
+
+def _whole(levels: Sequence[Level]) -> list[Level]:
+    """All levels as one, of the samples of all processes, in float32 at least."""
+    logits, offsets, mask = (torch.cat(part, 1) for part in zip(*levels, strict=True))
+    kind = torch.promote_types(logits.dtype, torch.float32)
+    return [Level(*map(distributed.gather, (logits.to(kind), offsets.to(kind), mask)))]
+
+
+def recipe_of(settings: ActionFormerSettings, steps: int) -> Recipe:
+    """How ActionFormer is optimised, as published; `steps` are those of an epoch.
+
+    Weight decay is for the convolutions' weights alone. The rate rises from `warmup_lr` to its peak at the last step
+    of the warm-up, and falls in a half cosine. The moving average begins at the initial weights. Networks side by
+    side have a limit of the gradient each.
+    """
+    peak, start = (rate * settings.batch_ratio for rate in (settings.base_lr, settings.warmup_lr))
+    warmup, iterations = round(settings.warmup_epochs * steps), settings.epochs * steps
+
+    def rate(number: int) -> float:
+        rising = number < warmup
+        base = start if rising else 0.0
+        return base + learning_rate(number, peak - base, warmup=warmup, iterations=iterations)
+
+    return Recipe(
+        decays=lambda name, _: decays(name),
+        rate=rate,
+        average_from_start=True,
+        clipped=lambda model: list(model.networks),
+    )
