@@ -99,7 +99,7 @@ def candidates_of(
     if len(sizes) == 2:
         parts = [
             _pairs(level, sizes, stride, settings)
-            for level, stride in zip(_joined(levels), strides, strict=True)
+            for level, stride in zip(joined(levels), strides, strict=True)
         ]
         return Candidates(*(torch.cat(column) for column in zip(*parts, strict=True)))
     return decode(
@@ -150,7 +150,7 @@ def placed(
     return Found(table, int((~inside).sum()))
 
 
-def _joined(levels: Sequence[Sequence[Level]]) -> list[Level]:
+def joined(levels: Sequence[Sequence[Level]]) -> list[Level]:
     """The levels of one network; of two, the logits of both beside one another, and the mean of their offsets."""
     return [
         Level(

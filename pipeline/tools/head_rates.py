@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from actionformer.losses import actionformer_loss
 from actionformer.targets import Targets
 from bmn.losses import bmn_loss
 from bmn.targets import valid_mask, window_targets
@@ -82,13 +81,14 @@ def _rate_of_actionformer(
     learns = torch.rand(count, len(video_points(length, settings)), device=device) < _LEARNING
     offsets = torch.rand(*learns.shape, 2, device=device)
 
+    classes = learns[..., None].expand(*learns.shape, sum(sizes) or 1).float()
+    targets = Targets(classes, offsets, learns)
+
     def loss() -> torch.Tensor:
-        total = features.new_zeros(())
-        for levels in network(features, mask):
-            classes = learns[..., None].expand(*learns.shape, levels[0].logits.shape[-1])
-            targets = Targets(classes.float(), offsets, learns)
-            total = total + actionformer_loss(levels, targets, settings.loss_normalizer).total
-        return total
+        made = network(features, mask)
+        return actionformer.loss_terms(made, targets, network.normalizer, settings, sizes)[0][
+            "total"
+        ]
 
     return _training_rate(network, loss, settings, count, device)
 

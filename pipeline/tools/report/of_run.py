@@ -61,7 +61,7 @@ def report_of_run(
         found=one.found,
         **labels_of(run.dataset, truth, detections),
         stages=stages_of(why),
-        advice=advice_of(one.found, why),
+        advice=advice_of(one.found, why, head=run.ways.head),
         recall=_recall(run, truth, proposals),
         trainings=trainings(run),
         durations=durations_of(run.detection, truth, position_seconds(run)),
