@@ -30,7 +30,7 @@ def learnt_segments(segments: np.ndarray, length: int, settings: ActionFormerSet
     found = torch.from_numpy(np.asarray(segments, np.float32)).reshape(-1, 2)
     possible = torch.zeros(len(found), dtype=torch.int64)
     actual = torch.zeros(len(found) + 1, dtype=torch.int64)
-    for rows in video_points(length, settings).split(ROWS):
+    for rows in torch.split(video_points(length, settings), ROWS):
         counts, winners = learners(rows, found, radius=settings.center_radius)
         possible += counts
         actual += torch.bincount(winners, minlength=len(actual))

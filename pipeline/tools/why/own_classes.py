@@ -63,7 +63,8 @@ class OwnClasses:
         else:
             found = fusion.verb_noun(
                 table,
-                *scores,
+                scores[0],
+                scores[1],
                 top_verbs=settings.top_verbs,
                 top_nouns=settings.top_nouns,
                 pairs=settings.pairs,

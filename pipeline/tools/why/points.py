@@ -77,7 +77,7 @@ def points_of(
         segments.append(torch.arange(len(offsets))[:, None] * stride + offsets)
         scores.append(level.logits[0][shown].sigmoid())
     ends = grid.to_seconds(torch.cat(segments).numpy()).clip(0.0, features.duration)
-    each = torch.cat(scores).split(list(sizes) or [1], dim=1)
+    each = torch.split(torch.cat(scores), list(sizes) or [1], dim=1)
     return Points(ends, [part.numpy() for part in each], grid, len(rows))
 
 
