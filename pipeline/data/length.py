@@ -12,7 +12,7 @@ from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.training import epoch_clips
-from pipeline.data.order import epoch_order
+from pipeline.data.order import epoch_order, full_batches
 from pipeline.progress import say
 from pipeline.ranks import ranks
 
@@ -27,7 +27,7 @@ Settings_co = TypeVar("Settings_co", bound=OptimisationSettings, covariant=True)
 class Length(Generic[Settings_co]):
     """A training as it runs: its settings made long enough, and the sizes of an epoch's batches.
 
-    `samples` are counted in `unit`s, clips or windows.
+    `samples` are counted in `unit`s: clips, windows or videos.
     """
 
     section: str
@@ -66,10 +66,10 @@ def bmn_length(settings: BMNSettings, windows: int) -> Length[BMNSettings]:
 def actionformer_length(
     settings: ActionFormerSettings, videos: int
 ) -> Length[ActionFormerSettings]:
-    """How long a training of ActionFormer on so many videos with segments is."""
+    """How long a training of ActionFormer on so many videos is."""
 
     def batches(settings: ActionFormerSettings) -> list[list[int]]:
-        return epoch_order(videos, settings.batch_size, settings.seed, 0)
+        return full_batches(videos, settings.batch_size, settings.seed, 0)
 
     longer = long_enough(settings, videos, lambda s: len(batches(s)))
     return Length("actionformer", longer, videos, "videos", tuple(map(len, batches(longer))))

@@ -23,6 +23,12 @@ def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[list
     return [order[i : i + batch_size] for i in range(0, count, batch_size)]
 
 
+def full_batches(count: int, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
+    """As `epoch_order`, without a last, smaller batch where there is another: its samples come in other epochs."""
+    batches = epoch_order(count, batch_size, seed, epoch)
+    return batches[:1] + [batch for batch in batches[1:] if len(batch) == batch_size]
+
+
 def grouped_order(groups: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
     """Shuffled batches of sample indices of an epoch, each within one of the `groups` [count].
 

@@ -20,7 +20,7 @@ from pipeline.data.sequences.grids import PositionGrid, position_grid, position_
 from pipeline.errors import UserError
 from pipeline.processes.device import autocast, one_thread
 from pipeline.results.classification.fusing import presented
-from pipeline.training.networks.actionformer import Networks
+from pipeline.training.networks.actionformer import Networks, sizes_of
 
 
 class Found(NamedTuple):
@@ -56,7 +56,7 @@ def found_in(
     device: torch.device,
 ) -> Found:
     """As `detect_video`, and how many of the detections lie wholly beyond the video."""
-    sizes = [len(head) for head in heads] if config.actionformer.classes == "own" else []
+    sizes = sizes_of(config.actionformer, heads)
     levels = video_levels(model, position_rows(features, config.actionformer), config, device)
     try:
         candidates = candidates_of(levels, model.first.strides, sizes, config.detections)

@@ -13,7 +13,7 @@ from actionformer.grids import Window, draw_window
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.data.batches import no_features_without, read_batches, stacked
 from pipeline.data.features.store import FeatureStore
-from pipeline.data.order import epoch_order, training_plan
+from pipeline.data.order import full_batches, training_plan
 from pipeline.data.sequences.grids import position_rows
 from pipeline.data.sequences.holding import Sample
 from pipeline.data.sequences.learning import padded_length, targets_of, valid_points
@@ -74,9 +74,8 @@ def whole_sequences(
 
 
 def epoch_videos(count: int, settings: ActionFormerSettings, epoch: int) -> list[list[int]]:
-    """Numbers of the videos of an epoch's batches. A last, smaller one is dropped: it comes in other epochs."""
-    batches = epoch_order(count, settings.batch_size, settings.seed, epoch)
-    return batches[:1] + [batch for batch in batches[1:] if len(batch) == settings.batch_size]
+    """Numbers of the videos of an epoch's batches."""
+    return full_batches(count, settings.batch_size, settings.seed, epoch)
 
 
 class _Sequences:

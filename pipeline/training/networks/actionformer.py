@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +18,8 @@ from pipeline.processes import distributed
 from pipeline.training.checkpoints import MODEL_FILE, load_weights
 from pipeline.training.optimisation import Recipe
 from pipeline.training.steps import Batch, Loss
+
+PRIOR = 0.01  # probability that every class begins with
 
 
 class Networks(nn.Module):
@@ -42,6 +45,11 @@ class Networks(nn.Module):
         """The first network; another has the same sizes but for its classes."""
         network: ActionFormer = self.networks[0]  # type: ignore[assignment]  # a ModuleList's are Modules
         return network
+
+
+def sizes_of(settings: ActionFormerSettings, heads: Sequence[Sequence[str]]) -> tuple[int, ...]:
+    """The numbers of classes that the network has, of the data set's `heads`; () where it has none of its own."""
+    return tuple(map(len, heads)) if settings.classes == "own" else ()
 
 
 def build_network(settings: ActionFormerSettings, channels: int, sizes: Sequence[int]) -> Networks:
@@ -75,6 +83,19 @@ def _network(settings: ActionFormerSettings, channels: int, classes: int) -> Act
         drop_path=settings.drop_path,
         ranges=settings.regression_ranges,
     )
+
+
+def start_classes(model: Networks, sizes: Sequence[int], classes: np.ndarray) -> None:
+    """Let classes without a training segment begin next to impossible, as published.
+
+    classes int [n, heads]: those of the training segments.
+    """
+    empty = [np.setdiff1d(range(size), classes[:, head]) for head, size in enumerate(sizes)]
+    if len(model.networks) < len(empty):  # verbs and nouns beside one another
+        empty = [np.concatenate([empty[0], empty[1] + sizes[0]])]
+    for network, none in zip(model.networks, empty, strict=False):
+        if len(none):
+            network.cls_head.start(PRIOR, none.tolist())
 
 
 def load_network(
