@@ -13,7 +13,9 @@ from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.features.store import Features
 from pipeline.data.windows.positions import video_input
 from pipeline.prediction.found import NO_CURVES, Curves
+from pipeline.results.detecting import detect_video, segments_in
 from pipeline.results.proposing import proposals_of, video_maps
+from pipeline.training.networks.actionformer import Networks
 
 Heads = tuple[tuple[str, ...], ...]
 
@@ -39,12 +41,11 @@ def look(
     """What the head finds, to the last digit as its stage does. `heads`: class names; `lanes`: as of `Detector`."""
     if config.detector.name == "bmn":
         return _proposed(network, features, video, config, device, lanes)
-    from pipeline.results.detecting import detect_video, without_classes
-
+    assert isinstance(network, Networks)
     found = detect_video(network, features, video, config, heads, device)
     if not config.names_own_classes:
         return Seen(found, NO_CURVES)
-    return Seen(without_classes(found), NO_CURVES, found)
+    return Seen(segments_in(found), NO_CURVES, found)
 
 
 def _proposed(

@@ -85,6 +85,14 @@ def video_levels(
     ]
 
 
+def segments_in(detections: pd.DataFrame) -> pd.DataFrame:
+    """The segments of detections without their classes, each once, with its best score: video, start, end, score."""
+    first = detections.drop_duplicates(
+        ["video", "start", "end"]
+    )  # of several the best, for it comes first
+    return first[["video", "start", "end", "score"]].reset_index(drop=True)
+
+
 def candidates_of(
     levels: Sequence[Sequence[Level]],
     strides: Sequence[int],

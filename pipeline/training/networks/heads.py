@@ -17,5 +17,5 @@ def build_head(config: DetectionConfig, channels: int, sizes: Sequence[int]) -> 
     """
     if config.detector.name == "bmn":
         return bmn.build_network(config.bmn, channels)
-    own = tuple(sizes) if config.names_own_classes else ()
+    own = sizes if config.names_own_classes else ()
     return actionformer.build_network(config.actionformer, channels, own)
