@@ -63,7 +63,7 @@ def found_in(
         kept = suppressed(candidates, config.detections)
     except ActionFormerError as error:
         raise UserError(f"actionformer: video {video}: {error}; train again") from error
-    grid = position_grid(features, config.actionformer)
+    grid = position_grid(features.grid, features.duration, config.actionformer)
     return placed(kept, grid, features.duration, video, heads if sizes else ())
 
 

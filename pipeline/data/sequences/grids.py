@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.data.features.store import Features
 from pipeline.data.windows.positions import positions, whole_video
@@ -31,16 +32,16 @@ class PositionGrid:
         return np.asarray(found, np.float64) * self.step + self.first
 
 
-def position_grid(features: Features, settings: ActionFormerSettings) -> PositionGrid:
-    """The grid of a video: a position stands in the middle of the cell of the clips it is made of.
+def position_grid(grid: ClipGrid, duration: float, settings: ActionFormerSettings) -> PositionGrid:
+    """The grid of a video of `duration` seconds with these clips: a position stands in the middle of the cell of the clips it is made of.
 
     `every` takes the first clip of a group, and stands in the middle of that one. A video brought to a fixed
     length is divided into equal parts.
     """
     if settings.mode == "rescale":
-        step = features.duration / settings.max_length
+        step = duration / settings.max_length
         return PositionGrid(step / 2, step, 0.5)
-    grid, group = features.grid, settings.feature_step
+    group = settings.feature_step
     clips = 1 if settings.positions == "every" else group
     frames = (clips - 1) * grid.stride + (grid.frames - 1) * grid.interval + 1
     return PositionGrid(

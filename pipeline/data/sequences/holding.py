@@ -15,8 +15,8 @@ from pipeline.data.annotations import Dataset
 from pipeline.data.features.store import FeatureStore
 from pipeline.data.sequences.grids import position_count, position_grid
 from pipeline.data.sequences.learning import learnt
+from pipeline.data.sequences.refusals import nothing_learnt
 from pipeline.data.windows.holding import cut_at_end
-from pipeline.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,7 @@ def training_videos(
     """
     samples, counts, learning = videos_holding(store, settings, dataset, rows, videos)
     if not learning:
-        raise UserError(
-            f"actionformer: no position learns any of the {len(rows)} training segments; set actionformer.ranges "
-            "to the distances from their middles to their ends, in positions, or lower actionformer.feature_step"
-        )
+        raise nothing_learnt(len(rows))
     return samples, counts
 
 
@@ -87,7 +84,7 @@ def _sample(
     first = store(video, slice(0, 1))
     segments = rows[["start", "end"]].to_numpy(float)
     kept = cut_at_end(segments, first.duration, counts)
-    grid = position_grid(first, settings)
+    grid = position_grid(first.grid, first.duration, settings)
     inside = grid.to_positions(np.minimum(segments[kept], first.duration))
     length = position_count(store.shape(video)[0], settings)
     used = classes if settings.classes == "own" else np.zeros((len(classes), 0), np.int64)

@@ -12,6 +12,9 @@ from torch import Tensor
 from actionformer.points import points
 from actionformer.targets import Targets, assign
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
+from pipeline.configuration.settings import DetectionConfig
+from pipeline.data.clips.geometry import clip_grid
+from pipeline.data.sequences.grids import position_count, position_grid
 
 
 def padded_length(length: int, settings: ActionFormerSettings) -> int:
@@ -52,6 +55,15 @@ def learnt(segments: np.ndarray, length: int, settings: ActionFormerSettings) ->
     inside = _points(settings, padded)[:, 0] < length
     learning: np.ndarray = of_each.classes[inside].amax(0).numpy() > 0
     return learning
+
+
+def learns_some(config: DetectionConfig, segments: np.ndarray, duration: float) -> bool:
+    """Whether some point learns one of the segments [N, 2] (seconds) of a video whose clips are those of `extract`."""
+    settings, grid = config.actionformer, clip_grid(config.extract)
+    inside = segments[segments[:, 0] < duration]
+    found = position_grid(grid, duration, settings).to_positions(np.minimum(inside, duration))
+    length = position_count(grid.num_clips(duration), settings)
+    return bool(learnt(found, length, settings).any())
 
 
 def _points(settings: ActionFormerSettings, length: int) -> Tensor:

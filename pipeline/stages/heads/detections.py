@@ -76,7 +76,9 @@ def _found_in_all(run: Run, name: str) -> tuple[Stage, pd.DataFrame, dict[str, o
         return None
     left_out = run.left_out(name, of="actionformer")
     videos = videos_to_do(run, left_out)
-    made = of_all(make_parts(run, stage, videos, partial(_tables, run)))
+    made = of_all(
+        make_parts(run, stage, videos, partial(_tables, run, run.features.common_channels(videos)))
+    )
     if not stage.writes:
         return None
     ledger = record_parts(stage, made)
@@ -92,10 +94,11 @@ def _found_in_all(run: Run, name: str) -> tuple[Stage, pd.DataFrame, dict[str, o
     return stage, pd.concat(tables, ignore_index=True), summary
 
 
-def _tables(run: Run, videos: Sequence[str]) -> Iterator[tuple[pd.DataFrame, dict[str, str]]]:
+def _tables(
+    run: Run, channels: int, videos: Sequence[str]
+) -> Iterator[tuple[pd.DataFrame, dict[str, str]]]:
     """What is found in each of these videos. On a CPU as many are looked at at once as torch has threads."""
-    config, store = run.detection, run.features
-    channels = store.common_channels(videos)
+    config = run.detection
     sizes = sizes_of(config.actionformer, run.dataset.heads)
     model = load_network(config.actionformer, channels, sizes, run.folder, run.device)
     lanes = min(torch.get_num_threads(), _MOST_LANES) if run.device.type == "cpu" else 1

@@ -18,7 +18,7 @@ from pipeline.results.tables import write_table
 from pipeline.run_folder.identity import named, record_of
 from pipeline.run_folder.ledger import Ledger, Made, is_current
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.graph import row
+from pipeline.runs.graph import maker
 from pipeline.runs.inputs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
 
@@ -29,7 +29,7 @@ TablesOf = Callable[[Sequence[str]], Iterator[tuple[pd.DataFrame, dict[str, str]
 
 def part_of(stage: Stage, video: str) -> Path:
     """The file of a video."""
-    return stage.folder / row(stage.name).part_of(video)
+    return stage.folder / maker(stage.name).part_of(video)
 
 
 def videos_to_do(run: Run, left_out: LeftOut) -> list[str]:
@@ -55,8 +55,10 @@ def make_parts(run: Run, stage: Stage, videos: Sequence[str], tables_of: TablesO
     sizes = [run.features.shape(video)[0] for video in todo]
     mine = [todo[index] for index in deal(sizes, ranks().size)[ranks().rank]]
     start = len(videos) - len(todo)
-    made = []
-    with Progress(start + len(mine), stage.name, unit="video", start=start) as bar:
+    made: list[Made] = []
+    if not mine:
+        return made
+    with Progress(start + len(mine), maker(stage.name).name, unit="video", start=start) as bar:
         for done, (video, (table, notes)) in enumerate(
             zip(mine, tables_of(mine), strict=True), start=1
         ):

@@ -47,7 +47,11 @@ def run(run: Run) -> None:
     left_out = run.left_out("proposals", of="bmn")
     videos = videos_to_do(run, left_out)
     kept = kept_maps(run, stage.fields, writes=stage.writes)
-    made = of_all(make_parts(run, stage, videos, partial(_tables, run, kept)))
+    made = of_all(
+        make_parts(
+            run, stage, videos, partial(_tables, run, kept, run.features.common_channels(videos))
+        )
+    )
     if kept.too_large and run.detection.bmn.keep_maps is not False:
         say(f"bmn: maps of {kept.too_large} videos not kept: larger than bmn.keep_maps allows")
     maps = of_all(kept.made)
@@ -97,11 +101,11 @@ def _take_unrecorded(stage: Stage) -> None:
 
 
 def _tables(
-    run: Run, kept: KeptMaps, videos: Sequence[str]
+    run: Run, kept: KeptMaps, channels: int, videos: Sequence[str]
 ) -> Iterator[tuple[pd.DataFrame, dict[str, str]]]:
     """The proposals of each of these videos."""
     config, store = run.detection, run.features
-    model = load_network(config.bmn, store.common_channels(videos), run.folder, run.device)
+    model = load_network(config.bmn, channels, run.folder, run.device)
     for video in videos:
         source = video_input(store(video), config.bmn)
         yield (
