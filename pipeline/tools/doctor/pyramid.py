@@ -11,7 +11,6 @@ import pandas as pd
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import clip_grid
-from pipeline.data.features.store import Features
 from pipeline.data.sequences.grids import position_count, position_grid
 from pipeline.data.sequences.learnt import learnt_segments
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
@@ -41,7 +40,7 @@ def fit_of(config: DetectionConfig, rows: pd.DataFrame, seconds: Mapping[str, fl
     for video, index in rows.groupby("video", sort=False).indices.items():
         duration = seconds[str(video)]
         count = clips.num_clips(duration)
-        grid = position_grid(Features(np.empty((count, 0), np.float32), clips, duration), settings)
+        grid = position_grid(clips, duration, settings)
         lengths[str(video)] = length = position_count(count, settings)
         inside = rows[["start", "end"]].to_numpy(float)[index].clip(0.0, duration)
         possible[index], actual[index] = learnt_segments(

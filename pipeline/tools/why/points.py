@@ -12,7 +12,7 @@ import torch
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.features.store import Features
-from pipeline.data.sequences.grids import PositionGrid, position_grid, position_rows
+from pipeline.data.sequences.grids import PositionGrid, position_count, position_grid, position_rows
 from pipeline.data.sequences.learnt import learnt_segments
 from pipeline.progress import Progress
 from pipeline.results.detecting import joined, video_levels
@@ -68,7 +68,8 @@ def points_of(
 ) -> Points:
     """What the network says of a video; `sizes` are the numbers of classes, none () where it names none."""
     settings = config.actionformer
-    rows, grid = position_rows(features, settings), position_grid(features, settings)
+    rows = position_rows(features, settings)
+    grid = position_grid(features.grid, features.duration, settings)
     levels = joined(video_levels(network, rows, config, device))
     segments, scores = [], []
     for level, stride in zip(levels, network.first.strides, strict=True):
@@ -107,8 +108,8 @@ def learnable(run: Run, truth: pd.DataFrame) -> np.ndarray:
         if not run.features.path(video).is_file():
             continue
         features = run.features(video)
-        grid = position_grid(features, settings)
-        length = len(position_rows(features, settings))
+        grid = position_grid(features.grid, features.duration, settings)
+        length = position_count(len(features), settings)
         rows = rows[table[rows, 1] > table[rows, 0]]
         inside = table[rows].clip(0.0, features.duration)
         held = learnt_segments(grid.to_positions(inside), length, settings).possible > 0
