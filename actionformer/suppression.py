@@ -11,16 +11,16 @@ from torch import Tensor
 
 from actionformer.decoding import Candidates
 from actionformer.errors import ActionFormerError
-from actionformer.points import segment_table
+from actionformer.points import Array, segment_table
 
 MARGIN = 1e-6  # added to lengths
 ROWS = 256  # kept segments that vote at once
 
 
 def suppress(
-    segments: np.ndarray | Tensor,
-    scores: np.ndarray | Tensor,
-    labels: np.ndarray | Tensor,
+    segments: Array,
+    scores: Array,
+    labels: Array,
     *,
     method: Literal["soft", "hard"] = "soft",
     iou_threshold: float = 0.1,
@@ -59,9 +59,7 @@ def suppress(
     return Candidates(chosen, torch.tensor(kept), names[index])
 
 
-def _checked(
-    segments: np.ndarray | Tensor, scores: np.ndarray | Tensor, labels: np.ndarray | Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def _checked(segments: Array, scores: Array, labels: Array) -> tuple[Tensor, Tensor, Tensor]:
     """Float32 [N, 2] and [N], int64 [N], on the CPU."""
     table = segment_table(segments, torch.empty(0))
     values, names = torch.as_tensor(scores).to(table), torch.as_tensor(labels).to("cpu").long()

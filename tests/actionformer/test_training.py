@@ -8,8 +8,10 @@ import json
 import numpy as np
 import pytest
 import torch
+from helpers.actionformer import public_model
 
-from actionformer import Targets, actionformer_loss, assign, from_public_config, pad_batch
+from actionformer import Targets, actionformer_loss, assign, pad_batch
+from actionformer.layers import DropPath
 from actionformer.points import points
 from actionformer.recipe import decays, learning_rate, update_average
 
@@ -23,22 +25,12 @@ class Training:
 
     def __init__(self, reference, name, dtype):
         weights, self.vectors = reference("actionformer.npz"), reference("actionformer_train.npz")
-        config = json.loads(str(weights[f"{name}/config"]))
         self.train = json.loads(str(self.vectors[f"{name}/config"]))["train_cfg"]
-        self.name, self.classes = name, config["num_classes"]
-        self.model = from_public_config(config).to(dtype)
-        start = f"{name}/state/"
-        self.model.load_state_dict(
-            {
-                key[len(start) :]: torch.from_numpy(weights[key])
-                for key in weights
-                if key.startswith(start)
-            }
-        )
+        self.model = public_model(weights, name).to(dtype).train()
+        self.name, self.classes = name, self.model.classes
         for module in self.model.modules():  # no part is dropped; the learnt scale stays
-            for rate in ("rate", "drop_path", "p"):
-                if isinstance(getattr(module, rate, None), float):
-                    setattr(module, rate, 0.0)
+            if isinstance(module, DropPath):
+                module.rate = 0.0
         self.points = points(self.model.strides, self.model.ranges, self.model.max_length).to(dtype)
 
     def expected(self, key):
@@ -73,9 +65,7 @@ class Training:
 @pytest.fixture(params=[(name, dtype) for name in NETWORKS for dtype in DTYPES], ids="-".join)
 def training(request, reference):
     name, dtype = request.param
-    made = Training(reference, name, DTYPES[dtype])
-    made.model.train()
-    return made
+    return Training(reference, name, DTYPES[dtype])
 
 
 def limits(training, single, double):
