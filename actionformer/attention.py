@@ -1,0 +1,114 @@
+"""Multi-head attention within a window around each position, or over all of them (Section 3.2)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from actionformer.layers import Conv, Norm, Pointwise
+
+
+class Reach(NamedTuple):
+    """Which keys the queries of a level see, made once a level.
+
+    The positions are cut into blocks of `size`; a block sees itself and `side` positions left and
+    right of it, [blocks, size + 2 side] keys. allowed: [B x blocks, 1, size, size + 2 side] bool.
+    Of full attention there is one block: `size` 0, allowed [B, 1, 1, T].
+    """
+
+    size: int
+    side: int
+    allowed: Tensor
+
+
+def reach(mask: Tensor, window: int) -> Reach:
+    """mask [B, T] bool (False: padding) and window -> the Reach. A window of 1 or less is full.
+
+    Padded keys are not seen. A padded query sees padding, so that no softmax is over nothing; what it
+    gives is masked later.
+    """
+    if window <= 1:
+        keys = mask | ~mask.any(1, keepdim=True)
+        return Reach(0, 0, keys[:, None, None])
+    side = window // 2
+    size = max(32, -(-3 * window // 16) * 16) - 2 * side  # keys of a block: a multiple of 16
+    blocks = _blocks(mask.unsqueeze(2), size)
+    keys, queries = _with_sides(blocks, side).transpose(2, 3), blocks
+    place = torch.arange(size + 2 * side, device=mask.device)
+    near = (place - place[:size, None] - side).abs() <= side
+    return Reach(size, side, (near & (keys | ~queries)).flatten(0, 1).unsqueeze(1))
+
+
+class Attention(nn.Module):
+    """Query, key and value: each a depthwise convolution (its stride halves the level), norm, 1x1.
+
+    relative: adds a learnt number for each distance within the window, by head.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        window: int,
+        *,
+        stride: int = 1,
+        dropout: float = 0.0,
+        relative: bool = False,
+    ) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        for name in ("query", "key", "value"):
+            conv = Conv(width, width, 3, stride=stride, groups=width)
+            setattr(self, f"{name}_conv", conv)
+            setattr(self, f"{name}_norm", Norm(width))
+            setattr(self, name, Pointwise(width, width))
+        self.proj = Pointwise(width, width)
+        if relative:
+            self.rel_pe = nn.Parameter(torch.empty(1, 1, heads, window))
+            nn.init.trunc_normal_(self.rel_pe, std=(2.0 / width) ** 0.5)
+        self.relative = relative
+
+    def forward(self, x: Tensor, hidden: Tensor, seen: Reach) -> Tensor:
+        """x [B, T, C], hidden [B, T', 1] and Reach of the output -> [B, T', C], zero at padding."""
+        query, key, value = (self._project(name, x, hidden) for name in ("query", "key", "value"))
+        length = query.shape[1]
+        if seen.size:
+            query = _blocks(query, seen.size).flatten(0, 1)
+            key, value = (
+                _with_sides(_blocks(part, seen.size), seen.side).flatten(0, 1)
+                for part in (key, value)
+            )
+        made = F.scaled_dot_product_attention(
+            *(part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (query, key, value)),
+            attn_mask=self._scores(seen, query.dtype) if self.relative else seen.allowed,
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        made = made.transpose(1, 2).flatten(2).reshape(len(x), -1, x.shape[2])[:, :length]
+        made = F.dropout(self.proj(made), self.dropout, self.training)
+        return made.masked_fill(hidden, 0.0)
+
+    def _project(self, name: str, x: Tensor, hidden: Tensor) -> Tensor:
+        conv, norm = getattr(self, f"{name}_conv"), getattr(self, f"{name}_norm")
+        projected: Tensor = getattr(self, name)(norm(conv(x, hidden)))
+        return projected
+
+    def _scores(self, seen: Reach, dtype: torch.dtype) -> Tensor:
+        """What is added to the scores: minus infinity, or the learnt number of that distance."""
+        place = torch.arange(seen.size + 2 * seen.side, device=seen.allowed.device)
+        distance = (place - place[: seen.size, None]).clamp(0, 2 * seen.side)
+        learnt = self.rel_pe[0, 0][:, distance].to(dtype)
+        return torch.where(seen.allowed, learnt, -torch.inf)
+
+
+def _blocks(x: Tensor, size: int) -> Tensor:
+    """[B, T, C] -> [B, ceil(T / size), size, C]; zeros fill the last block."""
+    return F.pad(x, (0, 0, 0, -x.shape[1] % size)).unflatten(1, (-1, size))
+
+
+def _with_sides(blocks: Tensor, side: int) -> Tensor:
+    """Blocks [B, N, size, C] -> [B, N, size + 2 side, C], each with its neighbours' positions."""
+    around = F.pad(blocks, (0, 0, 0, 0, 1, 1))
+    return torch.cat((around[:, :-2, -side:], blocks, around[:, 2:, :side]), 2)

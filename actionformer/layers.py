@@ -1,0 +1,113 @@
+"""The network's small layers, on [B, T, C]: channels last, so that a norm or a 1x1 layer reads rows.
+
+Parameters keep the names and shapes of the public checkpoints ([out, in, kernel], [1, C, 1]).
+`hidden` [B, T, 1] says which positions are padding.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Norm(nn.Module):
+    """Layer norm over the channels, with a learnt scale and bias of each: [B, T, C] -> same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1, channels, 1))
+        self.bias = nn.Parameter(torch.zeros(1, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, x.shape[-1:], self.weight.flatten(), self.bias.flatten(), 1e-5)
+
+
+class Conv(nn.Module):
+    """A convolution over time whose output is zero at padded positions.
+
+    [B, T, in] -> [B, ceil(T / stride), out]; centred on positions 0, stride, 2 stride ...;
+    in front of the array and behind it stand zeros. hidden: of the output's positions.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(
+            inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=bias
+        )
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        conv = self.conv
+        picture = x.transpose(1, 2).unsqueeze(
+            2
+        )  # one row high: 2-D convolutions take channels last
+        made = F.conv2d(
+            picture,
+            conv.weight.unsqueeze(2),
+            conv.bias,
+            (1, conv.stride[0]),
+            (0, conv.kernel_size[0] // 2),
+            groups=conv.groups,
+        )
+        return made.squeeze(2).transpose(1, 2).masked_fill(hidden, 0.0)
+
+
+class Pointwise(nn.Conv1d):
+    """A 1x1 convolution, [B, T, in] -> [B, T, out]; its bias starts at zero."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 1)
+        nn.init.zeros_(self.bias)  # type: ignore[arg-type]  # there is one
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.squeeze(2), self.bias)
+
+
+class DropPath(nn.Module):
+    """A residual branch times a learnt scale a channel; in training left out at `rate`, by video."""
+
+    def __init__(self, channels: int, rate: float) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((1, channels, 1), 1e-4))
+        self.rate = rate
+
+    def forward(self, x: Tensor, branch: Tensor) -> Tensor:
+        scale = self.scale.flatten()
+        if self.training and self.rate > 0:
+            kept = torch.rand(len(x), 1, 1, device=x.device) >= self.rate
+            scale = scale * kept / (1 - self.rate)
+        return torch.addcmul(x, branch, scale.to(x.dtype))
+
+
+def halved(x: Tensor) -> Tensor:
+    """[B, T, C] -> [B, T / 2, C]: the largest of positions 2i - 1, 2i and 2i + 1."""
+    picture = x.transpose(1, 2).unsqueeze(2)
+    return F.max_pool2d(picture, (1, 3), (1, 2), (0, 1)).squeeze(2).transpose(1, 2)
+
+
+def position_code(length: int, width: int, longest: int) -> Tensor:
+    """Sines (even channels) and cosines of the positions over sqrt(width), [length, width], float32.
+
+    Beyond the `longest` training length its table is stretched linearly to `length`.
+    """
+    channel = torch.arange(width, dtype=torch.float64)
+    rate = torch.pow(10000.0, -2 * (channel // 2) / width)
+    angle = torch.arange(longest, dtype=torch.float64).unsqueeze(1) * rate
+    table = torch.where(channel % 2 == 0, angle.sin(), angle.cos()) / math.sqrt(width)
+    table = table.float()
+    if length > longest:
+        return F.interpolate(table.t().unsqueeze(0), size=length, mode="linear")[0].t()
+    return table[:length]

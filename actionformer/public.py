@@ -1,0 +1,115 @@
+"""Configurations and checkpoints of the public code (actionformer_release)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from actionformer.errors import ActionFormerError
+from actionformer.network import RANGES, ActionFormer
+
+# What the public code takes where a file leaves a key out.
+DEFAULTS: dict[str, Any] = {
+    "max_seq_len": 2304,
+    "backbone_arch": (2, 2, 5),
+    "n_head": 4,
+    "n_mha_win_size": -1,
+    "regression_range": RANGES,
+    "embd_dim": 512,
+    "embd_kernel_size": 3,
+    "fpn_dim": 512,
+    "head_dim": 512,
+    "head_kernel_size": 3,
+    "head_num_layers": 3,
+    "use_abs_pe": False,
+    "use_rel_pe": False,
+}
+TRAINING = {"dropout": 0.0, "droppath": 0.1, "cls_prior_prob": 0.01, "head_empty_cls": ()}
+# The one value that is built, of keys that have others in the public code.
+BUILT = {
+    "backbone_type": "convTransformer",
+    "fpn_type": "identity",
+    "scale_factor": 2,
+    "fpn_start_level": 0,
+    "embd_with_ln": True,
+    "fpn_with_ln": True,
+    "head_with_ln": True,
+}
+# Saved there, and made anew here: tables of positions and points, masks of windows.
+UNUSED = re.compile(r"point_generator\.|backbone\.pos_embd$|.*\battn\.\w*mask$")
+
+
+def from_public_config(config: Mapping[str, Any]) -> ActionFormer:
+    """A network from a mapping with the public YAML's names, nested as there or flat.
+
+    Nested, `dataset` holds input_dim, num_classes and max_seq_len, `model` and `train_cfg` the rest.
+    Keys left out are as in the public code. Raises ActionFormerError naming a key that is missing,
+    or whose value is not built here.
+    """
+    model = DEFAULTS | dict(config) | dict(config.get("dataset") or {})
+    model |= dict(config.get("model") or {})
+    train = TRAINING | dict(model.get("train_cfg") or {})
+    for key in ("input_dim", "num_classes"):
+        if not isinstance(model.get(key), int):
+            raise ActionFormerError(f"{key} must be a whole number, not {model.get(key)!r}")
+    for key, built in (BUILT | {"fpn_dim": model["embd_dim"]}).items():
+        if model.get(key, built) != built:
+            raise ActionFormerError(f"{key} {model[key]!r} is not built here: only {built!r}")
+    embedding, stem, branch = model["backbone_arch"]
+    return ActionFormer(
+        model["input_dim"],
+        model["num_classes"],
+        width=model["embd_dim"],
+        head_width=model["head_dim"],
+        heads=model["n_head"],
+        levels=branch + 1,
+        window=model["n_mha_win_size"],
+        max_length=model["max_seq_len"],
+        embedding_layers=embedding,
+        stem_layers=stem,
+        head_layers=model["head_num_layers"],
+        kernel=model["embd_kernel_size"],
+        head_kernel=model["head_kernel_size"],
+        position_code=model["use_abs_pe"],
+        relative_position=model["use_rel_pe"],
+        dropout=train["dropout"],
+        drop_path=train["droppath"],
+        prior=train["cls_prior_prob"],
+        empty_classes=train["head_empty_cls"],
+        ranges=model["regression_range"],
+    )
+
+
+def load_public_checkpoint(model: ActionFormer, state: Mapping[str, Any]) -> None:
+    """Copy a public checkpoint's weights into `model`, strictly, in place.
+
+    state: the weights by name, or a whole checkpoint, of which `state_dict_ema` (what the public code
+        evaluates) is taken before `state_dict`. A prefix `module.` is dropped; tables that follow
+        from the sizes are left unused.
+
+    Raises ActionFormerError naming the keys that are missing or unknown, or the first whose shape
+    differs; the model is unchanged then.
+    """
+    for key in ("state_dict_ema", "state_dict"):
+        if isinstance(state.get(key), Mapping):
+            state = state[key]
+            break
+    names = {name.removeprefix("module."): value for name, value in state.items()}
+    given = {name: value for name, value in names.items() if not UNUSED.match(name)}
+    own = model.state_dict()
+    if given.keys() != own.keys():
+        missing, unknown = sorted(own.keys() - given), sorted(given.keys() - own)
+        raise ActionFormerError(
+            f"not a checkpoint of this network: missing keys {missing}, unknown {unknown}"
+        )
+    for name, value in given.items():
+        shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        if shape != tuple(own[name].shape):
+            raise ActionFormerError(
+                f"the checkpoint's {name} has shape {shape}, this model's "
+                f"{tuple(own[name].shape)}: build the model with the checkpoint's sizes"
+            )
+    model.load_state_dict(given)

@@ -1,0 +1,78 @@
+"""Which point learns which segment (Zhang et al., ECCV 2022, Sec. 3.3, centre sampling)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from actionformer.errors import ActionFormerError
+from actionformer.points import segment_table
+
+SAME_LENGTH = 1e-3  # segments this little longer than a point's shortest give it their classes too
+
+
+class Targets(NamedTuple):
+    """classes [P, K] in {0, 1}; offsets [P, 2] in strides, 0 where no segment; positive [P] bool.
+
+    The batched form has a leading B. Points in the padding may be positive: the levels' masks take
+    them out.
+    """
+
+    classes: Tensor
+    offsets: Tensor
+    positive: Tensor
+
+
+def assign(
+    points: Tensor,
+    segments: np.ndarray | Tensor,
+    labels: np.ndarray | Tensor,
+    classes: int,
+    *,
+    radius: float = 1.5,
+) -> Targets:
+    """Targets of one video, on the device of `points` [P, 4] (`points.points`).
+
+    segments [N, 2]: start and end in grid units, N may be 0. labels: int [N], or multi-hot [N, K]
+    where a segment has several classes (a verb and a noun, say); K = `classes`.
+    A point is positive strictly inside a segment and strictly within `radius` strides of its
+    centre, if the distance to its farther end lies in the level's range, both ends in. The shortest
+    segment wins, the first among equals. Raises ActionFormerError for input that makes no sense.
+    """
+    table = segment_table(segments, points)
+    hot = _multi_hot(torch.as_tensor(labels, device=points.device), len(table), classes).to(table)
+    (time, low, high, stride), (start, end) = points.T, table.T
+    length, center, reach = end - start, 0.5 * (start + end), (stride * radius)[:, None]
+    inside = time[:, None] > torch.maximum(start, center - reach)
+    inside &= time[:, None] < torch.minimum(end, center + reach)
+    point, segment = inside.nonzero().T  # few of all pairs
+    farther = torch.maximum(time[point] - start[segment], end[segment] - time[point])
+    learnt = (low[point] <= farther) & (farther <= high[point])
+    point, segment = point[learnt], segment[learnt]
+    shortest = torch.full_like(time, torch.inf).scatter_reduce_(0, point, length[segment], "amin")
+    near = length[segment] <= shortest[point] + SAME_LENGTH
+    chosen = hot.new_zeros(len(points), classes)
+    chosen.index_add_(0, point[near], hot[segment[near]]).clamp_(max=1.0)
+    best = length[segment] == shortest[point]
+    first = torch.full_like(time, len(table), dtype=torch.long)
+    first.scatter_reduce_(0, point[best], segment[best], "amin")
+    positive = first < len(table)
+    ends, at = table[first[positive]], time[positive]
+    offsets = points.new_zeros(len(points), 2)
+    moves = torch.stack([at - ends[:, 0], ends[:, 1] - at], dim=1)
+    offsets[positive] = moves / stride[positive, None]
+    return Targets(chosen, offsets, positive)
+
+
+def _multi_hot(labels: Tensor, count: int, classes: int) -> Tensor:
+    """Labels [N] or [N, K] -> [N, K]."""
+    if count == 0:
+        return labels.new_zeros(0, classes)
+    if labels.shape == (count, classes):
+        return labels
+    if labels.shape != (count,) or not bool(((labels >= 0) & (labels < classes)).all()):
+        raise ActionFormerError(f"{count} segments need labels 0 to {classes - 1}, not {labels}")
+    return torch.nn.functional.one_hot(labels.long(), classes)
