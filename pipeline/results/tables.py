@@ -66,6 +66,11 @@ def read_part(path: Path, video: str, *, command: str = "bmn") -> pd.DataFrame:
     return _read(path, check_proposals, {video}, command)
 
 
+def read_detected(path: Path, video: str, *, command: str = "detect") -> pd.DataFrame:
+    """One video's detections, as a head that names classes wrote them. Raises UserError where damaged."""
+    return _read(path, check_detections, {video}, command)
+
+
 def read_proposals(
     folder: Path, dataset: Dataset, subset: str, *, command: str = "bmn"
 ) -> pd.DataFrame:

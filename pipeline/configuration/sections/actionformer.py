@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -19,6 +20,8 @@ from pipeline.configuration.sections.base import (
     WholeFromZero,
 )
 from pipeline.configuration.sections.optimisation import OptimisationSettings
+
+NO_LIMIT = 10_000.0  # positions; the published last range ends here
 
 
 class DetectorSettings(Section):
@@ -156,6 +159,14 @@ class ActionFormerSettings(OptimisationSettings):
         "learn a segment in a step.",
     )
 
+    @property
+    def regression_ranges(self) -> tuple[tuple[float, float], ...]:
+        """`ranges`, or those of as many levels as there are: 0-4, 4-8, 8-16 and so on, the last to the end."""
+        if self.ranges is not None:
+            return self.ranges
+        edges = [0.0, *(4.0 * 2**level for level in range(self.levels - 1)), NO_LIMIT]
+        return tuple(pairwise(edges))
+
     @model_validator(mode="after")
     def _sizes_fit(self) -> ActionFormerSettings:
         if self.width % self.heads:
@@ -164,6 +175,11 @@ class ActionFormerSettings(OptimisationSettings):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.levels:
                 raise ValueError(f"{name} has {len(value)} entries, and levels is {self.levels}")
+        windows = self.window if isinstance(self.window, tuple) else (self.window,)
+        if even := [window for window in windows if window and window % 2 == 0]:
+            raise ValueError(
+                f"window {even[0]} is even: give an odd number, or 0 for all positions"
+            )
         if self.ranges is not None and any(least >= most for least, most in self.ranges):
             raise ValueError("ranges: each is [least, most], the least below the most")
         if self.crop_ratio is not None and not 0 < self.crop_ratio[0] <= self.crop_ratio[1]:
