@@ -106,8 +106,8 @@ def position_code(length: int, width: int, longest: int) -> Tensor:
     channel = torch.arange(width, dtype=torch.float64)
     rate = torch.pow(10000.0, -2 * (channel // 2) / width)
     angle = torch.arange(longest, dtype=torch.float64).unsqueeze(1) * rate
-    table = torch.where(channel % 2 == 0, angle.sin(), angle.cos()) / math.sqrt(width)
-    table = table.float()
+    table = torch.where(channel % 2 == 0, angle.sin(), angle.cos())
+    table = table.float() / math.sqrt(width)  # rounded in this order, as the public table is
     if length > longest:
         return F.interpolate(table.t().unsqueeze(0), size=length, mode="linear")[0].t()
     return table[:length]
