@@ -175,6 +175,12 @@ class Config(Section):
         return self.detector.name == "actionformer" and own
 
     @property
+    def head_sections(self) -> tuple[str, ...]:
+        """The sections that say what its head is, what it finds, and which classes that has."""
+        own = _OF_HEAD[self.detector.name]
+        return own if self.names_own_classes else (*own, "classify")
+
+    @property
     def lacking(self) -> list[str]:
         """The sections that detection with its head needs and the configuration has not."""
         return [name for name in _NEEDED[self.detector.name] if getattr(self, name) is None]
@@ -215,6 +221,7 @@ class DetectionConfig(Config):
     eval: EvalSettings
 
 
+_OF_HEAD = {"bmn": ("bmn", "proposals"), "actionformer": ("actionformer", "detections")}
 # What a head needs to be set; the sections of the other head are never read.
 _NEEDED = {
     "bmn": ("extract", "bmn", "proposals", "classify", "eval"),

@@ -85,6 +85,14 @@ def video_levels(
     ]
 
 
+def segments_in(detections: pd.DataFrame) -> pd.DataFrame:
+    """The segments of detections without their classes, each once, with its best score: video, start, end, score."""
+    first = detections.drop_duplicates(
+        ["video", "start", "end"]
+    )  # of several the best, for it comes first
+    return first[["video", "start", "end", "score"]].reset_index(drop=True)
+
+
 def candidates_of(
     levels: Sequence[Sequence[Level]],
     strides: Sequence[int],
@@ -99,7 +107,7 @@ def candidates_of(
     if len(sizes) == 2:
         parts = [
             _pairs(level, sizes, stride, settings)
-            for level, stride in zip(_joined(levels), strides, strict=True)
+            for level, stride in zip(joined(levels), strides, strict=True)
         ]
         return Candidates(*(torch.cat(column) for column in zip(*parts, strict=True)))
     return decode(
@@ -150,7 +158,7 @@ def placed(
     return Found(table, int((~inside).sum()))
 
 
-def _joined(levels: Sequence[Sequence[Level]]) -> list[Level]:
+def joined(levels: Sequence[Sequence[Level]]) -> list[Level]:
     """The levels of one network; of two, the logits of both beside one another, and the mean of their offsets."""
     return [
         Level(

@@ -103,7 +103,7 @@ class ActionFormerSettings(OptimisationSettings):
         default=None, description="Channels of the heads' layers. null: `width`."
     )
     heads: Positive = Field(default=4, description="Heads of each attention.")
-    levels: Positive = Field(
+    levels: Annotated[Positive, Field(le=16)] = Field(
         default=6, description="Levels of the pyramid, each half as long as the one before."
     )
     window: WholeFromZero | tuple[WholeFromZero, ...] = Field(

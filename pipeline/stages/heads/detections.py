@@ -12,7 +12,7 @@ from feature_extraction.lanes import in_lanes
 from pipeline.processes import distributed
 from pipeline.processes.device import one_thread
 from pipeline.progress import say
-from pipeline.results.detecting import found_in
+from pipeline.results.detecting import found_in, segments_in
 from pipeline.results.tables import (
     DETECTIONS,
     PROPOSALS,
@@ -45,8 +45,7 @@ def detect(run: Run) -> None:
     if found is None:
         return
     stage, detections, summary = found
-    proposals = detections.drop_duplicates(["video", "start", "end"])
-    write_table(stage.folder / PROPOSALS, proposals[["video", "start", "end", "score"]])
+    write_table(stage.folder / PROPOSALS, segments_in(detections))
     write_table(stage.folder / DETECTIONS, detections)
     stage.finish({"detections": len(detections), **summary})
     say(f"actionformer: {len(detections)} detections of {summary['videos']} videos")

@@ -86,8 +86,8 @@ def result_of_run(folder: Path) -> Result:
         detections=detections_of(run),
         proposals=proposals_of(run),
         ties=ties_of(run),
-        settings=deciding_fields(run.config),
-        history={stage: _history(run, stage) for stage in ("finetune", "bmn")},
+        settings={"detector.name": run.config.detector.name} | deciding_fields(run.config),
+        history={stage: _history(run, stage) for stage in ("finetune", run.ways.training)},
     )
 
 

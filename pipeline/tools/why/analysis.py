@@ -26,7 +26,6 @@ from pipeline.tools.why.errors import errors_of
 WHY = "why.json"
 TIOU = 0.5
 _FORM = 1  # of the file: another one is made again
-_STAGES = ("proposals", "classify", "eval")
 
 
 def why(run: Run, at: float = TIOU, *, stages: bool = True) -> dict[str, Any]:
@@ -114,15 +113,16 @@ def _advice(run: Run, made: Mapping[str, Any]) -> str:
         row["name"]: row["tasks"][leading]["average"] for row in made["stages"] if row["tasks"]
     }
     averages = Averages(numbers(run)["tasks"][leading]["average"], known)
-    by_file = run.detection.classify.scores is not None
-    return next_step(averages, task["gains"], by_file=by_file)
+    ways = run.ways
+    return next_step(averages, task["gains"], by_file=ways.given_scores, head=ways.head)
 
 
 def _inputs(run: Run, at: float) -> str:
     """What the analyses depend on: all that proposals, classes and figures do, and the tIoU."""
-    facts = run.facts()
+    facts, ways = run.facts(), run.ways
+    stages = dict.fromkeys((ways.proposing, ways.detecting, "eval"))
     return fingerprint(
-        {"form": _FORM, "at": at} | {name: facts.stage(name).fields for name in _STAGES}
+        {"form": _FORM, "at": at} | {name: facts.stage(name).fields for name in stages}
     )
 
 

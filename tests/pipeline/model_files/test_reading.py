@@ -134,7 +134,7 @@ HOSTILE = {
     "metadata nested": (lambda p: with_header(p, metadata("[" * 100_000)), "metadata is no JSON"),
     "another program's": (lambda p: with_header(p, metadata('{"format": "other"}')), "not that of a model"),
     "newer": (lambda p: with_content(p, content(version=3)),
-              "made by a newer tada-loc (format 3; this one reads 1): update tada-loc"),
+              "made by a newer tada-loc (format 3; this one reads 2): update tada-loc"),
     "version of text": (lambda p: with_content(p, content(version="1")), "its format is '1'"),
     "changed by hand": (lambda p: with_content(p, content(note="x"), seal=False), "another checksum"),
     "unknown key": (lambda p: with_content(p, content(run="rm -rf")), "run: extra inputs"),
