@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from actionformer.layers import Conv, Norm, Pointwise
 
 
+NAMES = ("query", "key", "value")
+
+
 class Reach(NamedTuple):
     """Which keys the queries of a level see, made once a level.
 
@@ -59,53 +62,52 @@ class Attention(nn.Module):
         relative: bool = False,
     ) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
-        for name in ("query", "key", "value"):
-            conv = Conv(width, width, 3, stride=stride, groups=width)
-            setattr(self, f"{name}_conv", conv)
-            setattr(self, f"{name}_norm", Norm(width))
-            setattr(self, name, Pointwise(width, width))
+        self.heads, self.dropout, self.relative = heads, dropout, relative
+        for name in NAMES:
+            self.add_module(f"{name}_conv", Conv(width, width, 3, stride=stride, groups=width))
+            self.add_module(f"{name}_norm", Norm(width))
+            self.add_module(name, Pointwise(width, width))
         self.proj = Pointwise(width, width)
         if relative:
             self.rel_pe = nn.Parameter(torch.empty(1, 1, heads, window))
             nn.init.trunc_normal_(self.rel_pe, std=(2.0 / width) ** 0.5)
-        self.relative = relative
 
-    def forward(self, x: Tensor, hidden: Tensor, seen: Reach) -> Tensor:
-        """x [B, T, C], hidden [B, T', 1] and Reach of the output -> [B, T', C], zero at padding."""
-        query, key, value = (self._project(name, x, hidden) for name in ("query", "key", "value"))
-        length = query.shape[1]
+    def forward(self, x: Tensor, shown: Tensor, seen: Reach) -> Tensor:
+        """x [B, T, C], shown [B, T', 1] and Reach of the output -> [B, T', C], zero at padding."""
+        query, key, value = (self._project(name, x, shown) for name in NAMES)
         if seen.size:
             query = _blocks(query, seen.size).flatten(0, 1)
             key, value = (
                 _with_sides(_blocks(part, seen.size), seen.side).flatten(0, 1)
                 for part in (key, value)
             )
+        heads = (*query.shape[:2], self.heads, -1), (*key.shape[:2], self.heads, -1)
         made = F.scaled_dot_product_attention(
-            *(part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (query, key, value)),
+            query.view(heads[0]).transpose(1, 2),
+            key.view(heads[1]).transpose(1, 2),
+            value.view(heads[1]).transpose(1, 2),
             attn_mask=self._scores(seen, query.dtype) if self.relative else seen.allowed,
             dropout_p=self.dropout if self.training else 0.0,
         )
-        made = made.transpose(1, 2).flatten(2).reshape(len(x), -1, x.shape[2])[:, :length]
-        made = F.dropout(self.proj(made), self.dropout, self.training)
-        return made.masked_fill(hidden, 0.0)
+        made = made.transpose(1, 2).reshape(len(x), -1, x.shape[2])[:, : shown.shape[1]]
+        return F.dropout(self.proj(made), self.dropout, self.training).mul_(shown)
 
-    def _project(self, name: str, x: Tensor, hidden: Tensor) -> Tensor:
-        conv, norm = getattr(self, f"{name}_conv"), getattr(self, f"{name}_norm")
-        projected: Tensor = getattr(self, name)(norm(conv(x, hidden)))
-        return projected
+    def _project(self, name: str, x: Tensor, shown: Tensor) -> Tensor:
+        conv, norm, last = map(self.get_submodule, (f"{name}_conv", f"{name}_norm", name))
+        made: Tensor = last(norm(conv(x, shown)))
+        return made
 
     def _scores(self, seen: Reach, dtype: torch.dtype) -> Tensor:
         """What is added to the scores: minus infinity, or the learnt number of that distance."""
         place = torch.arange(seen.size + 2 * seen.side, device=seen.allowed.device)
         distance = (place - place[: seen.size, None]).clamp(0, 2 * seen.side)
-        learnt = self.rel_pe[0, 0][:, distance].to(dtype)
-        return torch.where(seen.allowed, learnt, -torch.inf)
+        return torch.where(seen.allowed, self.rel_pe[0, 0][:, distance].to(dtype), -torch.inf)
 
 
 def _blocks(x: Tensor, size: int) -> Tensor:
     """[B, T, C] -> [B, ceil(T / size), size, C]; zeros fill the last block."""
-    return F.pad(x, (0, 0, 0, -x.shape[1] % size)).unflatten(1, (-1, size))
+    padded = F.pad(x, (0, 0, 0, -x.shape[1] % size))
+    return padded.view(len(x), -1, size, x.shape[2])
 
 
 def _with_sides(blocks: Tensor, side: int) -> Tensor:

@@ -1,7 +1,7 @@
 """The network's small layers, on [B, T, C]: channels last, so that a norm or a 1x1 layer reads rows.
 
 Parameters keep the names and shapes of the public checkpoints ([out, in, kernel], [1, C, 1]).
-`hidden` [B, T, 1] says which positions are padding.
+`shown` [B, T, 1] is False where positions are padding.
 """
 
 from __future__ import annotations
@@ -26,43 +26,32 @@ class Norm(nn.Module):
 
 
 class Conv(nn.Module):
-    """A convolution over time whose output is zero at padded positions.
+    """A convolution over time without what it makes of padding: [B, T, in] -> [B, T', out].
 
-    [B, T, in] -> [B, ceil(T / stride), out]; centred on positions 0, stride, 2 stride ...;
-    in front of the array and behind it stand zeros. hidden: of the output's positions.
+    Centred on positions 0, stride, 2 stride ...; zeros stand in front of the array and behind it.
     """
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int,
-        *,
-        stride: int = 1,
-        groups: int = 1,
-        bias: bool = False,
-    ) -> None:
+    def __init__(self, *sizes: int, stride: int = 1, groups: int = 1, bias: bool = False) -> None:
+        """sizes: inputs, outputs and kernel."""
         super().__init__()
-        self.conv = nn.Conv1d(
-            inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=bias
-        )
+        padding = sizes[2] // 2
+        self.conv = nn.Conv1d(*sizes, stride, padding, groups=groups, bias=bias)
         if self.conv.bias is not None:
             nn.init.zeros_(self.conv.bias)
 
-    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
-        conv = self.conv
-        picture = x.transpose(1, 2).unsqueeze(
-            2
-        )  # one row high: 2-D convolutions take channels last
-        made = F.conv2d(
-            picture,
+    def forward(self, x: Tensor, shown: Tensor) -> Tensor:
+        """shown [B, T', 1]: where the output's positions are no padding."""
+        conv, picture = (
+            self.conv,
+            x.transpose(1, 2).unsqueeze(2),
+        )  # one row: 2-D takes channels last
+        weight, stride, padding = (
             conv.weight.unsqueeze(2),
-            conv.bias,
-            (1, conv.stride[0]),
-            (0, conv.kernel_size[0] // 2),
-            groups=conv.groups,
+            (1, *conv.stride),
+            (0, conv.weight.shape[2] // 2),
         )
-        return made.squeeze(2).transpose(1, 2).masked_fill(hidden, 0.0)
+        made = F.conv2d(picture, weight, conv.bias, stride, padding, groups=conv.groups)
+        return made.squeeze(2).transpose(1, 2).mul_(shown)
 
 
 class Pointwise(nn.Conv1d):
@@ -86,10 +75,21 @@ class DropPath(nn.Module):
 
     def forward(self, x: Tensor, branch: Tensor) -> Tensor:
         scale = self.scale.flatten()
-        if self.training and self.rate > 0:
+        if self.training:
             kept = torch.rand(len(x), 1, 1, device=x.device) >= self.rate
             scale = scale * kept / (1 - self.rate)
         return torch.addcmul(x, branch, scale.to(x.dtype))
+
+
+class Scale(nn.Module):
+    """A learnt factor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale
 
 
 def halved(x: Tensor) -> Tensor:
@@ -106,8 +106,8 @@ def position_code(length: int, width: int, longest: int) -> Tensor:
     channel = torch.arange(width, dtype=torch.float64)
     rate = torch.pow(10000.0, -2 * (channel // 2) / width)
     angle = torch.arange(longest, dtype=torch.float64).unsqueeze(1) * rate
-    table = torch.where(channel % 2 == 0, angle.sin(), angle.cos()) / math.sqrt(width)
-    table = table.float()
+    table = torch.where(channel % 2 == 0, angle.sin(), angle.cos())
+    table = table.float() / math.sqrt(width)  # rounded in this order, as the public table is
     if length > longest:
         return F.interpolate(table.t().unsqueeze(0), size=length, mode="linear")[0].t()
     return table[:length]

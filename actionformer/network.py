@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actionformer.blocks import Backbone, Block, Head, Neck, OffsetHead
+from actionformer.blocks import Backbone, Block, Head, Neck
 from actionformer.errors import ActionFormerError
 from actionformer.layers import position_code
 
@@ -72,6 +72,7 @@ class ActionFormer(nn.Module):
         prior: float = 0.01,
         empty_classes: Sequence[int] = (),
         ranges: Sequence[Sequence[float]] | None = None,
+        activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         self.channels, self.classes, self.width = channels, classes, width
@@ -85,10 +86,11 @@ class ActionFormer(nn.Module):
         stem = [made(self.windows[0]) for _ in range(stem_layers)]
         branch = [made(window, stride=2) for window in self.windows[1:]]
         self.backbone = Backbone([channels] + [width] * embedding_layers, kernel, stem, branch)
+        self.backbone.checkpoints = activation_checkpointing
         self.neck = Neck(width, levels)
         widths = [width] + [head_width or width] * (head_layers - 1)
         self.cls_head = Head([*widths, classes], head_kernel, "cls_head")
-        self.reg_head = OffsetHead([*widths, 2], head_kernel, "offset_head", levels)
+        self.reg_head = Head([*widths, 2], head_kernel, "offset_head", levels)
         self.cls_head.start(prior, empty_classes)
 
     def _check(self, heads: int, kernel: int, head_kernel: int, relative: bool) -> None:
@@ -120,7 +122,7 @@ class ActionFormer(nn.Module):
         inside = torch.cat([F.pad(torch.ones_like(shown[0]), (0, gap)) for shown in masks])
         sizes = [shown.shape[1] + gap for shown in masks]
         logits, offsets = (
-            head(joined, ~shown.unsqueeze(2), ~inside.unsqueeze(1)).split(sizes, 1)
+            head(joined, shown.unsqueeze(2), inside.unsqueeze(1)).split(sizes, 1)
             for head in (self.cls_head, self.reg_head)
         )
         whole = [mask[:, ::stride] for stride in self.strides]

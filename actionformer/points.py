@@ -10,6 +10,8 @@ from torch import Tensor
 
 from actionformer.errors import ActionFormerError
 
+Array = np.ndarray | Tensor
+
 
 def points(strides: Sequence[int], ranges: Sequence[Sequence[float]], length: int) -> Tensor:
     """Float32 [sum T_l, 4], level by level: time, least and greatest distance to learn, stride.
@@ -27,7 +29,7 @@ def points(strides: Sequence[int], ranges: Sequence[Sequence[float]], length: in
     return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
 
 
-def segment_table(segments: np.ndarray | Tensor, like: Tensor) -> Tensor:
+def segment_table(segments: Array, like: Tensor) -> Tensor:
     """Segments [N, 2] (start, end) in the dtype and on the device of `like`; N may be 0.
 
     Raises ActionFormerError for another shape, a segment that ends before it starts, and NaN.

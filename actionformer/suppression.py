@@ -11,16 +11,16 @@ from torch import Tensor
 
 from actionformer.decoding import Candidates
 from actionformer.errors import ActionFormerError
-from actionformer.points import segment_table
+from actionformer.points import Array, segment_table
 
 MARGIN = 1e-6  # added to lengths
 ROWS = 256  # kept segments that vote at once
 
 
 def suppress(
-    segments: np.ndarray | Tensor,
-    scores: np.ndarray | Tensor,
-    labels: np.ndarray | Tensor,
+    segments: Array,
+    scores: Array,
+    labels: Array,
     *,
     method: Literal["soft", "hard"] = "soft",
     iou_threshold: float = 0.1,
@@ -42,25 +42,30 @@ def suppress(
     time gives what all classes, merged and cut, would give. Raises ActionFormerError for shapes,
     NaN or settings that make no sense.
     """
-    table = segment_table(segments, torch.empty(0))
-    values, names = (torch.as_tensor(column).detach().cpu() for column in (scores, labels))
-    if not values.shape == names.shape == (len(table),) or not bool(values.isfinite().all()):
-        raise ActionFormerError(f"{len(table)} segments need as many finite scores, and labels")
+    table, values, names = _checked(segments, scores, labels)
     if method not in {"soft", "hard"} or sigma <= 0:
         raise ActionFormerError(f'method {method!r} is not "soft" or "hard", or sigma {sigma} <= 0')
-    order = names.sort(stable=True).indices if per_class else torch.arange(len(table))
-    left = values.float()[order].numpy()  # a copy
+    groups = names if per_class else torch.zeros_like(names)
+    order = groups.sort(stable=True).indices
+    left = values[order].numpy()  # a copy
+    limit, decay = (min_score, sigma) if method == "soft" else (iou_threshold, None)
     if method == "hard":
         left[left <= min_score] = -np.inf
-    groups = names[order].numpy() if per_class else np.zeros(len(table))
-    limit = iou_threshold if method == "hard" else min_score
-    decay = None if method == "hard" else sigma
-    picks, kept = _picks(table[order].T.numpy(), left, groups, count, limit, decay)
+    picks, kept = _picks(table[order].T.numpy(), left, groups[order].numpy(), count, limit, decay)
     index = order[picks]
     chosen = table[index]
     if voting and not per_class:
-        chosen = vote(chosen, table, values.float(), voting)
-    return Candidates(chosen, torch.tensor(kept), names[index].long())
+        chosen = vote(chosen, table, values, voting)
+    return Candidates(chosen, torch.tensor(kept), names[index])
+
+
+def _checked(segments: Array, scores: Array, labels: Array) -> tuple[Tensor, Tensor, Tensor]:
+    """Float32 [N, 2] and [N], int64 [N], on the CPU."""
+    table = segment_table(segments, torch.empty(0))
+    values, names = torch.as_tensor(scores).to(table), torch.as_tensor(labels).to("cpu").long()
+    if not values.shape == names.shape == (len(table),) or not bool(values.isfinite().all()):
+        raise ActionFormerError(f"{len(table)} segments need as many finite scores, and labels")
+    return table.detach(), values.detach(), names
 
 
 def _picks(
@@ -108,7 +113,7 @@ def vote(chosen: Tensor, segments: Tensor, scores: Tensor, threshold: float) -> 
     """
     moved = []
     start, end = segments.T
-    for rows in chosen.split(ROWS):
+    for rows in torch.split(chosen, ROWS):
         from_, to = rows.T[..., None]
         shared = (torch.minimum(end, to) - torch.maximum(start, from_)).clamp(min=0)
         union = (end - start) + (to - from_) - shared

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from actionformer.errors import ActionFormerError
-from actionformer.points import segment_table
+from actionformer.points import Array, segment_table
 
 SAME_LENGTH = 1e-3  # segments this little longer than a point's shortest give it their classes too
 
@@ -27,12 +26,7 @@ class Targets(NamedTuple):
 
 
 def assign(
-    points: Tensor,
-    segments: np.ndarray | Tensor,
-    labels: np.ndarray | Tensor,
-    classes: int,
-    *,
-    radius: float = 1.5,
+    points: Tensor, segments: Array, labels: Array, classes: int, *, radius: float = 1.5
 ) -> Targets:
     """Targets of one video, on the device of `points` [P, 4] (`points.points`).
 

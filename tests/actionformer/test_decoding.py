@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
+from helpers.actionformer import public_config, public_model
 
-from actionformer import ActionFormerError, Candidates, decode, fuse_class_scores, suppress
+from actionformer import (
+    ActionFormerError,
+    Candidates,
+    decode,
+    fuse_class_scores,
+    pad_batch,
+    suppress,
+)
 from actionformer.grids import to_seconds
 from actionformer.network import Level
 
@@ -38,15 +44,8 @@ def assert_rows(made, vectors, name, limit):
         assert np.abs(getattr(made, part).numpy() - expected).max() <= limit * expected.max()
 
 
-@pytest.mark.parametrize(
-    "video", [f"{name}/{row}" for name in ("local", "full") for row in range(3)]
-)
-def test_candidates_kept_ones_and_seconds_are_the_public_ones(reference, video):
-    vectors = reference("actionformer.npz")
-    config = json.loads(str(vectors[f"{video.partition('/')[0]}/config"]))
+def kept_and_seconds(made, config, row):
     test, time = config["test_cfg"], config["time"]
-    made = decoded(public_levels(vectors, video), test)
-    assert_rows(made, vectors, f"{video}/decoded", 1e-6)
     kept = suppress(
         *made,
         sigma=test["nms_sigma"],
@@ -55,16 +54,42 @@ def test_candidates_kept_ones_and_seconds_are_the_public_ones(reference, video):
         per_class=test["multiclass_nms"],
         voting=test["voting_thresh"],
     )
-    assert_rows(kept, vectors, f"{video}/nms", 1e-6)
     seconds = to_seconds(
         kept.segments,
         fps=time["fps"],
         stride=time["feat_stride"],
         frames=time["feat_num_frames"],
-        duration=time["duration"][int(video[-1])],
+        duration=time["duration"][row],
     )
-    expected = vectors[f"{video}/seconds"]
-    assert np.abs(seconds.numpy() - expected).max() <= 1e-6 * expected.max()
+    return kept, seconds.numpy()
+
+
+@pytest.mark.parametrize("row", range(3))
+@pytest.mark.parametrize("name", ["local", "full"])
+def test_candidates_kept_ones_and_seconds_are_the_public_ones(reference, name, row):
+    vectors = reference("actionformer.npz")
+    config, video = public_config(vectors, name), f"{name}/{row}"
+    made = decoded(public_levels(vectors, video), config["test_cfg"])
+    assert_rows(made, vectors, f"{video}/decoded", 1e-6)
+    kept, seconds = kept_and_seconds(made, config, row)
+    assert_rows(kept, vectors, f"{video}/nms", 1e-6)
+    assert np.allclose(seconds, vectors[f"{video}/seconds"], rtol=0, atol=1e-6 * seconds.max())
+
+
+@pytest.mark.parametrize("name", ["local", "full"])
+def test_from_features_to_seconds_as_published(reference, name):
+    vectors = reference("actionformer.npz")
+    config, model = public_config(vectors, name), public_model(vectors, name)
+    inputs = [torch.from_numpy(vectors[f"{name}/input{row}"]) for row in range(3)]
+    with torch.inference_mode():
+        outputs = [model(*pad_batch(model, part)) for part in (inputs[:2], inputs[2:])]
+    for row, (levels, item) in enumerate([(outputs[0], 0), (outputs[0], 1), (outputs[1], 0)]):
+        made = decoded(levels, config["test_cfg"], item=item)
+        assert_rows(made, vectors, f"{name}/{row}/decoded", 5e-5)
+        kept, seconds = kept_and_seconds(made, config, row)
+        assert_rows(kept, vectors, f"{name}/{row}/nms", 5e-5)
+        expected = vectors[f"{name}/{row}/seconds"]
+        assert np.allclose(seconds, expected, rtol=0, atol=5e-5 * expected.max())
 
 
 def one_level(logits, offsets, mask=None):
@@ -74,7 +99,7 @@ def one_level(logits, offsets, mask=None):
 
 def test_an_item_of_a_batch_is_what_it_is_alone(reference):
     vectors = reference("actionformer.npz")
-    config = json.loads(str(vectors["local/config"]))
+    config = public_config(vectors, "local")
     videos = [public_levels(vectors, f"local/{row}") for row in range(2)]
     batch = [Level(*map(torch.cat, zip(*pair, strict=True))) for pair in zip(*videos, strict=True)]
     for row in range(2):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -101,4 +100,4 @@ def test_a_seed_gives_a_window():
 
 def test_a_segment_without_length_is_not_kept():
     window = truncate(torch.tensor([[3.0, 3.0]]), 0, 10, threshold=0.5, offset=0.0)
-    assert len(window.kept) == 0 and np.isfinite(window.segments).all()
+    assert len(window.kept) == 0 and window.segments.shape == (0, 2)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
+from helpers.actionformer import public_config
 
 from actionformer import ActionFormerError
 from actionformer.points import points
@@ -19,7 +18,7 @@ def trained(reference):
 
 
 def levels_of(reference, network):
-    config = json.loads(str(reference("actionformer.npz")[f"{network}/config"]))
+    config = public_config(reference("actionformer.npz"), network)
     ranges = config["regression_range"]
     return [2**level for level in range(len(ranges))], ranges, config["max_seq_len"]
 

@@ -44,15 +44,16 @@ def _stages(run: Run, command: str, quiet: Collection[str]) -> Sequence[StageRow
     Raises UsageError for a stage of another head than the run's.
     """
     from pipeline.runs.graph import of_commands
-    from pipeline.runs.ways import in_order, of_head
+    from pipeline.runs.ways import HEADS, in_order, of_head
 
     if command == "detect":
         return of_head(run.ways)
-    here = in_order(run.ways)
+    here = {stage.name for stage in in_order(run.ways)}
+    others = {"classify", *(name for names in HEADS.values() for name in names)} - here
     stages = of_commands(command, *quiet)
-    if not any(stage.command == command and stage in here for stage in stages):
+    if any(stage.command == command and stage.name in others for stage in stages):
         raise _no_such_stage(run, command)
-    return [stage for stage in stages if stage in here]
+    return [stage for stage in stages if stage.name not in others]
 
 
 def _no_such_stage(run: Run, command: str) -> Exception:
@@ -64,12 +65,10 @@ def _no_such_stage(run: Run, command: str) -> Exception:
             f"detector.name = {head!r}: this run's head is not bmn; run `tada-loc detect`, or give "
             "--set detector.name=bmn"
         )
-    if command == "classify":
-        return UsageError(
-            "actionformer.classes = 'own': the head names the classes, and there is nothing to classify; run "
-            "`tada-loc eval`, or give --set actionformer.classes=none"
-        )
-    return UsageError(f"{command}: is no stage of this run, whose features were imported")
+    return UsageError(
+        "actionformer.classes = 'own': the head names the classes, and there is nothing to classify; run "
+        "`tada-loc eval`, or give --set actionformer.classes=none"
+    )
 
 
 def _end_without_classes(run: Run, command: str | None) -> None:

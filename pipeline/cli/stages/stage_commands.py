@@ -46,11 +46,11 @@ def extract(**options: Any) -> None:
 @click.option("--batch-size", type=int, help="bmn.batch_size")
 @LOG
 def bmn(**options: Any) -> None:
-    """Train the boundary-matching network and write proposals.
+    """Train the boundary-matching network and write proposals; `tada-loc detect --detector bmn`.
 
     Example: tada-loc bmn --config hacs proposals.alpha=0.5
     """
-    do("bmn", options)
+    do("bmn", options | {"detector": "bmn"})
 
 
 @click.command()
