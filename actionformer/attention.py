@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from actionformer.layers import Conv, Norm, Pointwise
 
-
 NAMES = ("query", "key", "value")
 
 
