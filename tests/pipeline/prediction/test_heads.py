@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -92,8 +93,9 @@ def test_a_file_is_another_model_with_other_settings_of_detections(runs, tmp_pat
     assert same.digest == model.digest
 
 
-def test_what_is_not_there_is_one_line(whole, data, runs, tmp_path):
-    run = former_run(whole, data, tmp_path / "run", command="finetune")
+def test_what_is_not_there_is_one_line(runs, tmp_path):
+    run = shutil.copytree(runs("own classes"), tmp_path / "run")
+    shutil.rmtree(run / "actionformer")
     line = error_line(tada("export", "--run-dir", str(run), "--to", str(tmp_path / "own.tada")))
     assert "actionformer has not been done; run `tada-loc detect --run-dir" in line
     model = model_of_run(runs("own classes"))
