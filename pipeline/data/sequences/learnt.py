@@ -12,8 +12,6 @@ from actionformer.points import points
 from actionformer.targets import learners
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 
-ROWS = 1 << 13  # points that are held against all segments at once
-
 
 class Learnt(NamedTuple):
     """How many points of all levels could learn each segment [N] of a video, and how many do.
@@ -28,13 +26,11 @@ class Learnt(NamedTuple):
 def learnt_segments(segments: np.ndarray, length: int, settings: ActionFormerSettings) -> Learnt:
     """Who learns the segments [N, 2], in positions, of a video that has `length` of these."""
     found = torch.from_numpy(np.asarray(segments, np.float32)).reshape(-1, 2)
-    possible = torch.zeros(len(found), dtype=torch.int64)
-    actual = torch.zeros(len(found) + 1, dtype=torch.int64)
-    for rows in torch.split(video_points(length, settings), ROWS):
-        counts, winners = learners(rows, found, radius=settings.center_radius)
-        possible += counts
-        actual += torch.bincount(winners, minlength=len(actual))
-    return Learnt(possible.numpy(), actual[:-1].numpy())
+    possible, winners = learners(
+        video_points(length, settings), found, radius=settings.center_radius
+    )
+    actual = torch.bincount(winners, minlength=len(found) + 1)[:-1]
+    return Learnt(possible.numpy(), actual.numpy())
 
 
 def video_points(length: int, settings: ActionFormerSettings) -> Tensor:
