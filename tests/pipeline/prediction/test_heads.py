@@ -104,6 +104,30 @@ def test_what_is_not_there_is_one_line(runs, tmp_path):
         Detector(wrong, device="cpu")
 
 
+def test_both_heads_are_compared(runs, whole, tmp_path):
+    done = tada(
+        "compare", str(whole), str(runs("own classes")), "--page", str(tmp_path / "page.html")
+    )
+    assert done.exit_code == 0, done.output
+    assert "detector.name" in done.stdout
+    assert "bmn.hidden_1d" not in done.stdout and "actionformer.width" not in done.stdout
+    assert "detector (ActionFormer)" in (tmp_path / "page.html").read_text()
+
+
+def test_a_run_begins_from_a_file(runs, data, tmp_path):
+    export_run(runs("own classes"), tmp_path / "own.tada")
+    own = ["--annotations", str(data / "annotations.csv"), "--videos", str(data / "videos")]
+    begun = tada(
+        "status",
+        "--config",
+        str(tmp_path / "own.tada"),
+        "--run-dir",
+        str(tmp_path / "further"),
+        *own,
+    )
+    assert begun.exit_code == 0 and "actionformer/detections" in begun.stdout, begun.output
+
+
 def test_tools_read_a_run_whose_head_is_actionformer(runs, tmp_path):
     run = str(shutil.copytree(runs("own classes"), tmp_path / "run"))
     status = tada("status", "--run-dir", run).stdout
