@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from actionformer.layers import Conv, Norm, Pointwise
 
-
 NAMES = ("query", "key", "value")
 
 
@@ -81,15 +80,17 @@ class Attention(nn.Module):
                 _with_sides(_blocks(part, seen.size), seen.side).flatten(0, 1)
                 for part in (key, value)
             )
-        heads = (*query.shape[:2], self.heads, -1), (*key.shape[:2], self.heads, -1)
+        batch, length, width = len(x), shown.shape[1], x.shape[2]
+        each = (self.heads, width // self.heads)
         made = F.scaled_dot_product_attention(
-            query.view(heads[0]).transpose(1, 2),
-            key.view(heads[1]).transpose(1, 2),
-            value.view(heads[1]).transpose(1, 2),
+            query.view(*query.shape[:2], *each).transpose(1, 2),
+            key.view(*key.shape[:2], *each).transpose(1, 2),
+            value.view(*value.shape[:2], *each).transpose(1, 2),
             attn_mask=self._scores(seen, query.dtype) if self.relative else seen.allowed,
             dropout_p=self.dropout if self.training else 0.0,
         )
-        made = made.transpose(1, 2).reshape(len(x), -1, x.shape[2])[:, : shown.shape[1]]
+        rows = length + (-length % seen.size if seen.size else 0)
+        made = made.transpose(1, 2).reshape(batch, rows, width)[:, :length]
         return F.dropout(self.proj(made), self.dropout, self.training).mul_(shown)
 
     def _project(self, name: str, x: Tensor, shown: Tensor) -> Tensor:
@@ -107,7 +108,7 @@ class Attention(nn.Module):
 def _blocks(x: Tensor, size: int) -> Tensor:
     """[B, T, C] -> [B, ceil(T / size), size, C]; zeros fill the last block."""
     padded = F.pad(x, (0, 0, 0, -x.shape[1] % size))
-    return padded.view(len(x), -1, size, x.shape[2])
+    return padded.view(len(x), padded.shape[1] // size, size, x.shape[2])
 
 
 def _with_sides(blocks: Tensor, side: int) -> Tensor:

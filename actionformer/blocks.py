@@ -58,7 +58,8 @@ class Block(nn.Module):
             parts = [self.mlp(rows) for rows in made.flatten(0, 1).split(ROWS)]
             made = torch.cat(parts).view_as(made)
         made = made.mul_(shown)
-        return self.drop_path_mlp(x, made) if self.drops else x + made
+        x = self.drop_path_mlp(x, made) if self.drops else x + made
+        return x
 
 
 class Backbone(nn.Module):
@@ -121,7 +122,7 @@ class Head(nn.Module):
         super().__init__()
         self.head = nn.ModuleList(Conv(*ends, kernel) for ends in pairwise(widths[:-1]))
         self.norm = nn.ModuleList(Norm(width) for width in widths[1:-1])
-        self.add_module(name, Conv(*widths[-2:], kernel, bias=True))
+        self.add_module(name, Conv(widths[-2], widths[-1], kernel, bias=True))
         self.last, self.scale = name, nn.ModuleList(Scale() for _ in range(scales))
 
     def start(self, prior: float, empty: Sequence[int]) -> None:

@@ -77,11 +77,11 @@ class ActionFormer(nn.Module):
         super().__init__()
         self.channels, self.classes, self.width = channels, classes, width
         self.max_length, self.position_code = max_length, position_code
-        self.strides = tuple(2**level for level in range(levels))
+        self.strides = tuple(1 << level for level in range(levels))
         self.windows = (window,) * levels if isinstance(window, int) else tuple(window)
         self.ranges = tuple((float(low), float(high)) for low, high in ranges or RANGES[:levels])
         self.margin = max(kernel, head_kernel, 3) // 2  # how far convolutions look into the padding
-        self._check(heads, kernel, head_kernel, relative_position)
+        self._check(heads, (kernel, head_kernel), (embedding_layers, stem_layers, head_layers))
         made = partial(Block, width, heads, rates=(dropout, drop_path), relative=relative_position)
         stem = [made(self.windows[0]) for _ in range(stem_layers)]
         branch = [made(window, stride=2) for window in self.windows[1:]]
@@ -93,54 +93,58 @@ class ActionFormer(nn.Module):
         self.reg_head = Head([*widths, 2], head_kernel, "offset_head", levels)
         self.cls_head.start(prior, empty_classes)
 
-    def _check(self, heads: int, kernel: int, head_kernel: int, relative: bool) -> None:
-        levels = len(self.strides)
-        for name, found in (("window", self.windows), ("ranges", self.ranges)):
-            if len(found) != levels:
-                raise ActionFormerError(f"{name} has {len(found)} values for {levels} levels")
-        if self.width % heads:
-            raise ActionFormerError(f"heads {heads} must divide width {self.width}")
-        if kernel % 2 == 0 or head_kernel % 2 == 0:
-            raise ActionFormerError(f"kernels must be odd: {kernel}, {head_kernel}")
-        if any(window > 1 and window % 2 == 0 for window in self.windows):
-            raise ActionFormerError(f"windows must be odd, or 1 or less for all: {self.windows}")
-        if self.max_length % self.strides[-1]:
-            raise ActionFormerError(
-                f"max_length {self.max_length} must be a multiple of {self.strides[-1]}, "
-                "the largest stride"
-            )
+    def _check(self, heads: int, kernels: Sequence[int], layers: Sequence[int]) -> None:
+        largest, count = self.strides[-1], len(self.strides)
+        wrong = {
+            f"window has {len(self.windows)} values for {count} levels": len(self.windows) != count,
+            f"ranges has {len(self.ranges)} values for {count} levels": len(self.ranges) != count,
+            f"heads {heads} must divide width {self.width}": self.width % heads,
+            f"kernels {kernels} must be odd": not all(kernel % 2 for kernel in kernels),
+            f"windows {self.windows} must be odd, or 1 or less": any(
+                window > 1 and window % 2 == 0 for window in self.windows
+            ),
+            f"max_length {self.max_length} must be a multiple of the largest stride, {largest}": (
+                self.max_length % largest
+            ),
+            f"embedding, stem and head layers {layers} must be 1 or more": min(layers) < 1,
+        }
+        for message, holds in wrong.items():
+            if holds:
+                raise ActionFormerError(message)
 
     def forward(self, batch: Tensor, mask: Tensor) -> list[Level]:
         """batch [B, channels, T], mask [B, T] (True: the video) -> a Level each, T / stride points.
 
-        Raises ActionFormerError for other shapes, and T that the largest stride does not divide.
+        Raises ActionFormerError for other shapes, and for a T that the largest stride does not divide.
         """
         masks, levels = self._pyramid(batch, mask)
-        gap = self.margin  # zeros between levels: one convolution goes over all of them
+        gap = self.margin  # zeros behind every level: one convolution goes over all of them
         joined = torch.cat([F.pad(level, (0, 0, 0, gap)) for level in self.neck(levels)], 1)
-        shown = torch.cat([F.pad(shown, (0, gap)) for shown in masks], 1)
-        inside = torch.cat([F.pad(torch.ones_like(shown[0]), (0, gap)) for shown in masks])
-        sizes = [shown.shape[1] + gap for shown in masks]
-        logits, offsets = (
-            head(joined, shown.unsqueeze(2), inside.unsqueeze(1)).split(sizes, 1)
+        del levels  # large, and not needed by what follows
+        shown = torch.cat([F.pad(shown, (0, gap)) for shown in masks], 1).unsqueeze(2)
+        inside = torch.cat([F.pad(one.new_ones(one.shape[1]), (0, gap)) for one in masks])
+        outputs = (
+            head(joined, shown, inside.unsqueeze(1)).split([one.shape[1] + gap for one in masks], 1)
             for head in (self.cls_head, self.reg_head)
         )
-        whole = [mask[:, ::stride] for stride in self.strides]
-        return [
-            Level(
-                _fit(one, shown.shape[1], gap), _fit(scale(two).relu(), shown.shape[1], gap), shown
+        found = []
+        for stride, scale, logits, distances in zip(
+            self.strides, self.reg_head.scale, *outputs, strict=True
+        ):
+            level = mask[:, ::stride].bool()
+            behind = (0, 0, 0, level.shape[1] - logits.shape[1])  # the gap, or the padding not read
+            found.append(
+                Level(F.pad(logits, behind), F.pad(scale(distances).relu(), behind), level)
             )
-            for one, two, scale, shown in zip(
-                logits, offsets, self.reg_head.scale, whole, strict=True
-            )
-        ]
+        return found
 
     def features(self, batch: Tensor, mask: Tensor, *, normed: bool = True) -> list[Tensor]:
         """What the heads are given, [B, width, T / stride] a level; normed=False: before the neck."""
         levels = self._pyramid(batch, mask)[1]
+        behind = (batch.shape[2] // stride for stride in self.strides)
         whole = [
-            _fit(level, batch.shape[2] // stride)
-            for level, stride in zip(levels, self.strides, strict=True)
+            F.pad(level, (0, 0, 0, length - level.shape[1]))
+            for level, length in zip(levels, behind, strict=True)
         ]
         return [level.transpose(1, 2) for level in (self.neck(whole) if normed else whole)]
 
@@ -150,16 +154,13 @@ class ActionFormer(nn.Module):
         Behind a video's end every layer's output is one constant; a valid position reads `margin`
         of it, so that this much is kept on the coarsest level, where there is as much.
         """
-        largest, (_, channels, length) = (
-            self.strides[-1],
-            batch.shape if batch.ndim == 3 else 3 * [0],
-        )
-        if channels != self.channels or mask.shape != (batch.shape[0], length) or not length:
+        largest, length = self.strides[-1], batch.shape[-1]
+        if batch.shape != (len(batch), self.channels, length) or mask.shape != batch[:, 0].shape:
             raise ActionFormerError(
                 f"batch {list(batch.shape)} and mask {list(mask.shape)} must be "
                 f"[B, {self.channels}, T] and [B, T]"
             )
-        if length % largest:
+        if not length or length % largest:
             raise ActionFormerError(
                 f"length {length} must be a multiple of {largest}, the largest stride: see pad_batch"
             )
@@ -171,11 +172,6 @@ class ActionFormer(nn.Module):
             code = position_code(length, self.width, self.max_length)[:kept]
         masks = [mask[:, :kept:stride] for stride in self.strides]
         return masks, self.backbone(batch[:, :, :kept].transpose(1, 2), code, masks, self.windows)
-
-
-def _fit(x: Tensor, length: int, gap: int = 0) -> Tensor:
-    """[B, T + gap, C] -> [B, length, C]: without the gap, zeros behind it."""
-    return F.pad(x, (0, 0, 0, length - x.shape[1] + gap)) if not gap else _fit(x[:, :-gap], length)
 
 
 def pad_batch(model: ActionFormer, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

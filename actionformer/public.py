@@ -27,7 +27,12 @@ DEFAULTS: dict[str, Any] = {
     "use_abs_pe": False,
     "use_rel_pe": False,
 }
-TRAINING = {"dropout": 0.0, "droppath": 0.1, "cls_prior_prob": 0.01, "head_empty_cls": ()}
+TRAINING: dict[str, Any] = {
+    "dropout": 0.0,
+    "droppath": 0.1,
+    "cls_prior_prob": 0.01,
+    "head_empty_cls": (),
+}
 # The one value that is built, of keys that have others in the public code.
 BUILT = {
     "backbone_type": "convTransformer",
@@ -49,8 +54,11 @@ def from_public_config(config: Mapping[str, Any]) -> ActionFormer:
     Keys left out are as in the public code. Raises ActionFormerError naming a key that is missing,
     or whose value is not built here.
     """
+    for key in ("dataset", "model", "train_cfg"):
+        if not isinstance(config.get(key) or {}, Mapping):
+            raise ActionFormerError(f"{key} must be a mapping, not {config[key]!r}")
     model = DEFAULTS | dict(config) | dict(config.get("dataset") or {})
-    model |= dict(config.get("model") or {})
+    model |= config.get("model") or {}
     train = TRAINING | dict(model.get("train_cfg") or {})
     for key in ("input_dim", "num_classes"):
         if not isinstance(model.get(key), int):
@@ -58,6 +66,10 @@ def from_public_config(config: Mapping[str, Any]) -> ActionFormer:
     for key, built in (BUILT | {"fpn_dim": model["embd_dim"]}).items():
         if model.get(key, built) != built:
             raise ActionFormerError(f"{key} {model[key]!r} is not built here: only {built!r}")
+    if len(model["backbone_arch"]) != 3:
+        raise ActionFormerError(
+            f"backbone_arch {model['backbone_arch']!r} must be three whole numbers"
+        )
     embedding, stem, branch = model["backbone_arch"]
     return ActionFormer(
         model["input_dim"],
@@ -93,6 +105,10 @@ def load_public_checkpoint(model: ActionFormer, state: Mapping[str, Any]) -> Non
     Raises ActionFormerError naming the keys that are missing or unknown, or the first whose shape
     differs; the model is unchanged then.
     """
+    if not isinstance(state, Mapping):
+        raise ActionFormerError(
+            f"a checkpoint is a mapping of names to weights, not {type(state).__name__}"
+        )
     for key in ("state_dict_ema", "state_dict"):
         if isinstance(state.get(key), Mapping):
             state = state[key]
