@@ -73,30 +73,26 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, shown: Tensor, seen: Reach) -> Tensor:
         """x [B, T, C], shown [B, T', 1] and Reach of the output -> [B, T', C], zero at padding."""
-        query, key, value = (self._project(name, x, shown) for name in NAMES)
-        if seen.size:
-            query = _blocks(query, seen.size).flatten(0, 1)
-            key, value = (
-                _with_sides(_blocks(part, seen.size), seen.side).flatten(0, 1)
-                for part in (key, value)
-            )
         batch, length, width = len(x), shown.shape[1], x.shape[2]
-        each = (self.heads, width // self.heads)
         made = F.scaled_dot_product_attention(
-            query.view(*query.shape[:2], *each).transpose(1, 2),
-            key.view(*key.shape[:2], *each).transpose(1, 2),
-            value.view(*value.shape[:2], *each).transpose(1, 2),
-            attn_mask=self._scores(seen, query.dtype) if self.relative else seen.allowed,
+            self._project("query", x, shown, seen.size),
+            self._project("key", x, shown, seen.size, seen.side),
+            self._project("value", x, shown, seen.size, seen.side),
+            attn_mask=self._scores(seen, x.dtype) if self.relative else seen.allowed,
             dropout_p=self.dropout if self.training else 0.0,
         )
         rows = length + (-length % seen.size if seen.size else 0)
         made = made.transpose(1, 2).reshape(batch, rows, width)[:, :length]
         return F.dropout(self.proj(made), self.dropout, self.training).mul_(shown)
 
-    def _project(self, name: str, x: Tensor, shown: Tensor) -> Tensor:
+    def _project(self, name: str, x: Tensor, shown: Tensor, size: int, side: int = 0) -> Tensor:
+        """[B, T, C] -> [B x blocks, heads, size + 2 side, C / heads]."""
         conv, norm, last = map(self.get_submodule, (f"{name}_conv", f"{name}_norm", name))
         made: Tensor = last(norm(conv(x, shown)))
-        return made
+        if size:
+            made = _with_sides(_blocks(made, size), side).flatten(0, 1)
+        shape = (*made.shape[:2], self.heads, made.shape[2] // self.heads)
+        return made.view(shape).transpose(1, 2)
 
     def _scores(self, seen: Reach, dtype: torch.dtype) -> Tensor:
         """What is added to the scores: minus infinity, or the learnt number of that distance."""
@@ -113,5 +109,7 @@ def _blocks(x: Tensor, size: int) -> Tensor:
 
 def _with_sides(blocks: Tensor, side: int) -> Tensor:
     """Blocks [B, N, size, C] -> [B, N, size + 2 side, C], each with its neighbours' positions."""
+    if not side:
+        return blocks
     around = F.pad(blocks, (0, 0, 0, 0, 1, 1))
     return torch.cat((around[:, :-2, -side:], blocks, around[:, 2:, :side]), 2)

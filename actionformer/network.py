@@ -44,6 +44,7 @@ class ActionFormer(nn.Module):
     drop_path: how often training leaves a residual branch out; 0: no learnt scale of it either.
     prior: the probability the class logits start with; empty_classes: those that start at 1e-6.
     ranges: least and longest distance to an end that a level learns, in positions of the input.
+    activation_checkpointing: computes the blocks again in the backward pass, which saves memory.
 
     Call it on features [B, channels, T] and their mask [B, T] as `pad_batch` gives them; gives a
     Level each. The defaults are THUMOS14's. Raises ActionFormerError for sizes that do not fit.
@@ -75,18 +76,21 @@ class ActionFormer(nn.Module):
         activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        self.channels, self.classes, self.width = channels, classes, width
-        self.max_length, self.position_code = max_length, position_code
-        self.strides = tuple(1 << level for level in range(levels))
+        self.channels, self.classes, self.width, self.max_length = (
+            channels,
+            classes,
+            width,
+            max_length,
+        )
+        self.strides = tuple(2**level for level in range(levels))
         self.windows = (window,) * levels if isinstance(window, int) else tuple(window)
         self.ranges = tuple((float(low), float(high)) for low, high in ranges or RANGES[:levels])
         self.margin = max(kernel, head_kernel, 3) // 2  # how far convolutions look into the padding
         self._check(heads, (kernel, head_kernel), (embedding_layers, stem_layers, head_layers))
-        made = partial(Block, width, heads, rates=(dropout, drop_path), relative=relative_position)
-        stem = [made(self.windows[0]) for _ in range(stem_layers)]
-        branch = [made(window, stride=2) for window in self.windows[1:]]
-        self.backbone = Backbone([channels] + [width] * embedding_layers, kernel, stem, branch)
-        self.backbone.checkpoints = activation_checkpointing
+        block = partial(Block, width, heads, rates=(dropout, drop_path), relative=relative_position)
+        widths = [channels] + [width] * embedding_layers
+        self.backbone = Backbone(widths, kernel, self.windows, stem_layers, block)
+        self.backbone.checkpoints, self.position_code = activation_checkpointing, position_code
         self.neck = Neck(width, levels)
         widths = [width] + [head_width or width] * (head_layers - 1)
         self.cls_head = Head([*widths, classes], head_kernel, "cls_head")
@@ -171,7 +175,7 @@ class ActionFormer(nn.Module):
         if self.position_code:
             code = position_code(length, self.width, self.max_length)[:kept]
         masks = [mask[:, :kept:stride] for stride in self.strides]
-        return masks, self.backbone(batch[:, :, :kept].transpose(1, 2), code, masks, self.windows)
+        return masks, self.backbone(batch[:, :, :kept].transpose(1, 2), code, masks)
 
 
 def pad_batch(model: ActionFormer, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

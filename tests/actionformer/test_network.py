@@ -237,3 +237,12 @@ def test_batches_that_do_not_fit_are_refused(shape, mask, message):
 def test_sizes_that_do_not_fit_are_refused(changes, message):
     with pytest.raises(ActionFormerError, match=message):
         small(**changes)
+
+
+def test_distances_learnt_within_windows_work_rounded_and_are_trained():
+    model = small(relative_position=True, window=(5, 5, -1)).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        levels = model(*pad_batch(model, videos(20, 32)))
+    sum(level.logits.square().sum() for level in levels).backward()
+    assert model.backbone.stem[0].attn.rel_pe.grad.any()
+    assert not hasattr(model.backbone.branch[1].attn, "rel_pe")
