@@ -76,45 +76,29 @@ class ActionFormer(nn.Module):
         activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        self.channels, self.classes, self.width, self.max_length = (
-            channels,
-            classes,
-            width,
-            max_length,
-        )
-        self.strides = tuple(2**level for level in range(levels))
-        self.windows = (window,) * levels if isinstance(window, int) else tuple(window)
-        self.ranges = tuple((float(low), float(high)) for low, high in ranges or RANGES[:levels])
+        self.channels, self.classes, self.width = channels, classes, width
+        self.max_length, self.position_code = max_length, position_code
+        self.strides, self.windows, self.ranges = _levels(levels, window, ranges)
         self.margin = max(kernel, head_kernel, 3) // 2  # how far convolutions look into the padding
         self._check(heads, (kernel, head_kernel), (embedding_layers, stem_layers, head_layers))
         block = partial(Block, width, heads, rates=(dropout, drop_path), relative=relative_position)
         widths = [channels] + [width] * embedding_layers
         self.backbone = Backbone(widths, kernel, self.windows, stem_layers, block)
-        self.backbone.checkpoints, self.position_code = activation_checkpointing, position_code
-        self.neck = Neck(width, levels)
+        self.backbone.checkpoints, self.neck = activation_checkpointing, Neck(width, levels)
         widths = [width] + [head_width or width] * (head_layers - 1)
         self.cls_head = Head([*widths, classes], head_kernel, "cls_head")
         self.reg_head = Head([*widths, 2], head_kernel, "offset_head", levels)
         self.cls_head.start(prior, empty_classes)
 
     def _check(self, heads: int, kernels: Sequence[int], layers: Sequence[int]) -> None:
-        largest, count = self.strides[-1], len(self.strides)
         wrong = {
-            f"window has {len(self.windows)} values for {count} levels": len(self.windows) != count,
-            f"ranges has {len(self.ranges)} values for {count} levels": len(self.ranges) != count,
             f"heads {heads} must divide width {self.width}": self.width % heads,
             f"kernels {kernels} must be odd": not all(kernel % 2 for kernel in kernels),
-            f"windows {self.windows} must be odd, or 1 or less": any(
-                window > 1 and window % 2 == 0 for window in self.windows
-            ),
-            f"max_length {self.max_length} must be a multiple of the largest stride, {largest}": (
-                self.max_length % largest
-            ),
+            f"max_length {self.max_length} must be a multiple of the largest stride, "
+            f"{self.strides[-1]}": self.max_length % self.strides[-1],
             f"embedding, stem and head layers {layers} must be 1 or more": min(layers) < 1,
         }
-        for message, holds in wrong.items():
-            if holds:
-                raise ActionFormerError(message)
+        _refuse(wrong)
 
     def forward(self, batch: Tensor, mask: Tensor) -> list[Level]:
         """batch [B, channels, T], mask [B, T] (True: the video) -> a Level each, T / stride points.
@@ -176,6 +160,30 @@ class ActionFormer(nn.Module):
             code = position_code(length, self.width, self.max_length)[:kept]
         masks = [mask[:, :kept:stride] for stride in self.strides]
         return masks, self.backbone(batch[:, :, :kept].transpose(1, 2), code, masks)
+
+
+def _levels(
+    count: int, window: int | Sequence[int], ranges: Sequence[Sequence[float]] | None
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[tuple[float, float], ...]]:
+    """Strides, windows and ranges, one a level."""
+    windows = (window,) * count if isinstance(window, int) else tuple(window)
+    limits = tuple((float(low), float(high)) for low, high in ranges or RANGES[:count])
+    _refuse(
+        {
+            f"window has {len(windows)} values for {count} levels": len(windows) != count,
+            f"ranges has {len(limits)} values for {count} levels": len(limits) != count,
+            f"windows {windows} must be odd, or 1 or less": any(
+                one > 1 and one % 2 == 0 for one in windows
+            ),
+        }
+    )
+    return tuple(2**level for level in range(count)), windows, limits
+
+
+def _refuse(wrong: dict[str, int]) -> None:
+    for message, holds in wrong.items():
+        if holds:
+            raise ActionFormerError(message)
 
 
 def pad_batch(model: ActionFormer, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
