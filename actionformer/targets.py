@@ -38,27 +38,53 @@ def assign(
     """
     table = segment_table(segments, points)
     hot = _multi_hot(torch.as_tensor(labels, device=points.device), len(table), classes).to(table)
+    point, segment, shortest = _pairs(points, table, radius)
+    near = table.diff()[segment, 0] <= shortest[point] + SAME_LENGTH
+    chosen = hot.new_zeros(len(points), classes)
+    chosen.index_add_(0, point[near], hot[segment[near]]).clamp_(max=1.0)
+    first = _winners(table, point, segment, shortest)
+    positive = first < len(table)
+    ends, at = table[first[positive]], points[positive, 0]
+    offsets = points.new_zeros(len(points), 2)
+    moves = torch.stack([at - ends[:, 0], ends[:, 1] - at], dim=1)
+    offsets[positive] = moves / points[positive, 3:]
+    return Targets(chosen, offsets, positive)
+
+
+def learners(
+    points: Tensor, segments: np.ndarray | Tensor, *, radius: float = 1.5
+) -> tuple[Tensor, Tensor]:
+    """How many points could learn each segment [N], and the segment each point learns [P]; N: none.
+
+    As `assign` has it; a segment that no point could learn is never learnt, one whose points all learn shorter ones
+    neither.
+    """
+    table = segment_table(segments, points)
+    point, segment, shortest = _pairs(points, table, radius)
+    counts = torch.bincount(segment, minlength=len(table))
+    return counts, _winners(table, point, segment, shortest)
+
+
+def _pairs(points: Tensor, table: Tensor, radius: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Which point could learn which segment: both [M]; and the shortest of each point's [P], inf without any."""
     (time, low, high, stride), (start, end) = points.T, table.T
-    length, center, reach = end - start, 0.5 * (start + end), (stride * radius)[:, None]
+    center, reach = 0.5 * (start + end), (stride * radius)[:, None]
     inside = time[:, None] > torch.maximum(start, center - reach)
     inside &= time[:, None] < torch.minimum(end, center + reach)
     point, segment = inside.nonzero().T  # few of all pairs
     farther = torch.maximum(time[point] - start[segment], end[segment] - time[point])
     learnt = (low[point] <= farther) & (farther <= high[point])
     point, segment = point[learnt], segment[learnt]
-    shortest = torch.full_like(time, torch.inf).scatter_reduce_(0, point, length[segment], "amin")
-    near = length[segment] <= shortest[point] + SAME_LENGTH
-    chosen = hot.new_zeros(len(points), classes)
-    chosen.index_add_(0, point[near], hot[segment[near]]).clamp_(max=1.0)
-    best = length[segment] == shortest[point]
-    first = torch.full_like(time, len(table), dtype=torch.long)
-    first.scatter_reduce_(0, point[best], segment[best], "amin")
-    positive = first < len(table)
-    ends, at = table[first[positive]], time[positive]
-    offsets = points.new_zeros(len(points), 2)
-    moves = torch.stack([at - ends[:, 0], ends[:, 1] - at], dim=1)
-    offsets[positive] = moves / stride[positive, None]
-    return Targets(chosen, offsets, positive)
+    shortest = torch.full_like(time, torch.inf)
+    shortest.scatter_reduce_(0, point, (end - start)[segment], "amin")
+    return point, segment, shortest
+
+
+def _winners(table: Tensor, point: Tensor, segment: Tensor, shortest: Tensor) -> Tensor:
+    """The segment each point learns [P]: the shortest, the first among equals; N where there is none."""
+    best = table.diff()[segment, 0] == shortest[point]
+    first = torch.full_like(shortest, len(table), dtype=torch.long)
+    return first.scatter_reduce_(0, point[best], segment[best], "amin")
 
 
 def _multi_hot(labels: Tensor, count: int, classes: int) -> Tensor:

@@ -9,7 +9,7 @@ from helpers.actionformer import public_config
 
 from actionformer import ActionFormerError
 from actionformer.points import points
-from actionformer.targets import assign
+from actionformer.targets import assign, learners
 
 
 @pytest.fixture(scope="session")
@@ -129,3 +129,27 @@ def test_segments_outside_or_between_points_are_never_learnt():
 def test_bad_segments_are_refused(segments, labels, word):
     with pytest.raises(ActionFormerError, match=word):
         assign(points([1], [(0, 9)], 8), np.array(segments), np.array(labels), 3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_learns_what_is_as_assigned(seed):
+    rng = np.random.default_rng(seed)
+    table = points([1, 2, 4], [(0, 4), (4, 8), (8, 100)], 64)
+    start = rng.uniform(-2, 60, 12)
+    segments = np.stack([start, start + rng.choice([0.0, 0.3, 3, 9, 30], 12)], axis=1)
+    counts, winners = learners(table, segments)
+    for place, one in enumerate(segments):
+        alone = assign(table, one[None], [0], 1)
+        assert counts[place] == alone.positive.sum()
+    made = assign(table, segments, np.arange(12), 12)
+    assert np.array_equal(winners < 12, made.positive)
+    positive = np.flatnonzero(made.positive)
+    assert (made.classes[positive, winners[positive]] == 1).all()
+    lengths = np.diff(segments)[winners[positive], 0]
+    ends = made.offsets[positive].sum(1) * table[positive, 3]
+    np.testing.assert_allclose(ends, lengths, rtol=1e-4, atol=1e-4)
+
+
+def test_without_segments_nobody_learns():
+    counts, winners = learners(points([1], [(0, 4)], 8), np.zeros((0, 2)))
+    assert counts.shape == (0,) and (winners == 0).all()

@@ -19,7 +19,7 @@ from pipeline.cli.tool_commands import BACKBONE_NAMES
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.demo.dataset import make_dataset
 from pipeline.errors import UsageError
-from pipeline.training.classifier import new_classifier
+from pipeline.training.networks.classifier import new_classifier
 
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=1", "finetune.warmup_epochs=0",
@@ -103,7 +103,7 @@ def test_a_slowfast_refuses_imagenet_before_it_is_fetched(data, tmp_path, monkey
     def fetched(*arguments, **options):
         raise AssertionError("fetched")
 
-    monkeypatch.setattr("pipeline.training.classifier.imagenet_state", fetched)
+    monkeypatch.setattr("pipeline.training.networks.classifier.imagenet_state", fetched)
     result = tada("finetune", data, tmp_path, "slowfast_8x8", "backbone.pretrained=imagenet")
     assert result.exit_code == 1
     assert "backbone.pretrained imagenet: a SlowFast starts from random weights" in result.output

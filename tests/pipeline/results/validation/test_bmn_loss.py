@@ -18,8 +18,9 @@ from pipeline.data.features.store import FeatureStore
 from pipeline.data.windows import samples as windows
 from pipeline.data.windows.holding import training_windows
 from pipeline.errors import UserError
-from pipeline.results import bmn_loss as bmn_validation
-from pipeline.training.bmn_network import build_network
+from pipeline.results.validation import bmn as bmn_validation
+from pipeline.results.validation import means
+from pipeline.training.networks.bmn import build_network
 
 SMALL = {
     "bmn.temporal_scale": 20, "bmn.duration_scale": 10, "bmn.window_step": 10, "bmn.hidden_1d": 8,
@@ -133,7 +134,7 @@ def test_two_processes_give_what_one_gives(run, model, monkeypatch, size):
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)
         monkeypatch.setattr(
-            bmn_validation.distributed, "gather_values", lambda part: parts.append(part) or parts
+            means.distributed, "gather_values", lambda part: parts.append(part) or parts
         )
         both = validation_loss(settings, run, found, model, CPU)
     assert both == alone

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +10,10 @@ from torch import Tensor, nn
 from bmn.losses import bmn_loss
 from bmn.targets import Targets, valid_mask
 from pipeline.configuration.sections.training import BMNSettings
-from pipeline.data.order import own_shard
-from pipeline.errors import UserError
-from pipeline.processes import distributed
 from pipeline.processes.device import autocast
+from pipeline.results.validation.means import ReadBatches, mean_terms, require_samples
 from pipeline.seeds import step_seed
 from pipeline.training.steps import Batch, to_device
-
-# What is asked for: the numbers of the windows of each batch.
-ReadBatches = Callable[[Sequence[Sequence[int]]], Iterator[Batch]]
 
 
 def validation_loss(
@@ -37,18 +31,14 @@ def validation_loss(
     picks follow from bmn.seed and the window's number alone. Several processes each take a part.
     Raises UserError where there is no window.
     """
-    if not windows:
-        raise UserError("bmn: there is no window to validate on; raise dataset.hold_out")
+    require_samples("bmn", windows, "window")
     size, numbers = settings.batch_size, range(windows)
-    plan = own_shard([list(numbers[first : first + size]) for first in numbers[::size]])
-    was_training = model.training
-    model.eval()
-    seen: list[dict[str, float]] = []
-    for places, batch in zip(plan, read(plan), strict=True):
-        seen += _losses(model, batch, places, settings, device)
-    model.train(was_training)
-    seen = [terms for part in distributed.gather_values(seen) for terms in part]
-    return {f"val_{name}": math.fsum(terms[name] for terms in seen) / len(seen) for name in seen[0]}
+    plan = [list(numbers[first : first + size]) for first in numbers[::size]]
+
+    def losses(batch: Batch, places: Sequence[int]) -> list[dict[str, float]]:
+        return _losses(model, batch, places, settings, device)
+
+    return mean_terms(model, plan, read, losses)
 
 
 @torch.inference_mode()

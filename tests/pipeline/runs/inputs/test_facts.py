@@ -11,9 +11,10 @@ from pipeline.data.videos.failures import Failure, write_failures
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import UNKNOWN, UNSURE, record_of
 from pipeline.run_folder.ledger import Ledger, Made
-from pipeline.runs.fields import VIDEOS, made_by
-from pipeline.runs.graph import in_order, row
+from pipeline.runs.graph import row
+from pipeline.runs.inputs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
+from pipeline.runs.ways import in_order
 
 VIDEO_IDS = ("t0", "t1", "v0")
 ROWS = "".join(
@@ -209,6 +210,8 @@ def test_weights_that_an_older_program_did_not_weigh_are_weighed(make, monkeypat
     manifest = json.loads(path.read_text())
     del manifest["weights"]
     path.write_text(json.dumps(manifest))
-    monkeypatch.setattr("pipeline.runs.contents.weigh", lambda folder: f"weighed {folder.name}")
+    monkeypatch.setattr(
+        "pipeline.runs.inputs.contents.weigh", lambda folder: f"weighed {folder.name}"
+    )
     for facts in both(make()):
         assert facts.weights("finetune") == "weighed finetune"

@@ -20,7 +20,9 @@ from pipeline.configuration.settings import BackboneSettings
 from pipeline.errors import UsageError, UserError
 from pipeline.processes import distributed
 from pipeline.training.checkpoints import save_weights
-from pipeline.training.classifier import (
+from pipeline.training.loop import fit
+from pipeline.training.mixing import draw_mix, mixed, mixed_loss
+from pipeline.training.networks.classifier import (
     SharedClassifier,
     class_probabilities,
     classification_loss,
@@ -31,8 +33,6 @@ from pipeline.training.classifier import (
     new_classifier,
     untrained_classifier,
 )
-from pipeline.training.loop import fit
-from pipeline.training.mixing import draw_mix, mixed, mixed_loss
 from pipeline.training.optimisation import build_optimizer
 from pipeline.training.task import Task
 

@@ -26,7 +26,9 @@ from pipeline.run_folder.identity import (
 from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import Manifest, read_manifest
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.contents import (
+from pipeline.runs.graph import StageRow, maker, row
+from pipeline.runs.inputs.asking import Digests
+from pipeline.runs.inputs.contents import (
     READERS,
     current,
     foreseen,
@@ -36,9 +38,15 @@ from pipeline.runs.contents import (
     weigh,
     weights_in,
 )
-from pipeline.runs.fields import FEATURES_READ, TRAINED_ON, VIDEOS, Digests, made_by, stage_fields
-from pipeline.runs.formerly import former_fields
-from pipeline.runs.graph import StageRow, maker, reads_of, row, ways_of
+from pipeline.runs.inputs.fields import (
+    FEATURES_READ,
+    TRAINED_ON,
+    VIDEOS,
+    made_by,
+    stage_fields,
+)
+from pipeline.runs.inputs.formerly import former_fields
+from pipeline.runs.ways import reads_of, ways_of
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from bmn import bmn_loss
 from bmn.targets import Targets, valid_mask
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UsageError, UserError
-from pipeline.training.bmn_network import build_network, load_network, proposal_loss
 from pipeline.training.checkpoints import save_weights
+from pipeline.training.networks.bmn import build_network, load_network, proposal_loss
 
 CPU = torch.device("cpu")
 SMALL = {

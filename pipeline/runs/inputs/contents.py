@@ -11,10 +11,12 @@ from pipeline.errors import UserError
 from pipeline.run_folder.identity import UNKNOWN, UNSURE
 from pipeline.run_folder.ledger import Made
 from pipeline.run_folder.manifests import MANIFEST, Manifest, readable_manifest
-from pipeline.runs.fields import FEATURES_READ, Digests
-from pipeline.runs.graph import Ways, row
+from pipeline.runs.graph import row
+from pipeline.runs.inputs.asking import Digests
+from pipeline.runs.inputs.fields import FEATURES_READ
+from pipeline.runs.ways import Ways
 
-READERS = ("bmn", "proposals")  # of features
+READERS = ("bmn", "proposals", "actionformer", "segments", "detections")  # of features
 
 
 def current(lines: Mapping[str, Made], by: str, of: Mapping[str, str | None]) -> Digests:
@@ -67,16 +69,16 @@ def remembered(readers: Sequence[Manifest], video: str, recipe: str, content: st
 
 def names_classes(folder: Path, ways: Ways) -> bool:
     """Whether anything gives a run's proposals classes: a file, or a classifier that is or will be trained."""
-    told = not ways.imported or ways.given_scores or ways.head_on_features
+    told = not ways.imported or ways.given_scores or ways.head_on_features or ways.own_classes
     return told or (folder / row("finetune").folder / MANIFEST).exists()
 
 
-def no_classes(folder: Path) -> UserError:
+def no_classes(folder: Path, ways: Ways) -> UserError:
     """What to say of a run whose features were imported and whose proposals nothing gives classes."""
     return UserError(
         f"{folder}: its features were imported, and nothing names classes: set classify.scores=FILE (class scores "
         "of the videos, made elsewhere), or finetune.source=features (a linear classifier on the features); "
-        "until then bmn/proposals/proposals.csv is its result"
+        f"until then {row(ways.proposing).folder}/proposals.csv is its result"
     )
 
 

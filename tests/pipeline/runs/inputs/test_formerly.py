@@ -16,8 +16,8 @@ from pipeline.configuration.reading import load_config
 from pipeline.data.annotations import annotation_files
 from pipeline.run_folder.identity import file_digest, fingerprint, plain_fields
 from pipeline.run_folder.manifests import read_manifest
-from pipeline.runs.fields import setting_fields
-from pipeline.runs.graph import in_order
+from pipeline.runs.inputs.fields import setting_fields
+from pipeline.runs.ways import in_order
 
 LATER = (
     "extract/videos.jsonl",

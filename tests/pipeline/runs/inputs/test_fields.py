@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.runs.fields import setting_fields as fields_of_row
 from pipeline.runs.graph import row
+from pipeline.runs.inputs.fields import setting_fields as fields_of_row
 
 DECODED = {"batch_size", "crop", "short_side", "fps", "frames", "interval", "precision"}
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pipeline.configuration.keys import default_fields, result_fields
 from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.configuration.settings import Config, DetectionConfig
-from pipeline.data.annotations import Dataset, training_rows
+from pipeline.data.annotations import training_rows
 from pipeline.data.annotations.class_names import heads_digest
 from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch
 from pipeline.data.inputs import rows_by_video, weights_identity
 from pipeline.run_folder.identity import SHORT, UNKNOWN, UNSURE, fingerprint
-from pipeline.runs.graph import StageRow, in_order
+from pipeline.runs.graph import StageRow
+from pipeline.runs.inputs.asking import Digests, Facts
+from pipeline.runs.ways import Ways, in_order, ways_of
 
 # Of what extraction depends on, what says nothing of a clip decoded at a proposal: there is no grid, and
 # how it is computed is left free.
@@ -37,39 +39,6 @@ _FUSED = (
     "classify.pairs",
 )
 
-Digests = Mapping[str, str]  # by video
-
-
-class Facts(Protocol):
-    """What a run knows when it is asked what a stage depends on; UNKNOWN stands for what is made again first."""
-
-    @property
-    def config(self) -> Config: ...
-    @property
-    def dataset(self) -> Dataset: ...
-    @property
-    def identities(self) -> Digests:
-        """Which video each id is, of those that are there and not skipped."""
-
-    @property
-    def is_imported(self) -> bool:
-        """Whether the run's features came from elsewhere."""
-
-    def given_scores(self) -> Digests:
-        """Digest of the class scores that `classify.scores` has of each video."""
-
-    def weights(self, stage: str) -> str:
-        """Digest of the weights that a training left."""
-
-    def features(self, videos: list[str]) -> Digests:
-        """Digest of the features of those videos that have any."""
-
-    def parts(self, stage: str, videos: list[str]) -> Digests:
-        """Digest of what a stage made of those videos it made something of."""
-
-    def output(self, stage: str, name: str) -> str:
-        """Digest of an output of a stage."""
-
 
 def stage_fields(facts: Facts, stage: StageRow) -> dict[str, Any]:
     """The fields of a stage: its settings and, by content, what it reads.
@@ -88,9 +57,9 @@ def setting_fields(config: Config, stage: StageRow) -> dict[str, Any]:
         stage.name == "finetune" and config.finetune.source == "features"
     ):  # of the network, its head
         fields = {k: v for k, v in fields.items() if not k.startswith("backbone.") or k in _OF_HEAD}
-    if stage.name == "bmn" and config.dataset.hold_out:
-        bmn, seed = config.detection().bmn, config.finetune.seed
-        fields |= {} if seed == bmn.seed else {"finetune.seed": seed}  # it picks the videos
+    if stage.name in {"bmn", "actionformer"} and config.dataset.hold_out:
+        own, seed = fields[f"{stage.name}.seed"], config.finetune.seed
+        fields |= {} if seed == own else {"finetune.seed": seed}  # it picks the videos
     if stage.name == "classify":
         fields |= _decoded_at_proposals(config.detection())
     return fields
@@ -99,7 +68,7 @@ def setting_fields(config: Config, stage: StageRow) -> dict[str, Any]:
 def deciding_fields(config: Config) -> dict[str, Any]:
     """Every setting that decides a run's results."""
     fields: dict[str, Any] = {"backbone.pretrained": config.backbone.pretrained}
-    for stage in in_order():
+    for stage in in_order(ways_of(config, imported=False)):
         fields |= setting_fields(config, stage)
     return fields
 
@@ -118,6 +87,10 @@ def made_by(fields: Mapping[str, Any]) -> str:
             if key not in aside and not (key in defaults and defaults[key] == value)
         }
     )
+
+
+def _ways(facts: Facts) -> Ways:
+    return ways_of(facts.config, imported=facts.is_imported)
 
 
 def _finetune(facts: Facts) -> dict[str, Any]:
@@ -165,18 +138,39 @@ def _bmn(facts: Facts) -> dict[str, Any]:
 
 
 def _proposals(facts: Facts) -> dict[str, Any]:
+    return _of_head(facts, "bmn")
+
+
+def _of_head(facts: Facts, training: str) -> dict[str, Any]:
     config = facts.config.detection()
     videos = facts.dataset.video_ids(config.dataset.eval_subset)
-    return result_fields("bmn", config.bmn) | {
-        "content.weights": facts.weights("bmn"),
+    return result_fields(training, config.section(training)) | {
+        "content.weights": facts.weights(training),
         VIDEOS: facts.features(videos),
     }
+
+
+def _actionformer(facts: Facts) -> dict[str, Any]:
+    settings = facts.config.detection().actionformer
+    names = {"content.class names": heads_digest(facts.dataset.heads)}
+    own = settings.classes == "own"
+    return _segments_with_features(facts, settings) | (names if own else {})
+
+
+def _segments(facts: Facts) -> dict[str, Any]:
+    return _of_head(facts, "actionformer")
+
+
+def _detections(facts: Facts) -> dict[str, Any]:
+    names = {"content.class names": heads_digest(facts.dataset.heads)}
+    return _of_head(facts, "actionformer") | names
 
 
 def _classify(facts: Facts) -> dict[str, Any]:
     config = facts.config.detection()
     videos = facts.dataset.video_ids(config.dataset.eval_subset)
-    proposals = facts.parts("proposals", videos)
+    found = _ways(facts).proposing
+    proposals = facts.parts(found, videos)
     given = config.classify.scores is not None
     if given:
         shown = facts.given_scores()
@@ -188,19 +182,20 @@ def _classify(facts: Facts) -> dict[str, Any]:
     by = {"classes named by": "classify.scores"}
     return (by if given else {"content.weights": facts.weights("finetune")}) | {
         "content.class names": heads_digest(facts.dataset.heads),
-        "content.proposals": facts.output("proposals", "proposals.csv"),
+        "content.proposals": facts.output(found, "proposals.csv"),
         VIDEOS: short(of),
     }
 
 
 def _eval(facts: Facts) -> dict[str, Any]:
-    subset, scores = facts.config.dataset.eval_subset, facts.config.detection().classify.scores
+    subset, ways = facts.config.dataset.eval_subset, _ways(facts)
+    scores = None if ways.own_classes else facts.config.detection().classify.scores
     return {
         "evaluation segments": rows_by_video(facts.dataset.all_rows(subset)),  # as annotated
         "content.videos": fingerprint({"videos": sorted(facts.dataset.video_ids(subset))}),
         "content.class names": heads_digest(facts.dataset.heads),
-        "content.proposals": facts.output("proposals", "proposals.csv"),
-        "content.detections": facts.output("classify", "detections.csv"),
+        "content.proposals": facts.output(ways.proposing, "proposals.csv"),
+        "content.detections": facts.output(ways.detecting, "detections.csv"),
         # what the official result file declares of other data
         "declared initial weights": Path(facts.config.backbone.pretrained or "").name,
     } | ({"declared class scores": scores.name} if scores is not None else {})
@@ -225,6 +220,9 @@ _INPUTS: Mapping[str, Callable[[Facts], dict[str, Any]]] = {
     "extract": _extract,
     "bmn": _bmn,
     "proposals": _proposals,
+    "actionformer": _actionformer,
+    "segments": _segments,
+    "detections": _detections,
     "classify": _classify,
     "eval": _eval,
     "eval-classifier": _eval_classifier,

@@ -107,7 +107,7 @@ def test_parts_that_nobody_recorded_are_not_believed(whole, data, tmp_path):
 def test_a_network_that_proposes_nothing_is_an_error_and_few_videos_without_are_said(
     data, killed, monkeypatch
 ):
-    from pipeline.stages import proposals
+    from pipeline.stages.heads import proposals
 
     real, calls = proposals.propose_video, []
     for part in (killed / PARTS).iterdir():
