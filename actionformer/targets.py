@@ -51,9 +51,7 @@ def assign(
     return Targets(chosen, offsets, positive)
 
 
-def learners(
-    points: Tensor, segments: np.ndarray | Tensor, *, radius: float = 1.5
-) -> tuple[Tensor, Tensor]:
+def learners(points: Tensor, segments: Array, *, radius: float = 1.5) -> tuple[Tensor, Tensor]:
     """How many points could learn each segment [N], and the segment each point learns [P]; N: none.
 
     As `assign` has it; a segment that no point could learn is never learnt, one whose points all learn shorter ones

@@ -96,7 +96,9 @@ def attention(layers: Attention, x: Tensor, mask: Tensor, window: int) -> tuple[
     made = []
     for name in ("query", "key", "value"):
         after, shown = masked_conv(getattr(layers, f"{name}_conv"), x, mask)
-        made.append(conv1(getattr(layers, name), layer_norm(getattr(layers, f"{name}_norm"), after)))
+        made.append(
+            conv1(getattr(layers, name), layer_norm(getattr(layers, f"{name}_norm"), after))
+        )
     batch, width, length = made[0].shape
     q, k, v = (
         part.view(batch, layers.heads, -1, length).transpose(2, 3).flatten(0, 1) for part in made
