@@ -73,28 +73,26 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, shown: Tensor, seen: Reach) -> Tensor:
         """x [B, T, C], shown [B, T', 1] and Reach of the output -> [B, T', C], zero at padding."""
-        query, key, value = (self._project(name, x, shown) for name in NAMES)
-        if seen.size:
-            query = _blocks(query, seen.size).flatten(0, 1)
-            key, value = (
-                _with_sides(_blocks(part, seen.size), seen.side).flatten(0, 1)
-                for part in (key, value)
-            )
-        heads = (*query.shape[:2], self.heads, -1), (*key.shape[:2], self.heads, -1)
+        batch, length, width = len(x), shown.shape[1], x.shape[2]
         made = F.scaled_dot_product_attention(
-            query.view(heads[0]).transpose(1, 2),
-            key.view(heads[1]).transpose(1, 2),
-            value.view(heads[1]).transpose(1, 2),
-            attn_mask=self._scores(seen, query.dtype) if self.relative else seen.allowed,
+            self._project("query", x, shown, seen.size),
+            self._project("key", x, shown, seen.size, seen.side),
+            self._project("value", x, shown, seen.size, seen.side),
+            attn_mask=self._scores(seen, x.dtype) if self.relative else seen.allowed,
             dropout_p=self.dropout if self.training else 0.0,
         )
-        made = made.transpose(1, 2).reshape(len(x), -1, x.shape[2])[:, : shown.shape[1]]
+        rows = length + (-length % seen.size if seen.size else 0)
+        made = made.transpose(1, 2).reshape(batch, rows, width)[:, :length]
         return F.dropout(self.proj(made), self.dropout, self.training).mul_(shown)
 
-    def _project(self, name: str, x: Tensor, shown: Tensor) -> Tensor:
+    def _project(self, name: str, x: Tensor, shown: Tensor, size: int, side: int = 0) -> Tensor:
+        """[B, T, C] -> [B x blocks, heads, size + 2 side, C / heads]."""
         conv, norm, last = map(self.get_submodule, (f"{name}_conv", f"{name}_norm", name))
         made: Tensor = last(norm(conv(x, shown)))
-        return made
+        if size:
+            made = _with_sides(_blocks(made, size), side).flatten(0, 1)
+        shape = (*made.shape[:2], self.heads, made.shape[2] // self.heads)
+        return made.view(shape).transpose(1, 2)
 
     def _scores(self, seen: Reach, dtype: torch.dtype) -> Tensor:
         """What is added to the scores: minus infinity, or the learnt number of that distance."""
@@ -106,10 +104,12 @@ class Attention(nn.Module):
 def _blocks(x: Tensor, size: int) -> Tensor:
     """[B, T, C] -> [B, ceil(T / size), size, C]; zeros fill the last block."""
     padded = F.pad(x, (0, 0, 0, -x.shape[1] % size))
-    return padded.view(len(x), -1, size, x.shape[2])
+    return padded.view(len(x), padded.shape[1] // size, size, x.shape[2])
 
 
 def _with_sides(blocks: Tensor, side: int) -> Tensor:
     """Blocks [B, N, size, C] -> [B, N, size + 2 side, C], each with its neighbours' positions."""
+    if not side:
+        return blocks
     around = F.pad(blocks, (0, 0, 0, 0, 1, 1))
     return torch.cat((around[:, :-2, -side:], blocks, around[:, 2:, :side]), 2)

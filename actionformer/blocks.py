@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -48,8 +48,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, shown: Tensor, seen: Reach) -> Tensor:
         """x [B, T, C]; shown [B, T', 1] and Reach of the output -> [B, T', C], zero at padding."""
-        skip = (halved(x) if self.pools else x) * shown
         made = self.attn(self.ln1(x), shown, seen)
+        skip = (halved(x) if self.pools else x) * shown
         x = self.drop_path_attn(skip, made) if self.drops else skip + made
         made = self.ln2(x)
         if torch.is_grad_enabled():
@@ -58,35 +58,41 @@ class Block(nn.Module):
             parts = [self.mlp(rows) for rows in made.flatten(0, 1).split(ROWS)]
             made = torch.cat(parts).view_as(made)
         made = made.mul_(shown)
-        return self.drop_path_mlp(x, made) if self.drops else x + made
+        x = self.drop_path_mlp(x, made) if self.drops else x + made
+        return x
 
 
 class Backbone(nn.Module):
     """Embedding convolutions, blocks at full length (`stem`), blocks that halve it (`branch`)."""
 
     def __init__(
-        self, widths: list[int], kernel: int, stem: list[Block], branch: list[Block]
+        self,
+        widths: list[int],
+        kernel: int,
+        windows: tuple[int, ...],
+        stem_layers: int,
+        block: Callable[..., Block],
     ) -> None:
+        """block: makes a Block of a window and a stride. windows: of the attention, one a level."""
         super().__init__()
         self.embd = nn.ModuleList(Conv(*ends, kernel) for ends in pairwise(widths))
         self.embd_norm = nn.ModuleList(Norm(width) for width in widths[1:])
-        self.stem, self.branch = nn.ModuleList(stem), nn.ModuleList(branch)
-        self.checkpoints = False
+        self.stem = nn.ModuleList(block(windows[0]) for _ in range(stem_layers))
+        self.branch = nn.ModuleList(block(window, stride=2) for window in windows[1:])
+        self.windows, self.checkpoints = windows, False
 
-    def forward(
-        self, x: Tensor, code: Tensor | None, masks: list[Tensor], windows: tuple[int, ...]
-    ) -> list[Tensor]:
-        """x [B, T, in], code [T, C], a mask [B, T_l] and window a level -> levels [B, T_l, C]."""
+    def forward(self, x: Tensor, code: Tensor | None, masks: list[Tensor]) -> list[Tensor]:
+        """x [B, T, in], code [T, C] and a mask [B, T_l] a level -> levels [B, T_l, C]."""
         shown = masks[0].unsqueeze(2)
         for conv, norm in zip(self.embd, self.embd_norm, strict=True):
             x = norm(conv(x, shown)).relu_()
         if code is not None:
             x = x + code.to(x) * shown
-        levels, seen = [], reach(masks[0], windows[0])
+        levels, seen = [], reach(masks[0], self.windows[0])
         for block in self.stem:
             x = self._block(block, x, shown, seen)
         levels.append(x)
-        for block, mask, window in zip(self.branch, masks[1:], windows[1:], strict=True):
+        for block, mask, window in zip(self.branch, masks[1:], self.windows[1:], strict=True):
             x = self._block(block, x, mask.unsqueeze(2), reach(mask, window))
             levels.append(x)
         return levels
@@ -121,7 +127,7 @@ class Head(nn.Module):
         super().__init__()
         self.head = nn.ModuleList(Conv(*ends, kernel) for ends in pairwise(widths[:-1]))
         self.norm = nn.ModuleList(Norm(width) for width in widths[1:-1])
-        self.add_module(name, Conv(*widths[-2:], kernel, bias=True))
+        self.add_module(name, Conv(widths[-2], widths[-1], kernel, bias=True))
         self.last, self.scale = name, nn.ModuleList(Scale() for _ in range(scales))
 
     def start(self, prior: float, empty: Sequence[int]) -> None:

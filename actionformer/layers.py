@@ -31,26 +31,28 @@ class Conv(nn.Module):
     Centred on positions 0, stride, 2 stride ...; zeros stand in front of the array and behind it.
     """
 
-    def __init__(self, *sizes: int, stride: int = 1, groups: int = 1, bias: bool = False) -> None:
-        """sizes: inputs, outputs and kernel."""
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+    ) -> None:
         super().__init__()
-        padding = sizes[2] // 2
-        self.conv = nn.Conv1d(*sizes, stride, padding, groups=groups, bias=bias)
+        around = kernel // 2
+        self.conv = nn.Conv1d(inputs, outputs, kernel, stride, around, groups=groups, bias=bias)
         if self.conv.bias is not None:
             nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor, shown: Tensor) -> Tensor:
         """shown [B, T', 1]: where the output's positions are no padding."""
-        conv, picture = (
-            self.conv,
-            x.transpose(1, 2).unsqueeze(2),
-        )  # one row: 2-D takes channels last
-        weight, stride, padding = (
-            conv.weight.unsqueeze(2),
-            (1, *conv.stride),
-            (0, conv.weight.shape[2] // 2),
-        )
-        made = F.conv2d(picture, weight, conv.bias, stride, padding, groups=conv.groups)
+        conv, weight = self.conv, self.conv.weight.unsqueeze(2)
+        row = x.transpose(1, 2).unsqueeze(2)  # a picture one row high: these may be channels last
+        around = (0, weight.shape[3] // 2)
+        made = F.conv2d(row, weight, conv.bias, (1, *conv.stride), around, groups=conv.groups)
         return made.squeeze(2).transpose(1, 2).mul_(shown)
 
 

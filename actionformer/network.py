@@ -44,6 +44,7 @@ class ActionFormer(nn.Module):
     drop_path: how often training leaves a residual branch out; 0: no learnt scale of it either.
     prior: the probability the class logits start with; empty_classes: those that start at 1e-6.
     ranges: least and longest distance to an end that a level learns, in positions of the input.
+    activation_checkpointing: computes the blocks again in the backward pass, which saves memory.
 
     Call it on features [B, channels, T] and their mask [B, T] as `pad_batch` gives them; gives a
     Level each. The defaults are THUMOS14's. Raises ActionFormerError for sizes that do not fit.
@@ -77,70 +78,61 @@ class ActionFormer(nn.Module):
         super().__init__()
         self.channels, self.classes, self.width = channels, classes, width
         self.max_length, self.position_code = max_length, position_code
-        self.strides = tuple(2**level for level in range(levels))
-        self.windows = (window,) * levels if isinstance(window, int) else tuple(window)
-        self.ranges = tuple((float(low), float(high)) for low, high in ranges or RANGES[:levels])
+        self.strides, self.windows, self.ranges = _levels(levels, window, ranges)
         self.margin = max(kernel, head_kernel, 3) // 2  # how far convolutions look into the padding
-        self._check(heads, kernel, head_kernel, relative_position)
-        made = partial(Block, width, heads, rates=(dropout, drop_path), relative=relative_position)
-        stem = [made(self.windows[0]) for _ in range(stem_layers)]
-        branch = [made(window, stride=2) for window in self.windows[1:]]
-        self.backbone = Backbone([channels] + [width] * embedding_layers, kernel, stem, branch)
-        self.backbone.checkpoints = activation_checkpointing
-        self.neck = Neck(width, levels)
+        self._check(heads, (kernel, head_kernel), (embedding_layers, stem_layers, head_layers))
+        block = partial(Block, width, heads, rates=(dropout, drop_path), relative=relative_position)
+        widths = [channels] + [width] * embedding_layers
+        self.backbone = Backbone(widths, kernel, self.windows, stem_layers, block)
+        self.backbone.checkpoints, self.neck = activation_checkpointing, Neck(width, levels)
         widths = [width] + [head_width or width] * (head_layers - 1)
         self.cls_head = Head([*widths, classes], head_kernel, "cls_head")
         self.reg_head = Head([*widths, 2], head_kernel, "offset_head", levels)
         self.cls_head.start(prior, empty_classes)
 
-    def _check(self, heads: int, kernel: int, head_kernel: int, relative: bool) -> None:
-        levels = len(self.strides)
-        for name, found in (("window", self.windows), ("ranges", self.ranges)):
-            if len(found) != levels:
-                raise ActionFormerError(f"{name} has {len(found)} values for {levels} levels")
-        if self.width % heads:
-            raise ActionFormerError(f"heads {heads} must divide width {self.width}")
-        if kernel % 2 == 0 or head_kernel % 2 == 0:
-            raise ActionFormerError(f"kernels must be odd: {kernel}, {head_kernel}")
-        if any(window > 1 and window % 2 == 0 for window in self.windows):
-            raise ActionFormerError(f"windows must be odd, or 1 or less for all: {self.windows}")
-        if self.max_length % self.strides[-1]:
-            raise ActionFormerError(
-                f"max_length {self.max_length} must be a multiple of {self.strides[-1]}, "
-                "the largest stride"
-            )
+    def _check(self, heads: int, kernels: Sequence[int], layers: Sequence[int]) -> None:
+        wrong = {
+            f"heads {heads} must divide width {self.width}": self.width % heads,
+            f"kernels {kernels} must be odd": not all(kernel % 2 for kernel in kernels),
+            f"max_length {self.max_length} must be a multiple of the largest stride, "
+            f"{self.strides[-1]}": self.max_length % self.strides[-1],
+            f"embedding, stem and head layers {layers} must be 1 or more": min(layers) < 1,
+        }
+        _refuse(wrong)
 
     def forward(self, batch: Tensor, mask: Tensor) -> list[Level]:
         """batch [B, channels, T], mask [B, T] (True: the video) -> a Level each, T / stride points.
 
-        Raises ActionFormerError for other shapes, and T that the largest stride does not divide.
+        Raises ActionFormerError for other shapes, and for a T that the largest stride does not divide.
         """
         masks, levels = self._pyramid(batch, mask)
-        gap = self.margin  # zeros between levels: one convolution goes over all of them
+        gap = self.margin  # zeros behind every level: one convolution goes over all of them
         joined = torch.cat([F.pad(level, (0, 0, 0, gap)) for level in self.neck(levels)], 1)
-        shown = torch.cat([F.pad(shown, (0, gap)) for shown in masks], 1)
-        inside = torch.cat([F.pad(torch.ones_like(shown[0]), (0, gap)) for shown in masks])
-        sizes = [shown.shape[1] + gap for shown in masks]
-        logits, offsets = (
-            head(joined, shown.unsqueeze(2), inside.unsqueeze(1)).split(sizes, 1)
+        del levels  # large, and not needed by what follows
+        shown = torch.cat([F.pad(shown, (0, gap)) for shown in masks], 1).unsqueeze(2)
+        inside = torch.cat([F.pad(one.new_ones(one.shape[1]), (0, gap)) for one in masks])
+        outputs = (
+            head(joined, shown, inside.unsqueeze(1)).split([one.shape[1] + gap for one in masks], 1)
             for head in (self.cls_head, self.reg_head)
         )
-        whole = [mask[:, ::stride] for stride in self.strides]
-        return [
-            Level(
-                _fit(one, shown.shape[1], gap), _fit(scale(two).relu(), shown.shape[1], gap), shown
+        found = []
+        for stride, scale, logits, distances in zip(
+            self.strides, self.reg_head.scale, *outputs, strict=True
+        ):
+            level = mask[:, ::stride].bool()
+            behind = (0, 0, 0, level.shape[1] - logits.shape[1])  # the gap, or the padding not read
+            found.append(
+                Level(F.pad(logits, behind), F.pad(scale(distances).relu(), behind), level)
             )
-            for one, two, scale, shown in zip(
-                logits, offsets, self.reg_head.scale, whole, strict=True
-            )
-        ]
+        return found
 
     def features(self, batch: Tensor, mask: Tensor, *, normed: bool = True) -> list[Tensor]:
         """What the heads are given, [B, width, T / stride] a level; normed=False: before the neck."""
         levels = self._pyramid(batch, mask)[1]
+        behind = (batch.shape[2] // stride for stride in self.strides)
         whole = [
-            _fit(level, batch.shape[2] // stride)
-            for level, stride in zip(levels, self.strides, strict=True)
+            F.pad(level, (0, 0, 0, length - level.shape[1]))
+            for level, length in zip(levels, behind, strict=True)
         ]
         return [level.transpose(1, 2) for level in (self.neck(whole) if normed else whole)]
 
@@ -150,16 +142,13 @@ class ActionFormer(nn.Module):
         Behind a video's end every layer's output is one constant; a valid position reads `margin`
         of it, so that this much is kept on the coarsest level, where there is as much.
         """
-        largest, (_, channels, length) = (
-            self.strides[-1],
-            batch.shape if batch.ndim == 3 else 3 * [0],
-        )
-        if channels != self.channels or mask.shape != (batch.shape[0], length) or not length:
+        largest, length = self.strides[-1], batch.shape[-1]
+        if batch.shape != (len(batch), self.channels, length) or mask.shape != batch[:, 0].shape:
             raise ActionFormerError(
                 f"batch {list(batch.shape)} and mask {list(mask.shape)} must be "
                 f"[B, {self.channels}, T] and [B, T]"
             )
-        if length % largest:
+        if not length or length % largest:
             raise ActionFormerError(
                 f"length {length} must be a multiple of {largest}, the largest stride: see pad_batch"
             )
@@ -170,12 +159,31 @@ class ActionFormer(nn.Module):
         if self.position_code:
             code = position_code(length, self.width, self.max_length)[:kept]
         masks = [mask[:, :kept:stride] for stride in self.strides]
-        return masks, self.backbone(batch[:, :, :kept].transpose(1, 2), code, masks, self.windows)
+        return masks, self.backbone(batch[:, :, :kept].transpose(1, 2), code, masks)
 
 
-def _fit(x: Tensor, length: int, gap: int = 0) -> Tensor:
-    """[B, T + gap, C] -> [B, length, C]: without the gap, zeros behind it."""
-    return F.pad(x, (0, 0, 0, length - x.shape[1] + gap)) if not gap else _fit(x[:, :-gap], length)
+def _levels(
+    count: int, window: int | Sequence[int], ranges: Sequence[Sequence[float]] | None
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[tuple[float, float], ...]]:
+    """Strides, windows and ranges, one a level."""
+    windows = (window,) * count if isinstance(window, int) else tuple(window)
+    limits = tuple((float(low), float(high)) for low, high in ranges or RANGES[:count])
+    _refuse(
+        {
+            f"window has {len(windows)} values for {count} levels": len(windows) != count,
+            f"ranges has {len(limits)} values for {count} levels": len(limits) != count,
+            f"windows {windows} must be odd, or 1 or less": any(
+                one > 1 and one % 2 == 0 for one in windows
+            ),
+        }
+    )
+    return tuple(2**level for level in range(count)), windows, limits
+
+
+def _refuse(wrong: dict[str, int]) -> None:
+    for message, holds in wrong.items():
+        if holds:
+            raise ActionFormerError(message)
 
 
 def pad_batch(model: ActionFormer, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -11,23 +11,26 @@ from torch import Tensor
 from actionformer.errors import ActionFormerError
 from actionformer.network import RANGES, ActionFormer
 
-# What the public code takes where a file leaves a key out.
-DEFAULTS: dict[str, Any] = {
-    "max_seq_len": 2304,
-    "backbone_arch": (2, 2, 5),
-    "n_head": 4,
-    "n_mha_win_size": -1,
-    "regression_range": RANGES,
-    "embd_dim": 512,
-    "embd_kernel_size": 3,
-    "fpn_dim": 512,
-    "head_dim": 512,
-    "head_kernel_size": 3,
-    "head_num_layers": 3,
-    "use_abs_pe": False,
-    "use_rel_pe": False,
+# Our keyword of each public key, and what the public code takes where a file leaves the key out.
+KEYS: dict[str, tuple[str, Any]] = {
+    "max_seq_len": ("max_length", 2304),
+    "n_head": ("heads", 4),
+    "n_mha_win_size": ("window", -1),
+    "regression_range": ("ranges", RANGES),
+    "embd_dim": ("width", 512),
+    "embd_kernel_size": ("kernel", 3),
+    "head_dim": ("head_width", 512),
+    "head_kernel_size": ("head_kernel", 3),
+    "head_num_layers": ("head_layers", 3),
+    "use_abs_pe": ("position_code", False),
+    "use_rel_pe": ("relative_position", False),
 }
-TRAINING = {"dropout": 0.0, "droppath": 0.1, "cls_prior_prob": 0.01, "head_empty_cls": ()}
+TRAINING_KEYS: dict[str, tuple[str, Any]] = {
+    "dropout": ("dropout", 0.0),
+    "droppath": ("drop_path", 0.1),
+    "cls_prior_prob": ("prior", 0.01),
+    "head_empty_cls": ("empty_classes", ()),
+}
 # The one value that is built, of keys that have others in the public code.
 BUILT = {
     "backbone_type": "convTransformer",
@@ -49,37 +52,29 @@ def from_public_config(config: Mapping[str, Any]) -> ActionFormer:
     Keys left out are as in the public code. Raises ActionFormerError naming a key that is missing,
     or whose value is not built here.
     """
-    model = DEFAULTS | dict(config) | dict(config.get("dataset") or {})
-    model |= dict(config.get("model") or {})
-    train = TRAINING | dict(model.get("train_cfg") or {})
+    for key in ("dataset", "model", "train_cfg"):
+        if not isinstance(config.get(key) or {}, Mapping):
+            raise ActionFormerError(f"{key} must be a mapping, not {config[key]!r}")
+    model = dict(config) | dict(config.get("dataset") or {}) | dict(config.get("model") or {})
     for key in ("input_dim", "num_classes"):
         if not isinstance(model.get(key), int):
             raise ActionFormerError(f"{key} must be a whole number, not {model.get(key)!r}")
-    for key, built in (BUILT | {"fpn_dim": model["embd_dim"]}).items():
+    for key, built in (BUILT | {"fpn_dim": model.get("embd_dim", 512)}).items():
         if model.get(key, built) != built:
             raise ActionFormerError(f"{key} {model[key]!r} is not built here: only {built!r}")
-    embedding, stem, branch = model["backbone_arch"]
+    layers = model.get("backbone_arch", (2, 2, 5))
+    if len(layers) != 3:
+        raise ActionFormerError(f"backbone_arch {layers!r} must be three whole numbers")
+    options = {own: model.get(key, usual) for key, (own, usual) in KEYS.items()}
+    train = model.get("train_cfg") or {}
+    options |= {own: train.get(key, usual) for key, (own, usual) in TRAINING_KEYS.items()}
     return ActionFormer(
         model["input_dim"],
         model["num_classes"],
-        width=model["embd_dim"],
-        head_width=model["head_dim"],
-        heads=model["n_head"],
-        levels=branch + 1,
-        window=model["n_mha_win_size"],
-        max_length=model["max_seq_len"],
-        embedding_layers=embedding,
-        stem_layers=stem,
-        head_layers=model["head_num_layers"],
-        kernel=model["embd_kernel_size"],
-        head_kernel=model["head_kernel_size"],
-        position_code=model["use_abs_pe"],
-        relative_position=model["use_rel_pe"],
-        dropout=train["dropout"],
-        drop_path=train["droppath"],
-        prior=train["cls_prior_prob"],
-        empty_classes=train["head_empty_cls"],
-        ranges=model["regression_range"],
+        embedding_layers=layers[0],
+        stem_layers=layers[1],
+        levels=layers[2] + 1,
+        **options,
     )
 
 
@@ -93,6 +88,10 @@ def load_public_checkpoint(model: ActionFormer, state: Mapping[str, Any]) -> Non
     Raises ActionFormerError naming the keys that are missing or unknown, or the first whose shape
     differs; the model is unchanged then.
     """
+    if not isinstance(state, Mapping):
+        raise ActionFormerError(
+            f"a checkpoint is a mapping of names to weights, not {type(state).__name__}"
+        )
     for key in ("state_dict_ema", "state_dict"):
         if isinstance(state.get(key), Mapping):
             state = state[key]
