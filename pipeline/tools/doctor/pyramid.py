@@ -12,11 +12,12 @@ from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.sequences.grids import position_count, position_grid
-from pipeline.data.sequences.learnt import learnt_segments
+from pipeline.data.sequences.learnt import learnt_segments, levels_for, levels_of
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 from pipeline.tools.doctor.fitting import LEAST_RECALL, limit_findings
 
 LEAST_IN_SHORTEST = 2  # positions: a shorter segment's ends lie within one of another
+USUAL = 0.98  # of the segments are shorter than those that levels are counted for
 MUCH_PADDING = 2  # max_length over the longest video, from which most of a sample is padding
 
 
@@ -66,6 +67,8 @@ def pyramid_findings(
         shared = (fit.possible > 0) & (fit.actual == 0)
         limits["whose points all learn shorter ones"] = shared
     findings = [*limit_findings(config, check, rows, limits), _learnt(check, fit)]
+    if trains:
+        findings.append(_levels(settings, length / fit.position))
     if trains and settings.mode == "pad":
         findings.append(_samples(settings, fit, length))
     return findings
@@ -80,6 +83,19 @@ def _learnt(check: str, fit: Fit) -> Finding:
         return Finding(check, OK, text, numbers=numbers)
     fix = "a smaller extract.stride or actionformer.feature_step, other actionformer.ranges"
     return Finding(check, WRONG, f"{text}; {fix}", numbers=numbers)
+
+
+def _levels(settings: ActionFormerSettings, lengths: np.ndarray) -> Finding:
+    """How many segments, of so many positions, each level learns, and whether there are too few or too many levels."""
+    counts = np.bincount(levels_of(lengths, settings), minlength=settings.levels)
+    text = f"segments by level, the finest first: {', '.join(map(str, counts))}"
+    numbers = {f"level {level}": float(count) for level, count in enumerate(counts)}
+    needed = levels_for(float(np.quantile(lengths, USUAL)))
+    if settings.ranges is not None or abs(needed - settings.levels) <= 1:
+        return Finding("levels", OK, text, numbers=numbers)
+    few = needed > settings.levels
+    why = "the longest reach far beyond the last" if few else "the coarsest have next to nothing"
+    return Finding("levels", NOTE, f"{text}; {why}: actionformer.levels={needed}", numbers=numbers)
 
 
 def _samples(settings: ActionFormerSettings, fit: Fit, length: np.ndarray) -> Finding:

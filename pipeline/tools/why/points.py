@@ -13,7 +13,7 @@ from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.features.store import Features
 from pipeline.data.sequences.grids import PositionGrid, position_count, position_grid, position_rows
-from pipeline.data.sequences.learnt import learnt_segments
+from pipeline.data.sequences.learnt import learnt_segments, levels_of
 from pipeline.progress import Progress
 from pipeline.results.detecting import joined, video_levels
 from pipeline.runs.run import Run
@@ -89,9 +89,7 @@ def learning_points(
 
     It is the one nearest to the segment's middle, of the level whose range holds half of its length.
     """
-    low, high = np.array(settings.regression_ranges).T
-    half = (segments[:, 1] - segments[:, 0])[:, None] / 2
-    level = np.maximum(np.maximum(low - half, half - high), 0.0).argmin(axis=1)
+    level = levels_of(segments[:, 1] - segments[:, 0], settings)
     counts = -(-length // 2 ** np.arange(settings.levels))
     place = np.rint(segments.mean(axis=1) / 2**level).astype(np.int64)
     begin = np.cumsum(counts) - counts

@@ -38,10 +38,11 @@ GOOD = table(("a", 1.0, 4.0), ("a", 10.0, 40.0), ("b", 5.0, 9.0))
 def test_what_fits_is_right():
     found = look(GOOD)
     assert all(finding.state == OK for finding in found if "clip" not in finding.detail)
-    assert found[-2].numbers == {"learnable": 1.0, "learnt": 1.0}
+    assert found[-3].numbers == {"learnable": 1.0, "learnt": 1.0}
+    assert "the finest first: 0, 2, 0, 1" in found[-2].detail and found[-2].check == "levels"
     assert "max_length is 256" in found[-1].detail and found[-1].numbers["longest"] == 225
-    assert [f.detail for f in look(GOOD, trains=False)] == [f.detail for f in found[:-3]] + [
-        found[-2].detail
+    assert [f.detail for f in look(GOOD, trains=False)] == [f.detail for f in found[:-4]] + [
+        found[-3].detail
     ]
 
 
@@ -80,7 +81,20 @@ def test_lengths_of_videos_and_samples(keys, state, said):
 
 def test_rescaled_videos_have_one_length():
     found = look(GOOD, mode="rescale", max_length=64)
-    assert found[-1].check == "segments"
+    assert [finding.check for finding in found[-2:]] == ["segments", "levels"]
     fit = fit_of(config(mode="rescale", max_length=64), GOOD, SECONDS)
     assert set(fit.lengths.values()) == {64}
     np.testing.assert_allclose(fit.position, [60 / 64, 60 / 64, 30 / 64])
+
+
+@pytest.mark.parametrize(
+    ("levels", "said"),
+    [(2, "actionformer.levels=5"), (4, ""), (6, ""), (7, "actionformer.levels=5")],
+)
+def test_levels_that_are_too_few_or_too_many(levels, said):
+    found = next(f for f in look(GOOD, levels=levels, max_length=256) if f.check == "levels")
+    assert (found.state == NOTE) == bool(said) and said in found.detail
+    assert sum(found.numbers.values()) == len(GOOD)
+    ranges = [[4 * level, 4 * level + 4] for level in range(levels)]
+    own = next(f for f in look(GOOD, levels=levels, ranges=ranges) if f.check == "levels")
+    assert own.state == OK
