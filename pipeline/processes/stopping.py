@@ -189,7 +189,7 @@ def _would_be_dropped(frame: FrameType | None) -> bool:
             return True
         # A callback is given its reference, which is dead by then; a method's first argument is its object.
         given = (frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount][:2])
-        if any(issubclass(type(value), weakref.ref) and value() is None for value in given):
+        if any(weakref.ref in type(value).__mro__ and value() is None for value in given):
             return True
         frame = frame.f_back
     return False
