@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 from pipeline.errors import UserError
 
@@ -188,7 +189,8 @@ def _would_be_dropped(frame: FrameType | None) -> bool:
         if code.co_name == "__del__":
             return True
         # A callback is given its reference, which is dead by then; a method's first argument is its object.
-        given = (frame.f_locals.get(name) for name in code.co_varnames[: code.co_argcount][:2])
+        names = code.co_varnames[: min(2, code.co_argcount)]
+        given: list[Any] = [frame.f_locals.get(name) for name in names]
         if any(weakref.ref in type(value).__mro__ and value() is None for value in given):
             return True
         frame = frame.f_back
@@ -199,9 +201,7 @@ def _to_main_thread(number: int) -> None:
     if not hasattr(signal, "pthread_kill"):
         _thread.interrupt_main(signal.Signals(number))  # which breaks off no wait
         return
-    main = threading.main_thread().ident
-    assert main is not None
-    signal.pthread_kill(main, number)
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 @contextlib.contextmanager
