@@ -11,6 +11,7 @@ from evaluation.bootstrap import LEVEL, RESAMPLES, map_difference
 from evaluation.error_kinds import KINDS
 from evaluation.error_types import ErrorTypes
 from evaluation.operating import operating_points
+from pipeline.prediction.found import names_of
 from pipeline.results.scoring import as_thresholds
 from pipeline.tools.compare.common import on_common_videos
 from pipeline.tools.compare.results import Result, named
@@ -103,10 +104,11 @@ def _classes(
     maps = [next(iter(one.tasks.values())) for one in made]
     by = [map_difference(maps[0], found, level) for found in maps[1:]]
     truth = results[0].truth
+    names = names_of(results[0].dataset.heads, truth)
     counts, videos = truth["label"].value_counts(), truth.groupby("label")["video"].nunique()
     return [
         {
-            "name": str(label),
+            "name": names.get(label, str(label)),
             "segments": int(counts[label]),
             "runs": [100 * float(found.ap[place].mean()) for found in maps],
             "differences": [

@@ -14,6 +14,7 @@ from evaluation.errors import TableError
 from evaluation.ties import Ties
 from pipeline.data.annotations import Dataset
 from pipeline.errors import UserError
+from pipeline.prediction.found import names_of
 from pipeline.results.scoring import task_columns, task_names
 
 
@@ -44,16 +45,18 @@ def errors_of(
             )
         except TableError as error:
             raise UserError(str(error)) from error
-        tasks[name] = _plain(found, task_names(dataset, name))
+        tasks[name] = _plain(found, task_names(dataset, name), names_of(dataset.heads, truth))
     return {"at": tiou, "background": BACKGROUND, "tasks": tasks}
 
 
-def _plain(found: ErrorTypes, names: tuple[str, ...] | None) -> dict[str, Any]:
+def _plain(
+    found: ErrorTypes, names: tuple[str, ...] | None, pairs: Mapping[str, str]
+) -> dict[str, Any]:
     by_class = _groups(found.by_class)
     for group in by_class:
         label = group["name"]
         numbered = names is not None and not isinstance(label, str)
-        group["name"] = names[int(label)] if names and numbered else str(label)
+        group["name"] = names[int(label)] if names and numbered else pairs.get(label, str(label))
     return {
         "map": 100 * found.map,
         "right": found.right,
