@@ -39,7 +39,9 @@ def settings_files(
             if there[name].is_file():
                 break
     if not there[CONFIG].is_file():
-        raise PublishedError(f"{published}: the folder holds no {CONFIG}: not a model of transformers")
+        raise PublishedError(
+            f"{published}: the folder holds no {CONFIG}: not a model of transformers"
+        )
     processor = next((there[n] for n in PROCESSORS if n in there and there[n].is_file()), None)
     return _read(there[CONFIG]), None if processor is None else _read(processor), revision
 

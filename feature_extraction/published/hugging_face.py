@@ -49,7 +49,7 @@ def describe(published: Published, revision: str | None = None) -> Description:
     except PublishedError as error:
         raise PublishedError(f"{published}: {error}") from error
     described = replace(described, mean=done.mean, std=done.std)
-    if done.crop is None or is_video_model(architecture) and done.crop != described.crop:
+    if done.crop is None or (is_video_model(architecture) and done.crop != described.crop):
         return described  # the model's own crop
     return replace(described, crop=done.crop, short_side=done.short_side)
 

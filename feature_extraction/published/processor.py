@@ -76,7 +76,7 @@ def _side(key: str, size: Any) -> int | None:
         sides = [size[name] for name in named]
     if not sides or not all(isinstance(s, int) and 0 < s <= 65_536 for s in sides):
         raise PublishedError(f"{key} {size!r} of its processor is no size in pixels")
-    return max(sides)
+    return int(max(sides))
 
 
 def _colours(key: str, values: Any) -> Colours:

@@ -5,6 +5,7 @@ Whether a key changes a result is marked on the key itself (pipeline/configurati
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType
@@ -14,13 +15,16 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from feature_extraction.published.names import without_path
 from pipeline.configuration.sections.base import (
     Formerly,
+    InTexts,
     NoResult,
     OnlyWhere,
     RecordedLater,
     Section,
     StandsFor,
+    WithoutPath,
 )
 from pipeline.configuration.settings import Config
 
@@ -141,4 +145,8 @@ def _one_form(field: FieldInfo, value: Any) -> Any:
     for mark in field.metadata:
         if isinstance(mark, StandsFor) and value == mark.name:
             return mark.value
+        if isinstance(mark, WithoutPath) and isinstance(value, str):
+            return without_path(value)
+        if isinstance(mark, InTexts) and isinstance(value, dict):
+            return {k: v if isinstance(v, str) else json.dumps(v) for k, v in value.items()}
     return value

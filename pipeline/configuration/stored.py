@@ -51,6 +51,7 @@ def to_store(config: Config) -> dict[str, Any]:
     for name, key in _NAMES:
         if sections[name][key] is not None:
             sections[name][key] = _last(sections[name][key])
+    sections["backbone"]["name"] = config.backbone.title
     return {name: section for name, section in sections.items() if section}
 
 
@@ -72,6 +73,10 @@ def from_store(sections: Mapping[str, dict[str, Any]]) -> DetectionConfig:
         value = getattr(config.section(name), key)
         if value is not None and _last(value) != value:
             raise UserError(f"{name}.{key} = {value!r}: a path, and a model file has none")
+    if config.backbone.title != config.backbone.name:
+        raise UserError(
+            f"backbone.name = {config.backbone.name!r}: a path, and a model file has none"
+        )
     return config
 
 

@@ -145,7 +145,9 @@ def _network_text(network: Mapping[str, Any]) -> str:
 
 
 def _clips_text(clips: Mapping[str, Any]) -> str:
-    seen = "the whole frame" if clips["crop"] == "whole" else "its central square"
+    seen = {"whole": "the whole frame", "center": "its central square"}.get(
+        clips["crop"], f"its central square of {clips['crop']} pixels"
+    )
     return (
         f"{clips['frames']} frames of {clips['clip_seconds']:.3g} s ({clips['interval']} apart at {clips['fps']:g} a second), "
         f"one clip every {clips['every_seconds']:.3g} s; shorter side {clips['short_side']} pixels, {seen}"

@@ -13,7 +13,7 @@ from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.annotations.class_names import heads_digest
 from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch
-from pipeline.data.inputs import rows_by_video, weights_identity
+from pipeline.data.inputs import initial_identity, rows_by_video
 from pipeline.run_folder.identity import SHORT, UNKNOWN, UNSURE, fingerprint
 from pipeline.runs.graph import StageRow, in_order
 
@@ -133,9 +133,8 @@ def _finetune(facts: Facts) -> dict[str, Any]:
         fields[f"{name} videos"] = short(
             {video: facts.identities[video] for video in rows["video"].unique()}
         )
-    if config.backbone.pretrained:
-        fields["content.pretrained weights"] = weights_identity(config.backbone.pretrained)
-    return fields
+    initial = initial_identity(config.backbone)
+    return fields | ({} if initial is None else {"content.pretrained weights": initial})
 
 
 def _subsets(config: Config, training: OptimisationSettings) -> dict[str, str]:

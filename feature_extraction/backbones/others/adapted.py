@@ -20,6 +20,7 @@ class AdaptedNetwork(VideoNetwork):
     """
 
     network: nn.Module
+    leaves_weights_unused = True  # of some models parts make no feature
 
     def __init__(
         self,

@@ -44,11 +44,16 @@ class HuggingFaceNetwork(AdaptedNetwork):
             network, takes, feature_dim=channels, num_classes=num_classes, dropout=dropout
         )
         self.tokens, self.of_clips = tokens, is_video_model(takes.architecture)
-        has_first = any("cls_token" in name or "class_embedding" in name for name in _names(network))
+        has_first = any(
+            "cls_token" in name or "class_embedding" in name for name in _names(network)
+        )
         if tokens == "first" and not has_first:
-            raise PublishedError(f"{takes.name} has no class token: its tokens can be averaged (mean)")
+            raise PublishedError(
+                f"{takes.name} has no class token: its tokens can be averaged (mean)"
+            )
         for part in _UNUSED_PARTS:
-            if isinstance(getattr(network, part, None), nn.Module):
+            module = getattr(network, part, None)
+            if isinstance(module, nn.Module) and any(True for _ in module.parameters()):
                 setattr(network, part, nn.Identity() if part == "predictor" else None)
         for name, parameter in network.named_parameters():
             if name.endswith(_UNUSED):
@@ -64,7 +69,7 @@ class HuggingFaceNetwork(AdaptedNetwork):
         """Clips [B, T, 3, H, W], or frames [B, 3, H, W], -> features [B, C]."""
         name = str(self.network.main_input_name)
         output = self.network(**{name: pixels}, **self.options)
-        found = output.last_hidden_state
+        found: Tensor = output.last_hidden_state
         if found.dim() == 3:
             return found[:, 0] if self.tokens == "first" else found.mean(1)
         return found.flatten(2).mean(2) if found.dim() > 3 else found
@@ -122,11 +127,17 @@ def pretrained(name: str, takes: Description) -> nn.Module:
     except Exception as error:  # its own, the Hub's, safetensors' and the system's share no class
         if folder is None:
             raise not_fetched(published, "model.safetensors", error) from error
-        raise PublishedError(f"{published}: its weights cannot be loaded ({_line(error)})") from error
-    missing = [k for k in report["missing_keys"] if not k.startswith(_UNUSED_PARTS) and _UNUSED not in k]
+        raise PublishedError(
+            f"{published}: its weights cannot be loaded ({_line(error)})"
+        ) from error
+    missing = [
+        k for k in report["missing_keys"] if not k.startswith(_UNUSED_PARTS) and _UNUSED not in k
+    ]
     wrong = [str(entry[0]) for entry in report.get("mismatched_keys") or ()]
     if missing or wrong:
-        what = f"lack {sorted(missing)[0]}" if missing else f"have another size of {sorted(wrong)[0]}"
+        what = (
+            f"lack {sorted(missing)[0]}" if missing else f"have another size of {sorted(wrong)[0]}"
+        )
         count = len(missing) + len(wrong)
         more = f" and {count - 1} more" if count > 1 else ""
         raise PublishedError(f"{published}: its weights do not fill the model: they {what}{more}")
@@ -156,10 +167,16 @@ def _settings(takes: Description) -> Any:
 def _usable(model: nn.Module, takes: Description) -> nn.Module:
     names = inspect.signature(model.forward).parameters
     if getattr(model, "main_input_name", None) not in ("pixel_values", "pixel_values_videos"):
-        raise PublishedError(f"{takes.name}: a {type(model).__name__} takes no pixels of frames alone")
-    needed = [n for n, p in names.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+        raise PublishedError(
+            f"{takes.name}: a {type(model).__name__} takes no pixels of frames alone"
+        )
+    needed = [
+        n for n, p in names.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
     if "input_ids" in names or set(needed) - {"pixel_values", "pixel_values_videos"}:
-        raise PublishedError(f"{takes.name}: a {type(model).__name__} needs more than pixels of frames")
+        raise PublishedError(
+            f"{takes.name}: a {type(model).__name__} needs more than pixels of frames"
+        )
     return model
 
 
@@ -181,7 +198,9 @@ def _channels(takes: Description) -> int:
         hidden = sizes[-1]
     hidden = getattr(_settings(takes), "hidden_size", None) if hidden is None else hidden
     if not isinstance(hidden, int) or isinstance(hidden, bool):
-        raise PublishedError(f"{takes.name}: its settings have no hidden_size, the channels of features")
+        raise PublishedError(
+            f"{takes.name}: its settings have no hidden_size, the channels of features"
+        )
     return hidden
 
 

@@ -24,9 +24,10 @@ class TimmNetwork(AdaptedNetwork):
     def __init__(
         self, network: nn.Module, takes: Description, *, num_classes: Classes, dropout: float
     ) -> None:
-        channels = getattr(network, "head_hidden_size", None) or network.num_features
+        known: Any = network
+        channels = int(getattr(known, "head_hidden_size", None) or known.num_features)
         super().__init__(
-            network, takes, feature_dim=int(channels), num_classes=num_classes, dropout=dropout
+            network, takes, feature_dim=channels, num_classes=num_classes, dropout=dropout
         )
 
     def _features(self, video: Tensor) -> Tensor:
@@ -52,8 +53,12 @@ def describe(published: Published) -> Description:
     values = {} if config is None else config.to_dict()
     size = values.get("input_size") or (3, 224, 224)
     if size[0] != 3 or size[1] != size[2]:
-        raise PublishedError(f"{published} takes frames of {size}, and not squares of three colours")
-    mean, std = (tuple(float(v) for v in values[key]) if key in values else None for key in ("mean", "std"))
+        raise PublishedError(
+            f"{published} takes frames of {size}, and not squares of three colours"
+        )
+    mean, std = (
+        tuple(float(v) for v in values[key]) if key in values else None for key in ("mean", "std")
+    )
     fixed = bool(values.get("fixed_input_size"))
     share = float(values.get("crop_pct") or 1)
     return Description(
@@ -83,7 +88,9 @@ def pretrained(published: Published) -> nn.Module:
     config = timm.get_pretrained_cfg(published.name)
     place = None if config is None else config.hf_hub_id
     if not place:
-        raise PublishedError(f"{published}: timm publishes no weights of it as safetensors: give a file")
+        raise PublishedError(
+            f"{published}: timm publishes no weights of it as safetensors: give a file"
+        )
     try:
         from huggingface_hub import hf_hub_download
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 from torchvision import models
 
@@ -26,7 +25,13 @@ class TorchvisionNetwork(AdaptedNetwork):
     def __init__(
         self, network: nn.Module, takes: Description, *, num_classes: Classes, dropout: float
     ) -> None:
-        last = "fc" if hasattr(network, "fc") else "classifier" if hasattr(network, "classifier") else "head"
+        last = (
+            "fc"
+            if hasattr(network, "fc")
+            else "classifier"
+            if hasattr(network, "classifier")
+            else "head"
+        )
         channels = _channels(getattr(network, last))
         super().__init__(
             network, takes, feature_dim=channels, num_classes=num_classes, dropout=dropout
@@ -98,5 +103,3 @@ def _channels(last: nn.Module) -> int:
 def _colours(values: Any) -> Colours:
     red, green, blue = (float(value) for value in values)
     return red, green, blue
-
-

@@ -82,3 +82,13 @@ class Formerly:
     """Marks a key that had another name in the same section; the old one is still read."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class WithoutPath:
+    """Marks a key whose value may name a folder: where that lies changes no result, what is in it is known by content."""
+
+
+@dataclass(frozen=True)
+class InTexts:
+    """Marks a key that holds a mapping: manifests have each of its values as text."""

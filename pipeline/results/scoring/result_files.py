@@ -60,7 +60,10 @@ def write_result_files(
 
 def _external_data(settings: DetectionConfig) -> dict[str, Any]:
     """What a result file declares of data other than the benchmark's."""
-    weights, scores = settings.backbone.pretrained, settings.classify.scores
+    backbone, scores = settings.backbone, settings.classify.scores
+    weights = backbone.pretrained
+    if weights is None and backbone.title.startswith("hf:"):
+        weights = backbone.title  # it begins with its own
     parts = []
     if weights and settings.finetune.source == "video":
         parts.append(f"classifier started from {Path(weights).name}")

@@ -172,7 +172,7 @@ def _write(
     explained: Sequence[Explained],
 ) -> Written:
     film = f"{PurePosixPath(video).name}.mp4"
-    backbone = model.config.backbone.name
+    backbone = model.config.backbone.title
     write_sheet(folder / SHEET, f"{video}: Grad-CAM of {model.name} ({backbone})", explained)
     write_plot(folder / PLOT, backbone, explained)
     write_film(folder / film, explained, extractor, source)
