@@ -60,6 +60,11 @@ def without_path(name: str) -> str:
     return f"hf:{last.replace(':', '_') or 'model'}"
 
 
+def by_content(name: str) -> str:
+    """What a name says beside the content of what it names: of a model of Hugging Face's, whence it is, alone."""
+    return "hf" if name.partition(":")[0] == "hf" else name
+
+
 def with_whole_path(published: Published) -> str:
     """The name, of a folder with its whole path: it stays the same from another working folder."""
     folder = published.folder

@@ -15,16 +15,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from feature_extraction.published.names import without_path
+from feature_extraction.published.names import by_content
 from pipeline.configuration.sections.base import (
+    ByContent,
     Formerly,
-    InTexts,
     NoResult,
     OnlyWhere,
     RecordedLater,
     Section,
     StandsFor,
-    WithoutPath,
 )
 from pipeline.configuration.settings import Config
 
@@ -145,8 +144,9 @@ def _one_form(field: FieldInfo, value: Any) -> Any:
     for mark in field.metadata:
         if isinstance(mark, StandsFor) and value == mark.name:
             return mark.value
-        if isinstance(mark, WithoutPath) and isinstance(value, str):
-            return without_path(value)
-        if isinstance(mark, InTexts) and isinstance(value, dict):
-            return {k: v if isinstance(v, str) else json.dumps(v) for k, v in value.items()}
+        if isinstance(mark, ByContent) and isinstance(value, str):
+            return by_content(value)
+        if isinstance(mark, ByContent) and isinstance(value, dict):
+            texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in value.items()}
+            return {k: text for k, text in texts.items() if k not in ("name", "asked")}
     return value

@@ -60,7 +60,13 @@ def model_of(kind: str, seed: int = 0, frames: int = FRAMES, **more: object) -> 
 
 
 def write_model(
-    folder: Path, kind: str, *, seed: int = 0, frames: int = FRAMES, processor: dict | None = None, **more: object
+    folder: Path,
+    kind: str,
+    *,
+    seed: int = 0,
+    frames: int = FRAMES,
+    processor: dict | None = None,
+    **more: object,
 ) -> Path:
     """A folder with the model's settings, weights as safetensors, and the settings of its processor."""
     model_of(kind, seed, frames, **more).save_pretrained(folder)

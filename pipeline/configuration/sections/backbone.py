@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field
 from feature_extraction.published.description import Description, from_json
 from feature_extraction.published.names import Published, parse_name, without_path
 from pipeline.configuration.sections.base import (
+    ByContent,
     Flag,
-    InTexts,
     NonNegative,
     NoResult,
     Positive,
@@ -18,7 +18,6 @@ from pipeline.configuration.sections.base import (
     Real,
     Section,
     Share,
-    WithoutPath,
 )
 
 
@@ -34,7 +33,7 @@ def _described(value: Any) -> Any:
 class BackboneSettings(Section):
     """The classifier's network (Sections 3 and 4, Appendix B; feature_extraction.build_backbone)."""
 
-    name: Annotated[str, WithoutPath()] = Field(
+    name: Annotated[str, ByContent()] = Field(
         default="tada2d",
         description="Name of the network (docs/tadaconv.md), or of one that others publish: `hf:ORG/MODEL`, "
         "`hf:FOLDER`, `torchvision:NAME`, `timm:NAME` (docs/backbones.md).",
@@ -108,6 +107,7 @@ class BackboneSettings(Section):
     )
     insert: str | None = Field(
         default=None,
+        max_length=500,
         description="Pattern of names: convolutions of a torchvision: or timm: network that become TAdaConv. "
         "null: none.",
     )
@@ -115,7 +115,7 @@ class BackboneSettings(Section):
         default=None,
         description="Branch, tag or commit of an hf:ORG/MODEL. null: main, or what the cache has of it.",
     )
-    published: Annotated[dict[str, Any] | None, BeforeValidator(_described), InTexts()] = Field(
+    published: Annotated[dict[str, Any] | None, BeforeValidator(_described), ByContent()] = Field(
         default=None,
         description="What was read of a network that others publish. tada-loc writes it; leave it out.",
     )

@@ -85,10 +85,9 @@ class Formerly:
 
 
 @dataclass(frozen=True)
-class WithoutPath:
-    """Marks a key whose value may name a folder: where that lies changes no result, what is in it is known by content."""
+class ByContent:
+    """Marks a key that names a network of others, or says what it is: what counts of it is its content.
 
-
-@dataclass(frozen=True)
-class InTexts:
-    """Marks a key that holds a mapping: manifests have each of its values as text."""
+    Another name, or another place, of the same network leaves what was made valid. Of a mapping manifests have
+    each value as text.
+    """

@@ -45,8 +45,12 @@ def completed(config: Config, *, quiet: bool = False) -> Config:
             f"{k} = {_text(v)}, not {_text(_value(config, k))}" for k, v in changed.items()
         )
         say(f"{takes.name}: as its publisher says: {said}")
-    own = {"backbone.published": takes.to_json(), "backbone.name": with_whole_path(published)}
-    return _with(config, changed | own)
+    if takes != backbone.description:  # read now
+        changed |= {
+            "backbone.published": takes.to_json(),
+            "backbone.name": with_whole_path(published),
+        }
+    return _with(config, changed)
 
 
 def _refuse_theirs(backbone: BackboneSettings) -> None:
