@@ -76,8 +76,8 @@ def _of_model(model: Model) -> dict[str, Any]:
         "classes": {name: list(head) for name, head in zip(names, heads, strict=True)},
         "network": {
             "name": config.backbone.name,
-            "depth": config.backbone.depth,
-            "width": config.backbone.width,
+            "depth": None if ":" in config.backbone.name else config.backbone.depth,
+            "width": None if ":" in config.backbone.name else config.backbone.width,
         },
         "clips": _clips(config),
         "proposals": _proposals(config),
@@ -86,7 +86,7 @@ def _of_model(model: Model) -> dict[str, Any]:
             "bmn": sum(tensor.numel() for tensor in model.bmn.values()),
         },
         "data": config.dataset.name,
-        "initial_weights": Path(config.backbone.pretrained or "").name or None,
+        "initial_weights": config.backbone.begins_with,
         "epochs": {name: config.section(name).epochs for name in _TRAININGS},  # type: ignore[attr-defined]
         "results": dict(model.results),
         "note": model.note,
@@ -140,6 +140,8 @@ def _class_rows(classes: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
 
 def _network_text(network: Mapping[str, Any]) -> str:
     depth = network["depth"]
+    if depth is None:  # of others
+        return str(network["name"])
     layers = f"{depth} layers" if isinstance(depth, int) else f"blocks {', '.join(map(str, depth))}"
     return f"{network['name']}, {layers}, width {network['width']}"
 

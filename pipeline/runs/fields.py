@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.configuration.keys import default_fields, result_fields
@@ -201,7 +200,7 @@ def _eval(facts: Facts) -> dict[str, Any]:
         "content.proposals": facts.output("proposals", "proposals.csv"),
         "content.detections": facts.output("classify", "detections.csv"),
         # what the official result file declares of other data
-        "declared initial weights": Path(facts.config.backbone.pretrained or "").name,
+        "declared initial weights": facts.config.backbone.begins_with or "",
     } | ({"declared class scores": scores.name} if scores is not None else {})
 
 

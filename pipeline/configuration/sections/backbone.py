@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -124,6 +125,15 @@ class BackboneSettings(Section):
     def title(self) -> str:
         """The name without where a folder lies."""
         return without_path(self.name)
+
+    @property
+    def begins_with(self) -> str | None:
+        """What the initial weights are called, without a path; None for random ones."""
+        own = self.title if self.title.startswith("hf:") else None
+        given = self.pretrained
+        if given is None:
+            return own
+        return self.title if given == "published" else PurePath(given).name
 
     @property
     def of_others(self) -> Published | None:
