@@ -76,9 +76,11 @@ class HuggingFaceNetwork(AdaptedNetwork):
 
     def checkpoint_activations(self) -> bool:
         """Have its layers keep their inputs alone; whether it can."""
-        can = bool(getattr(self.network, "supports_gradient_checkpointing", False))
-        if can:
-            self.network.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+        known: Any = self.network
+        can = bool(getattr(known, "supports_gradient_checkpointing", False))
+        if can:  # the second is its name in older versions
+            enable = getattr(known, "activation_checkpointing_enable", None)
+            (enable or known.gradient_checkpointing_enable)({"use_reentrant": False})
         return can
 
 

@@ -55,7 +55,7 @@ def completed(config: Config, *, quiet: bool = False) -> Config:
 
 def _refuse_theirs(backbone: BackboneSettings) -> None:
     """Refuse keys that are about networks of others alone. Raises UsageError."""
-    for key in ("tokens", "insert", "revision"):
+    for key in ("tokens", "insert", "revision", "published"):
         if getattr(backbone, key) != type(backbone).model_fields[key].default:
             raise UsageError(
                 f"backbone.{key} = {getattr(backbone, key)!r}: has no effect on {backbone.name}, which is a "
@@ -112,7 +112,7 @@ def _wanted(config: Config, takes: Description) -> dict[str, Any]:
     if crop is None or side is None:
         return wanted
     wanted |= {"finetune.crop": crop, "finetune.eval_short_side": side, "views.short_side": crop}
-    if not crop <= config.finetune.short_side[0] <= 2 * crop:
+    if not crop <= config.finetune.short_side[0] <= 1.5 * crop:
         wanted["finetune.short_side"] = (side, round(side * _SPREAD))
     if config.extract is not None:
         wanted["extract.short_side"] = side

@@ -71,7 +71,16 @@ def test_an_unknown_name_is_told_with_the_nearest_or_with_all():
 
 def test_a_description_comes_back_from_json():
     whole = Description(
-        "hf:x", "main", "abc", 16, 2, 256, 224, (0.1, 0.2, 0.3), (1.0, 2.0, 3.0), {"model_type": "vivit"}
+        "hf:x",
+        "main",
+        "abc",
+        16,
+        2,
+        256,
+        224,
+        (0.1, 0.2, 0.3),
+        (1.0, 2.0, 3.0),
+        {"model_type": "vivit"},
     )
     for described in (whole, Description("timm:resnet18")):
         assert from_json(described.to_json()) == described

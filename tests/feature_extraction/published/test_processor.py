@@ -37,7 +37,9 @@ WHOLE = {
 def test_sizes_in_all_their_forms(change, sizes):
     found = processing_of({**WHOLE, **change})
     assert (found.short_side, found.crop) == sizes
-    assert found.mean == pytest.approx((0.1, 0.2, 0.3)) and found.std == pytest.approx((0.4, 0.5, 0.6))
+    assert found.mean == pytest.approx((0.1, 0.2, 0.3)) and found.std == pytest.approx(
+        (0.4, 0.5, 0.6)
+    )
 
 
 def test_a_file_of_several_processors_is_looked_into():
@@ -80,7 +82,13 @@ def test_what_is_no_size_and_no_number_is_refused(change):
         processing_of({**WHOLE, **change})
 
 
-VIDEOMAE = {"model_type": "videomae", "image_size": 224, "num_frames": 16, "tubelet_size": 2, "hidden_size": 8}
+VIDEOMAE = {
+    "model_type": "videomae",
+    "image_size": 224,
+    "num_frames": 16,
+    "tubelet_size": 2,
+    "hidden_size": 8,
+}
 
 
 def folder_with(folder, config, processor=None):
@@ -91,7 +99,9 @@ def folder_with(folder, config, processor=None):
 
 
 def test_a_folder_is_described_without_its_place(tmp_path):
-    published = folder_with(tmp_path, {**VIDEOMAE, "id2label": {"0": "x"}, "auto_map": {"A": "b.C"}}, WHOLE)
+    published = folder_with(
+        tmp_path, {**VIDEOMAE, "id2label": {"0": "x"}, "auto_map": {"A": "b.C"}}, WHOLE
+    )
     found = describe(published)
     assert (found.frames, found.every, found.short_side, found.crop) == (16, 2, 256, 224)
     assert str(tmp_path.parent) not in json.dumps(found.to_json())
@@ -145,7 +155,9 @@ def test_a_model_that_is_not_in_the_cache_says_how_to_fetch_it(tmp_path):
         "except PublishedError as error: print(error)"
     )
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    found = subprocess.run([sys.executable, "-c", code], env=offline, capture_output=True, text=True)
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=offline, capture_output=True, text=True
+    )
     assert found.stdout.count("\n") == 1, found
     assert "hf:org/model: config.json is not in the cache" in found.stdout
     assert "hf download org/model" in found.stdout
@@ -166,6 +178,8 @@ def test_a_model_of_the_cache_is_known_by_its_commit(tmp_path):
         "print(found.revision, found.crop, found.name, found.mean)"
     )
     offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    found = subprocess.run([sys.executable, "-c", code], env=offline, capture_output=True, text=True)
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=offline, capture_output=True, text=True
+    )
     assert found.stdout.split()[:3] == [commit, "224", "hf:org/model"], found
     assert "0.1" in found.stdout
