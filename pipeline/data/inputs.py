@@ -40,8 +40,10 @@ def initial_identity(backbone: BackboneSettings) -> str | None:
     they are not there.
     """
     published, given = backbone.of_others, backbone.pretrained
-    if published is None or (given is not None and os.path.lexists(given)):
+    if published is None:
         return None if given is None else weights_identity(given)
+    if given is not None and (os.path.lexists(given) or not given.isidentifier()):
+        return weights_identity(given, "published")
     if published.source != "hf" or given not in (None, PUBLISHED):
         return given
     folder = published.folder
@@ -55,11 +57,11 @@ def initial_identity(backbone: BackboneSettings) -> str | None:
     return fingerprint({path.name: file_digest(path, LARGEST_FILE) for path in files})
 
 
-def weights_identity(weights: str) -> str:
+def weights_identity(weights: str, fetched: str = "imagenet") -> str:
     """What initial weights are known by: a file's digest, or the name of what is fetched."""
     path = Path(weights)
-    if weights != "imagenet" and not os.path.lexists(path):
+    if weights != fetched and not os.path.lexists(path):
         raise UserError(
-            f"backbone.pretrained {path}: no such file; give a checkpoint, imagenet, or null"
+            f"backbone.pretrained {path}: no such file; give a checkpoint, {fetched}, or null"
         )
-    return file_digest(path, LARGEST_FILE) if weights != "imagenet" or path.is_file() else weights
+    return file_digest(path, LARGEST_FILE) if weights != fetched or path.is_file() else weights

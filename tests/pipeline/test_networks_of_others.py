@@ -24,7 +24,7 @@ from pipeline.training.checkpoints import saved_weights
 SMALL = [
     "finetune.epochs=1", "finetune.warmup_epochs=0", "finetune.batch_size=4", "finetune.crop=32",
     "finetune.short_side=[32,36]", "finetune.eval_short_side=32", "extract.short_side=32",
-    "extract.stride=16", "bmn.epochs=1", "bmn.batch_size=2", "bmn.hidden_1d=8", "bmn.hidden_2d=8",
+    "extract.stride=16", "bmn.epochs=2", "bmn.batch_size=2", "bmn.hidden_1d=8", "bmn.hidden_2d=8",
     "bmn.hidden_3d=8", "bmn.num_samples=4", "bmn.temporal_scale=16", "bmn.duration_scale=8",
     "bmn.window_step=8", "runtime.device=cpu", "runtime.workers=0",
 ]  # fmt: skip
@@ -34,7 +34,7 @@ KINDS = ("videomae", "timesformer", "vivit", "vjepa2")
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    make_dataset(folder, train_videos=2, val_videos=1, seconds=6.0, workers=1)
+    make_dataset(folder, train_videos=2, val_videos=1, seconds=8.0, workers=1)
     return folder
 
 
@@ -194,19 +194,36 @@ def test_training_on_from_a_model_file(data, run, tmp_path):
     assert "left at random" not in result.output
 
 
-@pytest.mark.parametrize("name", ["torchvision:r3d_18", "timm:resnet10t"])
-def test_tadaconv_in_networks_of_others(data, tmp_path, name):
-    where = {"torchvision:r3d_18": "layer4.*.conv?.0", "timm:resnet10t": "layer4.*.conv1"}[name]
-    more = (f"backbone.insert={where}", "finetune.crop=whole", "extract.stride=32")
-    result = on_data("finetune", data, tmp_path, name, *more)
-    assert result.exit_code == 0, result.output
-    assert f"{name}: random initial weights" in result.output
-    assert any(".route." in key for key in weights(tmp_path))
-    result = on_data("extract", data, tmp_path, name, *more)
-    assert result.exit_code == 0, result.output
-    assert {features.shape[1] for features in stored(tmp_path).values()} == {512}
-    moved = on_data("status", data, tmp_path, name)
-    assert "backbone.insert" in moved.output
+def checkpoint(path: Path, network: torch.nn.Module, shape: tuple[int, ...]) -> Path:
+    """A network's own state dict, with the averages of batch norms that have seen something."""
+    with torch.no_grad():
+        for _ in range(20):
+            network.train()(torch.randn(shape))
+    torch.save(network.state_dict(), path)
+    return path
+
+
+def test_tadaconv_in_networks_of_others(data, tmp_path):
+    import timm
+    from torchvision import models
+
+    cases = {
+        "torchvision:mc3_18": ("layer1.*.conv?.0", models.get_model("mc3_18"), (2, 3, 4, 16, 16)),
+        "timm:resnet10t": ("layer4.*.conv1", timm.create_model("resnet10t"), (4, 3, 32, 32)),
+    }
+    for name, (where, network, shape) in cases.items():
+        file = checkpoint(tmp_path / "theirs.pt", network, shape)
+        run = tmp_path / name.partition(":")[0]
+        more = (f"backbone.insert={where}", "finetune.crop=whole", "finetune.base_lr=0.0001")
+        more += (f"backbone.pretrained={file}", "extract.stride=32")
+        result = on_data("finetune", data, run, name, *more)
+        assert result.exit_code == 0, result.output
+        assert f"{name}: initial weights from {file}" in result.output
+        assert any(".route." in key for key in weights(run))
+        result = on_data("extract", data, run, name, *more)
+        assert result.exit_code == 0, result.output
+        assert {features.shape[1] for features in stored(run).values()} == {512}
+        assert "backbone.insert" in on_data("status", data, run, name, *more[1:]).output
 
 
 @pytest.mark.parametrize(
@@ -218,7 +235,7 @@ def test_tadaconv_in_networks_of_others(data, tmp_path, name):
             "extract.frames = 16: hf:tiny takes clips of 8 frames",
         ),
         ("hf:{model}", ["backbone.tokens=first"], "no class token"),
-        ("hf:{model}", ["backbone.insert=*"], "not into this one"),
+        ("hf:{model}", ["backbone.insert=layer*"], "not into this one"),
         ("hf:{model}", ["backbone.pretrained=imagenet"], "is of networks of ours"),
         ("hf:{model}", ["backbone.pretrained=gone.pt"], "gone.pt"),
         ("torchvision:r3d_18", ["backbone.insert=gone"], "no convolution at 'gone'"),

@@ -80,7 +80,7 @@ def published_weights(settings: BackboneSettings) -> str | None:
             f"backbone.pretrained = imagenet: is of networks of ours; {settings.title} takes a file, or published"
         )
     named = _NAMED.get(published.source)
-    is_name = given in named if named else "/" not in given and "." not in given
+    is_name = given in named if named else given.isidentifier()
     return given if is_name else None
 
 
