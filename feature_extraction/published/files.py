@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +91,25 @@ def _from_hub(
             return Path(cached)
         if cached is not None:  # known not to be there
             return Path(name) / "missing"
-        return Path(hf_hub_download(published.name, name, revision=revision))
+        with _without_retries_said():
+            return Path(hf_hub_download(published.name, name, revision=revision))
     except Exception as error:  # the Hub's errors, its client's and the system's share no class
         # A cache that was carried along does not say which files there never were.
         if optional:
             return Path(name) / "missing"
         raise not_fetched(published, name, error) from error
+
+
+@contextlib.contextmanager
+def _without_retries_said() -> Iterator[None]:
+    """Within the block the Hub's client does not say each time it tries again: our line says how it ended."""
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ class AdaptedNetwork(VideoNetwork):
     """
 
     network: nn.Module
-    leaves_weights_unused = True  # of some models parts make no feature
+    leaves_weights_unused = False  # whether weights that are trained may get no gradient
 
     def __init__(
         self,

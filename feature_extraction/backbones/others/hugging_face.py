@@ -21,6 +21,8 @@ from feature_extraction.tadaconv.layout import to_clips, to_frames
 # Parts that no feature is made of, and weights that none passes through.
 _UNUSED_PARTS = ("pooler", "predictor")
 _UNUSED = "mask_token"
+# Kinds of which all else makes features.
+_ALL_USED = ("videomae", "timesformer", "vivit", "vjepa2", "vit", "dinov2", "resnet")
 
 
 class HuggingFaceNetwork(AdaptedNetwork):
@@ -59,6 +61,12 @@ class HuggingFaceNetwork(AdaptedNetwork):
             if name.endswith(_UNUSED):
                 parameter.requires_grad_(False)
         self.options = _options(network, takes)
+        self._may_leave = takes.architecture.get("model_type") not in _ALL_USED
+
+    @property
+    def leaves_weights_unused(self) -> bool:  # type: ignore[override]  # of these it depends
+        """Whether weights that are trained may get no gradient: of kinds that are not known here."""
+        return self._may_leave and any(p.requires_grad for p in self.network.parameters())
 
     def _features(self, video: Tensor) -> Tensor:
         if self.of_clips:
