@@ -94,9 +94,9 @@ class HuggingFaceNetwork(AdaptedNetwork):
 
 def untrained(takes: Description) -> nn.Module:
     """The model of a description, with random weights. Raises PublishedError where it makes none."""
+    config = _settings(takes)
     from transformers import AutoModel
 
-    config = _settings(takes)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -114,6 +114,7 @@ def pretrained(name: str, takes: Description) -> nn.Module:
     From safetensors files alone, without code of others. Raises PublishedError where they cannot be had,
     or do not fill the model.
     """
+    config = _settings(takes)
     from transformers import AutoModel
 
     published = parse_name(name)
@@ -126,7 +127,7 @@ def pretrained(name: str, takes: Description) -> nn.Module:
         with _quiet():
             model, report = AutoModel.from_pretrained(
                 where,
-                config=_settings(takes),
+                config=config,
                 revision=takes.revision or "main",
                 use_safetensors=True,
                 trust_remote_code=False,
@@ -140,6 +141,12 @@ def pretrained(name: str, takes: Description) -> nn.Module:
         raise PublishedError(
             f"{published}: its weights cannot be loaded ({_line(error)})"
         ) from error
+    _require_filled(str(published), report)
+    return _usable(model, takes)
+
+
+def _require_filled(name: str, report: Mapping[str, Any]) -> None:
+    """Refuse weights that leave some of a model's at random. Raises PublishedError."""
     missing = [
         k for k in report["missing_keys"] if not k.startswith(_UNUSED_PARTS) and _UNUSED not in k
     ]
@@ -150,8 +157,7 @@ def pretrained(name: str, takes: Description) -> nn.Module:
         )
         count = len(missing) + len(wrong)
         more = f" and {count - 1} more" if count > 1 else ""
-        raise PublishedError(f"{published}: its weights do not fill the model: they {what}{more}")
-    return _usable(model, takes)
+        raise PublishedError(f"{name}: its weights do not fill the model: they {what}{more}")
 
 
 def _settings(takes: Description) -> Any:
