@@ -1,7 +1,7 @@
 # Everything runs in .venv; the first target that needs it makes it.
 PYTHON ?= python3
 BIN = .venv/bin
-PACKAGES = tada_loc pipeline feature_extraction bmn evaluation benchmarks checks
+PACKAGES = tada_loc pipeline feature_extraction bmn actionformer evaluation benchmarks checks
 
 .PHONY: install demo check test test-slow test-newest test-oldest bench pictures clean
 

@@ -10,6 +10,7 @@ import click
 import torch
 
 from benchmarks import (
+    actionformer,
     backbone_inference,
     backbone_training,
     bmn_forward,
@@ -32,6 +33,8 @@ STAGES = {
     "extraction": extraction.run,
     "bmn": bmn_forward.run,
     "bmn-training": bmn_training.run,
+    "actionformer": actionformer.run,
+    "actionformer-training": actionformer.run_training,
     "targets": bmn_targets.run,
     "proposals": proposals.run,
     "map": mean_precision.run,

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from actionformer import ActionFormer
 from benchmarks.measure import Cost
 from bmn import BMN
 from feature_extraction.backbones import VideoResNet
@@ -75,3 +76,10 @@ def _operations(model: nn.Module, run: Callable[[Any], Any]) -> float:
 
 def _parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def actionformer_cost(model: ActionFormer, batch: Tensor, mask: Tensor) -> Cost:
+    """A batch forward through ActionFormer's convolutions and products; weights and features once."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(batch, mask)  # on data: how much padding is left out depends on the mask
+    return Cost(float(counter.get_total_flops()), 4.0 * (_parameters(model) + batch.numel()))

@@ -17,7 +17,7 @@ from pipeline.demo.dataset import ACTIONS, make_dataset
 from pipeline.runs.run import Run
 from pipeline.stages import import_features
 from pipeline.training.checkpoints import save_weights
-from pipeline.training.classifier import new_classifier
+from pipeline.training.networks.classifier import new_classifier
 
 # (width, height) in pixels, videos that train and that validate: the first two are of nearly one shape.
 SHAPES = {"wide": (64, 48, 5, 1), "near": (66, 50, 3, 0), "tall": (48, 64, 5, 1)}

@@ -26,7 +26,8 @@ from pipeline.processes.distributed import barrier, gather_values, process_group
 from pipeline.ranks import ranks
 from pipeline.run_folder.files import write_json
 from pipeline.runs.run import Run
-from pipeline.stages import bmn, finetune
+from pipeline.stages import finetune
+from pipeline.stages.heads import bmn
 from pipeline.training.checkpoints import MODEL_FILE, saved_weights
 from pipeline.training.loop import fit
 from pipeline.training.steps import Stepper

@@ -18,7 +18,7 @@ from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import training_segments
 from pipeline.data.clips.training import clip_batches, epoch_clips
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.training.classifier import network_input, new_classifier
+from pipeline.training.networks.classifier import network_input, new_classifier
 from pipeline.training.optimisation import build_optimizer, schedule_of
 from pipeline.training.steps import Stepper
 

@@ -28,9 +28,10 @@ from pipeline.progress import say
 from pipeline.run_folder.files import write_json, write_text
 from pipeline.run_folder.identity import record_of
 from pipeline.run_folder.ledger import Ledger, Made
-from pipeline.runs.fields import VIDEOS, made_by
-from pipeline.runs.graph import StageRow, in_order
+from pipeline.runs.graph import StageRow
+from pipeline.runs.inputs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
+from pipeline.runs.ways import in_order
 
 COMMANDS = {
     "status": ("status",),

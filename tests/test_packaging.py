@@ -17,7 +17,7 @@ from setuptools import find_packages
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 SETUPTOOLS = PYPROJECT["tool"]["setuptools"]
-PACKAGES = ("tada_loc", "pipeline", "feature_extraction", "bmn", "evaluation")
+PACKAGES = ("tada_loc", "pipeline", "feature_extraction", "bmn", "actionformer", "evaluation")
 # Pinned by torch itself, each to one version, and other ones on other machines.
 PINNED_BY_TORCH = re.compile("(nvidia|cuda)-.*|triton")
 

@@ -19,8 +19,8 @@ from feature_extraction.tensor_file import (
     stated_digests,
 )
 
-# Before the names of the tensors of a model file: of the network on clips, and of the one that proposes.
-CLASSIFIER, BMN = "classifier.", "bmn."
+# Before the names of a model file's tensors: of the network on clips. Those of the other begin with its own name.
+CLASSIFIER = "classifier."
 KINDS = {
     "F64": torch.float64,
     "F32": torch.float32,

@@ -23,6 +23,7 @@ _KEYS = {
     "skip": "runtime.skip",
     "log": "runtime.log",
     "backbone": "backbone.name",
+    "detector": "detector.name",
 }
 Command = Callable[..., None]
 

@@ -23,7 +23,8 @@ from pipeline.errors import UserError, cannot_read
 
 ENDING = ".tada"
 FORMAT = "tada-loc model"
-VERSION = 1  # of what is in it; a reader of a lower one would take it for something else
+# Of what is in it: 1 with BMN, 2 with another head, which a reader of 1 would take for something else.
+VERSION = 2
 CHECKSUM = "checksum"
 MOST_SETTINGS = 200_000  # characters of the configuration; a shipped one has 4,000
 
@@ -71,6 +72,11 @@ def content_of(header: Header, path: Path) -> dict[str, Any]:
     if len(written(sections)) > MOST_SETTINGS:
         raise UserError(f"{path}: its configuration is longer than {MOST_SETTINGS} characters")
     return content
+
+
+def version_of(configuration: Mapping[str, Any]) -> int:
+    """The version of a file that holds these sections of a configuration: the lowest that readers of it know."""
+    return VERSION if "detector" in configuration else 1
 
 
 def checksum(content: Mapping[str, Any]) -> str:

@@ -10,6 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from pipeline.configuration.sections.actionformer import (
+    ActionFormerSettings,
+    DetectionsSettings,
+    DetectorSettings,
+)
 from pipeline.configuration.sections.backbone import BackboneSettings
 from pipeline.configuration.sections.base import (
     NoResult,
@@ -74,8 +79,11 @@ class Config(Section):
     finetune: FinetuneSettings
     views: ViewsSettings = ViewsSettings()
     extract: ExtractSettings | None = None
+    detector: DetectorSettings = DetectorSettings()
     bmn: BMNSettings | None = None
     proposals: ProposalSettings | None = None
+    actionformer: ActionFormerSettings | None = None
+    detections: DetectionsSettings | None = None
     classify: ClassifySettings | None = None
     eval: EvalSettings | None = None
     runtime: RuntimeSettings = RuntimeSettings()
@@ -95,9 +103,31 @@ class Config(Section):
         """The labels that are no class; none where nothing is detected."""
         return self.eval.ignore_labels if self.eval is not None else ()
 
+    @property
+    def names_own_classes(self) -> bool:
+        """Whether the head names the classes of what it finds, and no `classify` does."""
+        own = self.actionformer is None or self.actionformer.classes == "own"
+        return self.detector.name == "actionformer" and own
+
+    @property
+    def head_sections(self) -> tuple[str, ...]:
+        """The sections that say what its head is, what it finds, and which classes that has."""
+        own = _OF_HEAD[self.detector.name]
+        return own if self.names_own_classes else (*own, "classify")
+
+    @property
+    def lacking(self) -> list[str]:
+        """The sections that detection with its head needs and the configuration has not."""
+        return [name for name in _NEEDED[self.detector.name] if getattr(self, name) is None]
+
     def section(self, name: str) -> Section:
-        """A section by its name. Raises UserError where the configuration does without it."""
+        """A section by its name; of a head that is not the configuration's, and of ActionFormer, one at its defaults.
+
+        Raises UserError where the configuration does without it.
+        """
         section: Section | None = getattr(self, name)
+        if section is None and name in _AT_DEFAULTS and name not in self.lacking:
+            section = _AT_DEFAULTS[name]
         if section is None:
             raise UserError(
                 f"the configuration has no section {name}: it is for a classifier alone; take the "
@@ -120,5 +150,30 @@ class DetectionConfig(Config):
     extract: ExtractSettings
     bmn: BMNSettings
     proposals: ProposalSettings
+    actionformer: ActionFormerSettings
+    detections: DetectionsSettings
     classify: ClassifySettings
     eval: EvalSettings
+
+
+_OF_HEAD = {"bmn": ("bmn", "proposals"), "actionformer": ("actionformer", "detections")}
+# What a head needs to be set; the sections of the other head are never read.
+_NEEDED = {
+    "bmn": ("extract", "bmn", "proposals", "classify", "eval"),
+    "actionformer": ("extract", "eval"),
+}
+_AT_DEFAULTS: dict[str, Section] = {
+    "bmn": BMNSettings(
+        mode="windows",
+        temporal_scale=100,
+        duration_scale=100,
+        optimizer="adam",
+        base_lr=1e-3,
+        batch_size=16,
+        epochs=10,
+    ),
+    "proposals": ProposalSettings(),
+    "actionformer": ActionFormerSettings(),
+    "detections": DetectionsSettings(),
+    "classify": ClassifySettings(mode="proposal"),
+}

@@ -23,6 +23,8 @@ _OF_ANY = (
     "eval_subset",
     "hold_out",
 )  # of these, what holds of another data set
+# What every stored configuration has, besides the sections of its head.
+_OF_EACH = ("dataset", "backbone", "finetune", "views", "extract", "eval")
 _NAMES = (
     ("dataset", "name"),
     ("dataset", "frames"),
@@ -39,10 +41,13 @@ _PLACEHOLDERS = {"annotations": "annotations.csv", "videos": "videos"}
 def to_store(config: Config) -> dict[str, Any]:
     """The sections of a configuration as JSON values, without a path, and without what the machine decides.
 
-    Of the initial weights the name of the file stays, of the data set its name.
+    Of the initial weights the name of the file stays, of the data set its name, of the heads the one that is used.
     """
-    sections: dict[str, Any] = config.model_dump(mode="json")
-    sections.pop("runtime")
+    kept = {*_OF_EACH, *config.head_sections}
+    if config.detector.name != "bmn":  # which was there before there was a choice
+        kept.add("detector")
+    every: dict[str, Any] = config.model_dump(mode="json")
+    sections = {name: section for name, section in every.items() if name in kept}
     for name, keys in _KEPT.items():
         sections[name] = {key: sections[name][key] for key in keys if key in sections[name]}
     for name, dropped in _DROPPED.items():

@@ -61,6 +61,28 @@ def read_batches(
             lost(video, reason)
 
 
+def stacked(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Samples as a batch: their tensors stacked, `names` as a list."""
+    batch: dict[str, Any] = {
+        key: torch.stack([torch.as_tensor(sample[key]) for sample in samples])
+        for key in samples[0]
+        if key != "names"
+    }
+    return batch | {"names": [sample["names"] for sample in samples]}
+
+
+def no_features_without(title: str) -> Callable[[str, str], None]:
+    """What is told of a video whose features cannot be read in a training. Raises UserError: none goes on without."""
+
+    def refuse(video: str, reason: str) -> None:
+        raise UserError(
+            f"{title}: reading the features of video {video}: {reason}; delete their file and run "
+            "`tada-loc extract` again"
+        )
+
+    return refuse
+
+
 class _Readers:
     """Workers that read a plan in order, until a batch does not come."""
 

@@ -56,8 +56,9 @@ def chooses_epoch(settings: OptimisationSettings) -> bool:
 def require_use(config: Config) -> None:
     """Refuse to hold videos out where no training chooses by them. Raises UsageError."""
     trainings: dict[str, OptimisationSettings] = {"finetune": config.finetune}
-    if config.bmn is not None:
-        trainings["bmn"] = config.bmn
+    head = config.detector.name
+    if head not in config.lacking and isinstance(of := config.section(head), OptimisationSettings):
+        trainings[head] = of
     if not config.dataset.hold_out or any(map(chooses_epoch, trainings.values())):
         return
     keys = " or ".join(f"{name}.keep=best or {name}.patience" for name in trainings)

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.training import epoch_clips
-from pipeline.data.order import epoch_order
+from pipeline.data.order import epoch_order, full_batches
 from pipeline.progress import say
 from pipeline.ranks import ranks
 
@@ -26,7 +27,7 @@ Settings_co = TypeVar("Settings_co", bound=OptimisationSettings, covariant=True)
 class Length(Generic[Settings_co]):
     """A training as it runs: its settings made long enough, and the sizes of an epoch's batches.
 
-    `samples` are counted in `unit`s, clips or windows.
+    `samples` are counted in `unit`s: clips, windows or videos.
     """
 
     section: str
@@ -60,6 +61,18 @@ def bmn_length(settings: BMNSettings, windows: int) -> Length[BMNSettings]:
 
     longer = long_enough(settings, windows, lambda s: len(batches(s)))
     return Length("bmn", longer, windows, "windows", tuple(map(len, batches(longer))))
+
+
+def actionformer_length(
+    settings: ActionFormerSettings, videos: int
+) -> Length[ActionFormerSettings]:
+    """How long a training of ActionFormer on so many videos is."""
+
+    def batches(settings: ActionFormerSettings) -> list[list[int]]:
+        return full_batches(videos, settings.batch_size, settings.seed, 0)
+
+    longer = long_enough(settings, videos, lambda s: len(batches(s)))
+    return Length("actionformer", longer, videos, "videos", tuple(map(len, batches(longer))))
 
 
 def long_enough(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
@@ -21,6 +21,12 @@ def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> list[list
     generator = torch.Generator().manual_seed(step_seed(seed, epoch))
     order = torch.randperm(count, generator=generator).tolist()
     return [order[i : i + batch_size] for i in range(0, count, batch_size)]
+
+
+def full_batches(count: int, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
+    """As `epoch_order`, without a last, smaller batch where there is another: its samples come in other epochs."""
+    batches = epoch_order(count, batch_size, seed, epoch)
+    return batches[:1] + [batch for batch in batches[1:] if len(batch) == batch_size]
 
 
 def grouped_order(groups: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
@@ -61,6 +67,29 @@ def own_pieces(items: Sequence[Item], pieces: int) -> tuple[list[Item], list[int
     shards = [own_shard(items[first:stop]) for first, stop in pairwise(bounds)]
     own = [item for shard in shards for item in shard]
     return own, [number for number, shard in enumerate(shards) for _ in shard]
+
+
+def training_plan(
+    batches: Callable[[int], Sequence[Sequence[int]]],
+    *,
+    epochs: int,
+    pieces: int,
+    epoch: int,
+    step: int,
+) -> tuple[list[list[tuple[int, int]]], list[list[int]]]:
+    """This process's samples (epoch, number) of each batch from a position of a training to its end, in order.
+
+    And of which of the `pieces` of its batch each of them is. `batches` gives the batches of an epoch.
+    """
+    plan: list[list[tuple[int, int]]] = []
+    places: list[list[int]] = []
+    for number in range(epoch, epochs):
+        for batch in batches(number)[step:]:
+            own, of_own = own_pieces(batch, pieces)
+            plan.append([(number, index) for index in own])
+            places.append(of_own)
+        step = 0
+    return plan, places
 
 
 def deal(weights: Sequence[float], size: int) -> list[list[int]]:

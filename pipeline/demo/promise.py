@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.configuration.settings import Config
-from pipeline.runs.fields import deciding_fields
+from pipeline.runs.inputs.fields import deciding_fields
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pipeline.demo.promise import verdict
 from pipeline.errors import cannot_write
 from pipeline.progress import say
 from pipeline.run_folder.lock import locked
-from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
+from pipeline.runs.ways import in_order
 from pipeline.runs.work import run_stages
 from pipeline.stages.evaluate import numbers
 

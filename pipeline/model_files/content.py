@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pipeline.configuration.model_content import CHECKSUM, FORMAT, VERSION, checksum
+from pipeline.configuration.model_content import CHECKSUM, FORMAT, checksum, version_of
 from pipeline.errors import UserError
 from pipeline.results.figures import Figures
 
@@ -35,7 +35,7 @@ class Content(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
     format: Literal["tada-loc model"] = "tada-loc model"
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 1
     program: Short
     trained: Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")] = ""
     digest: Digest
@@ -87,7 +87,8 @@ def checked(values: Mapping[str, Any], path: Path) -> Content:
 
 def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a file to be written: with what form it has, which program wrote it, and its checksum."""
-    content = {"format": FORMAT, "version": VERSION, "program": program(), **values}
+    version = version_of(values["configuration"])
+    content = {"format": FORMAT, "version": version, "program": program(), **values}
     return content | {CHECKSUM: checksum(content)}
 
 

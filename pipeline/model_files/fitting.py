@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from feature_extraction.backbones import BACKBONES
-from feature_extraction.weights.tensors import BMN, CLASSIFIER
+from feature_extraction.weights.tensors import CLASSIFIER
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.errors import UserError
 from pipeline.model_files.limits import require_bounded
@@ -56,8 +56,8 @@ def wanted_tensors(config: DetectionConfig, heads: Sequence[Sequence[str]]) -> d
     """
     import torch
 
-    from pipeline.training.bmn_network import build_network
-    from pipeline.training.classifier import untrained_classifier
+    from pipeline.training.networks.classifier import untrained_classifier
+    from pipeline.training.networks.heads import build_head
 
     if config.backbone.name not in BACKBONES and ":" not in config.backbone.name:
         raise UserError(
@@ -66,12 +66,13 @@ def wanted_tensors(config: DetectionConfig, heads: Sequence[Sequence[str]]) -> d
     sizes = tuple(len(names) for names in heads)
     # The tables of samples grow with the map's size, the weights do not.
     small = config.bmn.model_copy(update={"temporal_scale": 2, "duration_scale": 1})
+    config = config.model_copy(update={"bmn": small})
     try:
         with torch.device("meta"):
             classifier = untrained_classifier(
                 config.backbone, (sizes[0], sizes[1]) if len(sizes) == 2 else sizes[0]
             )
-            proposing = build_network(small, classifier.feature_dim)
+            head = build_head(config, classifier.feature_dim, sizes)
     except UserError as error:
         raise UserError(error.message) from error
     except (ValueError, RuntimeError, OverflowError, MemoryError) as error:
@@ -81,6 +82,6 @@ def wanted_tensors(config: DetectionConfig, heads: Sequence[Sequence[str]]) -> d
     kinds = {torch.float32: "F32", torch.int64: "I64"}
     return {
         f"{prefix}{name}": Form(kinds.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape))
-        for prefix, network in ((CLASSIFIER, classifier), (BMN, proposing))
+        for prefix, network in ((CLASSIFIER, classifier), (f"{config.detector.name}.", head))
         for name, tensor in network.state_dict().items()
     }

@@ -15,9 +15,10 @@ from pipeline.printing import printable
 from pipeline.results.scoring import map_table
 from pipeline.run_folder.manifests import readable_manifest
 from pipeline.runs.graph import row
+from pipeline.runs.run import run_of
 
 _SHOWN, _WIDTH = 12, 100  # classes that are named, and characters of a line of them
-_TRAININGS = ("finetune", "bmn")
+_TITLES = {"bmn": "BMN", "actionformer": "ActionFormer"}
 
 
 def describe(path: Path) -> dict[str, Any]:
@@ -41,7 +42,8 @@ def describe(path: Path) -> dict[str, Any]:
 
 def trained_on(folder: Path) -> str:
     """The day (UTC) the trainings of a run ended, as in 2026-11-26; empty where that is not known."""
-    manifests = [readable_manifest(folder / row(name).folder) for name in _TRAININGS]
+    trainings = ("finetune", run_of(folder).ways.training)
+    manifests = [readable_manifest(folder / row(name).folder) for name in trainings]
     days = [manifest.updated[:10] for manifest in manifests if manifest is not None]
     return max(days, default="")
 
@@ -54,7 +56,7 @@ def info_table(info: Mapping[str, Any]) -> str:
         *_class_rows(info["classes"]),
         ("network", _network_text(info["network"])),
         ("clips", _clips_text(info["clips"])),
-        ("proposals", _proposals_text(info["proposals"])),
+        ("detector", _detector_text(info["detector"], info["proposals"])),
         ("size", _size_text(info)),
         ("made from", _origin_text(info)),
     ]
@@ -70,6 +72,7 @@ def _of_model(model: Model) -> dict[str, Any]:
     config = model.config
     heads = model.heads
     names = ("labels",) if len(heads) == 1 else ("verbs", "nouns")
+    head = config.detector.name
     return {
         "name": model.name,
         "digest": model.digest,
@@ -80,14 +83,15 @@ def _of_model(model: Model) -> dict[str, Any]:
             "width": None if ":" in config.backbone.name else config.backbone.width,
         },
         "clips": _clips(config),
-        "proposals": _proposals(config),
+        "detector": head,
+        "proposals": _proposals(config) if head == "bmn" else _segments(config),
         "parameters": {
             "classifier": sum(tensor.numel() for tensor in model.classifier.values()),
-            "bmn": sum(tensor.numel() for tensor in model.bmn.values()),
+            head: sum(tensor.numel() for tensor in model.detector.values()),
         },
         "data": config.dataset.name,
         "initial_weights": config.backbone.begins_with,
-        "epochs": {name: config.section(name).epochs for name in _TRAININGS},  # type: ignore[attr-defined]
+        "epochs": {name: config.section(name).epochs for name in ("finetune", head)},  # type: ignore[attr-defined]
         "results": dict(model.results),
         "note": model.note,
     }
@@ -119,6 +123,20 @@ def _proposals(config: DetectionConfig) -> dict[str, Any]:
         "window_seconds": None if whole else step * bmn.temporal_scale,
         "longest_seconds": None if whole else step * bmn.duration_scale,
         "classified": config.classify.mode,
+    }
+
+
+def _segments(config: DetectionConfig) -> dict[str, Any]:
+    former = config.actionformer
+    step = config.extract.stride * former.feature_step / config.extract.fps
+    whole = former.mode == "rescale"
+    return {
+        "mode": former.mode,
+        "positions": former.max_length,
+        "levels": former.levels,
+        "position_seconds": None if whole else step,
+        "window_seconds": None if whole else step * former.max_length,
+        "classified": "own" if config.names_own_classes else config.classify.mode,
     }
 
 
@@ -156,21 +174,43 @@ def _clips_text(clips: Mapping[str, Any]) -> str:
     )
 
 
+_CLASSIFIED = {
+    "proposal": "classes are those of each proposal",
+    "video": "classes are those of the whole video",
+    "own": "it names the classes itself",
+}
+
+
+def _detector_text(name: str, proposals: Mapping[str, Any]) -> str:
+    said = _proposals_text(proposals) if name == "bmn" else _segments_text(proposals)
+    return f"{_TITLES[name]}, {said}; {_CLASSIFIED[proposals['classified']]}"
+
+
+def _segments_text(segments: Mapping[str, Any]) -> str:
+    levels = f"{segments['levels']} levels"
+    if segments["position_seconds"] is None:
+        return f"the whole video in {segments['positions']} positions, {levels}"
+    return (
+        f"positions of {segments['position_seconds']:.3g} s, {levels}; trained on up to {segments['positions']} "
+        f"positions ({segments['window_seconds']:.4g} s) of a video"
+    )
+
+
 def _proposals_text(proposals: Mapping[str, Any]) -> str:
-    classified = "each proposal" if proposals["classified"] == "proposal" else "the whole video"
     if proposals["position_seconds"] is None:
-        said = f"the whole video in {proposals['positions']} positions, proposals of up to {proposals['longest']}"
-    else:
-        said = (
-            f"windows of {proposals['window_seconds']:.4g} s in {proposals['positions']} positions of "
-            f"{proposals['position_seconds']:.3g} s, proposals of up to {proposals['longest_seconds']:.4g} s"
-        )
-    return f"{said}; classes are those of {classified}"
+        return f"the whole video in {proposals['positions']} positions, proposals of up to {proposals['longest']}"
+    return (
+        f"windows of {proposals['window_seconds']:.4g} s in {proposals['positions']} positions of "
+        f"{proposals['position_seconds']:.3g} s, proposals of up to {proposals['longest_seconds']:.4g} s"
+    )
 
 
 def _size_text(info: Mapping[str, Any]) -> str:
-    counts = {name: _count_text(count) for name, count in info["parameters"].items()}
-    said = f"{counts['classifier']} numbers in the classifier, {counts['bmn']} in BMN"
+    counts, head = info["parameters"], info["detector"]
+    said = (
+        f"{_count_text(counts['classifier'])} numbers in the classifier, {_count_text(counts[head])} in "
+        f"{_TITLES[head]}"
+    )
     return f"{bytes_text(info['bytes'])}: {said}" if "bytes" in info else said
 
 
@@ -181,8 +221,8 @@ def _count_text(count: int) -> str:
 def _origin_text(info: Mapping[str, Any]) -> str:
     weights = info["initial_weights"]
     start = f"initial weights {weights}" if weights else "random initial weights"
-    epochs = info["epochs"]
-    said = f"{info['data']}; {start}; {epochs['finetune']} epochs of the classifier, {epochs['bmn']} of BMN"
+    epochs, head = info["epochs"], info["detector"]
+    said = f"{info['data']}; {start}; {epochs['finetune']} epochs of the classifier, {epochs[head]} of {_TITLES[head]}"
     day = f", trained until {info['trained']}" if info["trained"] else ""
     return f"{said}{day}; tada-loc {info['program']}"
 

@@ -40,12 +40,30 @@ LARGEST = {
     "boundary_ratio": 100,
     "groups": 16_384,
     "positions": 1000,
+    "max_length": 65_536,
+    "head_width": 4096,
+    "heads": 1024,
+    "levels": 16,
+    "window": 65_535,
+    "embedding_layers": 32,
+    "stem_layers": 32,
+    "head_layers": 32,
     "top": 100_000,
     "top_verbs": 1000,
     "top_nouns": 1000,
     "pairs": 100_000,
 }
-SECTIONS = ("backbone", "finetune", "views", "extract", "bmn", "proposals", "classify")
+SECTIONS = (
+    "backbone",
+    "finetune",
+    "views",
+    "extract",
+    "bmn",
+    "proposals",
+    "actionformer",
+    "detections",
+    "classify",
+)
 # Networks of others by their model_type: of transformers those that the tests know.
 KINDS = (
     "videomae",
@@ -66,6 +84,10 @@ POINTS = 1 << 26  # of a network's table of samples; the paper has 1.9 million
 CELLS = (
     1 << 32
 )  # values of a layer over start and duration, of a batch of windows; the paper has 160 million
+VALUES = 1 << 26  # of a layer of ActionFormer over all positions; the paper has 1.2 million
+ATTENDED = (
+    1 << 30
+)  # pairs of positions that attention looks at in a layer; the paper has 0.2 million
 
 
 def require_bounded(config: DetectionConfig) -> None:
@@ -138,5 +160,15 @@ def _together(config: DetectionConfig) -> Iterator[tuple[str, float, float]]:
     yield "bmn.temporal_scale x duration_scale x num_samples x samples_per_bin", points, POINTS
     cells = bmn.batch_size * map_size * max(bmn.hidden_2d, bmn.hidden_3d)
     yield "bmn.batch_size x temporal_scale x duration_scale x hidden_3d", cells, CELLS
+    former = config.actionformer
+    values = former.max_length * max(former.width, former.head_width or 0)
+    yield "actionformer.max_length x width", values, VALUES
+    reach = former.window if isinstance(former.window, tuple) else (former.window,)
+    most = max(former.max_length if window <= 1 else window for window in reach)
+    yield (
+        "actionformer.max_length x window x heads",
+        former.max_length * most * former.heads,
+        ATTENDED,
+    )
     step = bmn.window_step or bmn.duration_scale
     yield "bmn.temporal_scale / window_step", bmn.temporal_scale / step, OVERLAP

@@ -46,7 +46,7 @@ def read_file(path: Path) -> ModelFile:
             content = checked(content_of(header, path), path)
             config = from_store(content.configuration)
             _require_fits(header, content, config)
-            from feature_extraction.weights.tensors import BMN, CLASSIFIER, read_tensors
+            from feature_extraction.weights.tensors import CLASSIFIER, read_tensors
 
             tensors = read_tensors(stream, header.blocks, content.sha256)
         _require_variances(tensors)
@@ -55,7 +55,7 @@ def read_file(path: Path) -> ModelFile:
             config=config,
             heads=tuple(tuple(names) for names in content.classes),
             classifier=_of(tensors, CLASSIFIER),
-            bmn=_of(tensors, BMN),
+            detector=_of(tensors, f"{config.detector.name}."),
             results=content.results,
             note=content.note,
         )

@@ -56,10 +56,11 @@ def _arrays(model: Model) -> dict[str, np.ndarray]:
     """The weights of both networks by their names in the file. Raises UserError for what is no network's."""
     import torch
 
-    from feature_extraction.weights.tensors import BMN, CLASSIFIER
+    from feature_extraction.weights.tensors import CLASSIFIER
 
     named = {f"{CLASSIFIER}{name}": tensor for name, tensor in model.classifier.items()}
-    named |= {f"{BMN}{name}": tensor for name, tensor in model.bmn.items()}
+    head = model.config.detector.name
+    named |= {f"{head}.{name}": tensor for name, tensor in model.detector.items()}
     found = {}
     for name, tensor in named.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):

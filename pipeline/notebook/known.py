@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError
-from pipeline.prediction.found import Curves, Prediction
+from pipeline.prediction.found import NO_CURVES, Prediction
 
 COLUMNS = ("video", "start", "end", "label", "score")
 NUMBERS = ("start", "end", "score")
@@ -23,11 +22,6 @@ def no_rows(columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
     )
 
 
-def no_curves() -> Curves:
-    """The curves of a video of which none are known."""
-    return Curves(*(np.zeros(0, np.float32) for _ in range(3)))
-
-
 def with_rows(known: Prediction | None, video: str, rows: pd.DataFrame) -> Prediction:
     """A video with these rows as its detections, best first; one that nobody looked at ends with the last of them."""
     ordered = rows.sort_values("score", ascending=False, kind="stable", ignore_index=True)
@@ -35,7 +29,7 @@ def with_rows(known: Prediction | None, video: str, rows: pd.DataFrame) -> Predi
         return replace(known, detections=ordered)
     end = float(ordered["end"].max()) if len(ordered) else 0.0
     proposals = no_rows(("video", "start", "end", "score"))
-    return Prediction(video, Path(video), end, ordered, proposals, no_curves(), "", "")
+    return Prediction(video, Path(video), end, ordered, proposals, NO_CURVES, "", "")
 
 
 def without_rows(prediction: Prediction) -> Prediction:

@@ -14,19 +14,14 @@ from pipeline.data.annotations import Dataset
 from pipeline.errors import UserError
 from pipeline.notebook.detections import Detections
 from pipeline.notebook.files import PathLike
-from pipeline.notebook.known import no_curves, no_rows, require_videos
-from pipeline.prediction.found import Prediction, names_of
+from pipeline.notebook.known import no_rows, require_videos
+from pipeline.prediction.found import NO_CURVES, Prediction, names_of
 from pipeline.printing import printable
 from pipeline.progress import say
 from pipeline.results.figures import RESULTS, read_results
-from pipeline.results.tables import (
-    DETECTIONS,
-    PROPOSALS,
-    read_detections,
-    read_given,
-    read_proposals,
-)
+from pipeline.results.tables import DETECTIONS, PROPOSALS, read_given
 from pipeline.run_folder.manifests import changed_outputs, read_manifest
+from pipeline.runs.found import detections_of, proposals_of
 from pipeline.runs.graph import STAGES, row
 from pipeline.runs.run import Run as PipelineRun
 from pipeline.runs.run import run_of
@@ -66,21 +61,21 @@ class Run:
     @cached_property
     def proposals(self) -> pd.DataFrame:
         """The proposals of the evaluated videos: video, start, end (seconds), score."""
-        self._require("proposals")
-        folder = self._run.path("proposals")
+        stage = self._run.ways.proposing
+        self._require(stage)
         if self._dataset is None:
-            return read_given(folder / PROPOSALS)
-        return read_proposals(folder, self._dataset, self._run.subsets[1])
+            return read_given(self._run.path(stage) / PROPOSALS)
+        return proposals_of(self._run)
 
     @cached_property
     def detections(self) -> Detections:
         """The detections of the evaluated videos, with the ground truth beside them."""
-        self._require("classify")
-        folder = self._run.path("classify")
+        stage = self._run.ways.detecting
+        self._require(stage)
         if self._dataset is None:
-            table = read_given(folder / DETECTIONS)
+            table = read_given(self._run.path(stage) / DETECTIONS)
         else:
-            table = read_detections(folder, self._dataset, self._run.subsets[1])
+            table = detections_of(self._run)
         return Detections(table, predictions=self._predictions(table))
 
     @cached_property
@@ -159,7 +154,7 @@ class Run:
                 duration=lengths.get(video) or _last([found, proposals, truth or {}], video),
                 detections=detections.iloc[:0],
                 proposals=proposals.get(video, no_rows(("video", "start", "end", "score"))),
-                curves=no_curves(),
+                curves=NO_CURVES,
                 model=self.folder.resolve().name,
                 digest="",
                 names=names,

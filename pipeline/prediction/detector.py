@@ -17,10 +17,10 @@ from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.features.store import Features
 from pipeline.data.videos.damage import extraction_takes_parts, told
 from pipeline.data.videos.finding import Source
-from pipeline.data.windows.positions import video_input
-from pipeline.prediction.found import Curves, Prediction, names_of
+from pipeline.prediction.found import Prediction, names_of
+from pipeline.prediction.heads import look
 from pipeline.prediction.model import Model
-from pipeline.prediction.networks import bmn_of, classifier_of
+from pipeline.prediction.networks import classifier_of, head_of
 from pipeline.processes.device import one_thread, pick_device
 from pipeline.results.classification.classifying import (
     scores_on_clips,
@@ -29,7 +29,6 @@ from pipeline.results.classification.classifying import (
 )
 from pipeline.results.classification.fusing import fused
 from pipeline.results.classifier_extractor import extractor_of
-from pipeline.results.proposing import proposals_of, video_maps
 
 Progress = Callable[[float], object]  # seconds of the video that are done
 _MOST_LANES = 8  # each has its memory
@@ -64,7 +63,7 @@ class Detector:
         self.config = with_changes(model.config, precision, allow_partial)
         self.device = pick_device(device)
         self._classifier = classifier_of(model, self.device)
-        self._bmn = bmn_of(model, self._classifier.feature_dim, self.device)
+        self._head = head_of(model, self._classifier.feature_dim, self.device)
         self._lanes = min(lanes, _MOST_LANES) if self.device.type == "cpu" else 1
         self._extractor = extractor_of(
             self.config, self._classifier, self.device, lanes=self._lanes
@@ -107,33 +106,31 @@ class Detector:
         progress: Progress | None = None,
     ) -> Prediction:
         """As `predict`, of features that are there. Where clips are decoded at proposals, the video is read."""
-        config, features = self.config, extracted.features
-        seen = video_input(features, config.bmn)
-        maps = video_maps(self._bmn, seen, config.bmn, self.device, lanes=self._lanes)
-        proposals = proposals_of(maps, seen, video, config.bmn, config.proposals)
+        features, heads = extracted.features, self.model.heads
+        seen = look(self._head, features, video, self.config, heads, self.device, lanes=self._lanes)
 
         def report() -> None:
             if progress is not None:
                 progress(features.duration)
 
         report()
-        scores = {}
-        if len(proposals):
-            scores[video] = self._scores(source, features, proposals, report)
-        detections = fused(config.classify, self.model.heads, proposals, scores)
-        times = seen.grid.to_seconds(np.arange(seen.length) + 0.5)
-        start, end = (np.asarray(part, np.float32) for part in maps[:2])
+        detections = seen.detections
+        if detections is None:
+            scores = {}
+            if len(seen.proposals):
+                scores[video] = self._scores(source, features, seen.proposals, report)
+            detections = fused(self.config.classify, heads, seen.proposals, scores)
         return Prediction(
             video=video,
             source=source.folder if isinstance(source, FrameFolder) else Path(source),
             duration=features.duration,
             detections=best_first(detections),
-            proposals=proposals,
-            curves=Curves(times, start, end),
+            proposals=seen.proposals,
+            curves=seen.curves,
             model=self.model.name,
             digest=self.model.digest,
-            names=names_of(self.model.heads, detections),
-            classes=self.model.heads[0] if len(self.model.heads) == 1 else (),
+            names=names_of(heads, detections),
+            classes=heads[0] if len(heads) == 1 else (),
             damaged=extracted.damaged,
         )
 

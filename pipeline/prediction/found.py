@@ -12,11 +12,17 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Curves:
-    """Start and end probability [L] of each position of a video, whose middles are at `times` [L] seconds."""
+    """Start and end probability [L] of each position of a video, whose middles are at `times` [L] seconds.
+
+    They are BMN's: of another head, and where none are known, L is 0.
+    """
 
     times: np.ndarray
     start: np.ndarray
     end: np.ndarray
+
+
+NO_CURVES = Curves(*(np.zeros(0, np.float32) for _ in range(3)))
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from pipeline.results.figures import RESULTS, read_results
 from pipeline.run_folder.identity import SHORT, field_differences, plain_fields
 from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import Manifest, read_manifest
-from pipeline.runs.contents import weights_in
-from pipeline.runs.fields import made_by, setting_fields
 from pipeline.runs.graph import row
+from pipeline.runs.inputs.contents import weights_in
+from pipeline.runs.inputs.fields import made_by, setting_fields
 from pipeline.runs.run import Run, run_of
 from pipeline.training.checkpoints import MODEL_FILE, saved_weights
 
@@ -31,7 +31,8 @@ def model_of_run(folder: Path) -> Model:
     run = run_of(folder)
     config = run.detection
     _require_own(run, config)
-    trained = {name: _trained(run, name) for name in ("finetune", "bmn")}
+    head = run.ways.training
+    trained = {name: _trained(run, name) for name in ("finetune", head)}
     for name, manifest in trained.items():
         _require_same_settings(run, name, manifest)
     _require_same_features(run, trained)
@@ -44,7 +45,7 @@ def model_of_run(folder: Path) -> Model:
             lambda: run.dataset.heads,
         ),
         classifier=saved_weights(run.path("finetune") / MODEL_FILE),
-        bmn=saved_weights(run.path("bmn") / MODEL_FILE),
+        detector=saved_weights(run.path(head) / MODEL_FILE),
         results=_results(run),
     )
 
@@ -53,9 +54,9 @@ def _require_own(run: Run, config: DetectionConfig) -> None:
     if run.has_imported_features or config.finetune.source == "features":
         raise UserError(
             f"{run.folder}: its features were imported, so nothing here makes those of a new video; take a run that "
-            "extracted its own (`tada-loc finetune`, `tada-loc extract`, `tada-loc bmn`)"
+            f"extracted its own (`tada-loc finetune`, `tada-loc extract`, `tada-loc {row(run.ways.training).command}`)"
         )
-    if config.classify.scores is not None:
+    if run.ways.given_scores:
         raise UserError(
             f"{run.folder}: its classes come from {config.classify.scores} (classify.scores), which knows no new video; "
             "let the run's own classifier name them: `tada-loc classify --set classify.scores=null`"
@@ -67,23 +68,24 @@ def _trained(run: Run, name: str) -> Manifest:
     manifest = read_manifest(run.path(name))
     if manifest is None:
         raise UserError(
-            f"{run.folder}: is not trained far enough: {name} has not been done; run `tada-loc {name} --run-dir "
-            f"{run.folder}`"
+            f"{run.folder}: is not trained far enough: {name} has not been done; run `tada-loc {row(name).command} "
+            f"--run-dir {run.folder}`"
         )
     if not manifest.complete or not (run.path(name) / MODEL_FILE).is_file():
         done = manifest.progress
         far = f" (step {done.done} of {done.total})" if done is not None else ""
         raise UserError(
-            f"{run.folder}: is not trained far enough: {name} is not complete{far}; go on with `tada-loc {name} "
-            f"--run-dir {run.folder}`"
+            f"{run.folder}: is not trained far enough: {name} is not complete{far}; go on with `tada-loc "
+            f"{row(name).command} --run-dir {run.folder}`"
         )
     return manifest
 
 
 def _require_same_settings(run: Run, name: str, manifest: Manifest) -> None:
     """Refuse weights of other settings than the run's configuration has: nothing would come of both. Raises UserError."""
-    wanted = _of_network(setting_fields(run.config, row(name)))
-    recorded = _of_network(restated(manifest.fields, wanted))
+    sections = ("backbone.", f"{run.ways.training}.")
+    wanted = _of_sections(setting_fields(run.config, row(name)), sections)
+    recorded = _of_sections(restated(manifest.fields, wanted), sections)
     different = field_differences(recorded, plain_fields(wanted))
     if different:
         raise UserError(
@@ -92,17 +94,17 @@ def _require_same_settings(run: Run, name: str, manifest: Manifest) -> None:
         )
 
 
-def _of_network(fields: Mapping[str, Any]) -> dict[str, Any]:
-    sections = ("backbone.", "bmn.")
+def _of_sections(fields: Mapping[str, Any], sections: tuple[str, ...]) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key.startswith(sections)}
 
 
 def _require_same_features(run: Run, trained: Mapping[str, Manifest]) -> None:
-    """Refuse a proposal network that was trained on features of another classifier. Raises UserError.
+    """Refuse a head that was trained on features of another classifier. Raises UserError.
 
     Where the features, or what was recorded of them, are gone, nothing is known against it.
     """
-    read = trained["bmn"].fields.get("features of training videos")
+    head = row(run.ways.training)
+    read = trained[head.name].fields.get("features of training videos")
     lines = Ledger(run.path("extract")).lines
     if not isinstance(read, dict) or not read or not lines:
         return
@@ -114,8 +116,8 @@ def _require_same_features(run: Run, trained: Mapping[str, Manifest]) -> None:
         lines[video].by == by and lines[video].content[:SHORT] == read[video] for video in known
     ):
         raise UserError(
-            f"{run.folder}: bmn was trained on features of another classifier or of other extract settings; "
-            f"run `tada-loc run --run-dir {run.folder}` (--force trains bmn again)"
+            f"{run.folder}: {head.name} was trained on features of another classifier or of other extract settings; "
+            f"run `tada-loc run --run-dir {run.folder}` (--force trains {head.name} again)"
         )
 
 

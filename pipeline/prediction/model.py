@@ -19,8 +19,8 @@ class Model:
     """What detects actions in a video, and needs nothing else.
 
     `name` is for people: of a run its folder's, of a file that of the file. `heads`: class names, one tuple a
-    classifier head, (labels,) or (verbs, nouns). `classifier` and `bmn` are the state dicts of both
-    networks, on the CPU. `results`: the numbers of its evaluation (`eval/results.json`), empty where it has
+    classifier head, (labels,) or (verbs, nouns). `classifier` and `detector` are the state dicts of both
+    networks, on the CPU: that on clips, and the head that `config.detector` names. `results`: the numbers of its evaluation (`eval/results.json`), empty where it has
     none. `note` is what its maker gave with it, such as a licence.
     """
 
@@ -28,7 +28,7 @@ class Model:
     config: DetectionConfig
     heads: tuple[tuple[str, ...], ...]
     classifier: Mapping[str, Tensor]
-    bmn: Mapping[str, Tensor]
+    detector: Mapping[str, Tensor]
     results: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
 
@@ -46,7 +46,7 @@ class Model:
         return fingerprint(
             {
                 "classifier": state_digest(self.classifier),
-                "bmn": state_digest(self.bmn),
+                self.config.detector.name: state_digest(self.detector),
                 "heads": self.heads,
                 "settings": deciding_settings(self.config),
             }
@@ -57,8 +57,7 @@ def deciding_settings(config: DetectionConfig) -> dict[str, Any]:
     """The settings that decide what a trained model detects, by their dotted keys."""
     from pipeline.configuration.keys import result_fields
 
-    sections = ("backbone", "extract", "bmn", "proposals", "classify")
     fields: dict[str, Any] = {}
-    for name in sections:
+    for name in ("backbone", "extract", *config.head_sections):
         fields |= result_fields(name, config.section(name))
     return fields

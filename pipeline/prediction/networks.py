@@ -7,12 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from bmn import BMN
 from feature_extraction.backbones import VideoNetwork
 from pipeline.errors import UserError
 from pipeline.prediction.model import Model
-from pipeline.training.bmn_network import build_network
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.networks.classifier import untrained_classifier
+from pipeline.training.networks.heads import build_head
 
 
 def classifier_of(model: Model, device: torch.device) -> VideoNetwork:
@@ -22,10 +21,10 @@ def classifier_of(model: Model, device: torch.device) -> VideoNetwork:
     return network.to(device).eval()
 
 
-def bmn_of(model: Model, channels: int, device: torch.device) -> BMN:
-    """The model's proposal network for features of so many channels, in eval mode. Raises UserError as above."""
-    network = build_network(model.config.bmn, channels)
-    _fill(network, model.bmn, model.name)
+def head_of(model: Model, channels: int, device: torch.device) -> nn.Module:
+    """The model's head, BMN or ActionFormer, for features of so many channels, in eval mode. Raises UserError as above."""
+    network = build_head(model.config, channels, tuple(map(len, model.heads)))
+    _fill(network, model.detector, model.name)
     return network.to(device).eval()
 
 

@@ -17,7 +17,7 @@ from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.processes.device import autocast
-from pipeline.training.classifier import network_input
+from pipeline.training.networks.classifier import network_input
 
 GAP = 3.0  # points between the two accuracies that are worth a word
 

@@ -12,7 +12,7 @@ from feature_extraction.extractor import Extractor
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import clip_grid, extraction_view
 from pipeline.processes.compiling import use_compiler_cache
-from pipeline.training.classifier import load_classifier
+from pipeline.training.networks.classifier import load_classifier
 
 SILENCE_SECONDS = 300.0  # a process that makes no batch of clips for so long hangs
 

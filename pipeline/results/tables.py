@@ -61,36 +61,45 @@ def from_cell(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def read_part(path: Path, video: str) -> pd.DataFrame:
+def read_part(path: Path, video: str, *, command: str = "bmn") -> pd.DataFrame:
     """One video's proposals: video, start, end (seconds), score. Raises UserError where damaged."""
-    return _read(path, check_proposals, {video}, "bmn")
+    return _read(path, check_proposals, {video}, command)
 
 
-def read_proposals(folder: Path, dataset: Dataset, subset: str) -> pd.DataFrame:
+def read_detected(path: Path, video: str, *, command: str = "detect") -> pd.DataFrame:
+    """One video's detections, as a head that names classes wrote them. Raises UserError where damaged."""
+    return _read(path, check_detections, {video}, command)
+
+
+def read_proposals(
+    folder: Path, dataset: Dataset, subset: str, *, command: str = "bmn"
+) -> pd.DataFrame:
     """The proposals of a stage's folder: video, start, end (seconds), score.
 
     Raises UserError where the table is damaged, or of other videos than the subset's.
     """
-    return _read(folder / PROPOSALS, check_proposals, dataset.video_ids(subset), "bmn")
+    return _read(folder / PROPOSALS, check_proposals, dataset.video_ids(subset), command)
 
 
-def read_detections(folder: Path, dataset: Dataset, subset: str) -> pd.DataFrame:
+def read_detections(
+    folder: Path, dataset: Dataset, subset: str, *, command: str = "classify"
+) -> pd.DataFrame:
     """The detections of a stage's folder: video, start, end (seconds), label, score (and verb, noun).
 
     Raises UserError where the table is damaged, or of other videos or classes than the subset's.
     """
     path = folder / DETECTIONS
-    table = _read(path, check_detections, dataset.video_ids(subset), "classify")
+    table = _read(path, check_detections, dataset.video_ids(subset), command)
     if len(dataset.heads) == 1:
         known = table["label"].isin(dataset.heads[0])
     else:
         if missing := {"verb", "noun"} - set(table.columns):
-            raise _damaged(path, f"no column {' or '.join(sorted(missing))}", "classify")
+            raise _damaged(path, f"no column {' or '.join(sorted(missing))}", command)
         verbs, nouns = map(len, dataset.heads)
         pairs = table["verb"].astype(str) + "," + table["noun"].astype(str)
         known = table["verb"].between(0, verbs - 1) & table["noun"].between(0, nouns - 1)
         known &= table["label"] == pairs
-    _require(path, table["label"], known, "class", "classify")
+    _require(path, table["label"], known, "class", command)
     return table
 
 

@@ -1,16 +1,13 @@
 """THE table of stages: what each reads, depends on and leaves, and who does its work.
 
-Order, status, fingerprints, completeness and `tada-loc run` follow from it. A new stage is a row here and
-a file in pipeline/stages.
+Order, status, fingerprints, completeness and `tada-loc run` follow from it and from a run's ways. A new stage
+is a row here and a file in pipeline/stages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-from pipeline.configuration.settings import Config
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ STAGES = (
         name="bmn",
         command="bmn",
         folder="bmn",
-        run="pipeline.stages.bmn:run",
+        run="pipeline.stages.heads.bmn:run",
         reads=("extract",),
         settings=("dataset", "bmn"),
         annotations="training",
@@ -80,10 +77,41 @@ STAGES = (
         name="proposals",
         command="bmn",
         folder="bmn/proposals",
-        run="pipeline.stages.proposals:run",
+        run="pipeline.stages.heads.proposals:run",
         reads=("extract", "bmn"),
         settings=("proposals",),
         outputs=("proposals.csv",),
+        part="videos/VIDEO.csv",
+    ),
+    StageRow(
+        name="actionformer",
+        command="detect",
+        folder="actionformer",
+        run="pipeline.stages.heads.actionformer:run",
+        reads=("extract",),
+        settings=("dataset", "actionformer"),
+        annotations="training",
+        outputs=("model.pt",),
+        valuable=TRAINED,
+    ),
+    StageRow(
+        name="segments",
+        command="detect",
+        folder="actionformer/proposals",
+        run="pipeline.stages.heads.detections:propose",
+        reads=("extract", "actionformer"),
+        settings=("detections",),
+        outputs=("proposals.csv",),
+        part="videos/VIDEO.csv",
+    ),
+    StageRow(
+        name="detections",
+        command="detect",
+        folder="actionformer/detections",
+        run="pipeline.stages.heads.detections:detect",
+        reads=("extract", "actionformer"),
+        settings=("detections",),
+        outputs=("proposals.csv", "detections.csv"),
         part="videos/VIDEO.csv",
     ),
     StageRow(
@@ -142,70 +170,6 @@ def maker(folder: str) -> StageRow:
     return next(stage for stage in STAGES if stage.folder == folder and not stage.alone)
 
 
-@dataclass(frozen=True)
-class Ways:
-    """How a run comes by its features and its classes, which decides what its stages read.
-
-    `imported`: the features were made elsewhere. `head_on_features`: the classifier is trained on them.
-    `given_scores`: a file names the classes, and no classifier does.
-    """
-
-    imported: bool = False
-    head_on_features: bool = False
-    given_scores: bool = False
-
-
-USUAL = Ways()
-
-
-def ways_of(config: Config, *, imported: bool) -> Ways:
-    """The ways of a run with this configuration."""
-    classify = config.classify
-    given = classify is not None and classify.scores is not None
-    return Ways(imported, config.finetune.source == "features", given)
-
-
-def reads_of(stage: StageRow, ways: Ways = USUAL) -> tuple[str, ...]:
-    """The folders a stage reads in a run of these ways."""
-    if stage.name == "extract" and ways.imported:
-        return ()
-    if stage.name == "finetune" and ways.imported and ways.head_on_features:
-        return ("extract",)
-    if stage.name == "classify" and ways.given_scores:
-        return ("bmn/proposals",)
-    return stage.reads
-
-
-def in_order(ways: Ways = USUAL) -> tuple[StageRow, ...]:
-    """The stages of a run of these ways, each after what it reads; as `tada-loc run` does them.
-
-    Without a classifier where nothing reads one.
-    """
-    waiting = [stage for stage in STAGES if not stage.alone]
-    if ways.imported and ways.given_scores:
-        waiting = [stage for stage in waiting if stage.name != "finetune"]
-    done: list[StageRow] = []
-    while waiting:
-        made = {stage.folder for stage in done}
-        following = next(stage for stage in waiting if made.issuperset(reads_of(stage, ways)))
-        waiting.remove(following)
-        done.append(following)
-    return tuple(done)
-
-
 def of_commands(*commands: str) -> tuple[StageRow, ...]:
     """The stages that some commands do, in order."""
     return tuple(stage for stage in STAGES if stage.command in commands)
-
-
-def needed_by(stages: Sequence[StageRow], ways: Ways = USUAL) -> tuple[StageRow, ...]:
-    """The stages that some stages read in a run of these ways, directly or not, in order, without themselves."""
-    found: set[str] = set()
-    waiting = [source for stage in stages for source in reads_of(stage, ways)]
-    while waiting:
-        stage = maker(waiting.pop())
-        if stage.name not in found:
-            found.add(stage.name)
-            waiting += reads_of(stage, ways)
-    own = {stage.name for stage in stages}
-    return tuple(stage for stage in in_order(ways) if stage.name in found - own)

@@ -18,9 +18,10 @@ from pipeline.ranks import ranks
 from pipeline.run_folder.files import write_text
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.contents import manifest_of, weights_in
-from pipeline.runs.facts import Facts
-from pipeline.runs.graph import Ways, row, ways_of
+from pipeline.runs.graph import row
+from pipeline.runs.inputs.contents import manifest_of, weights_in
+from pipeline.runs.inputs.facts import Facts
+from pipeline.runs.ways import Ways, ways_of
 
 # torch takes seconds to load, and `status` and `eval` need none of it: what does is imported where used.
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pipeline.data.videos.lengths import Measured
     from pipeline.data.videos.sightings import Sightings
     from pipeline.results.classifier_extractor import OpenClassifier
-    from pipeline.runs.states import State
+    from pipeline.runs import states
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ class Run:
     @cached_property
     def config(self) -> Config:
         """The configuration; where features were imported, with the clip grid they are stated to have."""
-        imported = self.grid_of_imported
-        return on_imported_grid(self.given, self.path("extract")) if imported else self.given
+        if not self.grid_of_imported:
+            return self.given
+        return on_imported_grid(self.given, self.path("extract"))
 
     @cached_property
     def detection(self) -> DetectionConfig:
@@ -153,14 +155,9 @@ class Run:
 
     def facts(self, *, ahead: bool = False) -> Facts:
         """What the stages depend on, as it is, or `ahead` as it will be once all is made again."""
+        look, skipped = lambda: self.sightings.identities, self.skipped
         return Facts(
-            self.config,
-            self.folder,
-            self.dataset,
-            lambda: self.sightings.identities,
-            self.skipped,
-            ahead=ahead,
-            verify=self.verify,
+            self.config, self.folder, self.dataset, look, skipped, ahead=ahead, verify=self.verify
         )
 
     def stage(self, name: str) -> Stage:
@@ -192,14 +189,14 @@ class Run:
         """Write the resolved configuration beside the stages."""
         write_text(self.folder / RUN_CONFIG, dump_config(self.kept or self.config))
 
-    def state(self, name: str, facts: Facts | None = None) -> State:
+    def state(self, name: str, facts: Facts | None = None) -> states.State:
         """How a stage stands, once those before it are made again where they have to be.
 
         Raises UserError where something of it cannot be read.
         """
-        from pipeline.runs.states import state_of
+        from pipeline.runs import states
 
-        return state_of(facts or self.facts(ahead=True), name)
+        return states.state_of(facts or self.facts(ahead=True), name)
 
     def is_complete(self, name: str) -> bool:
         """Whether a stage has nothing to do; asked by every process that does its work, the main one answers."""

@@ -12,9 +12,9 @@ from pipeline.errors import UserError
 from pipeline.run_folder.identity import named
 from pipeline.run_folder.ledger import intact
 from pipeline.run_folder.manifests import FORM, changed_outputs, read_manifest
-from pipeline.runs.facts import Facts
-from pipeline.runs.fields import VIDEOS
 from pipeline.runs.graph import StageRow, row
+from pipeline.runs.inputs.facts import Facts
+from pipeline.runs.inputs.fields import VIDEOS
 
 Standing = Literal["missing", "partial", "stale", "complete"]
 Videos = Mapping[str, Sequence[str]]

@@ -18,11 +18,12 @@ from pipeline.ranks import ranks
 from pipeline.run_folder.files import clear_temporary, write_text
 from pipeline.run_folder.lock import linked_folders, locked
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.contents import names_classes, no_classes
-from pipeline.runs.graph import StageRow, in_order, maker, needed_by, reads_of
+from pipeline.runs.graph import StageRow, maker, row
+from pipeline.runs.inputs.contents import names_classes, no_classes
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.ahead import require_sound
 from pipeline.runs.soundness.lengths import require_lengths
+from pipeline.runs.ways import in_order, needed_by, of_head, reads_of
 from pipeline.training.logs.opening import forget_log
 
 Value = TypeVar("Value")
@@ -45,7 +46,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
     if any(stage.name == "classify" for stage in (*before, *stages)) and not names_classes(
         run.folder, run.ways
     ):
-        raise no_classes(run.folder)
+        raise no_classes(run.folder, run.ways)
     if (
         ranks().size == 1
         and (run.folder / RUN_CONFIG).is_file()
@@ -79,7 +80,7 @@ def whole_run(run: Run) -> tuple[StageRow, ...]:
     if not run.ways.imported:
         return stages
     if not names_classes(run.folder, run.ways):
-        return tuple(stage for stage in stages if stage.name in {"bmn", "proposals"})
+        return of_head(run.ways)
     return tuple(stage for stage in stages if stage.name != "extract")
 
 
@@ -96,7 +97,7 @@ def _over_imported(run: Run) -> Run:
     """The run as it extracts in place of imported features. Raises UserError without `force`."""
     if not run.force:
         raise UserError(
-            f"{run.path('extract')}: holds imported features; go on with `tada-loc bmn`, or use --force "
+            f"{run.path('extract')}: holds imported features; go on with `tada-loc {row(run.ways.training).command}`, or use --force "
             "to move them aside and extract, or another --run-dir"
         )
     return replace(run, grid_of_imported=False)

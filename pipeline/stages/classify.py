@@ -27,12 +27,13 @@ from pipeline.results.classification.classifying import (
 from pipeline.results.classification.feature_classifier import load_feature_classifier
 from pipeline.results.classification.fusing import fused
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
-from pipeline.results.tables import DETECTIONS, read_proposals, write_table
+from pipeline.results.tables import DETECTIONS, write_table
 from pipeline.run_folder.identity import named
 from pipeline.run_folder.ledger import Ledger, Made
-from pipeline.runs.fields import VIDEOS, made_by
+from pipeline.runs.found import proposals_of
+from pipeline.runs.inputs.fields import VIDEOS, made_by
 from pipeline.runs.run import Run
-from pipeline.training.classifier import load_classifier
+from pipeline.training.networks.classifier import load_classifier
 
 Groups = Mapping[str, np.ndarray]  # the rows of each video's proposals
 ScoreJob = tuple[str, Source, np.ndarray]  # video, its source, times [n, positions] in seconds
@@ -49,7 +50,7 @@ def run(run: Run) -> None:
     if stage.complete and not failed and run.is_complete("classify"):
         say("classify: complete, nothing to do")
         return
-    proposals = read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
+    proposals = proposals_of(run)
     groups: Groups = proposals.groupby("video", sort=False).indices
     left_out = run.left_out("classify")
     given = run.detection.classify.scores

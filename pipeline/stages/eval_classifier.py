@@ -31,7 +31,7 @@ from pipeline.run_folder.files import atomic_path, remove, write_json
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.lengths import require_lengths
-from pipeline.training.classifier import load_classifier, network_input
+from pipeline.training.networks.classifier import load_classifier, network_input
 
 STAGE = "eval-classifier"
 PART = 200  # segments a file: what a kill can cost

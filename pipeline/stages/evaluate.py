@@ -11,8 +11,8 @@ from pipeline.progress import say
 from pipeline.results import scoring
 from pipeline.results.figures import RESULTS, read_results
 from pipeline.results.scoring.published import withheld
-from pipeline.results.tables import read_detections, read_proposals
 from pipeline.run_folder.files import write_json
+from pipeline.runs.found import detections_of, proposals_of
 from pipeline.runs.logs import tell_figures
 from pipeline.runs.run import Run
 
@@ -25,7 +25,7 @@ def run(run: Run) -> None:
     stage = run.open("eval")
     if stage.complete:
         return
-    detections = read_detections(run.path("classify"), run.dataset, run.subsets[1])
+    detections = detections_of(run)
     made = _score(run, detections)
     scoring.write_result_files(run.detection, run.dataset, detections, stage.folder)
     write_json(stage.folder / RESULTS, made)
@@ -42,7 +42,7 @@ def results_table(run: Run) -> str:
     """The numbers of a run as a user sees them. Raises UserError where it has none."""
     results, settings = numbers(run), run.detection.eval
     if "best_f1" not in results:  # of a run that was evaluated before it was written
-        detections = read_detections(run.path("classify"), run.dataset, run.subsets[1])
+        detections = detections_of(run)
         results["best_f1"] = _best_f1(run, detections)
     said = withheld(settings, run.config.dataset, run.dataset)
     if said is not None:
@@ -52,7 +52,7 @@ def results_table(run: Run) -> str:
 
 def recall_of_proposals(run: Run) -> str | None:
     """AR@AN of the proposals of a run that has no classes, as a user sees it; None where they are not current."""
-    if not run.is_complete("proposals"):
+    if not run.is_complete(run.ways.proposing):
         return None
     figures = {"iou": [], "tasks": {}, "average_recall": _recall(run)}
     return scoring.map_table(figures, run.detection.eval, published=False)
@@ -91,5 +91,5 @@ def _recall(run: Run) -> dict[str, float]:
     """AR in percent by number of proposals a video."""
     settings = run.detection.eval
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
-    proposals = read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
+    proposals = proposals_of(run)
     return scoring.recall_figures(truth, proposals, settings)

@@ -32,7 +32,7 @@ from pipeline.results.classifier_extractor import SILENCE_SECONDS
 from pipeline.run_folder.identity import named
 from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.fields import made_by
+from pipeline.runs.inputs.fields import made_by
 from pipeline.runs.run import Run
 from pipeline.runs.states import feature_faults
 

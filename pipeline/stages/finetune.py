@@ -39,15 +39,15 @@ from pipeline.run_folder.stage import Stage
 from pipeline.runs.logs import training_log
 from pipeline.runs.run import Run
 from pipeline.runs.work import put_back
-from pipeline.training.bmn_network import require_groups
 from pipeline.training.checkpoints import CHECKPOINT_FILE
-from pipeline.training.classifier import (
+from pipeline.training.loop import Fitted, fit, keep_result
+from pipeline.training.networks.bmn import require_groups
+from pipeline.training.networks.classifier import (
     SharedClassifier,
     classifier_loss,
     feature_loss,
     new_classifier,
 )
-from pipeline.training.loop import Fitted, fit, keep_result
 from pipeline.training.optimisation import say_learning_rate
 from pipeline.training.steps import Batch
 from pipeline.training.task import Task

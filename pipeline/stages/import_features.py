@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from feature_extraction.store import FeatureFileError, FeatureMeta, read_meta
+from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.features import IMPORTED
 from pipeline.data.features.made import imported_on, with_grid
 from pipeline.data.features.store import FeatureStore
@@ -23,11 +24,12 @@ from pipeline.run_folder.ledger import Ledger, Made, is_current
 from pipeline.run_folder.lock import linked_folders
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.graph import of_commands, row
+from pipeline.runs.graph import row
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.ahead import require_sound
+from pipeline.runs.ways import of_head
 from pipeline.runs.work import held
-from pipeline.training.bmn_network import groups_line
+from pipeline.training.networks.bmn import groups_line
 
 STAGE = "import-features"
 
@@ -52,7 +54,7 @@ def run(
     wanted = left_out.without_skipped(run.videos)
     known = what_is_known(run.dataset, wanted, partial(_measured, run), rates=rates == "video")
     run, stated = _on_stated_grid(run, Stated(run.features.grid, layout, rates, count), known)
-    require_sound(run, of_commands("bmn"))  # what comes next, and has to do with them
+    require_sound(run, of_head(run.ways))  # what comes next, and has to do with them
     checked = check_features(sources, known, list(run.dataset.videos["video"]), stated)
     _require_few(run, sources, checked, left_out.allowed)
     fields = _fields(checked, stated, short_side)
@@ -83,16 +85,28 @@ def _measured(run: Run, videos: Sequence[str]) -> Mapping[str, Measured]:
 def _on_stated_grid(run: Run, stated: Stated, known: Mapping[str, Known]) -> tuple[Run, Stated]:
     """The run on the grid that is stated; where each video has its own, on one for estimates."""
     fps = stated.longest(known).fps
-    bmn, given = run.detection.bmn, run.given
-    if stated.rates == "rescaled" and (bmn.mode, bmn.temporal_scale) != ("rescale", stated.count):
-        say(
-            f"{STAGE}: to see them as they are, set bmn.mode=rescale bmn.temporal_scale={stated.count}"
-        )
+    given = run.given
+    if stated.rates == "rescaled" and (keys := _as_they_are(run.detection, stated.count)):
+        say(f"{STAGE}: to see them as they are, set {keys}")
     if not stated.rates or given.extract is None:
         return run, stated
     extract = given.extract.model_copy(update={"fps": fps})
     run = replace(run, given=given.model_copy(update={"extract": extract}))
     return run, replace(stated, grid=run.features.grid)
+
+
+def _as_they_are(config: DetectionConfig, count: int) -> str:
+    """The keys by which the head sees videos rescaled to `count` features so; nothing where it does, or cannot."""
+    name, length, seen = "bmn", "temporal_scale", config.bmn.temporal_scale
+    mode: str = config.bmn.mode
+    if config.detector.name == "actionformer":
+        name, length, seen = "actionformer", "max_length", config.actionformer.max_length
+        mode = config.actionformer.mode
+        if count % 2 ** (config.actionformer.levels - 1):
+            return ""
+    return (
+        "" if (mode, seen) == ("rescale", count) else f"{name}.mode=rescale {name}.{length}={count}"
+    )
 
 
 def imported_stage(run: Run, fields: Mapping[str, object]) -> Stage:
@@ -180,6 +194,8 @@ def _require_few(run: Run, sources: Sequence[Path], checked: Checked, allowed: i
         say(text)
     if not checked.places:
         raise UserError(f"{source}: no file of features that can be used")
+    if run.config.detector.name != "bmn":
+        return
     if (line := groups_line(run.detection.bmn, checked.channels)) is not None:
         say(f"{STAGE}: {line}")
 

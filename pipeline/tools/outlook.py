@@ -1,4 +1,4 @@
-"""How long both trainings will be, told from annotations and durations before any features are there."""
+"""How long a run's trainings will be, told from annotations and durations before any features are there."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import pandas as pd
 import torch
 
 from feature_extraction.video.reader import VideoInfo
-from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
+from pipeline.configuration.sections.optimisation import OptimisationSettings
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.selection import shapes_of
 from pipeline.data.hold_out import training_parts
-from pipeline.data.length import Length, bmn_length, finetune_length
+from pipeline.data.length import Length, actionformer_length, bmn_length, finetune_length
 from pipeline.data.windows.cells import windows_with_segments
 from pipeline.runs.run import Run
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.networks.classifier import untrained_classifier
 
 
 def finetune_outlook(
@@ -44,14 +45,18 @@ def finetune_outlook(
     return finetune_length(config.finetune, segments)
 
 
-def bmn_outlook(
+def head_outlook(
     config: DetectionConfig, dataset: Dataset, seconds: Mapping[str, float]
-) -> Length[BMNSettings]:
-    """How long BMN's training will be, of videos of so many `seconds`; 0 windows where none holds a segment.
+) -> Length[OptimisationSettings]:
+    """How long the head's training will be, of videos of so many `seconds`.
 
-    A video whose length is not known (0) has none.
+    BMN's samples are windows, and 0 where none holds a segment; ActionFormer's are videos. One whose length is not
+    known (0) has none.
     """
     rows = rows_that_train(config, dataset)
+    if config.detector.name == "actionformer":
+        known = [video for video in rows["video"].unique() if seconds[video] > 0]
+        return actionformer_length(config.actionformer, len(known))
     windows = sum(
         windows_with_segments(config, group[["start", "end"]].to_numpy(float), seconds[video])
         for video, group in rows.groupby("video", sort=False)

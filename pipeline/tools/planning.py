@@ -20,15 +20,17 @@ from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import VideoError
 from pipeline.data.beyond import lengths_of
 from pipeline.data.clips.geometry import View, clip_grid, extraction_view
+from pipeline.data.sequences.grids import position_count
 from pipeline.data.videos.finding import Source, find_videos, is_folder
 from pipeline.data.videos.lengths import in_seconds
 from pipeline.progress import say
-from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.lengths import require_lengths
-from pipeline.tools.outlook import bmn_outlook, feature_channels, finetune_outlook
-from pipeline.tools.rates import bmn_rate, head_rate, network_rate, training_rate
-from pipeline.training.classifier import untrained_classifier
+from pipeline.runs.ways import in_order
+from pipeline.tools.head_rates import detection_rate, head_training_rate
+from pipeline.tools.outlook import feature_channels, finetune_outlook, head_outlook
+from pipeline.tools.rates import head_rate, network_rate, training_rate
+from pipeline.training.networks.classifier import untrained_classifier
 
 PROBED_VIDEOS = 3
 PROBED_SECONDS = 4.0  # of each of them
@@ -88,9 +90,7 @@ def estimate(run: Run) -> list[Cost]:
             Cost("extract: decode", "s of video", round(sum(lengths)), decode_rate, read=read),
             Cost("extract: network", "clips", clips, rate, written=stored),
         ]
-    bmn = bmn_outlook(config, dataset, seconds[subsets[0]])
-    rate, epochs = bmn_rate(config.bmn, channels, device), bmn.settings.epochs
-    return [*costs, Cost("bmn", "windows", bmn.samples * epochs, rate, read=stored * epochs)]
+    return [*costs, *_head_costs(run, seconds, channels, stored)]
 
 
 def cost_table(costs: list[Cost], processes: int) -> str:
@@ -121,6 +121,25 @@ def costs_as_json(costs: list[Cost], processes: int) -> dict[str, Any]:
         hours = cost.hours(processes)
         rows.append(asdict(cost) | {"hours": None if math.isnan(hours) else hours})
     return {"processes": processes, "stages": rows}
+
+
+def _head_costs(
+    run: Run, seconds: Mapping[str, Mapping[str, float]], channels: int, stored: float
+) -> list[Cost]:
+    """What the head's training costs, and of ActionFormer the detection; `stored` bytes of features, of `channels`."""
+    config, dataset = run.detection, run.dataset
+    sizes = tuple(map(len, dataset.heads))
+    training = head_outlook(config, dataset, seconds[run.subsets[0]])
+    rate, epochs = head_training_rate(config, channels, sizes, run.device), training.settings.epochs
+    count = training.samples * epochs
+    costs = [Cost(run.ways.training, training.unit, count, rate, read=stored * epochs)]
+    if config.detector.name == "bmn":
+        return costs
+    clips, grid = seconds[run.subsets[1]].values(), clip_grid(config.extract)
+    counts = [position_count(grid.num_clips(s), config.actionformer) for s in clips]
+    rate = detection_rate(config, channels, dataset.heads, run.device)
+    read = sum(grid.num_clips(s) for s in clips) * channels * 2.0
+    return [*costs, Cost(run.ways.proposing, "positions", sum(counts), rate, read=read)]
 
 
 def _seconds(run: Run) -> dict[str, dict[str, float]]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.printing import printable
-from pipeline.results.tables import read_detections
 from pipeline.run_folder.files import atomic_path
+from pipeline.runs.found import detections_of
 from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers
 
@@ -33,7 +33,7 @@ def plot_run(run: Run, *, videos: int = 4, min_score: float = 0.3) -> Path:
     from matplotlib.patches import Patch
 
     truth = run.dataset.rows(run.subsets[1])
-    detections = read_detections(run.path("classify"), run.dataset, run.subsets[1])
+    detections = detections_of(run)
     names = truth["video"].unique()[:videos]
     colours = _colours(plt.get_cmap("tab10"), sorted(set(truth["label"])))
     figure, axes = plt.subplots(

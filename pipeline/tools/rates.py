@@ -6,21 +6,17 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-import numpy as np
 import torch
 
-from bmn.losses import bmn_loss
-from bmn.targets import valid_mask, window_targets
 from feature_extraction.backbones import FeatureClassifier, for_inference
 from pipeline.configuration.sections.detection import ExtractSettings
-from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
+from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.data.clips.geometry import training_crop
 from pipeline.processes.device import autocast
-from pipeline.training.bmn_network import build_network
-from pipeline.training.classifier import classification_loss
+from pipeline.training.networks.classifier import classification_loss
 
 
-def _rate(step: Callable[[], object], count: int, device: torch.device) -> float:
+def pieces_a_second(step: Callable[[], object], count: int, device: torch.device) -> float:
     """Pieces a second of a step that does `count`: the median of three after one to warm up."""
     times = []
     for _ in range(4):
@@ -39,7 +35,7 @@ def network_rate(
     network = for_inference(model, precision=settings.precision, compiled=settings.compile)
     network.to(device)
     video = torch.randn(settings.batch_size, 3, settings.frames, *size, device=device)
-    return _rate(lambda: network.features(video), settings.batch_size, device)
+    return pieces_a_second(lambda: network.features(video), settings.batch_size, device)
 
 
 def training_rate(
@@ -64,7 +60,7 @@ def training_rate(
         torch.autograd.backward([loss])
         model.zero_grad(set_to_none=True)
 
-    return _rate(step, count, device)
+    return pieces_a_second(step, count, device)
 
 
 def head_rate(
@@ -84,25 +80,4 @@ def head_rate(
         torch.autograd.backward([loss])
         model.zero_grad(set_to_none=True)
 
-    return _rate(step, count, device)
-
-
-def bmn_rate(settings: BMNSettings, channels: int, device: torch.device) -> float:
-    """Windows a second of the training of BMN on features of so many channels."""
-    count = min(2, settings.batch_size)
-    scale, longest = settings.temporal_scale, settings.duration_scale
-    network = build_network(settings, channels).to(device)
-    features = torch.randn(count, channels, scale, device=device)
-    span = (0.0, float(scale))
-    one = window_targets(np.array([[scale * 0.2, scale * 0.4]]), span, scale, longest)
-    targets = type(one)(*(field.expand(count, *field.shape).to(device) for field in one))
-    mask = valid_mask(longest, scale).to(device)
-    moves = torch.zeros(count, 2, longest, scale, device=device) if settings.regression else None
-
-    def step() -> None:
-        with autocast(device, settings.precision):
-            loss = bmn_loss(network(features), targets, mask, moves=moves).total
-        torch.autograd.backward([loss])
-        network.zero_grad(set_to_none=True)
-
-    return _rate(step, count, device)
+    return pieces_a_second(step, count, device)

@@ -9,10 +9,11 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.printing import printable
 from pipeline.run_folder.manifests import Manifest, hours_text, read_manifest
-from pipeline.runs.contents import names_classes, no_classes
-from pipeline.runs.graph import StageRow, in_order
+from pipeline.runs.graph import StageRow
+from pipeline.runs.inputs.contents import names_classes, no_classes
 from pipeline.runs.run import Run
 from pipeline.runs.states import State
+from pipeline.runs.ways import in_order
 
 # A column: its title, and what it says of a stage.
 COLUMNS = ("stage", "state", "progress", "took", "when", "why it would run again")
@@ -59,7 +60,7 @@ def status_table(run: Run, found: list[Standing]) -> str:
     except UserError:
         notes = []
     if not names_classes(run.folder, run.ways):
-        notes.append(no_classes(run.folder).message)
+        notes.append(no_classes(run.folder, run.ways).message)
     return "\n".join(
         [f"run folder {printable(str(run.folder))}", *(line.rstrip() for line in lines), *notes]
     )

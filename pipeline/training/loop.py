@@ -33,7 +33,7 @@ from pipeline.training.checkpoints import (
     training_identity,
 )
 from pipeline.training.logs.log import Log, Silent
-from pipeline.training.optimisation import build_optimizer, moving_average, schedule_of
+from pipeline.training.optimisation import build_optimizer, moving_average, rate_of_step
 from pipeline.training.steps import Stepper, to_device
 from pipeline.training.task import OpenStage, Task
 
@@ -97,10 +97,12 @@ class _Training:
     ) -> None:
         self._model, self._task, self._settings = model, task, settings
         self._stage, self._device, self._log = stage, device, log
-        self._optimizer, self._schedule = build_optimizer(model, settings), schedule_of(settings)
+        self._optimizer = build_optimizer(model, settings, task.recipe)
+        self._rate_of = rate_of_step(settings, task.recipe, task.steps)
         scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "float16")
         decay = settings.effective_ema_decay
-        self._average = None if decay is None else moving_average(model, decay)
+        start = task.recipe.average_from_start
+        self._average = None if decay is None else moving_average(model, decay, from_start=start)
         self._best = BestEpoch(keeps_weights=settings.keep == "best")
         self._chooses = task.judge is not None and (settings.keep == "best" or settings.patience)
         identity = training_identity(stage.fingerprint, task.samples)
@@ -119,6 +121,7 @@ class _Training:
             settings.precision,
             settings.grad_clip,
             settings.gradient_accumulation,
+            task.recipe.clipped(model),
         )
         self._stream = task.batches(self._at.epoch, self._at.step)
         log.begin(self._taken, self._at.epoch)
@@ -179,7 +182,7 @@ class _Training:
     def _prepare(self) -> float:
         """Set and give the learning rate of a step; set its random numbers, which no step before changes."""
         epoch, step, seed = self._at.epoch, self._at.step, self._settings.seed
-        rate = self._schedule.at(epoch + step / self._task.steps)
+        rate = self._rate_of(self._taken)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         torch.manual_seed(step_seed(seed, epoch, step, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,48 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.progress import say
+
+
+def has_decay(name: str, weights: nn.Parameter) -> bool:
+    """Whether weights have weight decay: all but biases and normalisation weights."""
+    return weights.ndim > 1
+
+
+def as_one(model: nn.Module) -> Sequence[nn.Module]:
+    """The parts of a network that is limited as a whole."""
+    return [model]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a training is optimised, where that does not follow from its settings.
+
+    decays: whether a parameter has weight decay, by its name and weights.
+    rate: the learning rate of each step, counted from 0 over the whole training; None: `schedule_of`.
+    average_from_start: whether the moving average begins at the initial weights, not at the first step's.
+    clipped: the parts of the network whose gradients have a limit each.
+    """
+
+    decays: Callable[[str, nn.Parameter], bool] = has_decay
+    rate: Callable[[int], float] | None = None
+    average_from_start: bool = False
+    clipped: Callable[[nn.Module], Sequence[nn.Module]] = as_one
+
+
+USUAL = Recipe()
+
+
+def rate_of_step(
+    settings: OptimisationSettings, recipe: Recipe, steps: int
+) -> Callable[[int], float]:
+    """The learning rate of each step of a training, counted from 0; `steps` are those of an epoch."""
+    schedule = schedule_of(settings)
+
+    def rate(number: int) -> float:
+        epoch, step = divmod(number, steps)
+        return schedule.at(epoch + step / steps)
+
+    return recipe.rate or rate
 
 
 def schedule_of(settings: OptimisationSettings) -> Schedule:
@@ -56,11 +99,14 @@ class Schedule:
         return self.lr * 0.5 * (1 + math.cos(math.pi * min(epoch / self.epochs, 1.0)))
 
 
-def build_optimizer(model: nn.Module, settings: OptimisationSettings) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, Adam or AdamW; no weight decay on biases and normalisation weights."""
+def build_optimizer(
+    model: nn.Module, settings: OptimisationSettings, recipe: Recipe = USUAL
+) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum, Adam or AdamW; weight decay where the recipe says so."""
     lr, momentum = settings.base_lr * settings.batch_ratio, settings.momentum
-    decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    decayed = [p for name, p in trained if recipe.decays(name, p)]
+    plain = [p for name, p in trained if not recipe.decays(name, p)]
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": plain, "weight_decay": 0.0},
@@ -72,10 +118,14 @@ def build_optimizer(model: nn.Module, settings: OptimisationSettings) -> torch.o
     return torch.optim.Adam(groups, lr=lr)
 
 
-def moving_average(model: nn.Module, decay: float) -> AveragedModel:
+def moving_average(model: nn.Module, decay: float, *, from_start: bool = False) -> AveragedModel:
     """An exponential moving average (EMA) of a model's weights and of its batch norms' averages.
 
-    After each step: average = decay x average + (1 - decay) x weights; it begins at the first step's.
+    After each step: average = decay x average + (1 - decay) x weights; it begins at the first step's, or at
+    the weights of now (`from_start`).
     """
     update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # torch gives it no types
-    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    average = AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    if from_start:
+        average.n_averaged.fill_(1)  # the copy that it holds counts as one
+    return average

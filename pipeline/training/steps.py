@@ -27,7 +27,8 @@ class Stepper:
     """How every step of a training is taken.
 
     `model` is the one whose gradients are averaged over the processes. `grad_clip` limits the norm of
-    the gradient, `gradient_accumulation` takes a batch in that many pieces.
+    the gradient, of each of the parts `clipped` where there are some, `gradient_accumulation` takes a batch in
+    that many pieces.
     """
 
     model: nn.Module
@@ -38,6 +39,7 @@ class Stepper:
     precision: str
     grad_clip: float | None
     gradient_accumulation: int
+    clipped: Sequence[nn.Module] = ()
 
     def take(self, batch: Batch, number: int, rate: float) -> dict[str, float]:
         """Take step `number` of the training at a learning rate: the terms of the loss.
@@ -69,7 +71,10 @@ class Stepper:
                 torch.autograd.backward(self.scaler.scale(terms["total"] * share))
         self.scaler.unscale_(self.optimizer)
         limit = math.inf if self.grad_clip is None else self.grad_clip
-        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), limit))
+        norm = sum(  # finite where all are
+            float(nn.utils.clip_grad_norm_(part.parameters(), limit))
+            for part in self.clipped or [self.model]
+        )
         # In float16 the first ones overflow: the scaler leaves them out and lowers its scale.
         if not math.isfinite(norm) and self.scaler.get_scale() <= 1:
             return values, f"gradient is {norm}"

@@ -9,12 +9,13 @@ from typing import Protocol
 
 from torch import nn
 
+from pipeline.training.optimisation import USUAL, Recipe
 from pipeline.training.steps import Batch, Loss
 
 
 @dataclass(frozen=True)
 class Task:
-    """A training as the loop takes it; how it is optimised is told by its settings.
+    """A training as the loop takes it; how it is optimised is told by its settings and `recipe`.
 
     title: the word before what is said of it, its settings section.
     batches: (epoch, step) -> this process's parts of the batches from that position to the end of
@@ -36,6 +37,7 @@ class Task:
     validate: Callable[[nn.Module], Mapping[str, float]] | None = None
     judge: Callable[[Mapping[str, float]], float | None] | None = None
     on_checkpoint: Callable[[], None] | None = None
+    recipe: Recipe = USUAL
 
 
 class OpenStage(Protocol):

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from benchmarks import __main__ as bench
 from benchmarks import (
+    actionformer,
     backbone_training,
     bmn_forward,
     bmn_training,
@@ -232,3 +233,11 @@ def test_quick_runs_every_stage(tmp_path):
         assert (row["ratio"] is None) == row["note"].startswith("skipped: ")
         assert row["stage"] in result.output
     assert "1 thread" in result.output and kept["peaks"]["float32"] > 0
+
+
+def test_both_forms_of_actionformer_give_the_same():
+    for row in (*actionformer.run(True), *actionformer.run_training(True)):
+        assert row.difference < 2e-5, row.work
+    ours, baseline, batch, mask = actionformer.draw(actionformer.SMALL)
+    for one, other in zip(ours(batch, mask), baseline(batch, mask), strict=True):
+        assert torch.equal(one.mask, other.mask)

@@ -13,13 +13,15 @@ import torch
 from pipeline.configuration.model_content import CHECKSUM, checksum, written
 from pipeline.configuration.reading import dump_config, find_config, load_config, read_config
 from pipeline.prediction.model import Model
-from pipeline.training.bmn_network import build_network
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.networks.classifier import untrained_classifier
+from pipeline.training.networks.heads import build_head
 
 SMALL = {
     "backbone.depth": [1, 1, 1, 1], "backbone.width": 4, "extract.short_side": 32,
     "bmn.hidden_1d": 8, "bmn.hidden_2d": 8, "bmn.hidden_3d": 8, "bmn.num_samples": 4,
     "bmn.temporal_scale": 40, "bmn.duration_scale": 20, "bmn.window_step": 20,
+    "actionformer.width": 8, "actionformer.heads": 2, "actionformer.levels": 3, "actionformer.window": 5,
+    "actionformer.max_length": 64,
 }  # fmt: skip
 RESULTS = {
     "iou": [0.5, 0.75],
@@ -38,8 +40,8 @@ def small_model(config: str = "demo", heads=(("dive", "jump", "run"),), **settin
     torch.manual_seed(0)
     sizes = tuple(map(len, heads))
     classifier = untrained_classifier(loaded.backbone, sizes if len(sizes) == 2 else sizes[0])
-    proposing = build_network(loaded.bmn, classifier.feature_dim)
-    states = classifier.state_dict(), proposing.state_dict()
+    head = build_head(loaded, classifier.feature_dim, sizes)
+    states = classifier.state_dict(), head.state_dict()
     return Model("own", loaded, heads, *states, results=RESULTS, note="for tests\nalone")
 
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from helpers.paths import ROOT, code_paths
 from pipeline.cli.commands import main
-from pipeline.runs.graph import in_order
+from pipeline.runs.ways import in_order
 
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=2", "finetune.batch_size=4",

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from helpers.small_runs import MADE, error_line, options, same_results, tada
 
-from pipeline.runs.graph import in_order
+from pipeline.runs.ways import in_order
 
 STAGES = [stage.folder for stage in in_order()]
 

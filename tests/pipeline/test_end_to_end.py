@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from helpers.small_runs import MADE, error_line, options, same_results, tada, without_stages
 
-from pipeline.runs.graph import in_order
+from pipeline.runs.ways import in_order
 
 
 def test_every_stage_leaves_its_outputs(whole, data):

@@ -30,7 +30,7 @@ from pipeline.results.scoring import score_file
 from pipeline.run_folder.manifests import read_manifest
 from pipeline.runs.run import Run
 from pipeline.training import checkpoints
-from pipeline.training.classifier import load_classifier, new_classifier
+from pipeline.training.networks.classifier import load_classifier, new_classifier
 
 fuzz = settings(
     max_examples=150,

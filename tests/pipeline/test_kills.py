@@ -15,7 +15,7 @@ from helpers.processes import seen, session, wait_for
 from helpers.small_runs import kill, often_saved, options, same_results, start, tada, without_stages
 
 from pipeline.run_folder.manifests import read_manifest
-from pipeline.runs.graph import in_order
+from pipeline.runs.ways import in_order
 
 STAGES = [stage.folder for stage in in_order()]
 

@@ -19,7 +19,7 @@ from pipeline.cli.tool_commands import BACKBONE_NAMES
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.demo.dataset import make_dataset
 from pipeline.errors import UsageError
-from pipeline.training.classifier import new_classifier
+from pipeline.training.networks.classifier import new_classifier
 
 SMALL = [
     "backbone.depth=[1,1,1,1]", "backbone.width=4", "finetune.epochs=1", "finetune.warmup_epochs=0",

@@ -64,6 +64,14 @@ def windows_holding(
     return windows, +counts
 
 
+def cut_at_end(segments: np.ndarray, duration: float, counts: Counter[str]) -> np.ndarray:
+    """Which segments [N, 2] begin before the video's end, bool [N]; those, and such as are cut there, are counted."""
+    late, gone = segments[:, 1] > duration, np.minimum(segments[:, 1], duration) <= segments[:, 0]
+    counts["end after the decoded video's end, cut there"] += int(late.sum())
+    counts["begin after the decoded video's end, left out"] += int(gone.sum())
+    return ~gone
+
+
 def _surroundings(
     store: FeatureStore,
     settings: BMNSettings,
@@ -75,12 +83,8 @@ def _surroundings(
     clips = store.shape(video)[0]
     first = store(video, slice(0, 1))
     grid = time_grid(first, settings)
-    late = segments[:, 1] > first.duration
-    counts["end after the decoded video's end, cut there"] += int(late.sum())
+    segments = segments[cut_at_end(segments, first.duration, counts)]
     segments = np.minimum(segments, first.duration)
-    gone = segments[:, 1] <= segments[:, 0]
-    counts["begin after the decoded video's end, left out"] += int(gone.sum())
-    segments = segments[~gone]
     early = segments[:, 0] < grid.origin
     if early.any():
         counts["begin before the first feature's cell, cut there"] += int(early.sum())

@@ -1,8 +1,9 @@
-"""A video's clip features as the positions of the boundary-matching network, and as its input."""
+"""A video's clip features as the positions of a detector, and as the input of the boundary-matching network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -18,6 +19,17 @@ from bmn.windows import (
 from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.features.store import Features
 from pipeline.data.windows.placing import window_offsets
+
+
+class PositionSettings(Protocol):
+    """How features make positions: a head's keys of these names."""
+
+    @property
+    def feature_step(self) -> int: ...
+    @property
+    def positions(self) -> Literal["every", "average", "interpolate"]: ...
+    @property
+    def normalize(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -46,10 +58,10 @@ def time_grid(features: Features, settings: BMNSettings) -> TimeGrid:
     return sliding_grid(grid.seconds_per_clip, settings.feature_step, grid.origin)
 
 
-def positions(features: np.ndarray, settings: BMNSettings) -> np.ndarray:
-    """BMN's positions [L, C] among a video's clip features [n, C], each of `feature_step` of them.
+def positions(features: np.ndarray, settings: PositionSettings) -> np.ndarray:
+    """The positions [L, C] among a video's clip features [n, C], each of `feature_step` of them.
 
-    `bmn.positions` says what a group becomes: its first feature (`every`), its mean (`average`), or
+    `positions` says what a group becomes: its first feature (`every`), its mean (`average`), or
     what lies at its centre (`interpolate`). No position depends on another's features, so a span of
     whole groups gives the positions that the whole video has there.
     """
@@ -60,7 +72,7 @@ def positions(features: np.ndarray, settings: BMNSettings) -> np.ndarray:
     return normalised(position_features(features, step, average=average), settings)
 
 
-def normalised(features: np.ndarray, settings: BMNSettings) -> np.ndarray:
+def normalised(features: np.ndarray, settings: PositionSettings) -> np.ndarray:
     """Features [L, C] as float32, each L2-normalised where the configuration says so."""
     if settings.normalize:
         norms = np.linalg.norm(features, axis=1, keepdims=True)
@@ -72,9 +84,14 @@ def sequence(features: Features, settings: BMNSettings) -> np.ndarray:
     """A video's positions [L, C]: of its clips, or T of the whole video rescaled."""
     if settings.mode == "windows":
         return positions(features.array, settings)
+    return whole_video(features, settings.temporal_scale, settings)
+
+
+def whole_video(features: Features, length: int, settings: PositionSettings) -> np.ndarray:
+    """The whole video rescaled to `length` positions [length, C]."""
     # The last clip's cell may reach beyond the end; the video is rescaled, not the padding.
     grid = features.grid
     cells, shift = features.duration * grid.fps / grid.stride, grid.shift / grid.stride
     extent = cells if shift else min(len(features), cells)
-    rows = rescale(features.array, settings.temporal_scale, extent=extent, shift=shift)
+    rows = rescale(features.array, length, extent=extent, shift=shift)
     return normalised(rows, settings)

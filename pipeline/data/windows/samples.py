@@ -12,12 +12,13 @@ from bmn.moves import window_moves
 from bmn.targets import window_targets
 from bmn.windows import window_features
 from pipeline.configuration.sections.training import BMNSettings
-from pipeline.data.batches import read_batches
+from pipeline.data.batches import no_features_without, read_batches, stacked
 from pipeline.data.features.store import FeatureStore
-from pipeline.data.order import epoch_order, own_pieces
+from pipeline.data.order import epoch_order, training_plan
 from pipeline.data.windows.placing import Window, redrawn
 from pipeline.data.windows.positions import positions, sequence
-from pipeline.errors import UserError
+
+_REFUSE = no_features_without("bmn")
 
 
 def window_batches(
@@ -33,16 +34,15 @@ def window_batches(
 
     Windows that move lie where (seed, epoch, number of the window) puts them, whatever came before.
     """
-    plan: list[list[tuple[int, int]]] = []
-    pieces: list[list[int]] = []
-    for number in range(epoch, settings.epochs):
-        for batch in epoch_windows(windows, settings, number)[step:]:
-            own, places = own_pieces(batch, settings.gradient_accumulation)
-            plan.append([(number, index) for index in own])
-            pieces.append(places)
-        step = 0
+    plan, pieces = training_plan(
+        lambda number: epoch_windows(windows, settings, number),
+        epochs=settings.epochs,
+        pieces=settings.gradient_accumulation,
+        epoch=epoch,
+        step=step,
+    )
     samples = _Windows(store, settings, windows)
-    read = read_batches(samples, plan, _collate, workers=workers, lost=_refuse)
+    read = read_batches(samples, plan, stacked, workers=workers, lost=_REFUSE)
     for places, windows_read in zip(pieces, read, strict=True):
         yield windows_read | {"pieces": places}
 
@@ -58,14 +58,7 @@ def regular_batches(
     """Batches of the windows of these numbers, at their regular places."""
     samples = _Windows(store, settings, windows)
     keys = [[(None, index) for index in numbers] for numbers in plan]
-    yield from read_batches(samples, keys, _collate, workers=workers, lost=_refuse)
-
-
-def _refuse(video: str, reason: str) -> None:
-    raise UserError(
-        f"bmn: reading the features of video {video}: {reason}; delete their file and run "
-        "`tada-loc extract` again"
-    )
+    yield from read_batches(samples, keys, stacked, workers=workers, lost=_REFUSE)
 
 
 def epoch_windows(windows: Sequence[Window], settings: BMNSettings, epoch: int) -> list[list[int]]:
@@ -130,12 +123,3 @@ def _window_features(store: FeatureStore, settings: BMNSettings, window: Window)
     first, stop = max(window.offset, 0), window.offset + scale
     part = store(window.video, slice(first * step, stop * step))
     return window_features(positions(part.array, settings), window.offset - first, scale)
-
-
-def _collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    batch: dict[str, Any] = {
-        key: torch.stack([torch.as_tensor(sample[key]) for sample in samples])
-        for key in samples[0]
-        if key != "names"
-    }
-    return batch | {"names": [sample["names"] for sample in samples]}

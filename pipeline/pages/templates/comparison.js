@@ -74,7 +74,7 @@ function showClasses() {
 function showTrainings() {
   const host = byId("trainings");
   if (!host) return;
-  for (const [stage, title] of [["finetune", "classifier"], ["bmn", "proposals (BMN)"]]) {
+  for (const [stage, title] of [["finetune", "classifier"], ["bmn", "proposals (BMN)"], ["actionformer", "detector (ActionFormer)"]]) {
     const keys = new Set(data.runs.flatMap((run) => run.history[stage] ?? []).flatMap(Object.keys));
     for (const key of keys) {
       if (key === "epoch" || key === "lr" || key.startsWith("extract_")) continue;

@@ -13,7 +13,7 @@ from pipeline.configuration.sections.detection import ClassifySettings
 from pipeline.data.features.store import Features
 from pipeline.data.videos.finding import Source
 from pipeline.results.classification.fusing import spread_positions
-from pipeline.training.classifier import class_probabilities
+from pipeline.training.networks.classifier import class_probabilities
 
 
 def times_of(settings: ClassifySettings, proposals: pd.DataFrame, grid: ClipGrid) -> np.ndarray:

@@ -14,7 +14,7 @@ from pipeline.configuration.settings import Config
 from pipeline.data.pooled.means import Pooled
 from pipeline.errors import UserError
 from pipeline.training.checkpoints import MODEL_FILE, load_weights, saved_weights
-from pipeline.training.classifier import class_probabilities
+from pipeline.training.networks.classifier import class_probabilities
 
 _AT_ONCE = 4096  # features that are classified together
 

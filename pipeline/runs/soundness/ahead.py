@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.progress import say
 from pipeline.ranks import ranks
-from pipeline.runs.graph import StageRow, in_order
+from pipeline.runs.graph import StageRow
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.checks import check_stages
 from pipeline.runs.soundness.lengths import of_whole_files, require_lengths
+from pipeline.runs.ways import in_order
 
 FIRST = "finetune"
 
@@ -49,8 +50,7 @@ def stages_ahead(run: Run, stages: Sequence[StageRow]) -> list[str]:
 
 
 def _detects(run: Run) -> bool:
-    sections = ("extract", "bmn", "proposals", "classify", "eval")
-    return all(getattr(run.config, section) is not None for section in sections)
+    return not run.config.lacking
 
 
 def _is_done(run: Run, stage: StageRow) -> bool:

@@ -13,7 +13,7 @@ from pipeline.errors import UsageError, UserError
 from pipeline.results.scoring import truth_rows
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.lengths import of_whole_files
-from pipeline.runs.soundness.trainings import finetunes, trains_bmn
+from pipeline.runs.soundness.trainings import finetunes, trains_actionformer, trains_bmn
 from pipeline.training.logs.opening import require_trackers
 
 
@@ -94,6 +94,9 @@ _CHECKS: Mapping[str, Sequence[Callable[[Run], None]]] = {
     "extract": (_extracts,),
     "bmn": (_tells, trains_bmn),
     "proposals": (_proposes,),
+    "actionformer": (_tells, trains_actionformer),
+    "segments": (_proposes,),
+    "detections": (_proposes,),
     "classify": (_classifies,),
     "eval": (_tells, _evaluates),
 }

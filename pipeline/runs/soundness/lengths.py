@@ -9,7 +9,13 @@ from pipeline.data.beyond import require_within
 from pipeline.runs.run import Run
 
 KINDS = ("training", "evaluation")
-_READ = {"finetune": KINDS, "bmn": KINDS[:1], "eval": KINDS[1:], "eval-classifier": KINDS[1:]}
+_READ = {
+    "finetune": KINDS,
+    "bmn": KINDS[:1],
+    "actionformer": KINDS[:1],
+    "eval": KINDS[1:],
+    "eval-classifier": KINDS[1:],
+}
 
 
 def require_lengths(run: Run, names: Sequence[str], *, look: bool = True) -> list[str]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from pipeline.configuration.sections.optimisation import OptimisationSettings
+from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import training_rows
 from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch, nothing_to_choose_by, require_use, training_parts
+from pipeline.data.sequences.refusals import nothing_learnt
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.lengths import require_lengths
+
+# Whether one of a video's segments [N, 2] could be trained on, in a video of so many seconds (NaN: unknown).
+Holds = Callable[[np.ndarray, float], bool]
 
 
 def finetunes(run: Run) -> None:
@@ -33,15 +39,34 @@ def trains_bmn(run: Run) -> None:
     settings = run.detection.bmn
     _shares_batches("bmn", settings)
     training, _ = training_parts(run.config, run.dataset)
-    if not _some_window_holds(run, training):
+    holds = partial(_window_holds, run.detection)
+    if not _some_holds(run, training, holds):
         require_lengths(run, ["bmn"])  # where the times are wrong, no setting helps
         raise UserError(
             f"bmn: no window of {settings.temporal_scale} positions holds a whole training segment; "
             "raise bmn.temporal_scale or bmn.feature_step"
         )
+    _can_choose(run, settings, holds)
+
+
+def trains_actionformer(run: Run) -> None:
+    """Refuse what the training of ActionFormer would refuse. Raises UserError."""
+    _trains(run)
+    settings = run.detection.actionformer
+    _shares_batches("actionformer", settings)
+    training, _ = training_parts(run.config, run.dataset)
+    holds = partial(_position_learns, run.detection)
+    if not _some_holds(run, training, holds):
+        require_lengths(run, ["actionformer"])
+        raise nothing_learnt(len(training))
+    _can_choose(run, settings, lambda segments, told: True)
+
+
+def _can_choose(run: Run, settings: OptimisationSettings, holds: Holds) -> None:
+    """Refuse to choose an epoch by nothing. Raises UserError."""
     if chooses_epoch(settings):
         rows, held_out = _judges(run)
-        if not _some_window_holds(run, rows):
+        if not _some_holds(run, rows, holds):
             raise nothing_to_choose_by(run.config.dataset, held_out=held_out)
 
 
@@ -68,24 +93,38 @@ def _judges(run: Run) -> tuple[pd.DataFrame, bool]:
     return rows, held_out
 
 
-def _some_window_holds(run: Run, rows: pd.DataFrame) -> bool:
-    """Whether a window could hold one of the segments, were its video as long as it can be."""
-    from pipeline.data.windows.cells import windows_with_segments  # loads torch
-
+def _some_holds(run: Run, rows: pd.DataFrame, holds: Holds) -> bool:
+    """Whether one of the segments could be trained on, were its video as long as it can be."""
     told: Mapping[str, float] = dict(
         zip(run.dataset.videos["video"], run.dataset.videos["duration"], strict=True)
     )
-    config = run.detection
-    scale = config.bmn.temporal_scale * config.bmn.feature_step
-    window = scale * config.extract.stride / config.extract.fps
     for video, group in rows.groupby("video", sort=False):
         segments = group[["start", "end"]].to_numpy(float)
         if not np.isfinite(segments).all():
             return True  # that these are no segments to detect is said of the evaluation
-        longest = np.nanmax([segments.max(), told[str(video)]]) + window
-        if windows_with_segments(config, segments, float(longest)):
+        if holds(segments, told[str(video)]):
             return True
     return False
+
+
+def _window_holds(config: DetectionConfig, segments: np.ndarray, told: float) -> bool:
+    """Whether a window of BMN holds one of a video's segments [N, 2]; `told` seconds long, or unknown (NaN)."""
+    from pipeline.data.windows.cells import windows_with_segments  # loads torch
+
+    scale = config.bmn.temporal_scale * config.bmn.feature_step
+    window = scale * config.extract.stride / config.extract.fps
+    longest = np.nanmax([segments.max(), told]) + window
+    return windows_with_segments(config, segments, float(longest)) > 0
+
+
+def _position_learns(config: DetectionConfig, segments: np.ndarray, told: float) -> bool:
+    """Whether a position of ActionFormer learns one of a video's segments [N, 2]; `told` as above."""
+    from pipeline.data.sequences.learning import learns_some  # loads torch
+
+    if np.isnan(told) and config.actionformer.mode == "rescale":
+        return True  # how long a position is, is not known
+    longest = float(np.nanmax([segments.max(), told]))
+    return learns_some(config, segments, longest)
 
 
 def _shares_batches(title: str, settings: OptimisationSettings) -> None:

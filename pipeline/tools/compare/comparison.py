@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from pipeline.tools.compare.results import Result, named
 from pipeline.tools.compare.sampled import How, Sampled, difference, ends, sampled
 from pipeline.tools.compare.videos import changed_most, video_f1
 
+# Sections that say nothing of a run whose head does without them.
+_OF_HEADS = ("bmn.", "proposals.", "actionformer.", "detections.", "classify.")
 _FIXES = (*KINDS, "false positives", "false negatives")
 
 
@@ -168,8 +170,16 @@ def _settings(results: Sequence[Result]) -> list[dict[str, Any]]:
     return [
         {"key": key, "values": [settings.get(key) for settings in runs]}
         for key in keys
-        if any(settings.get(key) != runs[0].get(key) for settings in runs[1:])
+        if _differs(key, runs)
     ]
+
+
+def _differs(key: str, runs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a setting differs between runs; one of a head only between runs that have the head."""
+    if key.startswith(_OF_HEADS):
+        section = key.partition(".")[0] + "."
+        runs = [settings for settings in runs if any(name.startswith(section) for name in settings)]
+    return any(settings.get(key) != runs[0].get(key) for settings in runs[1:])
 
 
 def _changed(results: Sequence[Result], made: Sequence[Sampled]) -> list[list[dict[str, Any]]]:

@@ -17,8 +17,9 @@ from pipeline.plain_files import read_json
 from pipeline.progress import say
 from pipeline.results import scoring
 from pipeline.results.scoring.given import read_scored
-from pipeline.results.tables import DETECTIONS, read_detections, read_proposals
-from pipeline.runs.fields import deciding_fields
+from pipeline.results.tables import DETECTIONS
+from pipeline.runs.found import detections_of, proposals_of
+from pipeline.runs.inputs.fields import deciding_fields
 from pipeline.runs.run import Run, run_of
 from pipeline.stages.evaluate import ties_of
 
@@ -65,7 +66,7 @@ def result_of_run(folder: Path) -> Result:
     """What a run has found. Raises UserError where it has not been evaluated."""
     run = run_of(folder)
     subset = run.subsets[1]
-    if not (run.path("classify") / DETECTIONS).is_file():
+    if not (run.path(run.ways.detecting) / DETECTIONS).is_file():
         raise UserError(
             f"{folder}: has no detections; run `tada-loc eval --run-dir {folder}` first"
         )
@@ -82,11 +83,11 @@ def result_of_run(folder: Path) -> Result:
         videos=tuple(run.dataset.video_ids(subset)),
         truth=scoring.truth_rows(run.config.dataset, run.dataset),
         ignored=run.dataset.ignored_rows(subset),
-        detections=read_detections(run.path("classify"), run.dataset, subset),
-        proposals=read_proposals(run.path("proposals"), run.dataset, subset),
+        detections=detections_of(run),
+        proposals=proposals_of(run),
         ties=ties_of(run),
-        settings=deciding_fields(run.config),
-        history={stage: _history(run, stage) for stage in ("finetune", "bmn")},
+        settings={"detector.name": run.config.detector.name} | deciding_fields(run.config),
+        history={stage: _history(run, stage) for stage in ("finetune", run.ways.training)},
     )
 
 

@@ -19,9 +19,9 @@ from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UserError
 from pipeline.printing import percent
 from pipeline.run_folder.identity import file_digest
-from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.checks import check_stages
+from pipeline.runs.ways import in_order
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 from pipeline.tools.doctor.segments import segment_findings, time_findings
 from pipeline.tools.doctor.trainings import training_findings
@@ -33,7 +33,7 @@ from pipeline.tools.doctor.videos import (
     measured_of,
 )
 from pipeline.tools.outlook import feature_channels, rows_that_train
-from pipeline.training.bmn_network import require_groups
+from pipeline.training.networks.bmn import require_groups
 
 UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
 

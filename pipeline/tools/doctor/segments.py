@@ -1,24 +1,21 @@
-"""Whether clips, positions and windows suit the annotated segments."""
+"""Whether times are right, and whether clips, positions and windows suit the annotated segments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 
 from bmn.upper_bound import best_tious
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset
 from pipeline.data.beyond import beyond_end, how_to_fix
-from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.videos.left_out import skipped_ids
 from pipeline.data.videos.lengths import Measured
 from pipeline.data.windows.cells import video_cells
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
-
-# At the lowest threshold; below it the grid, not the network, decides the result.
-LEAST_RECALL = 0.9
+from pipeline.tools.doctor.fitting import LEAST_RECALL, limit_findings
+from pipeline.tools.doctor.pyramid import pyramid_findings
 
 
 def time_findings(
@@ -54,41 +51,27 @@ def time_findings(
 def segment_findings(
     config: DetectionConfig, dataset: Dataset, subset: str, seconds: Mapping[str, float]
 ) -> list[Finding]:
-    """How a subset's segments fit clips and BMN's cells; `seconds` are the videos' durations."""
+    """How a subset's segments fit clips and what the head can tell; `seconds` are the videos' durations."""
     rows = dataset.rows(subset)
     rows = rows[(rows["end"] > rows["start"]) & (rows["video"].map(seconds) > 0)]
     if rows.empty:
         return []
+    check = f"segments, {subset}"
+    if config.detector.name != "bmn":
+        trains = subset == config.dataset.train_subset
+        return pyramid_findings(config, check, rows, seconds, trains=trains)
     best, position = np.zeros(len(rows)), np.zeros(len(rows))
     for video, index in rows.groupby("video", sort=False).indices.items():
         cells = video_cells(config.extract, config.bmn, seconds[str(video)])
         best[index] = best_tious(rows[["start", "end"]].to_numpy(float)[index], cells)
         position[index] = cells.grid.seconds_per_position
-    check = f"segments, {subset}"
-    return [*_lengths(config, check, rows, position), _upper_bound(config, check, best)]
-
-
-def _lengths(
-    config: DetectionConfig, check: str, rows: pd.DataFrame, position: np.ndarray
-) -> list[Finding]:
-    """Segments shorter than a clip or a position [s, one a segment], or longer than any cell."""
     length = (rows["end"] - rows["start"]).to_numpy()
-    grid = clip_grid(config.extract)
-    span = ((grid.frames - 1) * grid.interval + 1) / grid.fps
-    longest = config.bmn.duration_scale * position
     limits = {
-        f"shorter than a clip ({span:.2f} s)": length < span,
         "shorter than a BMN position": length < position,
-        "longer than duration_scale positions": length > longest + 1e-6,
+        "longer than duration_scale positions": length
+        > config.bmn.duration_scale * position + 1e-6,
     }
-    findings = []
-    for text, mask in limits.items():
-        names = tuple(
-            f"{r.video} [{r.start:.2f}, {r.end:.2f}]" for r in rows[mask].itertuples(index=False)
-        )
-        state = NOTE if names else OK
-        findings.append(Finding(check, state, f"{len(names)} of {len(rows)} {text}", names))
-    return findings
+    return [*limit_findings(config, check, rows, limits), _upper_bound(config, check, best)]
 
 
 def _upper_bound(config: DetectionConfig, check: str, best: np.ndarray) -> Finding:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from feature_extraction.video.reader import VideoInfo
-from pipeline.configuration.sections.training import BMNSettings, FinetuneSettings
+from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.annotations import Dataset
 from pipeline.data.length import Length, length_line, length_warning
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
-from pipeline.tools.outlook import bmn_outlook, finetune_outlook
+from pipeline.tools.outlook import finetune_outlook, head_outlook
 
 
 def training_findings(
@@ -26,12 +26,13 @@ def training_findings(
     finetune = finetune_outlook(config, dataset, infos)
     if not finetune.samples:
         return []
-    bmn = bmn_outlook(config, dataset, seconds)
-    return [_finding(finetune), _finding(bmn)]
+    return [_finding(finetune), _finding(head_outlook(config, dataset, seconds))]
 
 
-def _finding(length: Length[FinetuneSettings] | Length[BMNSettings]) -> Finding:
+def _finding(length: Length[OptimisationSettings]) -> Finding:
     check, settings, steps = f"training, {length.section}", length.settings, length.steps
+    if not length.samples and length.section != "bmn":
+        return Finding(check, WRONG, "of no training video with segments the length is known")
     if not length.samples:
         text = "no window holds a whole training segment; raise bmn.temporal_scale or feature_step"
         return Finding(check, WRONG, text)

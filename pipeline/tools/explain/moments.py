@@ -12,7 +12,7 @@ import pandas as pd
 from feature_extraction.sampling import ClipGrid
 from pipeline.errors import UsageError, UserError
 from pipeline.prediction.choosing import Choice, Heads, choose
-from pipeline.prediction.found import Curves, Prediction, names_of
+from pipeline.prediction.found import NO_CURVES, Prediction, names_of
 from pipeline.progress import say
 from pipeline.tools.explain.targets import Target, targets_of_label, with_against
 
@@ -83,10 +83,8 @@ def moment_at(seconds: float, named: tuple[Target, ...], against: tuple[Target, 
 
 
 def _as_prediction(detections: pd.DataFrame, video: str) -> Prediction:
-    empty = np.empty(0)
     best_first = detections.sort_values("score", ascending=False, kind="stable", ignore_index=True)
-    curves = Curves(empty, empty, empty)
-    return Prediction(video, Path(), 0.0, best_first, best_first, curves, "", "")
+    return Prediction(video, Path(), 0.0, best_first, best_first, NO_CURVES, "", "")
 
 
 def _say_long(moments: list[Moment], video: str) -> None:

@@ -26,9 +26,9 @@ from pipeline.prediction.networks import classifier_of
 from pipeline.processes.device import pick_device
 from pipeline.progress import Progress, say
 from pipeline.results.classifier_extractor import extractor_of
-from pipeline.results.tables import read_detections
 from pipeline.run_folder.files import write_json
 from pipeline.run_folder.lock import locked
+from pipeline.runs.found import detections_of
 from pipeline.runs.run import Run, run_of
 from pipeline.tools.explain.film import write_film
 from pipeline.tools.explain.looking import Explained, look_at
@@ -138,7 +138,7 @@ def _detections(
 ) -> pd.DataFrame:
     """The video's detections: those of the run where it has them, else found now."""
     if run is not None and not os.path.lexists(request.video) and _is_evaluated(run, video):
-        rows = read_detections(run.path("classify"), run.dataset, run.subsets[1])
+        rows = detections_of(run)
         return rows[rows["video"] == video].reset_index(drop=True)
     say(f"explain: {video}: looking for actions in the whole video first (--at SECONDS does not)")
     return Detector(model, device=str(device)).predict(source, video).detections
@@ -147,7 +147,7 @@ def _detections(
 def _is_evaluated(run: Run, video: str) -> bool:
     """Whether the run's own detections are of this video and current."""
     known = video in run.dataset.video_ids(run.subsets[1])
-    return known and run.is_complete("classify")
+    return known and run.is_complete(run.ways.detecting)
 
 
 def _extractor(model: Model, device: torch.device) -> Extractor:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.configuration.yaml_text import write_yaml
+from pipeline.tools.init import heads
 from pipeline.tools.init.footage import Footage
+from pipeline.tools.init.heads import Entry
 
 FRAMES = 8  # of a clip, as in the paper
 LONGEST_CLIP = 1.1  # seconds: 8 frames, 8 apart, at 60 a second, as on EPIC-KITCHENS-100; longer ones blur boundaries
@@ -36,6 +38,7 @@ class Machine:
     finetune: dict[str, Any]
     sides: tuple[int, int]
     bmn: dict[str, Any]
+    former: heads.Former
 
 
 CPU = Machine(
@@ -46,6 +49,7 @@ CPU = Machine(
     finetune={"base_lr": 2.0e-3, "batch_size": 16, "epochs": 20, "min_steps": 600},
     sides=(64, 72),
     bmn={"hidden_1d": 64, "hidden_2d": 32, "hidden_3d": 64, "num_samples": 16, "base_lr": 4.0e-3},
+    former=heads.CPU,
 )
 GPU = Machine(
     fps=30,
@@ -55,10 +59,9 @@ GPU = Machine(
     finetune={"base_lr": 1.0e-4, "batch_size": 16, "epochs": 30, "min_steps": 1000},
     sides=(224, 256),
     bmn={"base_lr": 2.0e-3},
+    former=heads.GPU,
 )
 MACHINES = {"cpu": CPU, "gpu": GPU}
-
-Entry = tuple[str, Any, str]  # key, value, reason
 
 
 @dataclass(frozen=True)
@@ -119,11 +122,13 @@ def advice(footage: Footage, kind: str) -> dict[str, list[Entry]]:
             ("short_side", machine.sides[0], "pixels, as in validation"),
             ("crop", "whole", "as in finetune"),
         ],
+        "detector": heads.detector(),
         "bmn": _bmn(footage, machine, grid),
         "proposals": [
             ("boundary_power", 0.0, "the boundary scores pick, and do not weigh"),
             ("voting", 0.75, "proposals around a pick move its ends"),
         ],
+        "actionformer": heads.actionformer(footage, machine.former, grid.position),
         "classify": [
             ("mode", "proposal", "each proposal has classes of its own"),
             ("spread", "inside", "clips that hang over a proposal's ends see what is beside it"),

@@ -16,8 +16,9 @@ from pipeline.data.annotations.formats import expanded, format_of
 from pipeline.errors import UsageError, UserError
 from pipeline.printing import printable
 from pipeline.run_folder.files import write_text
-from pipeline.tools.init.advice import Entry, advice, configuration_text
+from pipeline.tools.init.advice import advice, configuration_text
 from pipeline.tools.init.footage import Footage, look_at
+from pipeline.tools.init.heads import Entry
 
 
 def write_configuration(

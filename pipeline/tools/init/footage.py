@@ -34,7 +34,8 @@ class Footage:
     lengths, cut at their video's end, of videos that can be read; `seconds` is all footage together,
     `short_side` (pixels) that of the middle video; `rarest` and `commonest` count a class's training segments;
     `sided` are labels a mirror image would make wrong, `paired` says that each of these has its mirror image
-    among the labels.
+    among the labels. `longest_video` in seconds, 0 where it is not known; `verbs_and_nouns` says that a segment has
+    two labels.
     """
 
     videos: int
@@ -51,6 +52,8 @@ class Footage:
     longest: float
     sided: tuple[str, ...]
     paired: bool
+    longest_video: float = 0.0
+    verbs_and_nouns: bool = False
 
 
 def look_at(settings: DatasetSettings, workers: int) -> Footage:
@@ -92,7 +95,7 @@ def _figures(
     lengths = (rows["end"] - rows["start"]).to_numpy()
     lengths = lengths[lengths > 0]
     last = rows.groupby("video")["end"].max()
-    seconds = sum(info.duration or float(last.get(v, 0.0)) for v, info in infos.items())
+    seconds = [info.duration or float(last.get(v, 0.0)) for v, info in infos.items()]
     counts = np.unique(dataset.targets(train), axis=0, return_counts=True)[1]
     names = sorted({name for head in dataset.heads for name in head})
     sided = tuple(name for name in names if SIDES.search(name))
@@ -107,12 +110,14 @@ def _figures(
         commonest=int(counts.max()),
         fps=float(np.median([info.fps for info in infos.values() if info.fps > 0] or [30.0])),
         short_side=int(np.median([min(info.width, info.height) for info in infos.values()])),
-        seconds=float(seconds),
+        seconds=float(sum(seconds)),
         shortest=float(np.quantile(lengths, 0.05)),
         quarter=float(np.quantile(lengths, 0.25)),
         longest=float(np.quantile(lengths, 0.98)),
         sided=sided,
         paired=len(dataset.heads) == 1 and pairs,
+        longest_video=float(max(seconds)),
+        verbs_and_nouns=len(dataset.heads) == 2,
     )
 
 

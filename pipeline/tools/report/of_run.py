@@ -12,15 +12,16 @@ from evaluation.errors import TableError
 from evaluation.recall import average_recall
 from pipeline.data.videos.finding import videos_there
 from pipeline.errors import UserError
-from pipeline.pages.report_values import Durations, MapRow, Report, Videos
+from pipeline.pages.report_values import MapRow, Report, Videos
 from pipeline.progress import say
 from pipeline.results import scoring
 from pipeline.results.scoring.published import withheld
-from pipeline.results.tables import read_detections, read_proposals
 from pipeline.run_folder.manifests import hours_text, readable_manifest
+from pipeline.runs.found import detections_of, proposals_of
 from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers, ties_of
 from pipeline.tools.report.analysed import TIOU, Analysed, analysed
+from pipeline.tools.report.lengths import durations_of
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
 from pipeline.tools.report.reasons import advice_of, stages_of
 from pipeline.tools.report.shared import labels_of, numbers_of, paths_from
@@ -40,8 +41,8 @@ def report_of_run(
     """
     subset = run.subsets[1]
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
-    detections = read_detections(run.path("classify"), run.dataset, subset)
-    proposals = read_proposals(run.path("proposals"), run.dataset, subset)
+    detections = detections_of(run)
+    proposals = proposals_of(run)
     one = analysed(
         truth, detections, run.detection.eval.iou, tiou=tiou, ties=ties_of(run), ignored=run.dataset.ignored_rows(subset)
     )  # fmt: skip
@@ -60,10 +61,10 @@ def report_of_run(
         found=one.found,
         **labels_of(run.dataset, truth, detections),
         stages=stages_of(why),
-        advice=advice_of(one.found, why),
+        advice=advice_of(one.found, why, head=run.ways.head),
         recall=_recall(run, truth, proposals),
         trainings=trainings(run),
-        durations=_durations(run, truth),
+        durations=durations_of(run.detection, truth, position_seconds(run)),
         facts=facts_of(run),
         mistakes=mistakes,
         without=_without(frames=frames, stages=why is not None, sources=len(sources), failed=failed),
@@ -98,7 +99,7 @@ def _about(run: Run) -> list[str]:
     manifest = readable_manifest(run.path("eval"))
     parts = [
         network_name(run),
-        "bmn",
+        run.config.detector.name,
         f"{trained:,} training videos, {evaluated:,} evaluated",
         manifest.updated[:10] if manifest is not None else "",
         hours_text(hours_of(run)),
@@ -120,31 +121,9 @@ def _recall(run: Run, truth: pd.DataFrame, proposals: pd.DataFrame) -> list[floa
 
 def position_seconds(run: Run) -> float:
     """Seconds of a position of the grid, where it has the same in all videos; else those of a feature."""
-    extract, bmn = run.detection.extract, run.detection.bmn
-    return extract.stride * bmn.feature_step / extract.fps
-
-
-def _durations(run: Run, truth: pd.DataFrame) -> Durations:
-    """Lengths of the true segments against what BMN's map of durations holds."""
-    seconds = (truth["end"] - truth["start"]).to_numpy(float)
-    bmn = run.detection.bmn
-    if bmn.mode == "rescale":
-        said = f"Every video is {bmn.temporal_scale} positions long, so what can be proposed hangs on its length."
-        return Durations(seconds, None, None, [said])
-    step = position_seconds(run)
-    longest = step * bmn.duration_scale
-    short, long = int((seconds < step).sum()), int((seconds > longest).sum())
-    notes = [
-        f"{count:,} of {len(seconds):,} segments ({100 * count / len(seconds):.1f} %) are {what}."
-        for count, what in (
-            (short, f"shorter than one position ({step:.3g} s; extract.stride)"),
-            (long, f"longer than the longest proposal ({longest:.3g} s; bmn.duration_scale)"),
-        )
-        if count
-    ]
-    return Durations(
-        seconds, step, longest, notes or ["All segments are within what the grid can propose."]
-    )
+    config = run.detection
+    head = config.bmn if config.detector.name == "bmn" else config.actionformer
+    return config.extract.stride * head.feature_step / config.extract.fps
 
 
 def _without(*, frames: bool, stages: bool, sources: int, failed: list[str]) -> list[str]:

@@ -28,11 +28,13 @@ def stages_of(why: Mapping[str, Any] | None) -> list[Bar]:
     return bars
 
 
-def advice_of(found: Analysis, why: Mapping[str, Any] | None = None) -> list[str]:
+def advice_of(
+    found: Analysis, why: Mapping[str, Any] | None = None, *, head: str = "bmn"
+) -> list[str]:
     """A sentence about what to try: by the stages where these are known, else by the kinds of errors."""
     if why is not None:
         said = str(why["advice"])
     else:
         gains = {bar.name: bar.points for bar in found.errors if not bar.sum}
-        said = next_step(Averages(0.0, {}), gains)
+        said = next_step(Averages(0.0, {}), gains, head=head)
     return [said.removeprefix(_BEGINS)]

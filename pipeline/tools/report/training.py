@@ -10,16 +10,20 @@ from pipeline.pages.report_values import Training
 from pipeline.plain_files import read_json
 from pipeline.runs.run import Run
 
-_NAMES = {"finetune": "classifier", "bmn": "proposals (BMN)"}
+_NAMES = {
+    "finetune": "classifier",
+    "bmn": "proposals (BMN)",
+    "actionformer": "detector (ActionFormer)",
+}
 _EXTRACT = "extract_"  # before accuracies as extraction sees the clips
 _ACCURACIES = ("top", "verb", "noun", "action", "mean_class")
 
 
 def trainings(run: Run) -> list[Training]:
-    """The trainings whose history is there and readable."""
+    """The trainings of the run, with its head, whose history is there and readable."""
     found = []
-    for stage, name in _NAMES.items():
-        training = training_of(run.path(stage) / "history.json", name)
+    for stage in ("finetune", run.ways.training):
+        training = training_of(run.path(stage) / "history.json", _NAMES[stage])
         if training is not None:
             found.append(training)
     return found

@@ -14,8 +14,8 @@ from pipeline.configuration.reading import SHIPPED, load_config
 from pipeline.configuration.settings import Config
 from pipeline.pages.report_values import Facts
 from pipeline.run_folder.manifests import Manifest, hours_text, readable_manifest
-from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
+from pipeline.runs.ways import in_order
 
 # Where things are and how much is done at once: not what ran.
 _PLACES = (
@@ -25,6 +25,8 @@ _PLACES = (
     "dataset.video_info",
     "runtime.",
 )
+# Sections that say nothing where the head does without them.
+_OF_HEADS = ("bmn", "proposals", "actionformer", "detections", "classify")
 _PACKAGES = ("tada-loc", "torch", "numpy", "av")
 
 
@@ -71,6 +73,7 @@ def network_name(run: Run) -> str:
 def _differing(config: Config) -> tuple[str, list[tuple[str, str, str]]]:
     """The shipped configuration that is nearest to this one, and the keys that are others than there."""
     own = _flat(config)
+    unused = tuple(f"{name}." for name in _OF_HEADS if name not in config.head_sections)
     best: tuple[str, list[tuple[str, str, str]]] | None = None
     for path in sorted(SHIPPED.glob("*.yaml")):
         shipped = _flat(load_config(path))
@@ -79,7 +82,7 @@ def _differing(config: Config) -> tuple[str, list[tuple[str, str, str]]]:
             for key in known_keys()
             if key in own.keys() | shipped.keys()
             and own.get(key) != shipped.get(key)
-            and not key.startswith(_PLACES)
+            and not key.startswith((*_PLACES, *unused))
         ]
         if best is None or len(rows) < len(best[1]):
             best = (path.stem, rows)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from feature_extraction.backbones import VideoNetwork
-from pipeline.configuration.sections.detection import ClassifySettings
+from pipeline.configuration.sections.detection import ClassifySettings, ProposalSettings
 from pipeline.data.features.store import Features
 from pipeline.data.scores.given import GivenScores, scores_of
 from pipeline.data.windows.positions import time_grid, video_input
@@ -17,12 +17,15 @@ from pipeline.errors import UserError
 from pipeline.results.classification.class_scores import Parts
 from pipeline.results.classification.classifying import scores_on_features
 from pipeline.results.classification.feature_classifier import load_feature_classifier
-from pipeline.results.proposing import DecodedVideo, decoded_video, video_maps
-from pipeline.runs.fields import VIDEOS
+from pipeline.results.kept_maps import KeptMaps
+from pipeline.results.proposing import DecodedVideo, decoded_video, suppressed, video_maps
+from pipeline.runs.inputs.fields import VIDEOS
 from pipeline.runs.run import Run
-from pipeline.stages.proposals import kept_maps
-from pipeline.training.bmn_network import load_network
-from pipeline.training.classifier import load_classifier
+from pipeline.stages.heads.proposals import kept_maps
+from pipeline.tools.sweep.levels import Outputs
+from pipeline.tools.sweep.settings import Finding
+from pipeline.training.networks.bmn import load_network
+from pipeline.training.networks.classifier import load_classifier
 
 if TYPE_CHECKING:
     from bmn.model import BMN
@@ -33,20 +36,31 @@ HELD = 1 << 30  # bytes that a process holds of what it has read
 class Material:
     """The evaluation videos of a run, in the order of the annotations, and what is known of each.
 
-    `maps`: those that are kept. Raises UserError where a stage that is read has not been done.
+    Raises UserError where a stage that is read has not been done.
     """
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.fields = run.facts().stage("proposals").fields
+        self.fields = run.facts().stage(run.ways.proposing).fields
         made = self.fields[VIDEOS]
         self.videos = [video for video in run.dataset.video_ids(run.subsets[1]) if video in made]
         if not self.videos:
             raise UserError(f"dataset.eval_subset {run.subsets[1]!r}: no video has features")
-        self.maps = kept_maps(run, self.fields)
+        self._outputs = Outputs(run, self.videos)
         self._decoded: dict[str, DecodedVideo] = {}
         self._features: dict[str, Features] = {}
         self._held = 0
+
+    @cached_property
+    def maps(self) -> KeptMaps:
+        """The maps of BMN that are kept."""
+        return kept_maps(self.run, self.fields)
+
+    def found(self, video: str, settings: Finding) -> pd.DataFrame:
+        """What the stage of the head finds in a video with these settings."""
+        if isinstance(settings, ProposalSettings):
+            return suppressed(self.decoded(video), video, settings)
+        return self._outputs.found(video, self.features(video), settings)
 
     def keep_maps(self, video: str) -> None:
         """Make the maps of a video and keep them, where there is room."""
@@ -99,7 +113,7 @@ class Material:
     @cached_property
     def without_scores(self) -> frozenset[str]:
         """The videos that `classify.scores` has nothing of. Raises UserError where these are too many."""
-        if self.run.detection.classify.scores is None:
+        if not self.run.ways.given_scores:
             return frozenset()
         allowed = self.run.config.runtime.allow_failures
         missing = frozenset(self.given.require_few(self.videos, allowed))

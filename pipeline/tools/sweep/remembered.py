@@ -14,7 +14,7 @@ from pipeline.run_folder.files import write_json
 from pipeline.run_folder.identity import fingerprint
 from pipeline.runs.run import Run
 from pipeline.tools.sweep.figures import Halves, Measured
-from pipeline.tools.sweep.settings import Setting
+from pipeline.tools.sweep.settings import Setting, finding_section
 
 FOLDER, FILE = "sweep", "figures.json"
 _WRITE_SECONDS = 2.0
@@ -28,6 +28,7 @@ class Remembered:
 
     def __init__(self, run: Run, of: str, *, written: bool) -> None:
         self._path, self._of, self._writes = run.folder / FOLDER / FILE, of, written
+        self._section = finding_section(run.detection)
         self._found = self._read()
         self._saved = time.monotonic()
 
@@ -57,20 +58,22 @@ class Remembered:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return {}  # not there, or damaged: tried again
 
-    @staticmethod
-    def _key(setting: Setting) -> str:
-        fields = result_fields("proposals", setting.proposals)
+    def _key(self, setting: Setting) -> str:
+        fields = result_fields(self._section, setting.finding)
         return fingerprint(fields | result_fields("classify", setting.classify))
 
 
 def depends_on(run: Run, fields: Mapping[str, Any], halves: Halves | None) -> str:
-    """What all figures of a sweep depend on; `fields` are those of the stage `proposals`."""
-    facts, config = run.facts(), run.detection
-    given = config.classify.scores is not None
+    """What all figures of a sweep depend on; `fields` are those of the stage that the head finds with."""
+    facts, config, ways = run.facts(), run.detection, run.ways
+    swept = f"{finding_section(config)}."
+    classes = None
+    if not ways.own_classes:
+        classes = facts.given_scores() if ways.given_scores else facts.weights("finetune")
     return fingerprint(
         {
-            "proposals": {k: v for k, v in fields.items() if not k.startswith("proposals.")},
-            "classes": facts.given_scores() if given else facts.weights("finetune"),
+            "proposals": {k: v for k, v in fields.items() if not k.startswith(swept)},
+            "classes": classes,
             "class names": heads_digest(run.dataset.heads),
             "segments": rows_by_video(run.dataset.all_rows(run.subsets[1])),
             "videos": sorted(run.dataset.video_ids(run.subsets[1])),

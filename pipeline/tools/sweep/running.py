@@ -12,15 +12,16 @@ from pipeline.configuration.reading import RUN_CONFIG, load_config
 from pipeline.errors import UserError
 from pipeline.processes.workers import outcomes
 from pipeline.progress import Progress, say
-from pipeline.runs.contents import names_classes, no_classes
-from pipeline.runs.graph import needed_by, row
+from pipeline.runs.graph import row
+from pipeline.runs.inputs.contents import names_classes, no_classes
 from pipeline.runs.run import Run
+from pipeline.runs.ways import needed_by
 from pipeline.runs.work import held
 from pipeline.tools.sweep.axes import Axis, parse_axes
 from pipeline.tools.sweep.figures import Halves, Measured, halves_of
 from pipeline.tools.sweep.material import Material
 from pipeline.tools.sweep.remembered import Remembered, depends_on
-from pipeline.tools.sweep.settings import Setting, settings_to_try
+from pipeline.tools.sweep.settings import Setting, finding_of, require_used, settings_to_try
 from pipeline.tools.sweep.working import Job, jobs_of, measuring
 
 _SILENCE_SECONDS = 1800.0  # a process may take for one video
@@ -55,6 +56,7 @@ def prepared(
     Raises UsageError for keys and values, UserError where the run is not trained or not current.
     """
     axes = parse_axes(words, run.folder / RUN_CONFIG)
+    require_used(axes, run.detection)
     settings = settings_to_try(axes, run.detection, trials=trials, seed=seed)
     _require_trained(run)
     sweep = Sweep(run, axes, settings, halves_of(run, seed) if honest else None)
@@ -79,7 +81,7 @@ def results(sweep: Sweep) -> Iterator[tuple[int, Measured]]:
         known = {n: remembered.get(setting) for n, setting in enumerate(settings)}
         yield from ((n, measured) for n, measured in known.items() if measured is not None)
         todo = [n for n, measured in known.items() if measured is None]
-        if written and todo:
+        if written and todo and run.ways.head == "bmn":
             _keep_maps(material)
         with Progress(
             len(settings), "sweep", unit="setting", start=len(settings) - len(todo)
@@ -100,7 +102,7 @@ def apply(sweep: Sweep, best: int) -> None:
 
 
 def _measured(sweep: Sweep, todo: Sequence[int]) -> Iterator[tuple[int, Measured]]:
-    settings = {n: (sweep.settings[n].proposals, sweep.settings[n].classify) for n in todo}
+    settings = {n: (sweep.settings[n].finding, sweep.settings[n].classify) for n in todo}
     jobs = jobs_of(list(dict.fromkeys(settings.values())))
     workers = min(sweep.run.config.runtime.workers, len(jobs))
     for outcome in outcomes(
@@ -115,7 +117,7 @@ def _measured(sweep: Sweep, todo: Sequence[int]) -> Iterator[tuple[int, Measured
         job: Job = outcome.job
         for classify, measured in zip(job.classify, outcome.result, strict=True):
             for n in todo:
-                if settings[n] == (job.proposals, classify):
+                if settings[n] == (job.finding, classify):
                     yield n, measured
 
 
@@ -141,8 +143,9 @@ def _keep_maps(material: Material) -> None:
 def _require_trained(run: Run) -> None:
     """Refuse a run whose networks or features are not as they should be. Raises UserError."""
     if not names_classes(run.folder, run.ways):
-        raise no_classes(run.folder)
-    for stage in needed_by((row("proposals"), row("classify")), run.ways):
+        raise no_classes(run.folder, run.ways)
+    last = dict.fromkeys((run.ways.proposing, run.ways.detecting))
+    for stage in needed_by(list(map(row, last)), run.ways):
         state = run.state(stage.name)
         if state.state != "complete":
             why = f" ({state.why})" if state.why else ""
@@ -155,8 +158,8 @@ def _require_trained(run: Run) -> None:
 def _require_no_decoding(sweep: Sweep) -> None:
     """Refuse settings whose class scores are of clips that would have to be decoded. Raises UserError."""
     config = sweep.run.detection
-    for setting in sweep.settings:
-        own = setting.proposals == config.proposals and all(
+    for setting in [] if sweep.run.ways.own_classes else sweep.settings:
+        own = setting.finding == finding_of(config) and all(
             getattr(setting.classify, key) == getattr(config.classify, key)
             for key in ("mode", "source", "positions", "spread")
         )

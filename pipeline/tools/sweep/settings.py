@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.configuration.sections.actionformer import DetectionsSettings
 from pipeline.configuration.sections.detection import ClassifySettings, ProposalSettings
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.errors import UsageError
 from pipeline.tools.sweep.axes import Axis
 
+Finding = ProposalSettings | DetectionsSettings
 MOST = 10_000  # settings of a grid
 _DIGITS = 3  # that mean something in a number drawn
 _PATIENCE = 50  # draws for each setting that is wanted
@@ -22,15 +24,43 @@ _PATIENCE = 50  # draws for each setting that is wanted
 
 @dataclass(frozen=True)
 class Setting:
-    """Settings after the networks, and the values of the swept keys among them."""
+    """Settings after the networks, and the values of the swept keys among them.
+
+    `finding`: what is made of the head's outputs, `proposals` of BMN and `detections` of ActionFormer.
+    """
 
     values: tuple[Any, ...]
-    proposals: ProposalSettings
+    finding: Finding
     classify: ClassifySettings
 
     def is_of(self, config: DetectionConfig) -> bool:
         """Whether these are the settings of a configuration."""
-        return (self.proposals, self.classify) == (config.proposals, config.classify)
+        return (self.finding, self.classify) == (finding_of(config), config.classify)
+
+
+def finding_section(config: DetectionConfig) -> str:
+    """The section that says what is made of the head's outputs."""
+    return "proposals" if config.detector.name == "bmn" else "detections"
+
+
+def finding_of(config: DetectionConfig) -> Finding:
+    """The settings that say what is made of the head's outputs."""
+    return config.proposals if config.detector.name == "bmn" else config.detections
+
+
+def require_used(axes: Sequence[Axis], config: DetectionConfig) -> None:
+    """Refuse keys of a section that the run does without. Raises UsageError."""
+    head, found = config.detector.name, finding_section(config)
+    for axis in axes:
+        if axis.section == "classify" and config.names_own_classes:
+            raise UsageError(
+                f"{axis.key} says nothing here: the head names the classes itself (actionformer.classes=own); sweep "
+                f"keys of {found}"
+            )
+        if axis.section not in (found, "classify"):
+            raise UsageError(
+                f"{axis.key} says nothing of a run with detector.name={head}; sweep keys of {found}"
+            )
 
 
 def settings_to_try(
@@ -57,7 +87,7 @@ def settings_to_try(
     found = [_setting(axes, values, config) for values in chosen]
     if not any(setting.is_of(config) for setting in found):
         values = tuple(getattr(config.section(axis.section), axis.name) for axis in axes)
-        found.append(Setting(values, config.proposals, config.classify))
+        found.append(Setting(values, finding_of(config), config.classify))
     return tuple(found)
 
 
@@ -68,7 +98,7 @@ def _setting(axes: Sequence[Axis], values: tuple[Any, ...], config: DetectionCon
 
     return Setting(
         values,
-        config.proposals.model_copy(update=with_values("proposals")),
+        finding_of(config).model_copy(update=with_values(finding_section(config))),
         config.classify.model_copy(update=with_values("classify")),
     )
 

@@ -1,4 +1,4 @@
-"""One setting of proposals, and all settings of classes that are tried with it: what a process does at once."""
+"""One setting of what is found, and all settings of classes that are tried with it: what a process does at once."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from pipeline.configuration.sections.detection import ClassifySettings, ProposalSettings
+from pipeline.configuration.sections.detection import ClassifySettings
 from pipeline.processes.workers import Handler, Heartbeat
 from pipeline.results.classification.fusing import fused
-from pipeline.results.proposing import suppressed
 from pipeline.runs.run import Run
 from pipeline.tools.sweep.figures import Halves, Measured, measured
 from pipeline.tools.sweep.material import Material
+from pipeline.tools.sweep.settings import Finding
 
 Scores = dict[str, list[np.ndarray]]  # by video
 
 
 class Job(NamedTuple):
-    """Settings that share their proposals."""
+    """Settings that share what is made of the head's outputs."""
 
-    proposals: ProposalSettings
+    finding: Finding
     classify: tuple[ClassifySettings, ...]
 
 
@@ -48,8 +48,12 @@ def measure(
 
 
 def detections_of(material: Material, job: Job, heartbeat: Heartbeat) -> Iterator[pd.DataFrame]:
-    """The detections of each setting of a job, as `classify` would leave them."""
-    tables = _proposals(material, job.proposals, heartbeat)
+    """The detections of each setting of a job, as `classify`, or `detect`, would leave them."""
+    tables = _found(material, job.finding, heartbeat)
+    if material.run.ways.own_classes:
+        detections = pd.concat(list(tables.values()), ignore_index=True)
+        yield from (detections for _ in job.classify)
+        return
     proposals = pd.concat(list(tables.values()), ignore_index=True)
     scores: dict[ClassifySettings, Scores] = {}
     for settings in job.classify:
@@ -59,14 +63,12 @@ def detections_of(material: Material, job: Job, heartbeat: Heartbeat) -> Iterato
         yield fused(settings, material.run.dataset.heads, proposals, scores[alike])
 
 
-def _proposals(
-    material: Material, settings: ProposalSettings, heartbeat: Heartbeat
-) -> dict[str, pd.DataFrame]:
-    """The proposals of every video that has class scores, by video. Raises UserError where there is none."""
+def _found(material: Material, settings: Finding, heartbeat: Heartbeat) -> dict[str, pd.DataFrame]:
+    """What is found in every video that has class scores, by video. Raises UserError where there is none."""
     tables = {}
     for video in material.videos:
         if video not in material.without_scores:
-            tables[video] = suppressed(material.decoded(video), video, settings)
+            tables[video] = material.found(video, settings)
             heartbeat()
     return tables
 
@@ -91,9 +93,9 @@ def _scored_alike(settings: ClassifySettings) -> ClassifySettings:
     return settings.model_copy(update=taken)
 
 
-def jobs_of(settings: Sequence[tuple[ProposalSettings, ClassifySettings]]) -> list[Job]:
-    """The settings in jobs, those with the same proposals in one."""
-    groups: dict[ProposalSettings, list[ClassifySettings]] = {}
-    for proposals, classify in settings:
-        groups.setdefault(proposals, []).append(classify)
-    return [Job(proposals, tuple(classify)) for proposals, classify in groups.items()]
+def jobs_of(settings: Sequence[tuple[Finding, ClassifySettings]]) -> list[Job]:
+    """The settings in jobs, those that make the same of the head's outputs in one."""
+    groups: dict[Finding, list[ClassifySettings]] = {}
+    for finding, classify in settings:
+        groups.setdefault(finding, []).append(classify)
+    return [Job(finding, tuple(classify)) for finding, classify in groups.items()]

@@ -15,9 +15,9 @@ from pipeline.progress import say
 from pipeline.results import scoring
 from pipeline.results.scoring.best_f1 import best_f1
 from pipeline.results.scoring.given import Given
-from pipeline.results.tables import read_detections
 from pipeline.run_folder.files import write_json
 from pipeline.run_folder.identity import fingerprint
+from pipeline.runs.found import detections_of
 from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers, ties_of
 from pipeline.tools.why.advice import Averages, next_step
@@ -26,7 +26,6 @@ from pipeline.tools.why.errors import errors_of
 WHY = "why.json"
 TIOU = 0.5
 _FORM = 1  # of the file: another one is made again
-_STAGES = ("proposals", "classify", "eval")
 
 
 def why(run: Run, at: float = TIOU, *, stages: bool = True) -> dict[str, Any]:
@@ -40,7 +39,7 @@ def why(run: Run, at: float = TIOU, *, stages: bool = True) -> dict[str, Any]:
     kept = kept_why(run, at)
     if kept is not None and (kept["stages"] or not stages):
         return kept
-    detections = read_detections(run.path("classify"), run.dataset, run.subsets[1])
+    detections = detections_of(run)
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
     ignored = run.dataset.ignored_rows(run.subsets[1])
     made = _errors(truth, detections, run.dataset, at, ties=ties_of(run), ignored=ignored)
@@ -114,15 +113,16 @@ def _advice(run: Run, made: Mapping[str, Any]) -> str:
         row["name"]: row["tasks"][leading]["average"] for row in made["stages"] if row["tasks"]
     }
     averages = Averages(numbers(run)["tasks"][leading]["average"], known)
-    by_file = run.detection.classify.scores is not None
-    return next_step(averages, task["gains"], by_file=by_file)
+    ways = run.ways
+    return next_step(averages, task["gains"], by_file=ways.given_scores, head=ways.head)
 
 
 def _inputs(run: Run, at: float) -> str:
     """What the analyses depend on: all that proposals, classes and figures do, and the tIoU."""
-    facts = run.facts()
+    facts, ways = run.facts(), run.ways
+    stages = dict.fromkeys((ways.proposing, ways.detecting, "eval"))
     return fingerprint(
-        {"form": _FORM, "at": at} | {name: facts.stage(name).fields for name in _STAGES}
+        {"form": _FORM, "at": at} | {name: facts.stage(name).fields for name in stages}
     )
 
 

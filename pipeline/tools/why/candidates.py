@@ -1,4 +1,4 @@
-"""What a run's proposal network proposes before soft-NMS, and the class scores of the proposals it kept."""
+"""What a run's head proposes before soft-NMS, and the class scores of the proposals it kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pipeline.results.classification.class_scores import Parts
 from pipeline.results.proposing import candidates_of, video_maps
 from pipeline.runs.run import Run
 from pipeline.tools.why.classes import Scores, rows_of
-from pipeline.training.bmn_network import load_network
+from pipeline.tools.why.points import points_of_videos
+from pipeline.training.networks.bmn import load_network
 
 _COLUMNS = ["video", "start", "end", "score"]
 
@@ -22,8 +23,10 @@ _COLUMNS = ["video", "start", "end", "score"]
 def nearest_candidates(run: Run, truth: pd.DataFrame) -> pd.DataFrame:
     """Of each true segment the nearest of all proposals before soft-NMS: video, start, end, score.
 
-    The maps are made again, a video at a time. Raises UserError where network or features are damaged.
+    What the head says is made again, a video at a time. Raises UserError where network or features are damaged.
     """
+    if run.ways.head != "bmn":
+        return _nearest_points(run, truth)
     config, groups = run.detection, truth.groupby("video", sort=False).indices
     videos = [video for video in groups if run.features.path(video).is_file()]
     if not videos:
@@ -38,6 +41,14 @@ def nearest_candidates(run: Run, truth: pd.DataFrame) -> pd.DataFrame:
             found.append(nearest_proposals(truth.iloc[groups[video]], every))
             bar.update(1)
     return pd.concat(found, ignore_index=True)
+
+
+def _nearest_points(run: Run, truth: pd.DataFrame) -> pd.DataFrame:
+    """The same of ActionFormer, whose points find segments of no class."""
+    least, found = run.detection.detections.score_threshold, [pd.DataFrame(columns=_COLUMNS)]
+    for rows, video, points in points_of_videos(run, truth):
+        found.append(nearest_proposals(truth.iloc[rows], points.table(video, least))[_COLUMNS])
+    return pd.concat(found[1:] or found, ignore_index=True)
 
 
 def scores_of_kept(run: Run, kept: pd.DataFrame, table: pd.DataFrame) -> Scores:

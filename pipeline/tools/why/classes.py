@@ -22,10 +22,10 @@ from pipeline.results.classification.feature_classifier import load_feature_clas
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
 from pipeline.run_folder.identity import fingerprint
 from pipeline.run_folder.ledger import Ledger
-from pipeline.runs.fields import made_by
+from pipeline.runs.inputs.fields import made_by
 from pipeline.runs.run import Run
 from pipeline.stages.classify import score_handler
-from pipeline.training.classifier import load_classifier
+from pipeline.training.networks.classifier import load_classifier
 
 Scores = dict[str, list[np.ndarray]]  # by video, one array a head: [rows, classes]
 DECODED = "why"  # below the folder of `eval`

@@ -20,10 +20,14 @@ from pipeline.data.windows.placing import window_offsets
 from pipeline.data.windows.positions import sequence, time_grid
 from pipeline.errors import UserError
 from pipeline.results.classification.fusing import fused
-from pipeline.results.tables import read_proposals
+from pipeline.runs.found import proposals_of
 from pipeline.runs.run import Run
 from pipeline.tools.why.candidates import nearest_candidates, scores_of_kept
 from pipeline.tools.why.classes import Classes, Scores
+from pipeline.tools.why.own_classes import OwnClasses
+from pipeline.tools.why.points import learnable
+
+_Make = Callable[[], tuple[pd.DataFrame, str]]
 
 
 @dataclass(frozen=True)
@@ -39,24 +43,29 @@ class Oracle:
 def oracles(run: Run, truth: pd.DataFrame) -> list[Oracle]:
     """The oracles of a run, in the order they are shown. One that cannot be made says why."""
     made = _Making(run, truth, Classes(run))
-    other = "of each proposal" if made.by_video else "of the whole video"
+    own = OwnClasses(run, truth) if run.ways.own_classes else None
+    by = own or made  # our classes
+    grid = (
+        "the best segments that the grid can express"
+        if run.ways.head == "bmn"
+        else "the segments that the pyramid can learn"
+    )
     # From the annotated segments on, each can be no better than the one before, ties and repeats aside.
-    rows: list[tuple[str, str, Callable[[], tuple[pd.DataFrame, str]]]] = [
+    rows: list[tuple[str, str, _Make]] = [
         ("true classes", "true classes, on our proposals", made.true_classes),
-        ("true segments", "our classes, on the annotated segments", made.on_true_segments),
-        ("grid", "true classes, on the best segments that the grid can express", made.on_grid),
+        ("true segments", "our classes, on the annotated segments", by.on_true_segments),
+        ("grid", f"true classes, on {grid}", made.on_grid),
         (
             "before NMS",
             "our classes, on the nearest of all proposals before NMS",
-            made.nearest_before,
+            by.nearest_before,
         ),
-        (
-            "nearest kept",
-            "our classes, on the nearest of the proposals NMS kept",
-            made.nearest_kept,
-        ),
-        (f"classes {other}", f"our proposals, classes {other} instead", made.other_classes),
+        ("nearest kept", "our classes, on the nearest of the proposals NMS kept", by.nearest_kept),
     ]
+    if own is None:
+        other = "of each proposal" if made.by_video else "of the whole video"
+        what = f"our proposals, classes {other} instead"
+        rows.append((f"classes {other}", what, made.other_classes))
     found = []
     for name, what, make in rows:
         try:
@@ -85,7 +94,7 @@ class _Making:
     @property
     def proposals(self) -> pd.DataFrame:
         run = self.run
-        return read_proposals(run.path("proposals"), run.dataset, run.subsets[1])
+        return proposals_of(run)
 
     def true_classes(self) -> tuple[pd.DataFrame, str]:
         return with_true_classes(self.proposals, self.truth), ""
@@ -109,6 +118,8 @@ class _Making:
 
     def on_grid(self) -> tuple[pd.DataFrame, str]:
         run, settings = self.run, self.run.detection.bmn
+        if run.ways.head != "bmn":
+            return with_segments(self.truth, learnable(run, self.truth)), ""
         best = np.full((len(self.truth), 2), np.nan)
         truth = self.truth[["start", "end"]].to_numpy(np.float64)
         lasts = truth[:, 1] > truth[:, 0]

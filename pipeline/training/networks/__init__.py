@@ -1,4 +1,4 @@
-"""Networks as a configuration names them, their initial weights, and which of those are not trained.
+"""The networks that are trained: built from their settings, loaded, and their losses as the loop takes them.
 
-Knows nothing of losses, of the training loop, and of clips.
+Knows nothing of what a training's samples are and of the loop.
 """

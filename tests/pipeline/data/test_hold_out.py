@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.hold_out import chosen_by, held_out_line, hold_out_videos, require_use
 from pipeline.errors import UsageError, UserError
-from pipeline.stages import bmn, finetune
+from pipeline.stages import finetune
+from pipeline.stages.heads import bmn
 from pipeline.training.checkpoints import training_identity
 
 VIDEOS = [f"P{person:02d}/P{person:02d}_{video}" for person in range(40) for video in range(25)]

@@ -13,7 +13,7 @@ from pipeline.configuration.reading import find_config, load_config, parse_overr
 from pipeline.demo import running
 from pipeline.demo.promise import EXPECTED, Expected, is_shipped, verdict
 from pipeline.run_folder.files import write_json
-from pipeline.runs.graph import in_order
+from pipeline.runs.ways import in_order
 
 README = ROOT / "README.md"
 DATA = Path("drawn")

@@ -49,7 +49,7 @@ def test_a_run_and_its_file_are_the_same_model(run, exported, tmp_path):
     ours, theirs = open_model(run), open_model(exported)
     assert ours.digest == theirs.digest and ours.heads == theirs.heads and theirs.note == "CC0"
     assert ours.results == theirs.results and theirs.results["tasks"]
-    for network in ("classifier", "bmn"):
+    for network in ("classifier", "detector"):
         for name, tensor in getattr(ours, network).items():
             assert torch.equal(getattr(theirs, network)[name], tensor)
     both = [tada("info", str(path)).stdout.splitlines() for path in (run, exported)]
@@ -135,7 +135,7 @@ def test_a_program_is_told_the_same(exported, tmp_path):
 def test_what_is_no_model_is_one_line(exported, tmp_path):
     path = shutil.copy(exported, tmp_path / "own.tada")
     with_content(path, lambda content: content.update(version=3))
-    newer = f"Error: {path}: made by a newer tada-loc (format 3; this one reads 1): update tada-loc"
+    newer = f"Error: {path}: made by a newer tada-loc (format 3; this one reads 2): update tada-loc"
     data = ["--annotations", "a.csv", "--videos", "v"]
     for line in (["info", str(path)], ["status", "--config", str(path), *data]):
         assert error_line(tada(*line)) == newer

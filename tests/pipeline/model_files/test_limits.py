@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
-from helpers.model_files import small_model
+from helpers.model_files import small_model, with_settings
 
 from pipeline.configuration.reading import SHIPPED, load_config
 from pipeline.errors import UserError
 from pipeline.model_files.fitting import wanted_tensors
 from pipeline.model_files.limits import LARGEST, SECTIONS, require_bounded
+from pipeline.model_files.reading import read_model
+from pipeline.model_files.writing import write_model
 
 FOR_DETECTION = [
     path for path in sorted(SHIPPED.glob("*.yaml")) if load_config(path, quiet=True).bmn
@@ -54,7 +58,53 @@ def test_names_and_shapes_are_known_without_a_number_of_memory():
     model = small_model()
     wanted = wanted_tensors(model.config, model.heads)
     tensors = {f"classifier.{n}": t for n, t in model.classifier.items()}
-    tensors |= {f"bmn.{n}": t for n, t in model.bmn.items()}
+    tensors |= {f"bmn.{n}": t for n, t in model.detector.items()}
     assert {name: form.shape for name, form in wanted.items()} == {
         n: tuple(t.shape) for n, t in tensors.items()
     }
+
+
+@pytest.fixture(scope="module")
+def former(tmp_path_factory):
+    path = tmp_path_factory.mktemp("former") / "own.tada"
+    write_model(small_model(detector__name="actionformer"), path)
+    return path
+
+
+HOSTILE = {
+    "detector__name": ("bmn", "no section bmn"),
+    "actionformer__max_length": (1 << 17, "at most 65536"),
+    "actionformer__width": (1 << 13, "at most 4096"),
+    "actionformer__levels": (10**12, "levels"),
+    "actionformer__stem_layers": (10**6, "at most 32"),
+    "actionformer__window": (4, "odd"),
+    "actionformer__head_layers": (4, "lacks tensors of its networks"),
+    "actionformer__head_width": (16, "the network's F32"),
+    "actionformer__trunk": ("separate", None),  # of one set of classes the same network
+    "detections__top": (10**9, "at most 100000"),
+    "bmn__temporal_scale": (10**9, "bmn"),
+}
+
+
+@pytest.mark.parametrize("key", HOSTILE)
+def test_settings_of_actionformer_are_held_too(key, former, tmp_path):
+    value, said = HOSTILE[key]
+    path = with_settings(shutil.copy(former, tmp_path / "own.tada"), **{key: value})
+    if said is None:
+        assert read_model(path).config.actionformer.trunk == "separate"
+        return
+    with pytest.raises(UserError) as caught:
+        read_model(path)
+    assert said in caught.value.message and "\n" not in caught.value.message
+
+
+def test_together_they_are_bounded():
+    config = small_model(detector__name="actionformer").config
+    for keys in (
+        {"max_length": 65_536, "width": 4096},
+        {"max_length": 65_536, "window": 0},
+        {"max_length": 65_536, "window": (0, 5, 5)},
+    ):
+        settings = config.actionformer.model_copy(update=keys)
+        with pytest.raises(UserError, match="at most"):
+            require_bounded(config.model_copy(update={"actionformer": settings}))

@@ -134,7 +134,7 @@ HOSTILE = {
     "metadata nested": (lambda p: with_header(p, metadata("[" * 100_000)), "metadata is no JSON"),
     "another program's": (lambda p: with_header(p, metadata('{"format": "other"}')), "not that of a model"),
     "newer": (lambda p: with_content(p, content(version=3)),
-              "made by a newer tada-loc (format 3; this one reads 1): update tada-loc"),
+              "made by a newer tada-loc (format 3; this one reads 2): update tada-loc"),
     "version of text": (lambda p: with_content(p, content(version="1")), "its format is '1'"),
     "changed by hand": (lambda p: with_content(p, content(note="x"), seal=False), "another checksum"),
     "unknown key": (lambda p: with_content(p, content(run="rm -rf")), "run: extra inputs"),
@@ -247,7 +247,7 @@ import resource, sys, time
 import torch
 from pathlib import Path
 from pipeline.errors import UserError
-import pipeline.model_files.fitting, pipeline.training.classifier, pipeline.training.bmn_network
+import pipeline.model_files.fitting, pipeline.training.networks.classifier, pipeline.training.networks.bmn
 import pipeline.model_files.reading as reading
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + (200 << 20),) * 2)

@@ -19,8 +19,8 @@ from feature_extraction.weights import read_checkpoint
 from pipeline.errors import UserError
 from pipeline.model_files.reading import read_model
 from pipeline.model_files.writing import write_model
-from pipeline.training.bmn_network import build_network
-from pipeline.training.classifier import untrained_classifier
+from pipeline.training.networks.classifier import untrained_classifier
+from pipeline.training.networks.heads import build_head
 
 PATHS = {
     "dataset__annotations": ["/home/unmistakable/a.csv", "/home/unmistakable/b.csv"],
@@ -40,6 +40,13 @@ FORMS = {
     "slowfast": ("hacs_slowfast_tada", (("dive",),), {}),
     "regression": ("demo", (("dive", "jump"),), {"bmn__regression": True}),
     "proposals without a limit": ("demo", (("a",),), {"proposals__count": None}),
+    "actionformer": ("demo", (("dive", "jump"),), {"detector__name": "actionformer"}),
+    "actionformer without classes": ("demo", (("dive", "jump"),), {
+        "detector__name": "actionformer", "actionformer__classes": "none", "classify__mode": "video",
+    }),
+    "actionformer of verbs and nouns": ("ek100", (("open", "close"), ("door", "drawer")), {
+        "detector__name": "actionformer", "actionformer__trunk": "separate", "detections__pairs": 3,
+    }),
     "strange labels": ("demo", (("<script>", "../", 'a "b"', "👩‍👧", "\u200fימין", "=1+1", " x", "3,17"),), {}),
 }  # fmt: skip
 
@@ -53,11 +60,11 @@ def test_what_is_written_is_read_again(form, tmp_path):
     assert (again.digest, again.heads, again.name) == (model.digest, model.heads, "own")
     assert (again.results, again.note) == (model.results, model.note)
     assert list(again.results["average_recall"]) == list(RESULTS["average_recall"])
-    for name in ("backbone", "finetune", "views", "extract", "bmn", "proposals", "classify"):
+    for name in ("backbone", "finetune", "views", "extract", *model.config.head_sections):
         ours, theirs = (m.config.section(name).model_dump() for m in (model, again))
         initial = ours.pop("pretrained", None), theirs.pop("pretrained", None)
         assert ours == theirs and (initial[0] or "").endswith(initial[1] or "")
-    for network in ("classifier", "bmn"):
+    for network in ("classifier", "detector"):
         ours, theirs = getattr(model, network), getattr(again, network)
         assert ours.keys() == theirs.keys()
         for name, tensor in ours.items():
@@ -65,7 +72,7 @@ def test_what_is_written_is_read_again(form, tmp_path):
     sizes = again.num_classes
     untrained_classifier(again.config.backbone, sizes).load_state_dict(again.classifier)
     channels = untrained_classifier(again.config.backbone, sizes).feature_dim
-    build_network(again.config.bmn, channels).load_state_dict(again.bmn)
+    build_head(again.config, channels, tuple(map(len, heads))).load_state_dict(again.detector)
 
 
 def test_the_same_model_is_the_same_bytes_wherever_it_comes_from(model, written_file, tmp_path):
@@ -97,7 +104,7 @@ def test_nothing_in_it_is_of_this_machine(tmp_path):
 def test_the_library_of_the_form_reads_it(model, written_file):
     found = load_file(written_file)
     wanted = {f"classifier.{name}": tensor for name, tensor in model.classifier.items()}
-    wanted |= {f"bmn.{name}": tensor for name, tensor in model.bmn.items()}
+    wanted |= {f"bmn.{name}": tensor for name, tensor in model.detector.items()}
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], tensor) for name, tensor in wanted.items())
     with safe_open(written_file, "pt") as file:
@@ -156,3 +163,15 @@ def test_where_it_cannot_be_written(model, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="own.tada: cannot be written"):
         write_model(model, tmp_path / "file" / "own.tada")
+
+
+def test_only_files_with_another_head_than_bmn_have_the_second_version(tmp_path):
+    for name, version in (("bmn", 1), ("actionformer", 2)):
+        path = tmp_path / f"{name}.tada"
+        write_model(small_model(detector__name=name), path)
+        content = json.loads(parts(path)[0]["__metadata__"]["tada_loc"])
+        assert content["version"] == version and read_model(path).config.detector.name == name
+        heads = {"bmn", "proposals", "classify", "detector", "actionformer", "detections"}
+        there = {"bmn": {"bmn", "proposals", "classify"}}
+        wanted = there.get(name, {"detector", "actionformer", "detections"})
+        assert heads & set(content["configuration"]) == wanted

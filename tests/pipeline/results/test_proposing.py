@@ -14,7 +14,7 @@ from bmn.windows import sliding_grid, sliding_windows
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.windows.positions import VideoInput
 from pipeline.results.proposing import propose_video, video_maps
-from pipeline.training.bmn_network import build_network
+from pipeline.training.networks.bmn import build_network
 
 LENGTH, SCALE, DURATIONS, SECONDS = 75, 40, 20, 0.5
 SEGMENTS = np.array([[2.2, 6.1], [9.4, 12.3], [15.0, 20.5], [31.5, 37.5]])  # the last up to the end

@@ -11,8 +11,8 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
 from pipeline.run_folder.manifests import MANIFEST, hours_text, read_manifest
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.fields import setting_fields
 from pipeline.runs.graph import maker, row
+from pipeline.runs.inputs.fields import setting_fields
 
 # What a configuration has to say itself.
 REQUIRED = {

@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.cli.commands import main
 from pipeline.configuration.settings import Config
-from pipeline.runs.graph import STAGES, in_order, maker, of_commands, row
+from pipeline.runs.graph import STAGES, maker, of_commands, row
+from pipeline.runs.ways import in_order
 from pipeline.runs.work import work_of
 
 ROWS = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)

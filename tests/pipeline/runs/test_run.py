@@ -14,9 +14,10 @@ from pipeline.run_folder.identity import record_of
 from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.run_folder.manifests import MANIFEST, read_manifest
 from pipeline.runs import run as run_module
-from pipeline.runs.fields import made_by
-from pipeline.runs.graph import in_order, row
+from pipeline.runs.graph import row
+from pipeline.runs.inputs.fields import made_by
 from pipeline.runs.run import Run, run_of
+from pipeline.runs.ways import in_order
 from pipeline.stages.import_features import imported_stage
 
 ROWS = "video,start,end,label,subset\nt0,0,2,grow,training\nv0,0,2,grow,validation\n"

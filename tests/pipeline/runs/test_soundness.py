@@ -10,9 +10,10 @@ from helpers.small_runs import SMALL, error_line, options, tada
 
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.errors import UsageError, UserError
-from pipeline.runs.graph import in_order, of_commands, row
+from pipeline.runs.graph import of_commands, row
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.ahead import require_sound, stages_ahead
+from pipeline.runs.ways import in_order
 
 ALL = [stage.name for stage in in_order()]
 ROWS = [

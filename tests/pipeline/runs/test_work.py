@@ -8,9 +8,10 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UserError
 from pipeline.run_folder.lock import locked
 from pipeline.runs import work
-from pipeline.runs.graph import in_order, of_commands, row
+from pipeline.runs.graph import of_commands, row
 from pipeline.runs.run import Run
 from pipeline.runs.states import State
+from pipeline.runs.ways import in_order
 from pipeline.stages.import_features import imported_stage
 
 

@@ -18,7 +18,7 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import extraction_view
 from pipeline.data.videos.identity import identify
 from pipeline.errors import UserError
-from pipeline.runs.fields import TRAINED_ON, short
+from pipeline.runs.inputs.fields import TRAINED_ON, short
 from pipeline.runs.run import Run
 
 FULL = ("extract.short_side=48",)  # the videos' own: nothing is resized

@@ -23,7 +23,7 @@ from helpers.separable import (
 from helpers.small_runs import PROGRAM, error_line, kill, start, tada
 
 from evaluation import detection_map
-from pipeline.stages import proposals
+from pipeline.stages.heads import proposals
 
 LINEAR = ("finetune.source=features", "classify.mode=proposal")
 

@@ -11,8 +11,8 @@ import pytest
 from helpers.small_runs import options, tada, without_stages
 
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.runs.graph import in_order
 from pipeline.runs.run import Run
+from pipeline.runs.ways import in_order
 from pipeline.tools.status import COLUMNS, standings, status_table
 
 

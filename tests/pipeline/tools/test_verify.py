@@ -10,7 +10,7 @@ import pytest
 from helpers.small_runs import error_line, options, same_results, tada
 
 from pipeline.run_folder.manifests import read_manifest
-from pipeline.runs.graph import in_order
+from pipeline.runs.ways import in_order
 
 # A file of each kind that a stage leaves.
 WRITTEN = [

@@ -14,8 +14,8 @@ from helpers.paths import ROOT
 
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.configuration.sections.training import FinetuneSettings
-from pipeline.training.classifier import classification_loss
 from pipeline.training.mixing import Mix, draw_mix, mixed, mixed_loss
+from pipeline.training.networks.classifier import classification_loss
 
 
 def settings(**keys) -> FinetuneSettings:
@@ -121,7 +121,7 @@ from torch import nn
 from pipeline.data.order import own_shard
 from pipeline.processes import distributed
 from pipeline.training.mixing import draw_mix, mixed, mixed_loss
-from pipeline.training.classifier import SharedClassifier
+from pipeline.training.networks.classifier import SharedClassifier
 from pipeline.ranks import ranks
 from pipeline.configuration.sections.training import AugmentSettings
 

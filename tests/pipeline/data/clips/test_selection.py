@@ -23,7 +23,7 @@ from pipeline.data.clips.training import Clips, clip_batches, epoch_clips
 from pipeline.data.hold_out import hold_out_videos
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
-from pipeline.training import classifier
+from pipeline.training.networks import classifier
 
 NEARLY_WIDE = (62, 32)  # shares batches with 64 x 32
 SHAPES = dict(SIZES) | {"nearly": NEARLY_WIDE}

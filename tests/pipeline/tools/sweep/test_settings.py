@@ -23,8 +23,8 @@ def test_a_grid_is_all_combinations_and_the_present_setting():
     assert [one.values for one in found] == [(0.3, 1), (0.3, 2), (0.5, 1), (0.5, 2), (0.4, 2)]
     assert [one.is_of(CONFIG) for one in found] == [False] * 4 + [True]
     for one in found:
-        assert (one.proposals.alpha, one.classify.top) == one.values
-        same = one.proposals.model_copy(update={"alpha": CONFIG.proposals.alpha})
+        assert (one.finding.alpha, one.classify.top) == one.values
+        same = one.finding.model_copy(update={"alpha": CONFIG.proposals.alpha})
         assert same == CONFIG.proposals
     inside = tried("proposals.alpha=0.3,0.4", "classify.top=1,2")
     assert len(inside) == 4 and inside[3].is_of(CONFIG)

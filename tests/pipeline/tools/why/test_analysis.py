@@ -15,7 +15,7 @@ from helpers.small_runs import error_line, options, tada
 from evaluation import KINDS, detection_map, with_true_classes
 from pipeline.results.tables import read_proposals
 from pipeline.runs.run import run_of
-from pipeline.stages import proposals
+from pipeline.stages.heads import proposals
 from pipeline.tools.why import analysis, oracles
 
 NAMES = ["true classes", "true segments", "grid", "before NMS", "nearest kept"]

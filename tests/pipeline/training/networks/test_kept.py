@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pipeline.configuration.settings import BackboneSettings
-from pipeline.training.classifier import SharedClassifier, untrained_classifier
+from pipeline.training.networks.classifier import SharedClassifier, untrained_classifier
 from pipeline.training.optimisation import build_optimizer
 
 SMALL = {"name": "tada2d", "depth": [1, 1, 1, 1], "width": 4, "dropout": 0.5}

@@ -1,0 +1,85 @@
+"""The stages of a command, done; where they end in figures, these are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipeline.cli.options import echo, start
+
+if TYPE_CHECKING:
+    from pipeline.runs.graph import StageRow
+    from pipeline.runs.run import Run
+
+
+def do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] = ()) -> Run:
+    """Do the stages of a command, all of them without one; where they end in figures, print these.
+
+    Those named in `quiet` are done before, unless they are complete.
+    """
+    from pipeline.ranks import ranks
+    from pipeline.runs.inputs.contents import names_classes
+    from pipeline.runs.work import run_stages, whole_run
+
+    run = start(command, options, force=options.pop("force"), verify=options.pop("verify"))
+    stages = whole_run(run) if command is None else _stages(run, command, quiet)
+    if command in {None, "finetune", "extract", "bmn", "detect"} or names_classes(
+        run.folder, run.ways
+    ):
+        run_stages(run, stages, quiet=quiet)
+    if not ranks().is_main:
+        return run
+    if command != "extract" and not names_classes(run.folder, run.ways):
+        _end_without_classes(run, command)
+    elif command is None or command == "eval":
+        from pipeline.stages.evaluate import results_table
+
+        echo(results_table(run))
+    return run
+
+
+def _stages(run: Run, command: str, quiet: Collection[str]) -> Sequence[StageRow]:
+    """The stages of a command, and those `quiet` ones that are stages of the run; `detect` does its head's.
+
+    Raises UsageError for a stage of another head than the run's.
+    """
+    from pipeline.runs.graph import of_commands
+    from pipeline.runs.ways import HEADS, in_order, of_head
+
+    if command == "detect":
+        return of_head(run.ways)
+    here = {stage.name for stage in in_order(run.ways)}
+    others = {"classify", *(name for names in HEADS.values() for name in names)} - here
+    stages = of_commands(command, *quiet)
+    if any(stage.command == command and stage.name in others for stage in stages):
+        raise _no_such_stage(run, command)
+    return [stage for stage in stages if stage.name not in others]
+
+
+def _no_such_stage(run: Run, command: str) -> Exception:
+    from pipeline.errors import UsageError
+
+    head = run.config.detector.name
+    if command == "bmn":
+        return UsageError(
+            f"detector.name = {head!r}: this run's head is not bmn; run `tada-loc detect`, or give "
+            "--set detector.name=bmn"
+        )
+    return UsageError(
+        "actionformer.classes = 'own': the head names the classes, and there is nothing to classify; run "
+        "`tada-loc eval`, or give --set actionformer.classes=none"
+    )
+
+
+def _end_without_classes(run: Run, command: str | None) -> None:
+    """Print the average recall of the proposals; say what is missing (`bmn`), or raise it (what needs it)."""
+    from pipeline.progress import say
+    from pipeline.runs.inputs.contents import no_classes
+    from pipeline.stages.evaluate import recall_of_proposals
+
+    line = recall_of_proposals(run) if command != "classify" else None
+    if line is not None:
+        echo(line)
+    if command not in {"bmn", "detect"}:
+        raise no_classes(run.folder, run.ways)
+    say(no_classes(run.folder, run.ways).message)

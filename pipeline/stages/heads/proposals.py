@@ -1,0 +1,114 @@
+"""Stage 4: every evaluation video through the boundary-matching network to its proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from pipeline.data.windows.positions import video_input
+from pipeline.processes import distributed
+from pipeline.progress import say
+from pipeline.ranks import ranks
+from pipeline.results.kept_maps import MAPS, KeptMaps, room_of
+from pipeline.results.proposing import propose_video
+from pipeline.results.tables import PROPOSALS, read_part, write_table
+from pipeline.run_folder.identity import record_of
+from pipeline.run_folder.ledger import Ledger, Made
+from pipeline.run_folder.manifests import read_manifest
+from pipeline.run_folder.stage import Stage
+from pipeline.runs.inputs.fields import VIDEOS, made_by
+from pipeline.runs.run import Run
+from pipeline.stages.heads.parts import (
+    make_parts,
+    of_all,
+    part_of,
+    record_parts,
+    require_some,
+    videos_to_do,
+)
+from pipeline.training.networks.bmn import load_network
+
+
+def run(run: Run) -> None:
+    """Write a file a video, then `bmn/proposals/proposals.csv` of all: video, start, end, score.
+
+    Only videos whose features, network or settings are others than they were are proposed for again.
+    """
+    stage = run.open("proposals")
+    if stage.complete and stage.writes:
+        _take_unrecorded(stage)
+    distributed.barrier()  # none looks before that is done
+    if stage.complete and run.is_complete("proposals"):
+        say("bmn: proposals complete, nothing to do")
+        return
+    left_out = run.left_out("proposals", of="bmn")
+    videos = videos_to_do(run, left_out)
+    kept = kept_maps(run, stage.fields, writes=stage.writes)
+    made = of_all(
+        make_parts(
+            run, stage, videos, partial(_tables, run, kept, run.features.common_channels(videos))
+        )
+    )
+    if kept.too_large and run.detection.bmn.keep_maps is not False:
+        say(f"bmn: maps of {kept.too_large} videos not kept: larger than bmn.keep_maps allows")
+    maps = of_all(kept.made)
+    if not stage.writes:
+        return
+    kept.record(maps)
+    record_parts(stage, made)
+    tables = [read_part(part_of(stage, video), video) for video in videos]
+    proposals = pd.concat(tables, ignore_index=True)
+    counts = {video: len(table) for video, table in zip(videos, tables, strict=True)}
+    require_some(run, "bmn", "proposal", "proposals.count or proposals.per_second", counts)
+    write_table(stage.folder / PROPOSALS, proposals)
+    stage.finish({"proposals": len(proposals), "videos": len(videos), "left_out": left_out.names})
+    say(f"bmn: {len(proposals)} proposals of {len(videos)} videos")
+
+
+def kept_maps(run: Run, fields: Mapping[str, Any], *, writes: bool = True) -> KeptMaps:
+    """The kept maps of a run whose stage has these fields: of its videos, network and settings before the maps.
+
+    Several processes share the room of `bmn.keep_maps`.
+    """
+    settings = run.detection.bmn
+    before = {key: value for key, value in fields.items() if not key.startswith("proposals.")}
+    return KeptMaps(
+        run.path("proposals") / MAPS,
+        made_by(before),
+        fields[VIDEOS],
+        settings.boundary_center,
+        room_of(settings.keep_maps, ranks().size),
+        writes=writes,
+        verify=run.verify,
+    )
+
+
+def _take_unrecorded(stage: Stage) -> None:
+    """Record the parts of an older program, which recorded none: what it made is current."""
+    ledger, by = Ledger(stage.folder), made_by(stage.fields)
+    manifest = read_manifest(stage.folder)
+    if ledger.lines or manifest is None or manifest.former is None:
+        return
+    for video, of in stage.fields[VIDEOS].items():
+        if (path := part_of(stage, video)).is_file():
+            file = record_of(path)
+            made = Made(video=video, by=by, of=of, file=file, content=file.sha256)
+            ledger.lines[video] = made
+    ledger.write()
+
+
+def _tables(
+    run: Run, kept: KeptMaps, channels: int, videos: Sequence[str]
+) -> Iterator[tuple[pd.DataFrame, dict[str, str]]]:
+    """The proposals of each of these videos."""
+    config, store = run.detection, run.features
+    model = load_network(config.bmn, channels, run.folder, run.device)
+    for video in videos:
+        source = video_input(store(video), config.bmn)
+        yield (
+            propose_video(model, source, video, config.bmn, config.proposals, run.device, kept),
+            {},
+        )
