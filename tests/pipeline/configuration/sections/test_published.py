@@ -32,7 +32,7 @@ def loaded(name, config="small", **more):
 
 
 def test_the_publishers_values_take_the_place_of_others_and_are_said(folder, capsys):
-    config = loaded(f"hf:{folder}").detection()
+    config = loaded(f"hf:{folder}")
     assert config.backbone.mean == pytest.approx(COLOURS["image_mean"])
     assert config.backbone.std == pytest.approx(COLOURS["image_std"])
     assert (config.extract.short_side, config.extract.crop) == (32, "center")
