@@ -243,6 +243,12 @@ def test_tadaconv_in_networks_of_others(data, tmp_path):
         ("torchvision:r3d_18", ["backbone.pretrained=imagenet21k"], "no weights 'imagenet21k'"),
         ("torchvision:mvit_v2_s", [], "takes clips of 16 frames"),
         ("timm:resnet1", [], "did you mean"),
+        (
+            "tada2d",
+            ["backbone.insert=stem.*"],
+            "backbone.insert = 'stem.*': has no effect on tada2d",
+        ),
+        ("tada2d", ["backbone.tokens=first"], "backbone.tokens = 'first': has no effect"),
         ("hf:/gone", [], "no such folder"),
     ],
 )

@@ -95,9 +95,9 @@ KEYS = {
     "backbone.std": Key("[0.3, 0.3, 0.3]", "finetune"),
     "backbone.pretrained": Key("", "finetune", needs=_weights),
     "backbone.train": Key("head", "finetune"),
-    "backbone.tokens": Key("first", outcome="refused"),  # these four are of networks of others
+    "backbone.tokens": Key("first", outcome="refused"),  # these are of networks of others
     "backbone.insert": Key("stem.*", outcome="refused"),
-    "backbone.revision": Key("main", outcome="refused"),
+    "backbone.revision": Key("main"),
     "backbone.published": Key("{name: 'hf:tiny'}", outcome="refused"),
     "finetune.source": Key(
         "features", outcome="refused"

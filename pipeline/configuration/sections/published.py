@@ -30,7 +30,6 @@ def completed(config: Config, *, quiet: bool = False) -> Config:
     try:
         published = backbone.of_others
         if published is None:
-            _refuse_theirs(backbone)
             return config
         if config.finetune.source == "features":
             return config  # the network is not used
@@ -51,16 +50,6 @@ def completed(config: Config, *, quiet: bool = False) -> Config:
             "backbone.name": with_whole_path(published),
         }
     return _with(config, changed)
-
-
-def _refuse_theirs(backbone: BackboneSettings) -> None:
-    """Refuse keys that are about networks of others alone. Raises UsageError."""
-    for key in ("tokens", "insert", "revision", "published"):
-        if getattr(backbone, key) != type(backbone).model_fields[key].default:
-            raise UsageError(
-                f"backbone.{key} = {getattr(backbone, key)!r}: has no effect on {backbone.name}, which is a "
-                "network of ours: leave it out (docs/backbones.md)"
-            )
 
 
 def _known(backbone: BackboneSettings, published: Published) -> Description:

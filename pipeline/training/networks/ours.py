@@ -18,6 +18,8 @@ from feature_extraction.weights.files import CheckpointError
 from pipeline.configuration.settings import BackboneSettings
 from pipeline.errors import UsageError
 
+_OF_OTHERS = ("tokens", "insert", "published")  # keys about networks that others publish
+
 
 def our_network(settings: BackboneSettings, num_classes: int | tuple[int, int]) -> VideoNetwork:
     """The network with random weights. Raises UsageError for what it cannot be."""
@@ -27,6 +29,12 @@ def our_network(settings: BackboneSettings, num_classes: int | tuple[int, int]) 
             f"backbone.name = {settings.name!r}: choose one of {names}, or a network that others publish "
             "(hf:ORG/MODEL, torchvision:NAME, timm:NAME)"
         )
+    for key in _OF_OTHERS:
+        if getattr(settings, key) != BackboneSettings.model_fields[key].default:
+            raise UsageError(
+                f"backbone.{key} = {getattr(settings, key)!r}: has no effect on {settings.name}, which is a network "
+                "of ours: leave it out (docs/backbones.md)"
+            )
     first, *second = settings.kernels
     try:
         return build_backbone(
