@@ -47,7 +47,7 @@ class ActionFormerSettings(OptimisationSettings):
         default=2, description="Videos of a training step, over all processes together."
     )
     epochs: Positive = Field(
-        default=35, description="Length of the training, the warm-up included."
+        default=35, description="Length of the training in epochs, the warm-up included."
     )
     warmup_epochs: NonNegative = Field(
         default=5, description="Epochs in which the learning rate rises; parts of one are allowed."

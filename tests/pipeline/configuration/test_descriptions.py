@@ -51,13 +51,23 @@ UNITS = {
     "top_nouns": "nouns", "pairs": "pairs", "workers": "processes", "allow_failures": "videos",
     "paper": "percent", "published": "percent", "iou": "tiou", "paper_iou": "tiou", "low": "tiou", "high": "tiou",
     "voting": "tiou", "ema_decay": "per step", "rand_augment": "operations", "keep_maps": "bytes",
+    "max_length": "positions", "window": "positions", "ranges": "positions", "center_radius": "positions",
+    "min_duration": "positions", "head_width": "channels", "heads": "heads", "levels": "levels",
+    "embedding_layers": "convolutions", "stem_layers": "blocks", "head_layers": "convolutions",
+    "loss_normalizer": "positions",
+}  # fmt: skip
+# Keys whose last part has another unit in their section.
+OTHERWISE = {
+    "extract.batch_size": "clips", "actionformer.batch_size": "videos", "detections.count": "detections",
+    "detections.top": "candidates", "detections.min_duration": "positions",
 }  # fmt: skip
 # A share, a probability, a power and the like have none.
 PLAIN = {
     "hold_out", "allow_beyond", "dropout", "proportion", "mean", "std", "base_lr", "warmup_lr", "weight_decay",
     "momentum", "grad_clip", "seed", "color_jitter", "erasing", "mixup", "cutmix", "flip",
     "label_smoothing", "min_inside", "boundary_ratio", "cls_power", "reg_power", "boundary_power",
-    "alpha", "power", "sls",
+    "alpha", "power", "sls", "drop_path", "crop_ratio", "regression_weight", "score_threshold", "min_score",
+    "sigma",
 }  # fmt: skip
 
 
@@ -78,7 +88,7 @@ def test_a_key_has_a_description_in_sentences(key):
 )
 def test_a_number_names_its_unit(key):
     name, text = key.split(".")[-1], FIELDS[key].description.lower()
-    unit = "clips" if key == "extract.batch_size" else UNITS.get(name)
+    unit = OTHERWISE.get(key, UNITS.get(name))
     assert (unit is None) == (name in PLAIN), f"{key}: say its unit here and in its description"
     assert unit is None or unit in text, f"{key}: {text} names no {unit}"
     if name in {
@@ -88,9 +98,10 @@ def test_a_number_names_its_unit(key):
         "min_inside",
         "label_smoothing",
         "boundary_ratio",
+        "crop_ratio",
     }:
         assert "share" in text, text
-    if name in {"dropout", "color_jitter", "erasing", "flip"}:
+    if name in {"dropout", "drop_path", "color_jitter", "erasing", "flip"}:
         assert "probability" in text, text
 
 

@@ -27,7 +27,7 @@ WITHOUT_EFFECT = {
     "dataset.classes", "dataset.format", "dataset.frame_fps", "dataset.annotation_fps", "dataset.frames", "dataset.allow_beyond", "dataset.train_subset",
     "dataset.eval_subset", "backbone.pretrained", "backbone.revision", "classify.scores", "finetune.checkpoint_seconds",
     "finetune.activation_checkpointing", "extract.allow_partial",
-    "bmn.checkpoint_seconds", "bmn.keep_maps", "eval.paper", "eval.paper_iou", "eval.published", "eval.paper_dataset", "dataset.exclude_videos", "runtime.device",
+    "bmn.checkpoint_seconds", "bmn.keep_maps", "actionformer.checkpoint_seconds", "eval.paper", "eval.paper_iou", "eval.published", "eval.paper_dataset", "dataset.exclude_videos", "runtime.device",
     "runtime.workers", "runtime.allow_failures", "runtime.skip", "runtime.log",
 }  # fmt: skip
 
@@ -40,7 +40,7 @@ def sections(config: Config) -> dict[str, object]:
     """Every key of a configuration that changes results."""
     fields: dict[str, object] = {}
     for name in Config.model_fields:
-        fields |= result_fields(name, getattr(config, name))
+        fields |= result_fields(name, config.section(name))
     return fields
 
 

@@ -9,9 +9,10 @@ import pytest
 from pipeline.cli.commands import main
 from pipeline.configuration.settings import Config
 from pipeline.runs.graph import STAGES, maker, of_commands, row
-from pipeline.runs.ways import in_order
+from pipeline.runs.ways import HEADS, Ways, in_order
 from pipeline.runs.work import work_of
 
+WAYS = tuple(Ways(head=head) for head in HEADS)
 ROWS = pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 
 
@@ -28,11 +29,25 @@ def test_a_row_names_what_there_is(stage):
 
 @ROWS
 def test_what_a_row_reads_is_made_by_one_before_it(stage):
-    for folder in stage.reads:
-        made_by = maker(folder)
-        assert made_by.folder == folder and made_by in in_order()
-        if not stage.alone:
-            assert in_order().index(made_by) < in_order().index(stage)
+    for order in map(in_order, WAYS):
+        if stage not in order and not (stage.alone and order == in_order()):
+            continue
+        for folder in stage.reads:
+            made_by = maker(folder)
+            assert made_by.folder == folder
+            if made_by in order and not stage.alone:
+                assert order.index(made_by) < order.index(stage)
+
+
+@pytest.mark.parametrize("ways", WAYS, ids=lambda ways: ways.head)
+def test_a_head_has_a_stage_that_trains_one_that_proposes_and_one_that_detects(ways):
+    names = [stage.name for stage in in_order(ways)]
+    assert names.index(ways.training) < names.index(ways.proposing) <= names.index(ways.detecting)
+    assert "proposals.csv" in row(ways.proposing).outputs
+    assert "detections.csv" in row(ways.detecting).outputs
+    assert ("classify" in names) != ways.own_classes
+    others = {name for head in HEADS.values() for name in head} - set(HEADS[ways.head])
+    assert not others & set(names)
 
 
 @ROWS
