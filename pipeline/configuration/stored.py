@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pipeline.configuration.keys import known_keys
 from pipeline.configuration.problems import first_problem
 from pipeline.configuration.renaming import rename_keys
+from pipeline.configuration.sections.backbone import LATER
 from pipeline.configuration.settings import BackboneSettings, Config, DetectionConfig
 from pipeline.errors import UserError
 
@@ -56,11 +57,18 @@ def to_store(config: Config) -> dict[str, Any]:
     for name, key in _NAMES:
         if sections[name][key] is not None:
             sections[name][key] = _last(sections[name][key])
-    backbone = sections["backbone"]
-    backbone |= {"name": config.backbone.title, "revision": None}
+    sections["backbone"] = _without_place(sections["backbone"] | {"name": config.backbone.title})
+    return {name: section for name, section in sections.items() if section}
+
+
+def _without_place(backbone: dict[str, Any]) -> dict[str, Any]:
+    """The network without which revision was asked for, and without keys that came later and say nothing."""
+    backbone["revision"] = None
     if backbone["published"] is not None:
         backbone["published"]["asked"] = None
-    return {name: section for name, section in sections.items() if section}
+    fields = BackboneSettings.model_fields
+    silent = {key for key in LATER if backbone[key] == fields[key].default}
+    return {key: value for key, value in backbone.items() if key not in silent}
 
 
 def from_store(sections: Mapping[str, dict[str, Any]]) -> DetectionConfig:

@@ -21,6 +21,9 @@ from pipeline.configuration.sections.base import (
     Share,
 )
 
+# Keys that former model files have not: at their defaults they are left out of one.
+LATER = ("train", "tokens", "insert", "revision", "published")
+
 
 def _described(value: Any) -> Any:
     """What `tada-loc` has read of a published network, checked; nobody writes it by hand."""
