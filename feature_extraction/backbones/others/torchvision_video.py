@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from torch import Tensor, nn
-from torchvision import models
 
 from feature_extraction.backbones.others.adapted import AdaptedNetwork
 from feature_extraction.backbones.resnet import Classes
@@ -39,6 +38,8 @@ class TorchvisionNetwork(AdaptedNetwork):
         setattr(network, last, nn.Identity())
 
     def _features(self, video: Tensor) -> Tensor:
+        from torchvision import models
+
         if not isinstance(self.network, models.video.S3D):
             return cast(Tensor, self.network(video))
         maps = self.network.features(video)
@@ -50,6 +51,8 @@ class TorchvisionNetwork(AdaptedNetwork):
 
 def describe(published: Published) -> Description:
     """What a network of torchvision's takes. Raises PublishedError for an unknown name."""
+    from torchvision import models
+
     known = models.list_models(module=models.video)
     if published.name not in known:
         raise unknown_name(published, known)
@@ -68,6 +71,8 @@ def describe(published: Published) -> Description:
 def untrained(published: Published) -> nn.Module:
     """The network with random weights. Raises PublishedError for an unknown name."""
     describe(published)
+    from torchvision import models
+
     network: nn.Module = models.get_model(published.name)
     return network
 
@@ -77,6 +82,8 @@ def fetched(published: Published, weights: str) -> Mapping[str, object]:
 
     Raises PublishedError for an unknown name, and where they cannot be had.
     """
+    from torchvision import models
+
     there = {choice.name.lower(): choice for choice in models.get_model_weights(published.name)}
     first = next(iter(there.values()))
     chosen: Any = first if weights.lower() == KINETICS else there.get(weights.lower())
