@@ -37,6 +37,7 @@ def test_every_name_and_option_is_there():
     options = {option for cell in named for option in re.findall(r"`(\w+)`", cell)}
     known = {key.removeprefix("backbone.") for key in known_keys() if key.startswith("backbone.")}
     rest = {"name", "depth", "width", "dropout", "mean", "std", "pretrained", "pool_kernel"}
+    rest |= {"train", "tokens", "insert", "revision", "published"}  # docs/backbones.md
     assert options - set(BACKBONES) == known - rest
 
 

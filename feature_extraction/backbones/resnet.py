@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from feature_extraction.backbones.blocks import ConvNorm
+from feature_extraction.backbones.activation_checkpointing import checkpoint_activations
+from feature_extraction.backbones.blocks import Bottleneck, ConvNorm
 from feature_extraction.tadaconv.generation import CalibrationWeights, LinearCalibration
 from feature_extraction.tadaconv.layout import to_clips, to_frames
 
@@ -69,6 +70,12 @@ class VideoNetwork(nn.Module):
     def forward(self, video: Tensor) -> Logits:
         """Video [B, 3, T, H, W] -> logits [B, num_classes], or a (verb, noun) pair."""
         return self.classify(self.features(video))
+
+    def checkpoint_activations(self) -> bool:
+        """Have its blocks keep their inputs alone for the gradient (less memory); whether it has any."""
+        blocks = [module for module in self.modules() if isinstance(module, Bottleneck)]
+        checkpoint_activations(blocks)
+        return bool(blocks)
 
     def to(self, *arguments: Any, **options: Any) -> Self:
         """Move as any module; of a memory format, kernels of four dimensions alone are laid out in it.

@@ -7,6 +7,7 @@ import pickle
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -73,7 +74,14 @@ def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mappin
     }
     if depth not in weights:
         raise CheckpointError(f"torchvision has no ImageNet weights of depth {depth}: give a file")
-    chosen = weights[depth].IMAGENET1K_V1
+    return published_state(weights[depth].IMAGENET1K_V1)
+
+
+def published_state(chosen: Any) -> Mapping[str, object]:
+    """Weights that torchvision publishes (one of its `Weights`): from its cache, or downloaded.
+
+    Raises CheckpointError where they cannot be had.
+    """
     try:
         with _waiting_at_most(SERVER_SECONDS):
             state: Mapping[str, object] = chosen.get_state_dict(
@@ -81,10 +89,15 @@ def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mappin
             )
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(
-            f"torchvision's ImageNet weights could not be had ({error}): "
+            f"torchvision's {_name_of(chosen)} weights could not be had ({error}): "
             f"download {chosen.url} and give its path"
         ) from error
     return state
+
+
+def _name_of(chosen: Any) -> str:
+    name = str(chosen.name)
+    return "ImageNet" if name.startswith("IMAGENET") else name
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ Whether a key changes a result is marked on the key itself (pipeline/configurati
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType
@@ -14,7 +15,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from feature_extraction.published.names import by_content
 from pipeline.configuration.sections.base import (
+    ByContent,
     Formerly,
     NoResult,
     OnlyWhere,
@@ -141,4 +144,9 @@ def _one_form(field: FieldInfo, value: Any) -> Any:
     for mark in field.metadata:
         if isinstance(mark, StandsFor) and value == mark.name:
             return mark.value
+        if isinstance(mark, ByContent) and isinstance(value, str):
+            return by_content(value)
+        if isinstance(mark, ByContent) and isinstance(value, dict):
+            texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in value.items()}
+            return {k: text for k, text in texts.items() if k not in ("name", "asked")}
     return value

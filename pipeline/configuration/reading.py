@@ -19,6 +19,7 @@ from pipeline.configuration.keys import known_keys
 from pipeline.configuration.model_content import is_model_file, read_content
 from pipeline.configuration.problems import first_problem
 from pipeline.configuration.renaming import rename_keys, rename_overrides
+from pipeline.configuration.sections.published import completed
 from pipeline.configuration.settings import Config
 from pipeline.configuration.stored import as_start
 from pipeline.configuration.thresholds import missed_end
@@ -137,7 +138,7 @@ def _validated(
         raise UsageError(said if key in overrides else f"{path}: {said}") from error
     if config.eval is not None and not quiet and (missed := missed_end(data["eval"].get("iou"))):
         say(missed)
-    return config
+    return completed(config, quiet=quiet)
 
 
 def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:

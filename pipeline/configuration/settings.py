@@ -1,6 +1,6 @@
 """The settings of a run: every key a configuration may hold, its type, its range and what it means.
 
-The sections of the data set, of training and of detection are in files of their own.
+The sections of the data set, of the backbone, of training and of detection are in files of their own.
 """
 
 from __future__ import annotations
@@ -15,16 +15,12 @@ from pipeline.configuration.sections.actionformer import (
     DetectionsSettings,
     DetectorSettings,
 )
+from pipeline.configuration.sections.backbone import BackboneSettings
 from pipeline.configuration.sections.base import (
-    Flag,
-    NonNegative,
     NoResult,
     OnlyWhere,
     Positive,
-    PositiveFloat,
-    Real,
     Section,
-    Share,
     WholeFromZero,
 )
 from pipeline.configuration.sections.dataset import DatasetSettings
@@ -40,68 +36,7 @@ from pipeline.configuration.sections.training import (
 )
 from pipeline.errors import UserError
 
-
-class BackboneSettings(Section):
-    """The classifier's network (Sections 3 and 4, Appendix B; feature_extraction.build_backbone)."""
-
-    name: str = Field(default="tada2d", description="Name of the network (docs/tadaconv.md).")
-    depth: Positive | tuple[Positive, ...] = Field(
-        default=50, description="Depth of the ResNet in layers, or the blocks of each stage."
-    )
-    width: Positive = Field(default=64, description="Channels of the stem.")
-    dropout: Share = Field(
-        default=0.5, description="Probability that a feature is dropped before the head."
-    )
-    reduction: Positive = Field(
-        default=4,
-        description="Ratio r by which the calibration of TAdaConv has fewer channels (Eq. 4).",
-    )
-    kernels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=2)] = Field(
-        default=(3, 3),
-        description="Lengths of the calibration's convolutions, in frames; one length is the linear "
-        "form (Table 3a).",
-    )
-    global_context: Flag | None = Field(
-        default=None,
-        description="Whether the clip's descriptor is added (Eq. 5). null: as in the paper's network.",
-    )
-    calibrate: Literal["in", "out", "in_out", "kernel"] = Field(
-        default="in",
-        description="What gets a factor a frame: input channels, output channels, both, or the taps of "
-        "the kernel (Table 4).",
-    )
-    proportion: Annotated[Real, Field(gt=0, le=1)] = Field(
-        default=1.0, description="Share of the channels that are calibrated (Fig. 3)."
-    )
-    tada_stages: tuple[Positive, ...] | None = Field(
-        default=None,
-        description="Which stages, of 2 to 5, have TAdaConv (Fig. 3). null: all.",
-    )
-    aggregation: Literal["none", "average", "maximum", "mixed"] | None = Field(
-        default=None,
-        description="Pooling over time after TAdaConv (Table 3b). null: as in the paper's network.",
-    )
-    pool_kernel: Positive = Field(
-        default=3, description="Length of that pooling, in frames; an odd number."
-    )
-    shortcut: Flag = Field(
-        default=True, description="Whether the pooling is added to what it pools (Table 3b)."
-    )
-    separate_norms: Flag = Field(
-        default=True, description="Whether both have a batch norm of their own (Table 3b)."
-    )
-    mean: tuple[NonNegative, NonNegative, NonNegative] = Field(
-        default=(0.45, 0.45, 0.45),
-        description="Mean of red, green and blue, in shares of the brightest.",
-    )
-    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = Field(
-        default=(0.225, 0.225, 0.225),
-        description="Standard deviation of red, green and blue, in shares of the brightest.",
-    )
-    pretrained: Annotated[str | None, NoResult()] = Field(
-        default=None,
-        description="Initial weights: a checkpoint file or `imagenet`. null: random ones.",
-    )
+__all__ = ["BackboneSettings", "Config", "DetectionConfig", "RuntimeSettings", "ViewsSettings"]
 
 
 class ViewsSettings(Section):

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pipeline.configuration.keys import known_keys
 from pipeline.configuration.problems import first_problem
 from pipeline.configuration.renaming import rename_keys
-from pipeline.configuration.settings import Config, DetectionConfig
+from pipeline.configuration.sections.backbone import LATER
+from pipeline.configuration.settings import BackboneSettings, Config, DetectionConfig
 from pipeline.errors import UserError
 
 # What stays of a section that is about one data set; all other keys of it go.
@@ -56,7 +57,18 @@ def to_store(config: Config) -> dict[str, Any]:
     for name, key in _NAMES:
         if sections[name][key] is not None:
             sections[name][key] = _last(sections[name][key])
+    sections["backbone"] = _without_place(sections["backbone"] | {"name": config.backbone.title})
     return {name: section for name, section in sections.items() if section}
+
+
+def _without_place(backbone: dict[str, Any]) -> dict[str, Any]:
+    """The network without which revision was asked for, and without keys that came later and say nothing."""
+    backbone["revision"] = None
+    if backbone["published"] is not None:
+        backbone["published"]["asked"] = None
+    fields = BackboneSettings.model_fields
+    silent = {key for key in LATER if backbone[key] == fields[key].default}
+    return {key: value for key, value in backbone.items() if key not in silent}
 
 
 def from_store(sections: Mapping[str, dict[str, Any]]) -> DetectionConfig:
@@ -77,7 +89,19 @@ def from_store(sections: Mapping[str, dict[str, Any]]) -> DetectionConfig:
         value = getattr(config.section(name), key)
         if value is not None and _last(value) != value:
             raise UserError(f"{name}.{key} = {value!r}: a path, and a model file has none")
+    _require_known(config.backbone)
     return config
+
+
+def _require_known(backbone: BackboneSettings) -> None:
+    """Refuse a network of others that the file does not describe: nothing is looked up for a stranger's file."""
+    if backbone.title != backbone.name:
+        raise UserError(f"backbone.name = {backbone.name!r}: a path, and a model file has none")
+    if not backbone.name.startswith("hf:"):
+        return
+    takes = backbone.description
+    if takes is None or (takes.name, takes.asked, backbone.revision) != (backbone.name, None, None):
+        raise UserError(f"backbone.published: describes no {backbone.name}")
 
 
 def as_start(sections: Mapping[str, dict[str, Any]], initial: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def wanted_tensors(config: DetectionConfig, heads: Sequence[Sequence[str]]) -> d
     from pipeline.training.networks.classifier import untrained_classifier
     from pipeline.training.networks.heads import build_head
 
-    if config.backbone.name not in BACKBONES:
+    if config.backbone.name not in BACKBONES and ":" not in config.backbone.name:
         raise UserError(
             f"backbone.name = {config.backbone.name!r}: no network of this tada-loc ({', '.join(sorted(BACKBONES))})"
         )
@@ -81,7 +81,7 @@ def wanted_tensors(config: DetectionConfig, heads: Sequence[Sequence[str]]) -> d
         ) from error
     kinds = {torch.float32: "F32", torch.int64: "I64"}
     return {
-        f"{prefix}{name}": Form(kinds[tensor.dtype], tuple(tensor.shape))
+        f"{prefix}{name}": Form(kinds.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape))
         for prefix, network in ((CLASSIFIER, classifier), (f"{config.detector.name}.", head))
         for name, tensor in network.state_dict().items()
     }

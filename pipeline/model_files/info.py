@@ -79,8 +79,8 @@ def _of_model(model: Model) -> dict[str, Any]:
         "classes": {name: list(head) for name, head in zip(names, heads, strict=True)},
         "network": {
             "name": config.backbone.name,
-            "depth": config.backbone.depth,
-            "width": config.backbone.width,
+            "depth": None if ":" in config.backbone.name else config.backbone.depth,
+            "width": None if ":" in config.backbone.name else config.backbone.width,
         },
         "clips": _clips(config),
         "detector": head,
@@ -90,7 +90,7 @@ def _of_model(model: Model) -> dict[str, Any]:
             head: sum(tensor.numel() for tensor in model.detector.values()),
         },
         "data": config.dataset.name,
-        "initial_weights": Path(config.backbone.pretrained or "").name or None,
+        "initial_weights": config.backbone.begins_with,
         "epochs": {name: config.section(name).epochs for name in ("finetune", head)},  # type: ignore[attr-defined]
         "results": dict(model.results),
         "note": model.note,
@@ -158,12 +158,16 @@ def _class_rows(classes: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
 
 def _network_text(network: Mapping[str, Any]) -> str:
     depth = network["depth"]
+    if depth is None:  # of others
+        return str(network["name"])
     layers = f"{depth} layers" if isinstance(depth, int) else f"blocks {', '.join(map(str, depth))}"
     return f"{network['name']}, {layers}, width {network['width']}"
 
 
 def _clips_text(clips: Mapping[str, Any]) -> str:
-    seen = "the whole frame" if clips["crop"] == "whole" else "its central square"
+    seen = {"whole": "the whole frame", "center": "its central square"}.get(
+        clips["crop"], f"its central square of {clips['crop']} pixels"
+    )
     return (
         f"{clips['frames']} frames of {clips['clip_seconds']:.3g} s ({clips['interval']} apart at {clips['fps']:g} a second), "
         f"one clip every {clips['every_seconds']:.3g} s; shorter side {clips['short_side']} pixels, {seen}"

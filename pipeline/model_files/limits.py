@@ -6,6 +6,7 @@ Each limit is many times what the paper's models have, so that no model of anyon
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.errors import UserError
@@ -63,6 +64,19 @@ SECTIONS = (
     "detections",
     "classify",
 )
+# Networks of others by their model_type: of transformers those that the tests know.
+KINDS = (
+    "videomae",
+    "timesformer",
+    "vivit",
+    "vjepa2",
+    "dinov2",
+    "vit",
+    "clip_vision_model",
+    "siglip_vision_model",
+)
+LARGEST_SIZE = 1 << 20  # any number of an architecture
+TOKENS = 1 << 27  # of a clip, times channels: V-JEPA 2 of 64 frames has 24 million
 CLIPS_A_SECOND = 240  # the paper has 7.5
 OVERLAP = 64  # windows that a position is in; the paper has 2
 PIXELS = 1 << 29  # of the clips that go through the network at once; SlowFast has 8 million
@@ -88,12 +102,51 @@ def _each(config: DetectionConfig) -> Iterator[tuple[str, float, float]]:
     if isinstance(depth, tuple):
         yield "the stages of backbone.depth", len(depth), MOST_STAGES
         yield "the blocks of backbone.depth", sum(depth), MOST_BLOCKS
+    yield from _architecture(config)
     for section in SECTIONS:
         for name, value in config.section(section):
             values = value if isinstance(value, tuple) else (value,)
             for number in values:
                 if name in LARGEST and isinstance(number, (int, float)):
                     yield f"{section}.{name}", number, LARGEST[name]
+
+
+def _architecture(config: DetectionConfig) -> Iterator[tuple[str, float, float]]:
+    """The sizes of a network that others publish. Raises UserError for a kind that no model file holds."""
+    takes = config.backbone.description
+    if takes is None or not takes.architecture:
+        return
+    kind, values = takes.architecture.get("model_type"), dict(takes.architecture)
+    if kind not in KINDS:
+        raise UserError(
+            f"{takes.name}: is a {kind!r}, and model files hold networks of transformers of the kinds {', '.join(KINDS)}"
+        )
+    for key, value in values.items():
+        parts = value if isinstance(value, list) else [value]
+        if not all(part is None or isinstance(part, str | int | float) for part in parts):
+            raise UserError(f"backbone.published: {key} of its architecture is no plain value")
+        for part in parts:
+            if isinstance(part, int | float):
+                yield f"backbone.published: {key}", abs(part), LARGEST_SIZE
+    yield "backbone.published: layers", _layers(values), MOST_BLOCKS
+    side, patch = (_number(values, key) for key in ("image_size", "patch_size"))
+    side = max(side, _number(values, "crop_size"))
+    clip = max(_number(values, "num_frames"), _number(values, "frames_per_clip"))
+    tokens = clip * (side / patch) ** 2 * _number(values, "hidden_size")
+    yield "backbone.published: frames x patches x hidden_size", tokens, TOKENS
+
+
+def _layers(values: dict[str, Any]) -> float:
+    return sum(_number(values, key) for key in values if key.endswith("layers"))
+
+
+def _number(values: dict[str, Any], key: str) -> float:
+    """A size, 1 where there is none; of several the largest."""
+    value = values.get(key)
+    parts = value if isinstance(value, list) else [value]
+    return max(
+        [float(part) for part in parts if isinstance(part, int | float) and part >= 1], default=1
+    )
 
 
 def _together(config: DetectionConfig) -> Iterator[tuple[str, float, float]]:

@@ -130,7 +130,7 @@ class Detector:
         task: Mapping[str, Any] = next(iter(model.results.get("tasks", {}).values()), {})
         average = task.get("average")
         told = f", mAP {average:.2f}" if isinstance(average, float) else ""
-        text = f"{model.name}: {model.config.backbone.name}, {count} classes{told}; on {self._predictor.device}"
+        text = f"{model.name}: {model.config.backbone.title}, {count} classes{told}; on {self._predictor.device}"
         return f"<tada_loc.Detector {printable(text)}>"
 
 

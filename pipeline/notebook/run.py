@@ -98,7 +98,7 @@ class Run:
 
     def __repr__(self) -> str:
         done = [stage.name for stage in STAGES if not stage.alone and self._is_done(stage.name)]
-        text = f"{self.folder}, {self.config.backbone.name}; done: {', '.join(done) or 'nothing'}"
+        text = f"{self.folder}, {self.config.backbone.title}; done: {', '.join(done) or 'nothing'}"
         return f"<tada_loc.Run {printable(text)}>"
 
     @cached_property

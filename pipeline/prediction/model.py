@@ -56,8 +56,10 @@ class Model:
 def deciding_settings(config: DetectionConfig) -> dict[str, Any]:
     """The settings that decide what a trained model detects, by their dotted keys."""
     from pipeline.configuration.keys import result_fields
+    from pipeline.configuration.sections.backbone import LATER, BackboneSettings
 
     fields: dict[str, Any] = {}
     for name in ("backbone", "extract", *config.head_sections):
         fields |= result_fields(name, config.section(name))
-    return fields
+    defaults = {f"backbone.{key}": BackboneSettings.model_fields[key].default for key in LATER}
+    return {k: v for k, v in fields.items() if k not in defaults or v != defaults[k]}

@@ -113,12 +113,14 @@ class _Gather(torch.autograd.Function):
 def spread(model: nn.Module, device: torch.device) -> nn.Module:
     """The model whose gradients are averaged over the processes; alone, the model itself.
 
-    Call `synchronize_norms` on it first where it has batch norms.
+    Call `synchronize_norms` on it first where it has batch norms. A part may say that some of its weights
+    have no gradient (`leaves_weights_unused`).
     """
     if ranks().size == 1:
         return model
     ids = [device.index] if device.type == "cuda" else None
-    return DistributedDataParallel(model, device_ids=ids)
+    unused = any(getattr(module, "leaves_weights_unused", False) for module in model.modules())
+    return DistributedDataParallel(model, device_ids=ids, find_unused_parameters=unused)
 
 
 def synchronize_norms(model: Model, device: torch.device) -> Model:

@@ -86,7 +86,7 @@ class Run:
         from pipeline.data.features.made import extracted_by, imported_on
         from pipeline.data.features.store import FeatureStore
 
-        made = extracted_by(self.detection.extract, self.config.backbone.name)
+        made = extracted_by(self.detection.extract, self.config.backbone.title)
         if self.has_imported_features:
             own = has_own_rates(self.path("extract"))
             return FeatureStore(self.path("extract"), imported_on(made), own_rates=own)

@@ -10,8 +10,6 @@ import torch
 from torch import nn
 
 from feature_extraction.backbones import SlowFast, VideoNetwork
-from feature_extraction.backbones.activation_checkpointing import checkpoint_activations
-from feature_extraction.backbones.blocks import Bottleneck
 from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.data.annotations.class_names import write_class_names
 from pipeline.data.clips import balance
@@ -111,7 +109,12 @@ def _on_video(run: Run, left_out: LeftOut) -> _Training:
     length = finetune_length(run.config.finetune, train)
     settings = length.settings
     model = _network(run, settings)
-    shared = SharedClassifier(model, compiled=settings.compile, freeze_norm=settings.freeze_norm)
+    shared = SharedClassifier(
+        model,
+        compiled=settings.compile,
+        freeze_norm=settings.freeze_norm,
+        head_only=run.config.backbone.train == "head",
+    )
     counts = len(train), len(validation)
     task = partial(_task, run, settings, train, validation, left_out)
     return _Training(model, shared, length, counts, task)
@@ -177,11 +180,11 @@ def _network(run: Run, settings: FinetuneSettings) -> VideoNetwork:
         require_groups(run.config.bmn, model.feature_dim)
     if isinstance(model, SlowFast):
         seen = -(-settings.frames // model.alpha)
-        say(f"{backbone.name}: the slow pathway sees {seen} of a clip's {settings.frames} frames")
+        say(f"{backbone.title}: the slow pathway sees {seen} of a clip's {settings.frames} frames")
     model.to(device=run.device, memory_format=torch.channels_last)
     model = distributed.synchronize_norms(model, run.device)
-    if settings.activation_checkpointing:
-        checkpoint_activations(m for m in model.modules() if isinstance(m, Bottleneck))
+    if settings.activation_checkpointing and not model.checkpoint_activations():
+        say(f"finetune.activation_checkpointing: {backbone.title} has no blocks for it: no effect")
     return model
 
 

@@ -41,7 +41,7 @@ def export_features(run: Run, target: Path) -> None:
                 "features": len(features),
                 **({"fps": features.grid.fps} if run.features.own_rates else {}),
             }
-    backbone = IMPORTED if run.has_imported_features else run.config.backbone.name
+    backbone = IMPORTED if run.has_imported_features else run.config.backbone.title
     write_json(target / GRID_FILE, _grid(run.features.grid, channels, backbone, videos))
     say(
         f"export-features: {len(videos)} videos, {channels} channels, in {target}; the grid in {GRID_FILE}"

@@ -46,7 +46,7 @@ def plot_run(run: Run, *, videos: int = 4, min_score: float = 0.3) -> Path:
     for axis, video in zip(axes, names, strict=False):
         _timeline(axis, video, truth, detections, colours, min_score)
     axes[len(names) - 1].set_xlabel("seconds")
-    _map_curve(axes[-1], numbers(run), run.config.backbone.name)
+    _map_curve(axes[-1], numbers(run), run.config.backbone.title)
     handles = [Patch(color=colour) for colour in colours.values()]
     figure.legend(
         handles, list(map(_words, colours)), loc="outside upper center", ncols=6, frameon=False

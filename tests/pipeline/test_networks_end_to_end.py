@@ -103,7 +103,7 @@ def test_a_slowfast_refuses_imagenet_before_it_is_fetched(data, tmp_path, monkey
     def fetched(*arguments, **options):
         raise AssertionError("fetched")
 
-    monkeypatch.setattr("pipeline.training.networks.classifier.imagenet_state", fetched)
+    monkeypatch.setattr("pipeline.training.networks.ours.imagenet_state", fetched)
     result = tada("finetune", data, tmp_path, "slowfast_8x8", "backbone.pretrained=imagenet")
     assert result.exit_code == 1
     assert "backbone.pretrained imagenet: a SlowFast starts from random weights" in result.output

@@ -94,6 +94,11 @@ KEYS = {
     "backbone.mean": Key("[0.4, 0.4, 0.4]", "finetune"),
     "backbone.std": Key("[0.3, 0.3, 0.3]", "finetune"),
     "backbone.pretrained": Key("", "finetune", needs=_weights),
+    "backbone.train": Key("head", "finetune"),
+    "backbone.tokens": Key("first", outcome="refused"),  # these are of networks of others
+    "backbone.insert": Key("stem.*", outcome="refused"),
+    "backbone.revision": Key("main"),
+    "backbone.published": Key("{name: 'hf:tiny'}", outcome="refused"),
     "finetune.source": Key(
         "features", outcome="refused"
     ),  # the run's own are made by what it trains

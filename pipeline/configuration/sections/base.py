@@ -82,3 +82,12 @@ class Formerly:
     """Marks a key that had another name in the same section; the old one is still read."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class ByContent:
+    """Marks a key that names a network of others, or says what it is: what counts of it is its content.
+
+    Another name, or another place, of the same network leaves what was made valid. Of a mapping manifests have
+    each value as text.
+    """

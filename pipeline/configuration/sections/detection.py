@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline.configuration.sections.base import (
     Flag,
@@ -47,9 +47,10 @@ class ExtractSettings(Section):
         "`stride` / 2.",
     )
     short_side: Positive = Field(description="Shorter side of a frame, in pixels.")
-    crop: Literal["whole", "center"] = Field(
+    crop: Literal["whole", "center"] | Positive = Field(
         default="whole",
-        description="What the network sees: the `whole` frame, or its central square (`center`).",
+        description="What the network sees: the `whole` frame, its central square (`center`), or a smaller square "
+        "at its centre (its side in pixels).",
     )
     batch_size: Annotated[Positive, RecordedLater()] = Field(
         default=4,
@@ -69,6 +70,12 @@ class ExtractSettings(Section):
         description="Whether a video that breaks off or is damaged in places is taken as far as it "
         "decodes.",
     )
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> ExtractSettings:
+        if not isinstance(self.crop, str) and self.crop > self.short_side:
+            raise ValueError(f"crop {self.crop} is larger than the short side {self.short_side}")
+        return self
 
 
 class ProposalSettings(Section):

@@ -44,6 +44,8 @@ class View:
 
 def extraction_view(settings: ExtractSettings) -> View:
     """What extraction, and classification from the video, show the network."""
+    if isinstance(settings.crop, int):
+        return View(settings.short_side, settings.crop, EXTRACT)
     crop = settings.short_side if settings.crop == "center" else None
     return View(settings.short_side, crop, EXTRACT)
 

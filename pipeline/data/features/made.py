@@ -26,7 +26,7 @@ def extracted_by(settings: ExtractSettings, backbone: str) -> FeatureMeta:
         clip_stride=grid.stride,
         clip_shift=grid.shift,
         resize=settings.short_side,
-        crop=settings.crop,
+        crop=str(settings.crop),
         source_duration=0.0,
         backbone=backbone,
         weights_digest="",

@@ -60,10 +60,10 @@ def write_result_files(
 
 def _external_data(settings: DetectionConfig) -> dict[str, Any]:
     """What a result file declares of data other than the benchmark's."""
-    weights, scores = settings.backbone.pretrained, settings.classify.scores
+    weights, scores = settings.backbone.begins_with, settings.classify.scores
     parts = []
     if weights and settings.finetune.source == "video":
-        parts.append(f"classifier started from {Path(weights).name}")
+        parts.append(f"classifier started from {weights}")
     if scores is not None:
         parts.append(f"class scores of videos from {scores.name}")
     return {"used": bool(parts), "details": "; ".join(parts)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from pipeline.configuration.keys import default_fields, result_fields
@@ -13,7 +12,7 @@ from pipeline.data.annotations import training_rows
 from pipeline.data.annotations.class_names import heads_digest
 from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch
-from pipeline.data.inputs import rows_by_video, weights_identity
+from pipeline.data.inputs import initial_identity, rows_by_video
 from pipeline.run_folder.identity import SHORT, UNKNOWN, UNSURE, fingerprint
 from pipeline.runs.graph import StageRow
 from pipeline.runs.inputs.asking import Digests, Facts
@@ -106,9 +105,8 @@ def _finetune(facts: Facts) -> dict[str, Any]:
         fields[f"{name} videos"] = short(
             {video: facts.identities[video] for video in rows["video"].unique()}
         )
-    if config.backbone.pretrained:
-        fields["content.pretrained weights"] = weights_identity(config.backbone.pretrained)
-    return fields
+    initial = initial_identity(config.backbone)
+    return fields | ({} if initial is None else {"content.pretrained weights": initial})
 
 
 def _subsets(config: Config, training: OptimisationSettings) -> dict[str, str]:
@@ -197,7 +195,7 @@ def _eval(facts: Facts) -> dict[str, Any]:
         "content.proposals": facts.output(ways.proposing, "proposals.csv"),
         "content.detections": facts.output(ways.detecting, "detections.csv"),
         # what the official result file declares of other data
-        "declared initial weights": Path(facts.config.backbone.pretrained or "").name,
+        "declared initial weights": facts.config.backbone.begins_with or "",
     } | ({"declared class scores": scores.name} if scores is not None else {})
 
 

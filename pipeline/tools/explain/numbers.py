@@ -24,7 +24,7 @@ def as_json(video: str, model: Model, explained: Sequence[Explained]) -> dict[st
         "video": video,
         "model": model.name,
         "digest": model.digest,
-        "backbone": model.config.backbone.name,
+        "backbone": model.config.backbone.title,
         "moments": [_moment(one) for one in explained],
     }
 

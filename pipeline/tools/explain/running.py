@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from feature_extraction.extractor import ExtractionError, Extractor
+from feature_extraction.published.names import PublishedError
 from feature_extraction.store import FeatureFileError, feature_path
 from feature_extraction.video.reader import VideoError
 from pipeline.data.videos.finding import Source, find_videos
@@ -73,6 +74,7 @@ def explain(request: Request) -> Written:
     if request.at is not None and (request.choice.threshold is not None or request.choice.top):
         raise UsageError("--at explains a moment; --top and --threshold choose detections")
     model = open_model(request.model)
+    _require_explainable(model)
     against = targets_named(model.heads, request.against, against=True)
     require_classes(model.heads, request.choice.classes)
     device = pick_device(request.device or model.config.runtime.device)
@@ -95,6 +97,19 @@ def explain(request: Request) -> Written:
             return _write(target, video, source, model, extractor, explained)
     except (VideoError, ExtractionError) as error:
         raise UserError(f"video {video}: {error}") from error
+
+
+def _require_explainable(model: Model) -> None:
+    """Refuse networks of others: where their features lie in a frame is not known here. Raises UserError."""
+    try:
+        published = model.config.backbone.of_others
+    except PublishedError as error:
+        raise UserError(f"{model.name}: backbone.name: {error}") from error
+    if published is not None:
+        raise UserError(
+            f"{model.name}: its backbone is {model.config.backbone.title}; explain shows what networks of ours look "
+            "at (docs/backbones.md)"
+        )
 
 
 def _find(request: Request, run: Run | None) -> tuple[str, Source]:
@@ -176,7 +191,7 @@ def _write(
     explained: Sequence[Explained],
 ) -> Written:
     film = f"{PurePosixPath(video).name}.mp4"
-    backbone = model.config.backbone.name
+    backbone = model.config.backbone.title
     write_sheet(folder / SHEET, f"{video}: Grad-CAM of {model.name} ({backbone})", explained)
     write_plot(folder / PLOT, backbone, explained)
     write_film(folder / film, explained, extractor, source)

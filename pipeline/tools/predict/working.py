@@ -100,7 +100,7 @@ class _Process:
     @cached_property
     def _store(self) -> FeatureStore:
         config = self._detector.config
-        made = extracted_by(config.extract, config.backbone.name)
+        made = extracted_by(config.extract, config.backbone.title)
         made = replace(made, weights_digest=state_digest(self._model.classifier))
         return FeatureStore(self._work.folder, made)
 

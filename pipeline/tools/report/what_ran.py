@@ -67,7 +67,7 @@ def program() -> str:
 
 def network_name(run: Run) -> str:
     """The backbone, or where the features are from."""
-    return "imported features" if run.has_imported_features else run.config.backbone.name
+    return "imported features" if run.has_imported_features else run.config.backbone.title
 
 
 def _differing(config: Config) -> tuple[str, list[tuple[str, str, str]]]:

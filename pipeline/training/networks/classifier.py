@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,25 +10,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from feature_extraction.backbones import BACKBONES, VideoNetwork, build_backbone
+from feature_extraction.backbones import VideoNetwork
+from feature_extraction.published.names import PublishedError
 from feature_extraction.transforms import normalize
-from feature_extraction.weights import (
-    CheckpointError,
-    imagenet_state,
-    load_imagenet,
-    load_public_checkpoint,
-    read_checkpoint,
-    require_imagenet_has_it,
-)
+from feature_extraction.weights import CheckpointError
 from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.configuration.settings import BackboneSettings
 from pipeline.errors import UsageError, UserError
 from pipeline.processes import distributed
 from pipeline.processes.compiling import use_compiler_cache
 from pipeline.processes.device import one_thread
-from pipeline.progress import say
 from pipeline.training import mixing
 from pipeline.training.checkpoints import MODEL_FILE, load_weights
+from pipeline.training.networks.kept import freeze_norms, train_head_alone
+from pipeline.training.networks.ours import load_initial, our_network
+from pipeline.training.networks.said import say_initial
+from pipeline.training.networks.theirs import their_initial_network, their_network
 from pipeline.training.steps import Batch, Loss
 
 
@@ -36,34 +33,9 @@ def untrained_classifier(
     settings: BackboneSettings, num_classes: int | tuple[int, int]
 ) -> VideoNetwork:
     """The network of a configuration with random weights. Raises UsageError for what it cannot be."""
-    if settings.name not in BACKBONES:
-        names = ", ".join(sorted(BACKBONES))
-        raise UsageError(f"backbone.name = {settings.name!r}: choose one of {names}")
-    try:
-        return _built(settings, num_classes)
-    except ValueError as error:
-        raise UsageError(f"backbone: {error}") from error
-
-
-def _built(settings: BackboneSettings, num_classes: int | tuple[int, int]) -> VideoNetwork:
-    first, *second = settings.kernels
-    return build_backbone(
-        settings.name,
-        depth=settings.depth,
-        width=settings.width,
-        num_classes=num_classes,
-        dropout=settings.dropout,
-        reduction=settings.reduction,
-        kernels=(first, second[0]) if second else (first,),
-        global_context=settings.global_context,
-        calibrate=settings.calibrate,
-        proportion=settings.proportion,
-        tada_stages=settings.tada_stages,
-        aggregation=settings.aggregation,
-        pool_kernel=settings.pool_kernel,
-        shortcut=settings.shortcut,
-        separate_norms=settings.separate_norms,
-    )
+    if _is_of_others(settings):
+        return their_network(settings, num_classes)
+    return our_network(settings, num_classes)
 
 
 def new_classifier(
@@ -74,33 +46,22 @@ def new_classifier(
     Raises UserError for weights that do not fit, UsageError for an unknown backbone.
     """
     torch.manual_seed(seed)
-    model = untrained_classifier(settings, num_classes)
-    if settings.pretrained is None:
-        say(f"{settings.name}: random initial weights (backbone.pretrained is not set)")
-        return model
+    if _is_of_others(settings):
+        return their_initial_network(settings, num_classes)
+    model = our_network(settings, num_classes)
     try:
-        if settings.pretrained == "imagenet":
-            require_imagenet_has_it(model)  # before they are fetched
-            report = load_imagenet(model, _imagenet_state(settings.depth))
-        else:
-            state = read_checkpoint(Path(settings.pretrained))
-            load = load_imagenet if "layer1.0.conv1.weight" in state else load_public_checkpoint
-            report = load(model, state)
+        report = load_initial(model, settings)
     except CheckpointError as error:
         raise UserError(f"backbone.pretrained {settings.pretrained}: {error}") from error
-    loaded = f"{len(report.used)} tensors used"
-    say(f"{settings.name}: initial weights from {settings.pretrained}: {loaded}")
-    for name, keys in (("not used", report.unused), ("left at random", report.missing)):
-        if keys:
-            shown = ", ".join(sorted(keys)[:6]) + (", ..." if len(keys) > 6 else "")
-            say(f"  {len(keys)} {name}: {shown}")
+    say_initial(settings, report)
     return model
 
 
-def _imagenet_state(depth: int | tuple[int, ...]) -> Mapping[str, object]:
-    if not isinstance(depth, int):
-        raise CheckpointError(f"torchvision has no ImageNet weights of depth {depth}: give a file")
-    return imagenet_state(None, depth=depth)
+def _is_of_others(settings: BackboneSettings) -> bool:
+    try:
+        return settings.of_others is not None
+    except PublishedError as error:
+        raise UsageError(f"backbone.name: {error}") from error
 
 
 def load_classifier(
@@ -121,21 +82,33 @@ class SharedClassifier(nn.Module):
     The head, with its dropout, sees the whole batch in every process: video [b, 3, T, H, W] -> logits of
     the batch of all processes. Alone it is the network. With `freeze_norm`, batch norms stay as
     `freeze_norms` leaves them in every train() that follows: build it on the initial weights then,
-    after `distributed.synchronize_norms`, which puts others in their place.
+    after `distributed.synchronize_norms`, which puts others in their place. With `head_only` the network
+    is as in inference, and nothing of it but the head is trained.
     """
 
     def __init__(
-        self, network: VideoNetwork, *, compiled: bool = False, freeze_norm: bool = False
+        self,
+        network: VideoNetwork,
+        *,
+        compiled: bool = False,
+        freeze_norm: bool = False,
+        head_only: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
         self.compiled = compiled
+        self.head_only = head_only
         self._frozen = freeze_norms(network) if freeze_norm else []
+        if head_only:
+            train_head_alone(network)
         self._compiled: Callable[[Tensor], Tensor] | None = None
 
     def train(self, mode: bool = True) -> SharedClassifier:
-        """Training or evaluation mode; frozen batch norms are always in evaluation's."""
+        """Training or evaluation mode; what is kept as it was loaded is always in evaluation's."""
         super().train(mode)
+        if self.head_only:
+            self.network.eval()
+            self.network.head.train(mode)
         for name in self._frozen:
             self.network.get_submodule(name).eval()
         return self
@@ -145,38 +118,9 @@ class SharedClassifier(nn.Module):
         if self.compiled and self._compiled is None:
             use_compiler_cache()
             self._compiled = torch.compile(self.network.features, dynamic=False)
-        features = (self._compiled or self.network.features)(video)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.head_only):
+            features = (self._compiled or self.network.features)(video)
         return self.network.classify(distributed.gather(features))
-
-
-def freeze_norms(network: nn.Module) -> list[str]:
-    """Keep batch norms as they were loaded; their names.
-
-    Frozen are those whose running mean and variance came with the initial weights: they normalise
-    by these, which stay as they are, and their weight and bias are not trained. A norm whose
-    statistics are still 0 and 1 was not loaded (after ImageNet's weights: in TAdaConv's routes and
-    in the temporal aggregation). It has nothing to keep and is trained as ever. Raises UserError
-    where no norm was loaded.
-    """
-    kinds = nn.modules.batchnorm._BatchNorm
-    norms = {name: m for name, m in network.named_modules() if isinstance(m, kinds)}
-    names = [name for name, norm in norms.items() if _was_loaded(norm)]
-    for name in names:
-        norms[name].eval().requires_grad_(False)
-    if not names:
-        raise UserError(
-            "finetune.freeze_norm: the initial weights have no batch norm to keep; "
-            "set backbone.pretrained, or freeze_norm=false"
-        )
-    new = len(norms) - len(names)
-    say(f"finetune: {len(names)} batch norms stay as loaded, {new} new ones are trained")
-    return names
-
-
-def _was_loaded(norm: nn.modules.batchnorm._BatchNorm) -> bool:
-    """Whether a batch norm's statistics are others than those it is made with."""
-    mean, variance = norm.running_mean, norm.running_var
-    return mean is not None and variance is not None and bool(mean.any() or (variance != 1).any())
 
 
 def network_input(frames: Tensor, settings: BackboneSettings) -> Tensor:

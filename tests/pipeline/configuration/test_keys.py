@@ -25,7 +25,7 @@ RENAMED = {
 WITHOUT_EFFECT = {
     "dataset.name", "dataset.annotations", "dataset.videos", "dataset.video_info",
     "dataset.classes", "dataset.format", "dataset.frame_fps", "dataset.annotation_fps", "dataset.frames", "dataset.allow_beyond", "dataset.train_subset",
-    "dataset.eval_subset", "backbone.pretrained", "classify.scores", "finetune.checkpoint_seconds",
+    "dataset.eval_subset", "backbone.pretrained", "backbone.revision", "classify.scores", "finetune.checkpoint_seconds",
     "finetune.activation_checkpointing", "extract.allow_partial",
     "bmn.checkpoint_seconds", "bmn.keep_maps", "actionformer.checkpoint_seconds", "eval.paper", "eval.paper_iou", "eval.published", "eval.paper_dataset", "dataset.exclude_videos", "runtime.device",
     "runtime.workers", "runtime.allow_failures", "runtime.skip", "runtime.log",
