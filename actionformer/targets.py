@@ -66,10 +66,19 @@ def learners(points: Tensor, segments: Array, *, radius: float = 1.5) -> tuple[T
 def _pairs(points: Tensor, table: Tensor, radius: float) -> tuple[Tensor, Tensor, Tensor]:
     """Which point could learn which segment: both [M]; and the shortest of each point's [P], inf without any."""
     (time, low, high, stride), (start, end) = points.T, table.T
-    center, reach = 0.5 * (start + end), (stride * radius)[:, None]
-    inside = time[:, None] > torch.maximum(start, center - reach)
-    inside &= time[:, None] < torch.minimum(end, center + reach)
-    point, segment = inside.nonzero().T  # few of all pairs
+    center = 0.5 * (start + end)
+    parts = []
+    for width in stride.unique():  # of a level few points lie near a segment's centre
+        level = (stride == width).nonzero().flatten()
+        level = level[time[level].argsort(stable=True)]
+        reach = width * radius
+        first = torch.searchsorted(time[level], torch.maximum(start, center - reach), right=True)
+        last = torch.searchsorted(time[level], torch.minimum(end, center + reach))
+        count = (last - first).clamp(min=0)
+        which = torch.arange(len(table), device=count.device).repeat_interleave(count)
+        before = (count.cumsum(0) - count - first)[which]
+        parts.append((level[torch.arange(len(which), device=count.device) - before], which))
+    point, segment = (torch.cat(column) for column in zip(*parts, strict=True))
     farther = torch.maximum(time[point] - start[segment], end[segment] - time[point])
     learnt = (low[point] <= farther) & (farther <= high[point])
     point, segment = point[learnt], segment[learnt]

@@ -3,17 +3,20 @@
 Geometry works on uint8 tensors [T, 3, H, W], so training and extraction round in the same places;
 `normalize` makes the float input last. The resizer treats every frame by itself: a clip resized at
 once equals its frames resized one at a time.
+
+All is what torchvision's functions of the same names give, to the bit: importing torchvision brings in
+torch's compiler, which makes the start of every process seconds longer.
 """
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as F
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of torchvision's ImageNet weights
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -36,10 +39,19 @@ def resize_short_side(frames: Tensor, short_side: int) -> Tensor:
     _check_frames(frames)
     if short_side < 1:
         raise TransformError(f"short side is {short_side}, must be at least 1 pixel")
-    resized: Tensor = F.resize(
-        frames, [short_side], interpolation=InterpolationMode.BILINEAR, antialias=True
+    old = height, width = frames.shape[-2:]
+    long_side = int(short_side * max(old) / min(old))
+    new = (short_side, long_side) if height <= width else (long_side, short_side)
+    return frames if new == old else _resize(frames, new)
+
+
+def center_crop(frames: Tensor, height: int, width: int) -> Tensor:
+    """Cut the centre out of [..., H, W], which is at least as large: [..., height, width]."""
+    top, left = (
+        round((side - cut) / 2)
+        for side, cut in zip(frames.shape[-2:], (height, width), strict=True)
     )
-    return resized
+    return frames[..., top : top + height, left : left + width]
 
 
 def normalize(
@@ -49,9 +61,9 @@ def normalize(
 ) -> Tensor:
     """Turn uint8 [..., 3, H, W] into float32: scaled to [0, 1], less `mean`, over `std`."""
     _check_frames(frames)
-    scaled = F.to_dtype(frames, torch.float32, scale=True)
-    normalized: Tensor = F.normalize(scaled, list(mean), list(std), inplace=True)
-    return normalized
+    scaled = frames.to(torch.float32).mul_(1 / 255)
+    middle, spread = (scaled.new_tensor(values)[:, None, None] for values in (mean, std))
+    return scaled.sub_(middle).div_(spread)
 
 
 def train_transform(
@@ -76,9 +88,9 @@ def train_transform(
     if crop is not None:
         top = _draw(0, cropped.shape[-2] - crop, generator)
         left = _draw(0, cropped.shape[-1] - crop, generator)
-        cropped = F.crop(cropped, top, left, crop, crop)
+        cropped = cropped[..., top : top + crop, left : left + crop]
     if torch.rand((), generator=generator).item() < flip:
-        cropped = F.horizontal_flip(cropped)
+        cropped = cropped.flip(-1)
     return cropped
 
 
@@ -91,8 +103,7 @@ def eval_transform(frames: Tensor, *, short_side: int, crop: int | None) -> Tens
         return resize_short_side(frames, short_side)
     if crop > short_side:
         raise TransformError(f"crop {crop} does not fit in a short side of {short_side}")
-    square: Tensor = F.center_crop(resize_short_side(frames, short_side), [crop, crop])
-    return square
+    return center_crop(resize_short_side(frames, short_side), crop, crop)
 
 
 def spatial_crops(frames: Tensor, *, short_side: int, count: int) -> Tensor:
@@ -108,13 +119,27 @@ def spatial_crops(frames: Tensor, *, short_side: int, count: int) -> Tensor:
     starts = (
         [round(slack / 2)] if count == 1 else [round(slack * k / (count - 1)) for k in range(count)]
     )
-    wide = resized.shape[-1] >= resized.shape[-2]
-    return torch.stack(
-        [
-            F.crop(resized, 0 if wide else at, at if wide else 0, short_side, short_side)
-            for at in starts
-        ]
-    )
+    side = -1 if resized.shape[-1] >= resized.shape[-2] else -2
+    return torch.stack([resized.narrow(side, at, short_side) for at in starts])
+
+
+def _resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bilinear with antialiasing: uint8 [..., 3, H, W] to [..., 3, *size]."""
+    flat = frames.reshape(-1, *frames.shape[-3:])
+    if len(flat) == 1 and flat.is_contiguous(memory_format=torch.channels_last):
+        # The first stride of a single frame may be anything; with this one it is resized as it lies.
+        flat = flat.as_strided(flat.shape, (flat.numel(), *flat.stride()[1:]))
+    whole = flat.device.type == "cpu" and _is_fast_on_bytes()
+    given = flat if whole else flat.to(torch.float32)
+    resized = F.interpolate(given, size, mode="bilinear", align_corners=False, antialias=True)
+    resized = resized if whole else resized.round_().to(torch.uint8)
+    return resized.reshape(*frames.shape[:-2], *size)
+
+
+def _is_fast_on_bytes() -> bool:
+    """Whether this processor resizes bytes without making them floats; the last bit follows from it."""
+    known = torch.backends.cpu.get_cpu_capability() in {"AVX2", "AVX512"}
+    return known or platform.machine() in {"aarch64", "arm64"}
 
 
 def _draw(low: int, high: int, generator: torch.Generator | None) -> int:

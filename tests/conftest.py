@@ -72,3 +72,11 @@ def signals_heard():
     """Signals stop what a test does, also under nohup or in the background, where some are ignored."""
     with heard():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_disks():
+    """Nothing is put on disk for good: what a loss of power leaves is asked where `os.fsync` is replaced."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield

@@ -231,6 +231,24 @@ def test_help_imports_nothing_heavy(command):
     assert "Usage" in result.stdout
 
 
+def test_no_file_loads_torchvision_when_it_is_imported():
+    """It brings in torch's compiler: seconds of every process, workers too. The file that needs it is imported where used."""
+    slow = ("torchvision", "feature_extraction.augmentation")
+    for path in FILES:
+        loaded = [
+            name
+            for node in ast.parse(path.read_text("utf-8")).body
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [one.name for one in node.names]
+            )
+        ]
+        found = [name for name in loaded if name.startswith(slow)]
+        assert not found or path == ROOT / "feature_extraction/augmentation.py", (path, found)
+
+
 def test_the_table_of_stages_names_functions_and_folders_that_are_there():
     from pipeline.runs.graph import STAGES
 

@@ -182,7 +182,11 @@ def _set_key(data: dict[str, Any], key: str, value: Any) -> None:
     if any(name.startswith(f"{key}.") for name in known_keys()):
         raise UsageError(f"{key} is a section: set its keys one by one, {key}.KEY=value")
     for section in sections:
-        data = data.setdefault(section, {})
+        if (
+            data.get(section) is None
+        ):  # not there, or `null`, as a run keeps a section that was not given
+            data[section] = {}
+        data = data[section]
         if not isinstance(data, dict):
             raise UsageError(f"{key}: {section} holds no keys")
     data[last] = value

@@ -24,6 +24,8 @@ _KINDS = {
     ),
 }
 _FORMS = {kind: re.compile(rf"(?:{form})\Z") for kind, (form, _) in _KINDS.items()}
+# Words, numbers and plain paths, which most values of `--set` are: a scalar, whatever YAML's rules.
+_PLAIN = re.compile(r"[A-Za-z0-9/_][A-Za-z0-9/_.+-]*\Z")
 _SHOWN = 40  # characters of a key that are shown
 
 
@@ -37,6 +39,8 @@ def read_yaml(text: str) -> Any:
     RepeatedKeyError names a key that stands twice and both lines. Aliases are refused (none is needed, and
     nested ones can fill the memory), and keys that are no text.
     """
+    if _PLAIN.match(text):
+        return next((_value(kind, text) for kind, form in _FORMS.items() if form.match(text)), text)
     loader = _Loader(text)
     try:
         node = loader.get_single_node()

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from feature_extraction import transforms
 from feature_extraction.transforms import (
     TransformError,
+    center_crop,
     eval_transform,
     normalize,
     resize_short_side,
@@ -33,6 +35,34 @@ def test_a_clip_resized_at_once_equals_its_frames_resized_alone(size, short_side
     assert min(together.shape[-2:]) == short_side and together.dtype == torch.uint8
     ratio = max(size) / min(size)
     assert abs(max(together.shape[-2:]) - short_side * ratio) <= 1
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("size", [(31, 57), (64, 40), (33, 33)])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_what_they_give_is_torchvisions_to_the_bit(size, frames, fast, monkeypatch):
+    """Whether the processor resizes bytes or not; of any layout, the one in memory included."""
+    from torchvision.transforms.v2 import functional as F
+    from torchvision.transforms.v2.functional import _geometry
+
+    decide = "_do_native_uint8_resize_on_cpu"
+    if not hasattr(_geometry, decide):
+        pytest.skip("this torchvision decides elsewhere")
+    monkeypatch.setattr(_geometry, decide, lambda interpolation: fast)
+    monkeypatch.setattr(transforms, "_is_fast_on_bytes", lambda: fast)
+    decoded = pixels(frames, *size)
+    single = to_tensor(decoded[0][None])  # whose first stride is 0, as one frame of a decoder's
+    for video in (to_tensor(decoded), to_tensor(decoded).contiguous(), single):
+        for short_side in (7, 20, 33, 50):
+            wanted = F.resize(video, [short_side], antialias=True)
+            resized = resize_short_side(video, short_side)
+            assert torch.equal(resized, wanted) and resized.stride() == wanted.stride()
+            for height, width in ((7, 7), (7, 6), (1, 5)):
+                cut = center_crop(resized, height, width)
+                assert torch.equal(cut, F.center_crop(wanted, [height, width]))
+            scaled = F.to_dtype(wanted, torch.float32, scale=True)
+            mean, std = list(transforms.IMAGENET_MEAN), list(transforms.IMAGENET_STD)
+            assert torch.equal(normalize(resized), F.normalize(scaled, mean, std))
 
 
 def test_resizing_keeps_flat_colours_and_fitting_frames():

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline.prediction.detector import Detector
 from pipeline.prediction.from_run import model_of_run
-from pipeline.results.tables import read_detections, read_proposals
+from pipeline.runs.found import detections_of, proposals_of
 from pipeline.runs.run import run_of
 
 
@@ -21,11 +21,10 @@ def predicts_the_same(folder: Path, *, lanes: int = 1) -> pd.DataFrame:
     """Hold the model of a run against its tables, on every validation video; its detections."""
     run = run_of(folder)
     subset = run.subsets[1]
-    detections = read_detections(run.path("classify"), run.dataset, subset)
-    proposals = read_proposals(run.path("proposals"), run.dataset, subset)
+    detections, proposals = detections_of(run), proposals_of(run)
     detector = Detector(model_of_run(folder), device="cpu", lanes=lanes)
     videos = run.dataset.video_ids(subset)
-    left_out = run.left_out("classify")
+    left_out = run.left_out(run.ways.detecting)
     sources = run.sources(videos, left_out)
     assert list(sources) == videos and len(detections) and len(proposals)
     for video in videos:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -19,11 +18,3 @@ def machine():
         root = Path(folder).resolve()
         root.chmod(0o755)
         yield Machine(make_world(root))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_waiting_for_disks():
-    """What a loss of power leaves is no question here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
-        yield

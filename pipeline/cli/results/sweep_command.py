@@ -52,7 +52,7 @@ def sweep(
 ) -> None:
     """Try other settings of proposals and classes on a trained run.
 
-    KEY is any after the networks: proposals.alpha, proposals.cls_power, classify.top, ... Nothing is trained or
+    KEY is any after the networks: proposals.alpha, classify.top, of ActionFormer detections.sigma, ... Nothing is trained or
     decoded, and the run stays as it is. The table is sorted by mAP. Stopped, the same command goes on.
 
     \b

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unicodedata import category
@@ -18,9 +19,7 @@ from pipeline.data.names import one_form, spelled, without_ending
 from pipeline.errors import UserError
 
 LONGEST_ID = 220  # bytes; a file system takes 255, and files made of an id have endings
-ROUNDING = (
-    0.1  # seconds, a frame or so: an end that lies this far behind the last frame's is not wrong
-)
+ROUNDING = 0.1  # seconds, a frame or so: an end so far behind the last frame's is not wrong
 TEMPORARY = ".tmp-"  # how half-written feature files begin; what begins so is cleared away
 _NO_TEXT = ("Cc", "Cs")  # control characters and half characters, by their Unicode category
 _LINE_ENDS = ("Zl", "Zp")  # a --skip file has an id a line
@@ -102,6 +101,11 @@ class Dataset:
         ids: list[str] = self.videos.loc[self.videos["subset"] == subset, "video"].tolist()
         return ids
 
+    @cached_property
+    def trainable(self) -> dict[str, tuple[pd.DataFrame, Counter[str]]]:
+        """What `training_rows` found, by subset: every stage asks for it."""
+        return {}
+
     def targets(self, rows: pd.DataFrame) -> np.ndarray:
         """Class indices [rows, heads] of segments."""
         if len(self.heads) == 2:
@@ -122,10 +126,11 @@ def training_rows(
     if that is earlier, where `seconds` says that its file does; ROUNDING behind the latter is not cut.
     Evaluation keeps every row as annotated, as the official evaluators do.
     """
+    if not seconds and (known := dataset.trainable.get(subset)):
+        return known[0].copy(), known[1].copy()
     rows = dataset.rows(subset)
-    counts: Counter[str] = Counter()
     empty = rows["end"] <= rows["start"]
-    counts["zero length or end before start, left out"] = int(empty.sum())
+    counts = Counter({"zero length or end before start, left out": int(empty.sum())})
     rows = rows[~empty]
     repeated = rows.duplicated(["video", "start", "end", "label"])
     counts["duplicate, used once"] = int(repeated.sum())
@@ -142,6 +147,8 @@ def training_rows(
     counts["ends after the video's end, cut there"] = int(late.sum())
     rows = rows.assign(end=np.minimum(rows["end"], limit))[~beyond].reset_index(drop=True)
     counts["overlap another of their video, kept"] = _overlapping(rows)
+    if not seconds:
+        dataset.trainable[subset] = rows.copy(), +counts
     return rows, +counts
 
 

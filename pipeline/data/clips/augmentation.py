@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from feature_extraction.augmentation import augment
 from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.seeds import step_seed
 
@@ -15,10 +14,15 @@ def augmented(clip: Tensor, settings: FinetuneSettings, epoch: int, number: int)
 
     What is drawn follows from the run's seed and the key alone, and moves no other draw.
     """
+    wanted = settings.augment
+    if not (wanted.color_jitter or wanted.rand_augment or wanted.erasing):
+        return clip
+    from feature_extraction.augmentation import augment  # with torchvision, which takes seconds
+
     return augment(
         clip,
-        color_jitter=settings.augment.color_jitter,
-        rand_augment=settings.augment.rand_augment,
-        erasing=settings.augment.erasing,
+        color_jitter=wanted.color_jitter,
+        rand_augment=wanted.rand_augment,
+        erasing=wanted.erasing,
         generator=torch.Generator().manual_seed(step_seed(settings.seed, 11, epoch, number)),
     )

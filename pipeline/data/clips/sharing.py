@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
+from feature_extraction.transforms import center_crop
 from pipeline.data.order import own_pieces
 from pipeline.errors import UserError
 from pipeline.processes import distributed
@@ -52,9 +52,8 @@ def trimmed(clips: Tensor | list[Tensor]) -> Tensor:
     own = [min(clip.shape[side] for clip in clips) for side in (-2, -1)]
     height, width = map(min, zip(*distributed.gather_values(own), strict=True))
     if isinstance(clips, Tensor):
-        cut: Tensor = F.center_crop(clips, [height, width])
-        return cut.contiguous()
-    return torch.stack([F.center_crop(clip, [height, width]) for clip in clips])
+        return center_crop(clips, height, width).contiguous()
+    return torch.stack([center_crop(clip, height, width) for clip in clips])
 
 
 def together(clips: list[Tensor]) -> Tensor | list[Tensor]:

@@ -65,7 +65,8 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
     seconds = known_durations(dataset, infos)
     for subset in run.subsets:
         findings += segment_findings(config, dataset, subset, seconds)
-    findings += training_findings(config, dataset, infos, seconds)
+    finetunes = any(stage.name == "finetune" for stage in in_order(run.ways))
+    findings += training_findings(config, dataset, infos, seconds, finetunes=finetunes)
     findings.append(_network_and_disk(run, [seconds[video] for video in videos["video"]]))
     return [*findings, *_refused(run, findings)]
 
@@ -164,7 +165,8 @@ def _network_and_disk(run: Run, seconds: Sequence[float]) -> Finding:
     """Whether there is such a network, and room for its features: float16 [clips, channels] a video."""
     try:
         channels = feature_channels(run)
-        require_groups(run.detection.bmn, channels)
+        if run.ways.head == "bmn":
+            require_groups(run.detection.bmn, channels)
     except UserError as error:
         return Finding("network", WRONG, error.message)
     clips = sum(run.features.grid.num_clips(length) for length in seconds)

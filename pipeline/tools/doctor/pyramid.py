@@ -11,13 +11,13 @@ import pandas as pd
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import clip_grid
-from pipeline.data.features.store import Features
 from pipeline.data.sequences.grids import position_count, position_grid
-from pipeline.data.sequences.learnt import learnt_segments
+from pipeline.data.sequences.learnt import learnt_segments, levels_for, levels_of
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
 from pipeline.tools.doctor.fitting import LEAST_RECALL, limit_findings
 
 LEAST_IN_SHORTEST = 2  # positions: a shorter segment's ends lie within one of another
+USUAL = 0.98  # of the segments are shorter than those that levels are counted for
 MUCH_PADDING = 2  # max_length over the longest video, from which most of a sample is padding
 
 
@@ -41,7 +41,7 @@ def fit_of(config: DetectionConfig, rows: pd.DataFrame, seconds: Mapping[str, fl
     for video, index in rows.groupby("video", sort=False).indices.items():
         duration = seconds[str(video)]
         count = clips.num_clips(duration)
-        grid = position_grid(Features(np.empty((count, 0), np.float32), clips, duration), settings)
+        grid = position_grid(clips, duration, settings)
         lengths[str(video)] = length = position_count(count, settings)
         inside = rows[["start", "end"]].to_numpy(float)[index].clip(0.0, duration)
         possible[index], actual[index] = learnt_segments(
@@ -67,6 +67,8 @@ def pyramid_findings(
         shared = (fit.possible > 0) & (fit.actual == 0)
         limits["whose points all learn shorter ones"] = shared
     findings = [*limit_findings(config, check, rows, limits), _learnt(check, fit)]
+    if trains:
+        findings.append(_levels(settings, length / fit.position))
     if trains and settings.mode == "pad":
         findings.append(_samples(settings, fit, length))
     return findings
@@ -81,6 +83,19 @@ def _learnt(check: str, fit: Fit) -> Finding:
         return Finding(check, OK, text, numbers=numbers)
     fix = "a smaller extract.stride or actionformer.feature_step, other actionformer.ranges"
     return Finding(check, WRONG, f"{text}; {fix}", numbers=numbers)
+
+
+def _levels(settings: ActionFormerSettings, lengths: np.ndarray) -> Finding:
+    """How many segments, of so many positions, each level learns, and whether there are too few or too many levels."""
+    counts = np.bincount(levels_of(lengths, settings), minlength=settings.levels)
+    text = f"segments by level, the finest first: {', '.join(map(str, counts))}"
+    numbers = {f"level {level}": float(count) for level, count in enumerate(counts)}
+    needed = levels_for(float(np.quantile(lengths, USUAL)))
+    if settings.ranges is not None or abs(needed - settings.levels) <= 1:
+        return Finding("levels", OK, text, numbers=numbers)
+    few = needed > settings.levels
+    why = "the longest reach far beyond the last" if few else "the coarsest have next to nothing"
+    return Finding("levels", NOTE, f"{text}; {why}: actionformer.levels={needed}", numbers=numbers)
 
 
 def _samples(settings: ActionFormerSettings, fit: Fit, length: np.ndarray) -> Finding:

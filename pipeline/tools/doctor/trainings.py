@@ -18,15 +18,19 @@ def training_findings(
     dataset: Dataset,
     infos: Mapping[str, VideoInfo],
     seconds: Mapping[str, float],
+    *,
+    finetunes: bool = True,
 ) -> list[Finding]:
-    """Samples, batch, epochs and steps of both trainings; `seconds` are the videos' durations.
+    """Samples, batch, epochs and steps of a run's trainings; `seconds` are the videos' durations.
 
-    A training with nothing to train on is said elsewhere, but for BMN where segments fit no window.
+    A training with nothing to train on is said elsewhere, but for BMN where segments fit no window. `finetunes`:
+    whether the run has a classifier of its own.
     """
     finetune = finetune_outlook(config, dataset, infos)
     if not finetune.samples:
         return []
-    return [_finding(finetune), _finding(head_outlook(config, dataset, seconds))]
+    own = [_finding(finetune)] if finetunes else []
+    return [*own, _finding(head_outlook(config, dataset, seconds))]
 
 
 def _finding(length: Length[OptimisationSettings]) -> Finding:

@@ -81,6 +81,10 @@ def explain(request: Request) -> Written:
     try:
         if request.at is None:
             found = _detections(request, run, model, video, source, device)
+            if model.config.names_own_classes:
+                say(
+                    "explain: ActionFormer named the detections; the classifier on clips is what is looked into"
+                )
             moments = detected_moments(found, request.choice, model.heads, against, video)
         else:
             named = targets_named(model.heads, request.choice.classes, against=False)

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.data.sequences.learnt import levels_for
 from pipeline.tools.init.footage import Footage
 
 CHOSEN = "bmn"  # by measurement: docs/own-data.md
-FIRST_RANGE = 4  # positions that the first level of the pyramid reaches to either side; each next twice as many
 LEVELS = (3, 7)  # least and most; the paper has 6
 WITHIN_SAMPLE = 1.25  # a training sample over the longest usual action
 MANY_SEGMENTS = 5000  # from which a wide network has enough to learn from
@@ -41,9 +41,7 @@ def detector(chosen: str = CHOSEN) -> list[Entry]:
 def actionformer(footage: Footage, machine: Former, position: float) -> list[Entry]:
     """The section of ActionFormer; `position` are the seconds from feature to feature."""
     longest = footage.longest / position
-    # A segment is learnt from its middle, from which half of it reaches to either side.
-    reach = math.ceil(math.log2(max(1.0, longest / 2 / FIRST_RANGE)))
-    levels = min(max(reach + 1, LEVELS[0]), LEVELS[1])
+    levels = min(max(levels_for(longest), LEVELS[0]), LEVELS[1])
     length, why = _max_length(footage, machine, position, 2 ** (levels - 1))
     few = footage.training_segments < MANY_SEGMENTS
     pairs: list[Entry] = [("trunk", "shared", "verbs and nouns on one network")]

@@ -10,9 +10,10 @@ import pandas as pd
 
 from evaluation.errors import TableError
 from evaluation.recall import average_recall
+from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.videos.finding import videos_there
 from pipeline.errors import UserError
-from pipeline.pages.report_values import MapRow, Report, Videos
+from pipeline.pages.report_values import Durations, MapRow, Report, Videos
 from pipeline.progress import say
 from pipeline.results import scoring
 from pipeline.results.scoring.published import withheld
@@ -21,7 +22,6 @@ from pipeline.runs.found import detections_of, proposals_of
 from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers, ties_of
 from pipeline.tools.report.analysed import TIOU, Analysed, analysed
-from pipeline.tools.report.lengths import durations_of
 from pipeline.tools.report.mistakes import mistakes_of, with_frames
 from pipeline.tools.report.reasons import advice_of, stages_of
 from pipeline.tools.report.shared import labels_of, numbers_of, paths_from
@@ -64,7 +64,7 @@ def report_of_run(
         advice=advice_of(one.found, why, head=run.ways.head),
         recall=_recall(run, truth, proposals),
         trainings=trainings(run),
-        durations=durations_of(run.detection, truth, position_seconds(run)),
+        durations=_durations(run.detection, truth, position_seconds(run)),
         facts=facts_of(run),
         mistakes=mistakes,
         without=_without(frames=frames, stages=why is not None, sources=len(sources), failed=failed),
@@ -124,6 +124,34 @@ def position_seconds(run: Run) -> float:
     config = run.detection
     head = config.bmn if config.detector.name == "bmn" else config.actionformer
     return config.extract.stride * head.feature_step / config.extract.fps
+
+
+def _durations(config: DetectionConfig, truth: pd.DataFrame, step: float) -> Durations:
+    """Lengths of true segments beside a position, of `step` seconds, and the longest that the head can find."""
+    seconds = (truth["end"] - truth["start"]).to_numpy(float)
+    bmn, former = config.bmn, config.actionformer
+    by_bmn = config.detector.name == "bmn"
+    if (bmn if by_bmn else former).mode == "rescale":
+        count = bmn.temporal_scale if by_bmn else former.max_length
+        said = f"Every video is {count} positions long, so what can be found hangs on its length."
+        return Durations(seconds, None, None, [said])
+    if by_bmn:
+        longest, key = step * bmn.duration_scale, "bmn.duration_scale"
+    else:
+        longest, key = step * former.max_length, "actionformer.max_length"
+    what = "longest proposal" if by_bmn else "longest training sample"
+    short, long = int((seconds < step).sum()), int((seconds > longest).sum())
+    notes = [
+        f"{count:,} of {len(seconds):,} segments ({100 * count / len(seconds):.1f} %) are {said}."
+        for count, said in (
+            (short, f"shorter than one position ({step:.3g} s; extract.stride)"),
+            (long, f"longer than the {what} ({longest:.3g} s; {key})"),
+        )
+        if count
+    ]
+    return Durations(
+        seconds, step, longest, notes or ["All segments are within what the grid can propose."]
+    )
 
 
 def _without(*, frames: bool, stages: bool, sources: int, failed: list[str]) -> list[str]:

@@ -68,26 +68,44 @@ class Axis:
 def parse_axes(words: Sequence[str], configuration: Path) -> tuple[Axis, ...]:
     """What is tried of each key; values are YAML, and checked as those of the `configuration` file are.
 
-    Raises UsageError naming the key, its value, and what is wrong; for a misspelt key the nearest one.
+    Keys with one value alone hold for the others: `detections.per_class=false detections.voting=0.5,0.7`. Raises UsageError naming the key, its value, and what is wrong; for a misspelt key the nearest one.
     """
-    axes: list[Axis] = []
+    given: dict[str, list[Any]] = {}
     for word in words:
         key, found, text = (part.strip() for part in word.partition("="))
         if not found or not key:
             raise UsageError(f"{word!r}: write KEY=VALUE,VALUE,... as proposals.alpha=0.3,0.4")
-        if any(axis.key == key for axis in axes):
+        if key in given:
             raise UsageError(f"{key} is given twice: write all its values behind one =")
         _require_swept(key)
-        axes.append(_axis(key, text, configuration))
-    return tuple(axes)
+        given[key] = _values(key, text)
+    fixed = {
+        key: values[0]
+        for key, values in given.items()
+        if len(values) == 1 and _range_of(values) is None
+    }
+    taken = _Taken(configuration, fixed)
+    return tuple(_axis(key, values, taken) for key, values in given.items())
 
 
-def _axis(key: str, text: str, configuration: Path) -> Axis:
-    values = _values(key, text)
-    spans = [_SPAN.fullmatch(value) for value in values if isinstance(value, str)]
-    if len(values) == 1 and spans and spans[0] is not None:
-        return Axis(key, span=_span(key, spans[0], configuration))
-    checked = [_checked(key, value, configuration) for value in values]
+class _Taken(NamedTuple):
+    """What values are checked against: a configuration file, and keys that have other values in a sweep."""
+
+    configuration: Path
+    fixed: dict[str, Any]
+
+
+def _range_of(values: Sequence[Any]) -> re.Match[str] | None:
+    """The range that the values of a key are, None where they are values."""
+    alone = values[0] if len(values) == 1 else None
+    return _SPAN.fullmatch(alone) if isinstance(alone, str) else None
+
+
+def _axis(key: str, values: Sequence[Any], taken: _Taken) -> Axis:
+    found = _range_of(values)
+    if found is not None:
+        return Axis(key, span=_span(key, found, taken))
+    checked = [_checked(key, value, taken) for value in values]
     distinct = [value for place, value in enumerate(checked) if value not in checked[:place]]
     return Axis(key, tuple(distinct))
 
@@ -104,32 +122,37 @@ def _values(key: str, text: str) -> list[Any]:
     return values
 
 
-def _span(key: str, match: re.Match[str], configuration: Path) -> Span:
+def _span(key: str, match: re.Match[str], taken: _Taken) -> Span:
     low, high = (float(text) for text in match.groups())
     if not low < high:
         raise UsageError(f"{key}={match[0]}: the range's end is not above its start")
-    whole = _takes_whole(key, low, configuration)
+    whole = _takes_whole(key, low, taken)
     for text in match.groups():
         _checked(
             key,
             int(float(text)) if whole and float(text).is_integer() else float(text),
-            configuration,
+            taken,
         )
     return Span(low, high, whole)
 
 
-def _takes_whole(key: str, low: float, configuration: Path) -> bool:
+def _takes_whole(key: str, low: float, taken: _Taken) -> bool:
     """Whether a key takes whole numbers and no others."""
     try:
-        _checked(key, float(int(low)) + 0.5, configuration)
+        _checked(key, float(int(low)) + 0.5, taken)
     except UsageError as error:
         return "integer" in error.message
     return False
 
 
-def _checked(key: str, value: Any, configuration: Path) -> Any:
-    """A value as the configuration has it. Raises UsageError."""
-    config = load_config(configuration, {key: value}, quiet=True)
+def _checked(key: str, value: Any, taken: _Taken) -> Any:
+    """A value as the configuration has it. Raises UsageError naming the key."""
+    try:
+        config = load_config(taken.configuration, {**taken.fixed, key: value}, quiet=True)
+    except UsageError as error:
+        if key in error.message:
+            raise
+        raise UsageError(f"{key}={value}: {error.message}") from error
     section, _, name = key.partition(".")
     return getattr(config.section(section), name)
 

@@ -31,7 +31,7 @@ class Outputs:
         run, config = self._run, self._run.detection
         levels = self._of(video, features)
         candidates = candidates_of(levels, self._network.first.strides, self._sizes, settings)
-        grid = position_grid(features, config.actionformer)
+        grid = position_grid(features.grid, features.duration, config.actionformer)
         heads = run.dataset.heads if self._sizes else ()
         return placed(suppressed(candidates, settings), grid, features.duration, video, heads).table
 

@@ -61,12 +61,12 @@ def scores_of_kept(run: Run, kept: pd.DataFrame, table: pd.DataFrame) -> Scores:
     scores, places = {}, {}
     for video, rows in table.groupby("video", sort=False).indices.items():
         scores[video] = parts.read(video)
-        places[video] = _nearest(kept.iloc[own[video]], table.iloc[rows])
+        places[video] = nearest_of(table.iloc[rows], segments(kept.iloc[own[video]]))
     return rows_of(scores, places)
 
 
-def _nearest(kept: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
+def nearest_of(table: pd.DataFrame, among: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """The place [N] of the segment among others (starts [P], ends [P], seconds) that is nearest to each of a table."""
     start, end = (column[:, None] for column in segments(table))
-    tiou = temporal_iou(start, end, *segments(kept))
-    nearest: np.ndarray = tiou.argmax(axis=1)
+    nearest: np.ndarray = temporal_iou(start, end, *among).argmax(axis=1)
     return nearest

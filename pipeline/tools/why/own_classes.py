@@ -11,8 +11,9 @@ import pandas as pd
 from evaluation import fusion
 from evaluation.stages import nearest_proposals, true_segments
 from pipeline.results.classification.fusing import presented
-from pipeline.runs.found import detections_of, proposals_of
+from pipeline.runs.found import proposals_of
 from pipeline.runs.run import Run
+from pipeline.tools.why.candidates import nearest_of
 from pipeline.tools.why.points import Points, learning_points, points_of_videos
 
 MOST_CLASSES = 20  # that a segment gets
@@ -34,15 +35,14 @@ class OwnClasses:
         return self._tables[1], ""
 
     def nearest_kept(self) -> tuple[pd.DataFrame, str]:
-        """Of each true segment the nearest segment that was kept, with the classes it has among the detections."""
-        nearest = nearest_proposals(self.truth, proposals_of(self.run))
-        keys = ["video", "start", "end"]
-        return detections_of(self.run).merge(nearest[keys], on=keys), ""
+        """Of each true segment the nearest that was kept, of any class, with the classes of the point it is of."""
+        return self._tables[2], ""
 
     @cached_property
-    def _tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def _tables(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         settings, config = self.run.detection.actionformer, self.run.detection
-        on_truth, on_nearest = [], []
+        on_truth, on_nearest, on_kept = [], [], []
+        proposals = proposals_of(self.run)
         for rows, video, points in points_of_videos(self.run, self.truth):
             truth = self.truth.iloc[rows]
             table = true_segments(truth)
@@ -51,7 +51,13 @@ class OwnClasses:
             on_truth.append(self._named(table, points, own))
             near = nearest_proposals(truth, points.table(video, config.detections.score_threshold))
             on_nearest.append(self._named(near, points, near["point"].to_numpy(np.int64)))
-        return _together(on_truth), _together(on_nearest)
+            kept = nearest_proposals(truth, proposals[proposals["video"] == video])
+            on_kept.append(
+                self._named(
+                    kept, points, nearest_of(kept, (points.segments[:, 0], points.segments[:, 1]))
+                )
+            )
+        return _together(on_truth), _together(on_nearest), _together(on_kept)
 
     def _named(self, table: pd.DataFrame, points: Points, at: np.ndarray) -> pd.DataFrame:
         """Segments of score 1 with the classes of chosen points, those above the threshold of candidates."""

@@ -12,8 +12,8 @@ import torch
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.features.store import Features
-from pipeline.data.sequences.grids import PositionGrid, position_grid, position_rows
-from pipeline.data.sequences.learnt import learnt_segments
+from pipeline.data.sequences.grids import PositionGrid, position_count, position_grid, position_rows
+from pipeline.data.sequences.learnt import learnt_segments, levels_of
 from pipeline.progress import Progress
 from pipeline.results.detecting import joined, video_levels
 from pipeline.runs.run import Run
@@ -68,7 +68,8 @@ def points_of(
 ) -> Points:
     """What the network says of a video; `sizes` are the numbers of classes, none () where it names none."""
     settings = config.actionformer
-    rows, grid = position_rows(features, settings), position_grid(features, settings)
+    rows = position_rows(features, settings)
+    grid = position_grid(features.grid, features.duration, settings)
     levels = joined(video_levels(network, rows, config, device))
     segments, scores = [], []
     for level, stride in zip(levels, network.first.strides, strict=True):
@@ -88,9 +89,7 @@ def learning_points(
 
     It is the one nearest to the segment's middle, of the level whose range holds half of its length.
     """
-    low, high = np.array(settings.regression_ranges).T
-    half = (segments[:, 1] - segments[:, 0])[:, None] / 2
-    level = np.maximum(np.maximum(low - half, half - high), 0.0).argmin(axis=1)
+    level = levels_of(segments[:, 1] - segments[:, 0], settings)
     counts = -(-length // 2 ** np.arange(settings.levels))
     place = np.rint(segments.mean(axis=1) / 2**level).astype(np.int64)
     begin = np.cumsum(counts) - counts
@@ -107,8 +106,8 @@ def learnable(run: Run, truth: pd.DataFrame) -> np.ndarray:
         if not run.features.path(video).is_file():
             continue
         features = run.features(video)
-        grid = position_grid(features, settings)
-        length = len(position_rows(features, settings))
+        grid = position_grid(features.grid, features.duration, settings)
+        length = position_count(len(features), settings)
         rows = rows[table[rows, 1] > table[rows, 0]]
         inside = table[rows].clip(0.0, features.duration)
         held = learnt_segments(grid.to_positions(inside), length, settings).possible > 0

@@ -81,7 +81,7 @@ EK_VIDEOS = {  # id: (rate of the video, what it is shipped as)
     "P05_01": (Fraction(60000, 1001), "frames at 60"),
     "P06_102": (Fraction(50), "frames at 50"),
 }
-SECONDS = 30.0
+SECONDS = 8.0
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +105,8 @@ def epic(tmp_path_factory):
     for name, videos in files.items():
         rows = [head.split(",")]
         for video in videos:
-            for i, start in enumerate((2.0, 9.57, 20.25)):
-                end = start + 3.5
+            for i, start in enumerate((0.4, 2.97, 5.25)):
+                end = start + 2.0
                 stamps = [f"00:00:{start:05.2f}", f"00:00:{end:05.2f}"]
                 rows.append([f"{video}_{i}", video, *stamps, 1, 2, i, 2 * i])
         write_csv(data / f"EPIC_100_{name}.csv", rows)
@@ -127,7 +127,7 @@ def test_epic_kitchens_config_runs_on_videos_and_frame_folders(name, figures, ep
     grid = ClipGrid(fps=60.0, frames=8, interval=8, stride=8)
     for video in EK_VIDEOS:
         with h5py.File(epic / f"runs/{name}/extract/features" / f"{video}.h5") as file:
-            # Whatever its own rate: a clip every 8 / 60 s over the same 30 s.
+            # Whatever its own rate: a clip every 8 / 60 s over the same seconds.
             assert abs(float(file.attrs["source_duration"]) - SECONDS) < 0.03
             assert abs(len(file["features"]) - grid.num_clips(SECONDS)) <= 1
             assert file.attrs["fps"] == 60.0
@@ -141,7 +141,7 @@ def test_videos_of_every_rate_are_resampled_by_time(epic):
     from feature_extraction import FrameFolder
 
     root = epic / "data/ek100/videos"
-    times = np.arange(0, 29.5 * 60) / 60
+    times = np.arange(0, (SECONDS - 0.5) * 60) / 60
     for video, (rate, kind) in EK_VIDEOS.items():
         if kind == "video":
             source, true = root / video[:3] / "videos" / f"{video}.MP4", float(rate)
@@ -165,11 +165,11 @@ def test_hacs_config_runs_on_class_folders(name, figures, tmp_path, monkeypatch)
     database, names = {}, ["Archery", "Long jump"]
     for number in range(6):
         label, video = names[number % 2], f"vid-_{number:06d}"
-        write_video(tmp_path / f"data/hacs/videos/{label}/v_{video}.mp4", Fraction(25), 40.0)
-        segments = [[3.0, 11.5], [20.0, 33.0]]
+        write_video(tmp_path / f"data/hacs/videos/{label}/v_{video}.mp4", Fraction(25), 16.0)
+        segments = [[1.2, 4.5], [8.0, 13.0]]
         database[video if number % 3 else f"v_{video}"] = {
             "subset": "training" if number < 4 else "validation",
-            "duration": "40.0",
+            "duration": "16.0",
             "annotations": [{"segment": segment, "label": label} for segment in segments],
         }
     (tmp_path / "data/hacs/HACS_segments_v1.1.1.json").write_text(

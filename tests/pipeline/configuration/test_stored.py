@@ -33,7 +33,7 @@ def test_what_decides_results_comes_back(path):
     config = as_kept(path)
     stored = json.loads(json.dumps(to_store(config)))
     again = from_store(stored)
-    for name in ("backbone", "finetune", "views", "extract", "bmn", "proposals", "classify"):
+    for name in ("backbone", "finetune", "views", "extract", *config.head_sections):
         ours, theirs = (keys.result_fields(name, c.section(name)) for c in (config, again))
         assert json.dumps(ours) == json.dumps(theirs)
     assert to_store(again) == stored

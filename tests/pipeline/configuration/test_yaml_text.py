@@ -34,6 +34,13 @@ def test_a_scalar_is_read_by_the_core_schema(text, value):
     assert read_yaml(f"[{text}]" if text else "- ") == [value]
 
 
+@given(st.from_regex(r"[019abtTn/_][0189abotTrRuUlLnexX/_.+-]*", fullmatch=True))
+def test_plain_text_is_read_as_in_a_document(text):
+    """What has a way of its own, for speed, has the value that all YAML's rules give it."""
+    (in_document,), found = read_yaml(f"- {text}"), read_yaml(text)
+    assert (type(found), repr(found)) == (type(in_document), repr(in_document))
+
+
 def test_what_is_not_a_number_is_nan():
     assert math.isnan(read_yaml(".nan"))
 

@@ -65,6 +65,19 @@ def test_training_cuts_where_the_file_ends_and_leaves_rounding_alone():
     assert kept["end"].tolist() == [2, 9, 9, 50]  # the first of both
 
 
+def test_asked_again_the_rows_are_the_same_and_the_callers_own():
+    told = dataset(ROWS, {"a": 9.0})
+    first, counts = training_rows(told, "training")
+    expected, noted = first.copy(), dict(counts)
+    first["end"], counts["more"] = 0.0, 1
+    again, counts = training_rows(told, "training")
+    pd.testing.assert_frame_equal(again, expected)
+    assert counts == noted
+    cut, _ = training_rows(told, "training", {"a": 5.0})
+    assert cut["end"].max() != expected["end"].max() or len(cut) != len(expected)
+    assert not len(training_rows(told, "validation")[0])
+
+
 def test_contradictions_are_more_than_half_a_second_and_five_percent():
     told = dataset(ROWS, {"a": 10.4, "b": 60.0})
     assert contradictions(told, ["training"], {"a": Measured(10.0)}) == ((), 1)

@@ -65,7 +65,7 @@ def told_of(model, folder):
 
 
 def test_a_video_as_a_whole(tmp_path):
-    model = small_model("activitynet", bmn__window_step=None, bmn__temporal_scale=40)
+    model = small_model("demo", bmn__window_step=None, bmn__temporal_scale=40, bmn__mode="rescale")
     write_model(model, tmp_path / "own.tada")
     assert "the whole video in 40 positions, proposals of up to 20" in info_table(
         describe(tmp_path / "own.tada")

@@ -48,11 +48,19 @@ def execute(line: list[str]) -> subprocess.CompletedProcess:
     return subprocess.run(line, capture_output=True, text=True, env=environment(), timeout=300)
 
 
-def test_two_processes_give_what_one_gives(data, tmp_path):
-    for processes in (1, 2):
-        done = execute(command(data, tmp_path / str(processes), processes=processes))
-        assert done.returncode == 0, done.stderr
-    one, two = tmp_path / "1", tmp_path / "2"
+@pytest.fixture(scope="module")
+def one(data, tmp_path_factory):
+    """The run of one process."""
+    run = tmp_path_factory.mktemp("runs") / "1"
+    done = execute(command(data, run, processes=1))
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+def test_two_processes_give_what_one_gives(data, one, tmp_path):
+    two = tmp_path / "2"
+    done = execute(command(data, two, processes=2, stage="finetune"))
+    assert done.returncode == 0, done.stderr
     weights = [
         torch.load(run / "finetune/model.pt", weights_only=True)["model"] for run in (one, two)
     ]
@@ -64,10 +72,10 @@ def test_two_processes_give_what_one_gives(data, tmp_path):
         assert ours["total"] == pytest.approx(theirs["total"], rel=1e-3)
 
 
-def test_two_processes_make_of_the_same_weights_what_one_makes_to_the_last_byte(data, tmp_path):
-    one, two = tmp_path / "1", tmp_path / "2"
-    done = execute(command(data, one, processes=1))
-    assert done.returncode == 0, done.stderr
+def test_two_processes_make_of_the_same_weights_what_one_makes_to_the_last_byte(
+    data, one, tmp_path
+):
+    two = tmp_path / "2"
     two.mkdir()
     shutil.copy(one / "config.yaml", two)
     for stage in ("finetune", "bmn"):

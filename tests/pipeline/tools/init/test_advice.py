@@ -19,6 +19,8 @@ from pipeline.tools.init.advice import (
     configuration_text,
 )
 from pipeline.tools.init.footage import Footage
+from pipeline.tools.init.heads import CHOSEN, actionformer
+from pipeline.tools.init.heads import CPU as SMALL_FORMER
 
 FOOTAGE = Footage(
     videos=20, segments=100, training_segments=70, classes=6, rarest=10, commonest=15, fps=25.0,
@@ -58,6 +60,12 @@ def test_whatever_the_footage_a_valid_configuration_comes_out(tmp_path, footage,
     assert config.bmn.window_step + config.bmn.duration_scale <= config.bmn.temporal_scale
     position = config.extract.stride / config.extract.fps
     assert config.bmn.duration_scale * position >= footage.longest
+    former = config.actionformer
+    assert (
+        former.max_length * position >= footage.longest
+        and former.max_length % 2 ** (former.levels - 1) == 0
+    )
+    assert config.detector.name == CHOSEN
     assert (config.finetune.flip == 0) == (bool(footage.sided) and not footage.paired)
     assert config.finetune.flip_swaps_sides == footage.paired
 
@@ -102,3 +110,17 @@ def test_windows_are_as_the_document_says(durations, window):
     footage = changed(shortest=8.0, longest=durations / 1.25 - 0.1, fps=1.0)  # a position a second
     written = {key: value for key, value, _ in advice(footage, "gpu")["bmn"]}
     assert (written["duration_scale"], written["temporal_scale"]) == (durations, window)
+
+
+def test_a_sample_of_actionformer_holds_the_longest_video_where_it_can():
+    def entries(**values):
+        return {key: value for key, value, _ in actionformer(changed(**values), SMALL_FORMER, 0.25)}
+
+    short = entries(longest_video=60.0)
+    assert 240 <= short["max_length"] < 240 + 2 ** (short["levels"] - 1)
+    assert entries(longest_video=3600.0)["max_length"] == SMALL_FORMER.longest
+    assert entries()["max_length"] == entries(longest_video=35.0)["max_length"]  # as their mean
+    assert entries(longest=300.0)["levels"] > entries(longest=3.0)["levels"] >= 3
+    assert entries(longest=300.0)["max_length"] >= 1200
+    assert entries(training_segments=50_000)["width"] > entries()["width"]
+    assert "trunk" not in short and entries(verbs_and_nouns=True)["trunk"] == "shared"

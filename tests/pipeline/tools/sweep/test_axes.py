@@ -88,8 +88,19 @@ def test_every_key_is_swept_or_refused_with_a_reason():
             assert key in error.message
             if "= 0.5" in error.message:  # of another kind, but a key to sweep
                 swept.add(key)
-    sections = {key for key in known_keys() if key.startswith(("proposals.", "classify."))}
-    assert swept == sections - {"classify.scores"}
+    sections = {
+        key for key in known_keys() if key.startswith(("proposals.", "classify.", "detections."))
+    }
+    assert swept == sections - {"classify.scores", "detections.voting"}  # which goes with per_class
+
+
+def test_a_key_with_one_value_holds_for_the_others():
+    words = ["detections.voting=0.5,null", "detections.per_class=false"]
+    assert [axis.values for axis in parse_axes(words, DEMO)] == [(0.5, None), (False,)]
+    with pytest.raises(UsageError, match=r"^detections.voting=0.5: .* set per_class: false"):
+        parse_axes(words[:1], DEMO)
+    with pytest.raises(UsageError, match="detections.voting"):
+        parse_axes([words[0], "detections.per_class=true,false"], DEMO)
 
 
 def test_a_key_given_twice_is_refused():
