@@ -47,7 +47,7 @@ def main(debug: bool) -> None:
     """
 
 
-@main.command()
+@click.command()
 @configured(*ALL)
 @LOG
 def run(**options: Any) -> None:
@@ -66,6 +66,7 @@ for _command in (
     classify,
     evaluate,
     eval_classifier,
+    run,
     predict,
     report,
     compare,

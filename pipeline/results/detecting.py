@@ -177,7 +177,7 @@ def _pairs(
     logits, offsets = level.logits[0], level.offsets[0]
     if not bool(logits.isfinite().all() & offsets.isfinite().all()):
         raise ActionFormerError(f"outputs of the level of stride {stride} are not all finite")
-    verbs, nouns = logits.sigmoid().split(list(sizes), 1)
+    verbs, nouns = torch.split(logits.sigmoid(), list(sizes), 1)
     best = verbs.amax(1) * nouns.amax(1)
     point = ((best > settings.score_threshold) & level.mask[0]).nonzero().flatten()
     verb, noun, score = fusion.best_pairs(

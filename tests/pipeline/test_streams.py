@@ -86,7 +86,7 @@ def shown(whole, data, tmp_path_factory):
     scored = ["--config", "hacs", "--annotations", str(made / "truth.json"), "dataset.classes=null"]
     asked = {
         name: [name, *own]
-        for name in ("status", "verify", "doctor", "run", "finetune", "extract", "bmn", "classify", "eval",
+        for name in ("status", "verify", "doctor", "run", "finetune", "extract", "bmn", "detect", "classify", "eval",
                      "plan")
     }  # fmt: skip
     asked["eval-classifier"] = ["eval-classifier", *own, "views.clips=1", "views.crops=1"]

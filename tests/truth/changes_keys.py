@@ -230,6 +230,30 @@ KEYS = {
     "runtime.skip": Key("", needs=_empty_skip),
     "runtime.log": Key("[csv]"),
 }
+# Keys of the head that a run has not: whatever they are, nothing of it is stale. All are changed at once.
+OF_THE_OTHER_HEAD = {
+    "actionformer.optimizer": "sgd", "actionformer.base_lr": "0.1", "actionformer.base_batch": "8",
+    "actionformer.batch_size": "4", "actionformer.epochs": "2", "actionformer.min_steps": "4",
+    "actionformer.warmup_epochs": "0.5", "actionformer.warmup_lr": "0.001", "actionformer.weight_decay": "0.5",
+    "actionformer.momentum": "0.5", "actionformer.grad_clip": "0.1", "actionformer.gradient_accumulation": "2",
+    "actionformer.ema_decay": "0.5", "actionformer.keep": "last", "actionformer.patience": "3",
+    "actionformer.precision": "bfloat16", "actionformer.seed": "1", "actionformer.checkpoint_seconds": "0.01",
+    "actionformer.classes": "none", "actionformer.trunk": "separate", "actionformer.mode": "rescale",
+    "actionformer.max_length": "64", "actionformer.feature_step": "2", "actionformer.positions": "average",
+    "actionformer.normalize": "true", "actionformer.width": "16", "actionformer.head_width": "8",
+    "actionformer.heads": "2", "actionformer.levels": "3", "actionformer.window": "5",
+    "actionformer.embedding_layers": "1", "actionformer.stem_layers": "1", "actionformer.head_layers": "2",
+    "actionformer.position_code": "true", "actionformer.dropout": "0.1", "actionformer.drop_path": "0",
+    "actionformer.ranges": "[[0, 2], [2, 4], [4, 99]]", "actionformer.center_radius": "1",
+    "actionformer.crop_ratio": "null", "actionformer.min_inside": "0.3", "actionformer.regression_weight": "2",
+    "actionformer.label_smoothing": "0.1", "actionformer.loss_normalizer": "10",
+    "detections.score_threshold": "0.01", "detections.top": "10", "detections.min_duration": "1",
+    "detections.nms": "hard", "detections.sigma": "0.3", "detections.iou": "0.5", "detections.min_score": "0.01",
+    "detections.count": "10", "detections.per_class": "false", "detections.voting": "0.7",
+    "detections.top_verbs": "3", "detections.top_nouns": "3", "detections.pairs": "3",
+}  # fmt: skip
+# Another head has other stages; tests/pipeline/stages/heads are about those.
+OTHER_STAGES = {"detector.name"}
 WORDS = {"backbone.pretrained": "pretrained weights"}  # what they are is said, not where they lie
 # A compiler takes minutes, and is not on every machine.
 NOT_RUN = {"finetune.compile", "extract.compile"}
@@ -266,3 +290,10 @@ CHANGES = [
     for name, key in KEYS.items()
     if name not in NOT_RUN
 ]
+CHANGES.append(
+    Change(
+        "keys of the head that the run has not",
+        lambda world: world.settings.update(OF_THE_OTHER_HEAD),
+        videos=(),
+    )
+)

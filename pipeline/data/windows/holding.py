@@ -69,7 +69,8 @@ def cut_at_end(segments: np.ndarray, duration: float, counts: Counter[str]) -> n
     late, gone = segments[:, 1] > duration, np.minimum(segments[:, 1], duration) <= segments[:, 0]
     counts["end after the decoded video's end, cut there"] += int(late.sum())
     counts["begin after the decoded video's end, left out"] += int(gone.sum())
-    return ~gone
+    kept: np.ndarray = ~gone
+    return kept
 
 
 def _surroundings(

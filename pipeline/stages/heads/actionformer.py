@@ -106,6 +106,7 @@ def _task(
         return whole_sequences(store, settings, judges, sizes, plan, workers=workers)
 
     def check(trained: nn.Module) -> dict[str, float]:
+        assert isinstance(trained, Networks)
         return validation_loss(trained, len(judges), read, settings, sizes, device)
 
     return Task(

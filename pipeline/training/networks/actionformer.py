@@ -38,13 +38,17 @@ class Networks(nn.Module):
 
     def forward(self, batch: Tensor, mask: Tensor) -> list[list[Level]]:
         """batch [B, C, T], mask [B, T] -> of each network a Level each."""
-        return [network(batch, mask) for network in self.networks]
+        return [network(batch, mask) for network in self.each]
+
+    @property
+    def each(self) -> list[ActionFormer]:
+        """The networks: the one there is, or that of verbs and that of nouns."""
+        return list(self.networks)  # type: ignore[arg-type]  # a ModuleList's are Modules
 
     @property
     def first(self) -> ActionFormer:
         """The first network; another has the same sizes but for its classes."""
-        network: ActionFormer = self.networks[0]  # type: ignore[assignment]  # a ModuleList's are Modules
-        return network
+        return self.each[0]
 
 
 def sizes_of(settings: ActionFormerSettings, heads: Sequence[Sequence[str]]) -> tuple[int, ...]:
@@ -93,7 +97,7 @@ def start_classes(model: Networks, sizes: Sequence[int], classes: np.ndarray) ->
     empty = [np.setdiff1d(range(size), classes[:, head]) for head, size in enumerate(sizes)]
     if len(model.networks) < len(empty):  # verbs and nouns beside one another
         empty = [np.concatenate([empty[0], empty[1] + sizes[0]])]
-    for network, none in zip(model.networks, empty, strict=False):
+    for network, none in zip(model.each, empty, strict=False):
         if len(none):
             network.cls_head.start(PRIOR, none.tolist())
 
@@ -151,7 +155,8 @@ def loss_terms(
     positives []: how many points learn a segment; None: those of this batch.
     """
     names = ("verb_", "noun_") if len(made) == 2 else ("",)
-    parts = targets.classes.split(list(sizes) if len(made) == 2 else targets.classes.shape[-1], -1)
+    columns = list(sizes) if len(made) == 2 else [targets.classes.shape[-1]]
+    parts = torch.split(targets.classes, columns, -1)
     terms: dict[str, Tensor] = {}
     for name, levels, classes in zip(names, made, parts, strict=True):
         found = actionformer_loss(
@@ -196,5 +201,5 @@ def recipe_of(settings: ActionFormerSettings, steps: int) -> Recipe:
         decays=lambda name, _: decays(name),
         rate=rate,
         average_from_start=True,
-        clipped=lambda model: list(model.networks),
+        clipped=lambda model: model.each if isinstance(model, Networks) else [model],
     )

@@ -66,7 +66,7 @@ def test_of_several_processes_the_main_one_prints(asked, monkeypatch):
 
 def test_commands_are_listed_in_the_order_they_are_used():
     names = main.list_commands(click.Context(main))
-    stages = ["finetune", "extract", "bmn", "classify", "eval", "eval-classifier", "run"]
+    stages = ["finetune", "extract", "bmn", "detect", "classify", "eval", "eval-classifier", "run"]
     assert names[: len(stages)] == stages and set(names) == set(main.commands)
 
 

@@ -23,6 +23,7 @@ EXPECTED = {
     | ALL
     | {"--fps", "--stride", "--short-side", "--batch-size", "--decoder", "--precision"},
     "bmn": BASE | ALL | {"--epochs", "--batch-size", "--log"},
+    "detect": BASE | ALL | {"--detector", "--log"},
     "classify": BASE | ALL | {"--mode", "--source"},
     "eval": BASE | ALL | {"--iou", "--json", "--why", "--at"},
     "eval-classifier": BASE | ALL | {"--clips", "--crops", "--with"},
@@ -104,6 +105,7 @@ def test_an_unknown_option_is_clicks_own_error():
         ("finetune", "--backbone", "tsn", "backbone.name", "tsn"),
         ("finetune", "--epochs", "7", "finetune.epochs", 7),
         ("finetune", "--batch-size", "7", "finetune.batch_size", 7),
+        ("detect", "--detector", "actionformer", "detector.name", "actionformer"),
         ("extract", "--batch-size", "7", "extract.batch_size", 7),
         ("extract", "--fps", "7", "extract.fps", 7.0),
         ("extract", "--stride", "7", "extract.stride", 7),
