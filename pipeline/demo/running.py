@@ -40,6 +40,6 @@ def run_demo(
             make_dataset(data)
         except OSError as error:
             raise cannot_write(data, error) from error
-    run_stages(run, in_order())
+    run_stages(run, in_order(run.ways))
     average = numbers(run)["tasks"]["mAP"]["average"]
     return run, verdict(run.config, data, average)

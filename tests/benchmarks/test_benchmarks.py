@@ -225,6 +225,8 @@ def test_quick_runs_every_stage(tmp_path):
         "BMN forward",
         "BMN training step",
         "BMN targets",
+        "ActionFormer forward",
+        "ActionFormer training step",
         "proposals + soft-NMS",
         "mAP",
         "tada-loc --help",
