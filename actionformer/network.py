@@ -96,7 +96,8 @@ class ActionFormer(nn.Module):
             f"kernels {kernels} must be odd": not all(kernel % 2 for kernel in kernels),
             f"max_length {self.max_length} must be a multiple of the largest stride, "
             f"{self.strides[-1]}": self.max_length % self.strides[-1],
-            f"embedding, stem and head layers {layers} must be 1 or more": min(layers) < 1,
+            f"embedding and head layers {layers[::2]} must be 1 or more": min(layers[::2]) < 1,
+            f"stem layers {layers[1]} must be 0 or more": layers[1] < 0,
         }
         _refuse(wrong)
 
