@@ -26,6 +26,7 @@ def both(separate, former, tmp_path):
 def test_the_settings_follow_the_head_where_all_is_complete(both, former):
     result = tada("detect", "--run-dir", str(both), "--detector", "actionformer")
     assert result.exit_code == 0 and result.output.count("complete, nothing to do") == 2
+    assert "config.yaml: detector.name is actionformer from here on" in result.output
     assert run_of(both).config == run_of(former).config
     result = tada("run", "--run-dir", str(both))
     assert result.exit_code == 0, result.output
