@@ -89,8 +89,6 @@ class ActionFormer(nn.Module):
         widths = [width] + [head_width or width] * (head_layers - 1)
         self.cls_head = Head([*widths, classes], head_kernel, "cls_head")
         self.reg_head = Head([*widths, 2], head_kernel, "offset_head", levels)
-        outside = [one for one in empty_classes if not 0 <= one < classes]
-        _refuse({f"empty_classes {outside} are none of {classes} classes": bool(outside)})
         self.cls_head.start(prior, empty_classes)
 
     def _check(self, heads: int, kernels: Sequence[int], layers: Sequence[int]) -> None:

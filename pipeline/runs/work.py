@@ -57,7 +57,9 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
         if _turns_to_another_head(run):
             with held(run.folder):
                 run.keep_config()
-            say(f"{run.folder / RUN_CONFIG}: detector.name is {run.given.detector.name} from here on")
+            say(
+                f"{run.folder / RUN_CONFIG}: detector.name is {run.given.detector.name} from here on"
+            )
         for stage in own:
             if stage.name != "eval":  # whose figures are shown
                 say(f"{stage.name}: complete, nothing to do")

@@ -6,7 +6,6 @@ import csv
 import json
 
 import numpy as np
-import pytest
 from helpers.small_runs import error_line, tada
 
 SMALL = (
@@ -199,7 +198,7 @@ def test_ek100_actionformer(tmp_path):
         f"dataset.classes=[{tmp_path / 'verbs.csv'}, {tmp_path / 'nouns.csv'}]",
         "dataset.video_info=null",
     )
-    said, figures, common = run_of(
+    _, figures, common = run_of(
         drawn, "ek100_actionformer", ("--fps", "60", "--stride", "8"), *keys
     )
     assert figures.keys() == {"action", "verb", "noun"} and min(figures.values()) > 40
