@@ -54,15 +54,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
         and not _todo(run, before, stages, own)
     ):
         require_lengths(run, [stage.name for stage in (*before, *stages)], look=False)
-        if _turns_to_another_head(run):
-            with held(run.folder):
-                run.keep_config()
-            say(
-                f"{run.folder / RUN_CONFIG}: detector.name is {run.given.detector.name} from here on"
-            )
-        for stage in own:
-            if stage.name != "eval":  # whose figures are shown
-                say(f"{stage.name}: complete, nothing to do")
+        _nothing_to_do(run, own)
         return
     require_sound(run, stages)
     _require_trainings(run, before, stages)
@@ -100,14 +92,24 @@ def put_back(run: Run, stage: Stage) -> None:
         write_text(run.folder / RUN_CONFIG, stage.former_config)
 
 
-def _turns_to_another_head(run: Run) -> bool:
-    """Whether the folder's `config.yaml` names another head, and may be written."""
-    path = run.folder / RUN_CONFIG
+def _nothing_to_do(run: Run, own: Sequence[StageRow]) -> None:
+    _keep_head(run)
+    for stage in own:
+        if stage.name != "eval":  # whose figures are shown
+            say(f"{stage.name}: complete, nothing to do")
+
+
+def _keep_head(run: Run) -> None:
+    """Where the folder's `config.yaml` names another head it is written anew, if the folder may be written."""
+    path, head = run.folder / RUN_CONFIG, run.given.detector.name
     try:
         kept = load_config(path, quiet=True).detector.name
     except UserError:  # it is of no use, and stays until something is made
-        return False
-    return kept != run.given.detector.name and os.access(run.folder, os.W_OK)
+        return
+    if kept != head and os.access(run.folder, os.W_OK):
+        with held(run.folder):
+            run.keep_config()
+        say(f"{path}: detector.name is {head} from here on")
 
 
 def _over_imported(run: Run) -> Run:
