@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from actionformer.attention import Attention, Reach, reach
+from actionformer.errors import ActionFormerError
 from actionformer.layers import Conv, DropPath, Norm, Pointwise, Scale, halved
 
 ROWS = 1024  # that go through an MLP at a time where nothing is learnt: its hidden layer is wide
@@ -131,8 +132,10 @@ class Head(nn.Module):
         self.last, self.scale = name, nn.ModuleList(Scale() for _ in range(scales))
 
     def start(self, prior: float, empty: Sequence[int]) -> None:
-        """The outputs begin at the probability `prior`, those of `empty` at 1e-6."""
+        """The outputs begin at the probability `prior`, those of `empty` at 1e-6. Raises ActionFormerError."""
         bias = self.get_parameter(f"{self.last}.conv.bias").data
+        if outside := [one for one in empty if not 0 <= one < len(bias)]:
+            raise ActionFormerError(f"empty_classes {outside} are none of {len(bias)} classes")
         bias.fill_(-math.log((1 - prior) / prior))
         bias[list(empty)] = -13.8
 

@@ -23,7 +23,7 @@ class Candidates(NamedTuple):
 def decode(
     levels: Sequence[Level],
     *,
-    strides: Sequence[int],
+    strides: Sequence[int] | None = None,
     item: int = 0,
     score_threshold: float = 0.001,
     top_k: int = 2000,
@@ -31,12 +31,16 @@ def decode(
 ) -> Candidates:
     """Candidates of row `item` of a batch, level by level, each by score.
 
-    levels: as the network gives them. Each gives the `top_k` best of its pairs (point, class) whose
-    score exceeds `score_threshold`; of these, the ones longer than `min_duration` (grid units).
-    Equal scores stand in the order of points and classes. Raises ActionFormerError for NaN.
+    levels: as the network gives them. strides: of its levels; None: 1, 2, 4, ... Each level gives
+    the `top_k` best of its pairs (point, class) whose score exceeds `score_threshold`; of these, the
+    ones longer than `min_duration` (grid units). Equal scores stand in the order of points and
+    classes. Raises ActionFormerError for NaN, and where levels and strides do not fit.
     """
+    steps = strides if strides is not None else [2**level for level in range(len(levels))]
+    if not len(levels) or len(steps) != len(levels):
+        raise ActionFormerError(f"{len(levels)} levels and {len(steps)} strides do not fit")
     parts = []
-    for level, stride in zip(levels, strides, strict=True):
+    for level, stride in zip(levels, steps, strict=True):
         logits = level.logits[item].detach().float()
         offsets = level.offsets[item].detach().float() * stride
         if not bool(logits.isfinite().all() & offsets.isfinite().all()):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from actionformer.blocks import Backbone, Block, Head, Neck
 from actionformer.errors import ActionFormerError
 from actionformer.layers import position_code
+from actionformer.points import Array, as_tensor
 
 RANGES = ((0.0, 4.0), (4.0, 8.0), (8.0, 16.0), (16.0, 32.0), (32.0, 64.0), (64.0, 10000.0))
 
@@ -96,7 +97,9 @@ class ActionFormer(nn.Module):
             f"kernels {kernels} must be odd": not all(kernel % 2 for kernel in kernels),
             f"max_length {self.max_length} must be a multiple of the largest stride, "
             f"{self.strides[-1]}": self.max_length % self.strides[-1],
-            f"embedding, stem and head layers {layers} must be 1 or more": min(layers) < 1,
+            f"embedding, stem and head layers {layers} must be 1 or more, of the stem 0": (
+                min(layers[0], layers[1] + 1, layers[2]) < 1
+            ),
         }
         _refuse(wrong)
 
@@ -129,10 +132,10 @@ class ActionFormer(nn.Module):
     def features(self, batch: Tensor, mask: Tensor, *, normed: bool = True) -> list[Tensor]:
         """What the heads are given, [B, width, T / stride] a level; normed=False: before the neck."""
         levels = self._pyramid(batch, mask)[1]
-        behind = (batch.shape[2] // stride for stride in self.strides)
-        whole = [
-            F.pad(level, (0, 0, 0, length - level.shape[1]))
-            for level, length in zip(levels, behind, strict=True)
+        lengths = (batch.shape[2] // stride for stride in self.strides)
+        whole = [  # what is behind is as the last position: padding
+            torch.cat([level, level[:, -1:].expand(-1, length - level.shape[1], -1)], 1)
+            for level, length in zip(levels, lengths, strict=True)
         ]
         return [level.transpose(1, 2) for level in (self.neck(whole) if normed else whole)]
 
@@ -186,8 +189,10 @@ def _refuse(wrong: dict[str, int]) -> None:
             raise ActionFormerError(message)
 
 
-def pad_batch(model: ActionFormer, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def pad_batch(model: ActionFormer, features: Sequence[Array]) -> tuple[Tensor, Tensor]:
     """Videos' features [channels, T_i] -> batch [B, channels, T] and mask [B, T], zeros behind each end.
+
+    Both on the model's device, the batch in the type of its weights.
 
     T is the model's max_length. In eval mode a longer video is padded to a multiple of the largest
     stride x 2 x (window // 2), as the public code does. Raises ActionFormerError for other shapes,
@@ -213,6 +218,8 @@ def pad_batch(model: ActionFormer, features: Sequence[Tensor]) -> tuple[Tensor, 
         step = math.lcm(max(steps), model.strides[-1])
         longest = -(-longest // step) * step
     length = max(longest, model.max_length)
-    batch = torch.stack([F.pad(video, (0, length - video.shape[1])) for video in features])
+    weights = next(model.parameters())
+    rows = [as_tensor(video).to(weights) for video in features]
+    batch = torch.stack([F.pad(video, (0, length - video.shape[1])) for video in rows])
     ends = torch.tensor([video.shape[1] for video in features], device=batch.device)
     return batch, torch.arange(length, device=batch.device) < ends.unsqueeze(1)

@@ -29,12 +29,17 @@ def points(strides: Sequence[int], ranges: Sequence[Sequence[float]], length: in
     return torch.tensor(rows, dtype=torch.float32).reshape(-1, 4)
 
 
+def as_tensor(values: Array) -> Tensor:
+    """A tensor of the same values; an array is copied: it may be read-only, or run backwards."""
+    return torch.as_tensor(values if isinstance(values, Tensor) else np.array(values))
+
+
 def segment_table(segments: Array, like: Tensor) -> Tensor:
     """Segments [N, 2] (start, end) in the dtype and on the device of `like`; N may be 0.
 
     Raises ActionFormerError for another shape, a segment that ends before it starts, and NaN.
     """
-    table = torch.as_tensor(segments).to(like)
+    table = as_tensor(segments).to(like)
     if table.numel() == 0:
         return table.reshape(0, 2)
     if table.ndim != 2 or table.shape[1] != 2:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from actionformer.errors import ActionFormerError
 from actionformer.network import RANGES, ActionFormer
+from actionformer.points import as_tensor
 
 # Our keyword of each public key, and what the public code takes where a file leaves the key out.
 KEYS: dict[str, tuple[str, Any]] = {
@@ -81,7 +83,7 @@ def from_public_config(config: Mapping[str, Any]) -> ActionFormer:
 def load_public_checkpoint(model: ActionFormer, state: Mapping[str, Any]) -> None:
     """Copy a public checkpoint's weights into `model`, strictly, in place.
 
-    state: the weights by name, or a whole checkpoint, of which `state_dict_ema` (what the public code
+    state: the weights by name, tensors or arrays, or a whole checkpoint, of which `state_dict_ema` (what the public code
         evaluates) is taken before `state_dict`. A prefix `module.` is dropped; tables that follow
         from the sizes are left unused.
 
@@ -96,8 +98,12 @@ def load_public_checkpoint(model: ActionFormer, state: Mapping[str, Any]) -> Non
         if isinstance(state.get(key), Mapping):
             state = state[key]
             break
-    names = {name.removeprefix("module."): value for name, value in state.items()}
-    given = {name: value for name, value in names.items() if not UNUSED.match(name)}
+    names = {str(name).removeprefix("module."): value for name, value in state.items()}
+    given = {
+        name: as_tensor(value) if isinstance(value, np.ndarray) else value
+        for name, value in names.items()
+        if not UNUSED.match(name)
+    }
     own = model.state_dict()
     if given.keys() != own.keys():
         missing, unknown = sorted(own.keys() - given), sorted(given.keys() - own)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from actionformer.decoding import Candidates
 from actionformer.errors import ActionFormerError
-from actionformer.points import Array, segment_table
+from actionformer.points import Array, as_tensor, segment_table
 
 MARGIN = 1e-6  # added to lengths
 ROWS = 256  # kept segments that vote at once
@@ -62,7 +62,7 @@ def suppress(
 def _checked(segments: Array, scores: Array, labels: Array) -> tuple[Tensor, Tensor, Tensor]:
     """Float32 [N, 2] and [N], int64 [N], on the CPU."""
     table = segment_table(segments, torch.empty(0))
-    values, names = torch.as_tensor(scores).to(table), torch.as_tensor(labels).to("cpu").long()
+    values, names = as_tensor(scores).to(table), as_tensor(labels).to("cpu").long()
     if not values.shape == names.shape == (len(table),) or not bool(values.isfinite().all()):
         raise ActionFormerError(f"{len(table)} segments need as many finite scores, and labels")
     return table.detach(), values.detach(), names

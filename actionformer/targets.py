@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from actionformer.errors import ActionFormerError
-from actionformer.points import Array, segment_table
+from actionformer.points import Array, as_tensor, segment_table
 
 SAME_LENGTH = 1e-3  # segments this little longer than a point's shortest give it their classes too
 
@@ -37,7 +37,7 @@ def assign(
     segment wins, the first among equals. Raises ActionFormerError for input that makes no sense.
     """
     table = segment_table(segments, points)
-    hot = _multi_hot(torch.as_tensor(labels, device=points.device), len(table), classes).to(table)
+    hot = _multi_hot(as_tensor(labels).to(points.device), len(table), classes).to(table)
     point, segment, shortest = _pairs(points, table, radius)
     near = table.diff()[segment, 0] <= shortest[point] + SAME_LENGTH
     chosen = hot.new_zeros(len(points), classes)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.configuration.reading import RUN_CONFIG
+from pipeline.configuration.reading import RUN_CONFIG, load_config
 from pipeline.data.features.imported import require_imported
 from pipeline.errors import UserError
 from pipeline.progress import say
@@ -33,8 +34,8 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
     """Run stages in order while holding the run folder; the resolved configuration is kept beside them.
 
     Stages that they read are made again where they are not current, trainings excepted. Those named in `quiet`
-    are run without a word when they are complete. A run whose stages are all complete is only read: its folder
-    may be anyone's.
+    are run without a word when they are complete. A run whose stages are all complete is only read, since its folder
+    may be anyone's, unless they are another head's than the run had.
     """
     extracts = any(stage.name == "extract" for stage in stages)
     if extracts and run.has_imported_features:
@@ -53,9 +54,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
         and not _todo(run, before, stages, own)
     ):
         require_lengths(run, [stage.name for stage in (*before, *stages)], look=False)
-        for stage in own:
-            if stage.name != "eval":  # whose figures are shown
-                say(f"{stage.name}: complete, nothing to do")
+        _nothing_to_do(run, own)
         return
     require_sound(run, stages)
     _require_trainings(run, before, stages)
@@ -91,6 +90,26 @@ def put_back(run: Run, stage: Stage) -> None:
     stage.put_back()
     if stage.writes and stage.former_config is not None:
         write_text(run.folder / RUN_CONFIG, stage.former_config)
+
+
+def _nothing_to_do(run: Run, own: Sequence[StageRow]) -> None:
+    _keep_head(run)
+    for stage in own:
+        if stage.name != "eval":  # whose figures are shown
+            say(f"{stage.name}: complete, nothing to do")
+
+
+def _keep_head(run: Run) -> None:
+    """Where the folder's `config.yaml` names another head it is written anew, if the folder may be written."""
+    path, head = run.folder / RUN_CONFIG, run.given.detector.name
+    try:
+        kept = load_config(path, quiet=True).detector.name
+    except UserError:  # it is of no use, and stays until something is made
+        return
+    if kept != head and os.access(run.folder, os.W_OK):
+        with held(run.folder):
+            run.keep_config()
+        say(f"{path}: detector.name is {head} from here on")
 
 
 def _over_imported(run: Run) -> Run:

@@ -156,3 +156,13 @@ def test_external_class_scores_are_fused_as_published(reference):
     made = fuse_class_scores(own, classes, top=2, count=10)
     assert_rows(made, vectors, "score_fusion/out", 1e-6)
     assert len(fuse_class_scores(own, classes, top=99).scores) == 12 * 7
+
+
+def test_strides_follow_from_the_levels(reference):
+    vectors = reference("actionformer.npz")
+    levels = public_levels(vectors, "local/0")
+    usual, said = decode(levels), decode(levels, strides=[1, 2, 4, 8])
+    assert all(torch.equal(one, two) for one, two in zip(usual, said, strict=True))
+    for some, strides in ((levels, [1, 2]), ([], None)):
+        with pytest.raises(ActionFormerError, match="levels and . strides do not fit"):
+            decode(some, strides=strides)

@@ -88,7 +88,7 @@ VARIANTS = pytest.mark.parametrize(
         {"window": -1},
         {"window": (5, 1, 3), "position_code": True},
         {"kernel": 5, "head_kernel": 7},
-        {"relative_position": True, "drop_path": 0.0},
+        {"relative_position": True, "drop_path": 0.0, "stem_layers": 0},
         {"levels": 1, "head_width": 8, "head_layers": 1, "stem_layers": 1, "embedding_layers": 1},
     ],
     ids=str,
@@ -231,7 +231,7 @@ def test_batches_that_do_not_fit_are_refused(shape, mask, message):
         ({"kernel": 2}, r"kernels \(2, 3\) must be odd"),
         ({"window": 4}, r"windows \(4, 4, 4\) must be odd"),
         ({"max_length": 30}, "max_length 30 must be a multiple of the largest stride, 4"),
-        ({"head_layers": 0}, r"layers \(2, 2, 0\) must be 1 or more"),
+        ({"head_layers": 0}, r"layers \(2, 2, 0\) must be 1 or more, of the stem 0"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(changes, message):
@@ -246,3 +246,19 @@ def test_distances_learnt_within_windows_work_rounded_and_are_trained():
     sum(level.logits.square().sum() for level in levels).backward()
     assert model.backbone.stem[0].attn.rel_pe.grad.any()
     assert not hasattr(model.backbone.branch[1].attn, "rel_pe")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_a_batch_is_of_the_type_of_the_weights_whatever_the_files_hold(dtype):
+    model = small(max_length=16)
+    rows = np.random.default_rng(0).normal(size=(9, 6)).astype(dtype)
+    rows.setflags(write=False)  # as of a mapped file
+    batch, mask = pad_batch(model, [rows.T[:, ::-1]])
+    assert batch.dtype == torch.float32 and mask.sum() == 9
+    assert np.array_equal(batch[0, :, :9].numpy(), rows.T[:, ::-1].astype(np.float32))
+    assert pad_batch(model.double(), [rows.T])[0].dtype == torch.float64
+
+
+def test_classes_that_there_are_not_cannot_be_empty():
+    with pytest.raises(ActionFormerError, match=r"empty_classes \[7, -1\] are none of 3 classes"):
+        small(empty_classes=(2, 7, -1))

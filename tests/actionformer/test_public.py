@@ -116,3 +116,13 @@ def test_checkpoints_that_do_not_fit_are_refused_and_change_nothing():
         with pytest.raises(ActionFormerError, match=message):
             load_public_checkpoint(model, given)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_a_checkpoint_may_hold_arrays_and_names_that_are_none():
+    model, other = (from_public_config(TINY) for _ in range(2))
+    load_public_checkpoint(other, {name: one.numpy() for name, one in model.state_dict().items()})
+    assert all(
+        torch.equal(one, model.state_dict()[name]) for name, one in other.state_dict().items()
+    )
+    with pytest.raises(ActionFormerError, match="unknown"):
+        load_public_checkpoint(model, {3: torch.ones(1)})

@@ -191,3 +191,14 @@ def test_what_makes_no_sense_is_refused(changed, word):
     given = {"segments": [[0.0, 1.0]], "scores": [0.5], "labels": [0]} | changed
     with pytest.raises(ActionFormerError, match=word):
         suppress(**given)
+
+
+def test_arrays_may_be_read_only_and_run_backwards(recwarn):
+    segments = np.array([[5.0, 6.0], [0.0, 2.0], [0.0, 1.5]])
+    scores, labels = np.array([0.3, 0.9, 0.6]), np.array([1, 0, 0], np.int32)
+    for array in (segments, scores, labels):
+        array.setflags(write=False)
+    made = suppress(segments[::-1], scores[::-1], labels[::-1])
+    wanted = suppress(segments[::-1].tolist(), scores[::-1].tolist(), labels[::-1].tolist())
+    assert all(torch.equal(one, two) for one, two in zip(made, wanted, strict=True))
+    assert not recwarn.list

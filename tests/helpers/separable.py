@@ -24,7 +24,7 @@ SMALL = [
 ACTIONFORMER = [
     "detector.name=actionformer", "actionformer.width=16", "actionformer.heads=2", "actionformer.levels=3",
     "actionformer.max_length=24", "actionformer.window=5", "actionformer.embedding_layers=1",
-    "actionformer.stem_layers=1", "actionformer.head_layers=2", "actionformer.epochs=12",
+    "actionformer.stem_layers=1", "actionformer.head_layers=2", "actionformer.epochs=25",
     "actionformer.warmup_epochs=1", "actionformer.base_lr=0.01", "actionformer.batch_size=2",
     "actionformer.ema_decay=0.8", "actionformer.loss_normalizer=10",
 ]  # fmt: skip

@@ -23,7 +23,7 @@ def feature_batches(
 
     `features` float32 [b, C], `target` [b, heads], `names` and `pieces` as the training loop takes them.
     """
-    features, targets = torch.from_numpy(pooled.features), torch.from_numpy(pooled.segments.targets)
+    features, targets = torch.from_numpy(pooled.features), torch.tensor(pooled.segments.targets)
     for number in range(epoch, settings.epochs):
         for place, batch in enumerate(epoch_clips(pooled.segments, settings, number)):
             if place < step:

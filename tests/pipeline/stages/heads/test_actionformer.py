@@ -41,7 +41,7 @@ def detect(separate, run, *extra, words=QUICK):
 
 def test_a_run_on_imported_features_finds_what_is_annotated(separate, former):
     results = json.loads((former / "eval/results.json").read_text())
-    assert results["tasks"]["mAP"]["average"] > 90
+    assert results["tasks"]["mAP"]["average"] > 80
     assert {path.name for path in former.iterdir() if path.is_dir()} == {
         "extract", "actionformer", "eval", "report",
     }, "no classifier is trained for a head that names classes"  # fmt: skip
@@ -53,7 +53,7 @@ def test_a_run_on_imported_features_finds_what_is_annotated(separate, former):
         spans = [one["segment"] for one in truth(separate)[row.video]]
         assert min(abs(row.start - s) + abs(row.end - e) for s, e in spans) < 3
     rows = history(former)
-    assert len(rows) == 12 and rows[-1]["total"] < rows[0]["total"] / 2
+    assert len(rows) == 25 and rows[-1]["total"] < rows[0]["total"] / 2
     assert rows[0].keys() == {"epoch", "lr", "classification", "regression", "total"}
 
 
