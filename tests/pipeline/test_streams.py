@@ -42,7 +42,7 @@ print(json.dumps(codes))
 
 # What nearly every command that works loads; the others load no torch.
 WORK = (
-    "pipeline.stages.finetune", "pipeline.stages.extract", "pipeline.stages.bmn", "pipeline.stages.classify",
+    "pipeline.stages.finetune", "pipeline.stages.extract", "pipeline.stages.heads.bmn", "pipeline.stages.classify",
     "pipeline.stages.evaluate", "pipeline.tools.report.making", "pipeline.tools.why.analysis",
 )  # fmt: skip
 
