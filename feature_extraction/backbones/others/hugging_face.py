@@ -22,7 +22,11 @@ from feature_extraction.tadaconv.layout import to_clips, to_frames
 _UNUSED_PARTS = ("pooler", "predictor")
 _UNUSED = "mask_token"
 # Kinds of which all else makes features.
-_ALL_USED = ("videomae", "timesformer", "vivit", "vjepa2", "vit", "dinov2", "resnet")
+_ALL_USED = (
+    "videomae", "timesformer", "vivit", "vjepa2", "vit", "dinov2", "dinov2_with_registers", "dinov3_vit", "resnet",
+)  # fmt: skip
+# Settings that change how a model answers, and not what it is: ours are asked in one way.
+_HOW_IT_ANSWERS = {"model_type", "return_dict", "output_hidden_states", "output_attentions"}
 
 
 class HuggingFaceNetwork(AdaptedNetwork):
@@ -174,8 +178,8 @@ def _settings(takes: Description) -> Any:
     kinds = CONFIG_MAPPING[kind]
     try:
         known = kinds().to_dict().keys()
-        given = {k: v for k, v in takes.architecture.items() if k in known and k != "model_type"}
-        return kinds(**given)
+        known -= _HOW_IT_ANSWERS
+        return kinds(**{k: v for k, v in takes.architecture.items() if k in known})
     except Exception as error:  # kinds check their values each in its own way
         raise PublishedError(f"{takes.name}: no settings of a {kind} ({_line(error)})") from error
 
