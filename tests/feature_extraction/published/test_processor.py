@@ -159,7 +159,7 @@ def test_a_model_that_is_not_in_the_cache_says_how_to_fetch_it(tmp_path):
         [sys.executable, "-c", code], env=offline, capture_output=True, text=True
     )
     assert found.stdout.count("\n") == 1, found
-    assert "hf:org/model: config.json is not in the cache" in found.stdout
+    assert "hf:org/model: there is no such folder, and config.json is not in the cache" in found.stdout
     assert "hf download org/model" in found.stdout
 
 
