@@ -55,7 +55,7 @@ def weight_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise PublishedError(f"hf:{folder}: no such folder")
-    found = sorted(folder.glob("*.safetensors"))
+    found = sorted(path for path in folder.glob("*.safetensors") if path.is_file())
     if found:
         return found
     pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))

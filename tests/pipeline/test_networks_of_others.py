@@ -260,7 +260,11 @@ def test_tadaconv_in_networks_of_others(data, tmp_path):
         ("hf:{model}", ["backbone.pretrained=gone.pt"], "gone.pt"),
         ("torchvision:r3d_18", ["backbone.insert=gone"], "no convolution at 'gone'"),
         ("torchvision:r3d_18", ["backbone.pretrained=gone.pt"], "gone.pt: no such file"),
-        ("torchvision:s3d", ["extract.frames=4"], "extract.frames = 4: torchvision:s3d takes clips of 5 frames or more"),
+        (
+            "torchvision:s3d",
+            ["extract.frames=4"],
+            "extract.frames = 4: torchvision:s3d takes clips of 5 frames or more",
+        ),
         ("torchvision:r3d_18", ["backbone.pretrained=imagenet21k"], "no weights 'imagenet21k'"),
         ("torchvision:mvit_v2_s", [], "takes clips of 16 frames"),
         ("timm:resnet1", [], "did you mean"),

@@ -166,6 +166,22 @@ def change_config(folder, **values):
     return folder
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"num_hidden_layers": 60_000}, "60000 layers"),
+        (
+            {"hidden_size": 60_000},
+            "of a model of .* weights or more, and its safetensors files have",
+        ),
+    ],
+)
+def test_settings_far_larger_than_the_weights_allocate_nothing(tmp_path, change, said):
+    folder = change_config(write_model(tmp_path / "model", "videomae"), **change)
+    with pytest.raises(PublishedError, match=said):
+        describe(f"hf:{folder}")
+
+
 @torch.no_grad()
 def test_settings_of_how_a_model_answers_change_nothing(tmp_path):
     folder = write_model(tmp_path / "model", "videomae")
