@@ -50,9 +50,8 @@ class HuggingFaceNetwork(AdaptedNetwork):
             network, takes, feature_dim=channels, num_classes=num_classes, dropout=dropout
         )
         self.tokens, self.of_clips = tokens, is_video_model(takes.architecture)
-        has_first = any(
-            "cls_token" in name or "class_embedding" in name for name in _names(network)
-        )
+        names = [name for name, _ in network.named_parameters()]
+        has_first = any("cls_token" in name or "class_embedding" in name for name in names)
         if tokens == "first" and not has_first:
             raise PublishedError(
                 f"{takes.name} has no class token: its tokens can be averaged (mean)"
@@ -222,10 +221,6 @@ def _channels(takes: Description) -> int:
             f"{takes.name}: its settings have no hidden_size, the channels of features"
         )
     return hidden
-
-
-def _names(network: nn.Module) -> list[str]:
-    return [name for name, _ in network.named_parameters()]
 
 
 def _line(error: Exception) -> str:
