@@ -19,7 +19,7 @@ class Description:
 
     `name` is that of the configuration without a folder's path. `asked` and `revision`: which revision of a Hub's
     model was asked for, and the commit it was. `frames`: how many a clip has, None for any number that is a
-    multiple of `every`. `short_side` and `crop` [pixels]: frames are brought to this shorter side, and their
+    multiple of `every` and at least `least`. `short_side` and `crop` [pixels]: frames are brought to this shorter side, and their
     central square of `crop` is cut out; None where the network takes frames of any size. `mean` and `std` of
     red, green and blue, in shares of the brightest; None where the publisher says nothing. `architecture`:
     what transformers builds the network from, empty for other sources.
@@ -35,10 +35,14 @@ class Description:
     mean: Colours | None = None
     std: Colours | None = None
     architecture: Mapping[str, Any] = field(default_factory=dict)
+    least: int = 1
 
     def to_json(self) -> dict[str, Any]:
-        """The description as JSON values."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        """The description as JSON values; `least` only where it says something."""
+        values = asdict(self)
+        if self.least == 1:
+            del values["least"]
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
 
 
 def from_json(values: Mapping[str, Any]) -> Description:
@@ -50,9 +54,9 @@ def from_json(values: Mapping[str, Any]) -> Description:
     for key in ("asked", "revision"):
         if not isinstance(values.get(key), str | None):
             raise PublishedError(f"{key} is no text: {values[key]!r}")
-    for key in ("frames", "every", "short_side", "crop"):
+    for key in ("frames", "every", "least", "short_side", "crop"):
         value = values.get(key, 1)
-        if not (_is_count(value) or (value is None and key != "every")):
+        if not (_is_count(value) or (value is None and key not in ("every", "least"))):
             raise PublishedError(f"{key} is no number from 1 to 65536: {value!r}")
     colours = {key: _colours(key, values.get(key)) for key in ("mean", "std")}
     architecture = values.get("architecture", {})

@@ -55,7 +55,7 @@ def weight_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise PublishedError(f"hf:{folder}: no such folder")
-    found = sorted(folder.glob("*.safetensors"))
+    found = sorted(path for path in folder.glob("*.safetensors") if path.is_file())
     if found:
         return found
     pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
@@ -70,8 +70,9 @@ def weight_files(folder: Path) -> list[Path]:
 def not_fetched(published: Published, what: str, reason: object) -> PublishedError:
     """What to say of a file of the Hub that could not be had."""
     said = " ".join(str(reason).split())[:150]
+    nowhere = "there is no such folder, and " if what == CONFIG else ""
     return PublishedError(
-        f"{published}: {what} is not in the cache of Hugging Face, and could not be fetched ({said}): fetch it where "
+        f"{published}: {nowhere}{what} is not in the cache of Hugging Face, and could not be fetched ({said}): fetch it where "
         f"there is a network (`hf download {published.name}`) and take the cache along (HF_HOME), or give a folder "
         "with its files (hf:FOLDER)"
     )

@@ -25,6 +25,8 @@ _LEFT_OUT = {
     "torch_dtype",
     "transformers_version",
 }
+MOST_LAYERS = 1000  # V-JEPA 2 has 40
+LARGE = 1 << 28  # weights from which a model is held against its files before it is built
 ANY_LENGTH = ("vjepa2",)  # kinds with positions relative to one another: clips of any length
 
 
@@ -35,6 +37,7 @@ def describe(published: Published, revision: str | None = None) -> Description:
     """
     config, processor, commit = settings_files(published, revision)
     architecture = _architecture(published, config)
+    _require_plausible(published, architecture)
     described = replace(
         _sizes(published, architecture),
         name=without_path(str(published)),
@@ -70,6 +73,29 @@ def _architecture(published: Published, config: Mapping[str, Any]) -> dict[str, 
         raise PublishedError(f"{published}: takes frames with other channels than red, green, blue")
     kept = {k: v for k, v in config.items() if k not in _LEFT_OUT and not k.startswith("_")}
     return kept
+
+
+def _require_plausible(published: Published, architecture: Mapping[str, Any]) -> None:
+    """Refuse settings of a far larger model than the weights beside them, before any of it is allocated.
+
+    Attention and its layers have so many weights at least, of a byte each. Raises PublishedError.
+    """
+    layers, hidden, inner = (
+        value if isinstance(value := architecture.get(key), int) else 0
+        for key in ("num_hidden_layers", "hidden_size", "intermediate_size")
+    )
+    if layers > MOST_LAYERS:
+        raise PublishedError(
+            f"{published}: {layers} layers in its config.json: at most {MOST_LAYERS}"
+        )
+    folder = published.folder
+    found = [] if folder is None else [p.stat().st_size for p in folder.glob("*.safetensors")]
+    least = layers * hidden * (4 * hidden + 2 * inner)
+    if found and least > max(LARGE, sum(found)):
+        raise PublishedError(
+            f"{published}: its config.json is of a model of {least:,} weights or more, and its safetensors files "
+            f"have {sum(found):,} bytes"
+        )
 
 
 def _sizes(published: Published, architecture: Mapping[str, Any]) -> Description:

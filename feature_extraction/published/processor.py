@@ -44,9 +44,13 @@ def processing_of(file: Mapping[str, Any]) -> Processing:
     if _does(inner, "do_normalize"):
         mean = _colours("image_mean", inner.get("image_mean", _HALF))
         std = _colours("image_std", inner.get("image_std", _HALF))
+        if min(std) == 0:
+            raise PublishedError("image_std of its processor is 0: nothing can be divided by it")
     scale, offset = 1.0, 0.0
     if _does(inner, "do_rescale"):
         scale = _number("rescale_factor", inner.get("rescale_factor", 1 / 255))
+        if scale == 0:
+            raise PublishedError("rescale_factor of its processor is 0: frames would all be black")
         offset = 1.0 if inner.get("offset") is True else 0.0
     bright = 255 * scale  # what a value of 1 is after it
     low, wide = (_scaled(mean, offset, bright), _scaled(std, 0.0, bright))

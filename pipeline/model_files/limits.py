@@ -71,6 +71,8 @@ KINDS = (
     "vivit",
     "vjepa2",
     "dinov2",
+    "dinov2_with_registers",
+    "dinov3_vit",
     "vit",
     "clip_vision_model",
     "siglip_vision_model",
@@ -129,11 +131,18 @@ def _architecture(config: DetectionConfig) -> Iterator[tuple[str, float, float]]
             if isinstance(part, int | float):
                 yield f"backbone.published: {key}", abs(part), LARGEST_SIZE
     yield "backbone.published: layers", _layers(values), MOST_BLOCKS
-    side, patch = (_number(values, key) for key in ("image_size", "patch_size"))
-    side = max(side, _number(values, "crop_size"))
+    side = max(takes.crop or 1, _number(values, "image_size"), _number(values, "crop_size"))
     clip = max(_number(values, "num_frames"), _number(values, "frames_per_clip"))
-    tokens = clip * (side / patch) ** 2 * _number(values, "hidden_size")
+    tokens = clip * (side / _patch(values)) ** 2 * _number(values, "hidden_size")
     yield "backbone.published: frames x patches x hidden_size", tokens, TOKENS
+
+
+def _patch(values: dict[str, Any]) -> float:
+    """The side of a patch in pixels; ViViT says it with its tubes of frames, rows and columns."""
+    tube = values.get("tubelet_size")
+    if isinstance(tube, list) and len(tube) == 3:
+        return min(_number({"side": side}, "side") for side in tube[1:])
+    return _number(values, "patch_size")
 
 
 def _layers(values: dict[str, Any]) -> float:

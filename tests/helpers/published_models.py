@@ -19,7 +19,7 @@ _JEPA = {
     "pred_num_mask_tokens": 2, "tubelet_size": 2,
 }  # fmt: skip
 VIDEO = ("videomae", "timesformer", "vivit", "vjepa2")
-IMAGE = ("dinov2", "vit", "clip", "resnet")
+IMAGE = ("dinov2", "dinov2_with_registers", "dinov3_vit", "vit", "clip", "resnet")
 COLOURS = {"image_mean": [0.4, 0.45, 0.5], "image_std": [0.2, 0.25, 0.3]}
 
 
@@ -41,6 +41,12 @@ def model_of(kind: str, seed: int = 0, frames: int = FRAMES, **more: object) -> 
         ),
         "vjepa2": lambda: t.VJEPA2Model(t.VJEPA2Config(**{**_JEPA, **more}, frames_per_clip=64)),
         "dinov2": lambda: t.Dinov2Model(t.Dinov2Config(**small)),
+        "dinov2_with_registers": lambda: t.Dinov2WithRegistersModel(
+            t.Dinov2WithRegistersConfig(**small)
+        ),
+        "dinov3_vit": lambda: t.DINOv3ViTModel(
+            t.DINOv3ViTConfig(**small, num_register_tokens=2, use_gated_mlp=True)
+        ),
         "vit": lambda: t.ViTModel(t.ViTConfig(**small)),
         "clip": lambda: t.CLIPModel(
             t.CLIPConfig(

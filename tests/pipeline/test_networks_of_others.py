@@ -170,6 +170,26 @@ def test_predict_of_the_run_and_of_its_file_without_the_folder(data, run, tmp_pa
         away.rename(there)
 
 
+def test_what_comes_after_training_needs_the_folder_no_more(data, run, tmp_path):
+    folder, there = run
+    mine = shutil.copytree(folder, tmp_path / "run")
+    shutil.rmtree(mine / "extract")
+    away = there.rename(there.with_name("away"))
+    try:
+        for stage in ("extract", "detect", "classify", "eval"):
+            done = tada(stage, "--run-dir", mine)
+            assert done.exit_code == 0, done.output
+        assert "stale" not in tada("status", "--run-dir", mine).output
+        before = (mine / "finetune/model.pt").read_bytes()
+        anew = tada("finetune", "--run-dir", mine, "--force", "--set", "finetune.base_lr=0.01")
+        assert "no such folder" in error_of(anew)
+        assert (mine / "finetune/model.pt").read_bytes() == before
+    finally:
+        away.rename(there)
+    for name in ("classify/detections.csv", "finetune/model.pt"):
+        assert (mine / name).read_bytes() == (folder / name).read_bytes()
+
+
 def test_tools_work_or_say_one_line(data, run, tmp_path):
     folder, _ = run
     (video,) = (data / "videos").glob("validation_*.mp4")
@@ -240,6 +260,11 @@ def test_tadaconv_in_networks_of_others(data, tmp_path):
         ("hf:{model}", ["backbone.pretrained=gone.pt"], "gone.pt"),
         ("torchvision:r3d_18", ["backbone.insert=gone"], "no convolution at 'gone'"),
         ("torchvision:r3d_18", ["backbone.pretrained=gone.pt"], "gone.pt: no such file"),
+        (
+            "torchvision:s3d",
+            ["extract.frames=4"],
+            "extract.frames = 4: torchvision:s3d takes clips of 5 frames or more",
+        ),
         ("torchvision:r3d_18", ["backbone.pretrained=imagenet21k"], "no weights 'imagenet21k'"),
         ("torchvision:mvit_v2_s", [], "takes clips of 16 frames"),
         ("timm:resnet1", [], "did you mean"),

@@ -39,7 +39,7 @@ class AdaptedNetwork(VideoNetwork):
         """Video [B, 3, T, H, W] -> features [B, C]. Raises ValueError for a clip that it does not take."""
         frames, height, width = video.shape[2:]
         takes = self.takes
-        if takes.frames not in (None, frames) or frames % takes.every:
+        if takes.frames not in (None, frames) or frames % takes.every or frames < takes.least:
             raise ValueError(
                 f"{takes.name} takes clips of {clip_text(takes)} frames, not of {frames}"
             )
@@ -71,4 +71,6 @@ def clip_text(takes: Description) -> str:
     """How many frames a network takes, in words."""
     if takes.frames is not None:
         return str(takes.frames)
+    if takes.least > 1:
+        return f"{takes.least} or more"
     return f"a multiple of {takes.every}" if takes.every > 1 else "any number of"

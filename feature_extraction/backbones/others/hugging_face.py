@@ -22,7 +22,11 @@ from feature_extraction.tadaconv.layout import to_clips, to_frames
 _UNUSED_PARTS = ("pooler", "predictor")
 _UNUSED = "mask_token"
 # Kinds of which all else makes features.
-_ALL_USED = ("videomae", "timesformer", "vivit", "vjepa2", "vit", "dinov2", "resnet")
+_ALL_USED = (
+    "videomae", "timesformer", "vivit", "vjepa2", "vit", "dinov2", "dinov2_with_registers", "dinov3_vit", "resnet",
+)  # fmt: skip
+# Settings that change how a model answers, and not what it is: ours are asked in one way.
+_HOW_IT_ANSWERS = {"model_type", "return_dict", "output_hidden_states", "output_attentions"}
 
 
 class HuggingFaceNetwork(AdaptedNetwork):
@@ -46,9 +50,8 @@ class HuggingFaceNetwork(AdaptedNetwork):
             network, takes, feature_dim=channels, num_classes=num_classes, dropout=dropout
         )
         self.tokens, self.of_clips = tokens, is_video_model(takes.architecture)
-        has_first = any(
-            "cls_token" in name or "class_embedding" in name for name in _names(network)
-        )
+        names = [name for name, _ in network.named_parameters()]
+        has_first = any("cls_token" in name or "class_embedding" in name for name in names)
         if tokens == "first" and not has_first:
             raise PublishedError(
                 f"{takes.name} has no class token: its tokens can be averaged (mean)"
@@ -174,8 +177,8 @@ def _settings(takes: Description) -> Any:
     kinds = CONFIG_MAPPING[kind]
     try:
         known = kinds().to_dict().keys()
-        given = {k: v for k, v in takes.architecture.items() if k in known and k != "model_type"}
-        return kinds(**given)
+        known -= _HOW_IT_ANSWERS
+        return kinds(**{k: v for k, v in takes.architecture.items() if k in known})
     except Exception as error:  # kinds check their values each in its own way
         raise PublishedError(f"{takes.name}: no settings of a {kind} ({_line(error)})") from error
 
@@ -218,10 +221,6 @@ def _channels(takes: Description) -> int:
             f"{takes.name}: its settings have no hidden_size, the channels of features"
         )
     return hidden
-
-
-def _names(network: nn.Module) -> list[str]:
-    return [name for name, _ in network.named_parameters()]
 
 
 def _line(error: Exception) -> str:

@@ -16,6 +16,7 @@ from feature_extraction.weights.files import CheckpointError, published_state
 KINETICS = "kinetics400"  # what `pretrained` calls their first published weights
 _POSITIONS = ("mvit_",)  # kinds whose positions are of one clip: 16 frames of 224 x 224 pixels
 _MVIT_FRAMES = 16
+_LEAST = {"s3d": 5}  # frames that leave something after its poolings over time
 
 
 class TorchvisionNetwork(AdaptedNetwork):
@@ -58,7 +59,10 @@ def describe(published: Published) -> Description:
         raise unknown_name(published, known)
     transform = next(iter(models.get_model_weights(published.name))).transforms()
     described = Description(
-        name=str(published), mean=_colours(transform.mean), std=_colours(transform.std)
+        name=str(published),
+        mean=_colours(transform.mean),
+        std=_colours(transform.std),
+        least=_LEAST.get(published.name, 1),
     )
     if not published.name.startswith(_POSITIONS):
         return described

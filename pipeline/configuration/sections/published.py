@@ -85,6 +85,10 @@ def _require_clips(config: Config, takes: Description) -> None:
                 f"finetune.frames={takes.frames} and extract.frames={takes.frames} (and a smaller interval for "
                 "clips as long as before)"
             )
+        if count < takes.least:
+            raise UsageError(
+                f"{section}.frames = {count}: {takes.name} takes clips of {takes.least} frames or more"
+            )
         if count % takes.every:
             raise UsageError(
                 f"{section}.frames = {count}: {takes.name} takes clips of a multiple of {takes.every} frames"

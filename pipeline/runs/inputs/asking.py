@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from pipeline.configuration.settings import Config
@@ -18,6 +19,10 @@ class Facts(Protocol):
     def config(self) -> Config: ...
     @property
     def dataset(self) -> Dataset: ...
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+
     @property
     def identities(self) -> Digests:
         """Which video each id is, of those that are there and not skipped."""

@@ -12,10 +12,11 @@ from pipeline.data.annotations import training_rows
 from pipeline.data.annotations.class_names import heads_digest
 from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch
-from pipeline.data.inputs import initial_identity, rows_by_video
+from pipeline.data.inputs import rows_by_video
 from pipeline.run_folder.identity import SHORT, UNKNOWN, UNSURE, fingerprint
 from pipeline.runs.graph import StageRow
 from pipeline.runs.inputs.asking import Digests, Facts
+from pipeline.runs.inputs.initial import initial_fields
 from pipeline.runs.ways import Ways, in_order, ways_of
 
 # Of what extraction depends on, what says nothing of a clip decoded at a proposal: there is no grid, and
@@ -105,8 +106,7 @@ def _finetune(facts: Facts) -> dict[str, Any]:
         fields[f"{name} videos"] = short(
             {video: facts.identities[video] for video in rows["video"].unique()}
         )
-    initial = initial_identity(config.backbone)
-    return fields | ({} if initial is None else {"content.pretrained weights": initial})
+    return fields | initial_fields(config.backbone, facts.folder)
 
 
 def _subsets(config: Config, training: OptimisationSettings) -> dict[str, str]:

@@ -159,7 +159,9 @@ def test_a_model_that_is_not_in_the_cache_says_how_to_fetch_it(tmp_path):
         [sys.executable, "-c", code], env=offline, capture_output=True, text=True
     )
     assert found.stdout.count("\n") == 1, found
-    assert "hf:org/model: config.json is not in the cache" in found.stdout
+    assert (
+        "hf:org/model: there is no such folder, and config.json is not in the cache" in found.stdout
+    )
     assert "hf download org/model" in found.stdout
 
 
@@ -183,3 +185,9 @@ def test_a_model_of_the_cache_is_known_by_its_commit(tmp_path):
     )
     assert found.stdout.split()[:3] == [commit, "224", "hf:org/model"], found
     assert "0.1" in found.stdout
+
+
+@pytest.mark.parametrize(("key", "value"), [("rescale_factor", 0), ("image_std", [0.2, 0, 0.2])])
+def test_what_would_divide_by_nothing_is_refused(key, value):
+    with pytest.raises(PublishedError, match=f"{key} of its processor is 0"):
+        processing_of({**WHOLE, key: value})

@@ -34,6 +34,46 @@ def test_every_shipped_model_is_far_within_them(path):
     require_bounded(config.model_copy(update={"extract": extract, "bmn": bmn}))
 
 
+# The largest of each kind that is published, and clips as long as they take.
+LARGEST_PUBLISHED = [
+    {"model_type": "videomae", "num_frames": 16, "image_size": 224, "patch_size": 14, "hidden_size": 1408,
+     "num_hidden_layers": 40},
+    {"model_type": "timesformer", "num_frames": 96, "image_size": 224, "patch_size": 16, "hidden_size": 768},
+    {"model_type": "timesformer", "num_frames": 16, "image_size": 448, "patch_size": 16, "hidden_size": 768},
+    {"model_type": "vivit", "num_frames": 32, "image_size": 224, "tubelet_size": [2, 16, 16], "hidden_size": 768},
+    {"model_type": "vjepa2", "frames_per_clip": 64, "crop_size": 384, "patch_size": 16, "hidden_size": 1408,
+     "num_hidden_layers": 40},
+    {"model_type": "dinov2_with_registers", "image_size": 518, "patch_size": 14, "hidden_size": 1536},
+    {"model_type": "dinov3_vit", "image_size": 224, "patch_size": 16, "hidden_size": 4096, "num_hidden_layers": 40},
+]  # fmt: skip
+
+
+def of_others(architecture, **more):
+    """A model's configuration with a network of others."""
+    config = small_model().config
+    published = {"name": "hf:own", "architecture": architecture, **more}
+    backbone = config.backbone.model_copy(update={"name": "hf:own", "published": published})
+    return config.model_copy(update={"backbone": backbone})
+
+
+@pytest.mark.parametrize("architecture", LARGEST_PUBLISHED, ids=lambda a: a["model_type"])
+def test_published_networks_are_within_them(architecture):
+    require_bounded(of_others(architecture))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "more"),
+    [
+        ({"model_type": "vivit", "num_frames": 32, "image_size": 4096, "tubelet_size": [2, 1, 1]}, {}),
+        ({"model_type": "vivit", "num_frames": 32, "image_size": 4096, "tubelet_size": [2, 0, None]}, {}),
+        ({"model_type": "vit", "image_size": 16, "patch_size": 1}, {"crop": 4096}),
+    ],
+)  # fmt: skip
+def test_clips_of_too_many_patches_are_refused(architecture, more):
+    with pytest.raises(UserError, match="patches x hidden_size"):
+        require_bounded(of_others({"hidden_size": 768, **architecture}, **more))
+
+
 def test_every_limit_is_of_a_key_there_is():
     config = small_model().config
     assert set(LARGEST) <= {

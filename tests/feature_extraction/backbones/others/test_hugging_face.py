@@ -67,7 +67,7 @@ def test_bfloat16_is_near(folders, kind):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("kind", ["videomae", "vivit", "vjepa2", "timesformer", "dinov2"])
+@pytest.mark.parametrize("kind", [*VIDEO, "dinov2", "dinov3_vit"])
 def test_a_description_alone_makes_the_same_network(folders, kind):
     """What a model file holds: no folder is read, and none of its weights is at random after loading."""
     model = backbone(folders(kind))
@@ -80,7 +80,7 @@ def test_a_description_alone_makes_the_same_network(folders, kind):
     assert torch.equal(again.features(clips()), model.features(clips()))
 
 
-@pytest.mark.parametrize("kind", VIDEO)
+@pytest.mark.parametrize("kind", [*VIDEO, "dinov2_with_registers", "dinov3_vit"])
 def test_every_weight_that_is_left_to_train_has_a_gradient(folders, kind):
     model = backbone(folders(kind)).train()
     model(clips()).square().sum().backward()
@@ -164,6 +164,30 @@ def change_config(folder, **values):
     path = folder / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
     return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"num_hidden_layers": 60_000}, "60000 layers"),
+        (
+            {"hidden_size": 60_000},
+            "of a model of .* weights or more, and its safetensors files have",
+        ),
+    ],
+)
+def test_settings_far_larger_than_the_weights_allocate_nothing(tmp_path, change, said):
+    folder = change_config(write_model(tmp_path / "model", "videomae"), **change)
+    with pytest.raises(PublishedError, match=said):
+        describe(f"hf:{folder}")
+
+
+@torch.no_grad()
+def test_settings_of_how_a_model_answers_change_nothing(tmp_path):
+    folder = write_model(tmp_path / "model", "videomae")
+    wanted = backbone(folder).features(clips())
+    change_config(folder, return_dict=False, output_attentions=True, output_hidden_states=True)
+    assert torch.equal(backbone(folder).features(clips()), wanted)
 
 
 def test_code_of_others_is_never_run(tmp_path):
