@@ -422,7 +422,7 @@ def test_what_is_wrong_in_the_file_names_it(tmp_path):
 
 def test_a_section_that_a_run_keeps_as_null_takes_keys(tmp_path):
     kept = tmp_path / "config.yaml"
-    kept.write_text(dump_config(load_config(find_config("demo"), quiet=True)))
+    kept.write_text(dump_config(load_config(find_config("hacs"), quiet=True)))
     assert "\ndetections: null" in kept.read_text()
     config = load_config(kept, {"detections.sigma": 0.3, "actionformer.width": 64}, quiet=True)
     assert config.detections.sigma == 0.3 and config.actionformer.width == 64
