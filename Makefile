@@ -21,11 +21,13 @@ check: install
 	$(BIN)/python -m checks.duplicates $(PACKAGES) tests
 	$(BIN)/mypy
 
-# Two processes side by side, of about the same length: the folders of the pipeline's tests, and all else.
+# Two processes side by side, of about the same length: most folders of the pipeline's tests and the benchmarks', and all else.
+FOLDERS := tests/pipeline tests/benchmarks --ignore=tests/pipeline/processes --ignore-glob="tests/pipeline/test_*.py"
+OTHERS := tests --ignore=tests/benchmarks --ignore=tests/pipeline/pages --ignore=tests/pipeline/prediction --ignore-glob="tests/pipeline/[!p]*/*"
 test: install
-	@$(BIN)/python -m pytest -m "not slow" tests/pipeline --ignore-glob="tests/pipeline/test_*.py" & folders=$$!; \
+	@$(BIN)/python -m pytest -m "not slow" $(FOLDERS) & folders=$$!; \
 	trap "kill $$folders" INT; \
-	$(BIN)/python -m pytest -m "not slow" tests --ignore-glob="tests/pipeline/*/*"; others=$$?; \
+	$(BIN)/python -m pytest -m "not slow" $(OTHERS); others=$$?; \
 	wait $$folders && exit $$others
 
 test-slow: install
