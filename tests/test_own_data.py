@@ -84,15 +84,15 @@ def test_the_document_step_by_step(here):
     said = {line.split()[1]: text for line, text in reversed(outputs.items())}
     assert "nothing wrong" in said["doctor"]
     assert "@0.1" in said["run"] and "average" in said["run"]
-    assert all("nothing to do" in said[stage] for stage in ("finetune", "extract", "classify"))
-    assert "stale" not in said["status"] and said["status"].count("complete") == 6
+    assert all("nothing to do" in said[stage] for stage in ("finetune", "extract", "detect"))
+    assert "stale" not in said["status"] and said["status"].count("complete") == 5
     assert len(json.loads(Path("numbers.json").read_text())["iou"]) == 10
     for name in re.findall(r"`((?:runs|exported)/[^`*]+\.\w+)`", TEXT):
         assert Path(name).is_file(), name
     assert json.loads(Path("doctor.json").read_text())["ok"]
     # What was exported and imported again are the run's features, and give as many proposals' videos.
     one, two = (
-        pd.read_csv(f"runs/{run}/bmn/proposals/proposals.csv") for run in ("own", "imported")
+        pd.read_csv(f"runs/{run}/actionformer/detections/proposals.csv") for run in ("own", "imported")
     )
     assert set(one["video"]) == set(two["video"])
 
