@@ -92,7 +92,8 @@ def test_the_document_step_by_step(here):
     assert json.loads(Path("doctor.json").read_text())["ok"]
     # What was exported and imported again are the run's features, and give as many proposals' videos.
     one, two = (
-        pd.read_csv(f"runs/{run}/actionformer/detections/proposals.csv") for run in ("own", "imported")
+        pd.read_csv(f"runs/{run}/actionformer/detections/proposals.csv")
+        for run in ("own", "imported")
     )
     assert set(one["video"]) == set(two["video"])
 
