@@ -21,7 +21,7 @@ from pipeline.prediction.found import Prediction, names_of
 from pipeline.prediction.heads import look
 from pipeline.prediction.model import Model
 from pipeline.prediction.networks import classifier_of, head_of
-from pipeline.processes.device import one_thread, pick_device
+from pipeline.processes.device import lanes_on, one_thread, pick_device
 from pipeline.results.classification.classifying import (
     scores_on_clips,
     scores_on_features,
@@ -31,7 +31,6 @@ from pipeline.results.classification.fusing import fused
 from pipeline.results.classifier_extractor import extractor_of
 
 Progress = Callable[[float], object]  # seconds of the video that are done
-_MOST_LANES = 8  # each has its memory
 
 
 class Extracted(NamedTuple):
@@ -64,7 +63,7 @@ class Detector:
         self.device = pick_device(device)
         self._classifier = classifier_of(model, self.device)
         self._head = head_of(model, self._classifier.feature_dim, self.device)
-        self._lanes = min(lanes, _MOST_LANES) if self.device.type == "cpu" else 1
+        self._lanes = lanes_on(self.device, lanes)
         self._extractor = extractor_of(
             self.config, self._classifier, self.device, lanes=self._lanes
         )

@@ -11,6 +11,7 @@ import torch
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 
+_MOST_LANES = 8  # each has its memory
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -52,6 +53,15 @@ def share_cores(device: torch.device, workers: int) -> None:
 def usable_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def lanes_on(device: torch.device, wanted: int | None = None) -> int:
+    """How many things are in a network at once, each on a thread of the CPU: `wanted`, or as many as torch has threads.
+
+    No more than 8, and one on any other device.
+    """
+    lanes = torch.get_num_threads() if wanted is None else wanted
+    return min(lanes, _MOST_LANES) if device.type == "cpu" else 1
 
 
 @contextlib.contextmanager

@@ -25,11 +25,10 @@ from feature_extraction.lanes import in_lanes
 from pipeline.configuration.sections.detection import ProposalSettings
 from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.windows.positions import VideoInput
-from pipeline.processes.device import autocast, one_thread
+from pipeline.processes.device import autocast, lanes_on, one_thread
 from pipeline.results.kept_maps import KeptMaps, VideoMaps
 
 __all__ = ["VideoMaps", "candidates_of", "proposals_of", "propose_video", "video_maps"]
-_MOST_LANES = 8  # each has its memory
 
 
 def propose_video(
@@ -138,9 +137,8 @@ def video_maps(
     On a CPU each window is worked on by one thread, so that no digit depends on how many there are; `lanes` windows
     are at once in the network, as many as torch has threads unless given.
     """
-    on_cpu = device.type == "cpu"
-    size = 1 if on_cpu else settings.batch_size
-    lanes = min(lanes or torch.get_num_threads(), _MOST_LANES) if on_cpu else 1
+    size = 1 if device.type == "cpu" else settings.batch_size
+    lanes = lanes_on(device, lanes)
     batches = torch.split(torch.from_numpy(source.features), size)
     with one_thread():
         parts = list(in_lanes(partial(_outputs, model, settings, device), batches, lanes))

@@ -69,11 +69,11 @@ def reads_of(stage: StageRow, ways: Ways = USUAL) -> tuple[str, ...]:
         return ()
     if stage.name == "finetune" and ways.imported and ways.head_on_features:
         return ("extract",)
-    if stage.name == "classify":
-        return (found,) if ways.given_scores else ("finetune", "extract", found)
-    if stage.name == "eval":
-        return tuple(dict.fromkeys((found, row(ways.detecting).folder)))
-    return stage.reads
+    if stage.name == "classify" and ways.given_scores:
+        return (found,)
+    # The table has the folders of BMN's run.
+    theirs = {row("proposals").folder: found, row("classify").folder: row(ways.detecting).folder}
+    return tuple(dict.fromkeys(theirs.get(folder, folder) for folder in stage.reads))
 
 
 def in_order(ways: Ways = USUAL) -> tuple[StageRow, ...]:
@@ -93,12 +93,14 @@ def in_order(ways: Ways = USUAL) -> tuple[StageRow, ...]:
 
 def _left_to(ways: Ways) -> set[str]:
     """The stages that are none of a run of these ways."""
+    needless = ways.imported and (ways.given_scores or ways.own_classes)
+    return of_other_heads(ways) | ({"finetune"} if needless else set())
+
+
+def of_other_heads(ways: Ways) -> set[str]:
+    """The stages that only runs with another head than that of these ways have."""
     others = {name for stages in HEADS.values() for name in stages} - set(HEADS[ways.head])
-    if ways.own_classes:
-        others.add("classify")
-    if ways.imported and (ways.given_scores or ways.own_classes):
-        others.add("finetune")
-    return others
+    return others | ({"classify"} if ways.own_classes else set())
 
 
 def of_head(ways: Ways) -> tuple[StageRow, ...]:

@@ -44,12 +44,11 @@ def _stages(run: Run, command: str, quiet: Collection[str]) -> Sequence[StageRow
     Raises UsageError for a stage of another head than the run's.
     """
     from pipeline.runs.graph import of_commands
-    from pipeline.runs.ways import HEADS, in_order, of_head
+    from pipeline.runs.ways import of_head, of_other_heads
 
     if command == "detect":
         return of_head(run.ways)
-    here = {stage.name for stage in in_order(run.ways)}
-    others = {"classify", *(name for names in HEADS.values() for name in names)} - here
+    others = of_other_heads(run.ways)
     stages = of_commands(command, *quiet)
     if any(stage.command == command and stage.name in others for stage in stages):
         raise _no_such_stage(run, command)

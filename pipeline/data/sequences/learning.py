@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from actionformer.points import points
 from actionformer.targets import Targets, assign
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.sequences.grids import position_count, position_grid
+from pipeline.data.sequences.learnt import video_points
 
 
 def padded_length(length: int, settings: ActionFormerSettings) -> int:
@@ -41,9 +40,8 @@ def targets_of(
         hot = np.zeros((len(segments), sum(sizes)), np.float32)
         columns = classes + np.cumsum([0, *sizes[:-1]])
         np.put_along_axis(hot, columns, 1.0, axis=1)
-    return assign(
-        _points(settings, length), segments, hot, hot.shape[1], radius=settings.center_radius
-    )
+    at = video_points(length, settings)
+    return assign(at, segments, hot, hot.shape[1], radius=settings.center_radius)
 
 
 def learnt(segments: np.ndarray, length: int, settings: ActionFormerSettings) -> np.ndarray:
@@ -52,7 +50,7 @@ def learnt(segments: np.ndarray, length: int, settings: ActionFormerSettings) ->
     of_each = targets_of(
         segments, np.arange(len(segments))[:, None], padded, settings, [len(segments)]
     )
-    inside = _points(settings, padded)[:, 0] < length
+    inside = video_points(padded, settings)[:, 0] < length
     learning: np.ndarray = of_each.classes[inside].amax(0).numpy() > 0
     return learning
 
@@ -64,15 +62,6 @@ def learns_some(config: DetectionConfig, segments: np.ndarray, duration: float) 
     found = position_grid(grid, duration, settings).to_positions(np.minimum(inside, duration))
     length = position_count(grid.num_clips(duration), settings)
     return bool(learnt(found, length, settings).any())
-
-
-def _points(settings: ActionFormerSettings, length: int) -> Tensor:
-    return _made(settings.regression_ranges, length)
-
-
-@lru_cache(maxsize=64)
-def _made(ranges: tuple[tuple[float, float], ...], length: int) -> Tensor:
-    return points([2**level for level in range(len(ranges))], ranges, length)
 
 
 def valid_points(length: int, padded: int, levels: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -37,9 +38,16 @@ def learnt_segments(segments: np.ndarray, length: int, settings: ActionFormerSet
 
 
 def video_points(length: int, settings: ActionFormerSettings) -> Tensor:
-    """The points [P, 4] of a video of `length` positions, level by level; as `actionformer.points` gives them."""
-    strides = [2**level for level in range(settings.levels)]
-    return points(strides, settings.regression_ranges, length)
+    """The points [P, 4] of a video of `length` positions, level by level; as `actionformer.points` gives them.
+
+    They are kept: change a copy.
+    """
+    return _points(settings.regression_ranges, length)
+
+
+@lru_cache(maxsize=64)
+def _points(ranges: tuple[tuple[float, float], ...], length: int) -> Tensor:
+    return points([2**level for level in range(len(ranges))], ranges, length)
 
 
 def levels_of(lengths: np.ndarray, settings: ActionFormerSettings) -> np.ndarray:

@@ -27,18 +27,15 @@ def finetunes(run: Run) -> None:
     """Refuse what fine-tuning would refuse. Raises UserError."""
     if run.ways.head_on_features:
         require_imported(imported=run.ways.imported)
-    _trains(run)
-    _shares_batches("finetune", run.config.finetune)
+    _trains(run, "finetune", run.config.finetune)
     if chooses_epoch(run.config.finetune):
         _judges(run)
 
 
 def trains_bmn(run: Run) -> None:
     """Refuse what the training of BMN would refuse. Raises UserError."""
-    _trains(run)
     settings = run.detection.bmn
-    _shares_batches("bmn", settings)
-    training, _ = training_parts(run.config, run.dataset)
+    training = _trains(run, "bmn", settings)
     holds = partial(_window_holds, run.detection)
     if not _some_holds(run, training, holds):
         require_lengths(run, ["bmn"])  # where the times are wrong, no setting helps
@@ -51,10 +48,8 @@ def trains_bmn(run: Run) -> None:
 
 def trains_actionformer(run: Run) -> None:
     """Refuse what the training of ActionFormer would refuse. Raises UserError."""
-    _trains(run)
     settings = run.detection.actionformer
-    _shares_batches("actionformer", settings)
-    training, _ = training_parts(run.config, run.dataset)
+    training = _trains(run, "actionformer", settings)
     holds = partial(_position_learns, run.detection)
     if not _some_holds(run, training, holds):
         require_lengths(run, ["actionformer"])
@@ -70,7 +65,8 @@ def _can_choose(run: Run, settings: OptimisationSettings, holds: Holds) -> None:
             raise nothing_to_choose_by(run.config.dataset, held_out=held_out)
 
 
-def _trains(run: Run) -> None:
+def _trains(run: Run, title: str, settings: OptimisationSettings) -> pd.DataFrame:
+    """The segments that train. Raises UserError without any, and for a batch that processes cannot share."""
     require_use(run.config)
     training, _ = training_parts(run.config, run.dataset)
     if training.empty:
@@ -78,6 +74,8 @@ def _trains(run: Run) -> None:
         why = "; ".join(f"{n} {line}" for line, n in training_rows(run.dataset, name)[1].items())
         said = f"no segment to train on ({why})" if why else "no segment to train on"
         raise UserError(f"dataset.train_subset {name!r}: {said}")
+    _shares_batches(title, settings)
+    return training
 
 
 def _judges(run: Run) -> tuple[pd.DataFrame, bool]:

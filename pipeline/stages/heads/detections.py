@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import pandas as pd
-import torch
 
 from feature_extraction.lanes import in_lanes
 from pipeline.processes import distributed
-from pipeline.processes.device import one_thread
+from pipeline.processes.device import lanes_on, one_thread
 from pipeline.progress import say
 from pipeline.results.detecting import found_in, segments_in
 from pipeline.results.tables import (
@@ -32,7 +31,6 @@ from pipeline.stages.heads.parts import (
 )
 from pipeline.training.networks.actionformer import Networks, load_network, sizes_of
 
-_MOST_LANES = 8  # each has its memory
 _BEYOND = "beyond"  # noted of a video: how much was found wholly behind its end
 
 
@@ -101,7 +99,7 @@ def _tables(
     config = run.detection
     sizes = sizes_of(config.actionformer, run.dataset.heads)
     model = load_network(config.actionformer, channels, sizes, run.folder, run.device)
-    lanes = min(torch.get_num_threads(), _MOST_LANES) if run.device.type == "cpu" else 1
+    lanes = lanes_on(run.device)
     with one_thread():
         yield from in_lanes(partial(_table, run, model), videos, lanes)
 

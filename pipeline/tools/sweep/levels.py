@@ -13,7 +13,7 @@ from pipeline.data.features.store import Features
 from pipeline.data.sequences.grids import position_grid, position_rows
 from pipeline.results.detecting import candidates_of, placed, suppressed, video_levels
 from pipeline.runs.run import Run
-from pipeline.training.networks.actionformer import Networks, load_network
+from pipeline.training.networks.actionformer import Networks, load_network, sizes_of
 
 HELD = 1 << 30  # bytes of outputs that a process holds
 
@@ -23,6 +23,7 @@ class Outputs:
 
     def __init__(self, run: Run, videos: Sequence[str]) -> None:
         self._run, self._videos = run, videos
+        self._sizes = sizes_of(run.detection.actionformer, run.dataset.heads)
         self._levels: dict[str, list[list[Level]]] = {}
         self._held = 0
 
@@ -46,11 +47,6 @@ class Outputs:
                 self._held += size
                 self._levels[video] = found
         return found
-
-    @property
-    def _sizes(self) -> list[int]:
-        """How many classes each set has; none where the head names no classes."""
-        return list(map(len, self._run.dataset.heads)) if self._run.ways.own_classes else []
 
     @cached_property
     def _network(self) -> Networks:

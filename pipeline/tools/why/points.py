@@ -17,7 +17,7 @@ from pipeline.data.sequences.learnt import learnt_segments, levels_of
 from pipeline.progress import Progress
 from pipeline.results.detecting import joined, video_levels
 from pipeline.runs.run import Run
-from pipeline.training.networks.actionformer import Networks, load_network
+from pipeline.training.networks.actionformer import Networks, load_network, sizes_of
 
 
 class Points(NamedTuple):
@@ -49,7 +49,7 @@ def points_of_videos(run: Run, truth: pd.DataFrame) -> Iterator[tuple[np.ndarray
     videos = [video for video in groups if run.features.path(video).is_file()]
     if not videos:
         return
-    sizes = _sizes(run)
+    sizes = sizes_of(config.actionformer, run.dataset.heads)
     channels = run.features.common_channels(videos)
     network = load_network(config.actionformer, channels, sizes, run.folder, run.device)
     with Progress(len(videos), "why: points before NMS", unit="video") as bar:
@@ -113,7 +113,3 @@ def learnable(run: Run, truth: pd.DataFrame) -> np.ndarray:
         held = learnt_segments(grid.to_positions(inside), length, settings).possible > 0
         found[rows[held]] = inside[held]
     return found
-
-
-def _sizes(run: Run) -> tuple[int, ...]:
-    return tuple(map(len, run.dataset.heads)) if run.ways.own_classes else ()
