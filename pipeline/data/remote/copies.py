@@ -41,11 +41,13 @@ def cache_folder(settings: DatasetSettings) -> Path:
 
 
 def local_paths(
-    places: Iterable[Path | Url], settings: DatasetSettings, wanted: Callable[[str], bool]
+    places: Iterable[Path | Url],
+    settings: DatasetSettings,
+    wanted: Callable[[str], bool] | None = None,
 ) -> list[Path]:
     """The places on this machine: paths as they are, what has an address as its copy of now.
 
-    Of a folder the files are copied whose names are `wanted`. Raises UserError with the address and the reason.
+    Of a folder the files are copied whose names are `wanted`; without it no folder is taken. Raises UserError with the address and the reason.
     """
     limit = int(settings.cache_size * 1e9)
     return [
@@ -68,7 +70,7 @@ class _Copies:
     def target(self) -> Path:
         return self.cache.joinpath("files", *self.url.parts)
 
-    def made(self, wanted: Callable[[str], bool]) -> Path:
+    def made(self, wanted: Callable[[str], bool] | None) -> Path:
         """Copy what is not there as the store has it now. Raises UserError."""
         before = self._noted()
         try:
@@ -117,9 +119,9 @@ class _Copies:
                 raise UserError(f"{url}: changed while it was copied; run the same command again")
         return inside
 
-    def _listed(self, wanted: Callable[[str], bool]) -> dict[str, Facts]:
+    def _listed(self, wanted: Callable[[str], bool] | None) -> dict[str, Facts]:
         """The facts of each file, by what stands behind the address. Raises StoreError."""
-        if not is_folder(self.url):
+        if wanted is None or not is_folder(self.url):
             return {"": facts_of(self.url)}
         found = {
             inside: facts
