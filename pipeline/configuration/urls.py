@@ -70,7 +70,7 @@ def place_of(text: str) -> Path | Url:
 def masked(text: str) -> str:
     """A text in which no address tells a password or a token."""
     text = re.sub(r"(\w:/{1,2})[^/\s'\"@]*:[^/\s'\"@]*@", r"\1...@", text)
-    return re.sub(r"(\w:/[^\s'\"?]*)\?[^\s'\"]*", r"\1?...", text)
+    return re.sub(r"(\w:/[^\s'\"?#]*)([?#])[^\s'\"]*", r"\1\2...", text)
 
 
 def _read(value: Any) -> Any:

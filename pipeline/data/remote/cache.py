@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 
+from pipeline.data.remote.locks import FILE_MODE, locked, removed
 from pipeline.errors import UserError, cannot_write
 from pipeline.plain_files import bytes_text
 from pipeline.processes.worker_main import alive
@@ -26,11 +29,20 @@ PATIENCE = 1800.0  # seconds that one waits for copies in use to be free
 _POLL = 0.1
 _WATCH = 5.0  # seconds from look to look at a copy that is being made
 _FIRST_WORD = 10.0  # seconds of waiting before it is said
-_MODE = 0o666
+_NO_NAME = re.compile(r"[^\w.-]+")
+# Names of copies, and of copies being made; whatever else lies there is not ours, and stays.
+_OURS = re.compile(r"([0-9a-f]{20}-.*?)(?:\.(\d+)\.part)?", re.DOTALL)
 
 
 class NoRoomError(ValueError):
     """A file that the cache has no room for, alone or beside those in use."""
+
+
+def copy_name(version: str, name: str) -> str:
+    """What the copy of a file is called: `version` tells it from all others, `name` is for people."""
+    digest = hashlib.sha256(version.encode("utf-8", "surrogateescape")).hexdigest()[:20]
+    stem, dot, ending = _NO_NAME.sub("_", name).rpartition(".")
+    return f"{digest}-{stem[:60]}{dot}{ending[:10]}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class Cache:
 
     @contextlib.contextmanager
     def held(self, name: str, size: int, fetch: Callable[[Path], None]) -> Iterator[Path]:
-        """The copy called `name` of a file of `size` bytes, which stays inside the block.
+        """The copy called `name` of a file of `size` bytes, which stays inside the block. See `copy_name`.
 
         `fetch` writes it to a path where it is not there; other processes that want it wait. Raises what that
         raises, NoRoomError, and UserError where the folder cannot be used or the disk is full.
@@ -86,7 +98,7 @@ class Cache:
     def _fetched(self, name: str, size: int, fetch: Callable[[Path], None]) -> int:
         lock = self.folder / f"{name}.lock"
         while True:
-            with _locked(lock) as mine:
+            with locked(lock) as mine:
                 # another one may have made it before this one had the lock
                 if (descriptor := self._taken(name, size)) is not None:
                     return descriptor
@@ -118,9 +130,9 @@ class Cache:
             )
         began, said = time.monotonic(), False
         while True:
-            with _locked(self.folder / ".room", wait=True):
+            with locked(self.folder / ".room", wait=True):
                 if self._has_room(size):
-                    part.touch(_MODE)
+                    part.touch(FILE_MODE)
                     return
             alive()
             waited = time.monotonic() - began
@@ -146,7 +158,7 @@ class Cache:
         for entry in sorted(entries, key=lambda one: one.used):
             if short <= 0:
                 break
-            if entry.whole and _removed(entry.path):
+            if entry.whole and removed(entry.path):
                 short -= entry.size
         if short > 0 and not entries:
             raise UserError(
@@ -160,23 +172,23 @@ class Cache:
         entries = []
         with os.scandir(self.folder) as listed:
             for found in listed:
-                if found.name.endswith(".lock") or found.name.startswith("."):
+                ours = _OURS.fullmatch(found.name)
+                if ours is None or found.name.endswith(".lock"):
                     continue
                 with contextlib.suppress(FileNotFoundError):
                     stat = found.stat()
-                    path, whole, size = Path(found.path), True, stat.st_size
-                    if found.name.endswith(".part"):
-                        name, _, told = found.name.removesuffix(".part").rpartition(".")
-                        if self._is_left(name):
+                    path, whole, size = Path(found.path), ours[2] is None, stat.st_size
+                    if not whole:
+                        if self._is_left(ours[1]):
                             path.unlink(missing_ok=True)
                             continue
-                        whole, size = False, max(size, int(told))
+                        size = max(size, int(ours[2]))
                     entries.append(_Entry(path, size, stat.st_size, stat.st_mtime, whole))
         return entries, sum(entry.size for entry in entries)
 
     def _is_left(self, name: str) -> bool:
         """Whether nobody makes this copy any more; the lock of who did goes, too."""
-        with _locked(self.folder / f"{name}.lock") as mine:
+        with locked(self.folder / f"{name}.lock") as mine:
             return mine
 
 
@@ -187,42 +199,6 @@ class _Entry:
     written: int
     used: float
     whole: bool
-
-
-@contextlib.contextmanager
-def _locked(path: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Whether one has the lock of that name alone inside the block; where it is not waited for, its file goes after."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, _MODE)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        mine = wait or os.fstat(descriptor).st_nlink > 0  # not one that was just removed
-        try:
-            yield mine
-        finally:
-            if mine and not wait:
-                path.unlink(missing_ok=True)
-    finally:
-        os.close(descriptor)
-
-
-def _removed(path: Path) -> bool:
-    """Remove a copy that nobody reads; False where somebody does."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink(missing_ok=True)
-        return True
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

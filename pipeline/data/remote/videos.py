@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from feature_extraction.elsewhere import Elsewhere
 from feature_extraction.video.reader import VideoError
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.configuration.urls import Url
-from pipeline.data.remote.cache import Cache, NoRoomError
+from pipeline.data.remote.cache import Cache, NoRoomError, copy_name
 from pipeline.data.remote.copies import cache_folder
 from pipeline.data.remote.stores import Facts, StoreError, copy, facts_of, files_below, read_pieces
 from pipeline.errors import UserError
@@ -25,7 +23,6 @@ from pipeline.run_folder.temporary import clear_temporary, temporary_path
 VIDEOS = "videos"  # the folder of a cache that they are in
 _ASKING = 16  # threads that wait for a store
 _END = 1 << 20  # bytes of a video's beginning, and of its end, that tell how long it is
-_NO_NAME = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ class Ends(Elsewhere):
         first, last = self.video.pieces([(0, _END), (facts.size - _END, facts.size)])
         folder = _folder_of_ends(self.video.cache)
         folder.mkdir(parents=True, exist_ok=True)
-        path = temporary_path(folder / _NO_NAME.sub("_", self.video.name)[-60:])
+        path = temporary_path(folder / copy_name(self.video.url, self.video.name))
         try:
             with path.open("wb") as stream:
                 stream.write(first)
@@ -230,7 +227,4 @@ def _folder_of_ends(cache: Cache) -> Path:
 
 def _called(video: RemoteVideo, facts: Facts) -> str:
     """The name of its copy: another version of it has another."""
-    told = f"{video.url}\n{facts.size}\n{facts.tag}"
-    digest = hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:20]
-    stem = _NO_NAME.sub("_", PurePosixPath(video.name).stem)[:60]
-    return f"{digest}-{stem}{_NO_NAME.sub('', video.suffix)[:10]}"
+    return copy_name(f"{video.url}\n{facts.size}\n{facts.tag}", video.name)
