@@ -213,9 +213,13 @@ def _said(error: Exception) -> str:
     status = getattr(error, "status", None)
     if isinstance(error, FileNotFoundError) or status == 404:
         return "no such file, or no such folder"
-    if isinstance(error, PermissionError) or status in (401, 403):
+    if isinstance(error, PermissionError) or status in (401, 403) or _lacks_credentials(error):
         return f"the store refuses ({_line(error)}); see docs/cloud.md for where credentials go"
     return f"cannot be read ({_line(error)})"
+
+
+def _lacks_credentials(error: Exception) -> bool:
+    return "Credentials" in type(error).__name__ or "AuthenticationError" in type(error).__name__
 
 
 def _line(error: Exception) -> str:
