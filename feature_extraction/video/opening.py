@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+from feature_extraction.elsewhere import Elsewhere
 from feature_extraction.plain_files import what_else
 from feature_extraction.video.frame_folder import FrameFolder, FramesReader
 from feature_extraction.video.reader import Reader, VideoError, VideoInfo
@@ -28,8 +29,15 @@ def open_video(
     `decoder` is "auto" (PyAV), "pyav" or "decord". `allow_partial` takes a file that breaks off
     or does not decode in places for as much as it holds, instead of raising. `threads` is how
     many threads decode (1 costs least CPU; 0 lets FFmpeg choose). For a `FrameFolder` in place of
-    the path these say nothing. Raises VideoError.
+    the path these say nothing. One `Elsewhere` is held until the reader is closed. Raises VideoError.
     """
+    if isinstance(path, Elsewhere):
+        with ExitStack() as stack:
+            local = stack.enter_context(path.held())
+            reader = open_video(local, decoder, allow_partial=allow_partial, threads=threads)
+            reader.info = replace(reader.info, path=str(path))
+            reader.keep(stack.pop_all())
+            return reader
     if decoder not in DECODERS:
         raise VideoError(f"decoder is {decoder!r}, must be one of {', '.join(DECODERS)}")
     if isinstance(path, FrameFolder):

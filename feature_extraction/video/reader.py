@@ -11,6 +11,7 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -59,6 +60,7 @@ class Reader(ABC):
     def __init__(self, source: str | os.PathLike[str]) -> None:
         self._source = source  # what messages name
         self._closed = False
+        self._kept = ExitStack()
         self.end_time: float | None = None
         self.damaged: list[tuple[float, float]] = []
 
@@ -107,6 +109,11 @@ class Reader(ABC):
     def close(self) -> None:
         """Release the file; the reader gives nothing after this. Again is no error."""
         self._closed = True
+        self._kept.close()
+
+    def keep(self, kept: ExitStack) -> None:
+        """Leave `kept` when this is closed: what the file needs to stay where it is."""
+        self._kept = kept
 
     def __enter__(self) -> Reader:
         return self

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import NamedPath, configured, start
+from pipeline.cli.options import NamedPath, NamedPlace, configured, start
+
+if TYPE_CHECKING:
+    from pipeline.configuration.urls import Url
 
 
 @click.command("import-features")
@@ -17,10 +20,10 @@ from pipeline.cli.options import NamedPath, configured, start
     "sources",
     required=True,
     multiple=True,
-    type=NamedPath(),
+    type=NamedPlace(),
     metavar="PLACE",
     help="A folder of VIDEO.npy, .npz, .pt, .h5, .csv or .mat, or an .h5 or .npz of all videos. "
-    "Several: their channels are joined.",
+    "Several: their channels are joined. Addresses, too: s3://...",
 )
 @click.option(
     "--fps", metavar="RATE", help="Frames a second they were made at; `video`: each video's own."
@@ -56,7 +59,11 @@ from pipeline.cli.options import NamedPath, configured, start
 )
 @click.option("--channels-first", is_flag=True, help="The same as --layout cn.")
 def import_features(
-    force: bool, sources: tuple[Path, ...], layout: str | None, channels_first: bool, **options: Any
+    force: bool,
+    sources: tuple[Path | Url, ...],
+    layout: str | None,
+    channels_first: bool,
+    **options: Any,
 ) -> None:
     """Take features made elsewhere in place of extract's.
 
@@ -67,12 +74,15 @@ def import_features(
     if channels_first and layout == "nc":
         raise click.UsageError("--channels-first and --layout nc say two things; give one")
     rates, count = _rates(options)
+    from pipeline.data.foreign.finding import may_be_features
+    from pipeline.data.remote.copies import local_paths
     from pipeline.stages.import_features import run as take
 
     short_side = options["short_side"]
     run = start("extract", options, force=force)
     axes = "cn" if channels_first else layout or "nc"
-    take(run, sources, layout=axes, rates=rates, count=count, short_side=short_side)
+    paths = local_paths(sources, run.given.dataset, may_be_features)
+    take(run, paths, layout=axes, rates=rates, count=count, short_side=short_side)
 
 
 def _rates(options: dict[str, Any]) -> tuple[str, int]:

@@ -41,6 +41,21 @@ class NamedPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class NamedPlace(NamedPath):
+    """A path, or an address of a cloud store (docs/cloud.md)."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As `NamedPath`, an address as a `Url`; fails for one that is not taken."""
+        from pipeline.configuration.urls import Url, is_url, masked
+
+        if not isinstance(value, str) or not is_url(value):
+            return super().convert(value, param, ctx)
+        try:
+            return Url(value)
+        except ValueError as error:
+            self.fail(f"{masked(value)}: {error}", param, ctx)
+
+
 def _assignments(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:

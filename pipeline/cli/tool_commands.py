@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import JSON, KEYS, LOG, SET, NamedPath, configured, echo, overrides, start
+from pipeline.cli.options import (
+    JSON,
+    KEYS,
+    LOG,
+    SET,
+    NamedPath,
+    NamedPlace,
+    configured,
+    echo,
+    overrides,
+    start,
+)
 from pipeline.cli.results.report_command import say_report
+
+if TYPE_CHECKING:
+    from pipeline.configuration.urls import Url
 
 # feature_extraction.backbones.BACKBONES, without importing torch for --help.
 BACKBONE_NAMES = (
@@ -72,8 +86,8 @@ def verify(json_file: Path | None, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("videos", type=NamedPath())
-@click.argument("annotations", nargs=-1, required=True, type=NamedPath())
+@click.argument("videos", type=NamedPlace())
+@click.argument("annotations", nargs=-1, required=True, type=NamedPlace())
 @click.option(
     "--to",
     "target",
@@ -120,8 +134,8 @@ def verify(json_file: Path | None, **options: Any) -> None:
 @click.option("--workers", type=click.IntRange(0), default=2, help="Processes that look at videos.")
 @click.option("--force", is_flag=True, help="Write the file anew if it exists.")
 def init(
-    videos: Path,
-    annotations: tuple[Path, ...],
+    videos: Path | Url,
+    annotations: tuple[Path | Url, ...],
     target: Path,
     kind: str,
     workers: int,
@@ -131,7 +145,7 @@ def init(
     """Write a configuration that suits your own videos.
 
     VIDEOS is their folder, ANNOTATIONS a table video,start,end,label[,subset] in seconds (or one for
-    training and one for validation), or what `tada-loc convert` reads. Every line says why it is as it is.
+    training and one for validation), or what `tada-loc convert` reads; addresses (s3://...), too. Every line says why it is as it is.
 
     Example: tada-loc init videos own.csv
     """

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from pipeline.configuration.keys import known_keys
+from pipeline.configuration.urls import masked
 
 _LONGEST = 200  # characters of a value that is shown
 
@@ -33,7 +34,7 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = masked(repr(value))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 

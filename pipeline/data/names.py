@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 from unicodedata import normalize
+
+from pipeline.errors import UserError
+
+_Place = TypeVar("_Place", bound=Hashable)  # what as text is a path or an address
 
 # Containers and raw streams that FFmpeg reads as video, by their usual endings; compared in any case.
 VIDEO_ENDINGS = frozenset({
@@ -41,3 +47,20 @@ def other_prefix(video: str) -> str:
 def spelled(name: str) -> str:
     """A name for messages about two that look alike: letters beyond ASCII as their code points."""
     return name.encode("ascii", "backslashreplace").decode()
+
+
+def require_one_each(matches: Mapping[str, list[_Place]]) -> None:
+    """Refuse videos that several files may be, and files that several ids name. Raises UserError."""
+    several = {video: paths for video, paths in matches.items() if len(paths) > 1}
+    if several:
+        video, paths = next(iter(several.items()))
+        names = [str(path) for path in sorted(paths, key=str)[:2]]
+        if one_form(names[0]) == one_form(names[1]):
+            names = [spelled(name) for name in names]  # they look alike
+        more = f", and {len(several) - 1} more videos have several" if len(several) > 1 else ""
+        raise UserError(f"video {video}: more than one file ({', '.join(names)}){more}; keep one")
+    ids: dict[_Place, str] = {}
+    for video, paths in matches.items():
+        first = ids.setdefault(paths[0], video)
+        if first != video and without_ending(first) == without_ending(video):
+            raise UserError(f"videos {first} and {video} are one file ({paths[0]}); write one id")

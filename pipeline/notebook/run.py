@@ -11,6 +11,7 @@ import pandas as pd
 
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset
+from pipeline.data.remote.videos import path_of
 from pipeline.errors import UserError
 from pipeline.notebook.detections import Detections
 from pipeline.notebook.files import PathLike
@@ -150,7 +151,7 @@ class Run:
         return [
             Prediction(
                 video=video,
-                source=_place(sources.get(video, Path(video))),
+                source=path_of(sources.get(video, Path(video))),
                 duration=lengths.get(video) or _last([found, proposals, truth or {}], video),
                 detections=detections.iloc[:0],
                 proposals=proposals.get(video, no_rows(("video", "start", "end", "score"))),
@@ -184,10 +185,6 @@ class Run:
 def by_video(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The rows of each video."""
     return {str(video): rows for video, rows in table.groupby("video", sort=False)}
-
-
-def _place(source: Source) -> Path:
-    return source if isinstance(source, Path) else source.folder
 
 
 def _last(tables: Iterable[dict[str, pd.DataFrame]], video: str) -> float:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from feature_extraction.extractor import ExtractionError, Heartbeat
-from feature_extraction.video.frame_folder import FrameFolder
 from feature_extraction.video.reader import DamagedVideoError, VideoError
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.features.store import Features
+from pipeline.data.remote.videos import path_of
 from pipeline.data.videos.damage import extraction_takes_parts, told
 from pipeline.data.videos.finding import Source
 from pipeline.prediction.found import Prediction, names_of
@@ -121,7 +120,7 @@ class Detector:
             detections = fused(self.config.classify, heads, seen.proposals, scores)
         return Prediction(
             video=video,
-            source=source.folder if isinstance(source, FrameFolder) else Path(source),
+            source=path_of(source),
             duration=features.duration,
             detections=best_first(detections),
             proposals=seen.proposals,

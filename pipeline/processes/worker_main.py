@@ -50,6 +50,18 @@ class Outcome:
     reason: str | None = None
 
 
+_heartbeats: list[Heartbeat] = []  # of the worker that this process is
+
+
+def alive() -> None:
+    """Say that the job of this worker process makes progress; elsewhere nobody asks.
+
+    For what lies too deep to be handed a heartbeat, as the copying of a file that is opened.
+    """
+    for heartbeat in _heartbeats:
+        heartbeat()
+
+
 class SharedHeartbeat:
     """A heartbeat in memory that parent and child share: how often it was called, and about what."""
 
@@ -83,6 +95,7 @@ def work(pipe: Connection, heartbeat: SharedHeartbeat, given: Given | None) -> N
         signal.signal(number, signal.SIG_IGN)
     outlive_readers()
     threading.Thread(target=die_with_parent, daemon=True).start()
+    _heartbeats[:] = [heartbeat]
     handle: Handler | None = None
     if given is None:
         given = pipe.recv()

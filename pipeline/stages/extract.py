@@ -14,6 +14,7 @@ from feature_extraction.weights.loading import weights_digest
 from pipeline.data.annotations import Dataset
 from pipeline.data.features.store import Written
 from pipeline.data.order import deal
+from pipeline.data.remote.videos import RemoteVideo
 from pipeline.data.videos.damage import (
     DAMAGED,
     damaged_videos,
@@ -134,6 +135,8 @@ def _own_jobs(jobs: Sequence[tuple[str, Source]], dataset: Dataset) -> list[tupl
 
 
 def _size(source: Source) -> int:
+    if isinstance(source, RemoteVideo):
+        return source.size
     try:
         return os.stat(source).st_size
     except OSError:  # a broken link: reading it will say so

@@ -20,6 +20,7 @@ from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import VideoError
 from pipeline.data.beyond import lengths_of
 from pipeline.data.clips.geometry import View, clip_grid, extraction_view
+from pipeline.data.remote.videos import RemoteVideo
 from pipeline.data.sequences.grids import position_count
 from pipeline.data.videos.finding import Source, find_videos, is_folder
 from pipeline.data.videos.lengths import in_seconds
@@ -172,8 +173,11 @@ def _probe_videos(
                         break
                 spent, seen = spent + time.perf_counter() - began, seen + last + 1 / grid.fps
                 sizes.append(_size_of(small))
-                if isinstance(source, Path) and reader.info.duration:
-                    rates.append(os.stat(source).st_size / reader.info.duration)
+                if isinstance(source, RemoteVideo | Path) and reader.info.duration:
+                    size = (
+                        source.size if isinstance(source, RemoteVideo) else os.stat(source).st_size
+                    )
+                    rates.append(size / reader.info.duration)
         except (VideoError, OSError):
             continue  # `tada-loc doctor` says which and why
     if not sizes:

@@ -33,6 +33,10 @@ def _copied_videos(world: World) -> None:
     world.settings["dataset.videos"] = str(world.data / "copy")
 
 
+def _cache(world: World) -> None:
+    world.settings["dataset.cache"] = str(world.data / "cache")
+
+
 def _class_names(world: World) -> None:
     path = world.data / "classes.txt"
     path.write_text("grow\nshrink\nslide left\n")
@@ -65,6 +69,8 @@ KEYS = {
     "dataset.format": Key("activitynet", outcome="refused"),
     "dataset.annotations": Key("", needs=_copied_table),
     "dataset.videos": Key("", needs=_copied_videos),
+    "dataset.cache": Key("", needs=_cache),
+    "dataset.cache_size": Key("0.5"),
     "dataset.video_info": Key("", needs=_video_info),  # of EPIC-KITCHENS alone
     "dataset.annotation_fps": Key("15", outcome="refused"),  # the table's times are seconds
     "dataset.frame_fps": Key("30"),  # no video is a folder of frames

@@ -99,6 +99,11 @@ def _moved(world: World) -> None:
     world.settings["dataset.videos"] = str(world.data / "elsewhere")
 
 
+def _addressed(world: World) -> None:
+    world.settings["dataset.videos"] = f"file://{world.videos}"
+    world.settings["dataset.cache"] = str(world.data / "cache")
+
+
 def _linked_folder(world: World) -> None:
     world.videos.rename(world.data / "elsewhere")
     world.videos.symlink_to(world.data / "elsewhere")
@@ -192,6 +197,7 @@ CHANGES += [
     Change("two training videos swapped", _swapped(T0, T1), **STOP, says=(T0, T1)),
     Change("a training and a validation video swapped", _swapped(T0, V0), **STOP, says=(T0,)),
     Change("folder of videos moved", _moved, videos=()),
+    Change("folder of videos with an address", _addressed, videos=()),
     Change("folder of videos linked", _linked_folder, videos=()),
     Change("folder of videos gone", _no_folder, "safe", scratch="base"),
     Change(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from feature_extraction.frame_names import parse_pattern
-from pipeline.configuration.sections.base import Fraction, NoResult, Rate, Section, Share
+from pipeline.configuration.sections.base import (
+    Fraction,
+    NoResult,
+    PositiveFloat,
+    Rate,
+    Section,
+    Share,
+)
+from pipeline.configuration.urls import LocalFolder, Place
 
-Paths = tuple[Path, ...] | Path
+Places = tuple[Place, ...] | Place
 
 
 def _pattern(value: str | None) -> str | None:
@@ -18,7 +25,10 @@ def _pattern(value: str | None) -> str | None:
 
 
 class DatasetSettings(Section):
-    """Which annotations and videos; paths are relative to the folder the command runs in."""
+    """Which annotations and videos; paths are relative to the folder the command runs in.
+
+    Annotations, videos and what belongs to them may be addresses (`s3://bucket/videos`, docs/cloud.md).
+    """
 
     name: Annotated[str, NoResult()] = Field(description="Name of the data set, for people.")
     format: Annotated[
@@ -45,18 +55,27 @@ class DatasetSettings(Section):
         ],
         NoResult(),
     ] = Field(description="Form of the annotation files. auto: told from what is in them.")
-    annotations: Annotated[Paths, NoResult()] = Field(
-        description="Annotation file, a list of them, or a folder of them."
+    annotations: Annotated[Places, NoResult()] = Field(
+        description="Annotation file, a list of them, or a folder of them; paths or addresses."
     )
     annotation_fps: Annotated[Rate | None, NoResult()] = Field(
         default=None,
         description="Frames a second that annotations which count frames count at. null: as they say, else "
         "the rate of each video.",
     )
-    videos: Annotated[Path, NoResult()] = Field(
-        description="Folder of the videos, or of a folder of frames for each."
+    videos: Annotated[Place, NoResult()] = Field(
+        description="Folder of the videos, or of a folder of frames for each; the address of a folder of videos."
     )
-    video_info: Annotated[Path | None, NoResult()] = Field(
+    cache: Annotated[LocalFolder | None, NoResult()] = Field(
+        default=None,
+        description="Folder on a disk of this machine where videos are copied before they are read. null: that of "
+        "the user (~/.cache/tada-loc) for what has an address, and videos with a path are read where they lie.",
+    )
+    cache_size: Annotated[PositiveFloat, NoResult()] = Field(
+        default=50.0,
+        description="GB (10^9 bytes) of videos that `cache` holds at most, and as much again of other files.",
+    )
+    video_info: Annotated[Place | None, NoResult()] = Field(
         default=None,
         description="EPIC_100_video_info.csv, with durations and rates (EPIC-KITCHENS).",
     )
@@ -69,7 +88,7 @@ class DatasetSettings(Section):
         description="Names of the frames in folders of frames, as ffmpeg writes them: `img_%05d.jpg`, `%d.png`. "
         "null: the numbered pictures that are there, if they are one set.",
     )
-    classes: Annotated[Paths | None, NoResult()] = Field(
+    classes: Annotated[Places | None, NoResult()] = Field(
         default=None,
         description="File of the class names, or of verbs and of nouns. null: those of the annotations.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -23,6 +22,7 @@ from pipeline.configuration.sections.base import (
     Whole,
 )
 from pipeline.configuration.thresholds import parse_iou
+from pipeline.configuration.urls import Place
 
 Level = Annotated[Whole, Field(ge=0, le=5)]
 ProposalCount = Annotated[Positive, Field(le=1_000_000)]  # a curve has a value for each
@@ -124,7 +124,7 @@ class ProposalSettings(Section):
 class ClassifySettings(Section):
     """Class scores of a video or of each proposal (Appendix A.2)."""
 
-    scores: Annotated[Path | None, NoResult()] = Field(
+    scores: Annotated[Place | None, NoResult()] = Field(
         default=None,
         description="File with class scores of the videos, made elsewhere; every proposal gets the `top` classes "
         "of its video. null: the run's own classifier names the classes.",

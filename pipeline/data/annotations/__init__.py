@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pipeline.configuration.sections.dataset import DatasetSettings
+from pipeline.configuration.urls import Url
 from pipeline.data.annotations.dataset import (
     Dataset,
     Inputs,
@@ -17,8 +18,17 @@ from pipeline.data.annotations.dataset import (
     in_one_form,
     training_rows,
 )
-from pipeline.data.annotations.formats import AUTO, FORMATS, expanded, format_of, read_format
+from pipeline.data.annotations.formats import (
+    AUTO,
+    FORMATS,
+    expanded,
+    format_of,
+    may_be_annotations,
+    read_format,
+)
 from pipeline.data.annotations.subsets import with_subsets, without
+from pipeline.data.remote.copies import local_paths
+from pipeline.data.remote.videos import folder_of
 from pipeline.errors import UserError
 
 __all__ = [
@@ -38,16 +48,16 @@ def load_annotations(settings: DatasetSettings, ignore: Collection[str] = ()) ->
 
     Raises UserError naming file, line or video and value; also when a subset holds no video.
     """
-    files = expanded(_paths(settings.annotations))
+    files = expanded(_paths(settings, "annotations"))
     if not files:
         raise UserError("dataset.annotations: no file given")
     subsets = (settings.train_subset, settings.eval_subset)
     inputs = Inputs(
         files,
         subsets,
-        _paths(settings.classes),
-        settings.video_info,
-        settings.videos,
+        _paths(settings, "classes"),
+        next(iter(_paths(settings, "video_info")), None),
+        folder_of(settings),
         settings.annotation_fps,
     )
     dataset = in_one_form(read_format(_form(settings, files), inputs), str(files[-1]))
@@ -84,7 +94,7 @@ def annotation_files(settings: DatasetSettings) -> dict[str, Path]:
     return {
         f"dataset.{role}[{place}]": path
         for role in ("annotations", "classes", "video_info")
-        for place, path in enumerate(expanded(_paths(getattr(settings, role))))
+        for place, path in enumerate(expanded(_paths(settings, role)))
     }
 
 
@@ -98,7 +108,8 @@ def _form(settings: DatasetSettings, files: Sequence[Path]) -> str:
     return name
 
 
-def _paths(value: tuple[Path, ...] | Path | None) -> list[Path]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, tuple) else [value]
+def _paths(settings: DatasetSettings, role: str) -> list[Path]:
+    """The files or folders of a key, on this machine. Raises UserError where a store does not give one."""
+    value: tuple[Path | Url, ...] | Path | Url | None = getattr(settings, role)
+    places = value if isinstance(value, tuple) else () if value is None else (value,)
+    return local_paths(places, settings, may_be_annotations)

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.data.names import one_form, spelled, without_ending
+from pipeline.data.remote.videos import RemoteFolder
 from pipeline.errors import UserError
 
 LONGEST_ID = 220  # bytes; a file system takes 255, and files made of an id have endings
@@ -38,7 +39,7 @@ class Inputs:
     subsets: tuple[str, str] = ("training", "validation")
     classes: Sequence[Path] = ()
     video_info: Path | None = None
-    videos: Path | None = None
+    videos: Path | RemoteFolder | None = None
     fps: float | None = None
 
     def class_file(self) -> Path | None:

@@ -129,9 +129,7 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
             Path(folder) / name
             for folder, _, names in os.walk(path)
             for name in names
-            if Path(name).suffix.lower() in _ENDINGS
-            and name.lower() not in thumos14.LISTS
-            and not name.startswith(".")
+            if may_be_annotations(name)
         ]
         if not inside or len(inside) > _MOST_FILES:
             raise UserError(
@@ -139,6 +137,15 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
             )
         files += sorted(inside)
     return files
+
+
+def may_be_annotations(name: str) -> bool:
+    """Whether a file of a folder is read, by its name."""
+    return (
+        Path(name).suffix.lower() in _ENDINGS
+        and name.lower() not in thumos14.LISTS
+        and not name.startswith(".")
+    )
 
 
 def format_of(files: Sequence[Path]) -> str:

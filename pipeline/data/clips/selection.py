@@ -23,7 +23,8 @@ from pipeline.data.hold_out import (
 from pipeline.data.videos.damage import takes_parts
 from pipeline.data.videos.finding import require_videos
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.data.videos.probing import probe_all
+from pipeline.data.videos.lengths import look_at_ends
+from pipeline.data.videos.probing import PROBE_SECONDS
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.progress import say
@@ -99,7 +100,7 @@ def aspect_shapes(segments: Segments, workers: int) -> np.ndarray:
     paths = {video: segments.paths[video] for video in dict.fromkeys(segments.videos)}
 
     def look() -> list[int]:
-        infos, _ = probe_all(paths, "auto", deep=False, workers=workers)  # reading says what failed
+        infos, _ = look_at_ends(paths, workers, timeout=PROBE_SECONDS)  # reading says what failed
         return [int(shape) for shape in shapes_of(segments.videos, infos)]
 
     return np.array(distributed.from_main_process(look), int)

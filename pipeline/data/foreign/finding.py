@@ -169,18 +169,19 @@ def _files(folder: Path) -> Iterator[Path]:
     """Files of known forms below a folder, in order; hidden ones and hidden folders are none."""
     seen = set()
     for top, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
-        named = [name for name in folders if _is_named(name)]
+        named = [name for name in folders if may_be_features(name)]
         folders[:] = sorted(name for name in folders if name[0] != "." and name not in named)
         if os.path.realpath(top) in seen:  # a link that leads back
             folders[:] = []
             continue
         seen.add(os.path.realpath(top))
         # a folder that is named as a file of features is looked at as one, and refused
-        for name in sorted([*named, *filter(_is_named, files)]):
+        for name in sorted([*named, *filter(may_be_features, files)]):
             yield Path(top, name)
 
 
-def _is_named(name: str) -> bool:
+def may_be_features(name: str) -> bool:
+    """Whether a file of a folder is read, by its name."""
     return name[0] != "." and os.path.splitext(name)[1].lower() in READERS
 
 

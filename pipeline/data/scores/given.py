@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset
 from pipeline.data.foreign.names import Names
+from pipeline.data.remote.copies import local_paths
 from pipeline.data.scores.json_forms import parse_json
 from pipeline.data.scores.labels import Matched, match_labels
 from pipeline.data.scores.raw import Label, Raw
@@ -67,8 +68,8 @@ def scores_of(config: Config, dataset: Dataset) -> GivenScores:
 
     Raises UserError where it cannot be read, has another form, or does not fit the classes.
     """
-    file = config.detection().classify.scores
-    if file is None:
+    place = config.detection().classify.scores
+    if place is None:
         raise UserError("classify.scores is not set; give a file with class scores of the videos")
     if len(dataset.heads) != 1:
         raise UserError(
@@ -79,6 +80,7 @@ def scores_of(config: Config, dataset: Dataset) -> GivenScores:
     tested = frozenset(dataset.rows(subset)["label"])
     videos = tuple(dataset.video_ids(subset))
     others = frozenset(dataset.videos["video"])
+    (file,) = local_paths([place], config.dataset)
     try:
         found = os.stat(file)
     except OSError as error:

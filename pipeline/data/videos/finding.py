@@ -10,25 +10,35 @@ from pathlib import Path
 from feature_extraction.frame_listing import FrameNamesError, chosen_set, list_folder
 from feature_extraction.video.frame_folder import FrameFolder
 from pipeline.configuration.sections.dataset import DatasetSettings
+from pipeline.configuration.urls import Url
 from pipeline.data.annotations.dataset import Dataset
 from pipeline.data.names import (
     PREVIEWS,
     VIDEO_ENDINGS,
     one_form,
     other_prefix,
-    spelled,
+    require_one_each,
     split_ending,
     without_ending,
+)
+from pipeline.data.remote.videos import (
+    RemoteFolder,
+    RemoteVideo,
+    UnlistedError,
+    folder_of,
+    through_cache,
 )
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.videos.near_misses import near_misses
 from pipeline.errors import UserError, cannot_read
+from pipeline.progress import say
 
 # The frames of EPIC-KITCHENS-100 were taken at one of these, whatever rate the video has.
 EPIC_FRAME_RATES = (50.0, 60.0)
 _USUAL_FIRST = "frame_0000000001.jpg"  # of theirs: such a folder need not be listed
 
-Source = Path | FrameFolder
+Source = Path | FrameFolder | RemoteVideo  # what stages read
+_Found = Path | RemoteVideo
 
 
 @dataclass
@@ -41,10 +51,10 @@ class _Index:
 
     wanted: frozenset[str]
     pattern: str | None = None
-    files: dict[str, list[Path]] = field(default_factory=dict)
-    folders: dict[str, list[Path]] = field(default_factory=dict)
+    files: dict[str, list[_Found]] = field(default_factory=dict)
+    folders: dict[str, list[_Found]] = field(default_factory=dict)
 
-    def of(self, video: str) -> list[Path]:
+    def of(self, video: str) -> list[_Found]:
         """Everything that may be meant by an id; files go before folders, and the id as it is before `v_`."""
         for name in (video, other_prefix(video)):
             if found := self._named(name):
@@ -56,18 +66,18 @@ class _Index:
         found = self.of(stem)
         return [path for path in found if path.suffix.lower() == ending] or found
 
-    def _named(self, name: str) -> list[Path]:
+    def _named(self, name: str) -> list[_Found]:
         files = self.files.get(name, [])
         first = [path for path in files if path.suffix.lower() not in PREVIEWS]
         return first or files or self.folders.get(name, [])
 
 
-def is_folder(path: Path) -> bool:
-    """Whether there is such a folder. Raises UserError where one may not look."""
+def is_folder(path: Path | Url) -> bool:
+    """Whether there is such a folder; of an address nobody asks. Raises UserError where one may not look."""
     try:
-        return path.is_dir()
+        return isinstance(path, Url) or path.is_dir()
     except OSError as error:
-        raise cannot_read(path, error) from error
+        raise cannot_read(Path(path), error) from error
 
 
 def find_videos(
@@ -84,11 +94,13 @@ def find_videos(
     if not is_folder(folder):
         raise UserError(f"{folder}: no such folder of videos; set dataset.videos (or --videos)")
     ids = list(dict.fromkeys(ids))
-    found = _found(folder, ids, pattern)
-    of_frames = {video: path for video, path in found.items() if path.is_dir()}
+    found = _found(folder_of(settings), ids, pattern)
+    of_frames = {
+        video: path for video, path in found.items() if isinstance(path, Path) and path.is_dir()
+    }
     _require_one_set(of_frames, pattern)
     told = dataset.videos.drop_duplicates("video").set_index("video")[["duration", "fps"]]
-    sources: dict[str, Source] = dict(found)
+    sources: dict[str, Source] = dict(through_cache(found, settings))
     for video, path in of_frames.items():
         duration, fps = (float(value) for value in told.loc[video])
         rates, known = _rates(path, video, duration, fps, settings.frame_fps)
@@ -96,20 +108,26 @@ def find_videos(
     return sources, [video for video in ids if video not in found]
 
 
-def find_files(folder: Path, ids: Iterable[str]) -> dict[str, Path]:
+def find_files(folder: Path | RemoteFolder, ids: Iterable[str]) -> dict[str, _Found]:
     """The video file of each id that has one below a folder, which may be missing; not folders of frames.
 
     Raises UserError where two files match an id or two ids a file.
     """
-    found = _found(folder, list(dict.fromkeys(ids)), None) if is_folder(folder) else {}
-    return {video: path for video, path in found.items() if path.is_file()}
+    if isinstance(folder, Path) and not is_folder(folder):
+        return {}
+    found = _found(folder, list(dict.fromkeys(ids)), None)
+    return {v: path for v, path in found.items() if isinstance(path, RemoteVideo) or path.is_file()}
 
 
 def videos_there(
     settings: DatasetSettings, dataset: Dataset, ids: Iterable[str]
 ) -> dict[str, Source]:
-    """As `find_videos`, those that are there; none where there is no folder. Raises UserError."""
-    return find_videos(settings, dataset, ids)[0] if is_folder(settings.videos) else {}
+    """As `find_videos`, those that are there; none where there is no folder, or no store answers. Raises UserError."""
+    try:
+        return find_videos(settings, dataset, ids)[0] if is_folder(settings.videos) else {}
+    except UnlistedError as error:
+        say(f"{error.message}; its videos are taken as they were")
+        return {}
 
 
 def require_videos(
@@ -182,23 +200,6 @@ def _holds_frames(folder: Path, pattern: str | None) -> bool:
         return False
 
 
-def _require_one_each(matches: Mapping[str, list[Path]]) -> None:
-    """Refuse videos that several files may be, and files that several ids name."""
-    several = {video: paths for video, paths in matches.items() if len(paths) > 1}
-    if several:
-        video, paths = next(iter(several.items()))
-        names = [str(path) for path in sorted(paths)[:2]]
-        if one_form(names[0]) == one_form(names[1]):
-            names = [spelled(name) for name in names]  # they look alike
-        more = f", and {len(several) - 1} more videos have several" if len(several) > 1 else ""
-        raise UserError(f"video {video}: more than one file ({', '.join(names)}){more}; keep one")
-    ids: dict[Path, str] = {}
-    for video, paths in matches.items():
-        first = ids.setdefault(paths[0], video)
-        if first != video and without_ending(first) == without_ending(video):
-            raise UserError(f"videos {first} and {video} are one file ({paths[0]}); write one id")
-
-
 def _require_one_set(folders: Mapping[str, Path], pattern: str | None) -> None:
     """Refuse folders with frames of several patterns where none is asked for."""
     if pattern is not None:
@@ -229,12 +230,20 @@ def _rates(
     return (fps, *EPIC_FRAME_RATES) if known else (fps,), known
 
 
-def _found(folder: Path, ids: Sequence[str], pattern: str | None) -> dict[str, Path]:
+def _found(
+    folder: Path | RemoteFolder, ids: Sequence[str], pattern: str | None
+) -> dict[str, _Found]:
     """What is meant by each id that is there; of a folder of frames the folder."""
     forms = {one_form(video) for video in ids}
     forms |= {without_ending(name) for name in forms}
     index = _Index(frozenset(forms | {other_prefix(name) for name in forms}), pattern)
-    _walk(folder, index, set())
+    if isinstance(folder, Path):
+        _walk(folder, index, set())
+    else:
+        for file in folder.files():
+            stem, ending = split_ending(file.name)
+            if ending in VIDEO_ENDINGS:
+                index.files.setdefault(one_form(stem), []).append(file)
     matches = {video: index.of(one_form(video)) for video in ids}
-    _require_one_each({video: paths for video, paths in matches.items() if paths})
+    require_one_each({video: paths for video, paths in matches.items() if paths})
     return {video: paths[0] for video, paths in matches.items() if paths}

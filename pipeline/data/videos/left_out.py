@@ -82,7 +82,9 @@ class LeftOut:
             say(f"{self.stage}: {len(new)} videos of {self._skip} are left out: {shown(new)}")
         return [video for video in videos if video not in skip]
 
-    def not_there(self, missing: Sequence[str], total: int, place: Path, hint: str = "") -> None:
+    def not_there(
+        self, missing: Sequence[str], total: int, place: Path | str, hint: str = ""
+    ) -> None:
         """Count videos without a file, `missing` of `total`. Raises UserError where they are too many."""
         if len(missing) > self.allowed:
             raise UserError(

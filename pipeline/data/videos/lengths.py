@@ -8,7 +8,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from feature_extraction.elsewhere import Elsewhere
+from feature_extraction.video.reader import VideoInfo
 from pipeline.data.annotations.dataset import ROUNDING
+from pipeline.data.remote.videos import Ends, RemoteVideo
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.probing import probe_all
 from pipeline.run_folder.files import write_json
@@ -43,17 +46,34 @@ def known_lengths(
     """
     new = {v: path for v, path in sources.items() if identities.get(v) not in known}
     if workers is not None and new:
-        infos, failed = probe_all(  # reading says what failed
-            new, "auto", deep=False, workers=workers, timeout=LOOK_SECONDS
-        )
+        infos, failed = look_at_ends(new, workers)  # reading says what failed
         for video, info in infos.items():
             if video in identities:
                 known[identities[video]] = Measured(float(info.duration or 0.0), float(info.fps))
-        for video in failed:  # a decoder that hangs is not waited for again
-            known[identities.get(video, "")] = Measured(0.0)
+        for video in failed:  # a decoder that hangs is not waited for again; a store may answer
+            if not isinstance(new[video], RemoteVideo):
+                known[identities.get(video, "")] = Measured(0.0)
     digests = {video: identities[video] for video in sources if video in identities}
     found = {video: known[digest] for video, digest in digests.items() if digest in known}
     return {video: one for video, one in found.items() if one.seconds > 0}
+
+
+def look_at_ends(
+    sources: Mapping[str, Source], workers: int, *, timeout: float = LOOK_SECONDS
+) -> tuple[dict[str, VideoInfo], dict[str, str]]:
+    """As `probe_all`; of videos that lie elsewhere only the ends are brought here, and all of those that these do not tell."""
+    ends: dict[str, Source | Elsewhere] = {
+        v: Ends(place) if isinstance(place, RemoteVideo) else place for v, place in sources.items()
+    }
+    infos, failed = probe_all(ends, "auto", deep=False, workers=workers, timeout=timeout)
+    again = {v: sources[v] for v in failed if ends[v] is not sources[v]}
+    if again:
+        more, still = probe_all(again, "auto", deep=False, workers=workers, timeout=timeout)
+        infos, failed = (
+            infos | more,
+            {v: why for v, why in failed.items() if v not in again} | still,
+        )
+    return infos, failed
 
 
 def read_lengths(folder: Path) -> dict[str, Measured]:

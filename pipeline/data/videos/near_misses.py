@@ -11,6 +11,7 @@ from unicodedata import normalize
 
 from feature_extraction.frame_listing import FrameNamesError, chosen_set, list_folder
 from feature_extraction.frame_names import PICTURES, is_numbered_picture
+from pipeline.configuration.urls import Url
 from pipeline.data.names import VIDEO_ENDINGS, one_form, other_prefix, split_ending, without_ending
 from pipeline.errors import cannot_read
 
@@ -51,11 +52,14 @@ class _Lying:
     videos: list[str] = field(default_factory=list)
 
 
-def near_misses(folder: Path, missing: Sequence[str], pattern: str | None = None) -> str:
+def near_misses(folder: Path | Url, missing: Sequence[str], pattern: str | None = None) -> str:
     """A sentence on what lies below a folder where videos are missing, of each kind one and how many; "" for nothing.
 
-    `pattern`: how frames are named (`dataset.frames`). Raises UserError where one may not look.
+    `pattern`: how frames are named (`dataset.frames`). Of an address nothing is said. Raises UserError where one
+    may not look.
     """
+    if isinstance(folder, Url):
+        return ""
     try:
         lying = _look(folder)
     except OSError as error:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from feature_extraction.elsewhere import Elsewhere
 from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import DamagedVideoError, VideoError, VideoInfo
 from pipeline.data.videos.damage import told
@@ -30,7 +31,7 @@ class Seen:
 
 
 def probe_all(
-    paths: Mapping[str, Source],
+    paths: Mapping[str, Source | Elsewhere],
     decoder: str,
     *,
     deep: bool,
@@ -48,7 +49,7 @@ def probe_all(
 
 
 def look_at_all(
-    paths: Mapping[str, Source],
+    paths: Mapping[str, Source | Elsewhere],
     decoder: str,
     *,
     deep: bool,
@@ -73,13 +74,13 @@ def look_at_all(
 def probe_handler(decoder: str, deep: bool, takes_parts: bool | None = None) -> Handler:
     """What a worker process does with a (video, path) job."""
 
-    def handle(job: tuple[str, Source], heartbeat: Heartbeat) -> Seen:
+    def handle(job: tuple[str, Source | Elsewhere], heartbeat: Heartbeat) -> Seen:
         try:
             return look(job[1], heartbeat)
         except DamagedVideoError as error:
             raise VideoError(told(error, takes_parts)) from error
 
-    def look(path: Source, heartbeat: Heartbeat) -> Seen:
+    def look(path: Source | Elsewhere, heartbeat: Heartbeat) -> Seen:
         with open_video(path, decoder, allow_partial=bool(takes_parts)) as reader:
             apart = reader.key_frame_seconds()
             if not deep:

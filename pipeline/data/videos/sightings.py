@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from feature_extraction.pictures import pictures_of
+from pipeline.data.remote.videos import RemoteVideo
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.identity import Sighting, identify, read_sightings, write_sightings
 from pipeline.data.videos.lengths import Measured, known_lengths, read_lengths, write_lengths
@@ -100,15 +101,20 @@ def look(
 
 def pictures_note(source: Source, fps: float) -> dict[str, str]:
     """The note of a video's pictures; none where nothing can be said of them."""
-    digest = pictures_of(source, fps) if isinstance(source, Path) else None
+    digest = _pictures(source, fps)
     return {} if digest is None else {PICTURES: f"{fps!r} {digest}"}
 
 
 def _same_pictures(source: Source, notes: Mapping[str, str]) -> bool:
     fps, _, digest = notes.get(PICTURES, "").partition(" ")
-    if not digest or not isinstance(source, Path):
-        return False
     try:
-        return pictures_of(source, float(fps)) == digest
+        return bool(digest) and _pictures(source, float(fps)) == digest
     except ValueError:
         return False
+
+
+def _pictures(source: Source, fps: float) -> str | None:
+    if isinstance(source, RemoteVideo):
+        with source.held() as path:
+            return pictures_of(path, fps)
+    return pictures_of(source, fps) if isinstance(source, Path) else None

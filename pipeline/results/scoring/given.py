@@ -131,7 +131,9 @@ def _without_training(settings: DatasetSettings) -> DatasetSettings:
     if isinstance(files, tuple) and len(files) == 2:
         update["annotations"] = files[1]
     missing = (
-        [file for file in classes or () if not file.is_file()] if isinstance(classes, tuple) else []
+        [file for file in classes or () if isinstance(file, Path) and not file.is_file()]
+        if isinstance(classes, tuple)
+        else []
     )
     if missing:
         update["classes"] = None

@@ -14,6 +14,7 @@ from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.features import FEATURES
 from pipeline.data.hold_out import require_use
+from pipeline.data.remote.videos import RemoteVideo, local_file
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UserError
@@ -142,13 +143,16 @@ def _leaks(dataset: Dataset, found: Mapping[str, Source]) -> list[Finding]:
     for video, subset in subset_of.items():
         same.setdefault(video.removeprefix("v_"), []).append((video, subset))
     sizes: dict[int, list[str]] = {}
-    files = {v: path for v, path in found.items() if isinstance(path, Path) and path.is_file()}
-    for video, path in files.items():
-        sizes.setdefault(path.stat().st_size, []).append(video)
+    for video, source in found.items():
+        if isinstance(source, RemoteVideo) and source.size:
+            sizes.setdefault(source.size, []).append(video)
+        elif isinstance(source, Path) and source.is_file():
+            sizes.setdefault(source.stat().st_size, []).append(video)
     for group in sizes.values():
         if len({subset_of[video] for video in group}) > 1:
             for video in group:
-                name = ("bytes", file_digest(files[video]))
+                with local_file(found[video]) as path:
+                    name = ("bytes", file_digest(path))
                 same.setdefault(name, []).append((video, subset_of[video]))
     pairs = [
         " = ".join(f"{video} ({subset})" for video, subset in group)

@@ -12,7 +12,10 @@ import torch
 from feature_extraction.frame_names import parse_pattern
 from pipeline.configuration.reading import read_config
 from pipeline.configuration.sections.dataset import DatasetSettings
-from pipeline.data.annotations.formats import expanded, format_of
+from pipeline.configuration.urls import Url
+from pipeline.data.annotations.formats import expanded, format_of, may_be_annotations
+from pipeline.data.remote.copies import local_paths
+from pipeline.data.videos.finding import is_folder
 from pipeline.errors import UsageError, UserError
 from pipeline.printing import printable
 from pipeline.run_folder.files import write_text
@@ -51,8 +54,8 @@ def write_configuration(
 
 
 def dataset_section(
-    videos: Path,
-    annotations: tuple[Path, ...],
+    videos: Path | Url,
+    annotations: tuple[Path | Url, ...],
     *,
     frame_fps: float | None = None,
     annotation_fps: float | None = None,
@@ -65,7 +68,7 @@ def dataset_section(
 
     Raises UserError where there is no such folder, and for files and rates it cannot take.
     """
-    if not videos.is_dir():
+    if not is_folder(videos):
         raise UserError(f"{videos}: no such folder of videos")
     for option, rate in (("--frame-fps", frame_fps), ("--annotation-fps", annotation_fps)):
         if rate is not None and not 0 < rate < math.inf:
@@ -78,7 +81,7 @@ def dataset_section(
     files = [str(path) for path in annotations]
     section = {
         "name": "own",
-        "format": format_of(expanded(annotations)),
+        "format": "auto",
         "annotations": files[0] if len(files) == 1 else files,
         "videos": str(videos),
         "annotation_fps": annotation_fps,
@@ -88,7 +91,9 @@ def dataset_section(
         "eval_subset": eval_subset,
         "allow_beyond": allow_beyond,
     }
-    return {key: value for key, value in section.items() if value is not None}
+    section = {key: value for key, value in section.items() if value is not None}
+    here = local_paths(annotations, DatasetSettings.model_validate(section), may_be_annotations)
+    return section | {"format": format_of(expanded(here))}
 
 
 def _heading(footage: Footage, kind: str, target: Path) -> str:

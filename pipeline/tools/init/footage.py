@@ -17,8 +17,9 @@ from pipeline.data.annotations.table import HELD_OUT
 from pipeline.data.beyond import require_within
 from pipeline.data.clips.segments import mirrored_classes
 from pipeline.data.videos.finding import find_videos
+from pipeline.data.videos.lengths import look_at_ends
 from pipeline.data.videos.near_misses import near_misses
-from pipeline.data.videos.probing import probe_all
+from pipeline.data.videos.probing import PROBE_SECONDS
 from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.tools.doctor.videos import measured_of
@@ -132,7 +133,7 @@ def _readable(
             f"{len(missing)} of {len(ids)} annotated videos are not in {settings.videos}: {_some(missing)}"
             + f"; {near}" * bool(near)
         )
-    infos, failures = probe_all(paths, "auto", deep=False, workers=workers)
+    infos, failures = look_at_ends(paths, workers, timeout=PROBE_SECONDS)
     for video, reason in failures.items():
         say(f"video {video} cannot be read: {reason}")
     if not infos:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from feature_extraction.elsewhere import Elsewhere
 from pipeline.data.videos.finding import Source
 from pipeline.prediction.found import Prediction
 
@@ -60,12 +61,14 @@ def _vtt(found: Prediction, source: Source, path: Path, report: Report) -> None:
 def _render(found: Prediction, source: Source, path: Path, report: Report) -> None:
     from pipeline.writers.rendering import render_video
 
+    assert not isinstance(source, Elsewhere)  # predict is given files
     render_video(found, path, source=source, progress=report)
 
 
 def _clips(found: Prediction, source: Source, path: Path, report: Report) -> Sequence[Path]:
     from pipeline.writers.cutting import cut_clips
 
+    assert not isinstance(source, Elsewhere)
     return cut_clips(found, path, source=source, progress=report)
 
 

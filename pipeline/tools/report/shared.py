@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 import pandas as pd
 
 from pipeline.data.annotations import Dataset
+from pipeline.data.remote.videos import RemoteVideo
 from pipeline.data.videos.finding import Source
 from pipeline.prediction.found import names_of
 
@@ -47,8 +48,12 @@ def labels_of(dataset: Dataset, *tables: pd.DataFrame) -> Labels:
 def paths_from(folder: Path, sources: Mapping[str, Source]) -> dict[str, str]:
     """Where the videos that are files lie, from the page's folder: by names, as a browser goes."""
     base = os.path.abspath(folder)
-    return {
-        video: os.path.relpath(os.path.abspath(source), base)
+    files = {
+        video: source.lies_at if isinstance(source, RemoteVideo) else source
         for video, source in sources.items()
-        if isinstance(source, Path)
+    }
+    return {
+        video: os.path.relpath(os.path.abspath(file), base)
+        for video, file in files.items()
+        if isinstance(file, Path)
     }

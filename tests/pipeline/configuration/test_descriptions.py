@@ -51,7 +51,7 @@ UNITS = {
     "top_nouns": "nouns", "pairs": "pairs", "workers": "processes", "allow_failures": "videos",
     "paper": "percent", "published": "percent", "iou": "tiou", "paper_iou": "tiou", "low": "tiou", "high": "tiou",
     "voting": "tiou", "ema_decay": "per step", "rand_augment": "operations", "keep_maps": "bytes",
-    "max_length": "positions", "window": "positions", "ranges": "positions", "center_radius": "positions",
+    "cache_size": "gb", "max_length": "positions", "window": "positions", "ranges": "positions", "center_radius": "positions",
     "min_duration": "positions", "head_width": "channels", "heads": "heads", "levels": "levels",
     "embedding_layers": "convolutions", "stem_layers": "blocks", "head_layers": "convolutions",
     "loss_normalizer": "positions",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.data.annotations.dataset import Inputs
+from pipeline.data.remote.videos import RemoteFolder
 from pipeline.errors import UsageError, UserError
 
 _GIVE = "give it: dataset.annotation_fps (tada-loc convert: --fps RATE)"
@@ -52,7 +53,9 @@ def _rates(
     return rates | _rates_of_files(asked, inputs.videos, file)
 
 
-def _rates_of_files(videos: list[str], folder: Path | None, file: Path) -> dict[str, float]:
+def _rates_of_files(
+    videos: list[str], folder: Path | RemoteFolder | None, file: Path
+) -> dict[str, float]:
     """The rates that video files say of themselves."""
     if not videos:
         return {}

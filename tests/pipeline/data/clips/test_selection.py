@@ -104,7 +104,7 @@ def test_the_main_process_looks_at_the_videos_for_all(mixed, monkeypatch):
     told = list(range(len(train)))
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    monkeypatch.setattr(training_segments_module, "probe_all", None)  # looks at nothing itself
+    monkeypatch.setattr(training_segments_module, "look_at_ends", None)  # looks at nothing itself
     monkeypatch.setattr(
         training_segments_module.distributed, "from_main_process", lambda make: told
     )
