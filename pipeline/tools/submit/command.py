@@ -6,12 +6,13 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+
+from pipeline.progress import say
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
@@ -45,7 +46,7 @@ class StageCommand:
 
     def __call__(self) -> None:
         """Run the command to its end. Raises CommandFailed."""
-        print(f"running {shlex.join(self.words)}", file=sys.stderr, flush=True)
+        say(f"running {shlex.join(self.words)}", anyone=True)
         self._process = self._started()
         before = signal.signal(signal.SIGTERM, self._stop)
         try:

@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.processes.stopping import unbroken
 from pipeline.progress import say
 from pipeline.tools.submit.jobs import Job
-from pipeline.tools.submit.record import JOBS, Submitted, error_in, failed, record
+from pipeline.tools.submit.record import Submitted, error_in, failed, record
 from pipeline.tools.submit.resources import Resources
 from pipeline.tools.submit.slurm import start
 
@@ -43,7 +43,9 @@ def work_through(run: Path, jobs: Sequence[Job], resources: Resources, *, dealt:
             done += [_submitted(job, handle) for handle in handles]
             record(run, done)
             which = "its log" if len(handles) == 1 else f"{len(handles)} tasks, their logs"
-            say(f"{job.name}: started; {which}: {' '.join(each.log for each in done[-job.tasks :])}")
+            say(
+                f"{job.name}: started; {which}: {' '.join(each.log for each in done[-job.tasks :])}"
+            )
             while not all(handle.done() for handle in handles):
                 time.sleep(_TICK)
         except BaseException:
@@ -82,6 +84,7 @@ def _end(handles: Sequence[Handle[None]]) -> None:
 
     Asked again and again: submitit drops a signal that comes while it starts, and a command takes the first only.
     """
+    say("stopping the jobs, which write their checkpoints ...")
     asked = 0.0
     while not all(handle.done() for handle in handles):
         if time.monotonic() - asked > _AGAIN_SECONDS:

@@ -22,11 +22,13 @@ ENGINES: Mapping[str, Mapping[str, str]] = {
     },
     "local": {"time": "timeout_min"},
 }
-SIGNAL_SECONDS = 120  # before its time is over a job of Slurm is told, so that it writes its checkpoint
+SIGNAL_SECONDS = (
+    120  # before its time is over a job of Slurm is told, so that it writes its checkpoint
+)
 DAY, YEAR = 24 * 60, 365 * 24 * 60  # minutes
 # What we tell sbatch ourselves.
 _OURS = frozenset({"array", "dependency", "error", "open-mode", "output", "requeue", "signal"})
-_TIME = re.compile(r"(?:(\d{1,3})-)?(\d{1,4}):(\d\d)(?::(\d\d))?")
+_TIME = re.compile(r"(?:(\d{1,3})-)?(\d{1,4}):(\d\d)(?::(\d\d))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def minutes(text: str) -> int:
     if clock is not None:
         days, hours, mins, seconds = (int(part or 0) for part in clock.groups())
         found = days * DAY + hours * 60 + mins + seconds / 60
-    elif re.fullmatch(r"\d{1,5}(\.\d+)?", text):
+    elif re.fullmatch(r"[0-9]{1,5}(\.[0-9]+)?", text):
         found = float(text) * 60
     else:
         raise UsageError(f"--time {text!r}: write hours (12, 1.5), H:MM:SS or D-H:MM:SS")

@@ -53,7 +53,9 @@ def queue(
         number, *tasks = handles[0].job_id.split("_")
         folder = run / JOBS / job.name
         done.append(
-            Submitted("slurm", job.name, number, str(folder / f"{'*' if tasks else number}_0_log.err"))
+            Submitted(
+                "slurm", job.name, number, str(folder / f"{'*' if tasks else number}_0_log.err")
+            )
         )
         record(run, [*before, *done])
         say(f"{job.name}: queued as job {number}" + (f", {job.tasks} tasks" if tasks else ""))

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.fake_slurm import FakeSlurm
+from helpers.fake_slurm import TASKS, FakeSlurm
 from helpers.processes import processes
 from helpers.small_runs import error_line, often_saved, options, same_results, tada, without_stages
 
@@ -32,7 +32,16 @@ def log(run: Path, name: str) -> str:
 def test_each_job_comes_after_the_one_before(slurm, data, tmp_path):
     run = tmp_path / "a run"
     asked = ("--array", "3", "--gpus", "2", "--cpus", "6", "--memory", "24", "--time", "1:30:00")
-    asked += ("--partition", "long", "--account", "us", "--slurm", "qos=high", "--slurm", "exclusive")
+    asked += (
+        "--partition",
+        "long",
+        "--account",
+        "us",
+        "--slurm",
+        "qos=high",
+        "--slurm",
+        "exclusive",
+    )
     done = submit(run, data, *asked)
     assert done.exit_code == 0, done.output
     assert slurm.jobs() == [101, 102, 103, 104, 105]
@@ -68,18 +77,19 @@ def run_all(slurm, tasks: int = 1) -> None:
     """Every queued job, run to its end."""
     for number in slurm.jobs():
         array = "array" in slurm.directives(number)
-        started = [slurm.start(number, task if array else None, tasks) for task in range(tasks if array else 1)]
+        started = [
+            slurm.start(number, task if array else None, tasks)
+            for task in range(tasks if array else 1)
+        ]
         assert [process.wait(WAIT) for process in started] == [0] * len(started), number
 
 
-def test_jobs_run_as_slurm_runs_them(slurm, whole, data, tmp_path):
+@pytest.mark.parametrize("first", ["eval", pytest.param("extract", marks=pytest.mark.slow)])
+def test_jobs_run_as_slurm_runs_them(slurm, whole, data, tmp_path, first):
     run = tmp_path / "run"
-    without_stages(whole, run, "bmn/proposals")
-    assert submit(run, data).exit_code == 0
-    assert [slurm.directives(number)["job-name"] for number in slurm.jobs()] == [
-        "tada-loc-bmn", "tada-loc-classify", "tada-loc-eval",
-    ]  # fmt: skip
-    run_all(slurm)
+    without_stages(whole, run, first)
+    assert submit(run, data, "--array", str(TASKS)).exit_code == 0
+    run_all(slurm, TASKS)
     same_results(whole, run)
     again = submit(run, data)
     assert again.stdout == f"{run}: every stage is complete, nothing to submit\n"
@@ -108,13 +118,20 @@ def test_what_became_of_the_jobs_before_is_said(slurm, whole, data, tmp_path):
     run = tmp_path / "run"
     without_stages(whole, run, "extract")
     assert submit(run, data, "--array", "2").exit_code == 0
-    (run / "jobs/extract/101_1_0_log.err").write_text("at work\nError: x.mp4: no video\nTraceback\n")
+    (run / "jobs/extract/101_1_0_log.err").write_text(
+        "at work\nError: x.mp4: no video\nTraceback\n"
+    )
     slurm.says("squeue", "102", "103", "7")
-    slurm.says("sacct", "101_0|COMPLETED", "101_1|FAILED", "102|PENDING", "104|CANCELLED by 5", "9|FAILED")
+    slurm.says(
+        "sacct", "101_0|COMPLETED", "101_1|FAILED", "102|PENDING", "104|CANCELLED by 5", "9|FAILED"
+    )
     done = submit(run, data)
     assert done.exit_code == 0
     said = done.stderr.splitlines()
-    assert f"extract (job 101_1) failed: x.mp4: no video; its log is {run}/jobs/extract/101_1_0_log.err" in said
+    assert (
+        f"extract (job 101_1) failed: x.mp4: no video; its log is {run}/jobs/extract/101_1_0_log.err"
+        in said
+    )
     assert any("eval (job 104) failed: CANCELLED" in line for line in said)
     (line,) = [line for line in said if "none does work twice" in line]
     assert "bmn (job 102), classify (job 103)" in line and "104" not in line
@@ -142,10 +159,23 @@ def test_without_submitit_it_is_one_line_and_a_dry_run_needs_none(data, tmp_path
     assert 'pip install "tada-loc[submit]"' in error_line(submit(tmp_path / "run", data))
     done = submit(tmp_path / "run", data, "--dry-run", "--array", "4", "--partition", "gpu")
     assert done.exit_code == 0 and not (tmp_path / "run").exists()
-    assert "extract: 4 tasks, 1 GPU each, 1 CPU, time 24:00:00, partition gpu, after finetune\n" in done.stdout
+    assert (
+        "extract: 4 tasks, 1 GPU each, 1 CPU, time 24:00:00, partition gpu, after finetune\n"
+        in done.stdout
+    )
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"engine": "slurm"}]', '[{"engine": 1, "name": "a", "number": "1", "log": ""}]', "null"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[1]",
+        '[{"engine": "slurm"}]',
+        '[{"engine": 1, "name": "a", "number": "1", "log": ""}]',
+        "null",
+    ],
+)
 def test_a_record_that_cannot_be_read_is_none(slurm, whole, data, tmp_path, text):
     run = tmp_path / "run"
     without_stages(whole, run, "eval")
@@ -156,6 +186,8 @@ def test_a_record_that_cannot_be_read_is_none(slurm, whole, data, tmp_path, text
 
 
 def test_what_a_stage_would_refuse_is_refused_before_anything_is_queued(slurm, data, tmp_path):
-    assert "dataset.eval_subset" in error_line(submit(tmp_path / "run", data, "dataset.eval_subset=no"))
+    assert "dataset.eval_subset" in error_line(
+        submit(tmp_path / "run", data, "dataset.eval_subset=no")
+    )
     assert "%" in error_line(submit(tmp_path / "50%j", data))
     assert slurm.jobs() == [] and not (tmp_path / "run").exists()
