@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--gpus",
     type=click.IntRange(0, 64),
-    help="GPUs of a training; a task that reads videos takes one. Default: 1 of Slurm; local: all tasks see all.",
+    help="GPUs of a training; a task that reads videos takes one. Default: 1 of Slurm, 0 with --device cpu; local: all tasks see all.",
 )
 @click.option("--cpus", type=click.IntRange(1), help="CPUs of a task. Default: --workers and one.")
 @click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Of a task.")
@@ -70,7 +70,7 @@ def submit(engine: str, array: int, gpus: int | None, dry_run: bool, **options: 
     words = ["--run-dir", str(run.folder), *words]
     if engine == "slurm" and resources.cpus is None:
         resources = _with_cpus(resources, run)
-    wanted = gpus if gpus is not None else 1 if engine == "slurm" else 0
+    wanted = gpus if gpus is not None else int(engine == "slurm" and _uses_gpu(run))
     jobs = jobs_to_do(run, words, array=array, gpus=wanted)
     if not jobs:
         echo(f"{run.folder}: every stage is complete, nothing to submit")
@@ -98,8 +98,9 @@ def _submit(
         names = ", ".join(f"{job.name} (job {job.number})" for job in still)
         say(f"{run.folder}: jobs submitted before still wait or run: {names}; none does work twice")
     if engine == "local":
-        work_through(run.folder, jobs, resources, dealt=dealt)
-        _results(run)
+        work_through(run.folder, jobs, resources, still, dealt=dealt)
+        if jobs[-1].name == "eval":
+            _results(run)
         return
     done = queue(run.folder, jobs, resources, still)
     numbers = " ".join(job.number for job in done)
@@ -149,6 +150,10 @@ def _resources(engine: str, options: dict[str, Any]) -> Resources:
     )
     resources.require(engine)
     return resources
+
+
+def _uses_gpu(run: Run) -> bool:
+    return run.config.runtime.device != "cpu"
 
 
 def _with_cpus(resources: Resources, run: Run) -> Resources:

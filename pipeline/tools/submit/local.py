@@ -27,10 +27,17 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 _TICK, _AGAIN_SECONDS = 0.2, 2.0
 
 
-def work_through(run: Path, jobs: Sequence[Job], resources: Resources, *, dealt: bool) -> None:
+def work_through(
+    run: Path,
+    jobs: Sequence[Job],
+    resources: Resources,
+    before: Sequence[Submitted],
+    *,
+    dealt: bool,
+) -> None:
     """Do jobs in order, the tasks of one at the same time, to the end of the last.
 
-    GPUs are `dealt` to them, or all of them see all. Raises UserError for the first job that fails.
+    They are recorded behind those `before`. GPUs are `dealt` to them, or all of them see all. Raises UserError for the first job that fails.
     """
     done: list[Submitted] = []
     devices = [_devices(job) if dealt else [_as_it_is()] * job.tasks for job in jobs]
@@ -41,7 +48,7 @@ def work_through(run: Path, jobs: Sequence[Job], resources: Resources, *, dealt:
             handles = start("local", run, job, resources, variables)
         try:
             done += [_submitted(job, handle) for handle in handles]
-            record(run, done)
+            record(run, [*before, *done])
             which = "its log" if len(handles) == 1 else f"{len(handles)} tasks, their logs"
             say(
                 f"{job.name}: started; {which}: {' '.join(each.log for each in done[-job.tasks :])}"

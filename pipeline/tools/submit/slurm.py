@@ -51,7 +51,7 @@ def queue(
         except Exception as error:
             raise _refused(job, error, done) from error
         number, *tasks = handles[0].job_id.split("_")
-        folder = run / JOBS / job.name
+        folder = (run / JOBS / job.name).absolute()
         done.append(
             Submitted(
                 "slurm", job.name, number, str(folder / f"{'*' if tasks else number}_0_log.err")

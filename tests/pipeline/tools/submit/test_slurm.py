@@ -66,10 +66,11 @@ def test_each_job_comes_after_the_one_before(slurm, data, tmp_path):
 
 
 def test_by_itself_a_job_has_a_day_a_gpu_and_a_cpu_a_worker(slurm, data, tmp_path):
-    assert submit(tmp_path / "run", data, "--workers", "5").exit_code == 0
+    assert submit(tmp_path / "run", data, "runtime.workers=5", "runtime.device=auto").exit_code == 0
     found = slurm.directives(101)
-    assert (found["time"], found["gpus-per-node"]) == ("1440", "1")
-    assert found["cpus-per-task"] == "1", "what is set goes before the option short for it"
+    assert (found["time"], found["gpus-per-node"], found["cpus-per-task"]) == ("1440", "1", "6")
+    assert submit(tmp_path / "cpu", data).exit_code == 0
+    assert "gpus-per-node" not in slurm.directives(106)
     assert "partition" not in found and "mem" not in found
 
 
@@ -157,7 +158,9 @@ def test_without_slurm_it_is_one_line(data, tmp_path, monkeypatch):
 def test_without_submitit_it_is_one_line_and_a_dry_run_needs_none(data, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "submitit", None)
     assert 'pip install "tada-loc[submit]"' in error_line(submit(tmp_path / "run", data))
-    done = submit(tmp_path / "run", data, "--dry-run", "--array", "4", "--partition", "gpu")
+    done = submit(
+        tmp_path / "run", data, "--dry-run", "--array", "4", "--gpus", "1", "--partition", "gpu"
+    )
     assert done.exit_code == 0 and not (tmp_path / "run").exists()
     assert (
         "extract: 4 tasks, 1 GPU each, 1 CPU, time 24:00:00, partition gpu, after finetune\n"
