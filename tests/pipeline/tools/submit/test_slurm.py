@@ -99,7 +99,7 @@ def test_jobs_run_as_slurm_runs_them(slurm, whole, data, tmp_path, first):
 def test_a_job_whose_time_is_over_is_queued_again_and_goes_on(slurm, whole, data, tmp_path):
     run = tmp_path / "run"
     without_stages(whole, run, "bmn")
-    line = often_saved(data, run, "bmn.epochs=30")[1:]
+    line = often_saved(data, run, "bmn.epochs=12")[1:]
     assert tada("submit", "--engine", "slurm", *line).exit_code == 0
     process = slurm.start(101)
     until = time.monotonic() + WAIT
