@@ -89,7 +89,7 @@ def test_skypilot_takes_the_task():
     ],
 )
 def test_the_shards_are_all_the_videos(count, variables):
-    shards = pytest.importorskip("pipeline.processes.shards")
+    shards = pytest.importorskip("pipeline.shards")
     found = [
         shards.shard_of(None, dict(zip(variables, (str(place), str(count)), strict=True)))
         for place in range(count)

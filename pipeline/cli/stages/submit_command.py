@@ -143,11 +143,9 @@ def _resources(engine: str, options: dict[str, Any]) -> Resources:
     from pipeline.tools.submit.resources import Resources, minutes, sbatch_options
 
     time, slurm = options.pop("time"), options.pop("slurm")
-    resources = Resources(
-        None if time is None else minutes(time),
-        *(options.pop(name) for name in ("cpus", "memory", "partition", "account")),
-        sbatch_options(slurm),
-    )
+    rest = {name: options.pop(name) for name in ("cpus", "memory", "partition", "account")}
+    asked = None if time is None else minutes(time)
+    resources = Resources(asked, slurm=sbatch_options(slurm), **rest)
     resources.require(engine)
     return resources
 
