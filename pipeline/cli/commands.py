@@ -19,6 +19,7 @@ from pipeline.cli.results.sweep_command import sweep
 from pipeline.cli.stages.doing import do
 from pipeline.cli.stages.eval_commands import eval_classifier, evaluate
 from pipeline.cli.stages.stage_commands import bmn, classify, detect, extract, finetune
+from pipeline.cli.stages.submit_command import submit
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ for _command in (
     evaluate,
     eval_classifier,
     run,
+    submit,
     predict,
     report,
     compare,

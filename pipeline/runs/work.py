@@ -83,6 +83,20 @@ def whole_run(run: Run) -> tuple[StageRow, ...]:
     return tuple(stage for stage in stages if stage.name != "extract")
 
 
+def work_ahead(run: Run) -> list[StageRow]:
+    """The stages of `tada-loc run` that have work to do, in order; nothing is done or written.
+
+    Raises UserError for what one of them would refuse, and for a training that would be thrown away.
+    """
+    stages = whole_run(run)
+    before = needed_by(stages, run.ways)
+    todo = _todo(run, before, stages, stages)
+    if todo:
+        require_sound(run, stages)
+        _require_trainings(run, before, stages)
+    return [stage for stage in todo if stage in stages]
+
+
 def put_back(run: Run, stage: Stage) -> None:
     """Where a stage failed for good: the training before, and its settings, are in their place again."""
     if stage.writes and stage.displaced is not None and stage.loses() is None:

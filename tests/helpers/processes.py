@@ -25,6 +25,20 @@ def _stats() -> list[tuple[int, list[str]]]:
     return found
 
 
+def processes(part: str, folder: Path) -> list[int]:
+    """The processes whose command line has a part and names a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue  # ended meanwhile
+            if part in line and str(folder) in line:
+                found.append(int(entry.name))
+    return found
+
+
 def readers(path: Path) -> list[int]:
     """The processes that have a file open."""
     found = []

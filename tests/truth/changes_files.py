@@ -126,6 +126,13 @@ def _note(name: str) -> Act:
     return lambda world, folder: (world.run / folder / name).write_text("mine")
 
 
+def _jobs(world: World) -> None:
+    """What `tada-loc submit` leaves: a record, and logs a stage."""
+    (world.run / "jobs/extract").mkdir(parents=True)
+    (world.run / "jobs/jobs.json").write_text("[]")
+    (world.run / "jobs/extract/1_0_log.err").write_text("Error: stopped by SIGTERM")
+
+
 def _note_and_seed(stage: str) -> Callable[[World], object]:
     def apply(world: World) -> None:
         for name in ("notes.txt", "notes.tmp"):
@@ -191,6 +198,7 @@ def _notes() -> list[Change]:
     for folder in FOLDERS:
         for name in ("notes.txt", "notes.tmp"):
             found.append(_file(f"given {name}", _note(name), folder, videos=()))
+    found.append(Change("given logs of jobs", _jobs, videos=(), on_run=True))
     for stage in ("finetune", "bmn"):
         found.append(
             Change(

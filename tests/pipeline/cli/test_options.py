@@ -30,6 +30,8 @@ EXPECTED = {
     "compare": {"--at", "--resamples", "--seed", "--config", "--annotations", "--set", "--json", "--page"},
     "sweep": {"--run-dir", "--trials", "--seed", "--honest", "--apply", "--workers", "--json"},
     "run": BASE | ALL | {"--log"},
+    "submit": BASE | ALL | {"--log", "--engine", "--array", "--gpus", "--cpus", "--memory", "--time", "--partition",
+                            "--account", "--slurm", "--dry-run"},
     "export": {"--run-dir", "--to", "--note", "--force"},
     "info": {"--json"},
     "status": BASE | {"--annotations", "--videos", "--skip", "--verify", "--json"},
