@@ -10,7 +10,7 @@ import click
 from pipeline.cli.options import NamedPath, NamedPlace, configured, start
 
 if TYPE_CHECKING:
-    from pipeline.configuration.urls import Url
+    from pipeline.configuration.sections.urls import Url
 
 
 @click.command("import-features")

@@ -46,7 +46,7 @@ class NamedPlace(NamedPath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """As `NamedPath`, an address as a `Url`; fails for one that is not taken."""
-        from pipeline.configuration.urls import Url, is_url, masked
+        from pipeline.configuration.sections.urls import Url, is_url, masked
 
         if not isinstance(value, str) or not is_url(value):
             return super().convert(value, param, ctx)

@@ -22,7 +22,7 @@ from pipeline.cli.options import (
 from pipeline.cli.results.report_command import say_report
 
 if TYPE_CHECKING:
-    from pipeline.configuration.urls import Url
+    from pipeline.configuration.sections.urls import Url
 
 # feature_extraction.backbones.BACKBONES, without importing torch for --help.
 BACKBONE_NAMES = (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from pipeline.configuration.keys import known_keys
-from pipeline.configuration.urls import masked
+from pipeline.configuration.sections.urls import masked
 
 _LONGEST = 200  # characters of a value that is shown
 

@@ -11,7 +11,7 @@ from helpers.small_runs import options, same_results, tada
 from helpers.web_server import serving
 
 from pipeline.configuration.reading import load_config
-from pipeline.configuration.urls import Url
+from pipeline.configuration.sections.urls import Url
 from pipeline.data.remote import stores
 
 

@@ -15,7 +15,7 @@ from pipeline.configuration.sections.base import (
     Section,
     Share,
 )
-from pipeline.configuration.urls import LocalFolder, Place
+from pipeline.configuration.sections.urls import LocalFolder, Place
 
 Places = tuple[Place, ...] | Place
 

@@ -21,8 +21,8 @@ from pipeline.configuration.sections.base import (
     StandsFor,
     Whole,
 )
+from pipeline.configuration.sections.urls import Place
 from pipeline.configuration.thresholds import parse_iou
-from pipeline.configuration.urls import Place
 
 Level = Annotated[Whole, Field(ge=0, le=5)]
 ProposalCount = Annotated[Positive, Field(le=1_000_000)]  # a curve has a value for each

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from pipeline.configuration.sections.dataset import DatasetSettings
-from pipeline.configuration.urls import Url
+from pipeline.configuration.sections.urls import Url
 from pipeline.data.annotations.dataset import (
     Dataset,
     Inputs,

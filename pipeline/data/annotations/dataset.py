@@ -30,9 +30,8 @@ _LINE_ENDS = ("Zl", "Zp")  # a --skip file has an id a line
 class Inputs:
     """What the configuration names for a reader; each takes of it what its format has.
 
-    `files`: the annotation files. `subsets`: the names of the training and of the evaluation subset.
-    `classes`: the files with class names. `video_info`: a file about the videos. `videos`: the folder of the
-    videos and `fps` the frames a second, for formats that count frames.
+    `files`: the annotation files. `subsets`: the names of the training and of the evaluation subset. `classes`: the
+    files with class names. `video_info`: about the videos; `videos`: their folder, `fps`: for formats that count frames.
     """
 
     files: Sequence[Path]

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline.configuration.sections.dataset import DatasetSettings
-from pipeline.configuration.urls import Url
+from pipeline.configuration.sections.urls import Url
 from pipeline.data.remote.stores import (
     Facts,
     StoreError,

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from pipeline.configuration.urls import masked
+from pipeline.configuration.sections.urls import masked
 from pipeline.errors import FULL
 
 WAITS = (0.5, 4.0, 15.0)  # seconds before a store that did not answer is asked again

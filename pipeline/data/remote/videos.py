@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from feature_extraction.elsewhere import Elsewhere
 from feature_extraction.video.reader import VideoError
 from pipeline.configuration.sections.dataset import DatasetSettings
-from pipeline.configuration.urls import Url
+from pipeline.configuration.sections.urls import Url
 from pipeline.data.remote.cache import Cache, NoRoomError, copy_name
 from pipeline.data.remote.copies import cache_folder
 from pipeline.data.remote.stores import Facts, StoreError, copy, facts_of, files_below, read_pieces

@@ -10,7 +10,7 @@ from pathlib import Path
 from feature_extraction.frame_listing import FrameNamesError, chosen_set, list_folder
 from feature_extraction.video.frame_folder import FrameFolder
 from pipeline.configuration.sections.dataset import DatasetSettings
-from pipeline.configuration.urls import Url
+from pipeline.configuration.sections.urls import Url
 from pipeline.data.annotations.dataset import Dataset
 from pipeline.data.names import (
     PREVIEWS,

@@ -11,7 +11,7 @@ from unicodedata import normalize
 
 from feature_extraction.frame_listing import FrameNamesError, chosen_set, list_folder
 from feature_extraction.frame_names import PICTURES, is_numbered_picture
-from pipeline.configuration.urls import Url
+from pipeline.configuration.sections.urls import Url
 from pipeline.data.names import VIDEO_ENDINGS, one_form, other_prefix, split_ending, without_ending
 from pipeline.errors import cannot_read
 

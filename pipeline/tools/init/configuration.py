@@ -12,7 +12,7 @@ import torch
 from feature_extraction.frame_names import parse_pattern
 from pipeline.configuration.reading import read_config
 from pipeline.configuration.sections.dataset import DatasetSettings
-from pipeline.configuration.urls import Url
+from pipeline.configuration.sections.urls import Url
 from pipeline.data.annotations.formats import expanded, format_of, may_be_annotations
 from pipeline.data.remote.copies import local_paths
 from pipeline.data.videos.finding import is_folder
@@ -92,8 +92,11 @@ def dataset_section(
         "allow_beyond": allow_beyond,
     }
     section = {key: value for key, value in section.items() if value is not None}
-    here = local_paths(annotations, DatasetSettings.model_validate(section), may_be_annotations)
-    return section | {"format": format_of(expanded(here))}
+    return section | {"format": _form(annotations, DatasetSettings.model_validate(section))}
+
+
+def _form(annotations: tuple[Path | Url, ...], settings: DatasetSettings) -> str:
+    return format_of(expanded(local_paths(annotations, settings, may_be_annotations)))
 
 
 def _heading(footage: Footage, kind: str, target: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.configuration.reading import dump_config, find_config, load_config, read_config
-from pipeline.configuration.urls import Url, is_url, masked, place_of
+from pipeline.configuration.sections.urls import Url, is_url, masked, place_of
 from pipeline.errors import UsageError
 
 SECRETS = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.configuration.reading import find_config, load_config
-from pipeline.configuration.urls import Url
+from pipeline.configuration.sections.urls import Url
 from pipeline.data.annotations import annotation_files, load_annotations
 from pipeline.data.remote import copies, stores
 from pipeline.data.remote.copies import local_paths
