@@ -54,7 +54,9 @@ class Claims:
             top += 1
         claim = self._create(name, 1) if top == 1 else None
         if claim is not None:
-            if _path(self.folder, name, 2).exists():  # taken over from the one who released it just now
+            if _path(
+                self.folder, name, 2
+            ).exists():  # taken over from the one who released it just now
                 self.release(claim)
                 return None
             return claim

@@ -60,18 +60,22 @@ class Member:
         self._path = _path(self.folder, self.id)
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        host = this_host().rpartition(".")[0]
+        self._note = Note(host=host, pid=os.getpid(), since=since)
 
     def come(self) -> None:
         """Be seen from here on, or again. Raises UserError where the folder cannot be written."""
-        self._write(self._note())
+        self._write()
         self.over = False
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._renew, daemon=True)
             self._thread.start()
 
-    def sign(self, *, by: str, shard: str, total: int) -> None:
-        """Say that the work has begun, by which settings, which share, and of how many videos."""
-        self._write(self._note().model_copy(update={"by": by, "shard": shard, "total": total}))
+    def sign(self, **said: str | int) -> None:
+        """Say that the work has begun, and what else is known of it: fields of `Note`."""
+        self._note = self._note.model_copy(update=said)
+        self._write()
 
     def leave(self) -> None:
         """Be seen no more."""
@@ -80,7 +84,7 @@ class Member:
             self._path.unlink(missing_ok=True)
 
     def look(self) -> bool:
-        """Whether this process is no longer counted among those at work."""
+        """See for oneself whether the work is over."""
         self.over = self.over or not self._path.exists()
         return self.over
 
@@ -103,12 +107,8 @@ class Member:
         except OSError:
             return 0.0
 
-    def _note(self) -> Note:
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        return Note(host=this_host().rpartition(".")[0], pid=os.getpid(), since=since)
-
-    def _write(self, note: Note) -> None:
-        write_new(self._path, note.model_dump_json().encode(), os.O_TRUNC)
+    def _write(self) -> None:
+        write_new(self._path, self._note.model_dump_json().encode(), os.O_TRUNC)
 
     def _renew(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):

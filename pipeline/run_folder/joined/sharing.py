@@ -66,6 +66,16 @@ class Work:
         """Whether someone has made it, or it has failed."""
         return video in self.made or video in self.failed
 
+    @property
+    def done(self) -> int:
+        """Videos that are made or have failed, of those that were to be made when the work was opened."""
+        return len(self.made) + len(self.failed)
+
+    @property
+    def over(self) -> bool:
+        """Whether the work is no longer this process's: it was taken for dead, or another has finished it."""
+        return self.member.over
+
     def others(self) -> list[Note]:
         """The living members, but for this one, that have begun."""
         return [
