@@ -18,6 +18,7 @@ from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import write_manifest
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.graph import row
+from pipeline.runs.holding import wait
 from pipeline.runs.run import Run
 
 _ALONE = "opening or finishing"  # what one process does at a time
@@ -35,19 +36,19 @@ def joined(
     """
     folder, many = run.path(name), ranks().size > 1 and row(name).who == "all"
     if many:
-        _wait()  # the stage before is finished when the main process comes here
+        wait()  # the stage before is finished when the main process comes here
     with contextlib.ExitStack() as stack:
         if ranks().is_main or not many:
             work = stack.enter_context(at_work(folder))
             stage = _opened(run, name, work, adopt)
         if many:
-            _wait()
+            wait()
         if many and not ranks().is_main:
             work = stack.enter_context(at_work(folder))
             stage = run.stage(name).follow()
             work.member.sign(by=stage.fingerprint, shard=str(run.shard or ""))
         if many:
-            _wait()  # none works before all are known
+            wait()  # none works before all are known
         work.look()
         yield stage, work
 
@@ -118,9 +119,3 @@ def _count_seconds(stage: Stage, seconds: float) -> None:
     if manifest is not None and seconds:
         counted = manifest.model_copy(update={"seconds": manifest.seconds + seconds})
         write_manifest(stage.folder, counted)
-
-
-def _wait() -> None:
-    from pipeline.processes.distributed import barrier
-
-    barrier()
