@@ -7,6 +7,7 @@ cut off, or that is damaged, is none: its video is looked at again.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipeline.plain_files import require_plain
 from pipeline.run_folder.files import write_text
 from pipeline.run_folder.identity import FileRecord, is_as_recorded
 from pipeline.run_folder.joined.journals import append_line, journal_lines
+from pipeline.run_folder.joined.members import WORK
 
 LEDGER = "videos.jsonl"
 
@@ -95,6 +97,13 @@ class Ledger:
 
     def _at_work(self) -> Iterator[Made]:
         return (made for line in journal_lines(self.folder) if (made := made_of(line)) is not None)
+
+
+def fold(folder: Path) -> None:
+    """Put what processes at work have recorded into the one file; their journals go. Raises UserError."""
+    if any(True for _ in journal_lines(folder)):
+        Ledger(folder).write()
+    shutil.rmtree(folder / WORK, ignore_errors=True)
 
 
 def made_of(line: Mapping[str, object]) -> Made | None:

@@ -66,8 +66,9 @@ def _together(run: Run) -> bool:
             return True
         _say_faults(faults)
         paths = run.sources(todo, left_out)
-        say(f"extract: {len(todo)} of {len(ids)} videos to do on {device}")
         making = ToMake(ids, faults, paths, _share(run, ids, todo, paths))
+        count = len(making.share) if run.shard is not None else len(todo)
+        say(f"extract: {count} of {len(ids)} videos to do on {device}")
         _extract_all(run, stage, work, making, left_out)
         over = distributed.any_rank(work.over)
         if stage.writes and not over:

@@ -6,18 +6,53 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.data.videos.damage import DAMAGED, damaged_videos
-from pipeline.data.videos.failures import listed_failures
+from pipeline.data.videos.failures import listed_failures, read_failures
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
+from pipeline.errors import UserError
 from pipeline.progress import say
+from pipeline.run_folder.identity import named
+from pipeline.run_folder.joined.seen import workers_in
 from pipeline.run_folder.joined.sharing import Work
 from pipeline.run_folder.ledger import Ledger, made_of
 from pipeline.run_folder.stage import Stage
-from pipeline.runs.joint import finishing, is_finished
+from pipeline.runs.holding import held
+from pipeline.runs.joint import finishing, is_finished, joined
 from pipeline.runs.run import Run
 from pipeline.runs.states import feature_faults
 
 CLIPS = "clips"  # a note: how many the features have
+
+
+def check(run: Run) -> None:
+    """Finish the stage where all videos are made or have failed; makes nothing.
+
+    Raises UserError saying how many are missing, how many failed and who is at work, and where too much has failed.
+    """
+    faults, failures = feature_faults(run.facts()), read_failures(run.path("extract"))
+    known = [video for video in faults if video in failures]
+    ids = [video for video in run.videos if video not in run.skipped]
+    if len(known) < len(faults):
+        missing = [video for video in faults if video not in failures]
+        failed = f", {len(known)} failed ({named(known)})" if known else ""
+        raise UserError(
+            f"extract: {len(missing)} of {len(ids)} videos are missing ({named(missing)}){failed}; "
+            f"{_at_work(run)}; run `tada-loc extract`"
+        )
+    with held(run.folder, shared=True), joined(run, "extract") as (stage, work):
+        left_out = run.left_out("extract")
+        left_out.without_skipped(run.videos)
+        if stage.complete and not faults:
+            say(f"extract: complete ({len(ids)} videos)")
+        elif not finish(run, stage, work, ToMake(ids, faults, {}, ()), left_out):
+            say("extract: complete; another process has finished it")
+
+
+def _at_work(run: Run) -> str:
+    """Who is at work, in words."""
+    found = workers_in(run.path("extract"))
+    lines = [worker.told for worker in found]
+    return "; ".join(lines) if lines else "nobody is at work"
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class Member:
             renewed: float | None = path.stat().st_mtime
         except OSError:
             renewed = None
-        host, pid = _parts(member)
+        host, pid = parts_of(member)
         if host == this_host() and (renewed is None or is_gone(pid, renewed)):
             return True
         return self.age(seen if renewed is None else renewed) > STALE_SECONDS
@@ -165,7 +165,7 @@ def _path(work: Path, member: str) -> Path:
     return work / "members" / f"{member}.json"
 
 
-def _parts(member: str) -> tuple[str, int]:
+def parts_of(member: str) -> tuple[str, int]:
     """Host and process of a member's id."""
     host, pid, _ = member.rsplit("-", 2) if member.count("-") > 1 else ("", "0", "")
     return host, int(pid) if pid.isdigit() else 0

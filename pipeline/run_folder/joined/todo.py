@@ -41,6 +41,11 @@ class Todo:
         while not self.over and self.left:
             yield self.free()
 
+    def free_ones(self) -> Iterator[Claim]:
+        """Claimed videos until none is free just now, which is no end where others hold some."""
+        while (claim := self.free()) is not None:
+            yield claim
+
     def free(self) -> Claim | None:
         """A claimed video; None where none is free just now."""
         if not self._waiting:
@@ -55,12 +60,9 @@ class Todo:
                 self._held.append(video)
         return None
 
-    def wait(self) -> bool:
-        """Wait a moment where others hold what is left; whether anything is."""
-        if self.over or not self.left:
-            return False
+    def wait(self) -> None:
+        """Wait a moment for what others hold."""
         time.sleep(ASK_SECONDS)
-        return True
 
     def back(self, video: str) -> None:
         """It was not made, since its claim was taken over: it is looked at again."""
