@@ -20,6 +20,7 @@ from pipeline.runs.holding import held
 from pipeline.runs.joint import finishing, is_finished, joined
 from pipeline.runs.run import Run
 from pipeline.runs.states import feature_faults
+from pipeline.stages.shares import failed_elsewhere
 
 CLIPS = "clips"  # a note: how many the features have
 
@@ -68,11 +69,7 @@ class ToMake:
 def finish(run: Run, stage: Stage, work: Work, making: ToMake, left_out: LeftOut) -> bool:
     """Finish the stage where all is done; False where another has."""
     work.look()
-    known = {
-        video: failure  # of other shares: those who have them try them again
-        for video, failure in listed_failures(stage.folder).items()
-        if video in making.faults and video not in making.share and not work.is_done(video)
-    }
+    known = failed_elsewhere(stage.folder, making.faults, making.share, work)
     coming = [v for v in making.paths if not work.is_done(v) and v not in known]
     if coming:
         say(f"extract: shard {run.shard} is done; {len(coming)} videos of other shares are to come")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
 from pipeline.data.annotations import Dataset
 from pipeline.data.order import deal
+from pipeline.data.videos.failures import Failure, listed_failures
 from pipeline.data.videos.finding import Source
+from pipeline.run_folder.joined.sharing import Work
 from pipeline.shards import Shard
 
 _GOLDEN = 0.618034  # its multiples are spread evenly over 0 to 1, however many there are
@@ -26,6 +29,15 @@ def share_of(shard: Shard | None, videos: Sequence[str], weights: Sequence[float
         return mine
     begin = int(len(mine) * (place * _GOLDEN % 1))
     return mine[begin:] + mine[:begin]
+
+
+def failed_elsewhere(
+    folder: Path, missing: Iterable[str], share: Collection[str], work: Work
+) -> dict[str, Failure]:
+    """Of videos that are not done, those of other shares that are listed as failed: who has these tries them again."""
+    mine, listed = set(share), listed_failures(folder)
+    found = (video for video in missing if video in listed and video not in mine)
+    return {video: listed[video] for video in found if not work.is_done(video)}
 
 
 def lengths_of(videos: Sequence[str], paths: Mapping[str, Source], dataset: Dataset) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from pipeline.run_folder.joined.claims import Claim
 from pipeline.run_folder.joined.sharing import ASK_SECONDS, Work
@@ -41,6 +41,14 @@ class Todo:
         while not self.over and self.left:
             yield self.free()
 
+    def each(self) -> Iterator[Claim]:
+        """Claimed videos until all are done; waits while others hold what is left. Release each before the next."""
+        for claim in self.claims():
+            if claim is None:
+                self.wait()
+            else:
+                yield claim
+
     def free_ones(self) -> Iterator[Claim]:
         """Claimed videos until none is free just now, which is no end where others hold some."""
         while (claim := self.free()) is not None:
@@ -63,6 +71,10 @@ class Todo:
     def wait(self) -> None:
         """Wait a moment for what others hold."""
         time.sleep(ASK_SECONDS)
+
+    def leave(self, videos: Collection[str]) -> None:
+        """Go without these."""
+        self._waiting = deque(video for video in self._waiting if video not in videos)
 
     def back(self, video: str) -> None:
         """It was not made, since its claim was taken over: it is looked at again."""
