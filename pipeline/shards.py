@@ -51,7 +51,7 @@ def shard_of(text: str | None, environ: Mapping[str, str]) -> Shard | None:
 def _named(text: str) -> Shard | None:
     if text == NONE:
         return None
-    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if match is None:
         raise UsageError(f"--shard {text!r}: is I/N, as 0/8, or none")
     return _checked(int(match[1]), int(match[2]), "--shard")
@@ -104,6 +104,6 @@ def _whole(environ: Mapping[str, str], name: str) -> int | None:
     text = environ.get(name, "")
     if not text:
         return None
-    if not re.fullmatch(r"\d{1,9}", text):
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise UsageError(f"{name}={text!r}: is no whole number; unset it, or give --shard I/N")
     return int(text)

@@ -1,8 +1,12 @@
-"""Names of videos: their one form in Unicode, and the endings of video files."""
+"""Names of videos: their one form in Unicode, the endings of video files, and files of names."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from unicodedata import normalize
+
+from pipeline.errors import UsageError
+from pipeline.plain_files import read_text
 
 # Containers and raw streams that FFmpeg reads as video, by their usual endings; compared in any case.
 VIDEO_ENDINGS = frozenset({
@@ -41,3 +45,22 @@ def other_prefix(video: str) -> str:
 def spelled(name: str) -> str:
     """A name for messages about two that look alike: letters beyond ASCII as their code points."""
     return name.encode("ascii", "backslashreplace").decode()
+
+
+def skipped_ids(path: Path | None) -> frozenset[str]:
+    """The ids in a `runtime.skip` file: one a line; empty lines and those that begin with # count for nothing.
+
+    The name of a video's file stands for its id, too.
+
+    Raises UsageError where the file cannot be read.
+    """
+    if path is None:
+        return frozenset()
+    try:
+        lines = read_text(path, encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{path}: cannot be read ({reason}); see --skip") from error
+    ids = [one_form(line.strip()) for line in lines]
+    ids = [video for video in ids if video and not video.startswith("#")]
+    return frozenset(ids) | {without_ending(video) for video in ids}

@@ -19,15 +19,8 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.processes.ends import death, let_go, receive, send
 from pipeline.processes.stopping import SIGNALS, unbroken
-from pipeline.processes.worker_main import (
-    Answer,
-    Coming,
-    Handler,
-    Heartbeat,
-    Outcome,
-    SharedHeartbeat,
-    work,
-)
+from pipeline.processes.worker_main import Answer, Coming, Handler, Heartbeat, Outcome, work
+from pipeline.processes.worker_main import SharedHeartbeat as Shared
 
 Watch = Callable[..., None]  # (job, about): what the process that does a job spoke of last
 
@@ -65,7 +58,7 @@ class Worker:
         try:
             if self._method == "spawn":
                 resource_tracker.ensure_running()  # its start would unblock signals below
-            self._heartbeat = SharedHeartbeat()
+            self._heartbeat = Shared()
             # Made here: processes forked before would hold its ends, and no death would close it.
             self.pipe, theirs = context.Pipe()
             forked = self._work if self._method == "fork" else None
@@ -182,11 +175,10 @@ def run_jobs(
 ) -> Iterator[Outcome]:
     """Run every job and yield outcomes as they come.
 
-    A job is asked for when a process is free to do it; None in its place says that there is none just now.
-    Each process calls `setup(*arguments)` once and the handler it returns once a job, which has a heartbeat to
-    call; `watch` is shown what it says. A process that is silent for `timeout` seconds is killed. A job
-    whose process dies or whose handler raises has failed; UserError is raised here, and where a process ends
-    before its first job. No process outlives the iteration.
+    A job is asked for when a process is free to do it; None says that there is none just now. Each process calls
+    `setup(*arguments)` once and the handler it returns once a job, which has a heartbeat to call; `watch` is shown what
+    it says. One that is silent for `timeout` seconds is killed. A job whose process dies or whose handler raises has
+    failed; UserError is raised here, and where a process ends before its first job. None outlives the iteration.
     """
     coming = Coming(jobs)
     pool: list[Worker] = []
@@ -218,16 +210,17 @@ def _ended(pool: list[Worker], coming: Coming) -> Iterator[Outcome]:
             coming.give(worker.give)  # it had none for a while
         if worker.lost is not None or (not worker.jobs and coming.ended):
             _require_set_up(worker)
-            worker.end()
-            pool.remove(worker)
+            worker.end(), pool.remove(worker)
             yield from (Outcome(job, reason=worker.lost) for job in worker.jobs)
 
 
 def _require_set_up(worker: Worker) -> None:
     """Raises UserError where a worker was lost before its first job: the next one would be, too."""
     if worker.lost is not None and not worker.set_up:
-        said = f"a worker process ended before its first job: {worker.lost}"
-        raise UserError(f"{said}; --workers 0 works without")
+        said = (
+            f"a worker process ended before its first job: {worker.lost}; --workers 0 works without"
+        )
+        raise UserError(said)
 
 
 def outcomes(
@@ -250,7 +243,6 @@ def outcomes(
             continue
         handle = handle or setup(*arguments)
         try:
-            outcome = Outcome(job, handle(job, partial(watch, job)))
+            yield Outcome(job, handle(job, partial(watch, job)))
         except (ValueError, OSError) as error:
-            outcome = Outcome(job, reason=str(error))
-        yield outcome
+            yield Outcome(job, reason=str(error))

@@ -12,7 +12,8 @@ from pipeline.configuration.reading import RUN_CONFIG, dump_config, load_config
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.data.features.imported import has_own_rates, is_imported, on_imported_grid
-from pipeline.data.videos.left_out import LeftOut, skipped_ids
+from pipeline.data.names import skipped_ids
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 from pipeline.run_folder.files import write_text
@@ -41,9 +42,8 @@ class Run:
     """One run, as the stages and tools take it; what is asked for is read on first use.
 
     `force` moves a training of other inputs aside instead of refusing to go on; `verify` compares the bytes
-    of what was written, whatever size and time say; without `grid_of_imported` the clip grid is the given one
-    even where features were imported. `kept` is what the folder keeps as its configuration, where
-    that is not the given one. `shard`: which share of the videos this process makes.
+    of what was written, whatever size and time say; without `grid_of_imported` the clip grid is the given one even
+    where features were imported. `kept`: the folder's configuration, where another. `shard`: this process's share.
     """
 
     folder: Path

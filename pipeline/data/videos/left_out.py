@@ -10,10 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.names import one_form, without_ending
+from pipeline.data.names import skipped_ids
 from pipeline.data.videos.failures import FAILURES, Failure, listed_failures, write_failures
-from pipeline.errors import UsageError, UserError
-from pipeline.plain_files import read_text
+from pipeline.errors import UserError
 from pipeline.progress import say
 
 Record = Callable[[str, Mapping[str, Any]], None]
@@ -231,25 +230,6 @@ class LeftOut:
         attempts = 1 + (known.attempts if known is not None else 0)
         of = self._identities.get(video, "")
         return Failure(reason, attempts, left_out=video not in self._refused, of=of)
-
-
-def skipped_ids(path: Path | None) -> frozenset[str]:
-    """The ids in a `runtime.skip` file: one a line; empty lines and those that begin with # count for nothing.
-
-    The name of a video's file stands for its id, too.
-
-    Raises UsageError where the file cannot be read.
-    """
-    if path is None:
-        return frozenset()
-    try:
-        lines = read_text(path, encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{path}: cannot be read ({reason}); see --skip") from error
-    ids = [one_form(line.strip()) for line in lines]
-    ids = [video for video in ids if video and not video.startswith("#")]
-    return frozenset(ids) | {without_ending(video) for video in ids}
 
 
 def how_to_go_on(count: int, *, skips: bool = True) -> str:
