@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -154,7 +155,7 @@ def test_failures_of_all_shares_count_together(whole, data, tmp_path):
     run, folder = tmp_path / "run", tmp_path / "data"
     shutil.copytree(data, folder)
     without_stages(whole, run, "extract")
-    bad = ["training_001", "validation_000"]
+    bad = ["validation_000", "validation_001"]
     for video in bad:
         (folder / f"videos/{video}.mp4").write_text("no video")
     line = ["extract", *options(folder, run)]
@@ -192,10 +193,7 @@ def test_who_is_at_work_is_shown_and_other_settings_are_refused(whole, data, tmp
     process = forked.start(line)
     while not any(worker.holds for worker in workers_in(run / "extract")):
         time.sleep(0.005)
-    forked_kill = signal.SIGSTOP
-    import os
-
-    os.kill(process, forked_kill)
+    os.kill(process, signal.SIGSTOP)
     table = tada("status", *options(data, run), "--json", str(tmp_path / "s.json")).output
     assert f"extract: process {process} on " in table and "videos made, makes " in table
     stages = {
