@@ -67,6 +67,11 @@ class Progress:
                 delay=wait,
             )
 
+    @property
+    def done(self) -> int:
+        """Pieces that are done."""
+        return self._done
+
     def __enter__(self) -> Progress:
         self._began = self._said = time.monotonic()
         return self

@@ -135,6 +135,11 @@ _OPTIONS = {
         "--force", is_flag=True, help="Move a training of other inputs aside and train again."
     ),
 }
+SHARD = click.option(
+    "--shard",
+    metavar="I/N",
+    help="Make share I of N (I from 0) alone; none: all. Default: by the job array.",
+)
 ALL = tuple(_OPTIONS)  # what a command takes that reads annotations and videos and computes
 
 

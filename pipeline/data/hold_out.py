@@ -11,7 +11,7 @@ from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.configuration.sections.optimisation import OptimisationSettings
 from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset, training_rows
-from pipeline.data.videos.left_out import skipped_ids
+from pipeline.data.names import skipped_ids
 from pipeline.errors import UsageError, UserError
 
 

@@ -1,12 +1,14 @@
-"""Names of videos: their one form in Unicode, and the endings of video files."""
+"""Names of videos: their one form in Unicode, the endings of video files, and files of names."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from pathlib import Path
 from typing import TypeVar
 from unicodedata import normalize
 
-from pipeline.errors import UserError
+from pipeline.errors import UsageError, UserError
+from pipeline.plain_files import read_text
 
 _Place = TypeVar("_Place", bound=Hashable)  # what as text is a path or an address
 
@@ -64,3 +66,22 @@ def require_one_each(matches: Mapping[str, list[_Place]]) -> None:
         first = ids.setdefault(paths[0], video)
         if first != video and without_ending(first) == without_ending(video):
             raise UserError(f"videos {first} and {video} are one file ({paths[0]}); write one id")
+
+
+def skipped_ids(path: Path | None) -> frozenset[str]:
+    """The ids in a `runtime.skip` file: one a line; empty lines and those that begin with # count for nothing.
+
+    The name of a video's file stands for its id, too.
+
+    Raises UsageError where the file cannot be read.
+    """
+    if path is None:
+        return frozenset()
+    try:
+        lines = read_text(path, encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{path}: cannot be read ({reason}); see --skip") from error
+    ids = [one_form(line.strip()) for line in lines]
+    ids = [video for video in ids if video and not video.startswith("#")]
+    return frozenset(ids) | {without_ending(video) for video in ids}

@@ -1,4 +1,4 @@
-"""What a child process does: the jobs it is sent, one after the other, with a heartbeat."""
+"""What a child process does: the jobs it is sent, one after the other, with a heartbeat; and jobs as they come."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
@@ -60,6 +61,36 @@ def alive() -> None:
     """
     for heartbeat in _heartbeats:
         heartbeat()
+
+
+class Coming:
+    """Jobs as they come: the next one, once it was looked at, stays until it is taken.
+
+    A source that gives None has nothing just now.
+    """
+
+    def __init__(self, jobs: Iterable[Any]) -> None:
+        self._jobs, self._next = iter(jobs), deque[Any]()
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether no job comes any more."""
+        return self._ended and not self._next
+
+    def look(self) -> bool:
+        """Whether there is a job just now."""
+        if not self._next and not self._ended:
+            job = next(self._jobs, self)
+            self._ended = job is self
+            if job is not None and job is not self:
+                self._next.append(job)
+        return bool(self._next)
+
+    def give(self, take: Callable[[Any], bool]) -> None:
+        """Give the next job to who can take it."""
+        if self.look() and take(self._next[0]):
+            self._next.popleft()
 
 
 class SharedHeartbeat:

@@ -9,7 +9,7 @@ import atexit
 import multiprocessing
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -19,20 +19,14 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.processes.ends import death, let_go, receive, send
 from pipeline.processes.stopping import SIGNALS, unbroken
-from pipeline.processes.worker_main import (
-    Answer,
-    Handler,
-    Heartbeat,
-    Outcome,
-    SharedHeartbeat,
-    work,
-)
+from pipeline.processes.worker_main import Answer, Coming, Handler, Heartbeat, Outcome, work
+from pipeline.processes.worker_main import SharedHeartbeat as Shared
 
 Watch = Callable[..., None]  # (job, about): what the process that does a job spoke of last
 
 __all__ = ["Handler", "Heartbeat", "Outcome", "Worker", "listen", "outcomes", "run_jobs"]
 START_SECONDS = 300.0  # a process may take for its imports and its network
-_LISTEN_SECONDS, _END_SECONDS = 1.0, 5.0
+_LISTEN_SECONDS, _END_SECONDS, _ASK_SECONDS = 1.0, 5.0, 0.2
 
 
 class Worker:
@@ -64,7 +58,7 @@ class Worker:
         try:
             if self._method == "spawn":
                 resource_tracker.ensure_running()  # its start would unblock signals below
-            self._heartbeat = SharedHeartbeat()
+            self._heartbeat = Shared()
             # Made here: processes forked before would hold its ends, and no death would close it.
             self.pipe, theirs = context.Pipe()
             forked = self._work if self._method == "fork" else None
@@ -173,7 +167,7 @@ def _unwatched(job: Any, about: str = "") -> None: ...
 def run_jobs(
     setup: Callable[..., Handler],
     arguments: Sequence[Any],
-    jobs: Sequence[Any],
+    jobs: Iterable[Any],
     *,
     workers: int,
     timeout: float,
@@ -181,54 +175,58 @@ def run_jobs(
 ) -> Iterator[Outcome]:
     """Run every job and yield outcomes as they come.
 
-    Each process calls `setup(*arguments)` once and the handler it returns once a job, which has a heartbeat to
-    call; `watch` is shown what it says. A process that is silent for `timeout` seconds is killed. A job
-    whose process dies or whose handler raises has failed; UserError is raised here, and where a process ends
-    before its first job. No process outlives the iteration.
+    A job is asked for when a process is free to do it; None says that there is none just now. Each process calls
+    `setup(*arguments)` once and the handler it returns once a job, which has a heartbeat to call; `watch` is shown what
+    it says. One that is silent for `timeout` seconds is killed. A job whose process dies or whose handler raises has
+    failed; UserError is raised here, and where a process ends before its first job. None outlives the iteration.
     """
-    waiting = deque(jobs)
+    coming = Coming(jobs)
     pool: list[Worker] = []
     try:
-        while waiting or pool:
-            while len(pool) < min(workers, len(waiting) + len(pool)):
+        while True:
+            while len(pool) < workers and coming.look():
                 pool.append(Worker(setup, arguments, method="spawn", timeout=timeout))
                 pool[-1].start()
-                _give_next(pool[-1], waiting)
+                coming.give(pool[-1].give)
+            if not pool and coming.ended:
+                return
             for worker, answer in listen(pool, timeout):
                 if answer.refused is not None:
                     raise UserError(answer.refused)
                 yield Outcome(worker.jobs.popleft(), answer.result, answer.reason)
-                _give_next(worker, waiting)
+                coming.give(worker.give)
             for worker in filter(lambda one: one.jobs, pool):
                 watch(worker.jobs[0], worker.about)
-            for worker in list(pool):
-                if worker.lost is not None or not worker.jobs:
-                    _require_set_up(worker)
-                    worker.end()
-                    pool.remove(worker)
-                    yield from (Outcome(job, reason=worker.lost) for job in worker.jobs)
+            yield from _ended(pool, coming)
     finally:
         for worker in pool:
             worker.end()
 
 
+def _ended(pool: list[Worker], coming: Coming) -> Iterator[Outcome]:
+    """Take out of the pool what was lost, or has nothing more to do; jobs of the lost have failed."""
+    for worker in list(pool):
+        if worker.lost is None and not worker.jobs:
+            coming.give(worker.give)  # it had none for a while
+        if worker.lost is not None or (not worker.jobs and coming.ended):
+            _require_set_up(worker)
+            worker.end(), pool.remove(worker)
+            yield from (Outcome(job, reason=worker.lost) for job in worker.jobs)
+
+
 def _require_set_up(worker: Worker) -> None:
     """Raises UserError where a worker was lost before its first job: the next one would be, too."""
     if worker.lost is not None and not worker.set_up:
-        raise UserError(
+        said = (
             f"a worker process ended before its first job: {worker.lost}; --workers 0 works without"
         )
-
-
-def _give_next(worker: Worker, waiting: deque[Any]) -> None:
-    if waiting and worker.give(waiting[0]):
-        waiting.popleft()
+        raise UserError(said)
 
 
 def outcomes(
     setup: Callable[..., Handler],
     arguments: Sequence[Any],
-    jobs: Sequence[Any],
+    jobs: Iterable[Any],
     *,
     workers: int,
     timeout: float,
@@ -237,10 +235,14 @@ def outcomes(
     """As `run_jobs`; with 0 workers in this process, where nothing guards against crashes and hangs."""
     if workers:
         yield from run_jobs(setup, arguments, jobs, workers=workers, timeout=timeout, watch=watch)
-    elif jobs:
-        handle = setup(*arguments)
-        for job in jobs:
-            try:
-                yield Outcome(job, handle(job, partial(watch, job)))
-            except (ValueError, OSError) as error:
-                yield Outcome(job, reason=str(error))
+        return
+    handle: Handler | None = None
+    for job in jobs:
+        if job is None:
+            time.sleep(_ASK_SECONDS)
+            continue
+        handle = handle or setup(*arguments)
+        try:
+            yield Outcome(job, handle(job, partial(watch, job)))
+        except (ValueError, OSError) as error:
+            yield Outcome(job, reason=str(error))

@@ -22,7 +22,7 @@ from bmn.proposals import to_array
 from pipeline.array_files import open_npz
 from pipeline.run_folder.files import atomic_path
 from pipeline.run_folder.identity import record_of
-from pipeline.run_folder.ledger import Ledger, Made, is_current
+from pipeline.run_folder.ledger import Ledger, Made, fold, is_current
 
 MAPS = "maps"  # their folder, in that of the proposals
 Table = np.ndarray | Tensor
@@ -62,7 +62,8 @@ class KeptMaps:
     """The maps of a run's videos, a file a video in `folder`, each recorded with what it was made by and of.
 
     `by` is what all are made by now, `of` what each video's is made of; others are not read. `center` is
-    `bmn.boundary_center`. Of several processes one `writes` the record; `made` are this one's lines.
+    `bmn.boundary_center`. A process that works together with others has a `journal` of its own, and knows the
+    room that was taken when it began.
     """
 
     folder: Path
@@ -70,12 +71,11 @@ class KeptMaps:
     of: Mapping[str, str]
     center: float
     room: Room
-    writes: bool = True
+    journal: Path | None = None
     verify: bool = False
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(self.folder)
-        self.made: list[Made] = []
+        self.ledger = Ledger(self.folder, self.journal)
         self.too_large = 0  # videos whose maps found no room
 
     def has(self, video: str) -> bool:
@@ -111,18 +111,11 @@ class KeptMaps:
             np.savez(stream, durations=np.int64(cells.shape[1]), **arrays)  # type: ignore[arg-type]  # numpy takes any names
         file = record_of(path)
         of = self.of.get(video, "")
-        line = Made(video=video, by=self.by, of=of, file=file, content=file.sha256)
-        self.made.append(line)
-        if self.writes:
-            self.ledger.note(line)
-        else:
-            self.ledger.lines[video] = line
+        self.ledger.note(Made(video=video, by=self.by, of=of, file=file, content=file.sha256))
 
-    def record(self, made: list[Made]) -> None:
-        """Record what all processes have made. Raises UserError where it cannot be written."""
-        if made:
-            self.ledger.lines.update({line.video: line for line in made})
-            self.ledger.write()
+    def record(self) -> None:
+        """Record what all processes have made in one file. Raises UserError where it cannot be written."""
+        fold(self.folder)
 
     def _cells(self, start: Table, end: Table, durations: int) -> tuple[np.ndarray, np.ndarray]:
         return proposal_cells(start, end, durations, boundary_center=self.center)

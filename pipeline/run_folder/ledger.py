@@ -7,17 +7,19 @@ cut off, or that is damaged, is none: its video is looked at again.
 from __future__ import annotations
 
 import json
-import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pipeline.errors import cannot_read, cannot_write
+from pipeline.errors import cannot_read
 from pipeline.plain_files import require_plain
 from pipeline.run_folder.files import write_text
 from pipeline.run_folder.identity import FileRecord, is_as_recorded
+from pipeline.run_folder.joined.journals import append_line, journal_lines
+from pipeline.run_folder.joined.members import WORK
 
 LEDGER = "videos.jsonl"
 
@@ -40,10 +42,14 @@ class Made(BaseModel):
 
 
 class Ledger:
-    """The lines of a stage's folder, by video; read once, on first use."""
+    """The lines of a stage's folder, by video, with those of processes at work there; read once, on first use.
 
-    def __init__(self, folder: Path) -> None:
+    One at work together with others adds its own to `journal`.
+    """
+
+    def __init__(self, folder: Path, journal: Path | None = None) -> None:
         self.folder = folder
+        self._journal = journal
         self._path = folder / LEDGER
         self._lines: dict[str, Made] | None = None
 
@@ -51,7 +57,7 @@ class Ledger:
     def lines(self) -> dict[str, Made]:
         """The last line of each video. Raises UserError where the file cannot be read."""
         if self._lines is None:
-            self._lines = {line.video: line for line in self._read()}
+            self._lines = {line.video: line for line in (*self._read(), *self._at_work())}
         return self._lines
 
     def get(self, video: str) -> Made | None:
@@ -61,17 +67,7 @@ class Ledger:
     def note(self, made: Made) -> None:
         """Record that a video's output is in place. Raises UserError where it cannot be written."""
         self.lines[made.video] = made
-        line = json.dumps(_plain(made)) + "\n"
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            # On a line of its own even where a kill cut off the last one: an empty line is none.
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-            try:
-                os.write(descriptor, f"\n{line}".encode())
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise cannot_write(self._path, error) from error
+        append_line(self._journal or self._path, plain(made))
 
     def forget(self, *videos: str) -> None:
         """Record that there is no output of these videos any more."""
@@ -82,7 +78,7 @@ class Ledger:
 
     def write(self) -> None:
         """Write the file anew, a line a video. Raises UserError where it cannot be written."""
-        rows = (json.dumps(_plain(self.lines[video])) + "\n" for video in sorted(self.lines))
+        rows = (json.dumps(plain(self.lines[video])) + "\n" for video in sorted(self.lines))
         write_text(self._path, "".join(rows))
 
     def _read(self) -> Iterator[Made]:
@@ -99,6 +95,24 @@ class Ledger:
             except ValidationError:
                 continue
 
+    def _at_work(self) -> Iterator[Made]:
+        return (made for line in journal_lines(self.folder) if (made := made_of(line)) is not None)
+
+
+def fold(folder: Path) -> None:
+    """Put what processes at work have recorded into the one file; their journals go. Raises UserError."""
+    if any(True for _ in journal_lines(folder)):
+        Ledger(folder).write()
+    shutil.rmtree(folder / WORK, ignore_errors=True)
+
+
+def made_of(line: Mapping[str, object]) -> Made | None:
+    """A line of a journal; None where it is none of something made."""
+    try:
+        return Made.model_validate(line)
+    except ValidationError:
+        return None
+
 
 def intact(path: Path, made: Made, *, verify: bool = False) -> bool:
     """Whether a video's output is what was written. Raises UserError where it cannot be read."""
@@ -113,5 +127,6 @@ def is_current(
     return known and made is not None and intact(path, made, verify=verify)
 
 
-def _plain(made: Made) -> Mapping[str, object]:
+def plain(made: Made) -> Mapping[str, object]:
+    """A line as JSON values."""
     return made.model_dump() | {"file": asdict(made.file)}

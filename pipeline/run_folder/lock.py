@@ -1,4 +1,4 @@
-"""The lock of a folder that is written: one process at a time, whoever holds it named."""
+"""The lock of a folder that is written: one process, or several that share their work, whoever holds it named."""
 
 from __future__ import annotations
 
@@ -8,41 +8,51 @@ import os
 import socket
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from pipeline.errors import UserError, cannot_write
 from pipeline.progress import say
 from pipeline.run_folder.files import clear_temporary
+from pipeline.run_folder.temporary import is_gone
 
 if sys.platform != "win32":  # there a run folder is not guarded against a second process
     import fcntl
 
 LOCK = ".lock"
+_MOST_BYTES = 4000  # of names that are read
+Taken = Literal["alone", "shared"]
 _HELD = frozenset({errno.EACCES, errno.EAGAIN})  # what a lock answers that another process holds
 # What a file system answers that has no locks.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+_SHARE_SECONDS, _ASK_SECONDS = (
+    2.0,
+    0.05,
+)  # another that comes to share it holds it alone for a moment
 _held: dict[tuple[int, int], int] = {}  # how often this process holds a folder, by device and inode
 _unguarded: set[tuple[int, int]] = set()  # folders without locks, which has been said
 
 
 @contextlib.contextmanager
-def locked(*folders: Path) -> Iterator[None]:
+def locked(*folders: Path, shared: bool = False) -> Iterator[None]:
     """Hold folders for this process; a lock goes with the process, however it ends.
 
-    A folder may be held several times, by whatever paths it is named. What killed processes left right
-    in it is cleared. Where the file system has no locks, that is said once, and nothing guards
-    the folder. Raises UserError saying who holds it and since when.
+    Those that hold one `shared` hold it together: they claim what they do from one another. A folder may be held
+    several times, by whatever paths it is named. What killed processes left right in it is cleared. Where
+    the file system has no locks, that is said once (not where the folder is `shared`), and nothing guards the folder.
+    Raises UserError saying who holds it and since when.
     """
     with contextlib.ExitStack() as stack:
         for folder in folders:
-            stack.enter_context(_one_locked(folder))
+            stack.enter_context(_one_locked(folder, shared))
         yield
 
 
 @contextlib.contextmanager
-def _one_locked(folder: Path) -> Iterator[None]:
+def _one_locked(folder: Path, shared: bool) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         place = folder.stat()
@@ -52,7 +62,7 @@ def _one_locked(folder: Path) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         # Opened once: whichever descriptor is closed, the process has given away its lock.
         if key not in _held:
-            stack.enter_context(_lock_file(folder, key))
+            stack.enter_context(_lock_file(folder, key, shared))
         _held[key] = _held.get(key, 0) + 1
         try:
             clear_temporary(folder, below=False)
@@ -93,16 +103,19 @@ def _is_run(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _lock_file(folder: Path, key: tuple[int, int]) -> Iterator[None]:
+def _lock_file(folder: Path, key: tuple[int, int], shared: bool) -> Iterator[None]:
     """The folder's `.lock`, opened, locked and signed."""
     path = folder / LOCK
     descriptor = _opened(folder, path)
     try:
-        if _take(folder, descriptor, key):
+        taken = _share(folder, descriptor) if shared else _take(folder, descriptor, key)
+        if taken is not None:
             try:
-                _write_holder(descriptor)
+                _write_holder(descriptor, beside=taken == "shared")
             except OSError as error:
                 raise cannot_write(path, error) from error
+            if shared and taken == "alone":
+                _lock(descriptor, alone=False)
         yield
     finally:
         os.close(descriptor)
@@ -135,13 +148,16 @@ def _cannot_be_used(folder: Path, error: OSError) -> UserError:
     )
 
 
-def _take(folder: Path, descriptor: int, key: tuple[int, int]) -> bool:
-    """Lock the file; False where the file system has no locks. Raises UserError where another process has it."""
-    if sys.platform == "win32":
-        return True
+def _lock(descriptor: int, *, alone: bool) -> None:
+    """Lock an open file, for this process alone: forked workers must not hold it after a kill. Raises OSError."""
+    if sys.platform != "win32":
+        fcntl.lockf(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+
+
+def _take(folder: Path, descriptor: int, key: tuple[int, int]) -> Taken | None:
+    """Lock the file; None where the file system has no locks. Raises UserError where another process has it."""
     try:
-        # Of this process alone: forked workers must not hold it after a kill.
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, alone=True)
     except OSError as error:
         if error.errno in _NO_LOCKS:
             if key not in _unguarded:
@@ -150,20 +166,51 @@ def _take(folder: Path, descriptor: int, key: tuple[int, int]) -> bool:
                     f"{folder}: its file system has no locks ({error.strerror}), so nothing guards it "
                     "against a second process; start one at a time"
                 )
-            return False
-        if error.errno not in _HELD:
-            raise _cannot_be_used(folder, error) from error
-        holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip()
-        raise UserError(
-            f"{folder}: in use by {holder or 'another process'}; wait for it or name another folder"
-        ) from error
-    return True
+            return None
+        raise _refused(folder, descriptor, error) from error
+    return "alone"
 
 
-def _write_holder(descriptor: int) -> None:
+def _share(folder: Path, descriptor: int) -> Taken | None:
+    """As `_take`, together with others; the first has it alone until it has written its name."""
+    until = time.monotonic() + _SHARE_SECONDS
+    while True:
+        for alone in (True, False):
+            try:
+                _lock(descriptor, alone=alone)
+                return "alone" if alone else "shared"
+            except OSError as error:
+                if error.errno in _NO_LOCKS:
+                    return None
+                if error.errno not in _HELD or not (alone or time.monotonic() < until):
+                    raise _refused(folder, descriptor, error) from error
+        time.sleep(_ASK_SECONDS)
+
+
+def _refused(folder: Path, descriptor: int, error: OSError) -> UserError:
+    """What is said of a lock that was not given: who has it, where one has."""
+    if error.errno not in _HELD:
+        return _cannot_be_used(folder, error)
+    lines = os.pread(descriptor, _MOST_BYTES, 0).decode(errors="replace").split("\n")
+    holders = "; ".join(line.strip() for line in lines if line.strip() and not _has_ended(line))
+    return UserError(
+        f"{folder}: in use by {holders or 'another process'}; wait for it or name another folder"
+    )
+
+
+def _has_ended(holder: str) -> bool:
+    """Whether what `_write_holder` wrote is of a process of this host that is no more."""
+    words = holder.split()
+    known = len(words) > 3 and words[1].isdigit() and words[3] == socket.gethostname()
+    return known and is_gone(int(words[1]), time.time())
+
+
+def _write_holder(descriptor: int, *, beside: bool) -> None:
     """Straight to the file: what a buffer held back would fail again when it is closed."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    os.ftruncate(descriptor, 0)
-    os.pwrite(
-        descriptor, f"process {os.getpid()} on {socket.gethostname()} since {now}".encode(), 0
-    )
+    line = f"process {os.getpid()} on {socket.gethostname()} since {now}"
+    if beside:  # at its end: those that share it are named one a line
+        os.pwrite(descriptor, f"\n{line}".encode(), os.fstat(descriptor).st_size)
+    else:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, line.encode(), 0)

@@ -28,7 +28,7 @@ _OLD = re.compile(r"\..+\.\d{1,10}\.tmp|\.tmp-[0-9a-f]{16}\.h5", re.DOTALL)
 
 def temporary_path(path: Path) -> Path:
     """A name for what will be `path`, in its folder; no other process, host or call gives it again."""
-    mark = f".tada-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    mark = f".tada-{this_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     room = LONGEST_NAME - len(mark) - 1
     kept = path.name.encode(errors="surrogateescape")[:room].decode(errors="ignore")
     return path.with_name(f".{kept}{mark}")
@@ -67,13 +67,13 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
     found = entry.stat(follow_symlinks=False)
     if not stat.S_ISREG(found.st_mode):
         return False
-    if marked is not None and marked[1] == _host():
-        return _is_gone(int(marked[2]), found.st_mtime)
+    if marked is not None and marked[1] == this_host():
+        return is_gone(int(marked[2]), found.st_mtime)
     return time.time() - found.st_mtime > _DAY
 
 
-def _is_gone(pid: int, written: float) -> bool:
-    """Whether a process of this host has ended; `written` is when its file was last written.
+def is_gone(pid: int, written: float) -> bool:
+    """Whether a process of this host has ended; `written` is when its file was last written, by its clock.
 
     A process that has its id now, but started a day later, is another one.
     """
@@ -96,7 +96,7 @@ def _is_gone(pid: int, written: float) -> bool:
 
 
 @cache
-def _host() -> str:
+def this_host() -> str:
     """This host's name and the number of its space of process ids, in letters that a name may have."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", socket.gethostname())[:_HOST_LETTERS]
     try:

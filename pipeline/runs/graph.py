@@ -36,6 +36,11 @@ class StageRow:
     who: Literal["all", "main"] = "all"
     alone: bool = False
 
+    @property
+    def joint(self) -> bool:
+        """Whether any number of processes may work at it together: it is made video by video."""
+        return bool(self.part) and not self.alone
+
     def part_of(self, video: str) -> str:
         """The file of a video, below the stage's folder."""
         return self.part.replace("VIDEO", video)

@@ -12,7 +12,8 @@ from pipeline.configuration.reading import RUN_CONFIG, dump_config, load_config
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset, load_annotations
 from pipeline.data.features.imported import has_own_rates, is_imported, on_imported_grid
-from pipeline.data.videos.left_out import LeftOut, skipped_ids
+from pipeline.data.names import skipped_ids
+from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 from pipeline.run_folder.files import write_text
@@ -22,6 +23,7 @@ from pipeline.runs.graph import row
 from pipeline.runs.inputs.contents import manifest_of, weights_in
 from pipeline.runs.inputs.facts import Facts
 from pipeline.runs.ways import Ways, ways_of
+from pipeline.shards import Shard
 
 # torch takes seconds to load, and `status` and `eval` need none of it: what does is imported where used.
 if TYPE_CHECKING:
@@ -40,9 +42,8 @@ class Run:
     """One run, as the stages and tools take it; what is asked for is read on first use.
 
     `force` moves a training of other inputs aside instead of refusing to go on; `verify` compares the bytes
-    of what was written, whatever size and time say; without `grid_of_imported` the clip grid is the given one
-    even where features were imported. `kept` is what the folder keeps as its configuration, where
-    that is not the given one.
+    of what was written, whatever size and time say; without `grid_of_imported` the clip grid is the given one even
+    where features were imported. `kept`: the folder's configuration, where another. `shard`: this process's share.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Run:
     grid_of_imported: bool = True
     verify: bool = False
     kept: Config | None = None
+    shard: Shard | None = None
 
     def __reduce__(self) -> tuple[type[Run], tuple[Path, Config, bool, bool]]:
         """To another process it goes without what it has read."""
@@ -174,12 +176,12 @@ class Run:
         fields that the stage's command adds. Raises UserError where a training would be lost.
         """
         if row(name).who == "main" or ranks().size == 1:
-            return self._open_alone(name, extra or {})
+            return self.open_alone(name, extra or {})
         from pipeline.processes.distributed import barrier
 
         barrier()  # the stage before is finished when the main process comes here
         if ranks().is_main:
-            opened = self._open_alone(name, extra or {})
+            opened = self.open_alone(name, extra or {})
             barrier()
             return opened
         barrier()
@@ -224,7 +226,8 @@ class Run:
             identities=self.sightings.identities,
         )
 
-    def _open_alone(self, name: str, extra: Mapping[str, object]) -> Stage:
+    def open_alone(self, name: str, extra: Mapping[str, object]) -> Stage:
+        """As `open`, in this process alone."""
         stage = self.stage(name)
         stage = replace(stage, fields={**stage.fields, **extra})
         if name == "extract" and self.has_imported_features:  # not made here, and not to be lost

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
 
 from pipeline.configuration.reading import RUN_CONFIG, load_config
 from pipeline.data.features.imported import require_imported
@@ -17,17 +14,16 @@ from pipeline.errors import UserError
 from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.run_folder.files import clear_temporary, write_text
-from pipeline.run_folder.lock import linked_folders, locked
+from pipeline.run_folder.lock import locked
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.graph import StageRow, maker, row
+from pipeline.runs.holding import connected, from_main, held, is_joint, linked, wait
 from pipeline.runs.inputs.contents import names_classes, no_classes
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.ahead import require_sound
 from pipeline.runs.soundness.lengths import require_lengths
 from pipeline.runs.ways import in_order, needed_by, of_head, reads_of
 from pipeline.training.logs.opening import forget_log
-
-Value = TypeVar("Value")
 
 
 def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] = ()) -> None:
@@ -48,26 +44,43 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
         run.folder, run.ways
     ):
         raise no_classes(run.folder, run.ways)
-    if (
-        ranks().size == 1
-        and (run.folder / RUN_CONFIG).is_file()
-        and not _todo(run, before, stages, own)
-    ):
+    look = partial(_todo, run, before, stages, own)
+    todo = look() if ranks().size == 1 and (run.folder / RUN_CONFIG).is_file() else None
+    if todo == []:
         require_lengths(run, [stage.name for stage in (*before, *stages)], look=False)
         _nothing_to_do(run, own)
         return
     require_sound(run, stages)
     _require_trainings(run, before, stages)
-    with held(run.folder):
-        if ranks().is_main:
-            run.sightings.keep(run.folder)
-            for line in run.sightings.lines():
-                say(line)
-        _bring_up_to_date(run, before, stages, own)
-        for stage in stages:
-            if stage.name in quiet and _main(partial(run.is_complete, stage.name)):
-                continue
-            _work(run, stage)
+    with connected():
+        shared = from_main(lambda: is_joint(run, look() if todo is None else todo))
+        with held(run.folder, shared=shared):
+            if not shared or from_main(lambda: is_joint(run, look())):
+                _do(run, before, stages, own, quiet, shared=shared)
+                return
+        with held(run.folder):  # what another has done since is not for several to do
+            _do(run, before, stages, own, quiet, shared=False)
+
+
+def _do(
+    run: Run,
+    before: Sequence[StageRow],
+    stages: Sequence[StageRow],
+    own: Sequence[StageRow],
+    quiet: Collection[str],
+    *,
+    shared: bool,
+) -> None:
+    """Do them in the held run folder."""
+    if ranks().is_main:
+        run.sightings.keep(run.folder)
+        for line in run.sightings.lines():
+            say(line)
+    _bring_up_to_date(run, before, stages, own, shared=shared)
+    for stage in stages:
+        if stage.name in quiet and from_main(partial(run.is_complete, stage.name)):
+            continue
+        _work(run, stage, shared=shared)
 
 
 def whole_run(run: Run) -> tuple[StageRow, ...]:
@@ -143,25 +156,23 @@ def work_of(stage: StageRow) -> Callable[[Run], None]:
     return function
 
 
-def _work(run: Run, stage: StageRow) -> None:
+def _work(run: Run, stage: StageRow, *, shared: bool = False) -> None:
     if ranks().is_main or stage.who == "all":
-        with locked(*_shared(run, stage)):
+        with locked(*linked(run, stage), shared=shared):
             if ranks().is_main:
                 clear_temporary(run.path(stage.name))  # also where there is nothing to do
             work_of(stage)(run)
     if ranks().size > 1:
-        _wait()
-
-
-def _shared(run: Run, stage: StageRow) -> list[Path]:
-    """What a stage writes to outside of the run folder, through links; nothing where it is complete."""
-    folders = linked_folders(run.path(stage.name), run.folder) if ranks().is_main else []
-    complete = bool(folders) and run.state(stage.name).state == "complete"
-    return [] if complete else folders
+        wait()
 
 
 def _bring_up_to_date(
-    run: Run, before: Sequence[StageRow], stages: Sequence[StageRow], own: Sequence[StageRow]
+    run: Run,
+    before: Sequence[StageRow],
+    stages: Sequence[StageRow],
+    own: Sequence[StageRow],
+    *,
+    shared: bool,
 ) -> None:
     """Make stages that others read again, where they are not current and what reads them needs them.
 
@@ -170,11 +181,11 @@ def _bring_up_to_date(
     """
     done: list[StageRow] = []
     for _ in before:
-        todo = _main(lambda: _todo(run, before, stages, own))
+        todo = from_main(lambda: _todo(run, before, stages, own))
         first = next((stage for stage in todo if stage in before and stage not in done), None)
         if first is None:
             return
-        state = _main(partial(run.state, first.name))
+        state = from_main(partial(run.state, first.name))
         if first.name == "extract" and run.has_imported_features:
             raise UserError(
                 f"{run.path('extract')}: imported {state.why}; run `tada-loc import-features`"
@@ -185,7 +196,7 @@ def _bring_up_to_date(
                 f"{run.folder}: stage {first.folder} {how}; run `tada-loc {first.command}` before "
                 f"`tada-loc {own[0].command}`, or `tada-loc run` for all"
             )
-        _work(run, first)
+        _work(run, first, shared=shared)
         done.append(first)
 
 
@@ -220,31 +231,3 @@ def _todo(
         todo.append(stage)
         wanted |= {maker(source).name for source in reads_of(stage, run.ways)}
     return todo[::-1]
-
-
-def _main(value: Callable[[], Value]) -> Value:
-    """What the main process finds, in every process."""
-    if ranks().size == 1:
-        return value()
-    from pipeline.processes.distributed import from_main_process
-
-    return from_main_process(value)
-
-
-@contextlib.contextmanager
-def held(*folders: Path) -> Iterator[None]:
-    """The run folder and others, held by this process; of several connected ones, by the main one for all."""
-    with contextlib.ExitStack() as stack:
-        if ranks().size > 1:
-            from pipeline.processes.distributed import process_group  # loads torch
-
-            stack.enter_context(process_group())
-        if ranks().is_main:
-            stack.enter_context(locked(*folders))
-        yield
-
-
-def _wait() -> None:
-    from pipeline.processes.distributed import barrier
-
-    barrier()

@@ -29,14 +29,23 @@ from pipeline.results.classification.fusing import fused
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
 from pipeline.results.tables import DETECTIONS, write_table
 from pipeline.run_folder.identity import named
-from pipeline.run_folder.ledger import Ledger, Made
+from pipeline.run_folder.joined.claims import Claim
+from pipeline.run_folder.joined.sharing import Work
+from pipeline.run_folder.joined.todo import Todo
+from pipeline.run_folder.ledger import Ledger, Made, plain
+from pipeline.run_folder.stage import Stage
 from pipeline.runs.found import proposals_of
 from pipeline.runs.inputs.fields import VIDEOS, made_by
+from pipeline.runs.joint import finishing, is_finished, joined
 from pipeline.runs.run import Run
+from pipeline.stages.shares import failed_elsewhere, share_of
 from pipeline.training.networks.classifier import load_classifier
 
 Groups = Mapping[str, np.ndarray]  # the rows of each video's proposals
-ScoreJob = tuple[str, Source, np.ndarray]  # video, its source, times [n, positions] in seconds
+ScoreJob = tuple[
+    Claim, Source, np.ndarray
+]  # of a video, its source, times [n, positions] in seconds
+Scored = tuple[Claim, Made | None]
 
 
 def run(run: Run) -> None:
@@ -45,21 +54,48 @@ def run(run: Run) -> None:
     Its columns are video, start, end, label, score (and verb, noun). Only videos whose proposals, features,
     network or settings are others than they were are classified again.
     """
-    stage = run.open("classify")
-    failed = read_failures(stage.folder)  # tried again
-    if stage.complete and not failed and run.is_complete("classify"):
-        say("classify: complete, nothing to do")
-        return
-    proposals = proposals_of(run)
-    groups: Groups = proposals.groupby("video", sort=False).indices
-    left_out = run.left_out("classify")
-    given = run.detection.classify.scores
-    how = f"scores in {given}" if given is not None else run.detection.classify.mode
-    say(f"classify: {len(proposals)} proposals of {len(groups)} videos, by {how}")
-    parts = Parts(stage.folder, made_by(stage.fields), stage.fields[VIDEOS], stage.verify)
-    ledger = Ledger(stage.folder)
-    _score_all(run, parts, ledger, proposals, groups, left_out)
-    left_out.settle()
+    while not _together(run):
+        say("classify: others took this process for dead; begins again")
+
+
+def _together(run: Run) -> bool:
+    """Take part until all is done, or this process's share is; False where it has to begin again."""
+    with joined(run, "classify") as (stage, work):
+        failed = read_failures(stage.folder)  # tried again
+        if stage.complete and not failed and run.is_complete("classify"):
+            say("classify: complete, nothing to do")
+            return True
+        proposals = proposals_of(run)
+        groups: Groups = proposals.groupby("video", sort=False).indices
+        left_out = run.left_out("classify")
+        left_out.record = work.fail
+        given = run.detection.classify.scores
+        how = f"scores in {given}" if given is not None else run.detection.classify.mode
+        say(f"classify: {len(proposals)} proposals of {len(groups)} videos, by {how}")
+        parts = Parts(stage.folder, made_by(stage.fields), stage.fields[VIDEOS], stage.verify)
+        missing, share = _score_all(run, work, parts, proposals, groups, left_out)
+        if work.over:
+            return is_finished(stage)
+        work.look()
+        known = failed_elsewhere(stage.folder, missing, share, work)
+        left_out.known(known)
+        coming = [v for v in missing if not work.is_done(v) and v not in left_out.reasons]
+        if coming:
+            say(
+                f"classify: shard {run.shard} is done; {len(coming)} videos of other shares are to come"
+            )
+            return True
+        with finishing(stage, work) as last:
+            if last is None:
+                return is_finished(stage)
+            left_out.take({video: str(line["reason"]) for video, line in work.failed.items()})
+            left_out.settle()
+            _fuse(run, last, parts, proposals, left_out)
+    return True
+
+
+def _fuse(run: Run, stage: Stage, parts: Parts, proposals: pd.DataFrame, left_out: LeftOut) -> None:
+    """Write the detections of all videos with scores."""
     without = sorted(left_out.reasons)
     if without:
         say(f"classify: {len(without)} videos without scores count as having no detections")
@@ -67,47 +103,59 @@ def run(run: Run) -> None:
     of_video = {video: parts.read(video) for video in proposals["video"].unique()}
     detections = fused(run.detection.classify, run.dataset.heads, proposals, of_video)
     write_table(stage.folder / DETECTIONS, detections)
-    ledger.write()
     stage.finish({"detections": len(detections), "left_out": without})
     say(f"classify: {len(detections)} detections")
 
 
 def _score_all(
     run: Run,
+    work: Work,
     parts: Parts,
-    ledger: Ledger,
     proposals: pd.DataFrame,
     groups: Groups,
     left_out: LeftOut,
-) -> None:
-    """Make the parts that are not current; each is recorded as soon as it is there."""
+) -> tuple[list[str], list[str]]:
+    """Make the parts that are not current and that no other process makes; those that were to be made, and one's share.
+
+    Each is recorded as soon as it is there.
+    """
+    work.member.sign(total=len(groups))
+    ledger = Ledger(work.folder)
     for video in parts.todo([video for video in parts.of if video not in groups], ledger):
         nothing = [np.zeros((0, len(head)), np.float32) for head in run.dataset.heads]
-        ledger.note(parts.write(video, nothing))
-    todo = parts.todo(list(groups), ledger)
-    if not todo:
-        return
-    with Progress(len(groups), "classify", unit="video", start=len(groups) - len(todo)) as bar:
-        for made in _scored(run, parts, proposals, {v: groups[v] for v in todo}, left_out):
-            ledger.note(made)
-            bar.update(1)
+        work.note(plain(parts.write(video, nothing)))
+    missing = parts.todo(list(groups), ledger)
+    if not missing:
+        return [], []
+    share = share_of(run.shard, list(groups), [len(rows) for rows in groups.values()])
+    wanted = set(missing)
+    todo = Todo(work, [video for video in share if video in wanted])
+    start = len(groups) - len(missing)
+    with Progress(len(groups), "classify", unit="video", start=start) as bar:
+        mine = {video: groups[video] for video in missing}
+        for claim, made in _scored(run, todo, parts, proposals, mine, left_out):
+            if made is not None:
+                work.note(plain(made))
+                bar.update(1)
+            elif not claim.holds():
+                todo.back(claim.name)
+            work.claims.release(claim)
+    return missing, share
 
 
 def _scored(
-    run: Run, parts: Parts, proposals: pd.DataFrame, groups: Groups, left_out: LeftOut
-) -> Iterator[Made]:
-    """The parts of videos, by what their scores come from."""
+    run: Run, todo: Todo, parts: Parts, proposals: pd.DataFrame, groups: Groups, left_out: LeftOut
+) -> Iterator[Scored]:
+    """The parts of claimed videos, by what their scores come from; None of one that failed or was taken over."""
     settings = run.detection.classify
     if settings.scores is not None:
-        return _given(run, parts, list(groups), left_out)
+        return _given(run, todo, parts, left_out)
     if settings.decodes:
-        grid = run.features.grid
-        times = {v: times_of(settings, proposals.iloc[rows], grid) for v, rows in groups.items()}
-        return _decoded(run, parts, times, left_out)
-    return _of_features(run, parts, proposals, groups)
+        return _decoded(run, todo, parts, proposals, groups, left_out)
+    return _of_features(run, todo, parts, proposals, groups)
 
 
-def _given(run: Run, parts: Parts, videos: Sequence[str], left_out: LeftOut) -> Iterator[Made]:
+def _given(run: Run, todo: Todo, parts: Parts, left_out: LeftOut) -> Iterator[Scored]:
     """Parts of scores made elsewhere, one row a video; videos without any are counted."""
     scores = scores_of(run.detection, run.dataset)
     for note in scores.notes:
@@ -116,12 +164,15 @@ def _given(run: Run, parts: Parts, videos: Sequence[str], left_out: LeftOut) -> 
     if scores.unscored:
         say(f"classify: no scores of the classes {named(scores.unscored)}: they are never detected")
     left_out.take(dict.fromkeys(missing, f"no class scores in {scores.file}"))
-    for video in videos:
-        if video not in missing:
-            yield parts.write(video, [scores.rows[video][None]])
+    todo.leave(set(missing))
+    for claim in todo.each():
+        rows = scores.rows[claim.name][None]
+        yield claim, parts.write(claim.name, [rows]) if claim.holds() else None
 
 
-def _of_features(run: Run, parts: Parts, proposals: pd.DataFrame, groups: Groups) -> Iterator[Made]:
+def _of_features(
+    run: Run, todo: Todo, parts: Parts, proposals: pd.DataFrame, groups: Groups
+) -> Iterator[Scored]:
     """Parts of scores on stored features, of a network's head or of a classifier trained on them."""
     settings, classes = run.detection.classify, run.dataset.num_classes
     on_features = run.config.finetune.source == "features"
@@ -131,33 +182,43 @@ def _of_features(run: Run, parts: Parts, proposals: pd.DataFrame, groups: Groups
         else load_classifier(run.config.backbone, classes, run.folder, run.device)
     )
     _check_channels(run, list(groups), model)
-    for video, rows in groups.items():
+    for claim in todo.each():
         scores = scores_on_features(
             model,
-            run.features(video),
-            proposals.iloc[rows],
+            run.features(claim.name),
+            proposals.iloc[groups[claim.name]],
             settings,
             run.device,
             on_means=on_features,
         )
-        yield parts.write(video, scores)
+        yield claim, parts.write(claim.name, scores) if claim.holds() else None
 
 
 def _decoded(
-    run: Run, parts: Parts, times: Mapping[str, np.ndarray], left_out: LeftOut
-) -> Iterator[Made]:
+    run: Run, todo: Todo, parts: Parts, proposals: pd.DataFrame, groups: Groups, left_out: LeftOut
+) -> Iterator[Scored]:
     """Parts of scores on clips decoded at the proposals; videos that fail are counted."""
-    paths = run.sources(times, left_out)
-    jobs = [(video, paths[video], times[video]) for video in times if video in paths]
+    paths = run.sources(groups, left_out)
+    todo.leave(groups.keys() - paths.keys())
+    settings, grid = run.detection.classify, run.features.grid
+
+    def jobs() -> Iterator[ScoreJob | None]:
+        for claim in todo.claims():
+            if claim is None:
+                yield None
+            else:
+                times = times_of(settings, proposals.iloc[groups[claim.name]], grid)
+                yield claim, paths[claim.name], times
+
     arguments = (run, run.dataset.num_classes, parts)
     workers = run.config.runtime.workers
     for outcome in outcomes(
-        score_handler, arguments, jobs, workers=workers, timeout=SILENCE_SECONDS
+        score_handler, arguments, jobs(), workers=workers, timeout=SILENCE_SECONDS
     ):
-        if outcome.reason is not None:
-            left_out.failed(outcome.job[0], outcome.reason)
-        else:
-            yield outcome.result
+        claim = outcome.job[0]
+        if outcome.reason is not None and claim.holds():
+            left_out.failed(claim.name, outcome.reason)
+        yield claim, outcome.result
 
 
 def score_handler(run: Run, num_classes: int | tuple[int, int], parts: Parts) -> Handler:
@@ -166,13 +227,13 @@ def score_handler(run: Run, num_classes: int | tuple[int, int], parts: Parts) ->
     model, extractor = run.classifier(num_classes)
     takes = extraction_takes_parts(run.detection)
 
-    def handle(job: ScoreJob, heartbeat: Heartbeat) -> Made:
-        video, path, times = job
+    def handle(job: ScoreJob, heartbeat: Heartbeat) -> Made | None:
+        claim, path, times = job
         try:
             scores = scores_on_clips(model, extractor, path, times, heartbeat=heartbeat)
         except DamagedVideoError as error:
             raise VideoError(told(error, takes)) from error
-        return parts.write(video, scores)
+        return parts.write(claim.name, scores) if claim.holds() else None
 
     return handle
 

@@ -2,83 +2,98 @@
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 
 from feature_extraction.video.reader import DamagedVideoError, VideoError
 from feature_extraction.weights.loading import weights_digest
-from pipeline.data.annotations import Dataset
 from pipeline.data.features.store import Written
-from pipeline.data.order import deal
-from pipeline.data.remote.videos import RemoteVideo
 from pipeline.data.videos.damage import (
-    DAMAGED,
-    damaged_videos,
     extraction_takes_parts,
     note_damage,
     told,
 )
-from pipeline.data.videos.finding import Source
+from pipeline.data.videos.finding import Source, videos_there
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.videos.sightings import pictures_note
 from pipeline.processes import distributed
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
-from pipeline.ranks import ranks
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
 from pipeline.run_folder.identity import named
-from pipeline.run_folder.ledger import Ledger, Made
+from pipeline.run_folder.joined.claims import Claim
+from pipeline.run_folder.joined.sharing import Work
+from pipeline.run_folder.joined.todo import Todo
+from pipeline.run_folder.ledger import Ledger, Made, plain
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.inputs.fields import made_by
+from pipeline.runs.joint import joined
 from pipeline.runs.run import Run
 from pipeline.runs.states import feature_faults
+from pipeline.stages.extracted import CLIPS, ToMake, finish, was_finished
+from pipeline.stages.shares import lengths_of, share_of
 
-VideoJob = tuple[str, Source, str]  # video, its source, which file that is
-_CLIPS = "clips"  # a note: how many the features have
+VideoJob = tuple[
+    str, Source, str, Claim
+]  # video, its source, which file that is, the right to make it
 
 
 def run(run: Run) -> None:
     """Write `extract/features/VIDEO.h5` for every video of both subsets whose features are not current.
 
-    Videos that fail are listed in `extract/failures.json`; UserError when they are more than
-    `runtime.allow_failures`. A later run tries them again.
+    Together with all processes that are at work at the run folder. Videos that fail are listed in
+    `extract/failures.json`; UserError when they are more than `runtime.allow_failures`. A later run tries them again.
     """
-    stage = run.open("extract")
-    ledger = Ledger(stage.folder)
-    if stage.writes:
-        _take_unrecorded(run, stage, ledger)
-    distributed.barrier()  # none writes before that is done
-    left_out = run.left_out("extract")
-    ids = left_out.without_skipped(run.videos)
+    while not _together(run):
+        say("extract: others took this process for dead; begins again")
+
+
+def _together(run: Run) -> bool:
+    """Take part until all is done, or this process's share is; False where it has to begin again."""
     device = run.device  # before work: it may not be there
-    faults: dict[str, str] = distributed.from_main_process(lambda: feature_faults(run.facts()))
-    todo = [video for video in ids if video in faults]
-    if stage.complete and not todo:
-        say(f"extract: complete ({len(ids)} videos), nothing to do")
-        return
-    _say_faults(faults)
-    paths = run.sources(todo, left_out)
-    say(f"extract: {len(todo)} of {len(ids)} videos to do on {device}")
-    jobs = _own_jobs([(video, paths[video]) for video in todo if video in paths], run.dataset)
-    made = _extract_all(run, stage, jobs, left_out, len(ids))
-    left_out.merge(distributed.gather_values(left_out.reasons))
-    made = [line for lines in distributed.gather_values(made) for line in lines]
-    if stage.writes:
-        ledger.lines.update({line.video: line for line in made})
-        ledger.write()
-        left_out.settle()
-        _remove_former(run, ledger, [video for video in todo if video in left_out.reasons])
-        clips = sum(int(line.notes[_CLIPS]) for line in made)
-        _finish(stage, left_out, len(ids), clips)
+    with joined(run, "extract", partial(_take_unrecorded, run)) as (stage, work):
+        left_out = run.left_out("extract")
+        left_out.record = work.fail
+        ids = left_out.without_skipped(run.videos)
+        work.member.sign(total=len(ids))
+        faults: dict[str, str] = distributed.from_main_process(lambda: feature_faults(run.facts()))
+        todo = [video for video in ids if video in faults]
+        if stage.complete and not todo:
+            say(f"extract: complete ({len(ids)} videos), nothing to do")
+            return True
+        _say_faults(faults)
+        paths = run.sources(todo, left_out)
+        making = ToMake(ids, faults, paths, _share(run, ids, todo, paths))
+        count = len(making.share) if run.shard is not None else len(todo)
+        say(f"extract: {count} of {len(ids)} videos to do on {device}")
+        _extract_all(run, stage, work, making, left_out)
+        over = distributed.any_rank(work.over)
+        if stage.writes and not over:
+            over = not finish(run, stage, work, making, left_out)
+    return not over or was_finished(run, stage)
 
 
-def _take_unrecorded(run: Run, stage: Stage, ledger: Ledger) -> None:
+def _share(
+    run: Run, ids: Sequence[str], todo: Sequence[str], paths: Mapping[str, Source]
+) -> list[str]:
+    """The videos of this process's share, in the order it would like them, the longest first.
+
+    Shares are of all videos of the run: they are the same whatever is done already.
+    """
+    if run.shard is None or not run.shard.count:
+        return share_of(run.shard, list(paths), lengths_of(list(paths), paths, run.dataset))
+    there = videos_there(run.config.dataset, run.dataset, ids)
+    mine = share_of(run.shard, ids, lengths_of(ids, there, run.dataset))
+    return [video for video in mine if video in paths]
+
+
+def _take_unrecorded(run: Run, stage: Stage) -> None:
     """Record feature files that nobody recorded: an older program's, or made just before a kill."""
     run.features.clear_temporary()
+    ledger = Ledger(stage.folder)
     by, identities = made_by(stage.fields), run.sightings.identities
     found = 0
     for video in run.videos:
@@ -100,47 +115,10 @@ def _say_faults(faults: Mapping[str, str]) -> None:
         say(f"extract: features of {len(videos)} videos are {why} ({named(videos)}), made again")
 
 
-def _remove_former(run: Run, ledger: Ledger, failed: Sequence[str]) -> None:
-    """Remove the features of videos that are left out: they are of what is no longer there."""
-    for video in failed:
-        run.features.remove(video)
-    ledger.forget(*failed)
-
-
 def _line(video: str, by: str, of: str, written: Written, notes: Mapping[str, str]) -> Made:
     return Made(
         video=video, by=by, of=of, file=written.file, content=written.content, notes=dict(notes)
     )
-
-
-def _finish(stage: Stage, left_out: LeftOut, total: int, clips: int) -> None:
-    done = total - len(left_out.reasons)
-    damaged = damaged_videos(stage.folder)
-    stage.finish({"videos": done, **left_out.summary(), "damaged": damaged, "clips": clips})
-    say(f"extract: {done} videos complete, {clips} clips made in this run")
-    if damaged:
-        say(
-            f"extract: {len(damaged)} of them from damaged files, listed in {stage.folder / DAMAGED}"
-        )
-
-
-def _own_jobs(jobs: Sequence[tuple[str, Source]], dataset: Dataset) -> list[tuple[str, Source]]:
-    """The jobs of this process: all processes get about the same length of video."""
-    told = dict(zip(dataset.videos["video"], dataset.videos["duration"], strict=True))
-    if all(told.get(video, math.nan) > 0 for video, _ in jobs):
-        lengths = [float(told[video]) for video, _ in jobs]
-    else:  # bytes say it nearly as well
-        lengths = [float(_size(source)) for _, source in jobs]
-    return [jobs[index] for index in deal(lengths, ranks().size)[ranks().rank]]
-
-
-def _size(source: Source) -> int:
-    if isinstance(source, RemoteVideo):
-        return source.size
-    try:
-        return os.stat(source).st_size
-    except OSError:  # a broken link: reading it will say so
-        return 0
 
 
 def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
@@ -152,48 +130,62 @@ def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
     takes = extraction_takes_parts(run.detection)
     made = replace(store.made, weights_digest=weights_digest(model))
 
-    def handle(job: VideoJob, heartbeat: Heartbeat) -> tuple[Written, dict[str, str]]:
-        video, path, identity = job
+    def handle(job: VideoJob, heartbeat: Heartbeat) -> tuple[Written, dict[str, str]] | None:
+        video, path, identity, claim = job
         try:
             features, duration, damaged = extractor.video(path, heartbeat=heartbeat)
         except DamagedVideoError as error:
             raise VideoError(told(error, takes)) from error
+        if not claim.holds():  # this process was suspended, and another makes the video
+            return None
         # First: killed between the two, the video is made again; features without it would be silent.
         note_damage(store.folder, video, duration, damaged)
         meta = replace(made, video=video, source_duration=duration, source=identity)
         written = store.save(features, meta)
         heartbeat()
-        return written, {_CLIPS: str(len(features))} | pictures_note(path, made.fps)
+        return written, {CLIPS: str(len(features))} | pictures_note(path, made.fps)
 
     return handle
 
 
-def _extract_all(
-    run: Run, stage: Stage, jobs: Sequence[tuple[str, Source]], left_out: LeftOut, total: int
-) -> list[Made]:
-    """Extract this process's videos; each is recorded as soon as it is there."""
-    made: list[Made] = []
-    arguments = (run, run.dataset.num_classes)
-    identities, by = run.sightings.identities, made_by(stage.fields)
-    work = [(video, path, identities.get(video, "")) for video, path in jobs]
-    ledger = Ledger(stage.folder)
-    start = total - len(jobs)
+def _extract_all(run: Run, stage: Stage, work: Work, making: ToMake, left_out: LeftOut) -> None:
+    """Extract what of this process's share is free; each is recorded as soon as it is there."""
+    by, total = made_by(stage.fields), len(making.ids)
+    todo = Todo(work, making.share)
+    start = total - len(making.paths)
     with Progress(total, "extract", unit="video", start=start) as bar:
         stream = outcomes(
             extract_handler,
-            arguments,
-            work,
+            (run, run.dataset.num_classes),
+            _jobs(run, todo, work, making, by),
             workers=run.config.runtime.workers,
             timeout=SILENCE_SECONDS,
         )
-        for done, outcome in enumerate(stream, start=1):
-            video, _, identity = outcome.job
-            if outcome.reason is not None:
-                left_out.failed(video, outcome.reason)
+        for outcome in stream:
+            video, _, identity, claim = outcome.job
+            if outcome.result is None and not claim.holds():
+                todo.back(video)
+            elif outcome.result is None:
+                left_out.failed(video, outcome.reason or "")
             else:
-                made.append(_line(video, by, identity, *outcome.result))
-                if stage.writes:
-                    ledger.note(made[-1])
-            bar.update(1)
-            stage.progress(start + done, total)
-    return made
+                work.note(plain(_line(video, by, identity, *outcome.result)))
+            work.claims.release(claim)
+            bar.update(start + work.done - bar.done)
+
+
+def _jobs(run: Run, todo: Todo, work: Work, making: ToMake, by: str) -> Iterator[VideoJob | None]:
+    """A job as soon as a video is claimed. One that a killed process made and did not come to record is recorded."""
+    identities = run.sightings.identities
+    for claim in todo.claims():
+        video = None if claim is None else claim.name
+        if claim is None or video is None:
+            yield None
+            continue
+        identity = identities.get(video, "")
+        if claim.generation > 1 and making.faults[video] == "missing":
+            written = run.features.written(video, identity)
+            if written is not None:
+                work.note(plain(_line(video, by, identity, written, {})))
+                work.claims.release(claim)
+                continue
+        yield video, making.paths[video], identity, claim

@@ -25,10 +25,10 @@ from pipeline.run_folder.lock import linked_folders
 from pipeline.run_folder.manifests import MANIFEST
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.graph import row
+from pipeline.runs.holding import held
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.ahead import require_sound
 from pipeline.runs.ways import of_head
-from pipeline.runs.work import held
 from pipeline.training.networks.bmn import groups_line
 
 STAGE = "import-features"

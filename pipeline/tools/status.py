@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.printing import printable
+from pipeline.run_folder.joined.seen import Worker, workers_in
 from pipeline.run_folder.manifests import Manifest, hours_text, read_manifest
 from pipeline.runs.graph import StageRow
 from pipeline.runs.inputs.contents import names_classes, no_classes
+from pipeline.runs.inputs.facts import Facts
 from pipeline.runs.run import Run
 from pipeline.runs.states import State
 from pipeline.runs.ways import in_order
@@ -26,6 +28,17 @@ class Standing:
     stage: StageRow
     state: State
     manifest: Manifest | None
+    workers: Sequence[Worker] = ()
+    made: int = 0
+
+    @property
+    def progress(self) -> str:
+        """How many videos, or steps, are done of how many; of processes at work together what all have made."""
+        totals = [worker.note.total for worker in self.workers]
+        if any(totals):
+            return f"{min(self.made, max(totals))}/{max(totals)}"
+        progress = self.manifest.progress if self.manifest else None
+        return f"{progress.done}/{progress.total}" if progress else ""
 
 
 def standings(run: Run) -> list[Standing]:
@@ -40,11 +53,20 @@ def standings(run: Run) -> list[Standing]:
         try:
             facts = facts or run.facts(ahead=True)
             state = run.state(stage.name, facts)
+            workers = workers_in(run.path(stage.name)) if stage.joint else []
+            made = _made(facts, stage) if workers else 0
         except UserError as error:
             begun = manifest is not None or run.path(stage.name).exists()
             state = State("stale" if begun else "missing", error.message)
-        found.append(Standing(stage, state, manifest))
+            workers, made = [], 0
+        found.append(Standing(stage, state, manifest, workers, made))
     return found
+
+
+def _made(facts: Facts, stage: StageRow) -> int:
+    """How many videos of a stage are made by the settings of now."""
+    by = facts.by(stage.name)
+    return sum(line.by == by for line in facts.ledger(stage.name).lines.values())
 
 
 def status_table(run: Run, found: list[Standing]) -> str:
@@ -59,6 +81,8 @@ def status_table(run: Run, found: list[Standing]) -> str:
         notes = run.sightings.lines()
     except UserError:
         notes = []
+    at_work = [f"{one.stage.folder}: {worker.told}" for one in found for worker in one.workers]
+    notes = [*map(printable, at_work), *notes]
     if not names_classes(run.folder, run.ways):
         notes.append(no_classes(run.folder, run.ways).message)
     return "\n".join(
@@ -79,6 +103,7 @@ def status_as_json(run: Run, found: list[Standing]) -> Mapping[str, Any]:
                 "videos": {what: list(videos) for what, videos in one.state.videos.items()},
                 "hours": one.state.hours,
                 "updated": one.manifest.updated if one.manifest else None,
+                "at_work": [worker.as_json() for worker in one.workers],
             }
             for one in found
         ],
@@ -87,9 +112,7 @@ def status_as_json(run: Run, found: list[Standing]) -> Mapping[str, Any]:
 
 def _cells(one: Standing) -> tuple[str, ...]:
     state, manifest = one.state, one.manifest
-    progress = manifest.progress if manifest else None
-    shown = f"{progress.done}/{progress.total}" if progress else ""
-    done = "done" if manifest and manifest.complete else shown
+    done = "done" if manifest and manifest.complete else one.progress
     when = manifest.updated[:19].replace("T", " ") if manifest else ""
     took = hours_text(state.hours) if state.hours else ""
     return one.stage.folder, state.state, done, took, when, state.why

@@ -22,8 +22,8 @@ from pipeline.configuration.reading import find_config, load_config, parse_overr
 from pipeline.configuration.settings import BackboneSettings
 from pipeline.configuration.thresholds import parse_iou
 from pipeline.data import annotations
+from pipeline.data.names import skipped_ids
 from pipeline.data.videos.failures import read_failures
-from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UserError
 from pipeline.results import tables as stage_tables
 from pipeline.results.scoring import score_file

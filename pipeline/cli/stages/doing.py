@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.options import echo, start
@@ -21,8 +23,11 @@ def do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] =
     from pipeline.runs.inputs.contents import names_classes
     from pipeline.runs.work import run_stages, whole_run
 
+    shares, text = "shard" in options, options.pop("shard", None)
     run = start(command, options, force=options.pop("force"), verify=options.pop("verify"))
     stages = whole_run(run) if command is None else _stages(run, command, quiet)
+    if shares:
+        run = _sharing(run, stages, text)
     if command in {None, "finetune", "extract", "bmn", "detect"} or names_classes(
         run.folder, run.ways
     ):
@@ -36,6 +41,31 @@ def do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] =
 
         echo(results_table(run))
     return run
+
+
+def _sharing(run: Run, stages: Sequence[StageRow], text: str | None) -> Run:
+    """The run with the share of this process, said. Raises UsageError for a training that is still to be done.
+
+    What torchrun connects shares its work without.
+    """
+    from pipeline.errors import UsageError
+    from pipeline.progress import say
+    from pipeline.ranks import ranks
+    from pipeline.shards import shard_of
+
+    shard = shard_of(text, os.environ)
+    if shard is None or (text is None and ranks().size > 1):
+        return run
+    for stage in stages:
+        if stage.valuable and run.state(stage.name).state != "complete":
+            if text is None:  # a training in a job array is this task's alone
+                return run
+            raise UsageError(
+                f"--shard {text}: a training has no shares, and {stage.folder} is still to be trained; run "
+                f"`tada-loc {stage.command}` without --shard first, or with --shard none"
+            )
+    say(f"{stages[-1].command}: {shard.said}")
+    return replace(run, shard=shard)
 
 
 def _stages(run: Run, command: str, quiet: Collection[str]) -> Sequence[StageRow]:
@@ -82,3 +112,11 @@ def _end_without_classes(run: Run, command: str | None) -> None:
     if command not in {"bmn", "detect"}:
         raise no_classes(run.folder, run.ways)
     say(no_classes(run.folder, run.ways).message)
+
+
+def check_features(options: dict[str, Any]) -> None:
+    """Complete the stage of features where all are made. Raises UserError saying how many are not, and who is at work."""
+    from pipeline.stages.extracted import check
+
+    options.pop("shard")
+    check(start("extract", options, force=options.pop("force"), verify=options.pop("verify")))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import ALL, LOG, configured
+from pipeline.cli.options import ALL, LOG, SHARD, configured
 from pipeline.cli.stages.doing import do
 
 
@@ -32,12 +32,25 @@ def finetune(**options: Any) -> None:
 @click.option("--batch-size", type=int, help="extract.batch_size")
 @click.option("--decoder", type=click.Choice(["auto", "pyav", "decord"]), help="extract.decoder")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="extract.precision")
-def extract(**options: Any) -> None:
+@SHARD
+@click.option(
+    "--check", is_flag=True, help="Make nothing: say what is missing, or that all is done."
+)
+def extract(check: bool, **options: Any) -> None:
     """Turn every video into a file of clip features.
 
+    Started several times, on any machines that share the run folder, the processes share the videos.
+
+    \b
     Example: tada-loc extract --fps 60
+    Example: tada-loc extract --config ek100 --shard 3/16
     """
-    do("extract", options)
+    if check:
+        from pipeline.cli.stages.doing import check_features
+
+        check_features(options)
+    else:
+        do("extract", options)
 
 
 @click.command()
@@ -45,6 +58,7 @@ def extract(**options: Any) -> None:
 @click.option("--epochs", type=int, help="bmn.epochs")
 @click.option("--batch-size", type=int, help="bmn.batch_size")
 @LOG
+@SHARD
 def bmn(**options: Any) -> None:
     """Train the boundary-matching network and write proposals; `tada-loc detect --detector bmn`.
 
@@ -59,6 +73,7 @@ def bmn(**options: Any) -> None:
     "--detector", type=click.Choice(["bmn", "actionformer"]), help="detector.name: which head."
 )
 @LOG
+@SHARD
 def detect(**options: Any) -> None:
     """Train the head of `detector.name`, and write what it finds.
 
@@ -77,6 +92,7 @@ def detect(**options: Any) -> None:
     type=click.Choice(["features", "video"]),
     help="classify.source: stored features, or clips decoded at each proposal.",
 )
+@SHARD
 def classify(**options: Any) -> None:
     """Give the proposals their classes.
 

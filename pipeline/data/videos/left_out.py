@@ -5,16 +5,17 @@ The only place that counts them, lists them in `failures.json` and says them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.names import one_form, without_ending
-from pipeline.data.videos.failures import FAILURES, Failure, read_failures, write_failures
-from pipeline.errors import UsageError, UserError
-from pipeline.plain_files import read_text
+from pipeline.data.names import skipped_ids
+from pipeline.data.videos.failures import FAILURES, Failure, listed_failures, write_failures
+from pipeline.errors import UserError
 from pipeline.progress import say
 
+Record = Callable[[str, Mapping[str, Any]], None]
 NOT_THERE = "no such file"
 NO_FEATURES = "no features"
 
@@ -30,7 +31,8 @@ class LeftOut:
 
     `reasons`: why, by video, of this run and of those remembered; `given_up`: those that are not to be
     read again in this run, because that hangs or kills the process; `parts`: how many clips of damaged videos that
-    are taken in part were left out, by video.
+    are taken in part were left out, by video; `record` keeps a failure where processes share the stage, and the
+    list is written once all were tried.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class LeftOut:
         self.given_up: dict[str, str] = {}
         self.parts: dict[str, int] = {}
         self._skip, self._at_once, self._writes = skip, at_once, writes
-        self._before = {} if folder is None else read_failures(folder)
+        self._before = {} if folder is None else listed_failures(folder)
         self._tried: set[str] = set()
         self._refused: set[str] = set()
+        self.record: Record | None = None
 
     @property
     def names(self) -> list[str]:
@@ -123,7 +126,15 @@ class LeftOut:
             self._require_few(video)
         word = "is left out" if self._at_once else "failed"
         say(f"{self.stage}: video {video} {word}: {reason}", anyone=True)
-        self.note()
+        if self.record is None:
+            self.note()
+        else:
+            self.record(video, asdict(self._failure(video, reason)))
+
+    def known(self, failures: Mapping[str, Failure]) -> None:
+        """Go on without videos that others have tried, and listed."""
+        self._before |= failures
+        self.reasons |= {video: failure.reason for video, failure in failures.items()}
 
     def take(self, reasons: Mapping[str, str]) -> None:
         """Count videos whose faults were found, and said, all at once."""
@@ -211,32 +222,16 @@ class LeftOut:
         rows = dict(before)
         for video, reason in self._own().items():
             known = self._before.get(video)
-            if video not in self._tried and known is not None:
-                rows[video] = known
-                continue
-            attempts = 1 + (known.attempts if known is not None else 0)
-            of = self._identities.get(video, "")
-            rows[video] = Failure(reason, attempts, left_out=video not in self._refused, of=of)
+            untried = video not in self._tried and known is not None
+            rows[video] = known if untried and known is not None else self._failure(video, reason)
         write_failures(self.folder, self.stage, rows)
 
-
-def skipped_ids(path: Path | None) -> frozenset[str]:
-    """The ids in a `runtime.skip` file: one a line; empty lines and those that begin with # count for nothing.
-
-    The name of a video's file stands for its id, too.
-
-    Raises UsageError where the file cannot be read.
-    """
-    if path is None:
-        return frozenset()
-    try:
-        lines = read_text(path, encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{path}: cannot be read ({reason}); see --skip") from error
-    ids = [one_form(line.strip()) for line in lines]
-    ids = [video for video in ids if video and not video.startswith("#")]
-    return frozenset(ids) | {without_ending(video) for video in ids}
+    def _failure(self, video: str, reason: str) -> Failure:
+        """A failure of this run, counted on from the runs before."""
+        known = self._before.get(video)
+        attempts = 1 + (known.attempts if known is not None else 0)
+        of = self._identities.get(video, "")
+        return Failure(reason, attempts, left_out=video not in self._refused, of=of)
 
 
 def how_to_go_on(count: int, *, skips: bool = True) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import pandas as pd
 
 from feature_extraction.lanes import in_lanes
-from pipeline.processes import distributed
 from pipeline.processes.device import lanes_on, one_thread
 from pipeline.progress import say
 from pipeline.results.detecting import found_in, segments_in
@@ -19,13 +18,14 @@ from pipeline.results.tables import (
     read_part,
     write_table,
 )
+from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.stage import Stage
+from pipeline.runs.joint import joined
 from pipeline.runs.run import Run
 from pipeline.stages.heads.parts import (
+    all_made,
     make_parts,
-    of_all,
     part_of,
-    record_parts,
     require_some,
     videos_to_do,
 )
@@ -39,61 +39,71 @@ def detect(run: Run) -> None:
 
     The proposals are the segments of the detections, each once, with its best score.
     """
-    found = _found_in_all(run, "detections")
-    if found is None:
-        return
-    stage, detections, summary = found
-    write_table(stage.folder / PROPOSALS, segments_in(detections))
-    write_table(stage.folder / DETECTIONS, detections)
-    stage.finish({"detections": len(detections), **summary})
-    say(f"actionformer: {len(detections)} detections of {summary['videos']} videos")
+    while not _together(run, "detections", _write_detections):
+        say("actionformer: others took this process for dead; begins again")
 
 
 def propose(run: Run) -> None:
     """Write a file a video, then `actionformer/proposals/proposals.csv` of all: video, start, end, score."""
-    found = _found_in_all(run, "segments")
-    if found is None:
-        return
-    stage, proposals, summary = found
-    write_table(stage.folder / PROPOSALS, proposals)
-    stage.finish({"proposals": len(proposals), **summary})
-    say(f"actionformer: {len(proposals)} proposals of {summary['videos']} videos")
+    while not _together(run, "segments", _write_proposals):
+        say("actionformer: others took this process for dead; begins again")
 
 
-def _found_in_all(run: Run, name: str) -> tuple[Stage, pd.DataFrame, dict[str, object]] | None:
-    """The stage opened, what is found in all videos, and what is to be said of it; None where that is done.
+def _together(
+    run: Run, name: str, write: Callable[[Stage, pd.DataFrame, dict[str, object]], None]
+) -> bool:
+    """Take part until all is done, or this process's share is; False where it has to begin again.
 
-    Only videos whose features, network or settings are others than they were are looked at again. Of several
-    processes the main one alone gets it.
+    Only videos whose features, network or settings are others than they were are looked at again.
     """
-    stage = run.open(name)
-    distributed.barrier()  # none looks before that is done
-    what = "detections" if name == "detections" else "proposals"
-    if stage.complete and run.is_complete(name):
-        say(f"actionformer: {what} complete, nothing to do")
-        return None
-    left_out = run.left_out(name, of="actionformer")
-    videos = videos_to_do(run, left_out)
-    made = of_all(
-        make_parts(run, stage, videos, partial(_tables, run, run.features.common_channels(videos)))
-    )
-    if not stage.writes:
-        return None
-    ledger = record_parts(stage, made)
-    read = read_detected if name == "detections" else partial(read_part, command="detect")
+    with joined(run, name) as (stage, work):
+        what = "detections" if name == "detections" else "proposals"
+        if stage.complete and run.is_complete(name):
+            say(f"actionformer: {what} complete, nothing to do")
+            return True
+        left_out = run.left_out(name, of="actionformer")
+        videos = videos_to_do(run, left_out)
+        tables = partial(_tables, run, run.features.common_channels(videos))
+        coming = make_parts(run, stage, work, videos, tables)
+        with all_made(run, stage, work, coming) as last:
+            if isinstance(last, bool):
+                return last
+            found, beyond = _found_in_all(run, last, videos, what)
+            write(last, found, {"videos": len(videos), _BEYOND: beyond, "left_out": left_out.names})
+    return True
+
+
+def _found_in_all(
+    run: Run, stage: Stage, videos: Sequence[str], what: str
+) -> tuple[pd.DataFrame, int]:
+    """What is found in all videos, and how much lay behind their ends. Raises UserError where nothing is."""
+    read = read_detected if what == "detections" else partial(read_part, command="detect")
     tables = [read(part_of(stage, video), video) for video in videos]
     counts = {video: len(table) for video, table in zip(videos, tables, strict=True)}
     hint = "detections.score_threshold or detections.min_score"
     require_some(run, "actionformer", what.removesuffix("s"), hint, counts)
-    beyond = sum(int(ledger.lines[video].notes.get(_BEYOND, 0)) for video in videos)
+    lines = Ledger(stage.folder).lines
+    beyond = sum(int(lines[video].notes.get(_BEYOND, 0)) for video in videos)
     if beyond:
         say(f"actionformer: {beyond} {what} lay wholly behind the ends of their videos, left out")
-    summary = {"videos": len(videos), _BEYOND: beyond, "left_out": left_out.names}
-    return stage, pd.concat(tables, ignore_index=True), summary
+    return pd.concat(tables, ignore_index=True), beyond
+
+
+def _write_detections(stage: Stage, found: pd.DataFrame, summary: dict[str, object]) -> None:
+    write_table(stage.folder / PROPOSALS, segments_in(found))
+    write_table(stage.folder / DETECTIONS, found)
+    stage.finish({"detections": len(found), **summary})
+    say(f"actionformer: {len(found)} detections of {summary['videos']} videos")
+
+
+def _write_proposals(stage: Stage, found: pd.DataFrame, summary: dict[str, object]) -> None:
+    write_table(stage.folder / PROPOSALS, found)
+    stage.finish({"proposals": len(found), **summary})
+    say(f"actionformer: {len(found)} proposals of {summary['videos']} videos")
 
 
 def _tables(
-    run: Run, channels: int, videos: Sequence[str]
+    run: Run, channels: int, videos: Iterable[str]
 ) -> Iterator[tuple[pd.DataFrame, dict[str, str]]]:
     """What is found in each of these videos. On a CPU as many are looked at at once as torch has threads."""
     config = run.detection

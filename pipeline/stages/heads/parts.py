@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
 
-from pipeline.data.order import deal
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.processes import distributed
 from pipeline.progress import Progress, say
-from pipeline.ranks import ranks
 from pipeline.results.tables import write_table
 from pipeline.run_folder.identity import named, record_of
-from pipeline.run_folder.ledger import Ledger, Made, is_current
+from pipeline.run_folder.joined.claims import Claim
+from pipeline.run_folder.joined.sharing import Work
+from pipeline.run_folder.joined.todo import Todo
+from pipeline.run_folder.ledger import Ledger, Made, is_current, plain
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.graph import maker
 from pipeline.runs.inputs.fields import VIDEOS, made_by
+from pipeline.runs.joint import finishing, is_finished
 from pipeline.runs.run import Run
+from pipeline.stages.shares import share_of
 
-Value = TypeVar("Value")
 # Of videos, in their order, the table of each and what else is to be noted of it.
-TablesOf = Callable[[Sequence[str]], Iterator[tuple[pd.DataFrame, dict[str, str]]]]
+TablesOf = Callable[[Iterable[str]], Iterator[tuple[pd.DataFrame, dict[str, str]]]]
 
 
 def part_of(stage: Stage, video: str) -> Path:
@@ -40,52 +44,82 @@ def videos_to_do(run: Run, left_out: LeftOut) -> list[str]:
     return videos
 
 
-def make_parts(run: Run, stage: Stage, videos: Sequence[str], tables_of: TablesOf) -> list[Made]:
-    """Write the files that are not current, and give what is to be recorded of them.
+def make_parts(
+    run: Run, stage: Stage, work: Work, videos: Sequence[str], tables_of: TablesOf
+) -> list[str]:
+    """Write the files that are not current and that no other process makes; those that others are still to make.
 
-    All processes get about as many clips.
+    Waits until all are there, or this process's share is.
     """
-    by, of = made_by(stage.fields), stage.fields[VIDEOS]
-    ledger = Ledger(stage.folder)
-    todo: list[str] = distributed.from_main_process(
+    work.member.sign(total=len(videos))
+    by, ledger = made_by(stage.fields), Ledger(stage.folder)
+    missing: list[str] = distributed.from_main_process(
         lambda: [video for video in videos if not _is_current(stage, ledger, video, by)]
     )
-    if not todo:
-        return []
-    sizes = [run.features.shape(video)[0] for video in todo]
-    mine = [todo[index] for index in deal(sizes, ranks().size)[ranks().rank]]
-    start = len(videos) - len(todo)
-    made: list[Made] = []
-    if not mine:
-        return made
-    with Progress(start + len(mine), maker(stage.name).name, unit="video", start=start) as bar:
-        for done, (video, (table, notes)) in enumerate(
-            zip(mine, tables_of(mine), strict=True), start=1
-        ):
+    sizes = [run.features.shape(video)[0] for video in videos] if missing else []
+    share = share_of(run.shard, videos, sizes) if missing else []
+    wanted = set(missing)
+    todo = Todo(work, [video for video in share if video in wanted])
+    start = len(videos) - len(missing)
+    with Progress(len(videos), maker(stage.name).name, unit="video", start=start) as bar:
+        while todo.left and not todo.over:
+            first = todo.free()
+            if first is None:
+                todo.wait()
+            else:
+                _make(stage, work, todo, chain([first], todo.free_ones()), tables_of, bar)
+    work.look()
+    return [video for video in missing if not work.is_done(video)]
+
+
+@contextlib.contextmanager
+def all_made(run: Run, stage: Stage, work: Work, coming: Sequence[str]) -> Iterator[Stage | bool]:
+    """The stage to be finished, where this process is to do that; else whether its part is done (False: begin again)."""
+    over = distributed.any_rank(work.over)
+    if not over and not stage.writes:
+        yield True
+    elif not over and coming:
+        title = maker(stage.name).command
+        say(f"{title}: shard {run.shard} is done; {len(coming)} videos of other shares are to come")
+        yield True
+    elif over:
+        yield is_finished(stage)
+    else:
+        with finishing(stage, work) as last:
+            yield is_finished(stage) if last is None else last
+
+
+def _make(
+    stage: Stage,
+    work: Work,
+    todo: Todo,
+    claims: Iterable[Claim],
+    tables_of: TablesOf,
+    bar: Progress,
+) -> None:
+    """Make what is free, one after the other as the network takes them; each is recorded when it is there."""
+    by, of = made_by(stage.fields), stage.fields[VIDEOS]
+    taken: deque[Claim] = deque()
+
+    def videos() -> Iterator[str]:
+        for claim in claims:
+            taken.append(claim)
+            yield claim.name
+
+    for table, notes in tables_of(videos()):
+        claim = taken.popleft()
+        video = claim.name
+        if claim.holds():
             write_table(part_of(stage, video), table)
             file = record_of(part_of(stage, video))
-            content = file.sha256
-            made.append(
-                Made(video=video, by=by, of=of[video], file=file, content=content, notes=notes)
+            made = Made(
+                video=video, by=by, of=of[video], file=file, content=file.sha256, notes=notes
             )
-            if stage.writes:
-                ledger.note(made[-1])
-            stage.progress(start + done, len(videos))
+            work.note(plain(made))
             bar.update(1)
-    return made
-
-
-def of_all(made: list[Value]) -> list[Value]:
-    """What all processes have made."""
-    return [line for lines in distributed.gather_values(made) for line in lines]
-
-
-def record_parts(stage: Stage, made: Sequence[Made]) -> Ledger:
-    """Record what all processes have made."""
-    ledger = Ledger(stage.folder)
-    ledger.lines.update({line.video: line for line in made})
-    ledger.write()
-    return ledger
+        else:  # this process was suspended, and another makes the video
+            todo.back(video)
+        work.claims.release(claim)
 
 
 def require_some(run: Run, title: str, what: str, hint: str, counts: Mapping[str, int]) -> None:

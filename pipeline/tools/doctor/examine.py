@@ -14,9 +14,9 @@ from pipeline.configuration.settings import Config
 from pipeline.data.annotations import Dataset, training_rows
 from pipeline.data.features import FEATURES
 from pipeline.data.hold_out import require_use
+from pipeline.data.names import skipped_ids
 from pipeline.data.remote.videos import RemoteVideo, local_file
 from pipeline.data.videos.finding import Source
-from pipeline.data.videos.left_out import skipped_ids
 from pipeline.errors import UserError
 from pipeline.printing import percent
 from pipeline.run_folder.identity import file_digest

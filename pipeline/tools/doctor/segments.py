@@ -10,7 +10,7 @@ from bmn.upper_bound import best_tious
 from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.data.annotations import Dataset
 from pipeline.data.beyond import beyond_end, how_to_fix
-from pipeline.data.videos.left_out import skipped_ids
+from pipeline.data.names import skipped_ids
 from pipeline.data.videos.lengths import Measured
 from pipeline.data.windows.cells import video_cells
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding

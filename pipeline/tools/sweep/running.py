@@ -13,10 +13,10 @@ from pipeline.errors import UserError
 from pipeline.processes.workers import outcomes
 from pipeline.progress import Progress, say
 from pipeline.runs.graph import row
+from pipeline.runs.holding import held
 from pipeline.runs.inputs.contents import names_classes, no_classes
 from pipeline.runs.run import Run
 from pipeline.runs.ways import needed_by
-from pipeline.runs.work import held
 from pipeline.tools.sweep.axes import Axis, parse_axes
 from pipeline.tools.sweep.figures import Halves, Measured, halves_of
 from pipeline.tools.sweep.material import Material

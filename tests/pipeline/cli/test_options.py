@@ -21,10 +21,10 @@ EXPECTED = {
     "finetune": BASE | ALL | {"--epochs", "--batch-size", "--backbone", "--log"},
     "extract": BASE
     | ALL
-    | {"--fps", "--stride", "--short-side", "--batch-size", "--decoder", "--precision"},
-    "bmn": BASE | ALL | {"--epochs", "--batch-size", "--log"},
-    "detect": BASE | ALL | {"--detector", "--log"},
-    "classify": BASE | ALL | {"--mode", "--source"},
+    | {"--fps", "--stride", "--short-side", "--batch-size", "--decoder", "--precision", "--shard", "--check"},
+    "bmn": BASE | ALL | {"--epochs", "--batch-size", "--log", "--shard"},
+    "detect": BASE | ALL | {"--detector", "--log", "--shard"},
+    "classify": BASE | ALL | {"--mode", "--source", "--shard"},
     "eval": BASE | ALL | {"--iou", "--json", "--why", "--at"},
     "eval-classifier": BASE | ALL | {"--clips", "--crops", "--with"},
     "compare": {"--at", "--resamples", "--seed", "--config", "--annotations", "--set", "--json", "--page"},

@@ -229,3 +229,56 @@ def test_a_run_folder_that_is_a_link_itself_is_one_run(runs):
     assert linked_folders(b / "extract", b) == []
     with another_holds(a), pytest.raises(UserError, match="in use by"), locked(b):
         pass
+
+
+SHARE = HOLD.replace("sys.argv[1:]))", "sys.argv[1:]), shared=True)")
+
+
+def test_those_that_share_hold_it_together_and_one_alone_is_refused(tmp_path):
+    holders = [
+        subprocess.Popen(
+            [sys.executable, "-c", SHARE, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=code_paths(),
+        )
+        for _ in range(2)
+    ]
+    try:
+        assert [holder.stdout.readline() for holder in holders] == ["held\n"] * 2
+        with locked(tmp_path, shared=True):
+            pass
+        with pytest.raises(UserError) as refused, locked(tmp_path):
+            pass
+        for holder in holders:
+            assert f"process {holder.pid} on " in str(refused.value)
+        holders[0].kill()
+        holders[0].wait()
+        with pytest.raises(UserError) as refused, locked(tmp_path):
+            pass
+        assert f"process {holders[0].pid} on " not in str(refused.value)
+    finally:
+        for holder in holders:
+            holder.kill()
+            holder.communicate()
+    with locked(tmp_path):
+        pass
+
+
+def test_one_that_would_share_what_another_holds_alone_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "_SHARE_SECONDS", 0.2)
+    with (
+        another_holds(tmp_path) as process,
+        pytest.raises(UserError, match=f"in use by process {process} on "),
+        locked(tmp_path, shared=True),
+    ):
+        pass
+
+
+def test_those_that_share_are_told_nothing_of_a_file_system_without_locks(
+    tmp_path, monkeypatch, capsys
+):
+    answers(monkeypatch, errno.ENOLCK)
+    with locked(tmp_path, shared=True):
+        pass
+    assert capsys.readouterr().err == ""

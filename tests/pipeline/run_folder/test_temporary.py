@@ -40,7 +40,7 @@ def test_every_name_fits_says_its_writer_and_comes_once(tmp_path, monkeypatch, n
         path.write_text("half")
     clear_temporary(tmp_path)
     assert first.exists() and second.exists(), "this process lives, and may be writing them"
-    monkeypatch.setattr(temporary, "_is_gone", lambda pid, written: pid == os.getpid())
+    monkeypatch.setattr(temporary, "is_gone", lambda pid, written: pid == os.getpid())
     clear_temporary(tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -48,15 +48,15 @@ def test_every_name_fits_says_its_writer_and_comes_once(tmp_path, monkeypatch, n
 @pytest.mark.parametrize("host", ["my-host.domain", "h" * 64, "hé/..\n", ""])
 def test_any_name_of_a_host_will_do(tmp_path, monkeypatch, host):
     monkeypatch.setattr("socket.gethostname", lambda: host)
-    temporary._host.cache_clear()
+    temporary.this_host.cache_clear()
     try:
         for namer in NAMERS.values():
             namer(tmp_path / "a").write_text("half")
-        monkeypatch.setattr(temporary, "_is_gone", lambda pid, written: True)
+        monkeypatch.setattr(temporary, "is_gone", lambda pid, written: True)
         clear_temporary(tmp_path)
         assert not list(tmp_path.iterdir())
     finally:
-        temporary._host.cache_clear()
+        temporary.this_host.cache_clear()
 
 
 def test_what_a_killed_process_left_goes_at_any_depth(tmp_path):
@@ -144,7 +144,7 @@ def test_a_process_that_only_has_the_id_now_does_not_keep_a_file(tmp_path):
 
 
 @SAYS
-def test_a_dead_process_whose_parent_has_not_looked_is_gone(tmp_path):
+def test_a_dead_process_whose_parent_has_not_lookedis_gone(tmp_path):
     """As in a container whose first process collects no others."""
     with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as child:
         child.stdout.read()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from pipeline.configuration.reading import find_config, load_config
@@ -131,8 +133,10 @@ def test_of_several_processes_each_does_its_work(run, done, monkeypatch, rank, e
     waited = []
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", rank)
-    monkeypatch.setattr(work, "_wait", lambda: waited.append(len(done)))
-    monkeypatch.setattr(work, "held", lambda folder: locked(folder))
+    monkeypatch.setattr(work, "wait", lambda: waited.append(len(done)))
+    monkeypatch.setattr(work, "held", lambda folder, shared=False: locked(folder, shared=shared))
+    monkeypatch.setattr(work, "connected", contextlib.nullcontext)
+    monkeypatch.setattr(work, "from_main", lambda value: value())
     work.run_stages(run, in_order())
     assert done == expected and len(waited) == len(in_order()), "they wait after every stage"
 

@@ -50,8 +50,11 @@ def test_clips_inside_a_proposal_have_the_length_of_their_own_video(store, monke
     monkeypatch.setattr(classifying, "class_probabilities", lambda model, means, device: means)
     proposals = pd.DataFrame({"start": [0.02, 0.02], "end": [2.02, 2.02]})
     groups = {"slow": np.array([0]), "fast": np.array([1])}
-    parts = SimpleNamespace(write=lambda video, scores: (video, float(scores[0, 0])))
-    found = dict(classify._of_features(run, parts, proposals, groups))
+    parts = SimpleNamespace(write=lambda video, scores: float(scores[0, 0]))
+    claims = [SimpleNamespace(name=video, holds=lambda: True) for video in groups]
+    todo = SimpleNamespace(each=lambda: claims)
+    made = classify._of_features(run, todo, parts, proposals, groups)
+    found = {claim.name: value for claim, value in made}
     # At 0.42 and 1.62 s, features 4 and 16; at 0.12 and 1.92 s, features 4 and 76.
     assert found == {"slow": 10.0, "fast": 40.0}
 

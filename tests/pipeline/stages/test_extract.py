@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from itertools import chain
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from helpers.small_runs import error_line, options, same_results, tada, without_stages
-
-from pipeline.data.annotations import Dataset
-from pipeline.stages import extract
 
 
 def test_a_bad_video_costs_itself_and_is_listed(whole, data, tmp_path):
@@ -109,31 +105,3 @@ def test_a_video_that_is_not_there_is_named_before_any_is_read(whole, data, tmp_
     assert "extract: 5 videos complete" in result.output
     summary = json.loads((run / "extract/manifest.json").read_text())["summary"]
     assert (summary["videos"], summary["left_out"]) == (5, ["training_001"])
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 4])
-@pytest.mark.parametrize("told", [True, False])
-def test_processes_share_all_videos_by_their_length(tmp_path, monkeypatch, size, told):
-    """By the seconds the annotations tell, else by the bytes of the files."""
-    lengths = (900, 100, 300, 300, 200)
-    jobs = [(str(number), tmp_path / f"{number}.mp4") for number in range(len(lengths))]
-    for (_, path), length in zip(jobs, lengths, strict=True):
-        path.write_bytes(bytes(7 if told else length))
-    seconds = [float(length) if told else float("nan") for length in lengths]
-    table = pd.DataFrame({"video": [video for video, _ in jobs], "duration": seconds})
-    dataset = Dataset(pd.DataFrame(), table, (("a",),))
-    monkeypatch.setenv("WORLD_SIZE", str(size))
-    shares = []
-    for rank in range(size):
-        monkeypatch.setenv("RANK", str(rank))
-        shares.append(extract._own_jobs(jobs, dataset))
-    assert sorted(chain(*shares)) == jobs
-    if size == 2:  # one has the long one, the other all the rest
-        assert sorted(map(len, shares)) == [1, 4]
-
-
-def test_a_link_to_nowhere_weighs_nothing_until_it_is_read(tmp_path):
-    (tmp_path / "a.mp4").symlink_to(tmp_path / "nowhere.mp4")
-    table = pd.DataFrame({"video": ["a"], "duration": [float("nan")]})
-    jobs = [("a", tmp_path / "a.mp4")]
-    assert extract._own_jobs(jobs, Dataset(pd.DataFrame(), table, (("a",),))) == jobs

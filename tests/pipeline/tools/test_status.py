@@ -102,7 +102,8 @@ def test_as_json_every_stage_has_its_state_its_hours_and_its_command(copy, data)
     assert list(stages) == [stage.folder for stage in in_order()]
     for stage in in_order():
         found = stages[stage.folder]
-        assert set(found) == {"stage", "command", "state", "why", "videos", "hours", "updated"}
+        keys = {"stage", "command", "state", "why", "videos", "hours", "updated", "at_work"}
+        assert set(found) == keys
         assert (found["state"], found["why"], found["command"]) == ("complete", "", stage.command)
         assert 0 < found["hours"] < 1 and found["updated"].startswith("20")
         assert not any(found["videos"].values())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.data.names import skipped_ids
 from pipeline.data.videos.failures import FAILURES, Failure, read_failures
-from pipeline.data.videos.left_out import NO_FEATURES, NOT_THERE, LeftOut, shown, skipped_ids
+from pipeline.data.videos.left_out import NO_FEATURES, NOT_THERE, LeftOut, shown
 from pipeline.errors import UsageError, UserError
 
 

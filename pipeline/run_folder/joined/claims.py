@@ -1,0 +1,141 @@
+"""Who makes which video: a file a claim, made exclusively, `work/claims/DIGEST.GENERATION`.
+
+The highest generation holds. The claim of a member that is gone is taken over by the next generation: of two
+that try, one can make its file. A first generation goes when it is released; a later one stays, released,
+since it is what tells a process that was suspended that its claim is no longer its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.run_folder.joined.members import STALE_SECONDS, WORK, Member, write_new
+
+CLAIMS = "claims"
+_RELEASED = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a member has claimed; it may go to another process."""
+
+    folder: Path
+    name: str
+    generation: int
+    member: str
+
+    def holds(self) -> bool:
+        """Whether it is still the member's own: nobody has taken it over."""
+        after = _path(self.folder, self.name, self.generation + 1)
+        if after.exists():
+            return False
+        found = _read(_path(self.folder, self.name, self.generation))
+        return found is not None and found[0] == self.member
+
+
+class Claims:
+    """The claims in a folder, as a member makes them."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.folder = member.folder / CLAIMS
+        self.held: dict[str, Claim] = {}
+
+    def take(self, name: str) -> Claim | None:
+        """Claim it; None where a living member holds it. Raises UserError where the folder cannot be written."""
+        top = 1
+        while _path(self.folder, name, top + 1).exists():
+            top += 1
+        claim = self._create(name, 1) if top == 1 else None
+        if claim is not None:
+            if _path(
+                self.folder, name, 2
+            ).exists():  # taken over from the one who released it just now
+                self.release(claim)
+                return None
+            return claim
+        found = _read(_path(self.folder, name, top))
+        if found is None or not self._is_free(*found):
+            return None
+        return self._create(name, top + 1)
+
+    def release(self, claim: Claim) -> None:
+        """Give it away; what was made is in place, and recorded."""
+        self.held.pop(claim.name, None)
+        path = _path(self.folder, claim.name, claim.generation)
+        with contextlib.suppress(OSError):
+            found = _read(path)
+            if found is None or found[0] != claim.member:
+                return
+            if claim.generation == 1:
+                path.unlink(missing_ok=True)
+            else:
+                path.write_text(_text(_RELEASED, claim.name), encoding="utf-8")
+
+    def release_all(self) -> None:
+        """Give away what is still held."""
+        for claim in list(self.held.values()):
+            self.release(claim)
+
+    def _is_free(self, member: str | None, seen: float) -> bool:
+        """Whether what stands in a claim holds no more; None: its maker did not come to write its name."""
+        if member is None:
+            return self.member.age(seen) > STALE_SECONDS
+        return member == _RELEASED or self.member.is_gone(member, seen)
+
+    def _create(self, name: str, generation: int) -> Claim | None:
+        content = _text(self.member.id, name).encode()
+        try:
+            write_new(_path(self.folder, name, generation), content, os.O_EXCL)
+        except FileExistsError:
+            return None
+        claim = Claim(self.folder, name, generation, self.member.id)
+        self.held[name] = claim
+        return claim
+
+
+def holders(folder: Path) -> Iterator[tuple[str, str]]:
+    """Of each claim in a stage's folder that is held: its name, and the member's id."""
+    try:
+        paths = sorted((folder / WORK / CLAIMS).iterdir())
+    except OSError:
+        return
+    tops: dict[str, tuple[int, Path]] = {}
+    for path in paths:
+        digest, _, number = path.name.partition(".")
+        if number.isdigit():
+            tops[digest] = max(tops.get(digest, (0, path)), (int(number), path))
+    for _, path in tops.values():
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["member"]:
+                yield str(content["name"]), str(content["member"])
+
+
+def _text(member: str, name: str) -> str:
+    return json.dumps({"member": member, "name": name}) + "\n"
+
+
+def _path(folder: Path, name: str, generation: int) -> Path:
+    """By a digest: a name may be long, or differ from another by its case alone."""
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:32]
+    return folder / f"{digest}.{generation}"
+
+
+def _read(path: Path) -> tuple[str | None, float] | None:
+    """Who made a claim, and when; None where there is none."""
+    try:
+        seen = path.stat().st_mtime
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        return None
+    try:
+        return str(json.loads(text)["member"]), seen
+    except (ValueError, KeyError, TypeError):
+        return None, seen

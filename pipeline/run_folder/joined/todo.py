@@ -1,0 +1,91 @@
+"""The videos that are still to be made, given one at a time to whoever is free to make one."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+
+from pipeline.run_folder.joined.claims import Claim
+from pipeline.run_folder.joined.sharing import ASK_SECONDS, Work
+
+_MOST_SECONDS = 5.0  # between looks at what others hold: a file server has more to do
+
+
+class Todo:
+    """The videos of a member's share, in the order in which it would like them.
+
+    `over` where the work is no longer this member's (see `Member`).
+    """
+
+    def __init__(self, work: Work, videos: Iterable[str]) -> None:
+        self._work = work
+        self._waiting, self._held = deque(videos), deque[str]()
+        self._pause, self._again = ASK_SECONDS, 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether others have taken this member for dead, or ended the work."""
+        return self._work.member.over
+
+    @property
+    def left(self) -> bool:
+        """Whether any is not done, or in the making here."""
+        return bool(self._waiting or self._held or self._work.claims.held)
+
+    def claims(self) -> Iterator[Claim | None]:
+        """Claimed videos until all are done, by whomever; None where none is free just now: ask again.
+
+        One is made by whoever asks, and its claim then released, or given `back`.
+        """
+        while not self.over and self.left:
+            yield self.free()
+
+    def each(self) -> Iterator[Claim]:
+        """Claimed videos until all are done; waits while others hold what is left. Release each before the next."""
+        for claim in self.claims():
+            if claim is None:
+                self.wait()
+            else:
+                yield claim
+
+    def free_ones(self) -> Iterator[Claim]:
+        """Claimed videos until none is free just now, which is no end where others hold some."""
+        while (claim := self.free()) is not None:
+            yield claim
+
+    def free(self) -> Claim | None:
+        """A claimed video; None where none is free just now."""
+        if not self._waiting:
+            self._look_again()
+        while self._waiting and not self.over:
+            video = self._waiting.popleft()
+            claim = None if self._work.is_done(video) else self._work.claim(video)
+            if claim is not None:
+                self._pause = ASK_SECONDS
+                return claim
+            if not self._work.is_done(video):
+                self._held.append(video)
+        return None
+
+    def wait(self) -> None:
+        """Wait a moment for what others hold."""
+        time.sleep(ASK_SECONDS)
+
+    def leave(self, videos: Collection[str]) -> None:
+        """Go without these."""
+        self._waiting = deque(video for video in self._waiting if video not in videos)
+
+    def back(self, video: str) -> None:
+        """It was not made, since its claim was taken over: it is looked at again."""
+        self._held.append(video)
+
+    def _look_again(self) -> None:
+        if not self._held or time.monotonic() < self._again:
+            return
+        self._work.look()
+        self._work.member.look()
+        self._waiting.extend(video for video in self._held if not self._work.is_done(video))
+        self._held.clear()
+        self._again = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, _MOST_SECONDS)

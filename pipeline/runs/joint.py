@@ -1,0 +1,121 @@
+"""A stage that any number of processes make together: opened by the first, finished by whoever finds all done."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.data.videos.failures import failures_at_work, listed_failures, write_failures
+from pipeline.progress import say
+from pipeline.ranks import ranks
+from pipeline.run_folder.joined.journals import journal_lines
+from pipeline.run_folder.joined.members import WORK
+from pipeline.run_folder.joined.sharing import Work, at_work, require_same
+from pipeline.run_folder.ledger import Ledger
+from pipeline.run_folder.manifests import write_manifest
+from pipeline.run_folder.stage import Stage
+from pipeline.runs.graph import row
+from pipeline.runs.holding import wait
+from pipeline.runs.run import Run
+
+_ALONE = "opening or finishing"  # what one process does at a time
+
+
+@contextlib.contextmanager
+def joined(
+    run: Run, name: str, adopt: Callable[[Stage], None] = lambda stage: None
+) -> Iterator[tuple[Stage, Work]]:
+    """Work at a stage together with whoever works at it; `adopt` is called where this process opens it.
+
+    Who comes to others that are at work goes on from what they have made. Where nobody is, what killed processes
+    recorded is taken over. Of processes connected by torchrun the main one opens it for all. Raises UserError where others
+    work by other settings or inputs.
+    """
+    folder, many = run.path(name), ranks().size > 1 and row(name).who == "all"
+    if many:
+        wait()  # the stage before is finished when the main process comes here
+    with contextlib.ExitStack() as stack:
+        if ranks().is_main or not many:
+            work = stack.enter_context(at_work(folder))
+            stage = _opened(run, name, work, adopt)
+        if many:
+            wait()
+        if many and not ranks().is_main:
+            work = stack.enter_context(at_work(folder))
+            stage = run.stage(name).follow()
+            work.member.sign(by=stage.fingerprint, shard=str(run.shard or ""))
+        if many:
+            wait()  # none works before all are known
+        work.look()
+        yield stage, work
+
+
+@contextlib.contextmanager
+def finishing(stage: Stage, work: Work) -> Iterator[Stage | None]:
+    """The stage to be finished, by one process; None where another has done it.
+
+    What all have recorded is in the stage's own files by then; the seconds are those of all.
+    """
+    with work.section(_ALONE):
+        if work.member.look():
+            yield None
+            return
+        work.look()
+        others = sum(spent for member, spent in work.seconds.items() if member != work.member.id)
+        _take_over(stage.folder, stage.name)
+        try:
+            yield replace(stage, spent=stage.spent + others)
+        finally:
+            work.remove()
+
+
+def is_finished(stage: Stage) -> bool:
+    """Whether another process has finished the stage as it is wanted now."""
+    manifest = stage.readable()
+    return manifest is not None and manifest.complete and not stage.differences(manifest)
+
+
+def _opened(run: Run, name: str, work: Work, adopt: Callable[[Stage], None]) -> Stage:
+    """The stage, opened by this process or before by those at work."""
+    with work.section(_ALONE):
+        work.member.come()  # again: whoever finished the work of before may have taken its file along
+        wanted, others = run.stage(name), work.others()
+        if others:
+            require_same(others, wanted.fingerprint, work.folder)
+            stage = replace(wanted.follow(), writes=ranks().is_main)
+            joins = f"joins {len(others)} that {'is' if len(others) == 1 else 'are'} at work"
+            say(f"{name}: {joins} ({others[0].name})")
+        else:
+            _take_over(work.folder, wanted.name)
+            work.look()
+            _count_seconds(wanted, sum(work.seconds.values()))
+            work.clear()
+            stage = run.open_alone(name, {})
+            if stage.displaced is not None:
+                shutil.rmtree(stage.displaced / WORK, ignore_errors=True)
+                work.member.come()
+            adopt(stage)
+        work.member.sign(by=wanted.fingerprint, shard=str(run.shard or ""))
+        return stage
+
+
+def _take_over(folder: Path, name: str) -> None:
+    """Put what processes at work recorded into the stage's own files."""
+    lines = list(journal_lines(folder))
+    if not lines:
+        return
+    Ledger(folder).write()
+    failed = failures_at_work(lines)
+    if failed:
+        write_failures(folder, name, listed_failures(folder) | failed)
+
+
+def _count_seconds(stage: Stage, seconds: float) -> None:
+    """Count what processes worked that did not come to finish the stage."""
+    manifest = stage.readable()
+    if manifest is not None and seconds:
+        counted = manifest.model_copy(update={"seconds": manifest.seconds + seconds})
+        write_manifest(stage.folder, counted)
