@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 
 from helpers.paths import ROOT, code_paths
-from pipeline.cli.commands import main
 
-# Tasks of an array that share a run folder, where commands can be started several times on one.
-TASKS = 2 if any("--shard" in option.opts for option in main.commands["extract"].params) else 1
+TASKS = 2  # of an array that share a run folder
 SBATCH = """#!/bin/sh
 number=$(( $(ls "$FAKE_SLURM"/*.sh 2>/dev/null | wc -l) + 101 ))
 [ -f "$FAKE_SLURM/full" ] && [ $number -gt 102 ] && { echo "sbatch: error: Batch job submission failed: QOSMaxSubmit" >&2; exit 1; }

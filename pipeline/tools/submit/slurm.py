@@ -43,12 +43,14 @@ def queue(
             raise UserError(
                 f"{program}: not found, so there is no Slurm on this machine; run this on a login node, or use --engine local"
             )
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
     done: list[Submitted] = []
     for job in jobs:
         after = {"slurm_dependency": f"afterok:{done[-1].number}"} if done else {}
         try:
             handles = start("slurm", run, job, resources, [{}] * job.tasks, after)
-        except Exception as error:
+        except (FailedJobError, FailedSubmissionError) as error:
             raise _refused(job, error, done) from error
         number, *tasks = handles[0].job_id.split("_")
         folder = (run / JOBS / job.name).absolute()
