@@ -210,7 +210,8 @@ def _ended(pool: list[Worker], coming: Coming) -> Iterator[Outcome]:
             coming.give(worker.give)  # it had none for a while
         if worker.lost is not None or (not worker.jobs and coming.ended):
             _require_set_up(worker)
-            worker.end(), pool.remove(worker)
+            worker.end()
+            pool.remove(worker)
             yield from (Outcome(job, reason=worker.lost) for job in worker.jobs)
 
 

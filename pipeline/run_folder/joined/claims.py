@@ -83,6 +83,17 @@ class Claims:
         for claim in list(self.held.values()):
             self.release(claim)
 
+    def clear(self) -> None:
+        """Remove the claims of all others, who are gone."""
+        own = {_path(claim.folder, claim.name, claim.generation) for claim in self.held.values()}
+        held = {
+            path.stem for path in own
+        }  # of what this one holds, what tells others that they are too late
+        with contextlib.suppress(OSError):
+            for path in list(self.folder.iterdir()):
+                if path.stem not in held:
+                    path.unlink(missing_ok=True)
+
     def _is_free(self, member: str | None, seen: float) -> bool:
         """Whether what stands in a claim holds no more; None: its maker did not come to write its name."""
         if member is None:

@@ -150,6 +150,10 @@ def write_new(path: Path, content: bytes, flags: int) -> None:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o666)
             try:
                 os.write(descriptor, content)
+            except OSError:
+                if flags & os.O_EXCL:  # without a name in it, it would hold for long
+                    path.unlink()
+                raise
             finally:
                 os.close(descriptor)
             return

@@ -113,6 +113,7 @@ class Work:
         for member, _, renewed in list(members(self.folder)):
             if member != self.member.id and self.member.is_gone(member, renewed):
                 forget_member(self.folder, member)
+        self.claims.clear()
         shutil.rmtree(self.folder / WORK / JOURNALS, ignore_errors=True)
         for left in self.folder.glob(f".{WORK}.tada-*.tmp"):
             shutil.rmtree(left, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from helpers.paths import code_paths
 
+from pipeline.errors import UserError
 from pipeline.run_folder import temporary
 from pipeline.run_folder.joined import members as members_module
 from pipeline.run_folder.joined.claims import Claims, holders
@@ -176,3 +178,26 @@ def test_a_member_is_renewed_and_sees_that_its_file_is_gone(tmp_path, monkeypatc
     assert not member.look()
     member.leave()
     assert not list(members(tmp_path))
+
+
+def test_what_all_others_left_goes_but_for_what_is_held(tmp_path, come):
+    of_a_dead_process(tmp_path, "v")
+    of_a_dead_process(tmp_path, "section")
+    claims = come()
+    claim = claims.take("section")
+    claims.clear()
+    assert claim.generation == 2 and claim.holds()
+    assert claims.take("v").generation == 1
+
+
+def test_a_claim_that_cannot_be_written_is_none(tmp_path, come, monkeypatch):
+    claims = come()
+
+    def full(descriptor, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(UserError, match="No space left"):
+            claims.take("v")
+    assert come().take("v").generation == 1
