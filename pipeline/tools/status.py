@@ -14,6 +14,7 @@ from pipeline.runs.inputs.contents import names_classes, no_classes
 from pipeline.runs.run import Run
 from pipeline.runs.states import State
 from pipeline.runs.ways import in_order
+from pipeline.tools.proxies.telling import proxies_line
 
 # A column: its title, and what it says of a stage.
 COLUMNS = ("stage", "state", "progress", "took", "when", "why it would run again")
@@ -59,6 +60,8 @@ def status_table(run: Run, found: list[Standing]) -> str:
         notes = run.sightings.lines()
     except UserError:
         notes = []
+    if (line := proxies_line(run)) is not None:
+        notes.append(line)
     if not names_classes(run.folder, run.ways):
         notes.append(no_classes(run.folder, run.ways).message)
     return "\n".join(

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import ALL, LOG, configured
+from pipeline.cli.options import ALL, LOG, configured, start
 from pipeline.cli.stages.doing import do
 
 
@@ -22,6 +22,21 @@ def finetune(**options: Any) -> None:
     Example: tada-loc finetune --config ek100 --videos data/ek100/videos --batch-size 16
     """
     do("finetune", options)
+
+
+@click.command()
+@configured("annotations", "videos", "workers", "allow-failures", "skip", "verify")
+def proxies(verify: bool, **options: Any) -> None:
+    """Make small copies of the training videos, which clips are read from many times faster.
+
+    Their size is finetune.proxies; with the same key `tada-loc finetune` trains on them. Features are made of the
+    videos themselves. Again, only what is missing or of another file is made.
+
+    Example: tada-loc proxies --config hacs finetune.proxies=320
+    """
+    from pipeline.tools.proxies.making import make_proxies
+
+    make_proxies(start("finetune", options, verify=verify))
 
 
 @click.command()

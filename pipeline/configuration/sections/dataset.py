@@ -56,6 +56,11 @@ class DatasetSettings(Section):
     videos: Annotated[Path, NoResult()] = Field(
         description="Folder of the videos, or of a folder of frames for each."
     )
+    proxies: Annotated[Path | None, NoResult()] = Field(
+        default=None,
+        description="Folder of the small copies that `finetune.proxies` is about; several runs may share it. null: "
+        "`proxies` in the run's folder.",
+    )
     video_info: Annotated[Path | None, NoResult()] = Field(
         default=None,
         description="EPIC_100_video_info.csv, with durations and rates (EPIC-KITCHENS).",

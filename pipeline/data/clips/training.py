@@ -82,7 +82,7 @@ class Clips:
                 times = segment_clip_times(start, end, places=places)
             else:
                 offset = float(torch.rand((), generator=generator))
-                times = interval_times(settings, start, end, offset, reader.info.fps)
+                times = interval_times(settings, start, end, offset, segments.rate(index, reader))
             frames = torch.from_numpy(sound_clip(reader, times.tolist())).permute(0, 3, 1, 2)
         return train_transform(
             frames,

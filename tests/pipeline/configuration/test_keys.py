@@ -23,7 +23,7 @@ RENAMED = {
 }
 # Where things lie, how much is done at once, how often is saved, what is only printed.
 WITHOUT_EFFECT = {
-    "dataset.name", "dataset.annotations", "dataset.videos", "dataset.video_info",
+    "dataset.name", "dataset.annotations", "dataset.videos", "dataset.proxies", "dataset.video_info",
     "dataset.classes", "dataset.format", "dataset.frame_fps", "dataset.annotation_fps", "dataset.frames", "dataset.allow_beyond", "dataset.train_subset",
     "dataset.eval_subset", "backbone.pretrained", "backbone.revision", "classify.scores", "finetune.checkpoint_seconds",
     "finetune.activation_checkpointing", "extract.allow_partial",
