@@ -48,11 +48,10 @@ class Extractor:
     """A network with all that decides what it is shown of a video (Appendix A.2).
 
     It sees clips [B, 3, frames, H, W] of `grid`, the whole frame with its shorter side at `short_side`
-    pixels, or its central square of `crop`; colours in [0, 1] less `mean`, over `std`. `network` is
-    what `for_inference` gives; it is moved to `device`. A clip's features may differ in the last
-    digits with the batch it is in, so `batch_size` belongs to a result. `decoder`, `allow_partial` and
-    `threads` are those of `open_video`. `lanes` batches are in the network at once, each in a thread of
-    its own, which changes no digit. Raises ExtractionError on a batch size below 1.
+    pixels, or its central square of `crop`; colours in [0, 1] less `mean`, over `std`. `network` is what
+    `for_inference` gives; it is moved to `device`, where `nvdec` decodes, too. A clip's features may differ in the last
+    digits with the batch, so `batch_size` belongs to a result. `decoder`, `allow_partial` and `threads` are those of
+    `open_video`. `lanes` batches are in the network at once, each in a thread, which changes no digit. Raises ExtractionError on a batch size below 1.
 
         extractor = Extractor(for_inference(model), ClipGrid(30, 8, 8, 16), short_side=256)
         features, duration, damaged = extractor.video("video.mp4")
@@ -117,6 +116,7 @@ class Extractor:
             decoder=self.decoder,
             allow_partial=self.allow_partial,
             threads=self.threads,
+            device=self.device,
         )
 
     def _feed(self, clips: Iterator[Tensor], heartbeat: Heartbeat | None) -> np.ndarray:
