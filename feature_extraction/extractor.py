@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from feature_extraction.backbones.inference import PRECISIONS, InferenceNetwork, for_inference
-from feature_extraction.clips import AskedMoments, asked_clips, iter_clips
+from feature_extraction.clips import AskedMoments, asked_clips, iter_clips, stacked_on
 from feature_extraction.lanes import in_lanes
 from feature_extraction.read_ahead import FrameThread
 from feature_extraction.sampling import ClipGrid, Moments
@@ -131,7 +131,7 @@ class Extractor:
         if self.network.compiled:  # a smaller batch would be built for minutes
             clips = clips + clips[-1:] * (self.batch_size - count)
         with torch.no_grad():
-            video = normalize(torch.stack(clips).to(self.device), self.mean, self.std)
+            video = normalize(stacked_on(clips, self.device), self.mean, self.std)
             return self.network.features(video.transpose(1, 2))[:count].cpu().numpy()
 
 

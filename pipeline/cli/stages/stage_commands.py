@@ -45,7 +45,9 @@ def proxies(verify: bool, **options: Any) -> None:
 @click.option("--stride", type=int, help="extract.stride: frames from clip to clip.")
 @click.option("--short-side", type=int, help="extract.short_side, pixels")
 @click.option("--batch-size", type=int, help="extract.batch_size")
-@click.option("--decoder", type=click.Choice(["auto", "pyav", "decord"]), help="extract.decoder")
+@click.option(
+    "--decoder", type=click.Choice(["auto", "pyav", "decord", "nvdec"]), help="extract.decoder"
+)
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="extract.precision")
 def extract(**options: Any) -> None:
     """Turn every video into a file of clip features.
