@@ -15,7 +15,7 @@ from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UsageError, UserError
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress, say
-from pipeline.run_folder.files import atomic_path, remove
+from pipeline.run_folder.files import atomic_path, clear_temporary, remove
 from pipeline.run_folder.identity import FileRecord, named, record_of
 from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.run_folder.lock import locked
@@ -36,6 +36,7 @@ def make_proxies(run: Run) -> None:
     side = _side(run)
     folder = proxies_folder(run.config, run.folder)
     with locked(folder):
+        clear_temporary(folder)
         runtime = run.config.runtime
         left_out = LeftOut(
             "proxies",

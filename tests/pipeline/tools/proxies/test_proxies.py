@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import pytest
 import torch
-from helpers.small_runs import error_line, options, tada
+from helpers.small_runs import error_line, kill, options, start, tada
 
 from feature_extraction.store import FeatureFileError
 from feature_extraction.video.opening import probe
@@ -91,6 +92,25 @@ def test_without_them_training_is_refused_and_with_some_the_others_are_left_out(
     again = command("proxies", own)
     assert again.exit_code == 0 and "those of 1 videos are gone (training_001)" in again.output
     assert tada("verify", *options(*own, ON)).exit_code == 0
+
+
+def test_after_a_kill_the_same_command_makes_the_rest(own, made):
+    folder = own[1] / "proxies"
+    process = start(["proxies", *options(*own, ON)])
+    deadline = time.monotonic() + 120
+    while not list(folder.glob("*.mp4")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    kill(process)
+    kept = {path.name: path.stat().st_ino for path in folder.glob("*.mp4")}
+    done = command("proxies", own)
+    assert done.exit_code == 0, done.output
+    for path in sorted((made / "proxies").glob("*.mp4")):
+        assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
+    recorded = len(kept) - 1  # the last one may have been killed before its line
+    same = [name for name, inode in kept.items() if (folder / name).stat().st_ino == inode]
+    assert len(same) >= recorded
+    names = {path.name for path in folder.iterdir()}  # nothing half written
+    assert names == {".lock", "videos.jsonl", *(f"{video}.mp4" for video in VIDEOS)}
 
 
 def test_a_replaced_video_makes_its_proxy_stale_and_other_sizes_make_all(own, made):
