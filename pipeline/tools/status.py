@@ -14,7 +14,6 @@ from pipeline.runs.inputs.contents import names_classes, no_classes
 from pipeline.runs.run import Run
 from pipeline.runs.states import State
 from pipeline.runs.ways import in_order
-from pipeline.tools.proxies.telling import proxies_line
 
 # A column: its title, and what it says of a stage.
 COLUMNS = ("stage", "state", "progress", "took", "when", "why it would run again")
@@ -60,8 +59,10 @@ def status_table(run: Run, found: list[Standing]) -> str:
         notes = run.sightings.lines()
     except UserError:
         notes = []
-    if (line := proxies_line(run)) is not None:
-        notes.append(line)
+    if run.config.finetune.proxies is not None:
+        from pipeline.tools.proxies.telling import proxies_line  # loads what looks at videos
+
+        notes += proxies_line(run)
     if not names_classes(run.folder, run.ways):
         notes.append(no_classes(run.folder, run.ways).message)
     return "\n".join(

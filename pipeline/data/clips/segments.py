@@ -41,7 +41,7 @@ class Segments:
 
     def rate(self, index: int, reader: Reader) -> float:
         """Frames a second of a segment's video as its file says, 0 where it does not; of a proxy, its source's."""
-        return self.rates.get(self.videos[index]) or reader.info.fps
+        return self.rates.get(self.videos[index], reader.info.fps)
 
     def __len__(self) -> int:
         return len(self.videos)

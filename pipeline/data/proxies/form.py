@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from feature_extraction.store import SUFFIX, feature_path
 from pipeline.configuration.settings import Config
 from pipeline.run_folder.identity import fingerprint
 
@@ -32,6 +31,9 @@ def proxies_folder(config: Config, run: Path) -> Path:
 
 def proxy_path(folder: Path, video: str) -> Path:
     """The proxy of a video id. Raises ValueError for ids that would leave the folder."""
+    # here: what a proxy is made by is asked of every run, and this loads HDF5
+    from feature_extraction.store import SUFFIX, feature_path
+
     named = feature_path(folder, video)
     return named.with_name(named.name.removesuffix(SUFFIX) + ENDING)
 

@@ -7,30 +7,24 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from feature_extraction.video.opening import probe
-from feature_extraction.video.reader import VideoError
+from feature_extraction.video.reader import VideoInfo
 from pipeline.data.proxies.form import proxy_size
-from pipeline.data.videos.lengths import Measured
+from pipeline.data.videos.probing import probe_all
 
 BITS_A_PIXEL = 0.25  # of a proxy's frames: 0.15 to 0.38 of footage, less where nothing moves (benchmarks/proxies.py)
-_LOOK = 12  # videos that are opened for their size
+_LOOK = 12  # videos that are opened for their size and length
 _USUAL_FPS = 30.0
 
 
-def estimated_bytes(
-    videos: Mapping[str, Path], lengths: Mapping[str, Measured], side: int
-) -> float | None:
-    """Bytes that the proxies of videos will take, about; None where nothing is known of their lengths."""
-    seconds = [one.seconds for video, one in lengths.items() if video in videos]
-    if not seconds:
-        return None
-    every = sorted(video for video in lengths if video in videos)
-    some = every[:: max(1, math.ceil(len(every) / _LOOK))]
-    rates = [rate for video in some if (rate := _bytes_a_second(videos[video], side)) is not None]
-    if not rates:
-        return None
-    mean = sum(seconds) / len(seconds)
-    return mean * len(videos) * sum(rates) / len(rates)
+def estimated_bytes(videos: Mapping[str, Path], side: int, workers: int) -> float | None:
+    """Bytes that the proxies of videos will take, about, by some of them; None where none of these opens.
+
+    `workers` processes look at these: a file may kill its decoder.
+    """
+    some = sorted(videos)[:: max(1, math.ceil(len(videos) / _LOOK))]
+    infos, _ = probe_all({v: videos[v] for v in some}, "auto", deep=False, workers=workers)
+    found = [_bytes(info, side) for info in infos.values()]
+    return len(videos) * sum(found) / len(found) if found else None
 
 
 def free_bytes(folder: Path) -> int:
@@ -47,10 +41,7 @@ def size_text(number: float) -> str:
     return f"{number / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 
-def _bytes_a_second(path: Path, side: int) -> float | None:
-    try:
-        info = probe(path)
-    except (VideoError, OSError):  # encoding it will say why
-        return None
+def _bytes(info: VideoInfo, side: int) -> float:
     width, height = proxy_size(info.width, info.height, side)
-    return width * height * (info.fps or _USUAL_FPS) * BITS_A_PIXEL / 8
+    frames = (info.duration or 0.0) * (info.fps or _USUAL_FPS)
+    return width * height * frames * BITS_A_PIXEL / 8

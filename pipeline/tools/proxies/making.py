@@ -56,7 +56,7 @@ def make_proxies(run: Run) -> None:
             left_out.settle()
             say(f"proxies: complete ({len(found.paths)} videos) in {folder}, nothing to do")
             return
-        _say_work(run, todo, folder, side)
+        _say_work(todo, folder, side, runtime.workers)
         made = _make_all(run, folder, side, todo, left_out)
         left_out.settle()
     bytes_there = sum(path.stat().st_size for path in found.paths.values())
@@ -112,9 +112,9 @@ def _say_faults(found: Standing) -> None:
         )
 
 
-def _say_work(run: Run, todo: Mapping[str, Path], folder: Path, side: int) -> None:
+def _say_work(todo: Mapping[str, Path], folder: Path, side: int, workers: int) -> None:
     """Say how much there is to do, and whether there is room for it."""
-    estimate = estimated_bytes(todo, run.sightings.lengths(todo, run.config.runtime.workers), side)
+    estimate = estimated_bytes(todo, side, workers)
     free = free_bytes(folder)
     text = (
         "size unknown"

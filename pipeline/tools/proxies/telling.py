@@ -31,19 +31,18 @@ def proxies_of(run: Run, sources: Mapping[str, Source]) -> Standing | None:
     )
 
 
-def proxies_line(run: Run) -> str | None:
-    """What is worth a word before fine-tuning; None where it is done, reads none or all are there."""
+def proxies_line(run: Run) -> list[str]:
+    """What is worth a word before fine-tuning; nothing where that is done, reads none or all are there."""
     try:
         manifest = read_manifest(run.path("finetune"))
-        if run.config.finetune.proxies is None or (manifest is not None and manifest.complete):
-            return None
-        sources = videos_there(run.config.dataset, run.dataset, run.videos)
-        found = proxies_of(run, sources)
+        if manifest is not None and manifest.complete:
+            return []
+        found = proxies_of(run, videos_there(run.config.dataset, run.dataset, run.videos))
     except UserError as error:
-        return error.message
+        return [error.message]
     if found is None or not found.why:
-        return None
+        return []
     total = len(found.why) + len(found.paths)
-    return (
+    return [
         f"{len(found.why)} of {total} training videos have no current proxy; run `tada-loc proxies`"
-    )
+    ]
