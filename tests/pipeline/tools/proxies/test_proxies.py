@@ -66,6 +66,8 @@ def test_they_are_made_once_and_trained_on(data, made, tmp_path, monkeypatch):
     assert any(not torch.equal(one[key], two[key]) for key in one)
     back = tada("finetune", *options(data, run, ON))
     assert back.exit_code == 0 and "is taken back" in back.output
+    shutil.rmtree(folder)  # what was trained on them stays
+    assert "complete, nothing to do" in tada("finetune", *options(data, run, ON)).output
 
 
 def test_without_them_training_is_refused_and_with_some_the_others_are_left_out(own, made):
