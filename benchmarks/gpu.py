@@ -22,6 +22,7 @@ from benchmarks.baselines.tada2d import baseline_tada2d
 from benchmarks.bmn_training import BATCH, bmn_step, draw_targets
 from benchmarks.costs import bmn_cost, inference_cost, training_cost
 from benchmarks.gpu_extraction import extraction_rates
+from benchmarks.gpu_threads import fed_rates
 from benchmarks.machine import describe, this_machine
 from benchmarks.peaks import matmul_rate
 from benchmarks.table import markdown
@@ -52,11 +53,12 @@ class Plan:
     matmul: int
     seconds: float
     workers: tuple[int, ...]
+    threads: tuple[int, ...]
     compiled: bool
 
 
-GPU = Plan("cuda", networks.FULL, 32, 8192, 4.0, (1, 4, 8), True)
-SMALL = Plan("cpu", networks.SMALL, 2, 64, 0.01, (1,), False)
+GPU = Plan("cuda", networks.FULL, 32, 8192, 4.0, (1, 4, 8), (1, 4, 8), True)
+SMALL = Plan("cpu", networks.SMALL, 2, 64, 0.01, (1,), (1, 2), False)
 
 
 @click.command()
@@ -160,12 +162,17 @@ def boundary_matching(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
 
 
 def extraction(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
-    """Clips a second from video files, by how many processes decode and share the device."""
+    """Clips a second from video files, by how many processes share the device, and how many videos one process feeds it."""
     small = plan is SMALL
-    return [
+    rates = [
         Rate(f"extraction, {count} processes", OURS, "bfloat16", "clips/s", rate)
         for count, rate in extraction_rates(plan.device, plan.workers, small=small).items()
     ]
+    for (decoder, count), fed in fed_rates(plan.device, plan.threads, small=small).items():
+        stage = f"extraction, {count} videos at once, {decoder}"
+        form = f"{OURS}, the network waits {100 * fed.waits:.0f} %"
+        rates.append(Rate(stage, form, "bfloat16", "clips/s", fed.clips))
+    return rates
 
 
 def per_second(plan: Plan, run: Callable[[], Any]) -> float:

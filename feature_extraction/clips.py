@@ -6,7 +6,7 @@ needs them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,15 @@ class AskedMoments:
         times = self.grid.times_around(self.centers).clip(min=0).ravel()
         order = np.argsort(times, kind="stable")
         yield from zip(order.tolist(), times[order].tolist(), strict=True)
+
+
+def stacked_on(clips: Sequence[Tensor], device: str | torch.device) -> Tensor:
+    """Clips in one tensor on a device; to a GPU they go through pinned memory, and the copy is not waited for."""
+    if torch.device(device).type != "cuda" or clips[0].is_cuda:
+        return torch.stack(list(clips)).to(device)
+    shape = (len(clips), *clips[0].shape)
+    pinned = torch.empty(shape, dtype=clips[0].dtype, pin_memory=True)
+    return torch.stack(list(clips), out=pinned).to(device, non_blocking=True)
 
 
 def iter_clips(

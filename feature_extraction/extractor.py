@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from feature_extraction.backbones.inference import PRECISIONS, InferenceNetwork, for_inference
-from feature_extraction.clips import AskedMoments, asked_clips, iter_clips
+from feature_extraction.clips import AskedMoments, asked_clips, iter_clips, stacked_on
 from feature_extraction.lanes import in_lanes
 from feature_extraction.read_ahead import FrameThread
 from feature_extraction.sampling import ClipGrid, Moments
@@ -48,11 +48,10 @@ class Extractor:
     """A network with all that decides what it is shown of a video (Appendix A.2).
 
     It sees clips [B, 3, frames, H, W] of `grid`, the whole frame with its shorter side at `short_side`
-    pixels, or its central square of `crop`; colours in [0, 1] less `mean`, over `std`. `network` is
-    what `for_inference` gives; it is moved to `device`. A clip's features may differ in the last
-    digits with the batch it is in, so `batch_size` belongs to a result. `decoder`, `allow_partial` and
-    `threads` are those of `open_video`. `lanes` batches are in the network at once, each in a thread of
-    its own, which changes no digit. Raises ExtractionError on a batch size below 1.
+    pixels, or its central square of `crop`; colours in [0, 1] less `mean`, over `std`. `network` is what
+    `for_inference` gives; it is moved to `device`, where `nvdec` decodes, too. A clip's features may differ in the last
+    digits with the batch, so `batch_size` belongs to a result. `decoder`, `allow_partial` and `threads` are those of
+    `open_video`. `lanes` batches are in the network at once, each in a thread, which changes no digit. Raises ExtractionError on a batch size below 1.
 
         extractor = Extractor(for_inference(model), ClipGrid(30, 8, 8, 16), short_side=256)
         features, duration, damaged = extractor.video("video.mp4")
@@ -117,6 +116,7 @@ class Extractor:
             decoder=self.decoder,
             allow_partial=self.allow_partial,
             threads=self.threads,
+            device=self.device,
         )
 
     def _feed(self, clips: Iterator[Tensor], heartbeat: Heartbeat | None) -> np.ndarray:
@@ -131,7 +131,7 @@ class Extractor:
         if self.network.compiled:  # a smaller batch would be built for minutes
             clips = clips + clips[-1:] * (self.batch_size - count)
         with torch.no_grad():
-            video = normalize(torch.stack(clips).to(self.device), self.mean, self.std)
+            video = normalize(stacked_on(clips, self.device), self.mean, self.std)
             return self.network.features(video.transpose(1, 2))[:count].cpu().numpy()
 
 

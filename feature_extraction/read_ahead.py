@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
 
+import torch
 from torch import Tensor
 
 from feature_extraction.sampling import Moments
-from feature_extraction.transforms import eval_transform, to_tensor
+from feature_extraction.transforms import eval_transform
 from feature_extraction.video.opening import open_video
-from feature_extraction.video.reader import Picture, Reader
+from feature_extraction.video.reader import Reader
 
 CLOSING = -1  # stands for the number of the last frame, which is not known before the end
 QUEUE_FRAMES = 32  # resized frames the thread may be ahead
@@ -43,11 +44,13 @@ class FrameThread:
         decoder: str = "auto",
         allow_partial: bool = False,
         threads: int = 1,
+        device: str | torch.device = "cpu",
     ) -> None:
         self._path = path
         self._moments = moments
         self._short_side, self._crop = short_side, crop
         self._decoder, self._allow_partial, self._threads = decoder, allow_partial, threads
+        self._device = device  # that decodes, where one does
         self._queue: queue.Queue[Handover] = queue.Queue(QUEUE_FRAMES)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"decode {path}")
@@ -89,6 +92,7 @@ class FrameThread:
                 self._decoder,
                 allow_partial=self._allow_partial,
                 threads=self._threads,
+                device=self._device,
             ) as reader:
                 for item in self._frames(reader):
                     if not self._put(item):
@@ -107,12 +111,12 @@ class FrameThread:
                 drawn.append(number)
                 yield seconds
 
-        before: Picture | None = None
+        before: Tensor | None = None
         frame: Tensor | None = None
-        for position, picture in reader.frames_at(times(), final_fps=self._moments.fps):
+        for position, picture in reader.tensors_at(times(), final_fps=self._moments.fps):
             if picture is not before or frame is None:  # numbers can share a frame
                 before = picture
-                frames = to_tensor(picture[None])
+                frames = picture[None].permute(0, 3, 1, 2)
                 frame = eval_transform(frames, short_side=self._short_side, crop=self._crop)[0]
             yield CLOSING if position < 0 else drawn.popleft(), frame
 

@@ -8,13 +8,17 @@ import os
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from feature_extraction.elsewhere import Elsewhere
 from feature_extraction.plain_files import what_else
 from feature_extraction.video.frame_folder import FrameFolder, FramesReader
 from feature_extraction.video.reader import Reader, VideoError, VideoInfo
 
-DECODERS = ("auto", "pyav", "decord")
+if TYPE_CHECKING:
+    import torch
+
+DECODERS = ("auto", "pyav", "decord", "nvdec")
 
 
 def open_video(
@@ -23,10 +27,11 @@ def open_video(
     *,
     allow_partial: bool = False,
     threads: int = 1,
+    device: str | torch.device = "cuda",
 ) -> Reader:
     """Open a video and decode its first frame; use the result in a `with` statement.
 
-    `decoder` is "auto" (PyAV), "pyav" or "decord". `allow_partial` takes a file that breaks off
+    `decoder` is "auto" (PyAV), "pyav", "decord", or "nvdec" (PyAV on the CUDA `device`). `allow_partial` takes a file that breaks off
     or does not decode in places for as much as it holds, instead of raising. `threads` is how
     many threads decode (1 costs least CPU; 0 lets FFmpeg choose). For a `FrameFolder` in place of
     the path these say nothing. One `Elsewhere` is held until the reader is closed. Raises VideoError.
@@ -49,6 +54,10 @@ def open_video(
         from feature_extraction.video.decord_reader import DecordReader
 
         return DecordReader(path)  # takes no part of a broken file, and reads with one thread
+    if decoder == "nvdec":
+        from feature_extraction.video.hardware.nvdec_reader import NvdecReader
+
+        return NvdecReader(path, allow_partial=allow_partial, device=device)
     from feature_extraction.video.pyav_reader import PyavReader
 
     return PyavReader(path, allow_partial=allow_partial, threads=threads)

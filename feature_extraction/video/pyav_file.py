@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import av
+from av.container import InputContainer
 from av.video.frame import PictureType
 
 from feature_extraction.video.content.clock import Clock
@@ -15,12 +16,7 @@ from feature_extraction.video.content.joins import Gaps
 from feature_extraction.video.content.key_frames import starts_alone
 from feature_extraction.video.content.pictures import Display
 from feature_extraction.video.frame_times import TIME_EPSILON, Damage, LateSeekError
-from feature_extraction.video.pyav_opening import (
-    VideoHead,
-    open_container,
-    orientation,
-    reason,
-)
+from feature_extraction.video.pyav_opening import VideoHead, open_container, orientation, reason
 from feature_extraction.video.reader import DamagedVideoError, Picture, VideoError, VideoInfo
 
 Packet: TypeAlias = "av.Packet[av.VideoStream]"  # in quotes: PyAV 15 has no such form
@@ -43,7 +39,7 @@ class VideoFile:
     def __init__(self, path: Path, *, allow_partial: bool, threads: int) -> None:
         self.path = path
         self.allow_partial = allow_partial
-        self._container = open_container(path)
+        self._container = self._opened(path)
         self._packets: Generator[Packet, None, None] = self._read()
         self.end: float | None = None  # seconds, set by a pass that gets there
         self._damage = Damage()
@@ -59,6 +55,9 @@ class VideoFile:
         except BaseException:
             self.close()
             raise
+
+    def _opened(self, path: Path) -> InputContainer:
+        return open_container(path)
 
     def close(self) -> None:
         """Release the file. Again is no error."""

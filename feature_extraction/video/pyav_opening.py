@@ -191,17 +191,17 @@ class VideoHead:
         )
 
 
-def open_container(path: Path) -> InputContainer:
-    """Open a file for reading. Raises VideoError where it holds no video."""
+def open_container(path: Path, hardware: Any = None) -> InputContainer:
+    """Open a file for reading; `hardware`: an `HWAccel` that decodes. Raises VideoError where it holds no video."""
     # PyAV 19 takes metadata that are no UTF-8 as they are; before, it had to be asked
-    lenient: dict[str, Any] = {} if PYAV_VERSION >= 19 else {"metadata_errors": "replace"}
+    more: dict[str, Any] = {} if PYAV_VERSION >= 19 else {"metadata_errors": "replace"}
     try:
         # an absolute path is never taken for an address
         container: InputContainer = av.open(
             str(path.absolute()),
             "r",
             container_options={"protocol_whitelist": "file", "format_whitelist": CONTAINERS},
-            **lenient,
+            **(more if hardware is None else more | {"hwaccel": hardware}),
         )
     except (av.FFmpegError, OSError, ValueError) as error:
         # what FFmpeg says of a kind that is not in the list; PyAV 15 has no name for it

@@ -7,9 +7,11 @@ times, frames the decoder drops), everything is decoded and the frames' own time
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
+import av
 import numpy as np
 
 from feature_extraction.video.frame_times import (
@@ -22,6 +24,7 @@ from feature_extraction.video.pyav_file import VideoFile
 from feature_extraction.video.pyav_passes import Answers, Pass, plain_pass, planned_pass
 from feature_extraction.video.reader import Picture, Reader, VideoError
 
+Shown = TypeVar("Shown")  # a picture, wherever it lies
 SEEK_MARGIN = 1.0  # seconds further back when a first seek landed too late
 
 
@@ -52,13 +55,22 @@ class PyavReader(Reader):
         self, times: Iterable[float], *, final_fps: float | None = None
     ) -> Iterator[tuple[int, Picture]]:
         """See Reader.frames_at."""
+        return self._passed(times, final_fps, _picture)
+
+    def _passed(
+        self,
+        times: Iterable[float],
+        final_fps: float | None,
+        convert: Callable[[Any, av.VideoFrame], Shown],
+    ) -> Iterator[tuple[int, Shown]]:
+        """One pass, with `convert(file, frame)` for the pictures."""
         remembered = Remembered(times)
         while True:
             video = self._borrow(unread=True)
             go = planned_pass if self._plannable else plain_pass
             try:
                 answers = go(video, AskedTimes(remembered.again()), final_fps)
-                for index, picture in self._pictures(video, answers):
+                for index, picture in self._pictures(video, answers, convert):
                     remembered.forget(index)
                     yield index, picture
                     if self._closed:
@@ -109,7 +121,7 @@ class PyavReader(Reader):
                 raise LateSeekError
             asked = AskedTimes(iter(enumerate(times)))
             answers = go(video, asked, from_start=seek_to is None, clamp=True)
-            found = [picture for _, picture in self._pictures(video, answers)]
+            found = [picture for _, picture in self._pictures(video, answers, _picture)]
         except BaseException:
             self._give_up(video)
             raise
@@ -119,11 +131,13 @@ class PyavReader(Reader):
             raise LateSeekError
         return found
 
-    def _pictures(self, video: VideoFile, answers: Answers) -> Iterator[tuple[int, Picture]]:
+    def _pictures(
+        self, video: VideoFile, answers: Answers, convert: Callable[[Any, av.VideoFrame], Shown]
+    ) -> Iterator[tuple[int, Shown]]:
         """Convert what a pass finds; at the end, check it is one, and give the closing frame."""
         closing = None
         for indices, frame in answers:
-            picture = video.picture(frame)
+            picture = convert(video, frame)
             for index in indices:
                 if index < 0:
                     closing = picture
@@ -167,3 +181,7 @@ class PyavReader(Reader):
         video.close()
         if video in self._in_use:
             self._in_use.remove(video)
+
+
+def _picture(video: VideoFile, frame: av.VideoFrame) -> Picture:
+    return video.picture(frame)

@@ -14,9 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TOUCHING = 1e-6  # seconds; as near as this is in a span
 Picture = NDArray[np.uint8]  # a frame [H, W, 3]
@@ -75,6 +79,18 @@ class Reader(ABC):
         closes with (-1, frame) for the largest k / final_fps before the end. Raises VideoError,
         also where the file ends before it says it does.
         """
+
+    def tensors_at(
+        self, times: Iterable[float], *, final_fps: float | None = None
+    ) -> Iterator[tuple[int, Tensor]]:
+        """As `frames_at`, with frames as tensors uint8 [H, W, 3], on the device that decodes. Equal frames are one."""
+        import torch  # here: who reads pictures alone does not load it
+
+        before, tensor = None, torch.empty(0)
+        for index, picture in self.frames_at(times, final_fps=final_fps):
+            if picture is not before:
+                before, tensor = picture, torch.from_numpy(picture)
+            yield index, tensor
 
     @abstractmethod
     def clip(self, times: Sequence[float]) -> Picture:

@@ -18,7 +18,7 @@ from pipeline.cli.results.report_command import report, say_report
 from pipeline.cli.results.sweep_command import sweep
 from pipeline.cli.stages.doing import do
 from pipeline.cli.stages.eval_commands import eval_classifier, evaluate
-from pipeline.cli.stages.stage_commands import bmn, classify, detect, extract, finetune
+from pipeline.cli.stages.stage_commands import bmn, classify, detect, extract, finetune, proxies
 from pipeline.cli.stages.submit_command import submit
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
 
@@ -60,6 +60,7 @@ def run(**options: Any) -> None:
 
 
 for _command in (
+    proxies,
     finetune,
     extract,
     bmn,

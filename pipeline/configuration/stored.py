@@ -32,6 +32,7 @@ _NAMES = (
     ("backbone", "pretrained"),
 )  # perhaps once a path
 _DROPPED = {
+    "finetune": ("proxies",),
     "classify": ("scores",),
     "eval": ("published", "paper", "paper_iou", "paper_dataset"),
 }

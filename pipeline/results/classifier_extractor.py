@@ -38,10 +38,14 @@ def open_classifier(
 def extractor_of(
     config: DetectionConfig, model: VideoNetwork, device: torch.device, *, lanes: int = 1
 ) -> Extractor:
-    """A trained network as what extracts features as `config.extract` says; `lanes`: batches at once."""
+    """A trained network as what extracts features as `config.extract` says; `lanes`: batches at once.
+
+    Where a model of a GPU's decoder is used on a CPU, PyAV decodes there: the same frames.
+    """
     settings, view = config.extract, extraction_view(config.extract)
     if settings.compile:
         use_compiler_cache()
+    on_gpu = settings.decoder == "nvdec"
     return Extractor(
         network=for_inference(model, precision=settings.precision, compiled=settings.compile),
         grid=clip_grid(settings),
@@ -51,7 +55,7 @@ def extractor_of(
         device=device,
         mean=config.backbone.mean,
         std=config.backbone.std,
-        decoder=settings.decoder,
+        decoder="pyav" if on_gpu and device.type != "cuda" else settings.decoder,
         allow_partial=settings.allow_partial,
         lanes=lanes,
     )

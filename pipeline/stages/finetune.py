@@ -22,6 +22,8 @@ from pipeline.data.length import Length, finetune_length, say_length
 from pipeline.data.pooled.batches import feature_batches, pooled_digest
 from pipeline.data.pooled.means import Pooled
 from pipeline.data.pooled.selection import pooled_segments
+from pipeline.data.proxies.form import proxies_folder
+from pipeline.data.proxies.training import on_proxies
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.videos.lengths import in_seconds
 from pipeline.errors import UserError
@@ -35,6 +37,7 @@ from pipeline.results.classification.feature_classifier import (
     new_feature_classifier,
     validate_features,
 )
+from pipeline.run_folder.ledger import LEDGER
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.logs import training_log
 from pipeline.runs.run import Run
@@ -105,6 +108,7 @@ def _on_video(run: Run, left_out: LeftOut) -> _Training:
     workers = run.config.runtime.workers
     measured = distributed.from_main_process(lambda: run.sightings.lengths(run.videos, workers))
     train, validation = training_segments(run.config, run.dataset, left_out, in_seconds(measured))
+    train = _on_proxies(run, train, left_out)
     share_cores(run.device, run.config.runtime.workers)
     length = finetune_length(run.config.finetune, train)
     settings = length.settings
@@ -118,6 +122,17 @@ def _on_video(run: Run, left_out: LeftOut) -> _Training:
     counts = len(train), len(validation)
     task = partial(_task, run, settings, train, validation, left_out)
     return _Training(model, shared, length, counts, task)
+
+
+def _on_proxies(run: Run, train: Segments, left_out: LeftOut) -> Segments:
+    """The training segments, read from proxies where `finetune.proxies` says so."""
+    side = run.config.finetune.proxies
+    folder = proxies_folder(run.config, run.folder)
+    if side is not None:
+        return on_proxies(train, folder, side, run.sightings.identities, left_out)
+    if (folder / LEDGER).is_file():
+        say(f"finetune: the proxies in {folder} are not read: finetune.proxies is null")
+    return train
 
 
 def _on_features(run: Run, left_out: LeftOut) -> _Training:

@@ -83,6 +83,10 @@ def status_table(run: Run, found: list[Standing]) -> str:
         notes = []
     at_work = [f"{one.stage.folder}: {worker.told}" for one in found for worker in one.workers]
     notes = [*map(printable, at_work), *notes]
+    if run.config.finetune.proxies is not None:
+        from pipeline.tools.proxies.telling import proxies_line  # loads what looks at videos
+
+        notes += proxies_line(run)
     if not names_classes(run.folder, run.ways):
         notes.append(no_classes(run.folder, run.ways).message)
     return "\n".join(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.data.proxies.form import proxies_folder, proxy_path
 from pipeline.errors import UserError
 from pipeline.progress import Progress
 from pipeline.results.kept_maps import MAPS
@@ -54,6 +55,11 @@ def verify_run(run: Run) -> Checked:
 
 def _records(run: Run, faults: list[str]) -> Iterator[tuple[Path, FileRecord]]:
     """Every output that was recorded; a manifest that cannot be used is a fault."""
+    folder = proxies_folder(run.config, run.folder)
+    for video, line in Ledger(folder).lines.items():
+        path = proxy_path(folder, video)
+        if path.exists():  # they can be made again
+            yield path, line.file
     for stage in (one for one in STAGES if not one.alone):
         folder = run.path(stage.name)
         try:

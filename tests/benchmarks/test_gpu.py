@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import gpu, gpu_extraction
+from benchmarks import gpu, gpu_extraction, gpu_threads
 
 
 def test_gpu_script_says_that_it_needs_one(monkeypatch):
@@ -36,3 +36,8 @@ def test_rate_is_taken_where_all_processes_run():
     spans = [(1, 0.0, 2.0, 20), (1, 2.0, 6.0, 40), (2, 1.0, 5.0, 40)]
     assert gpu_extraction.steady_rate(spans) == pytest.approx(20.0)
     assert gpu_extraction.steady_rate([(1, 0.0, 2.0, 20), (2, 3.0, 4.0, 10)]) == 7.5
+
+
+def test_time_in_which_several_batches_are_in_the_network_counts_once():
+    assert gpu_threads.covered([(2.0, 3.0), (0.0, 1.0), (0.5, 1.5), (0.6, 0.7)]) == 2.5
+    assert gpu_threads.covered([]) == 0.0

@@ -90,6 +90,12 @@ def shown(whole, data, tmp_path_factory):
                      "plan")
     }  # fmt: skip
     asked["submit"] = ["submit", "--engine", "local", *own]
+    asked["proxies"] = [
+        "proxies",
+        *own,
+        "finetune.proxies=36",
+        f"dataset.proxies={made / 'proxies'}",
+    ]
     asked["eval-classifier"] = ["eval-classifier", *own, "views.clips=1", "views.crops=1"]
     asked["eval --json"] = ["eval", *own, "--json", "/dev/stdout"]
     asked["report"] = ["report", *own, "--to", str(made / "report")]

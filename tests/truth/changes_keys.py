@@ -71,6 +71,7 @@ KEYS = {
     "dataset.videos": Key("", needs=_copied_videos),
     "dataset.cache": Key("", needs=_cache),
     "dataset.cache_size": Key("0.5"),
+    "dataset.proxies": Key("elsewhere"),  # none are read
     "dataset.video_info": Key("", needs=_video_info),  # of EPIC-KITCHENS alone
     "dataset.annotation_fps": Key("15", outcome="refused"),  # the table's times are seconds
     "dataset.frame_fps": Key("30"),  # no video is a folder of frames
@@ -132,6 +133,7 @@ KEYS = {
     "finetune.sampling": Key("segments", "finetune"),
     "finetune.short_segments": Key("inside", "finetune"),
     "finetune.short_side": Key("[36, 40]", "finetune"),
+    "finetune.proxies": Key("40", outcome="refused"),  # none were made
     "finetune.crop": Key("24", "finetune"),
     "finetune.eval_short_side": Key("40", "finetune"),
     "finetune.flip": Key("0", "finetune"),

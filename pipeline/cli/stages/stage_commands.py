@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import ALL, LOG, SHARD, configured
+from pipeline.cli.options import ALL, LOG, SHARD, configured, start
 from pipeline.cli.stages.doing import do
 
 
@@ -25,12 +25,29 @@ def finetune(**options: Any) -> None:
 
 
 @click.command()
+@configured("annotations", "videos", "workers", "allow-failures", "skip", "verify")
+def proxies(verify: bool, **options: Any) -> None:
+    """Make small copies of the training videos, which clips are read from many times faster.
+
+    Their size is finetune.proxies; with the same key `tada-loc finetune` trains on them. Features are made of the
+    videos themselves. Again, only what is missing or of another file is made.
+
+    Example: tada-loc proxies --config hacs finetune.proxies=320
+    """
+    from pipeline.tools.proxies.making import make_proxies
+
+    make_proxies(start("finetune", options, verify=verify))
+
+
+@click.command()
 @configured(*ALL)
 @click.option("--fps", type=float, help="extract.fps: frames a second the videos are sampled at.")
 @click.option("--stride", type=int, help="extract.stride: frames from clip to clip.")
 @click.option("--short-side", type=int, help="extract.short_side, pixels")
 @click.option("--batch-size", type=int, help="extract.batch_size")
-@click.option("--decoder", type=click.Choice(["auto", "pyav", "decord"]), help="extract.decoder")
+@click.option(
+    "--decoder", type=click.Choice(["auto", "pyav", "decord", "nvdec"]), help="extract.decoder"
+)
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="extract.precision")
 @SHARD
 @click.option(

@@ -75,6 +75,11 @@ class DatasetSettings(Section):
         default=50.0,
         description="GB (10^9 bytes) of videos that `cache` holds at most, and as much again of other files.",
     )
+    proxies: Annotated[LocalFolder | None, NoResult()] = Field(
+        default=None,
+        description="Folder of the small copies that `finetune.proxies` is about; several runs may share it. null: "
+        "`proxies` in the run's folder.",
+    )
     video_info: Annotated[Place | None, NoResult()] = Field(
         default=None,
         description="EPIC_100_video_info.csv, with durations and rates (EPIC-KITCHENS).",

@@ -62,8 +62,11 @@ class ExtractSettings(Section):
     compile: Flag = Field(
         default=False, description="Whether the network is compiled (torch.compile)."
     )
-    decoder: Annotated[Literal["auto", "pyav", "decord"], StandsFor("auto", "pyav")] = Field(
-        default="auto", description="What decodes videos; `auto` is `pyav`."
+    decoder: Annotated[Literal["auto", "pyav", "decord", "nvdec"], StandsFor("auto", "pyav")] = (
+        Field(
+            default="auto",
+            description="What decodes videos; `auto` is `pyav`. `nvdec`: the GPU that the network is on.",
+        )
     )
     allow_partial: Annotated[Flag, NoResult()] = Field(
         default=False,

@@ -85,6 +85,11 @@ class FinetuneSettings(OptimisationSettings):
         default=224,
         description="Side, in pixels, of the square cut out of a clip; `whole` for whole frames.",
     )
+    proxies: Annotated[Positive | None, _Clips] = Field(
+        default=None,
+        description="Shorter side, in pixels, of small copies of the training videos (`tada-loc proxies`) that training "
+        "clips are read from: even, at least the largest of `short_side`. null: the videos themselves.",
+    )
     eval_short_side: Annotated[Positive, _Clips] = Field(
         default=256, description="Shorter side of a validation clip, in pixels."
     )
@@ -125,6 +130,13 @@ class FinetuneSettings(OptimisationSettings):
             raise ValueError(f"short_side {list(self.short_side)}: the smaller comes first")
         if self.crop != "whole" and self.crop > smallest:
             raise ValueError(f"crop {self.crop} is larger than the smallest short side {smallest}")
+        return self
+
+    @model_validator(mode="after")
+    def _proxies_fit(self) -> FinetuneSettings:
+        if self.proxies is not None and (self.proxies % 2 or self.proxies < self.short_side[1]):
+            least = self.short_side[1] + self.short_side[1] % 2
+            raise ValueError(f"proxies {self.proxies}: give an even number of at least {least}")
         return self
 
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ class Segments:
 
     `shapes` [n]: segments of one number have frames of one shape; None where that does not matter.
     `takes_parts`: whether clips in damaged parts of videos are left out and counted, or are failures of their
-    videos (False; None where no key would change it).
+    videos (False; None where no key would change it). `rates`: frames a second of videos that are read from proxies.
     """
 
     videos: Sequence[str]
@@ -37,6 +37,11 @@ class Segments:
     mirrored: np.ndarray | None = None  # the class each class is in the mirror
     shapes: np.ndarray | None = None
     takes_parts: bool | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
+
+    def rate(self, index: int, reader: Reader) -> float:
+        """Frames a second of a segment's video as its file says, 0 where it does not; of a proxy, its source's."""
+        return self.rates.get(self.videos[index], reader.info.fps)
 
     def __len__(self) -> int:
         return len(self.videos)

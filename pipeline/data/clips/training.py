@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,7 @@ from torch import Tensor
 
 from feature_extraction.sampling import segment_clip_times
 from feature_extraction.transforms import train_transform
-from feature_extraction.video.opening import open_video
-from feature_extraction.video.reader import VideoError
+from feature_extraction.video.reader import Picture, Reader, VideoError
 from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.data.batches import Collate, Samples, read_batches
 from pipeline.data.clips.augmentation import augmented
@@ -20,6 +20,7 @@ from pipeline.data.clips.balance import clip_numbers
 from pipeline.data.clips.geometry import interval_times, training_crop
 from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.clips.sharing import together, trimmed, with_clips_for_all
+from pipeline.data.kept_readers import KeptReaders
 from pipeline.data.order import epoch_order, grouped_order, own_pieces
 from pipeline.data.videos.damage import sound_clip, unread
 from pipeline.data.videos.left_out import LeftOut
@@ -45,6 +46,11 @@ class Clips:
     ) -> None:
         self._segments, self._settings, self._decoder = segments, settings, decoder
         self._given_up = {} if given_up is None else given_up
+        self._readers = KeptReaders()
+
+    def close(self) -> None:
+        """Close the videos that this process read last."""
+        self._readers.close()
 
     def video(self, key: Key) -> str:
         """The video of a key's segment."""
@@ -74,16 +80,22 @@ class Clips:
     def _read(self, epoch: int, number: int, index: int, flip: float, side: int | None) -> Tensor:
         settings, segments = self._settings, self._segments
         generator = torch.Generator().manual_seed(step_seed(settings.seed, 7, epoch + 1, number))
-        path = segments.paths[segments.videos[index]]
-        with open_video(path, self._decoder, allow_partial=True) as reader:
+        by_parts = settings.sampling == "segments"
+        # drawn before anything is read: a reader may be asked twice
+        places = torch.rand(settings.frames if by_parts else 1, generator=generator).numpy()
+
+        def frames_of(reader: Reader) -> Picture:
             start, end = span_of(segments, index, reader)
-            if settings.sampling == "segments":
-                places = torch.rand(settings.frames, generator=generator).numpy()
+            if by_parts:
                 times = segment_clip_times(start, end, places=places)
             else:
-                offset = float(torch.rand((), generator=generator))
-                times = interval_times(settings, start, end, offset, reader.info.fps)
-            frames = torch.from_numpy(sound_clip(reader, times.tolist())).permute(0, 3, 1, 2)
+                fps = segments.rate(index, reader)
+                times = interval_times(settings, start, end, float(places[0]), fps)
+            return sound_clip(reader, times.tolist())
+
+        path = segments.paths[segments.videos[index]]
+        frames = torch.from_numpy(self._readers.read(path, frames_of, self._decoder))
+        frames = frames.permute(0, 3, 1, 2)
         return train_transform(
             frames,
             short_side_range=settings.short_side if side is None else (side, side),
@@ -113,14 +125,14 @@ def clip_batches(
                 plan.append([(number, index, side) for index in own])
                 pieces.append(numbers)
         step = 0
-    clips = Clips(segments, settings, left_out.given_up)
-    read = load_clips(clips, _collate, plan, left_out, workers)
-    for numbers, batch_read in zip(pieces, read, strict=True):
-        batch_read["pieces"] = [numbers[place] for place in batch_read.pop("places")]
-        shared = with_clips_for_all(batch_read, settings.gradient_accumulation)
-        if settings.crop == "whole":
-            shared["clip"] = trimmed(shared["clip"])
-        yield shared
+    with closing(Clips(segments, settings, left_out.given_up)) as clips:
+        read = load_clips(clips, _collate, plan, left_out, workers)
+        for numbers, batch_read in zip(pieces, read, strict=True):
+            batch_read["pieces"] = [numbers[place] for place in batch_read.pop("places")]
+            shared = with_clips_for_all(batch_read, settings.gradient_accumulation)
+            if settings.crop == "whole":
+                shared["clip"] = trimmed(shared["clip"])
+            yield shared
 
 
 def epoch_clips(segments: Segments, settings: FinetuneSettings, epoch: int) -> list[list[int]]:

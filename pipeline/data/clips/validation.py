@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from feature_extraction.video.opening import open_video
-from feature_extraction.video.reader import VideoError
+from feature_extraction.video.reader import Picture, Reader, VideoError
 from pipeline.configuration.settings import Config
-from pipeline.data.clips.geometry import centred_clips
+from pipeline.data.clips.geometry import View, centred_clips
 from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.clips.training import common, load_clips
+from pipeline.data.kept_readers import KeptReaders
 from pipeline.data.order import own_shard
 from pipeline.data.videos.damage import sound_clip, unread
 from pipeline.data.videos.left_out import LeftOut
@@ -31,6 +32,11 @@ class CentredClips:
     ) -> None:
         self._segments, self._config = segments, config
         self._given_up = {} if given_up is None else given_up
+        self._readers = KeptReaders()
+
+    def close(self) -> None:
+        """Close the videos that this process read last."""
+        self._readers.close()
 
     def video(self, key: int) -> str:
         """The video of a segment."""
@@ -40,13 +46,15 @@ class CentredClips:
         name = self._segments.videos[key]
         if name in self._given_up:
             return {"name": name, "error": self._given_up[name]}
+
+        def shown(reader: Reader) -> tuple[list[tuple[View, np.ndarray]], Picture]:
+            span = span_of(self._segments, key, reader)
+            wanted = centred_clips(self._config, *span, reader.info.fps, reader.measure())
+            # One pass for all views: they share most of their frames.
+            return wanted, sound_clip(reader, np.concatenate([t for _, t in wanted]).tolist())
+
         try:
-            with open_video(self._segments.paths[name], allow_partial=True) as reader:
-                span = span_of(self._segments, key, reader)
-                info = reader.info
-                wanted = centred_clips(self._config, *span, info.fps, reader.measure())
-                # One pass for all views: they share most of their frames.
-                frames = sound_clip(reader, np.concatenate([t for _, t in wanted]).tolist())
+            wanted, frames = self._readers.read(self._segments.paths[name], shown)
         except (VideoError, OSError) as error:
             return {"name": name} | unread(error, self._segments.takes_parts)
         pictures = torch.from_numpy(frames).permute(0, 3, 1, 2)
@@ -65,10 +73,10 @@ def evaluation_batches(
     size = config.finetune.batch_size
     keys = list(own_shard(range(len(segments))))
     plan = [keys[at : at + size] for at in range(0, len(keys), size)]
-    samples = CentredClips(segments, config, left_out.given_up)
-    for batch in load_clips(samples, _collate_views, plan, left_out, workers):
-        if batch["names"]:
-            yield batch
+    with closing(CentredClips(segments, config, left_out.given_up)) as samples:
+        for batch in load_clips(samples, _collate_views, plan, left_out, workers):
+            if batch["names"]:
+                yield batch
 
 
 def _collate_views(samples: list[dict[str, Any]]) -> dict[str, Any]:

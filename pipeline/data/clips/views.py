@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,13 @@ from torch import Tensor
 
 from feature_extraction.sampling import segment_clip_times, view_offsets
 from feature_extraction.transforms import spatial_crops
-from feature_extraction.video.opening import open_video
-from feature_extraction.video.reader import VideoError
+from feature_extraction.video.reader import Picture, Reader, VideoError
 from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.configuration.settings import ViewsSettings
 from pipeline.data.batches import read_batches
 from pipeline.data.clips.geometry import interval_times
 from pipeline.data.clips.segments import Segments, span_of
+from pipeline.data.kept_readers import KeptReaders
 from pipeline.data.videos.damage import sound_clip, unread
 from pipeline.data.videos.left_out import LeftOut
 
@@ -38,6 +39,11 @@ class SegmentViews:
     ) -> None:
         self._segments, self._classifiers, self._views = segments, classifiers, views
         self._given_up = given_up
+        self._readers = KeptReaders()
+
+    def close(self) -> None:
+        """Close the videos that this process read last."""
+        self._readers.close()
 
     def video(self, index: int) -> str:
         """The video a segment is read from."""
@@ -54,13 +60,13 @@ class SegmentViews:
         return {"index": index, "video": video, "views": clips}
 
     def _read(self, index: int, settings: FinetuneSettings) -> Tensor:
-        path = self._segments.paths[self._segments.videos[index]]
-        with open_video(path, allow_partial=True) as reader:
+        def shown(reader: Reader) -> Picture:
             span = span_of(self._segments, index, reader)
             times = _times(settings, *span, self._views.clips, reader.info.fps)
-            frames = torch.from_numpy(sound_clip(reader, times.ravel().tolist())).permute(
-                0, 3, 1, 2
-            )
+            return sound_clip(reader, times.ravel().tolist())
+
+        path = self._segments.paths[self._segments.videos[index]]
+        frames = torch.from_numpy(self._readers.read(path, shown)).permute(0, 3, 1, 2)
         crops = spatial_crops(frames, short_side=self._views.short_side, count=self._views.crops)
         # [crops, clips * T, ...] -> [clips * crops, T, ...]
         shape = (self._views.crops, self._views.clips, settings.frames, *crops.shape[2:])
@@ -76,9 +82,9 @@ def read_views(
     workers: int,
 ) -> Iterator[dict[str, Any]]:
     """Items of `SegmentViews` for some segments, read by worker processes."""
-    samples = SegmentViews(segments, classifiers, views, left_out.given_up)
     plan = [[index] for index in indices]
-    return read_batches(samples, plan, _only, workers=workers, lost=left_out.give_up)
+    with closing(SegmentViews(segments, classifiers, views, left_out.given_up)) as samples:
+        yield from read_batches(samples, plan, _only, workers=workers, lost=left_out.give_up)
 
 
 def _only(items: list[dict[str, Any]]) -> dict[str, Any]:

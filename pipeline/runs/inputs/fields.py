@@ -13,6 +13,7 @@ from pipeline.data.annotations.class_names import heads_digest
 from pipeline.data.features.imported import require_imported
 from pipeline.data.hold_out import chooses_epoch
 from pipeline.data.inputs import rows_by_video
+from pipeline.data.proxies.form import made_by as form_of_proxies
 from pipeline.run_folder.identity import SHORT, UNKNOWN, UNSURE, fingerprint
 from pipeline.runs.graph import StageRow
 from pipeline.runs.inputs.asking import Digests, Facts
@@ -106,6 +107,8 @@ def _finetune(facts: Facts) -> dict[str, Any]:
         fields[f"{name} videos"] = short(
             {video: facts.identities[video] for video in rows["video"].unique()}
         )
+    if config.finetune.proxies is not None:
+        fields["content.form of proxies"] = form_of_proxies(config.finetune.proxies)
     return fields | initial_fields(config.backbone, facts.folder)
 
 

@@ -27,7 +27,16 @@ def check_stages(run: Run, names: Sequence[str]) -> None:
 
 
 def _decodes(run: Run) -> None:
-    if run.detection.extract.decoder == "decord" and importlib.util.find_spec("decord") is None:
+    decoder = run.detection.extract.decoder
+    if decoder == "nvdec":  # loads torch and PyAV
+        from feature_extraction.video.hardware.acceleration import require_nvdec
+        from feature_extraction.video.reader import VideoError
+
+        try:
+            require_nvdec(run.device)
+        except VideoError as error:
+            raise UsageError(f"extract.{error}") from error
+    if decoder == "decord" and importlib.util.find_spec("decord") is None:
         raise UsageError(
             "extract.decoder = 'decord': it is not installed; pip install decord, or use --decoder pyav"
         )

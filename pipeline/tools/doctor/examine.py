@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from pipeline.runs.run import Run
 from pipeline.runs.soundness.checks import check_stages
 from pipeline.runs.ways import in_order
 from pipeline.tools.doctor.findings import NOTE, OK, WRONG, Finding
+from pipeline.tools.doctor.proxies import proxy_findings
 from pipeline.tools.doctor.segments import segment_findings, time_findings
 from pipeline.tools.doctor.trainings import training_findings
 from pipeline.tools.doctor.videos import (
@@ -34,6 +34,7 @@ from pipeline.tools.doctor.videos import (
     measured_of,
 )
 from pipeline.tools.outlook import feature_channels, rows_that_train
+from pipeline.tools.proxies.estimate import size_text
 from pipeline.training.networks.bmn import require_groups
 
 UNSEEN_SHARE = 0.01  # of the evaluation segments; large class lists leave a few rare ones untrained
@@ -68,6 +69,7 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
         findings += segment_findings(config, dataset, subset, seconds)
     finetunes = any(stage.name == "finetune" for stage in in_order(run.ways))
     findings += training_findings(config, dataset, infos, seconds, finetunes=finetunes)
+    findings += proxy_findings(run, found)
     findings.append(_network_and_disk(run, [seconds[video] for video in videos["video"]]))
     return [*findings, *_refused(run, findings)]
 
@@ -182,13 +184,8 @@ def _network_and_disk(run: Run, seconds: Sequence[float]) -> Finding:
         place = place.parent
     free = shutil.disk_usage(place).free
     text = (
-        f"{clips} features of {channels} channels, {_size(needed)} more needed, "
-        f"{_size(free)} free at {place}"
+        f"{clips} features of {channels} channels, {size_text(needed)} more needed, "
+        f"{size_text(free)} free at {place}"
     )
     numbers = {"features": clips, "bytes_needed": needed, "bytes_free": free}
     return Finding("disk", WRONG if needed > free else OK, text, numbers=numbers)
-
-
-def _size(number: float) -> str:
-    power = 0 if number < 1 else min(4, int(math.log(number, 1000)))
-    return f"{number / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"

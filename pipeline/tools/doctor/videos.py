@@ -41,8 +41,13 @@ def look_at_videos(
         return {}, {}
     workers = config.runtime.workers
     takes = extraction_takes_parts(config)
+    decoder = config.extract.decoder
     seen, failures = look_at_all(
-        found, config.extract.decoder, deep=deep, workers=workers, takes_parts=takes
+        found,
+        "pyav" if decoder == "nvdec" else decoder,
+        deep=deep,
+        workers=workers,
+        takes_parts=takes,
     )
     state = OK if not missing else NOTE if len(missing) <= allowed else WRONG
     text = f"{len(missing)} of {len(missing) + len(found)} missing in {config.dataset.videos}"

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from feature_extraction.extractor import Extractor
 from feature_extraction.transforms import eval_transform, to_tensor
 from feature_extraction.video.opening import open_video
+from feature_extraction.video.reader import Reader
 from pipeline.data.videos.finding import Source
 from pipeline.printing import printable
 from pipeline.run_folder.files import atomic_path
@@ -37,7 +38,7 @@ def write_film(
 ) -> None:
     """Write an MP4 of a video's moments, at the video's rate. Raises VideoError, UserError."""
     widest = max(len(one.moment.targets) for one in explained)
-    with open_video(source, extractor.decoder, allow_partial=extractor.allow_partial) as reader:
+    with _opened(source, extractor) as reader:
         rate = Fraction(min(reader.info.fps or _MOST_RATE, _MOST_RATE)).limit_denominator(1001)
     pictures = enumerate(_pictures(explained, extractor, source, float(rate), widest))
     with atomic_path(path) as temporary, contextlib.ExitStack() as stack:
@@ -63,7 +64,7 @@ def _pictures(
         times = first + np.arange(max(1, math.ceil((last - first) * rate))) / rate
         scales = scales_of(one)
         titles = ["", *(row_title(target) for target in one.moment.targets)]
-        with open_video(source, extractor.decoder, allow_partial=extractor.allow_partial) as reader:
+        with _opened(source, extractor) as reader:
             for place, frame in reader.frames_at(times.tolist()):
                 if place < 0:
                     break
@@ -108,3 +109,12 @@ def _text(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, room: in
     shown = printable(text)
     font = font_for(shown, _TEXT)
     draw.text(place, fitted(shown, font, room), _INK, font, anchor="lm")
+
+
+def _opened(source: Source, extractor: Extractor) -> Reader:
+    return open_video(
+        source,
+        extractor.decoder,
+        allow_partial=extractor.allow_partial,
+        device=extractor.device,
+    )

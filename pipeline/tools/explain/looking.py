@@ -139,6 +139,7 @@ def _clips(extractor: Extractor, source: Source, centres: np.ndarray) -> tuple[T
         decoder=extractor.decoder,
         allow_partial=extractor.allow_partial,
         threads=extractor.threads,
+        device=extractor.device,
     )
     with thread as frames:
         found = dict(asked_clips(frames, asked))

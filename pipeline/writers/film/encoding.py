@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -27,30 +28,38 @@ MPEG4_BITS = 0.2  # a pixel, before H.264 was there
 class Film:
     """An MP4 being written to `path`; a context manager. Left by an error, the file is not finished.
 
-    `lean` is for many at once: one thread, little memory. Times are ticks of `look.tick` seconds. Raises OSError
-    where the file cannot be written.
+    `lean` is for many at once: one thread, little memory. `options` are x264's in place of the usual ones; there
+    has to be x264 then. Times are ticks of `look.tick` seconds. Raises OSError where the file cannot be written.
     """
 
-    def __init__(self, path: Path, look: Look, *, lean: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        look: Look,
+        *,
+        lean: bool = False,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
         # an absolute path is never taken for an address
         self.container: OutputContainer = av.open(
             str(path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
         )
         try:
-            self._stream = self._video_stream(look, lean)
+            self._stream = self._video_stream(look, lean, options)
         except BaseException:
             self.container.close()
             raise
         self._lengths: dict[int, int] = {}  # time -> for how long, of pictures inside the encoder
 
-    def _video_stream(self, look: Look, lean: bool) -> Any:
-        codec = next(name for name in CODECS if name in av.codecs_available)
+    def _video_stream(self, look: Look, lean: bool, options: Mapping[str, str] | None) -> Any:
+        known = CODECS if options is None else (H264,)
+        codec = next(name for name in known if name in av.codecs_available)
         stream: Any = self.container.add_stream(codec, rate=look.rate)
         stream.width, stream.height = look.size
         stream.pix_fmt = FORMAT
         self._source_tick = self._tick = look.tick
         if codec == H264:
-            stream.options = QUALITY | (LEAN if lean else {})
+            stream.options = dict(options or QUALITY | (LEAN if lean else {}))
         else:
             if look.tick.denominator > MOST_UNITS:
                 self._tick = Fraction(1, 60000)

@@ -19,7 +19,7 @@ FORMAT = "yuv420p"
 BT709, UNSPECIFIED, BT601 = 1, 2, 6
 LIMITED, FULL = 1, 2
 _NO_YUV = ("pal", "gbr", "mono", "xyz")
-_OLD_FULL = "yuvj"  # how names of formats begin that are in full range whatever their frames say
+OLD_FULL = "yuvj"  # how names of formats begin that are in full range whatever their frames say
 
 
 class Colours(NamedTuple):
@@ -79,7 +79,7 @@ class Upright:
         if self._pictures is not None:
             return self._pictures.frame(self._display.picture(frame))
         options: dict[str, Any] = dict(CONVERT_OPTIONS)
-        if int(frame.color_range) == FULL or frame.format.name.startswith(_OLD_FULL):
+        if int(frame.color_range) == FULL or frame.format.name.startswith(OLD_FULL):
             options |= {"dst_color_range": "MPEG"}
         width, height = self._stored
         plain = self._reformatter.reformat(
@@ -87,7 +87,7 @@ class Upright:
         )
         made = av.VideoFrame(*self.size, FORMAT)
         for source, target in zip(planes(plain), planes(made), strict=True):
-            _fill(target, _turn(source, self.turned))
+            _fill(target, turned_plane(source, self.turned))
         return made
 
 
@@ -108,7 +108,8 @@ def pixel_aspect(stream: av.VideoStream, turned: tuple[bool, bool, bool]) -> Fra
     return 1 / Fraction(found) if turned[0] else Fraction(found)
 
 
-def _turn(plane: NDArray[np.uint8], turned: tuple[bool, ...]) -> NDArray[np.uint8]:
+def turned_plane(plane: NDArray[np.uint8], turned: tuple[bool, ...]) -> NDArray[np.uint8]:
+    """A plane [H, W] turned and mirrored as `orientation` says, as a view."""
     transpose, flip_rows, flip_columns = turned
     if transpose:
         plane = plane.swapaxes(0, 1)

@@ -18,6 +18,7 @@ BASE = {"--config", "--run-dir", "--set", "--verbose"}
 READS = {"--annotations", "--allow-failures", "--skip"}
 ALL = READS | {"--videos", "--device", "--workers", "--force", "--verify"}
 EXPECTED = {
+    "proxies": BASE | READS | {"--videos", "--workers", "--verify"},
     "finetune": BASE | ALL | {"--epochs", "--batch-size", "--backbone", "--log"},
     "extract": BASE
     | ALL

@@ -39,7 +39,7 @@ UNITS = {
     "checkpoint_seconds": "seconds",
     "per_second": "proposals for each second", "frames": "frames", "interval": "frames",
     "stride": "frames", "offset_frames": "frame", "kernels": "frames", "pool_kernel": "frames", "short_side": "pixels",
-    "eval_short_side": "pixels", "crop": "pixels", "temporal_scale": "positions",
+    "eval_short_side": "pixels", "proxies": "pixels", "crop": "pixels", "temporal_scale": "positions",
     "duration_scale": "positions", "window_step": "positions", "boundary_center": "positions",
     "positions": "positions", "epochs": "epochs", "warmup_epochs": "epochs", "patience": "epochs",
     "min_steps": "steps", "base_batch": "samples", "batch_size": "samples", "gradient_accumulation": "pieces",

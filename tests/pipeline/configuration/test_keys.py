@@ -23,7 +23,7 @@ RENAMED = {
 }
 # Where things lie, how much is done at once, how often is saved, what is only printed.
 WITHOUT_EFFECT = {
-    "dataset.name", "dataset.annotations", "dataset.videos", "dataset.video_info", "dataset.cache", "dataset.cache_size",
+    "dataset.name", "dataset.annotations", "dataset.videos", "dataset.video_info", "dataset.cache", "dataset.cache_size", "dataset.proxies",
     "dataset.classes", "dataset.format", "dataset.frame_fps", "dataset.annotation_fps", "dataset.frames", "dataset.allow_beyond", "dataset.train_subset",
     "dataset.eval_subset", "backbone.pretrained", "backbone.revision", "classify.scores", "finetune.checkpoint_seconds",
     "finetune.activation_checkpointing", "extract.allow_partial",

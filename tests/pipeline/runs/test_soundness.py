@@ -88,6 +88,7 @@ def test_a_subset_without_any_segment(folder):
     [
         (["bmn.temporal_scale=2", "bmn.duration_scale=1", "bmn.window_step=1", "extract.fps=30",
           "extract.stride=1"], "bmn: no window of 2 positions holds a whole training segment"),
+        (["extract.decoder=nvdec", "runtime.device=cpu"], "use --decoder pyav"),
         (["extract.decoder=decord"], "extract.decoder = 'decord': it is not installed"),
         (["classify.mode=proposal", "classify.source=video", "extract.decoder=decord"], "decord"),
         (["dataset.hold_out=0.2", "finetune.keep=last", "bmn.keep=last"], "dataset.hold_out=0.2"),

@@ -61,7 +61,7 @@ def test_a_long_segment_ends_inside_too():
 def test_training_clips_hold_frames_of_the_segment(segments, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "pipeline.data.clips.training.open_video",
+        "pipeline.data.kept_readers.open_video",
         lambda *a, **k: Noting(open_video(*a, **k), asked),
     )
     Clips(segments, settings("inside"))[0, 0, None]
@@ -73,7 +73,7 @@ def test_training_clips_hold_frames_of_the_segment(segments, monkeypatch):
 def test_validation_clips_hold_frames_of_the_segment(segments, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "pipeline.data.clips.validation.open_video",
+        "pipeline.data.kept_readers.open_video",
         lambda *a, **k: Noting(open_video(*a, **k), asked),
     )
     CentredClips(segments, config("inside"))[0]
@@ -87,7 +87,7 @@ def test_validation_clips_hold_frames_of_the_segment(segments, monkeypatch):
 def test_views_hold_frames_of_the_segment(segments, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "pipeline.data.clips.views.open_video", lambda *a, **k: Noting(open_video(*a, **k), asked)
+        "pipeline.data.kept_readers.open_video", lambda *a, **k: Noting(open_video(*a, **k), asked)
     )
     views = ViewsSettings(clips=2, crops=1, short_side=32)
     read = SegmentViews(segments, [settings("inside"), settings("around")], views, {})[0]

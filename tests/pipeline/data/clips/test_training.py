@@ -11,6 +11,7 @@ from helpers.seen_videos import draw
 
 from feature_extraction.video.opening import open_video
 from pipeline.configuration.reading import find_config, load_config
+from pipeline.data import kept_readers
 from pipeline.data.clips import training
 from pipeline.data.clips.segments import Segments
 from pipeline.data.clips.training import Clips, clip_batches, epoch_clips, load_clips
@@ -96,7 +97,7 @@ def test_a_video_that_was_given_up_is_not_opened(segments, monkeypatch):
         opened.append(path)
         return open_video(path, *rest, **options)
 
-    monkeypatch.setattr(training, "open_video", noted)
+    monkeypatch.setattr(kept_readers, "open_video", noted)
     given_up = {}
     clips = Clips(segments, settings(), given_up)
     given_up["wide"] = "hangs"  # while it is being read from
