@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import DamagedVideoError, VideoError, VideoInfo
 from pipeline.data.videos.damage import told
-from pipeline.data.videos.finding import Source
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
 from pipeline.progress import Progress
+
+if TYPE_CHECKING:  # pandas is nothing a worker that looks at videos needs
+    from pipeline.data.videos.finding import Source
 
 PROBE_SECONDS = 120.0
 _HEARTBEAT_SECONDS = 10.0  # of video

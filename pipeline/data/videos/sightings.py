@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from feature_extraction.pictures import pictures_of
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.identity import Sighting, identify, read_sightings, write_sightings
 from pipeline.data.videos.lengths import Measured, known_lengths, read_lengths, write_lengths
@@ -100,6 +99,8 @@ def look(
 
 def pictures_note(source: Source, fps: float) -> dict[str, str]:
     """The note of a video's pictures; none where nothing can be said of them."""
+    from feature_extraction.pictures import pictures_of  # loads PyAV, as below
+
     digest = pictures_of(source, fps) if isinstance(source, Path) else None
     return {} if digest is None else {PICTURES: f"{fps!r} {digest}"}
 
@@ -108,6 +109,8 @@ def _same_pictures(source: Source, notes: Mapping[str, str]) -> bool:
     fps, _, digest = notes.get(PICTURES, "").partition(" ")
     if not digest or not isinstance(source, Path):
         return False
+    from feature_extraction.pictures import pictures_of
+
     try:
         return pictures_of(source, float(fps)) == digest
     except ValueError:

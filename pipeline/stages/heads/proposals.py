@@ -12,9 +12,9 @@ from pipeline.data.windows.positions import video_input
 from pipeline.processes import distributed
 from pipeline.progress import say
 from pipeline.ranks import ranks
-from pipeline.results.kept_maps import MAPS, KeptMaps, room_of
+from pipeline.results.kept_maps import KeptMaps, room_of
 from pipeline.results.proposing import propose_video
-from pipeline.results.tables import PROPOSALS, read_part, write_table
+from pipeline.results.tables import MAPS, PROPOSALS, read_part, write_table
 from pipeline.run_folder.identity import record_of
 from pipeline.run_folder.ledger import Ledger, Made
 from pipeline.run_folder.manifests import read_manifest
