@@ -15,7 +15,7 @@ from feature_extraction.video.opening import open_video
 from feature_extraction.video.reader import VideoError
 from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.data.batches import Collate, Samples, read_batches
-from pipeline.data.clips.augmentation import augmented
+from pipeline.data.clips.augmentation import augmented, load_augmentation
 from pipeline.data.clips.balance import clip_numbers
 from pipeline.data.clips.geometry import interval_times, training_crop
 from pipeline.data.clips.segments import Segments, span_of
@@ -114,6 +114,7 @@ def clip_batches(
                 pieces.append(numbers)
         step = 0
     clips = Clips(segments, settings, left_out.given_up)
+    load_augmentation(settings)
     read = load_clips(clips, _collate, plan, left_out, workers)
     for numbers, batch_read in zip(pieces, read, strict=True):
         batch_read["pieces"] = [numbers[place] for place in batch_read.pop("places")]
