@@ -84,8 +84,7 @@ def find_videos(
     if not is_folder(folder):
         raise UserError(f"{folder}: no such folder of videos; set dataset.videos (or --videos)")
     ids = list(dict.fromkeys(ids))
-    found = _found(folder, ids, pattern)
-    of_frames = {video: path for video, path in found.items() if path.is_dir()}
+    found, of_frames = _found(folder, ids, pattern)
     _require_one_set(of_frames, pattern)
     told = dataset.videos.drop_duplicates("video").set_index("video")[["duration", "fps"]]
     sources: dict[str, Source] = dict(found)
@@ -101,7 +100,9 @@ def find_files(folder: Path, ids: Iterable[str]) -> dict[str, Path]:
 
     Raises UserError where two files match an id or two ids a file.
     """
-    found = _found(folder, list(dict.fromkeys(ids)), None) if is_folder(folder) else {}
+    if not is_folder(folder):
+        return {}
+    found, _ = _found(folder, list(dict.fromkeys(ids)), None)
     return {video: path for video, path in found.items() if path.is_file()}
 
 
@@ -229,12 +230,16 @@ def _rates(
     return (fps, *EPIC_FRAME_RATES) if known else (fps,), known
 
 
-def _found(folder: Path, ids: Sequence[str], pattern: str | None) -> dict[str, Path]:
-    """What is meant by each id that is there; of a folder of frames the folder."""
+def _found(
+    folder: Path, ids: Sequence[str], pattern: str | None
+) -> tuple[dict[str, Path], dict[str, Path]]:
+    """What is meant by each id that is there, and those of them that are folders of frames."""
     forms = {one_form(video) for video in ids}
     forms |= {without_ending(name) for name in forms}
     index = _Index(frozenset(forms | {other_prefix(name) for name in forms}), pattern)
     _walk(folder, index, set())
     matches = {video: index.of(one_form(video)) for video in ids}
     _require_one_each({video: paths for video, paths in matches.items() if paths})
-    return {video: paths[0] for video, paths in matches.items() if paths}
+    found = {video: paths[0] for video, paths in matches.items() if paths}
+    folders = {path for paths in index.folders.values() for path in paths}
+    return found, {video: path for video, path in found.items() if path in folders}
