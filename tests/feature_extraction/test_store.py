@@ -11,7 +11,7 @@ from helpers.special_files import KINDS, SAID, opened, put
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feature_extraction import store
+from feature_extraction import half, store
 from feature_extraction.store import (
     FeatureFileError,
     FeatureMeta,
@@ -295,10 +295,10 @@ def test_a_sparse_file_of_gigabytes_is_not_read(written):
 
 def test_features_too_large_to_be_read_are_not_written(tmp_path, monkeypatch):
     """10 hours with 15 clips a second of 2,304 channels fit."""
-    assert 2 * 10 * 3600 * 15 * 2304 < store.LARGEST - store.FRAMING
-    monkeypatch.setattr(store, "LARGEST", store.FRAMING + 2 * 10 * 16)
+    assert 2 * 10 * 3600 * 15 * 2304 < half.LARGEST - half.FRAMING
+    monkeypatch.setattr(half, "LARGEST", half.FRAMING + 2 * 10 * 16)
     write_features(tmp_path / "v_1.h5", np.ones((10, 16), np.float32), META)
-    assert (tmp_path / "v_1.h5").stat().st_size < store.LARGEST
+    assert (tmp_path / "v_1.h5").stat().st_size < half.LARGEST
     with pytest.raises(FeatureFileError, match="11 clips of 16 channels .* larger stride"):
         write_features(tmp_path / "v_2.h5", np.ones((11, 16), np.float32), META)
     assert not (tmp_path / "v_2.h5").exists()

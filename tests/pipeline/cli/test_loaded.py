@@ -75,5 +75,7 @@ def test_what_looks_at_networks_without_running_them_loads_no_compiler(runs):
 
 def test_a_process_that_looks_at_videos_loads_a_decoder_and_no_more():
     code = "import json, sys\nimport pipeline.data.videos.probing, feature_extraction.video.pyav_reader\n"
-    code += "print(json.dumps(['', 0, sorted(set(json.loads(sys.argv[1])[0]) & set(sys.modules)), '']))"
+    code += (
+        "print(json.dumps(['', 0, sorted(set(json.loads(sys.argv[1])[0]) & set(sys.modules)), '']))"
+    )
     loaded_by(LOOKING, [[]], code)
