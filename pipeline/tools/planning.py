@@ -34,6 +34,7 @@ from pipeline.training.networks.classifier import untrained_classifier
 
 PROBED_VIDEOS = 3
 PROBED_SECONDS = 4.0  # of each of them
+_SMALLER = " on frames of half the size (--quick): their cost is taken to go by area"
 USUAL_SIZE = (456, 256)  # pixels, where there is no video to look at
 
 
@@ -53,10 +54,10 @@ class Cost:
         return self.count / self.rate / processes / 3600 if self.rate else math.nan
 
 
-def estimate(run: Run) -> list[Cost]:
-    """Look at the annotations and a few videos, time a few steps, and estimate the whole.
+def estimate(run: Run, *, quick: bool = False) -> list[Cost]:
+    """Look at the annotations and a few videos, time a few steps, and estimate the whole; what is timed is said.
 
-    Of imported features nothing is extracted, and where a file names the classes no classifier is trained.
+    `quick` times networks on frames of half the size, and takes their steps to cost by area. Of imported features nothing is extracted, and where a file names the classes no classifier is trained.
     """
     config, dataset, subsets, device = run.detection, run.dataset, run.subsets, run.device
     torch.manual_seed(0)
@@ -64,12 +65,15 @@ def estimate(run: Run) -> list[Cost]:
     paths: Mapping[str, Source] = {}
     if not ways.imported or is_folder(config.dataset.videos):
         paths, _ = find_videos(config.dataset, dataset, run.videos)
+    say("plan: reading how long the videos are")
     for line in require_lengths(run, [stage.name for stage in in_order(ways)]):
         say(line)
     seconds = _seconds(run)
     grid = clip_grid(config.extract)
     lengths = [length for subset in subsets for length in seconds[subset].values()]
     clips = sum(grid.num_clips(length) for length in lengths)
+    if paths:
+        say(f"plan: decoding {PROBED_SECONDS:g} s of {min(PROBED_VIDEOS, len(paths))} videos")
     size, decode_rate, bytes_a_second = _probe_videos(paths, grid, extraction_view(config.extract))
     model = untrained_classifier(config.backbone, dataset.num_classes)
     channels = feature_channels(run)
@@ -77,19 +81,22 @@ def estimate(run: Run) -> list[Cost]:
     costs: list[Cost] = []
     if any(stage.name == "finetune" for stage in in_order(ways)):
         finetune = finetune_outlook(config, dataset, {})
+        say(f"plan: timing steps of fine-tuning{_SMALLER * quick}")
         if ways.imported and ways.head_on_features:
             rate = head_rate(config.finetune, channels, dataset.num_classes, device)
         else:
-            rate = training_rate(config.finetune, model, size, device)
+            rate = training_rate(config.finetune, model, size, device, quick=quick)
         count = finetune.samples * finetune.settings.epochs
         costs.append(Cost("finetune", finetune.unit, count, rate))
     if not ways.imported:
-        rate = network_rate(config.extract, model, size, device)
+        say(f"plan: timing the network{_SMALLER * quick}")
+        rate = network_rate(config.extract, model, size, device, quick=quick)
         read = sum(lengths) * bytes_a_second
         costs += [
             Cost("extract: decode", "s of video", round(sum(lengths)), decode_rate, read=read),
             Cost("extract: network", "clips", clips, rate, written=stored),
         ]
+    say(f"plan: timing steps of {run.ways.training}")
     return [*costs, *_head_costs(run, seconds, channels, stored)]
 
 
