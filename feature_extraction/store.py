@@ -2,7 +2,8 @@
 
 A file holds one dataset, `features` float16 [clips, channels], contiguous and uncompressed
 (measured fastest to write and read), and the fields of FeatureMeta as attributes. Any HDF5 reader reads
-it; one of other hands is refused here, as is one that was changed (see seal.py).
+it; one of other hands is refused here, as is one that was changed. The fields and the shape stand once more behind
+the HDF5 part, where they are found without it; older files lack that, and are read all the same (see seal.py).
 """
 
 from __future__ import annotations
@@ -237,5 +238,6 @@ def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
             file.attrs[name] = value
         file.flush()
         image: bytes = file.id.get_file_image()
-        whole = described(image, description_of(Outline(*stored.shape, meta)))
+        clips, channels = stored.shape
+        whole = described(image, description_of(Outline(clips, channels, meta)))
         return whole + seal(whole, dataset.id.get_offset(), stored.nbytes)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from feature_extraction.backbones import VideoNetwork
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import to_tensor
 from feature_extraction.video.opening import open_video
@@ -80,14 +81,7 @@ def estimate(run: Run, *, quick: bool = False) -> list[Cost]:
     stored = clips * channels * 2.0
     costs: list[Cost] = []
     if any(stage.name == "finetune" for stage in in_order(ways)):
-        finetune = finetune_outlook(config, dataset, {})
-        say(f"plan: timing steps of fine-tuning{_SMALLER * quick}")
-        if ways.imported and ways.head_on_features:
-            rate = head_rate(config.finetune, channels, dataset.num_classes, device)
-        else:
-            rate = training_rate(config.finetune, model, size, device, quick=quick)
-        count = finetune.samples * finetune.settings.epochs
-        costs.append(Cost("finetune", finetune.unit, count, rate))
+        costs.append(_finetune_cost(run, model, size, channels, quick=quick))
     if not ways.imported:
         say(f"plan: timing the network{_SMALLER * quick}")
         rate = network_rate(config.extract, model, size, device, quick=quick)
@@ -98,6 +92,20 @@ def estimate(run: Run, *, quick: bool = False) -> list[Cost]:
         ]
     say(f"plan: timing steps of {run.ways.training}")
     return [*costs, *_head_costs(run, seconds, channels, stored)]
+
+
+def _finetune_cost(
+    run: Run, model: VideoNetwork, size: tuple[int, int], channels: int, *, quick: bool
+) -> Cost:
+    """What fine-tuning costs; `size` is that of frames as extraction sees them."""
+    config, classes = run.config.finetune, run.dataset.num_classes
+    finetune = finetune_outlook(run.config, run.dataset, {})
+    say(f"plan: timing steps of fine-tuning{_SMALLER * quick}")
+    if run.ways.imported and run.ways.head_on_features:
+        rate = head_rate(config, channels, classes, run.device)
+    else:
+        rate = training_rate(config, model, size, run.device, quick=quick)
+    return Cost("finetune", finetune.unit, finetune.samples * finetune.settings.epochs, rate)
 
 
 def cost_table(costs: list[Cost], processes: int) -> str:
