@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import numbers
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
+
+from feature_extraction.seal import Sealed
 
 SCHEMA_VERSION = 1
 WHOLE = "whole"  # the crop of a file that names none
@@ -50,9 +53,38 @@ class FeatureMeta:
     schema_version: int = SCHEMA_VERSION
 
 
-def meta_of(path: str | os.PathLike[str], file: h5py.File) -> FeatureMeta:
-    """Read the attributes, the schema version first. Raises FeatureFileError."""
-    version = file.attrs.get("schema_version")
+class Outline(NamedTuple):
+    """What a feature file is without its features: clips, channels, and how these were made."""
+
+    clips: int
+    channels: int
+    meta: FeatureMeta
+
+
+def description_of(outline: Outline) -> bytes:
+    """An outline as it stands in a file."""
+    shape = {"clips": outline.clips, "channels": outline.channels}
+    values = {name: kind(getattr(outline.meta, name)) for name, kind in _kinds().items()}
+    return json.dumps(shape | values).encode()
+
+
+def outline_of(path: str | os.PathLike[str], sealed: Sealed) -> Outline | None:
+    """The outline that a file says; None of an older one, whose attributes say it. Raises FeatureFileError."""
+    if sealed.description is None:
+        return None
+    try:
+        values = json.loads(sealed.description)
+        clips, channels = (int(values[name]) for name in ("clips", "channels"))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise FeatureFileError(f"{path}: not a feature file (what it says of itself)") from error
+    if min(clips, channels) < 1 or 2 * clips * channels != sealed.size:
+        raise FeatureFileError(f"{path}: not a feature file ({clips} x {channels} features)")
+    return Outline(clips, channels, meta_of(path, values))
+
+
+def meta_of(path: str | os.PathLike[str], attributes: Mapping[str, Any]) -> FeatureMeta:
+    """How the attributes of a file say it was made, the schema version first. Raises FeatureFileError."""
+    version = attributes.get("schema_version")
     if version is None:
         raise FeatureFileError(f"{path}: not a feature file (no attribute 'schema_version')")
     if version != SCHEMA_VERSION:
@@ -61,7 +93,7 @@ def meta_of(path: str | os.PathLike[str], file: h5py.File) -> FeatureMeta:
         )
     values = {}
     for name in _kinds():
-        value = file.attrs.get(name, UNNAMED.get(name))
+        value = attributes.get(name, UNNAMED.get(name))
         if isinstance(value, np.generic):
             value = value.item()
         values[name] = value

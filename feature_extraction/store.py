@@ -2,7 +2,8 @@
 
 A file holds one dataset, `features` float16 [clips, channels], contiguous and uncompressed
 (measured fastest to write and read), and the fields of FeatureMeta as attributes. Any HDF5 reader reads
-it; one of other hands is refused here, as is one that was changed (see seal.py).
+it; one of other hands is refused here, as is one that was changed. The fields and the shape stand once more behind
+the HDF5 part, where they are found without it; older files lack that, and are read all the same (see seal.py).
 """
 
 from __future__ import annotations
@@ -21,30 +22,33 @@ from feature_extraction.feature_meta import (
     WHOLE,
     FeatureFileError,
     FeatureMeta,
+    Outline,
     UnreadableFileError,
     check_expected,
     check_meta,
+    description_of,
     meta_of,
+    outline_of,
 )
+from feature_extraction.half import LARGEST, to_half
 from feature_extraction.plain_files import what_else
-from feature_extraction.seal import check_seal, seal
+from feature_extraction.seal import check_seal, described, seal
 from feature_extraction.whole_file import sync_folder, temporary_path
 
 DATASET = "features"
 SUFFIX = ".h5"
-# Bytes of a file: 10 hours with 15 clips a second of 2,304 channels have 2.5 GB.
-LARGEST = 4 << 30
-FRAMING = 1 << 20  # of them around the features, more than it ever is
 MAX_NAME_BYTES = 255  # what common file systems allow for one name
 
 __all__ = [
     "WHOLE",
     "FeatureFileError",
     "FeatureMeta",
+    "Outline",
     "UnreadableFileError",
     "feature_path",
     "read_features",
     "read_meta",
+    "read_outline",
     "read_shape",
     "write_features",
 ]
@@ -80,7 +84,7 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
     the disk is full or read-only.
     """
     path = Path(path)
-    stored = _to_half(path, np.asarray(features))
+    stored = to_half(path, np.asarray(features))
     check_meta(path, asdict(meta))
     image = _image(stored, meta)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,8 +114,8 @@ def read_features(
     are read from the disk. Raises FeatureFileError for a file that is missing, damaged or foreign,
     and, naming each, for fields that disagree; UnreadableFileError where the system gives no bytes.
     """
-    with _opened(path, features=span == slice(None)) as file:
-        meta = meta_of(path, file)
+    with _opened(path, features=span == slice(None)) as (file, outline):
+        meta = meta_of(path, file.attrs) if outline is None else outline.meta
         dataset = _dataset_of(path, file)
         check_expected(path, meta, expect or {})
         features = dataset[span].astype(np.float32)
@@ -122,26 +126,42 @@ def read_features(
 
 def read_shape(path: str | os.PathLike[str]) -> tuple[int, int]:
     """Read how many clips and channels a file holds, without them. Raises FeatureFileError."""
-    with _opened(path) as file:
-        clips, channels = _dataset_of(path, file).shape
-        return int(clips), int(channels)
+    return read_outline(path)[:2]
 
 
 def read_meta(path: str | os.PathLike[str]) -> FeatureMeta:
     """Read how a file's features were made, without the features. Raises FeatureFileError."""
-    with _opened(path) as file:
-        _dataset_of(path, file)
-        return meta_of(path, file)
+    return read_outline(path).meta
+
+
+def read_outline(path: str | os.PathLike[str]) -> Outline:
+    """Read what a file is without its features, in one short read. Raises FeatureFileError."""
+    with _refusing(path):
+        outline = outline_of(path, check_seal(path, features=False))
+    if outline is not None:
+        return outline
+    with _opened(path) as (file, _):  # of an older program
+        clips, channels = _dataset_of(path, file).shape
+        return Outline(int(clips), int(channels), meta_of(path, file.attrs))
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str], *, features: bool = False) -> Iterator[h5py.File]:
-    """Open for reading, the seal being whole; what goes wrong becomes one FeatureFileError."""
+def _opened(
+    path: str | os.PathLike[str], *, features: bool = False
+) -> Iterator[tuple[h5py.File, Outline | None]]:
+    """Open for reading, the seal being whole, with what the file says of itself. Raises FeatureFileError."""
+    with _refusing(path):
+        outline = outline_of(path, check_seal(path, features=features))
+        with h5py.File(path, "r", locking=False) as file:
+            yield file, outline
+
+
+@contextmanager
+def _refusing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What goes wrong in reading a file becomes one FeatureFileError."""
     _check_size(path)
     try:
-        check_seal(path, features=features)
-        with h5py.File(path, "r", locking=False) as file:
-            yield file
+        yield
     except FeatureFileError:
         raise
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -205,28 +225,6 @@ def _dataset_of(path: str | os.PathLike[str], file: h5py.File) -> h5py.Dataset:
     return dataset
 
 
-def _to_half(path: Path, features: np.ndarray) -> np.ndarray:
-    if features.ndim != 2 or min(features.shape) == 0 or features.dtype.kind != "f":
-        raise FeatureFileError(
-            f"{path}: features are {features.dtype} {features.shape}, "
-            "must be float [clips, channels]"
-        )
-    if 2 * features.size > LARGEST - FRAMING:
-        raise FeatureFileError(
-            f"{path}: {features.shape[0]} clips of {features.shape[1]} channels would have "
-            f"{2 * features.size / 1e9:.2f} GB, more than the {LARGEST / 1e9:.2f} GB of a feature file; "
-            "take a larger stride"
-        )
-    if not np.isfinite(features).all():
-        raise FeatureFileError(f"{path}: features hold NaN or infinite values")
-    with np.errstate(over="ignore"):
-        stored = np.ascontiguousarray(features, dtype=np.float16)
-    if not np.isfinite(stored).all():
-        largest = float(np.abs(features).max())
-        raise FeatureFileError(f"{path}: a feature of {largest:.3g} does not fit in float16")
-    return stored
-
-
 def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
     """The bytes of a feature file.
 
@@ -240,4 +238,6 @@ def _image(stored: np.ndarray, meta: FeatureMeta) -> bytes:
             file.attrs[name] = value
         file.flush()
         image: bytes = file.id.get_file_image()
-        return image + seal(image, dataset.id.get_offset(), stored.nbytes)
+        clips, channels = stored.shape
+        whole = described(image, description_of(Outline(clips, channels, meta)))
+        return whole + seal(whole, dataset.id.get_offset(), stored.nbytes)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from feature_extraction.frame_listing import whole_set
 from feature_extraction.frame_names import PICTURES
@@ -101,6 +100,8 @@ class FramesReader(Reader):
         return min(max(number, 0), self._count - 1)
 
     def _read(self, number: int) -> Picture:
+        from PIL import Image  # not loaded where no frame is read
+
         self._check_open()
         path = self._folder / self._pattern.name(self._first + number)
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -29,7 +30,7 @@ class Samples(Protocol):
 
 def read_batches(
     samples: Samples,
-    plan: Sequence[Sequence[Any]],
+    plan: Iterable[Sequence[Any]],
     collate: Collate,
     *,
     workers: int,
@@ -37,23 +38,25 @@ def read_batches(
 ) -> Iterator[dict[str, Any]]:
     """The batches of `plan` (keys of samples) in order, read ahead by `workers` processes.
 
+    No more of the plan is asked for than is read ahead: it may be long, and made while it is read.
+
     A worker that dies or needs more than READ_SECONDS for a sample is ended; `lost(video, reason)` is
     told, and has to see to it that `samples` does not read that video again, or to raise. Reading then
     goes on from the batch that did not come. So no wait for a batch is without an end. Without workers nothing guards the reading. Raises
     UserError where reading a sample does. Signals to the whole group are this process's to obey.
     With CUDA, tensors that workers read lie in pinned memory.
     """
-    if not workers or not plan:
+    if not workers:
         for keys in plan:
             yield collate([samples[key] for key in keys])
         return
-    done = 0
-    while done < len(plan):
-        readers = _Readers(samples, plan[done:], collate, workers)
+    ahead = _Ahead(plan)
+    while count := ahead.upcoming(workers):
+        readers = _Readers(samples, ahead, collate, count)
         try:
             readers.start()
             for batch in readers.batches():
-                done += 1
+                ahead.drop()
                 yield batch
         finally:
             readers.end()
@@ -83,23 +86,44 @@ def no_features_without(title: str) -> Callable[[str, str], None]:
     return refuse
 
 
+class _Ahead:
+    """The batches of a plan that have not come yet, as far as they were looked at; the first of them is number 0."""
+
+    def __init__(self, plan: Iterable[Sequence[Any]]) -> None:
+        self._rest, self._waiting = iter(plan), deque[Sequence[Any]]()
+
+    def upcoming(self, most: int) -> int:
+        """How many there are, `most` at most."""
+        while len(self._waiting) < most:
+            keys = next(self._rest, None)
+            if keys is None:
+                break
+            self._waiting.append(keys)
+        return min(most, len(self._waiting))
+
+    def get(self, number: int) -> Sequence[Any] | None:
+        """The keys of one of them; None where the plan ends before."""
+        return self._waiting[number] if self.upcoming(number + 1) > number else None
+
+    def drop(self) -> None:
+        """The first has come."""
+        self._waiting.popleft()
+
+
 class _Readers:
     """Workers that read a plan in order, until a batch does not come."""
 
-    def __init__(
-        self, samples: Samples, plan: Sequence[Sequence[Any]], collate: Collate, workers: int
-    ) -> None:
+    def __init__(self, samples: Samples, plan: _Ahead, collate: Collate, count: int) -> None:
         self._plan = plan
         self.lost: dict[str, str] = {}  # why, by video
-        count = min(workers, len(plan))
         self._buffers = [[SharedBuffer() for _ in range(_AHEAD)] for _ in range(count)]
         # Readers only read: forking them is cheap, and no video is open in this process.
         self._workers = [
             Worker(_reader, (samples, collate, buffers), method="fork", timeout=READ_SECONDS)
             for buffers in self._buffers
         ]
-        self._readers: list[int] = []  # by number of the batch: who reads it, into which buffer
-        self._places: list[int] = []
+        self._given = self._yielded = 0  # batches so far
+        self._by: dict[int, tuple[int, int]] = {}  # of one given: who reads it, into which buffer
         self._come: dict[int, Answer] = {}
 
     def start(self) -> None:
@@ -111,27 +135,29 @@ class _Readers:
 
     def _give(self, reader: int, place: int) -> None:
         """Have the next batch read into a buffer that is free."""
-        number = len(self._readers)
-        if number < len(self._plan):
-            self._readers.append(reader)
-            self._places.append(place)
+        number = self._given
+        keys = self._plan.get(number - self._yielded)
+        if keys is not None:
+            self._given += 1
+            self._by[number] = (reader, place)
             # Refused by one that is dead, it is missed when its turn comes.
-            self._workers[reader].give((number, place, self._plan[number]))
+            self._workers[reader].give((number, place, keys))
 
     def batches(self) -> Iterator[dict[str, Any]]:
         """The batches in order; they end early where one is lost."""
         pinned = torch.cuda.is_available()
-        for number in range(len(self._plan)):
-            packed = self._wait_for(number)
+        while self._yielded < self._given:
+            packed = self._wait_for(self._yielded)
             if packed is None:
                 return
-            reader, place = self._readers[number], self._places[number]
+            reader, place = self._by.pop(self._yielded)
             batch = unpack(packed, self._buffers[reader][place], pinned=pinned)
             self._give(reader, place)
+            self._yielded += 1
             yield batch
 
     def _wait_for(self, number: int) -> Packed | None:
-        reader = self._workers[self._readers[number]]
+        reader = self._workers[self._by[number][0]]
         while number not in self._come:
             if reader.lost is not None:
                 self._blame(reader, reader.lost)

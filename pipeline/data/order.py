@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -69,27 +70,47 @@ def own_pieces(items: Sequence[Item], pieces: int) -> tuple[list[Item], list[int
     return own, [number for number, shard in enumerate(shards) for _ in shard]
 
 
-def training_plan(
-    batches: Callable[[int], Sequence[Sequence[int]]],
-    *,
-    epochs: int,
-    pieces: int,
-    epoch: int,
-    step: int,
-) -> tuple[list[list[tuple[int, int]]], list[list[int]]]:
-    """This process's samples (epoch, number) of each batch from a position of a training to its end, in order.
+class TrainingPlan(Generic[Item]):
+    """This process's samples of each batch from a position of a training to its end, in order.
 
-    And of which of the `pieces` of its batch each of them is. `batches` gives the batches of an epoch.
+    `batches` gives the batches of an epoch: no more than one epoch is listed at a time. `key` makes a sample's key of
+    (epoch, place of its batch, number).
     """
-    plan: list[list[tuple[int, int]]] = []
-    places: list[list[int]] = []
-    for number in range(epoch, epochs):
-        for batch in batches(number)[step:]:
-            own, of_own = own_pieces(batch, pieces)
-            plan.append([(number, index) for index in own])
-            places.append(of_own)
-        step = 0
-    return plan, places
+
+    def __init__(
+        self,
+        batches: Callable[[int], Sequence[Sequence[int]]],
+        key: Callable[[int, int, list[int]], list[Item]],
+        *,
+        epochs: int,
+        pieces: int,
+        epoch: int,
+        step: int,
+    ) -> None:
+        self._batches, self._key = batches, key
+        self._epochs, self._pieces = range(epoch, epochs), pieces
+        self._step = step
+        self._places: deque[list[int]] = deque()  # of batches that were asked for
+
+    def __iter__(self) -> Iterator[list[Item]]:
+        """The keys of each batch."""
+        step = self._step
+        for epoch in self._epochs:
+            batches = self._batches(epoch)
+            for place in range(step, len(batches)):
+                own, places = own_pieces(batches[place], self._pieces)
+                self._places.append(places)
+                yield self._key(epoch, place, own)
+            step = 0
+
+    def places(self) -> list[int]:
+        """Of which of the pieces of its batch each sample is, of the next batch that was asked for."""
+        return self._places.popleft()
+
+
+def numbered(epoch: int, place: int, numbers: list[int]) -> list[tuple[int, int]]:
+    """Keys (epoch, number)."""
+    return [(epoch, number) for number in numbers]
 
 
 def deal(weights: Sequence[float], size: int) -> list[list[int]]:

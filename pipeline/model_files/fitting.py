@@ -58,6 +58,7 @@ def wanted_tensors(config: DetectionConfig, heads: Sequence[Sequence[str]]) -> d
 
     from pipeline.training.networks.classifier import untrained_classifier
     from pipeline.training.networks.heads import build_head
+    from pipeline.training.networks.unfilled import forms_alone
 
     if config.backbone.name not in BACKBONES and ":" not in config.backbone.name:
         raise UserError(
@@ -68,7 +69,7 @@ def wanted_tensors(config: DetectionConfig, heads: Sequence[Sequence[str]]) -> d
     small = config.bmn.model_copy(update={"temporal_scale": 2, "duration_scale": 1})
     config = config.model_copy(update={"bmn": small})
     try:
-        with torch.device("meta"):
+        with forms_alone():
             classifier = untrained_classifier(
                 config.backbone, (sizes[0], sizes[1]) if len(sizes) == 2 else sizes[0]
             )

@@ -21,7 +21,7 @@ from pipeline.run_folder.identity import named
 from pipeline.tools.predict.inputs import Frames, find_inputs
 
 if TYPE_CHECKING:
-    from pipeline.data.features.store import Features
+    from pipeline.data.features.timed import Features
     from pipeline.prediction.detector import Detector as Predictor
     from pipeline.prediction.detector import Progress as Report
 

@@ -28,7 +28,7 @@ from pipeline.runs.run import Run as PipelineRun
 from pipeline.runs.run import run_of
 
 if TYPE_CHECKING:
-    from pipeline.data.features.store import Features
+    from pipeline.data.features.timed import Features
     from pipeline.data.videos.finding import Source
     from pipeline.notebook.detector import Detector
 

@@ -12,7 +12,7 @@ from feature_extraction.extractor import ExtractionError, Heartbeat
 from feature_extraction.video.reader import DamagedVideoError, VideoError
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import clip_grid
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.remote.videos import path_of
 from pipeline.data.videos.damage import extraction_takes_parts, told
 from pipeline.data.videos.finding import Source

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.configuration.settings import DetectionConfig
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.windows.positions import video_input
 from pipeline.prediction.found import NO_CURVES, Curves
 from pipeline.results.detecting import detect_video, segments_in

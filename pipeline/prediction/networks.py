@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from feature_extraction.backbones import VideoNetwork
 from pipeline.errors import UserError
 from pipeline.prediction.model import Model
-from pipeline.training.networks.classifier import untrained_classifier
+from pipeline.training.networks.classifier import classifier_to_fill
 from pipeline.training.networks.heads import build_head
 
 
 def classifier_of(model: Model, device: torch.device) -> VideoNetwork:
     """The model's classifier, in eval mode. Raises UserError where its weights are another network's."""
-    network = untrained_classifier(model.config.backbone, model.num_classes)
+    network = classifier_to_fill(model.config.backbone, model.num_classes)
     _fill(network, model.classifier, model.name)
     return network.to(device).eval()
 

@@ -15,7 +15,7 @@ from actionformer.suppression import suppress
 from evaluation import fusion
 from pipeline.configuration.sections.actionformer import ActionFormerSettings, DetectionsSettings
 from pipeline.configuration.settings import DetectionConfig
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.sequences.grids import PositionGrid, position_grid, position_rows
 from pipeline.errors import UserError
 from pipeline.processes.device import autocast, one_thread

@@ -24,7 +24,6 @@ from pipeline.run_folder.files import atomic_path
 from pipeline.run_folder.identity import record_of
 from pipeline.run_folder.ledger import Ledger, Made, fold, is_current
 
-MAPS = "maps"  # their folder, in that of the proposals
 Table = np.ndarray | Tensor
 
 

@@ -21,6 +21,7 @@ from pipeline.run_folder.files import atomic_path
 
 PROPOSALS = "proposals.csv"
 DETECTIONS = "detections.csv"
+MAPS = "maps"  # the folder of what BMN says of videos, in that of the proposals
 LARGEST = 16 << 30  # bytes of a table: some 200 million rows
 NAMES = ("video", "label")  # columns that hold what a user has named
 # What a spreadsheet takes for a formula or cuts off: such a sign in front, also behind white space, and in

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ def is_as_recorded(path: Path, record: FileRecord, *, verify: bool = False) -> b
         return False
     except OSError as error:
         raise cannot_read(path, error) from error
-    if not path.is_file() or found.st_size != record.size:
+    if not stat.S_ISREG(found.st_mode) or found.st_size != record.size:
         return False
     if found.st_mtime_ns == record.mtime_ns and not verify:
         return True

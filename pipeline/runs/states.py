@@ -85,6 +85,7 @@ def feature_faults(facts: Facts) -> dict[str, str]:
     taken = imported or facts.config.detection().extract.allow_partial
     partial = frozenset() if taken else frozenset(damaged_videos(stage_folder))
     faults: dict[str, str] = {}
+    part_of = row("extract").part_of
     for subset in (config.train_subset, config.eval_subset):
         for video in dataset.video_ids(subset):
             if video in facts.skipped:
@@ -98,10 +99,8 @@ def feature_faults(facts: Facts) -> dict[str, str]:
                 faults[video] = "of another video file"
             elif video in partial:
                 faults[video] = "of a damaged file"
-            elif not (path := stage_folder / row("extract").part_of(video)).is_file():
-                faults[video] = "gone"
-            elif not intact(path, line, verify=facts.verify):
-                faults[video] = "not what was written"
+            elif not intact(path := stage_folder / part_of(video), line, verify=facts.verify):
+                faults[video] = "not what was written" if path.is_file() else "gone"
     return faults
 
 
@@ -116,10 +115,9 @@ def _part_faults(facts: Facts, stage: StageRow) -> dict[str, list[str]]:
         if line is None or (line.by, line.of) != (by, of[video]):
             if video not in left:
                 faults.setdefault("videos not recorded", []).append(video)
-        elif not path.is_file():
-            faults.setdefault("files of videos gone", []).append(video)
         elif not intact(path, line, verify=facts.verify):
-            faults.setdefault("files of videos not what was written", []).append(video)
+            what = "not what was written" if path.is_file() else "gone"
+            faults.setdefault(f"files of videos {what}", []).append(video)
     return faults
 
 

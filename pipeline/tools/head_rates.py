@@ -14,7 +14,7 @@ from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.sections.training import BMNSettings
 from pipeline.configuration.settings import DetectionConfig
 from pipeline.data.clips.geometry import clip_grid
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.sequences.learnt import video_points
 from pipeline.processes.device import autocast
 from pipeline.results.detecting import found_in

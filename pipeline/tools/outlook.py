@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-import torch
 
 from feature_extraction.video.reader import VideoInfo
 from pipeline.configuration.sections.optimisation import OptimisationSettings
@@ -19,6 +18,7 @@ from pipeline.data.length import Length, actionformer_length, bmn_length, finetu
 from pipeline.data.windows.cells import windows_with_segments
 from pipeline.runs.run import Run
 from pipeline.training.networks.classifier import untrained_classifier
+from pipeline.training.networks.unfilled import forms_alone
 
 
 def finetune_outlook(
@@ -78,5 +78,5 @@ def feature_channels(run: Run) -> int:
     if run.ways.imported:
         there = run.facts().ledger("extract").lines
         return run.features.common_channels([video for video in run.videos if video in there])
-    with torch.device("meta"):
+    with forms_alone():
         return untrained_classifier(run.config.backbone, run.dataset.num_classes).feature_dim

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from feature_extraction.backbones import VideoNetwork
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.transforms import to_tensor
 from feature_extraction.video.opening import open_video
@@ -35,6 +36,7 @@ from pipeline.training.networks.classifier import untrained_classifier
 
 PROBED_VIDEOS = 3
 PROBED_SECONDS = 4.0  # of each of them
+_SMALLER = " on frames of half the size (--quick): their cost is taken to go by area"
 USUAL_SIZE = (456, 256)  # pixels, where there is no video to look at
 
 
@@ -54,10 +56,10 @@ class Cost:
         return self.count / self.rate / processes / 3600 if self.rate else math.nan
 
 
-def estimate(run: Run) -> list[Cost]:
-    """Look at the annotations and a few videos, time a few steps, and estimate the whole.
+def estimate(run: Run, *, quick: bool = False) -> list[Cost]:
+    """Look at the annotations and a few videos, time a few steps, and estimate the whole; what is timed is said.
 
-    Of imported features nothing is extracted, and where a file names the classes no classifier is trained.
+    `quick` times networks on frames of half the size, and takes their steps to cost by area. Of imported features nothing is extracted, and where a file names the classes no classifier is trained.
     """
     config, dataset, subsets, device = run.detection, run.dataset, run.subsets, run.device
     torch.manual_seed(0)
@@ -65,33 +67,46 @@ def estimate(run: Run) -> list[Cost]:
     paths: Mapping[str, Source] = {}
     if not ways.imported or is_folder(config.dataset.videos):
         paths, _ = find_videos(config.dataset, dataset, run.videos)
+    say("plan: reading how long the videos are")
     for line in require_lengths(run, [stage.name for stage in in_order(ways)]):
         say(line)
     seconds = _seconds(run)
     grid = clip_grid(config.extract)
     lengths = [length for subset in subsets for length in seconds[subset].values()]
     clips = sum(grid.num_clips(length) for length in lengths)
+    if paths:
+        say(f"plan: decoding {PROBED_SECONDS:g} s of {min(PROBED_VIDEOS, len(paths))} videos")
     size, decode_rate, bytes_a_second = _probe_videos(paths, grid, extraction_view(config.extract))
     model = untrained_classifier(config.backbone, dataset.num_classes)
     channels = feature_channels(run)
     stored = clips * channels * 2.0
     costs: list[Cost] = []
     if any(stage.name == "finetune" for stage in in_order(ways)):
-        finetune = finetune_outlook(config, dataset, {})
-        if ways.imported and ways.head_on_features:
-            rate = head_rate(config.finetune, channels, dataset.num_classes, device)
-        else:
-            rate = training_rate(config.finetune, model, size, device)
-        count = finetune.samples * finetune.settings.epochs
-        costs.append(Cost("finetune", finetune.unit, count, rate))
+        costs.append(_finetune_cost(run, model, size, channels, quick=quick))
     if not ways.imported:
-        rate = network_rate(config.extract, model, size, device)
+        say(f"plan: timing the network{_SMALLER * quick}")
+        rate = network_rate(config.extract, model, size, device, quick=quick)
         read = sum(lengths) * bytes_a_second
         costs += [
             Cost("extract: decode", "s of video", round(sum(lengths)), decode_rate, read=read),
             Cost("extract: network", "clips", clips, rate, written=stored),
         ]
+    say(f"plan: timing steps of {run.ways.training}")
     return [*costs, *_head_costs(run, seconds, channels, stored)]
+
+
+def _finetune_cost(
+    run: Run, model: VideoNetwork, size: tuple[int, int], channels: int, *, quick: bool
+) -> Cost:
+    """What fine-tuning costs; `size` is that of frames as extraction sees them."""
+    config, classes = run.config.finetune, run.dataset.num_classes
+    finetune = finetune_outlook(run.config, run.dataset, {})
+    say(f"plan: timing steps of fine-tuning{_SMALLER * quick}")
+    if run.ways.imported and run.ways.head_on_features:
+        rate = head_rate(config, channels, classes, run.device)
+    else:
+        rate = training_rate(config, model, size, run.device, quick=quick)
+    return Cost("finetune", finetune.unit, finetune.samples * finetune.settings.epochs, rate)
 
 
 def cost_table(costs: list[Cost], processes: int) -> str:

@@ -29,23 +29,36 @@ def pieces_a_second(step: Callable[[], object], count: int, device: torch.device
 
 
 def network_rate(
-    settings: ExtractSettings, model: torch.nn.Module, size: tuple[int, int], device: torch.device
+    settings: ExtractSettings,
+    model: torch.nn.Module,
+    size: tuple[int, int],
+    device: torch.device,
+    *,
+    quick: bool = False,
 ) -> float:
-    """Clips a second of extraction, of frames of `size` (height, width)."""
-    network = for_inference(model, precision=settings.precision, compiled=settings.compile)
+    """Clips a second of extraction, of frames of `size` (height, width); `quick` times smaller ones, uncompiled."""
+    compiled = settings.compile and not quick
+    network = for_inference(model, precision=settings.precision, compiled=compiled)
     network.to(device)
-    video = torch.randn(settings.batch_size, 3, settings.frames, *size, device=device)
-    return pieces_a_second(lambda: network.features(video), settings.batch_size, device)
+    count, (size, share) = 1 if quick else settings.batch_size, _timed(size, quick=quick)
+    video = torch.randn(count, 3, settings.frames, *size, device=device)
+    return share * pieces_a_second(lambda: network.features(video), count, device)
 
 
 def training_rate(
-    settings: FinetuneSettings, model: torch.nn.Module, whole: tuple[int, int], device: torch.device
+    settings: FinetuneSettings,
+    model: torch.nn.Module,
+    whole: tuple[int, int],
+    device: torch.device,
+    *,
+    quick: bool = False,
 ) -> float:
-    """Clips a second of fine-tuning; `whole` is the size of frames as extraction sees them."""
+    """Clips a second of fine-tuning; `whole` is the size of frames as extraction sees them, `quick` as above."""
     crop = training_crop(settings)
     # Whole frames as training sees them: those of extraction, at the middle of the jittered short sides.
     scale = sum(settings.short_side) / 2 / min(whole)
     size = (crop, crop) if crop else (round(whole[0] * scale), round(whole[1] * scale))
+    size, share = _timed(size, quick=quick)
     # No more than fits anywhere; a step of more clips costs in proportion.
     count = min(2, settings.batch_size)
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes both
@@ -60,7 +73,13 @@ def training_rate(
         torch.autograd.backward([loss])
         model.zero_grad(set_to_none=True)
 
-    return pieces_a_second(step, count, device)
+    return share * pieces_a_second(step, count, device)
+
+
+def _timed(size: tuple[int, int], *, quick: bool) -> tuple[tuple[int, int], float]:
+    """The size of frames that is timed, and its area's share of the size that is asked about."""
+    height, width = (max(32, side // 2) if quick else side for side in size)
+    return (height, width), height * width / (size[0] * size[1])
 
 
 def head_rate(

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.data.proxies.form import proxies_folder, proxy_path
 from pipeline.errors import UserError
 from pipeline.progress import Progress
-from pipeline.results.kept_maps import MAPS
+from pipeline.results.tables import MAPS
 from pipeline.run_folder.identity import FileRecord, is_as_recorded
 from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import read_manifest

@@ -11,7 +11,8 @@ from helpers.special_files import KINDS, SAID, opened, put
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feature_extraction import store
+from feature_extraction import half, store
+from feature_extraction.feature_meta import description_of
 from feature_extraction.store import (
     FeatureFileError,
     FeatureMeta,
@@ -295,10 +296,38 @@ def test_a_sparse_file_of_gigabytes_is_not_read(written):
 
 def test_features_too_large_to_be_read_are_not_written(tmp_path, monkeypatch):
     """10 hours with 15 clips a second of 2,304 channels fit."""
-    assert 2 * 10 * 3600 * 15 * 2304 < store.LARGEST - store.FRAMING
-    monkeypatch.setattr(store, "LARGEST", store.FRAMING + 2 * 10 * 16)
+    assert 2 * 10 * 3600 * 15 * 2304 < half.LARGEST - half.FRAMING
+    monkeypatch.setattr(half, "LARGEST", half.FRAMING + 2 * 10 * 16)
     write_features(tmp_path / "v_1.h5", np.ones((10, 16), np.float32), META)
-    assert (tmp_path / "v_1.h5").stat().st_size < store.LARGEST
+    assert (tmp_path / "v_1.h5").stat().st_size < half.LARGEST
     with pytest.raises(FeatureFileError, match="11 clips of 16 channels .* larger stride"):
         write_features(tmp_path / "v_2.h5", np.ones((11, 16), np.float32), META)
     assert not (tmp_path / "v_2.h5").exists()
+
+
+def test_files_of_before_without_a_description_are_read_all_the_same(tmp_path, monkeypatch):
+    """What a file says behind its HDF5 part is what its attributes say; without it these are read."""
+    features = np.ones((10, 16), np.float32)
+    write_features(tmp_path / "new.h5", features, META)
+    monkeypatch.setattr(store, "described", lambda image, description: image)
+    write_features(tmp_path / "old.h5", features, META)
+    new, old = (read_features(tmp_path / name) for name in ("new.h5", "old.h5"))
+    assert (tmp_path / "new.h5").read_bytes() != (tmp_path / "old.h5").read_bytes()
+    assert new[1] == old[1] == META and (new[0] == old[0]).all()
+    assert store.read_outline(tmp_path / "new.h5") == store.read_outline(tmp_path / "old.h5")
+
+
+def test_an_outline_is_read_without_the_hdf5_library_and_must_fit_the_features(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "v.h5"
+    write_features(path, np.ones((10, 16), np.float32), META)
+    with monkeypatch.context() as patch:
+        patch.setattr(store.h5py, "File", None)
+        assert store.read_outline(path) == (10, 16, META)
+    wrong = store.Outline(11, 16, META)
+    monkeypatch.setattr(store, "description_of", lambda outline: description_of(wrong))
+    write_features(path, np.ones((10, 16), np.float32), META)
+    for read in (store.read_outline, read_features):
+        with pytest.raises(FeatureFileError, match="11 x 16 features"):
+            read(path)

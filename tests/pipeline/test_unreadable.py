@@ -20,7 +20,7 @@ from pipeline.results.figures import read_results
 from pipeline.results.tables import read_part
 from pipeline.run_folder.manifests import read_manifest
 from pipeline.runs.run import Run
-from pipeline.stages.eval_classifier import _read_part
+from pipeline.stages.ranking import _read_part
 from pipeline.training.checkpoints import load_state
 
 NUMBERS = [errno.EACCES, errno.EIO, errno.ESTALE]

@@ -15,7 +15,7 @@ def augmented(clip: Tensor, settings: FinetuneSettings, epoch: int, number: int)
     What is drawn follows from the run's seed and the key alone, and moves no other draw.
     """
     wanted = settings.augment
-    if not (wanted.color_jitter or wanted.rand_augment or wanted.erasing):
+    if not _wanted(settings):
         return clip
     from feature_extraction.augmentation import augment  # with torchvision, which takes seconds
 
@@ -26,3 +26,14 @@ def augmented(clip: Tensor, settings: FinetuneSettings, epoch: int, number: int)
         erasing=wanted.erasing,
         generator=torch.Generator().manual_seed(step_seed(settings.seed, 11, epoch, number)),
     )
+
+
+def load_augmentation(settings: FinetuneSettings) -> None:
+    """Load what augments clips, where they are: once here, and not in each process that is forked to read them."""
+    if _wanted(settings):
+        import feature_extraction.augmentation  # noqa: F401
+
+
+def _wanted(settings: FinetuneSettings) -> bool:
+    wanted = settings.augment
+    return bool(wanted.color_jitter or wanted.rand_augment or wanted.erasing)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -15,13 +15,13 @@ from feature_extraction.transforms import train_transform
 from feature_extraction.video.reader import Picture, Reader, VideoError
 from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.data.batches import Collate, Samples, read_batches
-from pipeline.data.clips.augmentation import augmented
+from pipeline.data.clips.augmentation import augmented, load_augmentation
 from pipeline.data.clips.balance import clip_numbers
 from pipeline.data.clips.geometry import interval_times, training_crop
 from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.clips.sharing import together, trimmed, with_clips_for_all
 from pipeline.data.kept_readers import KeptReaders
-from pipeline.data.order import epoch_order, grouped_order, own_pieces
+from pipeline.data.order import TrainingPlan, epoch_order, grouped_order
 from pipeline.data.videos.damage import sound_clip, unread
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.seeds import step_seed
@@ -115,19 +115,23 @@ def clip_batches(
     step: int,
 ) -> Iterator[dict[str, Any]]:
     """Batches from a position of the training to its end, in the order an unbroken run has."""
-    plan: list[list[Key]] = []
-    pieces: list[list[int]] = []
-    for number in range(epoch, settings.epochs):
-        for place, batch in enumerate(epoch_clips(segments, settings, number)):
-            if place >= step:
-                side = _shared_side(settings, number, place)
-                own, numbers = own_pieces(batch, settings.gradient_accumulation)
-                plan.append([(number, index, side) for index in own])
-                pieces.append(numbers)
-        step = 0
+
+    def keys(number: int, place: int, indices: list[int]) -> list[Key]:
+        side = _shared_side(settings, number, place)
+        return [(number, index, side) for index in indices]
+
+    plan = TrainingPlan(
+        lambda number: epoch_clips(segments, settings, number),
+        keys,
+        epochs=settings.epochs,
+        pieces=settings.gradient_accumulation,
+        epoch=epoch,
+        step=step,
+    )
+    load_augmentation(settings)
     with closing(Clips(segments, settings, left_out.given_up)) as clips:
-        read = load_clips(clips, _collate, plan, left_out, workers)
-        for numbers, batch_read in zip(pieces, read, strict=True):
+        for batch_read in load_clips(clips, _collate, plan, left_out, workers):
+            numbers = plan.places()
             batch_read["pieces"] = [numbers[place] for place in batch_read.pop("places")]
             shared = with_clips_for_all(batch_read, settings.gradient_accumulation)
             if settings.crop == "whole":
@@ -164,7 +168,7 @@ def _shared_side(settings: FinetuneSettings, epoch: int, place: int) -> int | No
 def load_clips(
     samples: Samples,
     collate: Collate,
-    plan: Sequence[Sequence[Any]],
+    plan: Iterable[Sequence[Any]],
     left_out: LeftOut,
     workers: int,
 ) -> Iterator[dict[str, Any]]:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from feature_extraction.feature_meta import check_expected
 from feature_extraction.sampling import ClipGrid
 from feature_extraction.store import (
     FeatureFileError,
     FeatureMeta,
+    Outline,
     UnreadableFileError,
     feature_path,
     read_features,
-    read_shape,
+    read_outline,
     write_features,
 )
 from pipeline.data.annotations.dataset import ROUNDING
 from pipeline.data.features import FEATURES, IMPORTED
 from pipeline.data.features.made import content_of, grid_of
+from pipeline.data.features.timed import Features
 from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.videos.lengths import Measured
@@ -30,71 +34,6 @@ from pipeline.errors import UserError, cannot_read, cannot_write
 from pipeline.progress import say
 from pipeline.run_folder.files import clear_temporary, remove
 from pipeline.run_folder.identity import FileRecord, record_of
-
-
-@dataclass(frozen=True)
-class Features:
-    """A video's clip features with their times: `array` float32 [clips, C], clip grid, seconds of video.
-
-    Row i is clip `first + i` of the grid: a part of a video's features keeps its times. To NumPy it is `array`.
-    """
-
-    array: np.ndarray
-    grid: ClipGrid
-    duration: float
-    first: int = 0
-    ndim = 2  # clips and channels
-
-    def __repr__(self) -> str:
-        return f"<Features {list(self.shape)}, {self.dtype}, of {self.duration:.4g} s>"
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
-        """The middle of each clip's cell in seconds, and its feature [C]."""
-        return zip(self.times.tolist(), self.array, strict=True)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        kept = copy is None  # which NumPy 1 does not know: a copy where one is needed
-        return np.asarray(self.array, dtype) if kept else np.array(self.array, dtype, copy=copy)
-
-    def __getitem__(self, clips: Any) -> Any:
-        """Of a span of clips the features with their times; of any other index what the array gives."""
-        if not isinstance(clips, slice) or clips.step not in (None, 1):
-            return self.array[clips]
-        first = self.first + clips.indices(len(self))[0]
-        return replace(self, array=self.array[clips], first=first)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """How many clips and channels there are."""
-        return self.array.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of the numbers, float32."""
-        return self.array.dtype
-
-    @property
-    def times(self) -> np.ndarray:
-        """The middle of each clip's cell, seconds [clips]."""
-        middles: np.ndarray = self.grid.centers(self.first + len(self))[self.first :]
-        return middles
-
-    def at(self, seconds: np.ndarray) -> np.ndarray:
-        """Rows of `array` whose cells hold these moments (any shape), clamped to those there are."""
-        clips: np.ndarray = self.grid.clips_at(seconds, self.first + len(self)) - self.first
-        return clips.clip(min=0)
-
-    def between(self, start: float, end: float) -> Features:
-        """The clips whose cells share time with [start, end) seconds; at least one."""
-        first = int(self.at(np.array(start)))
-        covered = self.grid.origin + (self.first + len(self)) * self.grid.seconds_per_clip
-        stop = self.grid.num_clips(max(min(end, covered), 0.0)) - self.first
-        return replace(
-            self, array=self.array[first : max(stop, first + 1)], first=self.first + first
-        )
 
 
 class Written(NamedTuple):
@@ -116,20 +55,15 @@ class FeatureStore:
     folder: Path
     made: FeatureMeta
     own_rates: bool = False
+    _outlines: dict[str, Outline] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, video: str, clips: slice = slice(None)) -> Features:
         """A video's features, or those of a span of clips (not below 0).
 
         Raises UserError where the file is missing, damaged or made with other settings.
         """
-        try:
-            expected = self.expected_attributes()
-            array, meta = read_features(self.path(video), expected, span=clips)
-        except UnreadableFileError as error:
-            raise UserError(str(error)) from error
-        except FeatureFileError as error:
-            command = "import-features" if self.imported else "extract"
-            raise UserError(f"{error}; run `tada-loc {command}`") from error
+        with self._refusing():
+            array, meta = read_features(self.path(video), self.expected_attributes, span=clips)
         return Features(array, grid_of(meta), meta.source_duration, clips.start or 0)
 
     @property
@@ -149,9 +83,24 @@ class FeatureStore:
     def shape(self, video: str) -> tuple[int, int]:
         """How many clips and channels a video's features have. Raises UserError where there are none."""
         try:
-            return read_shape(self.path(video))
+            return self._outline(video)[:2]
         except FeatureFileError as error:
             raise UserError(str(error)) from error
+
+    def beginning(self, video: str) -> Features:
+        """No clip of a video's features [0, C], but their times. Raises UserError as reading them does."""
+        with self._refusing():
+            outline = self._outline(video)
+            check_expected(self.path(video), outline.meta, self.expected_attributes)
+        meta = outline.meta
+        nothing = np.empty((0, outline.channels), np.float32)
+        return Features(nothing, grid_of(meta), meta.source_duration)
+
+    def _outline(self, video: str) -> Outline:
+        """What a video's file is without its features; it is read once."""
+        if video not in self._outlines:
+            self._outlines[video] = read_outline(self.path(video))
+        return self._outlines[video]
 
     def common_channels(self, videos: Sequence[str]) -> int:
         """The channels of the videos' features, 0 of none. Raises UserError naming a file with others."""
@@ -176,7 +125,7 @@ class FeatureStore:
         for video in dict.fromkeys(videos):
             with contextlib.suppress(UserError):
                 if _is_there(self.path(video)):
-                    one = self(video, slice(0, 1))
+                    one = self.beginning(video)
                     grid = one.grid  # its own: imported ones may differ in rate
                     clip = ((grid.frames - 1) * grid.interval + 1 + grid.stride) / grid.fps
                     slack = clip if self.imported else ROUNDING
@@ -219,6 +168,7 @@ class FeatureStore:
     def save(self, features: np.ndarray, meta: FeatureMeta) -> Written:
         """Write a video's features. Raises UserError where the disk is full or read-only: no video's fault."""
         path = self.path(meta.video)
+        self._outlines.pop(meta.video, None)
         try:
             write_features(path, features, meta)
         except OSError as error:
@@ -227,12 +177,14 @@ class FeatureStore:
 
     def remove(self, video: str) -> None:
         """Remove the features of a video. Raises UserError where the folder cannot be written."""
+        self._outlines.pop(video, None)
         remove(self.path(video))
 
     def clear_temporary(self) -> None:
         """Remove what a killed process left half written."""
         clear_temporary(self.folder / FEATURES)
 
+    @cached_property
     def expected_attributes(self) -> dict[str, object]:
         """The attributes the feature files must have."""
         known = ["clip_frames", "frame_interval", "clip_stride", "clip_shift", "backbone"]
@@ -241,6 +193,16 @@ class FeatureStore:
             known += ["resize", "crop", "precision"]
             known += ["weights_digest"] if self.made.weights_digest else []
         return {name: getattr(self.made, name) for name in known}
+
+    @contextlib.contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except UnreadableFileError as error:
+            raise UserError(str(error)) from error
+        except FeatureFileError as error:
+            command = "import-features" if self.imported else "extract"
+            raise UserError(f"{error}; run `tada-loc {command}`") from error
 
 
 def _is_there(path: Path) -> bool:

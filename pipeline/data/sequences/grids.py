@@ -8,7 +8,7 @@ import numpy as np
 
 from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.windows.positions import positions, whole_video
 
 

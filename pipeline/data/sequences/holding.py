@@ -61,10 +61,11 @@ def videos_holding(
     """As `training_videos`, and how many segments are learnt; there may be none."""
     counts: Counter[str] = Counter()
     samples, learning = [], 0
-    groups = dict(list(rows.groupby("video", sort=False)))
+    places, times = rows.groupby("video", sort=False).indices, rows[["start", "end"]]
+    segments, classes = times.to_numpy(float), dataset.targets(rows)
     for video in videos:
-        classes = dataset.targets(groups[video])
-        sample = _sample(store, settings, video, groups[video], classes, counts)
+        own = places[video]
+        sample = _sample(store, settings, video, segments[own], classes[own], counts)
         if len(sample.segments):
             samples.append(sample)
             held = learnt(sample.segments, sample.length, settings)
@@ -77,12 +78,11 @@ def _sample(
     store: FeatureStore,
     settings: ActionFormerSettings,
     video: str,
-    rows: pd.DataFrame,
+    segments: np.ndarray,
     classes: np.ndarray,
     counts: Counter[str],
 ) -> Sample:
-    first = store(video, slice(0, 1))
-    segments = rows[["start", "end"]].to_numpy(float)
+    first = store.beginning(video)
     kept = cut_at_end(segments, first.duration, counts)
     grid = position_grid(first.grid, first.duration, settings)
     inside = grid.to_positions(np.minimum(segments[kept], first.duration))

@@ -13,7 +13,7 @@ from actionformer.grids import Window, draw_window
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.data.batches import no_features_without, read_batches, stacked
 from pipeline.data.features.store import FeatureStore
-from pipeline.data.order import full_batches, training_plan
+from pipeline.data.order import TrainingPlan, full_batches, numbered
 from pipeline.data.sequences.grids import position_rows
 from pipeline.data.sequences.holding import Sample
 from pipeline.data.sequences.learning import padded_length, targets_of, valid_points
@@ -41,8 +41,9 @@ def sequence_batches(
     numbers of classes. Of the whole batch of all processes each sample is told how many points learn a
     segment (`positives`), how many `samples` there are, and whether it is of the `last` piece.
     """
-    plan, pieces = training_plan(
+    plan = TrainingPlan(
         lambda number: epoch_videos(len(samples), settings, number),
+        numbered,
         epochs=settings.epochs,
         pieces=settings.gradient_accumulation,
         epoch=epoch,
@@ -50,7 +51,8 @@ def sequence_batches(
     )
     sequences = _Sequences(store, settings, samples, sizes)
     read = read_batches(sequences, plan, stacked, workers=workers, lost=_REFUSE)
-    for places, batch in zip(pieces, read, strict=True):
+    for batch in read:
+        places = plan.places()
         own = (int(batch["positive"].sum()), len(places))
         positives, count = map(sum, zip(*distributed.gather_values(own), strict=True))
         last = [place == places[-1] for place in places]

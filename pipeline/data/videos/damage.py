@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from feature_extraction.video.reader import DamagedVideoError, Picture, Reader, VideoError
-from pipeline.configuration.settings import Config, DetectionConfig
 from pipeline.progress import say
 from pipeline.run_folder.files import remove, write_json
+
+if TYPE_CHECKING:  # workers that look at videos come by here, and need no settings
+    from pipeline.configuration.settings import Config, DetectionConfig
 
 DAMAGED = "damaged"
 KEY = "extract.allow_partial=true"

@@ -94,10 +94,7 @@ def find_videos(
     if not is_folder(folder):
         raise UserError(f"{folder}: no such folder of videos; set dataset.videos (or --videos)")
     ids = list(dict.fromkeys(ids))
-    found = _found(folder_of(settings), ids, pattern)
-    of_frames = {
-        video: path for video, path in found.items() if isinstance(path, Path) and path.is_dir()
-    }
+    found, of_frames = _found(folder_of(settings), ids, pattern)
     _require_one_set(of_frames, pattern)
     told = dataset.videos.drop_duplicates("video").set_index("video")[["duration", "fps"]]
     sources: dict[str, Source] = dict(through_cache(found, settings))
@@ -115,7 +112,7 @@ def find_files(folder: Path | RemoteFolder, ids: Iterable[str]) -> dict[str, _Fo
     """
     if isinstance(folder, Path) and not is_folder(folder):
         return {}
-    found = _found(folder, list(dict.fromkeys(ids)), None)
+    found, _ = _found(folder, list(dict.fromkeys(ids)), None)
     return {v: path for v, path in found.items() if isinstance(path, RemoteVideo) or path.is_file()}
 
 
@@ -232,8 +229,8 @@ def _rates(
 
 def _found(
     folder: Path | RemoteFolder, ids: Sequence[str], pattern: str | None
-) -> dict[str, _Found]:
-    """What is meant by each id that is there; of a folder of frames the folder."""
+) -> tuple[dict[str, _Found], dict[str, Path]]:
+    """What is meant by each id that is there, and those of them that are folders of frames."""
     forms = {one_form(video) for video in ids}
     forms |= {without_ending(name) for name in forms}
     index = _Index(frozenset(forms | {other_prefix(name) for name in forms}), pattern)
@@ -246,4 +243,8 @@ def _found(
                 index.files.setdefault(one_form(stem), []).append(file)
     matches = {video: index.of(one_form(video)) for video in ids}
     require_one_each({video: paths for video, paths in matches.items() if paths})
-    return {video: paths[0] for video, paths in matches.items() if paths}
+    found = {video: paths[0] for video, paths in matches.items() if paths}
+    folders = {path for paths in index.folders.values() for path in paths}
+    return found, {
+        v: path for v, path in found.items() if isinstance(path, Path) and path in folders
+    }

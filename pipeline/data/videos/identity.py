@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,7 +31,8 @@ _WHOLE = 4 << 20  # bytes; a file up to this size is read whole
 _PIECE, _PIECES = 64 << 10, 16  # of a larger one: bytes, and how many, from start to end
 _FRAMES = 16  # of a folder: frames whose bytes are read
 _ONCE = "frame_%010d.jpg"  # how all frames were named once; an older memory does not say it
-_READERS = 16  # threads; they wait for disks and stores
+_READERS = 16  # threads, which wait for disks and stores
+_AT_ONCE = 32  # videos that a thread takes at a time
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,14 @@ def identify(
     """
     if not sources:
         return {}
+    items = list(sources.items())
+
+    def look(first: int) -> list[Sighting | None]:
+        part = items[first : first + _AT_ONCE]
+        return [_look(source, None if verify else before.get(video)) for video, source in part]
+
     with ThreadPoolExecutor(_READERS) as pool:
-        found = pool.map(
-            lambda item: _look(item[1], None if verify else before.get(item[0])), sources.items()
-        )
+        found = chain.from_iterable(pool.map(look, range(0, len(items), _AT_ONCE)))
         seen = dict(zip(sources, found, strict=True))
     return {video: sighting for video, sighting in seen.items() if sighting is not None}
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from feature_extraction.pictures import pictures_of
 from pipeline.data.remote.videos import RemoteVideo
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.identity import Sighting, identify, read_sightings, write_sightings
@@ -114,6 +113,8 @@ def _same_pictures(source: Source, notes: Mapping[str, str]) -> bool:
 
 
 def _pictures(source: Source, fps: float) -> str | None:
+    from feature_extraction.pictures import pictures_of  # loads PyAV
+
     if isinstance(source, RemoteVideo):
         with source.held() as path:
             return pictures_of(path, fps)

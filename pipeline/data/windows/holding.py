@@ -46,10 +46,10 @@ def windows_holding(
     """As `training_windows`, of `moving` windows or of such that stay; there may be none."""
     windows: list[Window] = []
     counts: Counter[str] = Counter()
-    groups = dict(list(rows.groupby("video", sort=False)))
+    places, times = rows.groupby("video", sort=False).indices, rows[["start", "end"]]
+    segments = times.to_numpy(float)  # once: a piece of a table a video takes ten times as long
     for video in videos:
-        segments = groups[video][["start", "end"]].to_numpy(float)
-        around = _surroundings(store, settings, video, segments, counts)
+        around = _surroundings(store, settings, video, segments[places[video]], counts)
         used = np.zeros(len(around.segments), bool)
         for offset in map(int, window_offsets(around.length, settings)):
             span = around.grid.window(offset, settings.temporal_scale)
@@ -82,7 +82,7 @@ def _surroundings(
 ) -> Surroundings:
     """A video's grid, length and segments [N, 2], cut where it ends or features begin; that is counted."""
     clips = store.shape(video)[0]
-    first = store(video, slice(0, 1))
+    first = store.beginning(video)
     grid = time_grid(first, settings)
     segments = segments[cut_at_end(segments, first.duration, counts)]
     segments = np.minimum(segments, first.duration)

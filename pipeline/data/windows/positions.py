@@ -17,7 +17,7 @@ from bmn.windows import (
     window_features,
 )
 from pipeline.configuration.sections.training import BMNSettings
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.windows.placing import window_offsets
 
 

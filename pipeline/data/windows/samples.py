@@ -14,7 +14,7 @@ from bmn.windows import window_features
 from pipeline.configuration.sections.training import BMNSettings
 from pipeline.data.batches import no_features_without, read_batches, stacked
 from pipeline.data.features.store import FeatureStore
-from pipeline.data.order import epoch_order, training_plan
+from pipeline.data.order import TrainingPlan, epoch_order, numbered
 from pipeline.data.windows.placing import Window, redrawn
 from pipeline.data.windows.positions import positions, sequence
 
@@ -34,8 +34,9 @@ def window_batches(
 
     Windows that move lie where (seed, epoch, number of the window) puts them, whatever came before.
     """
-    plan, pieces = training_plan(
+    plan = TrainingPlan(
         lambda number: epoch_windows(windows, settings, number),
+        numbered,
         epochs=settings.epochs,
         pieces=settings.gradient_accumulation,
         epoch=epoch,
@@ -43,8 +44,8 @@ def window_batches(
     )
     samples = _Windows(store, settings, windows)
     read = read_batches(samples, plan, stacked, workers=workers, lost=_REFUSE)
-    for places, windows_read in zip(pieces, read, strict=True):
-        yield windows_read | {"pieces": places}
+    for windows_read in read:
+        yield windows_read | {"pieces": plan.places()}
 
 
 def regular_batches(

@@ -10,7 +10,7 @@ from feature_extraction.backbones import VideoNetwork
 from feature_extraction.extractor import Extractor, Heartbeat
 from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.sections.detection import ClassifySettings
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.videos.finding import Source
 from pipeline.results.classification.fusing import spread_positions
 from pipeline.training.networks.classifier import class_probabilities

@@ -67,6 +67,11 @@ class Facts:
     _identities: dict[str, str] = field(default_factory=dict)
     _stages: dict[str, Stage] = field(default_factory=dict)
     _reasons: dict[str, list[str]] = field(default_factory=dict)
+    # What is read once, however often it is asked for: of many videos it takes a second each time.
+    _manifests: dict[str, Manifest | None] = field(default_factory=dict)
+    _ledgers: dict[str, Ledger] = field(default_factory=dict)
+    _by: dict[str, str] = field(default_factory=dict)
+    _made: dict[str, str] = field(default_factory=dict)
 
     @property
     def identities(self) -> Digests:
@@ -110,7 +115,9 @@ class Facts:
 
     def manifest(self, name: str) -> Manifest | None:
         """A stage's manifest, None where it is not there or damaged."""
-        return manifest_of(self.folder, name)
+        if name not in self._manifests:
+            self._manifests[name] = manifest_of(self.folder, name)
+        return self._manifests[name]
 
     def trained_on(self) -> Digests:
         """Which video each was that the classifier was trained on; short digests."""
@@ -152,8 +159,10 @@ class Facts:
         return {video: self._recipe(video) for videos in read for video in videos}
 
     def _recipe(self, video: str) -> str:
-        of = self.identities.get(video)
-        return fingerprint({"by": self.by("extract"), "of": of})[:SHORT]
+        if video not in self._made:
+            of = self.identities.get(video)
+            self._made[video] = fingerprint({"by": self.by("extract"), "of": of})[:SHORT]
+        return self._made[video]
 
     def given_scores(self) -> Digests:
         """Digest of the class scores that `classify.scores` has of each video."""
@@ -197,11 +206,15 @@ class Facts:
 
     def ledger(self, name: str) -> Ledger:
         """What a stage recorded of its videos."""
-        return Ledger(self.folder / row(name).folder)
+        if name not in self._ledgers:
+            self._ledgers[name] = Ledger(self.folder / row(name).folder)
+        return self._ledgers[name]
 
     def by(self, name: str) -> str:
         """What all videos of a stage are made by."""
-        return made_by(self.stage(name).fields)
+        if name not in self._by:
+            self._by[name] = made_by(self.stage(name).fields)
+        return self._by[name]
 
     @property
     def is_imported(self) -> bool:

@@ -13,9 +13,9 @@ from pipeline.data.videos.left_out import LeftOut
 from pipeline.data.windows.positions import video_input
 from pipeline.progress import say
 from pipeline.ranks import ranks
-from pipeline.results.kept_maps import MAPS, KeptMaps, room_of
+from pipeline.results.kept_maps import KeptMaps, room_of
 from pipeline.results.proposing import propose_video
-from pipeline.results.tables import PROPOSALS, read_part, write_table
+from pipeline.results.tables import MAPS, PROPOSALS, read_part, write_table
 from pipeline.run_folder.identity import record_of
 from pipeline.run_folder.joined.journals import journal_path
 from pipeline.run_folder.ledger import Ledger, Made

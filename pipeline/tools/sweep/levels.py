@@ -9,7 +9,7 @@ import pandas as pd
 
 from actionformer import Level
 from pipeline.configuration.sections.actionformer import DetectionsSettings
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.sequences.grids import position_grid, position_rows
 from pipeline.results.detecting import candidates_of, placed, suppressed, video_levels
 from pipeline.runs.run import Run

@@ -10,7 +10,7 @@ import pandas as pd
 
 from feature_extraction.backbones import VideoNetwork
 from pipeline.configuration.sections.detection import ClassifySettings, ProposalSettings
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.scores.given import GivenScores, scores_of
 from pipeline.data.windows.positions import time_grid, video_input
 from pipeline.errors import UserError

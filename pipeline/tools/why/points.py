@@ -11,7 +11,7 @@ import torch
 
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.configuration.settings import DetectionConfig
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.sequences.grids import PositionGrid, position_count, position_grid, position_rows
 from pipeline.data.sequences.learnt import learnt_segments, levels_of
 from pipeline.progress import Progress

@@ -26,6 +26,7 @@ from pipeline.training.networks.kept import freeze_norms, train_head_alone
 from pipeline.training.networks.ours import load_initial, our_network
 from pipeline.training.networks.said import say_initial
 from pipeline.training.networks.theirs import their_initial_network, their_network
+from pipeline.training.networks.unfilled import to_be_filled
 from pipeline.training.steps import Batch, Loss
 
 
@@ -36,6 +37,16 @@ def untrained_classifier(
     if _is_of_others(settings):
         return their_network(settings, num_classes)
     return our_network(settings, num_classes)
+
+
+def classifier_to_fill(
+    settings: BackboneSettings, num_classes: int | tuple[int, int]
+) -> VideoNetwork:
+    """As `untrained_classifier`, for weights that are at hand: of ours none are drawn."""
+    if _is_of_others(settings):
+        return their_network(settings, num_classes)
+    with to_be_filled():
+        return our_network(settings, num_classes)
 
 
 def new_classifier(
@@ -71,7 +82,7 @@ def load_classifier(
 
     Raises UserError where the file is damaged or of another architecture.
     """
-    model = untrained_classifier(settings, num_classes)
+    model = classifier_to_fill(settings, num_classes)
     load_weights(model, run / "finetune" / MODEL_FILE)
     return model.to(device).eval()
 

@@ -50,7 +50,7 @@ EXPECTED = {
     | {"--videos", "--force", "--from", "--fps", "--stride", "--frames", "--interval", "--short-side", "--layout", "--channels-first", "--offset-frames", "--rescaled"},
     "export-features": BASE | READS | {"--to"},
     "doctor": BASE | READS | {"--videos", "--workers", "--deep", "--json"},
-    "plan": BASE | {"--annotations", "--videos", "--device", "--skip", "--processes", "--json"},
+    "plan": BASE | {"--annotations", "--videos", "--device", "--skip", "--processes", "--quick", "--json"},
     "demo": {"--run-dir", "--backbone", "--set", "--device", "--log", "--force"},
     "report": BASE
     | {"--annotations", "--videos", "--skip", "--to", "--detections", "--unknown-videos"},

@@ -7,7 +7,15 @@ from itertools import chain, pairwise
 import numpy as np
 import pytest
 
-from pipeline.data.order import deal, epoch_order, grouped_order, own_pieces, own_shard
+from pipeline.data.order import (
+    TrainingPlan,
+    deal,
+    epoch_order,
+    grouped_order,
+    numbered,
+    own_pieces,
+    own_shard,
+)
 from pipeline.seeds import step_seed
 
 
@@ -75,3 +83,24 @@ def test_what_is_dealt_weighs_about_the_same():
     assert dealt == [[0], [1, 2, 3, 4, 5]]
     assert sorted(chain(*deal([3.0, 3.0, 2.0, 2.0, 2.0], 2))) == list(range(5))
     assert deal([], 3) == [[], [], []] and deal([1.0, 1.0], 3) == [[0], [1], []]
+
+
+def test_a_plan_lists_an_epoch_when_it_comes_and_goes_on_where_it_was():
+    listed = []
+
+    def batches(epoch):
+        listed.append(epoch)
+        return epoch_order(10, 4, 0, epoch)
+
+    def plan(epoch=0, step=0):
+        return TrainingPlan(batches, numbered, epochs=4, pieces=2, epoch=epoch, step=step)
+
+    whole = plan()
+    keys = iter(whole)
+    first = next(keys)
+    assert listed == [0] and whole.places() == [0, 0, 1, 1]
+    unbroken = [first, *keys]
+    assert [key for keys in unbroken[:3] for key in keys] == [
+        (0, number) for batch in epoch_order(10, 4, 0, 0) for number in batch
+    ]
+    assert list(plan(2, 1)) == unbroken[7:]

@@ -10,7 +10,7 @@ from helpers.same_detections import predicts_the_same
 from helpers.small_runs import options, tada
 from helpers.threads import several_threads
 
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.prediction.detector import Detector, as_stored
 from pipeline.prediction.from_run import model_of_run
 from pipeline.runs.run import run_of

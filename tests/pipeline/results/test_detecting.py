@@ -17,7 +17,7 @@ from pipeline.configuration.sections.actionformer import (
     DetectionsSettings,
     DetectorSettings,
 )
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.errors import UserError
 from pipeline.results.detecting import candidates_of, detect_video, found_in, video_levels
 from pipeline.training.networks.actionformer import Networks, build_network

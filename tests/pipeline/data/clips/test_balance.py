@@ -100,7 +100,9 @@ def test_a_training_that_goes_on_takes_the_same_clips(monkeypatch):
     seen = []
     monkeypatch.setattr(
         "pipeline.data.clips.training.load_clips",
-        lambda s, c, plan, u, w: seen.append(plan) or ({"names": "n", "places": []} for _ in plan),
+        lambda s, c, plan, u, w: (
+            seen.append(list(plan)) or ({"names": "n", "places": []} for _ in seen[-1])
+        ),
     )
     for epoch, step in ((0, 0), (1, 2)):
         list(

@@ -14,7 +14,8 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.data.clips.geometry import clip_grid
 from pipeline.data.features import FEATURES
 from pipeline.data.features.made import content_of, extracted_by, grid_of, imported_on
-from pipeline.data.features.store import Features, FeatureStore
+from pipeline.data.features.store import FeatureStore
+from pipeline.data.features.timed import Features
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
 from pipeline.run_folder.identity import record_of

@@ -7,7 +7,7 @@ import pytest
 
 from feature_extraction.sampling import ClipGrid
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
-from pipeline.data.features.store import Features
+from pipeline.data.features.timed import Features
 from pipeline.data.sequences.grids import position_count, position_grid, position_rows
 
 
