@@ -9,7 +9,7 @@ seconds. Paths end in .json, .json.gz or .zip (the upload: one member, test.json
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from pandas.api.types import is_integer_dtype
 
 from evaluation import result_rows as rows
 from evaluation.errors import SubmissionError, TableError
-from evaluation.json_files import read_result_file, write_result_file
+from evaluation.json_files import write_result_file
+from evaluation.result_entries import Contents, Entries, read_entries
 from evaluation.tables import check_detections, segments
 from evaluation.video_ids import known_ids
 
 _EPIC_FIXED = {"version": "0.2", "challenge": "action_detection"}
 _EPIC_LEVELS = ("sls_pt", "sls_tl", "sls_td")
+Columns = dict[str, np.ndarray]
 
 
 def read_epic_kitchens(
@@ -42,24 +44,29 @@ def read_epic_kitchens(
     Raises SubmissionError naming file, video, row and value for anything the challenge would not
     take.
     """
-    path = Path(path)
-    content = read_result_file(path)
-    entries = rows.take_entries(content, path)
+    path, names = Path(path), rows.Numbers()
+    pairs = rows.Pairs(names)
+
+    def columns(entries: Entries) -> Columns:
+        found = _common(entries, zero_length)
+        verb, noun = rows.integer_column(entries, "verb"), rows.integer_column(entries, "noun")
+        rows.check_range(verb, num_verbs, "verb", entries.where)
+        rows.check_range(noun, num_nouns, "noun", entries.where)
+        actions = rows.text_column(entries, "action")
+        action = names.of(actions)
+        if not np.array_equal(pairs.of(action), np.stack([verb, noun], axis=1)):
+            rows.check_actions(actions, verb, noun, "action", entries.where)
+        return found | {"label": action, "verb": verb, "noun": noun}
+
+    contents, found = _read(path, columns)
     for key, wanted in _EPIC_FIXED.items():
-        if content.get(key) != wanted:
-            raise SubmissionError(f'{path}: {key} is {content.get(key)!r}; give "{wanted}"')
+        if contents.head.get(key) != wanted:
+            raise SubmissionError(f'{path}: {key} is {contents.head.get(key)!r}; give "{wanted}"')
     for key in _EPIC_LEVELS:
-        level = content.get(key)
+        level = contents.head.get(key)
         if type(level) is not int or not 0 <= level <= 5:
-            raise SubmissionError(f"{path}: {key} is {content.get(key)!r}; give a level, 0 to 5")
-    frame = _common(entries, videos, zero_length)
-    verb, noun = rows.integer_column(entries, "verb"), rows.integer_column(entries, "noun")
-    rows.check_range(verb, num_verbs, "verb", entries.where)
-    rows.check_range(noun, num_nouns, "noun", entries.where)
-    action = rows.text_column(entries, "action")
-    rows.check_actions(action, verb, noun, "action", entries.where)
-    frame.insert(3, "label", pd.Series(action, dtype=str))
-    return frame.assign(verb=verb, noun=noun)
+            raise SubmissionError(f"{path}: {key} is {level!r}; give a level, 0 to 5")
+    return _frame(path, contents, found, names, videos)
 
 
 def write_epic_kitchens(
@@ -113,13 +120,16 @@ def read_activitynet(
     three).
     Raises SubmissionError naming file, video, row and value for anything else.
     """
-    path = Path(path)
-    entries = rows.take_entries(read_result_file(path), path)
-    frame = _common(entries, videos, zero_length)
-    label = rows.text_column(entries, "label")
-    rows.check_labels(label, classes, entries.where)
-    frame.insert(3, "label", pd.Series(label, dtype=str))
-    return frame
+    path, names = Path(path), rows.Numbers()
+
+    def columns(entries: Entries) -> Columns:
+        found = _common(entries, zero_length)
+        labels = rows.text_column(entries, "label")
+        rows.check_labels(labels, classes, entries.where)
+        return found | {"label": names.of(labels)}
+
+    contents, found = _read(path, columns)
+    return _frame(path, contents, found, names, videos)
 
 
 def write_activitynet(
@@ -153,18 +163,44 @@ def write_activitynet(
     write_result_file(path, {"version": version, "external_data": external, "results": results})
 
 
-def _common(
-    entries: rows.Entries, videos: Collection[str] | None, zero_length: bool
-) -> pd.DataFrame:
-    """What both formats share: video, start, end, score."""
-    names = known_ids(entries.videos, videos, str(entries.path))
+def _common(entries: Entries, zero_length: bool) -> Columns:
+    """What both formats share: start, end, score."""
     start, end = rows.segment_columns(entries)
     score = rows.number_column(entries, "score")
     rows.check_segments(start, end, score, entries.where, zero_length)
-    video = np.repeat(np.array(names, dtype=object), entries.counts)
-    return pd.DataFrame(
-        {"video": pd.Series(video, dtype=str), "start": start, "end": end, "score": score}
-    )
+    return {"start": start, "end": end, "score": score}
+
+
+def _read(path: Path, columns: Callable[[Entries], Columns]) -> tuple[Contents, Columns]:
+    """A result file, and the columns of all its detections."""
+    parts: list[Columns] = []
+    contents = read_entries(path, lambda entries: parts.append(columns(entries)))
+    # A column at a time, so that hardly more than one is there twice.
+    found = {name: np.concatenate([part.pop(name) for part in parts]) for name in [*parts[0]]}
+    return contents, found
+
+
+def _frame(
+    path: Path,
+    contents: Contents,
+    found: Columns,
+    names: rows.Numbers,
+    videos: Collection[str] | None,
+) -> pd.DataFrame:
+    """The table of detections; `found` has the labels as their numbers in `names`."""
+    ids = np.array(known_ids(contents.videos, videos, str(path)), dtype=object)
+    label = np.array([*names], dtype=object)[found.pop("label")]
+    text = {"video": np.repeat(ids, contents.counts), "label": label}
+    frame = pd.DataFrame({name: pd.Series(column, dtype=str) for name, column in text.items()})
+    order = [
+        "video",
+        "start",
+        "end",
+        "label",
+        "score",
+        *(name for name in found if name in "verb noun"),
+    ]
+    return frame.assign(**found)[order]
 
 
 def _table_where(path: Path, detections: pd.DataFrame) -> rows.Where:
