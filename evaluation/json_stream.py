@@ -1,6 +1,6 @@
-"""JSON text read a piece at a time by the standard library's parser, so that no large file is ever held whole.
+"""JSON text read a piece at a time, so that no large file is ever held whole.
 
-Values, and what is wrong with them and where, are those of `json.loads`.
+Values, and what is wrong with them and where, are those of `json.loads`; lists of one form may be given a faster decoder.
 """
 
 from __future__ import annotations
@@ -14,7 +14,18 @@ from typing import Any
 PIECE = 8 << 20  # bytes read at once
 _SLACK = 64  # characters before the end of what is read: a number or a word there may go on
 _SPACE = re.compile(r"[ \t\n\r]*")
+_LIST_END = re.compile(
+    r"\}[ \t\n\r]*\]"
+)  # of a list of objects; in what else it stands, no decoder takes what is cut there
+_TAKEN = re.compile(
+    r"\[(0[ \t\n\r]*,)?"
+)  # the beginning of a list, with what stands for items that are taken
 _CUTS = 4  # places where a long list is tried to be cut
+
+
+Decode = Callable[
+    [str], list[Any] | None
+]  # the list that a text is, None where it may be something else
 
 
 class NotTextError(ValueError):
@@ -80,17 +91,23 @@ class JSONStream:
                 raise self._error("Expecting ',' delimiter")
             self._at += 1
 
-    def parts(self) -> Iterator[list[Any]]:
-        """The list that comes next, in parts where it is longer than what is read at once."""
+    def parts(self, decode: Decode) -> Iterator[list[Any]]:
+        """The list that comes next, in parts where it is longer than what is read at once.
+
+        What `decode` does not take is left to the standard library, and so is what is wrong in it.
+        """
         known = 0  # 1 where the text was made to begin with an item of ours
         while True:
-            if (not known or self._ended) and (found := self._whole()):
+            if part := self._decoded(decode):
+                yield part[0]
+            elif (not known or self._ended) and (found := self._whole()):
                 yield found[0][known:]
                 return
-            if (part := self._part()) is None:
+            elif part := self._part():
+                yield part[0][known:]
+            else:
                 self._more()
                 continue
-            yield part[0][known:]
             if part[1]:
                 return
             known = 1
@@ -132,13 +149,33 @@ class JSONStream:
             if end < len(piece):
                 self._at += end
                 return items, True
-            # What is left of the list is a list too, behind an item to stand for those that are taken.
-            self._at = cut + 1
-            self._drop()
-            self._text = "[0" + self._text
-            self._chars, self._column = self._chars - 2, self._column - 2
+            self._keep_rest(cut + 1)
             return items, False
         return None
+
+    def _decoded(self, decode: Decode) -> tuple[list[Any], bool] | None:
+        """As `_part`, without the item of ours, by another decoder; None too where that does not take it."""
+        if not (begin := _TAKEN.match(self._text, self._at)):
+            return None
+        found = _LIST_END.search(self._text, self._at)
+        end = found.end() if found else self._text.rfind("}", self._at) + 1
+        if end <= begin.end():
+            return None
+        items = decode(f"[{self._text[begin.end() : end]}{'' if found else ']'}")
+        if items is None:
+            return None
+        if found:
+            self._at = end
+        else:
+            self._keep_rest(end)
+        return items, found is not None
+
+    def _keep_rest(self, place: int) -> None:
+        """Go on at a place of a list, behind an item: what is left is a list too, with one to stand for those before."""
+        self._at = place
+        self._drop()
+        self._text = "[0" + self._text
+        self._chars, self._column = self._chars - 2, self._column - 2
 
     def _more(self) -> None:
         self._drop()
@@ -159,9 +196,12 @@ class JSONStream:
         try:
             self._text += self._decoder.decode(piece, final=self._ended)
         except UnicodeDecodeError as error:
+            first, last = before + error.start, before + error.end - 1
+            what = f"byte 0x{error.object[error.start]:02x} in position {first}"
+            if last > first:
+                what = f"bytes in position {first}-{last}"
             raise NotTextError(
-                f"{error.encoding!r} codec can't decode byte 0x{error.object[error.start]:02x} in position "
-                f"{before + error.start}: {error.reason}"
+                f"{error.encoding!r} codec can't decode {what}: {error.reason}"
             ) from None
 
     def _error(self, message: str, place: int | None = None) -> NotJSONError:

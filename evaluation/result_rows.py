@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import chain, islice
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,8 @@ class Pairs:
 
 def column(entries: Entries, key: str) -> list[Any]:
     """One field of every row. Raises SubmissionError naming the first row that lacks it."""
+    if entries.typed:
+        return list(map(attrgetter(key), entries.rows))
     try:
         return list(map(itemgetter(key), entries.rows))
     except KeyError:
@@ -59,13 +61,15 @@ def column(entries: Entries, key: str) -> list[Any]:
 
 def number_column(entries: Entries, key: str) -> np.ndarray:
     """A field of numbers as float64 [n]. Raises SubmissionError naming the first other value."""
+    if entries.typed:
+        return np.fromiter(map(attrgetter(key), entries.rows), np.float64, len(entries.rows))
     return _numbers(column(entries, key), key, entries.where)
 
 
 def integer_column(entries: Entries, key: str) -> np.ndarray:
     """A field of whole numbers as int64 [n]. Raises SubmissionError naming the first other."""
     values = column(entries, key)
-    if not set(map(type, values)) <= {int}:
+    if not entries.typed and not set(map(type, values)) <= {int}:
         row = _first(values, lambda value: type(value) is not int)
         raise SubmissionError(
             f"{entries.where(row)}: {key} is {values[row]!r}; give a whole number"
@@ -76,7 +80,7 @@ def integer_column(entries: Entries, key: str) -> np.ndarray:
 def text_column(entries: Entries, key: str) -> list[str]:
     """A field of strings. Raises SubmissionError naming the first row of another kind."""
     values = column(entries, key)
-    if not set(map(type, values)) <= {str}:
+    if not entries.typed and not set(map(type, values)) <= {str}:
         row = _first(values, lambda value: not isinstance(value, str))
         raise SubmissionError(f"{entries.where(row)}: {key} is {values[row]!r}; give a string")
     return values
@@ -84,6 +88,10 @@ def text_column(entries: Entries, key: str) -> list[str]:
 
 def segment_columns(entries: Entries) -> tuple[np.ndarray, np.ndarray]:
     """The `segment` fields as start and end, float64 [n], seconds; raises SubmissionError."""
+    if entries.typed:
+        times = chain.from_iterable(map(attrgetter("segment"), entries.rows))
+        pairs = np.fromiter(times, np.float64, 2 * len(entries.rows))
+        return pairs[0::2], pairs[1::2]
     values = column(entries, "segment")
     if not set(map(type, values)) <= {list} or not set(map(len, values)) <= {2}:
         row = _first(values, lambda value: not isinstance(value, list) or len(value) != 2)

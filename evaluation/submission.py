@@ -26,6 +26,14 @@ from evaluation.video_ids import known_ids
 
 _EPIC_FIXED = {"version": "0.2", "challenge": "action_detection"}
 _EPIC_LEVELS = ("sls_pt", "sls_tl", "sls_td")
+_ACTIVITYNET_ROW = {"label": str, "score": float, "segment": tuple[float, float]}
+_EPIC_ROW = {
+    "verb": int,
+    "noun": int,
+    "action": str,
+    "score": float,
+    "segment": tuple[float, float],
+}
 Columns = dict[str, np.ndarray]
 
 
@@ -58,7 +66,7 @@ def read_epic_kitchens(
             rows.check_actions(actions, verb, noun, "action", entries.where)
         return found | {"label": action, "verb": verb, "noun": noun}
 
-    contents, found = _read(path, columns)
+    contents, found = _read(path, _EPIC_ROW, columns)
     for key, wanted in _EPIC_FIXED.items():
         if contents.head.get(key) != wanted:
             raise SubmissionError(f'{path}: {key} is {contents.head.get(key)!r}; give "{wanted}"')
@@ -128,7 +136,7 @@ def read_activitynet(
         rows.check_labels(labels, classes, entries.where)
         return found | {"label": names.of(labels)}
 
-    contents, found = _read(path, columns)
+    contents, found = _read(path, _ACTIVITYNET_ROW, columns)
     return _frame(path, contents, found, names, videos)
 
 
@@ -171,10 +179,12 @@ def _common(entries: Entries, zero_length: bool) -> Columns:
     return {"start": start, "end": end, "score": score}
 
 
-def _read(path: Path, columns: Callable[[Entries], Columns]) -> tuple[Contents, Columns]:
+def _read(
+    path: Path, fields: Mapping[str, Any], columns: Callable[[Entries], Columns]
+) -> tuple[Contents, Columns]:
     """A result file, and the columns of all its detections."""
     parts: list[Columns] = []
-    contents = read_entries(path, lambda entries: parts.append(columns(entries)))
+    contents = read_entries(path, fields, lambda entries: parts.append(columns(entries)))
     # A column at a time, so that hardly more than one is there twice.
     found = {name: np.concatenate([part.pop(name) for part in parts]) for name in [*parts[0]]}
     return contents, found
