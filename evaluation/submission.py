@@ -199,18 +199,21 @@ def _frame(
 ) -> pd.DataFrame:
     """The table of detections; `found` has the labels as their numbers in `names`."""
     ids = np.array(known_ids(contents.videos, videos, str(path)), dtype=object)
-    label = np.array([*names], dtype=object)[found.pop("label")]
-    text = {"video": np.repeat(ids, contents.counts), "label": label}
-    frame = pd.DataFrame({name: pd.Series(column, dtype=str) for name, column in text.items()})
     order = [
-        "video",
         "start",
         "end",
         "label",
         "score",
-        *(name for name in found if name in "verb noun"),
+        *(name for name in ("verb", "noun") if name in found),
     ]
-    return frame.assign(**found)[order]
+    columns = {"video": pd.Series(np.repeat(ids, contents.counts), dtype=str)}
+    for name in order:  # each array let go of when its column is made
+        values = found.pop(name)
+        if name == "label":
+            columns[name] = pd.Series(np.array([*names], dtype=object)[values], dtype=str)
+        else:
+            columns[name] = pd.Series(values, copy=False)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _table_where(path: Path, detections: pd.DataFrame) -> rows.Where:

@@ -64,14 +64,19 @@ def settle_videos(
     if strangers:
         _decide(strangers, count, dataset, subset, path, how)
     kept = known | (unknown if how == "count" else False)
-    ids = np.array([name or own for name, own in zip(found, names, strict=True)], object)
     chosen = kept[codes] if len(codes) else np.zeros(0, bool)
     if len(table) and not chosen.any():
         raise UserError(
             f"{path}: none of its videos is evaluated; give the annotations it was made for"
         )
-    video = pd.Series(ids[codes] if len(names) else [], dtype=str, index=table.index)
-    settled = table.assign(video=video)[chosen].reset_index(drop=True)
+    ids = [name or own for name, own in zip(found, names, strict=True)]
+    settled = table
+    if ids != names:
+        video = np.array(ids, object)[codes] if len(names) else []
+        settled = table.assign(video=pd.Series(video, dtype=str, index=table.index))
+    if not chosen.all():  # a copy of a large table otherwise
+        settled = settled[chosen]
+    settled = settled.reset_index(drop=True)
     return Settled(settled, len(strangers), count)
 
 
