@@ -34,30 +34,43 @@ def soft_nms(
     normalised ones). A union of no length has tIoU 0.
 
     Returns the picks in order: index int64 [m], score float64 [m] (decayed), m = min(n, count).
-    Equal to the plain loop over all proposals, but only neighbours of a pick are touched: sorted
-    by start, they are one run. Raises BMNError for shapes, NaN or settings that make no sense.
+    Equal to the plain loop over all proposals. Of many, only neighbours of a pick are touched:
+    sorted by start, they are one run. Raises BMNError for shapes, NaN or settings that make no sense.
     """
     table, current = _checked_proposals(segments, scores, alpha, duration)
     picks = np.empty(min(max(count, 0), len(table)), dtype=np.int64)
     kept = np.empty(len(picks))
     # Below 0 it would take in those that are apart.
     limits = np.maximum(low + (high - low) * (table[:, 1] - table[:, 0]) / duration, 0.0)
+    decay = partial(_decay, power, alpha)
     if len(table) <= FEW:
-        _pick_of_few(table, current, limits, partial(_decay, power, alpha), picks, kept)
-        return picks, kept
+        _pick_of_few(table, current, limits, decay, picks, kept)
+    else:
+        _pick_of_many(table, current, limits, decay, picks, kept)
+    return picks, kept
+
+
+def _pick_of_many(
+    table: np.ndarray,
+    scores: np.ndarray,
+    limits: np.ndarray,
+    decay: Callable[[np.ndarray], np.ndarray],
+    picks: np.ndarray,
+    kept: np.ndarray,
+) -> None:
+    """Fill `picks` and `kept`, each pick held against its neighbours."""
     order = np.argsort(table[:, 0], kind="stable")
     starts, ends = table[order].T.copy()
     first, last = _neighbours(starts, ends)
     limits = limits[order]
-    ladder = _Ladder(current[order], order)
+    ladder = _Ladder(scores[order], order)
     for turn in range(len(picks)):
         best, kept[turn] = ladder.take()
         picks[turn] = order[best]
         run = slice(first[best], last[best])
         tiou = _tious(starts[run], ends[run], starts[best], ends[best])
         near = np.flatnonzero(tiou > limits[best])
-        ladder.scale(run.start + near, _decay(power, alpha, tiou[near]))
-    return picks, kept
+        ladder.scale(run.start + near, decay(tiou[near]))
 
 
 def _neighbours(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

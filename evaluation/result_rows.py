@@ -44,7 +44,8 @@ class Pairs:
         if len(self._known) < len(self._names):
             new = islice(self._names, len(self._known), None)
             self._known = np.concatenate([self._known, [_pair(name) for name in new]])
-        return self._known[numbers]
+        pairs: np.ndarray = self._known[numbers]
+        return pairs
 
 
 def column(entries: Entries, key: str) -> list[Any]:

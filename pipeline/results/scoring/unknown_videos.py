@@ -70,14 +70,12 @@ def settle_videos(
             f"{path}: none of its videos is evaluated; give the annotations it was made for"
         )
     ids = [name or own for name, own in zip(found, names, strict=True)]
-    settled = table
     if ids != names:
-        video = np.array(ids, object)[codes] if len(names) else []
-        settled = table.assign(video=pd.Series(video, dtype=str, index=table.index))
+        video = pd.Series(np.array(ids, object)[codes], dtype=str, index=table.index)
+        table = table.assign(video=video)
     if not chosen.all():  # a copy of a large table otherwise
-        settled = settled[chosen]
-    settled = settled.reset_index(drop=True)
-    return Settled(settled, len(strangers), count)
+        table = table[chosen]
+    return Settled(table.reset_index(drop=True), len(strangers), count)
 
 
 def _decide(
