@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -15,6 +14,8 @@ from actionformer.points import Array, as_tensor, segment_table
 
 MARGIN = 1e-6  # added to lengths
 ROWS = 256  # kept segments that vote at once
+TOGETHER = 64  # picks whose effect is worked out at once
+MANY = 1024  # members of a group in which that no longer pays
 
 
 def suppress(
@@ -77,32 +78,86 @@ def _picks(
     sigma: float | None,
 ) -> tuple[list[int], list[float]]:
     """Places and scores of the picks; columns are sorted by group, the scores `left` are changed."""
-    edges = [*np.unique(groups, return_index=True)[1], len(groups)]
-    runs = [slice(*run) for run in pairwise(edges)]
-    best = np.array([run.start + left[run].argmax() for run in runs], dtype=np.int64)
-    start, end = np.ascontiguousarray(ends)
-    length = end - start + np.float32(MARGIN)
+    edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(groups)]
+    lessening = _Lessening(ends, edges, limit, sigma)
+    lessen = np.minimum if sigma is None else np.multiply
+    # What falls below the limit stays there: it is enough to look at the best. A negative score may rise again.
+    rising = sigma is not None and bool((left < 0).any())
+    tops = np.maximum.reduceat(left, edges[:-1]) if len(left) else left
     picks: list[int] = []
     kept: list[float] = []
     while len(picks) < min(count, len(left)):
-        group = left[best].argmax()
-        pick, run = best[group], runs[group]
-        if left[pick] == -np.inf:
+        group = int(tops.argmax())
+        if tops[group] == -np.inf:
             break
-        picks.append(int(pick))
-        kept.append(float(left[pick]))
-        left[pick] = -np.inf
-        shared = np.minimum(end[run], end[pick]) - np.maximum(start[run], start[pick])
-        np.maximum(shared, 0.0, out=shared)
-        iou = shared / (length[run] + length[pick] - shared)
-        rest = left[run]
-        if sigma is None:
-            rest[iou >= limit] = -np.inf
+        low, high = edges[group], edges[group + 1]
+        rest = left[low:high]
+        place = int(rest.argmax())
+        picks.append(low + place)
+        kept.append(float(rest[place]))
+        by = lessening.by(low + place, left)[: high - low]
+        rest[place] = -np.inf
+        if lessening.to_nothing:  # a factor of 0 must not turn a taken one into NaN
+            lessen(rest, by, out=rest, where=rest > -np.inf)
         else:
-            np.multiply(rest, np.exp(iou * iou / -sigma), out=rest, where=rest > -np.inf)
+            lessen(rest, by, out=rest)
+        if rising:
             rest[rest < limit] = -np.inf
-        best[group] = run.start + rest.argmax()
+        top = rest[rest.argmax()]
+        tops[group] = top if sigma is None or top >= limit else -np.inf
     return picks, kept
+
+
+class _Lessening:
+    """What a pick does to the scores of its group, made for those together that are likely the next picks."""
+
+    def __init__(
+        self, ends: np.ndarray, edges: list[int], limit: float, sigma: float | None
+    ) -> None:
+        self._start, self._end = np.ascontiguousarray(ends)
+        self._length = self._end - self._start + np.float32(MARGIN)
+        self._limit, self._sigma = limit, sigma
+        self._edges = np.array(edges)
+        self._sizes = np.diff(self._edges)
+        self._rows: dict[int, np.ndarray] = {}
+        self._made = np.zeros(len(self._start), bool)
+        self.to_nothing = False  # whether a score may be multiplied by 0
+
+    def by(self, pick: int, left: np.ndarray) -> np.ndarray:
+        """Factors (soft) or bounds (hard) for the members of a pick's group, and more behind them: float32.
+
+        `left`: the scores of all.
+        """
+        if pick not in self._rows:
+            if len(left) <= TOGETHER:
+                self._make(np.arange(len(left)))
+            elif self._sizes.max() > MANY:
+                self._make(np.array([pick]))
+            else:
+                waiting = np.where(self._made, -np.inf, left)
+                waiting[pick] = np.inf
+                self._make(np.argpartition(waiting, -TOGETHER)[-TOGETHER:])
+        return self._rows.pop(pick)
+
+    def _make(self, picks: np.ndarray) -> None:
+        others: np.ndarray | slice = slice(None)
+        if len(self._sizes) > 1:
+            groups = np.searchsorted(self._edges, picks, side="right") - 1
+            others = self._edges[groups][:, None] + np.arange(self._sizes[groups].max())
+            np.minimum(others, len(self._start) - 1, out=others)  # behind a group's end: not used
+        pick = picks[:, None]
+        end, start = (np.minimum, self._end), (np.maximum, self._start)
+        shared, low = (take(of[others], of[pick]) for take, of in (end, start))
+        shared -= low
+        np.maximum(shared, 0.0, out=shared)
+        iou = shared / (self._length[others] + self._length[pick] - shared)
+        if self._sigma is None:
+            rows = np.where(iou >= self._limit, np.float32(-np.inf), np.float32(np.inf))
+        else:
+            rows = np.exp(iou * iou / -self._sigma)
+            self.to_nothing |= not rows.all()
+        self._made[picks] = True
+        self._rows.update(zip(picks.tolist(), rows, strict=True))
 
 
 def vote(chosen: Tensor, segments: Tensor, scores: Tensor, threshold: float) -> Tensor:

@@ -21,6 +21,8 @@ from benchmarks import (
     help_start,
     mean_precision,
     proposals,
+    result_files,
+    small_sets,
 )
 from benchmarks.machine import describe, this_machine
 from benchmarks.peaks import measured_peaks
@@ -37,7 +39,9 @@ STAGES = {
     "actionformer-training": actionformer.run_training,
     "targets": bmn_targets.run,
     "proposals": proposals.run,
+    "suppression": small_sets.run,
     "map": mean_precision.run,
+    "results": result_files.run,
     "help": help_start.run,
 }
 LEGEND = (

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from bmn.errors import BMNError
 
+FEW = 1024  # proposals: of more, a pick is held against its neighbours only
+TOGETHER = 64  # picks whose factors are made at once
 BLOCK = 256  # scores under one running maximum
 
 
@@ -29,25 +34,43 @@ def soft_nms(
     normalised ones). A union of no length has tIoU 0.
 
     Returns the picks in order: index int64 [m], score float64 [m] (decayed), m = min(n, count).
-    Equal to the plain loop over all proposals, but only neighbours of a pick are touched: sorted
-    by start, they are one run. Raises BMNError for shapes, NaN or settings that make no sense.
+    Equal to the plain loop over all proposals. Of many, only neighbours of a pick are touched:
+    sorted by start, they are one run. Raises BMNError for shapes, NaN or settings that make no sense.
     """
     table, current = _checked_proposals(segments, scores, alpha, duration)
+    picks = np.empty(min(max(count, 0), len(table)), dtype=np.int64)
+    kept = np.empty(len(picks))
+    # Below 0 it would take in those that are apart.
+    limits = np.maximum(low + (high - low) * (table[:, 1] - table[:, 0]) / duration, 0.0)
+    decay = partial(_decay, power, alpha)
+    if len(table) <= FEW:
+        _pick_of_few(table, current, limits, decay, picks, kept)
+    else:
+        _pick_of_many(table, current, limits, decay, picks, kept)
+    return picks, kept
+
+
+def _pick_of_many(
+    table: np.ndarray,
+    scores: np.ndarray,
+    limits: np.ndarray,
+    decay: Callable[[np.ndarray], np.ndarray],
+    picks: np.ndarray,
+    kept: np.ndarray,
+) -> None:
+    """Fill `picks` and `kept`, each pick held against its neighbours."""
     order = np.argsort(table[:, 0], kind="stable")
     starts, ends = table[order].T.copy()
     first, last = _neighbours(starts, ends)
-    limits = low + (high - low) * (ends - starts) / duration
-    ladder = _Ladder(current[order], order)
-    picks = np.empty(min(max(count, 0), len(order)), dtype=np.int64)
-    kept = np.empty(len(picks))
+    limits = limits[order]
+    ladder = _Ladder(scores[order], order)
     for turn in range(len(picks)):
         best, kept[turn] = ladder.take()
         picks[turn] = order[best]
         run = slice(first[best], last[best])
-        tiou = _tious(starts, ends, run, best)
+        tiou = _tious(starts[run], ends[run], starts[best], ends[best])
         near = np.flatnonzero(tiou > limits[best])
-        ladder.scale(run.start + near, np.exp(-(tiou[near] ** power) / alpha))
-    return picks, kept
+        ladder.scale(run.start + near, decay(tiou[near]))
 
 
 def _neighbours(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,12 +80,53 @@ def _neighbours(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.nd
     return first, np.searchsorted(starts, ends, side="left")
 
 
-def _tious(starts: np.ndarray, ends: np.ndarray, run: slice, best: int) -> np.ndarray:
-    """tIoU of the segments of a run with the one at `best`; 0 where both have no length."""
-    shared = np.minimum(ends[run], ends[best]) - np.maximum(starts[run], starts[best])
-    union = (ends[best] - starts[best]) + (ends[run] - starts[run]) - shared
+def _tious(starts: np.ndarray, ends: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """tIoU of segments with others, with broadcasting; 0 where both have no length, at most 0 where they are apart."""
+    shared = np.minimum(ends, end) - np.maximum(starts, start)
+    union = (end - start) + (ends - starts) - shared
     tious: np.ndarray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
     return tious
+
+
+def _decay(power: float, alpha: float, tious: np.ndarray) -> np.ndarray:
+    factors: np.ndarray = np.exp(-(tious**power) / alpha)
+    return factors
+
+
+def _pick_of_few(
+    table: np.ndarray,
+    scores: np.ndarray,
+    limits: np.ndarray,
+    decay: Callable[[np.ndarray], np.ndarray],
+    picks: np.ndarray,
+    kept: np.ndarray,
+) -> None:
+    """Fill `picks` and `kept` where each pick is held against all others: a few calls a pick.
+
+    The factors of those that are likely the next picks are made together.
+    """
+    left, made = scores.copy(), np.zeros(len(scores), bool)
+    starts, ends = table.T.copy()
+    factors: dict[int, np.ndarray] = {}
+    to_nothing = False
+    for turn in range(len(picks)):
+        best = int(left.argmax())
+        if best not in factors:
+            waiting = np.where(made, -np.inf, left)
+            waiting[best] = np.inf
+            next_ = np.argpartition(waiting, -min(TOGETHER, len(left)))[-TOGETHER:]
+            tious = _tious(starts, ends, starts[next_, None], ends[next_, None])
+            near = tious > limits[next_, None]
+            rows = np.ones_like(tious)
+            rows[near] = decay(tious[near])
+            to_nothing |= not rows.all()
+            made[next_] = True
+            factors.update(zip(next_.tolist(), rows, strict=True))
+        picks[turn], kept[turn] = best, left[best]
+        left[best] = -np.inf
+        # A factor of 0 must not turn a taken one into NaN.
+        where = left > -np.inf if to_nothing else True
+        np.multiply(left, factors.pop(best), out=left, where=where)
 
 
 class _Ladder:

@@ -12,35 +12,41 @@ import socket
 import stat
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, TypeVar
 
 from evaluation.errors import SubmissionError
+from evaluation.json_stream import NotJSONError, NotTextError
+
+Made = TypeVar("Made")
+Read = Callable[[int], bytes]  # up to so many bytes of a file, none at its end
 
 # The name the challenge servers look for inside an uploaded zip.
 ZIP_MEMBER = "test.json"
-# Bytes, unpacked: a few kilobytes can unpack to more than any memory. The largest uploads have 300 MB.
-LARGEST = 1 << 30
+# Bytes, unpacked: a few kilobytes can unpack to more than any memory. The largest uploads have 300 MB, ten million
+# detections 1.3 GB.
+LARGEST = 4 << 30
 # Times its size that a packed file may have, and what it may have anyway; text packs to a tenth.
 MOST_PACKED, ANY_PACKED = 100, 16 << 20
 
 
-def read_result_file(path: Path) -> Any:
-    """Read `.json`, `.json.gz` or a `.zip` that holds one JSON file.
+def read_result_file(path: Path, use: Callable[[Read], Made]) -> Made:
+    """What `use` makes of the bytes in a `.json`, `.json.gz` or a `.zip` that holds one JSON file.
 
     Raises SubmissionError where the file is missing, damaged or not JSON.
     """
     try:
-        return json.loads(_read_bytes(path))
+        return _opened(path, use)
     except SubmissionError:
         raise
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         raise SubmissionError(f"{path}: cannot be read ({error})") from error
-    except UnicodeDecodeError as error:
+    except NotTextError as error:
         raise SubmissionError(f"{path}: is not UTF-8 text ({error})") from error
-    except json.JSONDecodeError as error:
+    except NotJSONError as error:
         raise SubmissionError(f"{path}: is not JSON ({error})") from error
-    except (RecursionError, ValueError) as error:
+    except ValueError as error:
         raise SubmissionError(f"{path}: is not JSON of a usual form ({error})") from error
 
 
@@ -88,7 +94,7 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
 
 
-def _read_bytes(path: Path) -> bytes:
+def _opened(path: Path, use: Callable[[Read], Made]) -> Made:
     size = _plain_size(path)
     if size > LARGEST:
         raise SubmissionError(
@@ -102,11 +108,12 @@ def _read_bytes(path: Path) -> bytes:
                     f"{path}: holds {len(names)} JSON files; an upload has one, {ZIP_MEMBER}"
                 )
             with archive.open(names[0]) as member:
-                return _bounded(path, member)
+                return use(_bounded(path, member))
     if path.suffix == ".gz":
         with gzip.open(path) as packed:
-            return _bounded(path, packed)
-    return path.read_bytes()
+            return use(_bounded(path, packed))
+    with path.open("rb") as file:
+        return use(file.read)
 
 
 def _plain_size(path: Path) -> int:
@@ -121,15 +128,22 @@ def _plain_size(path: Path) -> int:
     return found.st_size
 
 
-def _bounded(path: Path, packed: IO[bytes] | gzip.GzipFile) -> bytes:
+def _bounded(path: Path, packed: IO[bytes] | gzip.GzipFile) -> Read:
     size = path.stat().st_size
     most = min(LARGEST, max(ANY_PACKED, MOST_PACKED * size))
-    content = packed.read(most + 1)
-    if len(content) > most:
-        raise SubmissionError(
-            f"{path}: {size / 1e6:.2f} MB that unpacks to more than {most >> 20} MB; no result file does"
-        )
-    return content
+    left = most
+
+    def read(count: int) -> bytes:
+        nonlocal left
+        content = packed.read(count)
+        left -= len(content)
+        if left < 0:
+            raise SubmissionError(
+                f"{path}: {size / 1e6:.2f} MB that unpacks to more than {most >> 20} MB; no result file does"
+            )
+        return content
+
+    return read
 
 
 def _write_bytes(path: Path, file: BinaryIO, text: bytes) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 # Pairs looked at together: bounds the memory (about 100 bytes a pair) whatever the tables hold.
 _PAIRS_AT_ONCE = 1 << 20
+_LEFTS_AT_ONCE = 1 << 20  # those whose partners are looked for together, at as many bytes each
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,15 @@ def overlapping_pairs(left: GroupedSegments, right: GroupedSegments, least: floa
     if not len(lefts):
         return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     rights = rights[np.lexsort((right.start[rights], right.group[rights]))]
-    low, high = _partner_runs(left, right, lefts, rights, known, least)
-    count = high - low
     parts = []
-    for chunk in _pair_chunks(count):
-        rows = np.repeat(lefts[chunk], count[chunk])
-        skipped = np.cumsum(count[chunk]) - count[chunk]
-        columns = rights[np.arange(len(rows)) + np.repeat(low[chunk] - skipped, count[chunk])]
-        parts.append(_reaching(left, right, rows, columns, least))
+    for some in np.array_split(lefts, -(-len(lefts) // _LEFTS_AT_ONCE)):
+        low, high = _partner_runs(left, right, some, rights, known, least)
+        count = high - low
+        for chunk in _pair_chunks(count):
+            rows = np.repeat(some[chunk], count[chunk])
+            skipped = np.cumsum(count[chunk]) - count[chunk]
+            columns = rights[np.arange(len(rows)) + np.repeat(low[chunk] - skipped, count[chunk])]
+            parts.append(_reaching(left, right, rows, columns, least))
     return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

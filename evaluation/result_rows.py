@@ -1,4 +1,4 @@
-"""Rows of result files as columns: taken out of the JSON fast, and checked all at once.
+"""Detections of result files as columns: taken out of the JSON fast, and checked all at once.
 
 Each check looks at whole columns; only when one fails is the first bad row looked for, to be named.
 """
@@ -7,63 +7,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from operator import itemgetter
-from pathlib import Path
+from itertools import chain, islice
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
 
 from evaluation.errors import SubmissionError
+from evaluation.result_entries import Entries
 
 Where = Callable[[int], str]
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_PAIR = re.compile(r"(0|[1-9]\d{0,8}),(0|[1-9]\d{0,8})", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Entries:
-    """All detections of a result file, one after another.
+class Numbers(dict[str, int]):
+    """Strings and a number for each, from 0 on in the order of their first use."""
 
-    path: the file; videos: its video ids; counts: int64 [videos], detections a video;
-    rows: the detections as the file has them.
-    """
+    def __missing__(self, name: str) -> int:
+        number = self[name] = len(self)
+        return number
 
-    path: Path
-    videos: list[str]
-    counts: np.ndarray
-    rows: list[dict[str, Any]]
-
-    def where(self, row: int) -> str:
-        """Name a row as one finds it in the file, its place in its video counted from 0."""
-        ends = np.cumsum(self.counts)
-        video = int(np.searchsorted(ends, row, side="right"))
-        place = row - int(ends[video] - self.counts[video])
-        return f"{self.path}: video {self.videos[video]}, row {place}"
+    def of(self, names: Sequence[str]) -> np.ndarray:
+        """The numbers of strings: int32 [n]."""
+        return np.fromiter(map(self.__getitem__, names), np.int32, len(names))
 
 
-def take_entries(content: Any, path: Path) -> Entries:
-    """Flatten the `results` of a result file. Raises SubmissionError where its form is another."""
-    if not isinstance(content, dict) or not isinstance(content.get("results"), dict):
-        raise SubmissionError(
-            f'{path}: no "results" of the form {{VIDEO: [detection, ...]}} at the top level'
-        )
-    results = content["results"]
-    for video, rows in results.items():
-        if not isinstance(rows, list):
-            raise SubmissionError(
-                f"{path}: video {video} holds a {type(rows).__name__}; give a list of detections"
-            )
-    counts = np.array([len(rows) for rows in results.values()], np.int64)
-    entries = Entries(path, list(results), counts, list(chain.from_iterable(results.values())))
-    if not set(map(type, entries.rows)) <= {dict}:
-        row = _first(entries.rows, lambda value: not isinstance(value, dict))
-        raise SubmissionError(f"{entries.where(row)}: is {entries.rows[row]!r}; give an object")
-    return entries
+class Pairs:
+    """Verb and noun of each label "verb,noun" of `names`, which may grow: -1 where it reads otherwise."""
+
+    def __init__(self, names: Numbers) -> None:
+        self._names, self._known = names, np.zeros((0, 2), np.int64)
+
+    def of(self, numbers: np.ndarray) -> np.ndarray:
+        """The pairs of labels by their numbers: int64 [n, 2]."""
+        if len(self._known) < len(self._names):
+            new = islice(self._names, len(self._known), None)
+            self._known = np.concatenate([self._known, [_pair(name) for name in new]])
+        pairs: np.ndarray = self._known[numbers]
+        return pairs
 
 
 def column(entries: Entries, key: str) -> list[Any]:
     """One field of every row. Raises SubmissionError naming the first row that lacks it."""
+    if entries.typed:
+        return list(map(attrgetter(key), entries.rows))
     try:
         return list(map(itemgetter(key), entries.rows))
     except KeyError:
@@ -74,13 +62,15 @@ def column(entries: Entries, key: str) -> list[Any]:
 
 def number_column(entries: Entries, key: str) -> np.ndarray:
     """A field of numbers as float64 [n]. Raises SubmissionError naming the first other value."""
+    if entries.typed:
+        return np.fromiter(map(attrgetter(key), entries.rows), np.float64, len(entries.rows))
     return _numbers(column(entries, key), key, entries.where)
 
 
 def integer_column(entries: Entries, key: str) -> np.ndarray:
     """A field of whole numbers as int64 [n]. Raises SubmissionError naming the first other."""
     values = column(entries, key)
-    if not set(map(type, values)) <= {int}:
+    if not entries.typed and not set(map(type, values)) <= {int}:
         row = _first(values, lambda value: type(value) is not int)
         raise SubmissionError(
             f"{entries.where(row)}: {key} is {values[row]!r}; give a whole number"
@@ -91,7 +81,7 @@ def integer_column(entries: Entries, key: str) -> np.ndarray:
 def text_column(entries: Entries, key: str) -> list[str]:
     """A field of strings. Raises SubmissionError naming the first row of another kind."""
     values = column(entries, key)
-    if not set(map(type, values)) <= {str}:
+    if not entries.typed and not set(map(type, values)) <= {str}:
         row = _first(values, lambda value: not isinstance(value, str))
         raise SubmissionError(f"{entries.where(row)}: {key} is {values[row]!r}; give a string")
     return values
@@ -99,6 +89,10 @@ def text_column(entries: Entries, key: str) -> list[str]:
 
 def segment_columns(entries: Entries) -> tuple[np.ndarray, np.ndarray]:
     """The `segment` fields as start and end, float64 [n], seconds; raises SubmissionError."""
+    if entries.typed:
+        times = chain.from_iterable(map(attrgetter("segment"), entries.rows))
+        pairs = np.fromiter(times, np.float64, 2 * len(entries.rows))
+        return pairs[0::2], pairs[1::2]
     values = column(entries, "segment")
     if not set(map(type, values)) <= {list} or not set(map(len, values)) <= {2}:
         row = _first(values, lambda value: not isinstance(value, list) or len(value) != 2)
@@ -191,6 +185,13 @@ def _number(value: Any) -> Any:
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         return value
     return float(value)
+
+
+def _pair(name: str) -> tuple[int, int]:
+    if not _PAIR.fullmatch(name):
+        return -1, -1
+    verb, noun = name.split(",")
+    return int(verb), int(noun)
 
 
 def _clipped(values: list[int]) -> np.ndarray:

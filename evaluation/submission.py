@@ -19,47 +19,17 @@ from pandas.api.types import is_integer_dtype
 
 from evaluation import result_rows as rows
 from evaluation.errors import SubmissionError, TableError
-from evaluation.json_files import read_result_file, write_result_file
+from evaluation.json_files import write_result_file
+from evaluation.result_tables import (
+    EPIC_FIXED,
+    EPIC_LEVELS,
+    read_activitynet,
+    read_epic_kitchens,
+)
 from evaluation.tables import check_detections, segments
 from evaluation.video_ids import known_ids
 
-_EPIC_FIXED = {"version": "0.2", "challenge": "action_detection"}
-_EPIC_LEVELS = ("sls_pt", "sls_tl", "sls_td")
-
-
-def read_epic_kitchens(
-    path: str | Path,
-    *,
-    videos: Collection[str] | None = None,
-    num_verbs: int = 97,
-    num_nouns: int = 300,
-    zero_length: bool = False,
-) -> pd.DataFrame:
-    """Read an EPIC-KITCHENS-100 file: detections(video, start, end, label, score, verb, noun).
-
-    Label is "verb,noun"; rows stand in the file's order. `videos`: the ids that may appear (None:
-    any); `zero_length`: take detections with start == end too.
-    Raises SubmissionError naming file, video, row and value for anything the challenge would not
-    take.
-    """
-    path = Path(path)
-    content = read_result_file(path)
-    entries = rows.take_entries(content, path)
-    for key, wanted in _EPIC_FIXED.items():
-        if content.get(key) != wanted:
-            raise SubmissionError(f'{path}: {key} is {content.get(key)!r}; give "{wanted}"')
-    for key in _EPIC_LEVELS:
-        level = content.get(key)
-        if type(level) is not int or not 0 <= level <= 5:
-            raise SubmissionError(f"{path}: {key} is {content.get(key)!r}; give a level, 0 to 5")
-    frame = _common(entries, videos, zero_length)
-    verb, noun = rows.integer_column(entries, "verb"), rows.integer_column(entries, "noun")
-    rows.check_range(verb, num_verbs, "verb", entries.where)
-    rows.check_range(noun, num_nouns, "noun", entries.where)
-    action = rows.text_column(entries, "action")
-    rows.check_actions(action, verb, noun, "action", entries.where)
-    frame.insert(3, "label", pd.Series(action, dtype=str))
-    return frame.assign(verb=verb, noun=noun)
+__all__ = ["read_activitynet", "read_epic_kitchens", "write_activitynet", "write_epic_kitchens"]
 
 
 def write_epic_kitchens(
@@ -91,35 +61,11 @@ def write_epic_kitchens(
     keys = ("verb", "noun", "action", "score")
     values = (verb.tolist(), noun.tolist(), rows.action_labels(verb, noun), _scores(detections))
     content = {
-        **_EPIC_FIXED,
-        **dict(zip(_EPIC_LEVELS, supervision, strict=True)),
+        **EPIC_FIXED,
+        **dict(zip(EPIC_LEVELS, supervision, strict=True)),
         "results": _results(path, detections, videos, keys, values),
     }
     write_result_file(path, content)
-
-
-def read_activitynet(
-    path: str | Path,
-    *,
-    videos: Collection[str] | None = None,
-    classes: Collection[str] | None = None,
-    zero_length: bool = False,
-) -> pd.DataFrame:
-    """Read an ActivityNet or HACS file: detections(video, start, end, label, score), in its order.
-
-    `videos`: the ids that may appear (None: any); an id that differs from one of them by a leading
-    `v_` is given as written there. `classes`: the labels that may appear (None: any).
-    `zero_length`: take detections with start == end too (the official ActivityNet sample has
-    three).
-    Raises SubmissionError naming file, video, row and value for anything else.
-    """
-    path = Path(path)
-    entries = rows.take_entries(read_result_file(path), path)
-    frame = _common(entries, videos, zero_length)
-    label = rows.text_column(entries, "label")
-    rows.check_labels(label, classes, entries.where)
-    frame.insert(3, "label", pd.Series(label, dtype=str))
-    return frame
 
 
 def write_activitynet(
@@ -151,20 +97,6 @@ def write_activitynet(
     results = _results(path, detections, videos, ("label", "score"), values)
     external = {"used": False, "details": ""} if external_data is None else dict(external_data)
     write_result_file(path, {"version": version, "external_data": external, "results": results})
-
-
-def _common(
-    entries: rows.Entries, videos: Collection[str] | None, zero_length: bool
-) -> pd.DataFrame:
-    """What both formats share: video, start, end, score."""
-    names = known_ids(entries.videos, videos, str(entries.path))
-    start, end = rows.segment_columns(entries)
-    score = rows.number_column(entries, "score")
-    rows.check_segments(start, end, score, entries.where, zero_length)
-    video = np.repeat(np.array(names, dtype=object), entries.counts)
-    return pd.DataFrame(
-        {"video": pd.Series(video, dtype=str), "start": start, "end": end, "score": score}
-    )
 
 
 def _table_where(path: Path, detections: pd.DataFrame) -> rows.Where:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from actionformer import ActionFormerError, suppress
+from actionformer import ActionFormerError, suppress, suppression
 from actionformer.suppression import vote
 
 CONFIGURATIONS = [
@@ -202,3 +202,20 @@ def test_arrays_may_be_read_only_and_run_backwards(recwarn):
     wanted = suppress(segments[::-1].tolist(), scores[::-1].tolist(), labels[::-1].tolist())
     assert all(torch.equal(one, two) for one, two in zip(made, wanted, strict=True))
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("method", ["soft", "hard"])
+@pytest.mark.parametrize("per_class", [True, False])
+def test_how_many_picks_are_worked_out_at_once_changes_nothing(monkeypatch, method, per_class):
+    rng = np.random.default_rng(3)
+    segments = np.sort(np.round(40 * rng.random((200, 2))), axis=1).astype(np.float32)
+    for scores in (rng.random(200) ** 3, np.round(rng.random(200), 1), rng.random(200) - 0.4):
+        given = (segments, scores, rng.integers(0, 9, 200))
+        options = {"method": method, "per_class": per_class, "iou_threshold": 0.3}
+        whole = suppress(*given, **options)
+        for together, many in ((3, 1024), (3, 5), (1000, 5)):
+            with monkeypatch.context() as patch:
+                patch.setattr(suppression, "TOGETHER", together)
+                patch.setattr(suppression, "MANY", many)
+                made = suppress(*given, **options)
+            assert all(torch.equal(one, two) for one, two in zip(made, whole, strict=True))

@@ -223,6 +223,8 @@ def test_quick_runs_every_stage(tmp_path):
         "decode for extraction",
         "extraction, video to HDF5",
         "BMN forward",
+        "result file",
+        "soft-NMS of few",
         "BMN training step",
         "BMN targets",
         "ActionFormer forward",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bmn import BMNError, soft_nms
+from bmn import BMNError, nms, soft_nms
 
 
 def textbook(segments, scores, alpha, low, high, power, count, duration=1.0):
@@ -118,3 +118,25 @@ def test_no_proposals_no_picks():
 def test_bad_input_is_refused(segments, scores, alpha, word):
     with pytest.raises(BMNError, match=word):
         soft_nms(np.array(segments), np.array(scores), alpha=alpha, low=0, high=0, count=1)
+
+
+def test_few_and_many_give_the_same_to_the_last_digit(monkeypatch):
+    rng = np.random.default_rng(8)
+    starts = rng.integers(0, 40, 300).astype(float)
+    segments = np.stack([starts, starts + rng.integers(0, 9, 300)], axis=1)
+    options = {"alpha": 0.4, "low": 0.25, "high": 0.9, "count": 300, "duration": 50.0}
+    for scores in (rng.random(300), np.round(rng.random(300), 1), rng.random(300) - 0.5):
+        few = soft_nms(segments, scores, **options)
+        with monkeypatch.context() as patch:
+            patch.setattr(nms, "FEW", 0)
+            many = soft_nms(segments, scores, **options)
+        assert np.array_equal(few[0], many[0]) and np.array_equal(few[1], many[1])
+
+
+def test_limits_below_0_take_in_nothing_that_is_apart():
+    segments = np.array([[0.0, 4.0], [1.0, 2.0], [3.0, 3.5], [5.0, 9.0]])
+    scores = np.array([0.9, 0.8, 0.7, 0.6])
+    options = {"alpha": 0.4, "low": -0.5, "high": -0.5, "power": 2.0, "count": 4}
+    index, score = soft_nms(segments, scores, **options)
+    expected_index, expected_score = textbook(segments, scores, **options)
+    assert np.array_equal(index, expected_index) and np.allclose(score, expected_score)

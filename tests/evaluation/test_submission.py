@@ -240,7 +240,7 @@ def test_more_than_any_result_file_has_is_not_read(tmp_path, ending):
         file.truncate(8 << 30)
     with (
         opened(tmp_path) as names,
-        pytest.raises(SubmissionError, match=r"8590 MB, more than 1024 MB"),
+        pytest.raises(SubmissionError, match=r"8590 MB, more than 4096 MB"),
     ):
         submission.read_activitynet(path)
     assert not names

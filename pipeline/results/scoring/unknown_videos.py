@@ -64,15 +64,18 @@ def settle_videos(
     if strangers:
         _decide(strangers, count, dataset, subset, path, how)
     kept = known | (unknown if how == "count" else False)
-    ids = np.array([name or own for name, own in zip(found, names, strict=True)], object)
     chosen = kept[codes] if len(codes) else np.zeros(0, bool)
     if len(table) and not chosen.any():
         raise UserError(
             f"{path}: none of its videos is evaluated; give the annotations it was made for"
         )
-    video = pd.Series(ids[codes] if len(names) else [], dtype=str, index=table.index)
-    settled = table.assign(video=video)[chosen].reset_index(drop=True)
-    return Settled(settled, len(strangers), count)
+    ids = [name or own for name, own in zip(found, names, strict=True)]
+    if ids != names:
+        video = pd.Series(np.array(ids, object)[codes], dtype=str, index=table.index)
+        table = table.assign(video=video)
+    if not chosen.all():  # a copy of a large table otherwise
+        table = table[chosen]
+    return Settled(table.reset_index(drop=True), len(strangers), count)
 
 
 def _decide(
