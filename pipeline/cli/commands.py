@@ -60,7 +60,6 @@ def run(**options: Any) -> None:
 
 
 for _command in (
-    proxies,
     finetune,
     extract,
     bmn,
@@ -70,6 +69,7 @@ for _command in (
     eval_classifier,
     run,
     submit,
+    proxies,
     predict,
     report,
     compare,
