@@ -1,6 +1,8 @@
 """Several videos at once through one network: each is decoded, and its clips fed, by threads of its own.
 
-Against a process a video, the network's weights and the GPU's context are there once.
+Against a process a video, the network's weights and the GPU's context are there once. For programs of one's own;
+benchmarks/gpu_threads.py measures it. `tada-loc extract` has processes: a video that kills its decoder would take
+all others of this one along.
 """
 
 from __future__ import annotations

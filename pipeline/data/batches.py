@@ -38,12 +38,10 @@ def read_batches(
 ) -> Iterator[dict[str, Any]]:
     """The batches of `plan` (keys of samples) in order, read ahead by `workers` processes.
 
-    No more of the plan is asked for than is read ahead: it may be long, and made while it is read.
-
-    A worker that dies or needs more than READ_SECONDS for a sample is ended; `lost(video, reason)` is
-    told, and has to see to it that `samples` does not read that video again, or to raise. Reading then
-    goes on from the batch that did not come. So no wait for a batch is without an end. Without workers nothing guards the reading. Raises
-    UserError where reading a sample does. Signals to the whole group are this process's to obey.
+    No more of the plan is asked for than is read ahead: it may be long, and made while it is read. A worker that
+    dies or needs more than READ_SECONDS for a sample is ended; `lost(video, reason)` is told, and has to see to it
+    that `samples` does not read that video again, or to raise. Reading then goes on from the batch that did not come.
+    So no wait for a batch is without an end. Without workers nothing guards the reading. Raises UserError where reading a sample does. Signals to the whole group are this process's to obey.
     With CUDA, tensors that workers read lie in pinned memory.
     """
     if not workers:

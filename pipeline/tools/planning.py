@@ -59,7 +59,8 @@ class Cost:
 def estimate(run: Run, *, quick: bool = False) -> list[Cost]:
     """Look at the annotations and a few videos, time a few steps, and estimate the whole; what is timed is said.
 
-    `quick` times networks on frames of half the size, and takes their steps to cost by area. Of imported features nothing is extracted, and where a file names the classes no classifier is trained.
+    `quick` times networks on frames of half the size, and takes their steps to cost by area. Of imported features
+    nothing is extracted, and where a file names the classes no classifier is trained.
     """
     config, dataset, subsets, device = run.detection, run.dataset, run.subsets, run.device
     torch.manual_seed(0)

@@ -22,17 +22,15 @@ _MATRICES = {
     SMPTE240M: (117579, 136230, 16907, 35559),
     BT2020: (110013, 140363, 12277, 42626),
 }
-_UNIT, _BITS = (
-    1 << 16,
-    13,
-)  # of a coefficient: what stands for 1, and how many bits are kept of what follows the point
+_UNIT = 1 << 16  # what stands for 1 in a coefficient
+_BITS = 13  # that are kept of what follows its point
 
 
 def nv12_to_rgb(luma: Tensor, chroma: Tensor, *, space: int, full: bool) -> Tensor:
     """RGB uint8 [H, W, 3] of luma uint8 [H, W] and chroma uint8 [ceil(H / 2), ceil(W / 2), 2], on their device.
 
-    `space`: FFmpeg's number of the matrix, of which those it does not know are BT.601; `full`: whether the levels run from 0 to
-    255.
+    `space`: FFmpeg's number of the matrix, of which those it does not know are BT.601; `full`: whether the levels
+    run from 0 to 255.
     """
     from_luma, offset, red_v, blue_u, green_u, green_v = _coefficients(space, full=full)
     # in eighths of a level, of which a product's upper 16 bits are whole levels

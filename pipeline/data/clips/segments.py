@@ -26,7 +26,8 @@ class Segments:
 
     `shapes` [n]: segments of one number have frames of one shape; None where that does not matter.
     `takes_parts`: whether clips in damaged parts of videos are left out and counted, or are failures of their
-    videos (False; None where no key would change it). `rates`: frames a second of videos that are read from proxies.
+    videos (False; None where no key would change it). `rates`, `lengths`: frames a second and seconds of videos
+    that are read from proxies.
     """
 
     videos: Sequence[str]
@@ -38,6 +39,7 @@ class Segments:
     shapes: np.ndarray | None = None
     takes_parts: bool | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
+    lengths: Mapping[str, float] = field(default_factory=dict)
 
     def rate(self, index: int, reader: Reader) -> float:
         """Frames a second of a segment's video as its file says, 0 where it does not; of a proxy, its source's."""
@@ -88,10 +90,12 @@ def make_segments(
 
 
 def span_of(segments: Segments, index: int, reader: Reader) -> tuple[float, float]:
-    """Seconds a segment runs from and to; of a trimmed file that is all of it."""
+    """Seconds a segment runs from and to; of a trimmed file that is all of it, whatever a proxy of it says."""
     start, end = float(segments.starts[index]), float(segments.ends[index])
     if math.isfinite(end):
         return start, end
+    if (length := segments.lengths.get(segments.videos[index])) is not None:
+        return start, length
     if reader.info.duration is None:
         for _ in reader.frames_at([math.inf]):
             pass

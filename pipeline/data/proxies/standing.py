@@ -11,18 +11,19 @@ from pipeline.data.proxies.form import made_by, proxy_path
 from pipeline.data.videos.finding import Source
 from pipeline.run_folder.ledger import Ledger, is_current
 
-FPS = "fps"  # a note: frames a second, as the source says
+FPS, SECONDS = "fps", "seconds"  # notes: frames a second and length, as the source says
 
 
 @dataclass
 class Standing:
-    """Paths of current proxies and the rates of their sources (0.0: not known), and why the others are none.
+    """Paths of current proxies, the rates (0.0: not known) and seconds of their sources, and why the others are none.
 
     `frames`: videos that are folders of frames, which have no proxy: they are read as they are.
     """
 
     paths: dict[str, Path] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
+    lengths: dict[str, float] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
     frames: list[str] = field(default_factory=list)
 
@@ -49,7 +50,8 @@ def standing(
         path = proxy_path(folder, video)
         if made is not None and is_current(path, made, by, of, verify=verify):
             found.paths[video] = path
-            found.rates[video] = float(made.notes.get(FPS, 0.0))
+            found.rates[video] = float(made.notes[FPS])
+            found.lengths[video] = float(made.notes[SECONDS])
         elif made is None:
             found.why[video] = "missing"
         elif made.of != of:

@@ -36,7 +36,8 @@ def on_proxies(
     left = segments.only(~np.isin(np.array(segments.videos), list(found.why)))
     if not len(left):
         raise UserError(f"{folder}: no training segment has a proxy; run `tada-loc proxies`")
-    return replace(left, paths={**segments.paths, **found.paths}, rates=found.rates)
+    paths = {**segments.paths, **found.paths}
+    return replace(left, paths=paths, rates=found.rates, lengths=found.lengths)
 
 
 def _require_few(found: Standing, folder: Path, total: int, left_out: LeftOut) -> None:

@@ -32,7 +32,6 @@ class Failure:
 def read_failures(folder: Path) -> dict[str, Failure]:
     """The videos a stage's folder lists, and those that have failed where processes are at work.
 
-
     Raises UserError where the list is damaged.
     """
     return listed_failures(folder) | failures_at_work(journal_lines(folder))

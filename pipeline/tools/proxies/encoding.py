@@ -29,11 +29,15 @@ _BEAT_FRAMES = 32
 
 @dataclass(frozen=True)
 class Encoded:
-    """A proxy that was written: its frames, its seconds, and its source's frames a second (0.0: not known)."""
+    """A proxy that was written: its frames and seconds.
+
+    And what its source says of itself: frames a second (0.0: not known), and seconds, else those of the proxy.
+    """
 
     frames: int
     seconds: float
     fps: float
+    duration: float
 
 
 def encode_proxy(
@@ -61,7 +65,11 @@ def encode_proxy(
         if any(video.damaged(until * video.head.tick)):
             raise VideoError(f"{source}: is damaged; get it again")
         _require_times(source, target, np.array(ticks), look.tick)
-        return Encoded(len(ticks), until * video.head.tick, video.head.fps)
+        seconds = until * video.head.tick
+        duration = video.head.known_duration()
+        return Encoded(
+            len(ticks), seconds, video.head.fps, seconds if duration is None else duration
+        )
 
 
 def shown_frames(video: VideoFile) -> Iterator[Shown]:

@@ -10,7 +10,7 @@ import av
 
 from feature_extraction.video.reader import VideoError
 from pipeline.data.proxies.form import CODEC, made_by, proxies_folder, proxy_path
-from pipeline.data.proxies.standing import FPS, Standing, standing
+from pipeline.data.proxies.standing import FPS, SECONDS, Standing, standing
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UsageError, UserError
 from pipeline.processes.workers import Handler, Heartbeat, outcomes
@@ -78,8 +78,7 @@ def proxy_handler(folder: Path, side: int) -> Handler:
                 made = encode_proxy(source, temporary, side, heartbeat)
             except av.FFmpegError as error:
                 raise VideoError(f"{source}: cannot be encoded ({error})") from error
-        notes = {"frames": str(made.frames), "seconds": repr(made.seconds), FPS: repr(made.fps)}
-        return record_of(path), notes
+        return record_of(path), {SECONDS: repr(made.duration), FPS: repr(made.fps)}
 
     return handle
 

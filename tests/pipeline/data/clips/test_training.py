@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -13,7 +14,7 @@ from feature_extraction.video.opening import open_video
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.data import kept_readers
 from pipeline.data.clips import training
-from pipeline.data.clips.segments import Segments
+from pipeline.data.clips.segments import Segments, span_of
 from pipeline.data.clips.training import Clips, clip_batches, epoch_clips, load_clips
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
@@ -48,6 +49,14 @@ def test_a_clip_is_of_its_key_whatever_was_read_before(segments):
         assert sample["clip"].dtype == torch.uint8 and sample["clip"].shape == (4, 3, 24, 24)
     assert not torch.equal(first[0, 3, None]["clip"], first[1, 3, None]["clip"])
     assert not same(Clips(segments, settings(seed=1))[keys[0]], first[keys[0]])
+
+
+def test_a_whole_file_read_from_a_proxy_is_as_long_as_its_video_says(segments):
+    whole = replace(segments, ends=np.full(8, np.inf))
+    told = replace(whole, lengths={segments.videos[0]: 2.25})
+    with open_video(segments.paths[segments.videos[0]]) as reader:
+        assert span_of(whole, 0, reader) == (segments.starts[0], reader.measure())
+        assert span_of(told, 0, reader) == (segments.starts[0], 2.25)
 
 
 def test_numbers_beyond_the_segments_are_further_clips_of_them(segments):

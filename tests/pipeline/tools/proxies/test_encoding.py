@@ -30,6 +30,7 @@ def test_every_frame_is_shown_when_it_is_in_the_source(tmp_path, name):
     assert numbers_of(proxy) == shown and made.frames == len(shown)
     np.testing.assert_allclose(times_of(proxy), times_of(source), atol=1e-5)
     assert end_of(proxy) == pytest.approx(end_of(source), abs=1e-5) == made.seconds
+    assert made.duration == (probe(source).duration or made.seconds)
     asked = np.random.default_rng(0).uniform(0, made.seconds, (6, 8))
     with open_video(source) as reader, open_video(proxy) as other:
         for times in asked.tolist():

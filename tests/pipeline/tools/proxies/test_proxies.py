@@ -14,6 +14,7 @@ from feature_extraction.store import FeatureFileError
 from feature_extraction.video.opening import probe
 from pipeline.data.clips.training import Clips
 from pipeline.data.proxies.form import proxy_path, proxy_size
+from pipeline.data.proxies.standing import standing
 
 ON = "finetune.proxies=36"
 VIDEOS = [f"training_{number:03d}" for number in range(4)]
@@ -172,12 +173,19 @@ def test_ids_that_leave_the_folder_are_refused(tmp_path, video):
     assert proxy_path(tmp_path, "class/v.1") == tmp_path / "class/v.1.mp4"
 
 
-def test_the_frames_a_second_of_the_source_are_known(made, data):
-    rows = [
-        json.loads(line)
-        for line in (made / "proxies/videos.jsonl").read_text().splitlines()
-        if line
-    ]
-    assert {float(row["notes"]["fps"]) for row in rows} == {
-        probe(data / "videos/training_000.mp4").fps
-    }
+def test_what_the_source_says_of_itself_is_known(made, data):
+    found = standing(
+        made / "proxies",
+        36,
+        VIDEOS,
+        {},
+        {row["video"]: row["of"] for row in ledger(made)},
+    )
+    infos = {video: probe(data / f"videos/{video}.mp4") for video in VIDEOS}
+    assert found.rates == {video: info.fps for video, info in infos.items()}
+    assert found.lengths == {video: info.duration for video, info in infos.items()}
+
+
+def ledger(run):
+    lines = (run / "proxies/videos.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines if line]
