@@ -14,18 +14,14 @@ from typing import Any
 PIECE = 8 << 20  # bytes read at once
 _SLACK = 64  # characters before the end of what is read: a number or a word there may go on
 _SPACE = re.compile(r"[ \t\n\r]*")
-_LIST_END = re.compile(
-    r"\}[ \t\n\r]*\]"
-)  # of a list of objects; in what else it stands, no decoder takes what is cut there
-_TAKEN = re.compile(
-    r"\[(0[ \t\n\r]*,)?"
-)  # the beginning of a list, with what stands for items that are taken
+# Of a list of objects; in what else it stands, no decoder takes what is cut there.
+_LIST_END = re.compile(r"\}[ \t\n\r]*\]")
+# The beginning of a list of objects, and of what is left of one whose first items are taken.
+_LIST, _REST = (re.compile(rf"\[{taken}(?=[ \t\n\r]*\{{)") for taken in ("", r"0[ \t\n\r]*,"))
 _CUTS = 4  # places where a long list is tried to be cut
 
-
-Decode = Callable[
-    [str], list[Any] | None
-]  # the list that a text is, None where it may be something else
+# The list that a text is, None where it may be something else.
+Decode = Callable[[str], list[Any] | None]
 
 
 class NotTextError(ValueError):
@@ -98,7 +94,7 @@ class JSONStream:
         """
         known = 0  # 1 where the text was made to begin with an item of ours
         while True:
-            if part := self._decoded(decode):
+            if part := self._decoded(decode, _REST if known else _LIST):
                 yield part[0]
             elif (not known or self._ended) and (found := self._whole()):
                 yield found[0][known:]
@@ -153,9 +149,9 @@ class JSONStream:
             return items, False
         return None
 
-    def _decoded(self, decode: Decode) -> tuple[list[Any], bool] | None:
+    def _decoded(self, decode: Decode, beginning: re.Pattern[str]) -> tuple[list[Any], bool] | None:
         """As `_part`, without the item of ours, by another decoder; None too where that does not take it."""
-        if not (begin := _TAKEN.match(self._text, self._at)):
+        if not (begin := beginning.match(self._text, self._at)):
             return None
         found = _LIST_END.search(self._text, self._at)
         end = found.end() if found else self._text.rfind("}", self._at) + 1
@@ -174,8 +170,8 @@ class JSONStream:
         """Go on at a place of a list, behind an item: what is left is a list too, with one to stand for those before."""
         self._at = place
         self._drop()
-        self._text = "[0" + self._text
-        self._chars, self._column = self._chars - 2, self._column - 2
+        self._text = "[0 " + self._text  # the space: what follows makes no other number of it
+        self._chars, self._column = self._chars - 3, self._column - 3
 
     def _more(self) -> None:
         self._drop()

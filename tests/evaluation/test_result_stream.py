@@ -138,6 +138,34 @@ def test_rows_that_are_no_objects_are_named_among_those_that_are(tmp_path, monke
 
 
 @pytest.mark.parametrize(
+    ("begin", "between", "message"),
+    [
+        ("0, ", ", ", "video v, row 0: is 0; give an object"),
+        ("0 ,", ", ", "video v, row 0: is 0; give an object"),
+        ("", ".5, ", "is not JSON (Expecting ',' delimiter: line 1 column 61 (char 60))"),
+        ("", "1, ", "is not JSON (Expecting ',' delimiter: line 1 column 61 (char 60))"),
+    ],
+)
+def test_nothing_between_detections_is_passed_over(tmp_path, monkeypatch, begin, between, message):
+    row = '{"label":"a","score":0.5,"segment":[1,2]}'
+    path = tmp_path / "found.json"
+    path.write_text(f'{{"results": {{"v": [{begin}{row}{between}{row}]}}}}')
+    for piece in (1 << 20, 64, 70, 100):
+        monkeypatch.setattr(json_stream, "PIECE", piece)
+        with pytest.raises(SubmissionError) as caught:
+            submission.read_activitynet(path)
+        assert message in str(caught.value)
+
+
+def test_lists_without_detections_are_read_without_a_look_at_those_behind_them():
+    found, asked = stream(b'{"a": [], "b": [1], "c": ["}]"], "d": [{"a": 1}, {"a": 2}]}'), []
+    found.peek()
+    parts = {key: [*found.parts(asked.append)] for key in found.members()}
+    assert parts == {"a": [[]], "b": [[1]], "c": [["}]"]], "d": [[{"a": 1}, {"a": 2}]]}
+    assert asked == ['[{"a": 1}, {"a": 2}]']
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ('{"results": {"a": [], "b": [], "a": []}}', "video a is there twice; give it once"),

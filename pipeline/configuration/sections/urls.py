@@ -69,7 +69,7 @@ def place_of(text: str) -> Path | Url:
 
 def masked(text: str) -> str:
     """A text in which no address tells a password or a token."""
-    text = re.sub(r"(\w:/{1,2})[^/\s'\"@]*:[^/\s'\"@]*@", r"\1...@", text)
+    text = re.sub(r"(\w:/{1,2})[^/\s'\"@]*:(?!\d+/)[^\s'\"]*@", r"\1...@", text)
     return re.sub(r"(\w:/[^\s'\"?#]*)([?#])[^\s'\"]*", r"\1\2...", text)
 
 
@@ -87,7 +87,9 @@ def _checked(text: str) -> str:
     if protocol not in PROTOCOLS:
         raise ValueError(f"addresses begin with {', '.join(f'{one}://' for one in PROTOCOLS)}")
     account = "" if protocol in ("memory", "file") else names[0]
-    if "@" in account and (protocol not in ("az", "abfs") or ":" in account):
+    # A port; otherwise the beginning of a password that has a slash in it.
+    port = "" if account.startswith("[") else account.partition(":")[2]
+    if ("@" in account and protocol not in ("az", "abfs")) or (port and not port.isdecimal()):
         raise ValueError(
             "no user and password stand in an address: it is written down; see docs/cloud.md for where they go"
         )

@@ -27,7 +27,20 @@ SIGNAL_SECONDS = (
 )
 DAY, YEAR = 24 * 60, 365 * 24 * 60  # minutes
 # What we tell sbatch ourselves.
-_OURS = frozenset({"array", "dependency", "error", "open-mode", "output", "requeue", "signal"})
+_OURS = frozenset(
+    {
+        "array",
+        "cpus-per-task",
+        "dependency",
+        "error",
+        "gpus-per-node",
+        "job-name",
+        "open-mode",
+        "output",
+        "requeue",
+        "signal",
+    }
+)
 _TIME = re.compile(r"(?:(\d{1,3})-)?(\d{1,4}):(\d\d)(?::(\d\d))?", re.ASCII)
 
 

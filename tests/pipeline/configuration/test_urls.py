@@ -12,6 +12,7 @@ from pipeline.errors import UsageError
 
 SECRETS = [
     "s3://KEY:SECRET@bucket/videos",
+    "https://KEY:SEC/RET@host/videos",
     "https://host/a.csv?token=SECRET",
     "https://host/a.csv#SECRET",
     "s3://KEY@bucket/videos",
@@ -34,7 +35,14 @@ def read(place: object) -> object:
 
 
 @pytest.mark.parametrize(
-    "text", ["s3://b/in here/v", "hf://datasets/o/n", "file:///d/v", "abfs://c@a.dfs.core/x"]
+    "text",
+    [
+        "s3://b/in here/v",
+        "hf://datasets/o/n",
+        "file:///d/v",
+        "abfs://c@a.dfs.core/x",
+        "http://h:8000/v",
+    ],
 )
 def test_an_address_comes_back_as_it_was(text):
     config = read(f"{text}/")

@@ -39,7 +39,17 @@ def test_options_of_sbatch():
 
 
 @pytest.mark.parametrize(
-    "word", ["", "=1", "array=0-3", "--dependency=afterok:1", "qos=a\n#SBATCH --x", "Q=1", "a b=1"]
+    "word",
+    [
+        "",
+        "=1",
+        "array=0-3",
+        "--dependency=afterok:1",
+        "qos=a\n#SBATCH --x",
+        "Q=1",
+        "a b=1",
+        "cpus-per-task=9",
+    ],
 )
 def test_what_is_no_option_of_sbatch_is_refused(word):
     with pytest.raises(UsageError, match="--slurm"):
