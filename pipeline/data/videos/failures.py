@@ -32,14 +32,13 @@ class Failure:
 def read_failures(folder: Path) -> dict[str, Failure]:
     """The videos a stage's folder lists, and those that have failed where processes are at work.
 
-
     Raises UserError where the list is damaged.
     """
     return listed_failures(folder) | failures_at_work(journal_lines(folder))
 
 
 def failures_at_work(lines: Iterable[Mapping[str, Any]]) -> dict[str, Failure]:
-    """Those in journals of processes at work; what one has made since is none."""
+    """Those in journals of processes at work."""
     found: dict[str, Failure] = {}
     for line in lines:
         video = line.get("failed")
