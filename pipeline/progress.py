@@ -87,6 +87,10 @@ class Progress:
             self._said = time.monotonic()
             say(self._line(figures))
 
+    def reach(self, done: int) -> None:
+        """So many pieces are done since it began, by whomever."""
+        self.update(self._start + done - self._done)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

@@ -28,10 +28,8 @@ Taken = Literal["alone", "shared"]
 _HELD = frozenset({errno.EACCES, errno.EAGAIN})  # what a lock answers that another process holds
 # What a file system answers that has no locks.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-_SHARE_SECONDS, _ASK_SECONDS = (
-    2.0,
-    0.05,
-)  # another that comes to share it holds it alone for a moment
+# Another that comes to share it holds it alone for a moment.
+_SHARE_SECONDS, _ASK_SECONDS = 2.0, 0.05
 _held: dict[tuple[int, int], int] = {}  # how often this process holds a folder, by device and inode
 _unguarded: set[tuple[int, int]] = set()  # folders without locks, which has been said
 

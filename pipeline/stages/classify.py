@@ -36,15 +36,14 @@ from pipeline.run_folder.ledger import Ledger, Made, plain
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.found import proposals_of
 from pipeline.runs.inputs.fields import VIDEOS, made_by
-from pipeline.runs.joint import finishing, is_finished, joined
+from pipeline.runs.joint import finishing, joined
 from pipeline.runs.run import Run
-from pipeline.stages.shares import failed_elsewhere, share_of
+from pipeline.stages.shares import Shares, failed_elsewhere, was_finished
 from pipeline.training.networks.classifier import load_classifier
 
 Groups = Mapping[str, np.ndarray]  # the rows of each video's proposals
-ScoreJob = tuple[
-    Claim, Source, np.ndarray
-]  # of a video, its source, times [n, positions] in seconds
+# Of a video: the right to make it, its source, times [n, positions] in seconds.
+ScoreJob = tuple[Claim, Source, np.ndarray]
 Scored = tuple[Claim, Made | None]
 
 
@@ -73,29 +72,28 @@ def _together(run: Run) -> bool:
         how = f"scores in {given}" if given is not None else run.detection.classify.mode
         say(f"classify: {len(proposals)} proposals of {len(groups)} videos, by {how}")
         parts = Parts(stage.folder, made_by(stage.fields), stage.fields[VIDEOS], stage.verify)
-        missing, share = _score_all(run, work, parts, proposals, groups, left_out)
-        if work.over:
-            return is_finished(stage)
-        work.look()
-        known = failed_elsewhere(stage.folder, missing, share, work)
-        left_out.known(known)
-        coming = [v for v in missing if not work.is_done(v) and v not in left_out.reasons]
-        if coming:
-            say(
-                f"classify: shard {run.shard} is done; {len(coming)} videos of other shares are to come"
-            )
-            return True
-        with finishing(stage, work) as last:
-            if last is None:
-                return is_finished(stage)
-            left_out.take({video: str(line["reason"]) for video, line in work.failed.items()})
-            left_out.settle()
-            _fuse(run, last, parts, proposals, left_out)
-    return True
+        missing, shares = _score_all(run, work, parts, proposals, groups, left_out)
+        if not work.over:
+            work.look()
+            left_out.known(failed_elsewhere(stage.folder, missing, shares, run.shard, work))
+            coming = [v for v in missing if not work.is_done(v) and v not in left_out.reasons]
+            if coming:
+                to_come = f"{len(coming)} videos of other shares are to come"
+                say(f"classify: shard {run.shard} is done; {to_come}")
+                return True
+            with finishing(stage, work) as last:
+                if last is not None:
+                    _fuse(run, last, work, parts, proposals, left_out)
+                    return True
+    return was_finished(run, stage, "classify", parts.todo(list(groups), Ledger(stage.folder)))
 
 
-def _fuse(run: Run, stage: Stage, parts: Parts, proposals: pd.DataFrame, left_out: LeftOut) -> None:
-    """Write the detections of all videos with scores."""
+def _fuse(
+    run: Run, stage: Stage, work: Work, parts: Parts, proposals: pd.DataFrame, left_out: LeftOut
+) -> None:
+    """Write the detections of all videos with scores. Raises UserError where too much has failed."""
+    left_out.take({video: str(line["reason"]) for video, line in work.failed.items()})
+    left_out.settle()
     without = sorted(left_out.reasons)
     if without:
         say(f"classify: {len(without)} videos without scores count as having no detections")
@@ -114,8 +112,8 @@ def _score_all(
     proposals: pd.DataFrame,
     groups: Groups,
     left_out: LeftOut,
-) -> tuple[list[str], list[str]]:
-    """Make the parts that are not current and that no other process makes; those that were to be made, and one's share.
+) -> tuple[list[str], Shares]:
+    """Make the parts that are not current and that no other process makes; those that were to be made, and the shares.
 
     Each is recorded as soon as it is there.
     """
@@ -125,22 +123,22 @@ def _score_all(
         nothing = [np.zeros((0, len(head)), np.float32) for head in run.dataset.heads]
         work.note(plain(parts.write(video, nothing)))
     missing = parts.todo(list(groups), ledger)
+    shares = Shares(list(groups), [len(rows) for rows in groups.values()])
     if not missing:
-        return [], []
-    share = share_of(run.shard, list(groups), [len(rows) for rows in groups.values()])
+        return [], shares
     wanted = set(missing)
-    todo = Todo(work, [video for video in share if video in wanted])
+    todo = Todo(work, [video for video in shares.of(run.shard) if video in wanted])
     start = len(groups) - len(missing)
     with Progress(len(groups), "classify", unit="video", start=start) as bar:
         mine = {video: groups[video] for video in missing}
         for claim, made in _scored(run, todo, parts, proposals, mine, left_out):
             if made is not None:
                 work.note(plain(made))
-                bar.update(1)
             elif not claim.holds():
                 todo.back(claim.name)
             work.claims.release(claim)
-    return missing, share
+            bar.reach(todo.done)
+    return missing, shares
 
 
 def _scored(

@@ -33,12 +33,11 @@ from pipeline.runs.inputs.fields import made_by
 from pipeline.runs.joint import joined
 from pipeline.runs.run import Run
 from pipeline.runs.states import feature_faults
-from pipeline.stages.extracted import CLIPS, ToMake, finish, was_finished
-from pipeline.stages.shares import lengths_of, share_of
+from pipeline.stages.extracted import CLIPS, ToMake, finish
+from pipeline.stages.shares import Shares, lengths_of, was_finished
 
-VideoJob = tuple[
-    str, Source, str, Claim
-]  # video, its source, which file that is, the right to make it
+# Video, its source, which file that is, the right to make it.
+VideoJob = tuple[str, Source, str, Claim]
 
 
 def run(run: Run) -> None:
@@ -66,28 +65,24 @@ def _together(run: Run) -> bool:
             return True
         _say_faults(faults)
         paths = run.sources(todo, left_out)
-        making = ToMake(ids, faults, paths, _share(run, ids, todo, paths))
-        count = len(making.share) if run.shard is not None else len(todo)
+        shares = _shares(run, ids, paths)
+        share = [video for video in shares.of(run.shard) if video in paths]
+        making = ToMake(ids, faults, paths, shares, share)
+        count = len(share) if run.shard is not None else len(todo)
         say(f"extract: {count} of {len(ids)} videos to do on {device}")
         _extract_all(run, stage, work, making, left_out)
         over = distributed.any_rank(work.over)
         if stage.writes and not over:
             over = not finish(run, stage, work, making, left_out)
-    return not over or was_finished(run, stage)
+    return not over or was_finished(run, stage, "extract", feature_faults(run.facts()))
 
 
-def _share(
-    run: Run, ids: Sequence[str], todo: Sequence[str], paths: Mapping[str, Source]
-) -> list[str]:
-    """The videos of this process's share, in the order it would like them, the longest first.
-
-    Shares are of all videos of the run: they are the same whatever is done already.
-    """
+def _shares(run: Run, ids: Sequence[str], paths: Mapping[str, Source]) -> Shares:
+    """Shares of all videos of the run, the same whatever is done already; a process without one takes what is to do."""
     if run.shard is None or not run.shard.count:
-        return share_of(run.shard, list(paths), lengths_of(list(paths), paths, run.dataset))
+        return Shares(list(paths), lengths_of(list(paths), paths, run.dataset))
     there = videos_there(run.config.dataset, run.dataset, ids)
-    mine = share_of(run.shard, ids, lengths_of(ids, there, run.dataset))
-    return [video for video in mine if video in paths]
+    return Shares(ids, lengths_of(ids, there, run.dataset))
 
 
 def _take_unrecorded(run: Run, stage: Stage) -> None:
@@ -170,7 +165,7 @@ def _extract_all(run: Run, stage: Stage, work: Work, making: ToMake, left_out: L
             else:
                 work.note(plain(_line(video, by, identity, *outcome.result)))
             work.claims.release(claim)
-            bar.update(start + work.done - bar.done)
+            bar.reach(todo.done)
 
 
 def _jobs(run: Run, todo: Todo, work: Work, making: ToMake, by: str) -> Iterator[VideoJob | None]:

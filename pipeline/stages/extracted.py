@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.data.videos.damage import DAMAGED, damaged_videos
-from pipeline.data.videos.failures import listed_failures, read_failures
+from pipeline.data.videos.failures import read_failures
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.errors import UserError
@@ -17,10 +17,10 @@ from pipeline.run_folder.joined.sharing import Work
 from pipeline.run_folder.ledger import Ledger, made_of
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.holding import held
-from pipeline.runs.joint import finishing, is_finished, joined
+from pipeline.runs.joint import finishing, joined
 from pipeline.runs.run import Run
 from pipeline.runs.states import feature_faults
-from pipeline.stages.shares import failed_elsewhere
+from pipeline.stages.shares import Shares, failed_elsewhere
 
 CLIPS = "clips"  # a note: how many the features have
 
@@ -31,46 +31,50 @@ def check(run: Run) -> None:
     Raises UserError saying how many are missing, how many failed and who is at work, and where too much has failed.
     """
     faults, failures = feature_faults(run.facts()), read_failures(run.path("extract"))
-    known = [video for video in faults if video in failures]
     ids = [video for video in run.videos if video not in run.skipped]
-    if len(known) < len(faults):
-        missing = [video for video in faults if video not in failures]
-        failed = f", {len(known)} failed ({named(known)})" if known else ""
-        raise UserError(
-            f"extract: {len(missing)} of {len(ids)} videos are missing ({named(missing)}){failed}; "
-            f"{_at_work(run)}; run `tada-loc extract`"
-        )
+    _require_all(run, faults, failures, len(ids))
     with held(run.folder, shared=True), joined(run, "extract") as (stage, work):
         left_out = run.left_out("extract")
         left_out.without_skipped(run.videos)
         if stage.complete and not faults:
             say(f"extract: complete ({len(ids)} videos)")
-        elif not finish(run, stage, work, ToMake(ids, faults, {}, ()), left_out):
+        elif not finish(run, stage, work, ToMake(ids, faults, {}, Shares((), ()), ()), left_out):
             say("extract: complete; another process has finished it")
 
 
-def _at_work(run: Run) -> str:
-    """Who is at work, in words."""
-    found = workers_in(run.path("extract"))
-    lines = [worker.told for worker in found]
-    return "; ".join(lines) if lines else "nobody is at work"
+def _require_all(run: Run, faults: Collection[str], failures: Collection[str], total: int) -> None:
+    """Raises UserError where videos are missing, or where failed ones may be tried again just now."""
+    missing = [video for video in faults if video not in failures]
+    known = [video for video in faults if video in failures]
+    workers = workers_in(run.path("extract"))
+    busy = any(not worker.gone for worker in workers)
+    if not missing and not (known and busy):
+        return
+    lost = f"{len(missing)} of {total} videos are missing ({named(missing)})" if missing else ""
+    failed = f"{len(known)} failed ({named(known)})" if known else ""
+    at_work = "; ".join(worker.told for worker in workers) or "nobody is at work"
+    how = "run `tada-loc extract`" if missing else "wait for those who may try them again"
+    raise UserError(f"extract: {', '.join(filter(None, (lost, failed)))}; {at_work}; {how}")
 
 
 @dataclass(frozen=True)
 class ToMake:
-    """The videos a stage is to have, why some are made, where these lie, and the share of them of this process."""
+    """The videos a stage is to have, why some are made, where these lie, the shares of all, and this process's of these."""
 
     ids: Sequence[str]
     faults: Mapping[str, str]
     paths: Mapping[str, Source]
+    shares: Shares
     share: Sequence[str]
 
 
 def finish(run: Run, stage: Stage, work: Work, making: ToMake, left_out: LeftOut) -> bool:
     """Finish the stage where all is done; False where another has."""
     work.look()
-    known = failed_elsewhere(stage.folder, making.faults, making.share, work)
-    coming = [v for v in making.paths if not work.is_done(v) and v not in known]
+    known = failed_elsewhere(stage.folder, making.faults, making.shares, run.shard, work)
+    # Where they are too many, and this process has tried none: who tries them again says so.
+    waits = not making.share and len(known) > left_out.allowed
+    coming = [v for v in making.paths if not work.is_done(v) and (waits or v not in known)]
     if coming:
         say(f"extract: shard {run.shard} is done; {len(coming)} videos of other shares are to come")
         return True
@@ -108,17 +112,3 @@ def _remove_former(run: Run, ledger: Ledger, failed: Sequence[str]) -> None:
     for video in failed:
         run.features.remove(video)
     ledger.forget(*failed)
-
-
-def was_finished(run: Run, stage: Stage) -> bool:
-    """Whether the work is done although this process did not finish it. Raises UserError where too much has failed."""
-    if is_finished(stage):
-        say("extract: complete; another process has finished it")
-        return True
-    failures, faults = listed_failures(stage.folder), feature_faults(run.facts())
-    if not faults or faults.keys() - failures.keys():
-        return False
-    left_out = run.left_out("extract")
-    left_out.known({video: failures[video] for video in faults})
-    left_out.settle()
-    return False

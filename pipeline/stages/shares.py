@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.annotations import Dataset
@@ -12,33 +13,68 @@ from pipeline.data.order import deal
 from pipeline.data.remote.videos import RemoteVideo
 from pipeline.data.videos.failures import Failure, listed_failures
 from pipeline.data.videos.finding import Source
+from pipeline.progress import say
 from pipeline.run_folder.joined.sharing import Work
-from pipeline.shards import Shard
+from pipeline.run_folder.stage import Stage
+from pipeline.runs.joint import is_finished
+from pipeline.runs.run import Run
+from pipeline.shards import NONE, Shard, shard_of
 
 _GOLDEN = 0.618034  # its multiples are spread evenly over 0 to 1, however many there are
 
 
-def share_of(shard: Shard | None, videos: Sequence[str], weights: Sequence[float]) -> list[str]:
-    """The videos of a share, the heaviest first; shares come out about equal.
+@dataclass(frozen=True)
+class Shares:
+    """Videos, and what each weighs, dealt to processes that are started together: shares come out about equal."""
 
-    All of them without a share; one of no known count says where to begin.
-    """
-    count = shard.count if shard is not None and shard.count else 1
-    place = shard.index if shard is not None else 0
-    mine = [videos[index] for index in deal(weights, count)[place % count]]
-    if shard is None or shard.count:
-        return mine
-    begin = int(len(mine) * (place * _GOLDEN % 1))
-    return mine[begin:] + mine[:begin]
+    videos: Sequence[str]
+    weights: Sequence[float]
+
+    def of(self, shard: Shard | None) -> list[str]:
+        """The videos of a share, the heaviest first.
+
+        All of them without a share; one of no known count says where to begin.
+        """
+        count = shard.count if shard is not None and shard.count else 1
+        place = shard.index if shard is not None else 0
+        mine = [self.videos[index] for index in deal(self.weights, count)[place % count]]
+        if shard is None or shard.count:
+            return mine
+        begin = int(len(mine) * (place * _GOLDEN % 1))
+        return mine[begin:] + mine[:begin]
 
 
 def failed_elsewhere(
-    folder: Path, missing: Iterable[str], share: Collection[str], work: Work
+    folder: Path, missing: Iterable[str], shares: Shares, shard: Shard | None, work: Work
 ) -> dict[str, Failure]:
-    """Of videos that are not done, those of other shares that are listed as failed: who has these tries them again."""
-    mine, listed = set(share), listed_failures(folder)
-    found = (video for video in missing if video in listed and video not in mine)
-    return {video: listed[video] for video in found if not work.is_done(video)}
+    """Of videos that are not done, those that are listed as failed, and that nobody tries again now.
+
+    Who has them in its share does.
+    """
+    listed = listed_failures(folder)
+    found = [video for video in missing if video in listed and not work.is_done(video)]
+    if not found:
+        return {}
+    said = {note.shard or NONE for note in work.others()}
+    tried = set(shares.of(shard)).union(*(shares.of(shard_of(text, {})) for text in said))
+    return {video: listed[video] for video in found if video not in tried}
+
+
+def was_finished(run: Run, stage: Stage, name: str, missing: Iterable[str]) -> bool:
+    """Whether the work is done although this process did not finish it; `missing` are the videos without an output.
+
+    Raises UserError where too much has failed.
+    """
+    missing, failures = set(missing), listed_failures(stage.folder)
+    if missing - failures.keys():
+        return False
+    if is_finished(stage):
+        say(f"{name}: complete; another process has finished it")
+        return True
+    left_out = run.left_out(name)
+    left_out.known({video: failures[video] for video in missing})
+    left_out.settle()
+    return False
 
 
 def lengths_of(videos: Sequence[str], paths: Mapping[str, Source], dataset: Dataset) -> list[float]:

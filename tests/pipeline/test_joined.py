@@ -171,6 +171,31 @@ def test_failures_of_all_shares_count_together(whole, data, tmp_path):
     assert [row["attempts"] for row in rows] == [1, 1], "to check is not to try"
 
 
+def test_what_is_tried_again_is_no_failure_meanwhile(whole, data, tmp_path, forked):
+    run, folder = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(data, folder)
+    without_stages(whole, run, "extract")
+    bad = folder / "videos/validation_000.mp4"
+    bad.write_text("no video")
+    line = ["extract", *options(folder, run)]
+    assert tada(*line).exit_code == 1
+    shutil.copy(data / "videos/validation_000.mp4", bad)
+    result = tada(*line, "--shard", "0/6")
+    assert result.exit_code == 0 and "1 videos of other shares are to come" in result.output
+    process = forked.start(line)
+    while not any(worker.holds for worker in workers_in(run / "extract")):
+        time.sleep(0.005)
+    os.kill(process, signal.SIGSTOP)
+    for allowed in ("0", "1"):
+        result = tada(*line, "--shard", "0/6", "--allow-failures", allowed)
+        assert result.exit_code == 0 and "1 videos of other shares are to come" in result.output
+        said = error_line(tada(*line, "--check", "--allow-failures", allowed))
+        assert "1 failed (validation_000)" in said and f"process {process} on " in said
+    os.kill(process, signal.SIGCONT)
+    assert forked.wait(process) == 0, forked.said()
+    same_stage(whole / "extract", run / "extract", "features/*")
+
+
 def test_what_one_process_fails_at_no_other_tries(whole, data, tmp_path, forked):
     run, folder = tmp_path / "run", tmp_path / "data"
     shutil.copytree(data, folder)

@@ -38,7 +38,7 @@ def read_failures(folder: Path) -> dict[str, Failure]:
 
 
 def failures_at_work(lines: Iterable[Mapping[str, Any]]) -> dict[str, Failure]:
-    """Those in journals of processes at work; what one has made since is none."""
+    """Those in journals of processes at work."""
     found: dict[str, Failure] = {}
     for line in lines:
         video = line.get("failed")

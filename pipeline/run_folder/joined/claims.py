@@ -54,12 +54,11 @@ class Claims:
             top += 1
         claim = self._create(name, 1) if top == 1 else None
         if claim is not None:
-            if _path(
-                self.folder, name, 2
-            ).exists():  # taken over from the one who released it just now
-                self.release(claim)
-                return None
-            return claim
+            # The one before may have been taken over just before it was released.
+            if not _path(self.folder, name, 2).exists():
+                return claim
+            self.release(claim)
+            return None
         found = _read(_path(self.folder, name, top))
         if found is None or not self._is_free(*found):
             return None
@@ -86,9 +85,8 @@ class Claims:
     def clear(self) -> None:
         """Remove the claims of all others, who are gone."""
         own = {_path(claim.folder, claim.name, claim.generation) for claim in self.held.values()}
-        held = {
-            path.stem for path in own
-        }  # of what this one holds, what tells others that they are too late
+        # Of what this one holds, what tells others that they are too late stays.
+        held = {path.stem for path in own}
         with contextlib.suppress(OSError):
             for path in list(self.folder.iterdir()):
                 if path.stem not in held:

@@ -7,6 +7,7 @@ file is much older than one's own. Both times are the file server's: no clock of
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import threading
@@ -149,7 +150,8 @@ def write_new(path: Path, content: bytes, flags: int) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o666)
             try:
-                os.write(descriptor, content)
+                if os.write(descriptor, content) < len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError:
                 if flags & os.O_EXCL:  # without a name in it, it would hold for long
                     path.unlink()

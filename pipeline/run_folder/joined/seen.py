@@ -33,8 +33,8 @@ class Worker:
         share = f", shard {self.note.shard}" if self.note.shard else ""
         now = f", makes {named(self.holds)} now" if self.holds and not self.gone else ""
         held = f", held {named(self.holds)}" if self.holds and self.gone else ""
-        gone = " is gone:" if self.gone else ""
-        return f"{self.note.name}{share}{gone} {self.made} videos made{now}{held}"
+        gone = " is gone" if self.gone else ""
+        return f"{self.note.name}{share}{gone}: {self.made} videos made{now}{held}"
 
     def as_json(self) -> Mapping[str, object]:
         """The same as JSON values."""

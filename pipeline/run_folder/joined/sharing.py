@@ -68,7 +68,7 @@ class Work:
 
     @property
     def done(self) -> int:
-        """Videos that are made or have failed, of those that were to be made when the work was opened."""
+        """How many videos were made or have failed since the work was opened."""
         return len(self.made) + len(self.failed)
 
     @property

@@ -21,12 +21,19 @@ class Todo:
     def __init__(self, work: Work, videos: Iterable[str]) -> None:
         self._work = work
         self._waiting, self._held = deque(videos), deque[str]()
+        work.look()
+        self._before = work.done - sum(map(work.is_done, self._waiting))
         self._pause, self._again = ASK_SECONDS, 0.0
 
     @property
     def over(self) -> bool:
         """Whether others have taken this member for dead, or ended the work."""
         return self._work.member.over
+
+    @property
+    def done(self) -> int:
+        """How many videos all have made or failed at since this began."""
+        return self._work.done - self._before
 
     @property
     def left(self) -> bool:

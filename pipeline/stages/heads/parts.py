@@ -25,7 +25,7 @@ from pipeline.runs.graph import maker
 from pipeline.runs.inputs.fields import VIDEOS, made_by
 from pipeline.runs.joint import finishing, is_finished
 from pipeline.runs.run import Run
-from pipeline.stages.shares import share_of
+from pipeline.stages.shares import Shares
 
 # Of videos, in their order, the table of each and what else is to be noted of it.
 TablesOf = Callable[[Iterable[str]], Iterator[tuple[pd.DataFrame, dict[str, str]]]]
@@ -57,7 +57,7 @@ def make_parts(
         lambda: [video for video in videos if not _is_current(stage, ledger, video, by)]
     )
     sizes = [run.features.shape(video)[0] for video in videos] if missing else []
-    share = share_of(run.shard, videos, sizes) if missing else []
+    share = Shares(videos, sizes).of(run.shard) if missing else []
     wanted = set(missing)
     todo = Todo(work, [video for video in share if video in wanted])
     start = len(videos) - len(missing)
@@ -116,10 +116,10 @@ def _make(
                 video=video, by=by, of=of[video], file=file, content=file.sha256, notes=notes
             )
             work.note(plain(made))
-            bar.update(1)
         else:  # this process was suspended, and another makes the video
             todo.back(video)
         work.claims.release(claim)
+        bar.reach(todo.done)
 
 
 def require_some(run: Run, title: str, what: str, hint: str, counts: Mapping[str, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -56,6 +57,31 @@ def test_what_others_failed_at_meanwhile_is_not_tried(tmp_path):
         todo.back("b")
         two.claims.release(claim)
         assert todo.free().name == "b"
+
+
+def test_how_many_are_done_is_of_all_since_it_began(tmp_path):
+    with at_work(tmp_path) as one, at_work(tmp_path) as two:
+        one.note(plain(made("before")))
+        one.note(plain(made("a")))
+        todo = Todo(two, ["a", "b", "c"])
+        assert todo.done == 1
+        one.fail("b", {"reason": "bad"})
+        for claim in todo.each():
+            two.note(plain(made(claim.name)))
+            two.claims.release(claim)
+        assert todo.done == 3
+
+
+def test_a_line_that_a_full_disk_took_half_of_is_said(tmp_path, monkeypatch):
+    path = journal_path(tmp_path, "host-1-00000000")
+    append_line(path, {"video": "a"})
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:9]))
+    with pytest.raises(UserError, match="No space left on device"):
+        append_line(path, {"video": "b"})
+    monkeypatch.undo()
+    append_line(path, {"video": "c"})
+    assert [line["video"] for line in Journals(tmp_path).news()] == ["a", "c"]
 
 
 def test_a_journal_is_read_on_and_a_line_cut_off_is_none(tmp_path):
@@ -126,7 +152,7 @@ def test_who_is_at_work_is_seen_from_outside(tmp_path, monkeypatch):
         one.claim("b")
         seen = {worker.note.shard: worker for worker in workers_in(tmp_path)}
         assert (seen["0/2"].made, seen["0/2"].holds, seen["0/2"].gone) == (1, ("b",), False)
-        assert seen["0/2"].told.endswith("shard 0/2 1 videos made, makes b now")
+        assert seen["0/2"].told.endswith("shard 0/2: 1 videos made, makes b now")
         monkeypatch.setattr("pipeline.run_folder.joined.seen.is_gone", lambda pid, seen: True)
         assert all(" is gone: " in worker.told for worker in workers_in(tmp_path))
 
