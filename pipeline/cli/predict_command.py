@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import NamedPath, echo
+from pipeline.cli.options import SHARD, NamedPath, echo
 
 if TYPE_CHECKING:
     from pipeline.prediction.choosing import Choice
-    from pipeline.tools.predict.running import Request
+    from pipeline.shards import Shard
+    from pipeline.tools.predict.request import Request
 
-FORMS = {  # option: what it writes; pipeline.tools.predict.forms.OPTIONS, without importing it for --help
+FORMS = {  # option: what it writes; pipeline.tools.predict.files.forms.OPTIONS, without importing it for --help
     "timeline": "A page a video: the video and what was found in it, to click through.",
     "subtitles": "SRT and VTT files of the running actions.",
     "render": "An MP4 with the running actions drawn in.",
@@ -73,6 +75,7 @@ def _forms(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--annotations", type=NamedPath(), metavar="FILE", help="Ground truth to show on the timeline."
 )
+@SHARD
 def predict(
     videos: tuple[str, ...],
     run_dir: Path | None,
@@ -83,24 +86,23 @@ def predict(
     """Detect actions in any videos with a trained model.
 
     VIDEO is a file, a folder of videos (or of frames), a pattern, or a text file of paths. Detections are those
-    that `tada-loc run` would make of the video. Stopped, the same command does what is left.
+    that `tada-loc run` would make of the video. Stopped, the same command does what is left; started several times,
+    on any machines that see the folder, each process makes what no other one does.
 
     \b
     Example: tada-loc predict match.mp4 --run-dir runs/own --threshold 0.3 --timeline
     Example: tada-loc predict videos --model own.tada --to found --subtitles --elan
+    Example: tada-loc predict videos --run-dir runs/own --to found --shard 3/16
     """
-    from pipeline.cli.choosing import chosen_run
-    from pipeline.errors import UsageError
     from pipeline.notebook.text import found_table
     from pipeline.prediction.choosing import Choice
     from pipeline.progress import say
     from pipeline.tools.predict.inputs import Frames, find_inputs
 
-    if run_dir is not None and model is not None:
-        raise UsageError("--run-dir and --model are given: a model comes from one of both")
-    chosen = model if model is not None else chosen_run(run_dir)
+    chosen = _chosen(run_dir, model)
     choice = Choice(*(options.pop(name) for name in ("threshold", "top", "classes")))
     sources = find_inputs(videos, Frames(options.pop("frame_fps")), aside=target)
+    options["shard"] = _shard(options["shard"], len(sources))
 
     # Imports torch, for which a slip above need not wait.
     from pipeline.tools.predict.running import predict as predicted
@@ -115,6 +117,31 @@ def predict(
             say(f"predict: {_told(counts)}; the files are in {target}")
 
 
+def _chosen(run_dir: Path | None, model: Path | None) -> Path:
+    """The run or model file that is meant. Raises UsageError for both."""
+    from pipeline.cli.choosing import chosen_run
+    from pipeline.errors import UsageError
+
+    if run_dir is not None and model is not None:
+        raise UsageError("--run-dir and --model are given: a model comes from one of both")
+    return model if model is not None else chosen_run(run_dir)
+
+
+def _shard(text: str | None, videos: int) -> Shard | None:
+    """The share of this process, said. Fewer videos than a job array has tasks are no work to share out.
+
+    A task of an array is often given a video of its own.
+    """
+    from pipeline.progress import say
+    from pipeline.shards import shard_of
+
+    shard = shard_of(text, os.environ)
+    if shard is None or (text is None and shard.count > videos):
+        return None
+    say(f"predict: {shard.said}")
+    return shard
+
+
 def _told(counts: list[int]) -> str:
     """How many detections there are in how many videos."""
     found, videos = sum(counts), len(counts)
@@ -122,7 +149,7 @@ def _told(counts: list[int]) -> str:
 
 
 def _request(model: Path, folder: Path, choice: Choice, options: dict[str, Any]) -> Request:
-    from pipeline.tools.predict.running import Request
+    from pipeline.tools.predict.request import Request
 
     forms = tuple(name for name in FORMS if options.pop(name.replace("-", "_")))
     return Request(model, folder, choice, forms, **options)

@@ -18,7 +18,7 @@ from pipeline.errors import cannot_read
 from pipeline.plain_files import require_plain
 from pipeline.run_folder.files import write_text
 from pipeline.run_folder.identity import FileRecord, is_as_recorded
-from pipeline.run_folder.joined.journals import append_line, journal_lines
+from pipeline.run_folder.joined.journals import Journals, append_line, journal_lines
 from pipeline.run_folder.joined.members import WORK
 
 LEDGER = "videos.jsonl"
@@ -50,15 +50,21 @@ class Ledger:
     def __init__(self, folder: Path, journal: Path | None = None) -> None:
         self.folder = folder
         self._journal = journal
-        self._path = folder / LEDGER
+        self._path, self._journals = folder / LEDGER, Journals(folder)
         self._lines: dict[str, Made] | None = None
 
     @property
     def lines(self) -> dict[str, Made]:
         """The last line of each video. Raises UserError where the file cannot be read."""
         if self._lines is None:
-            self._lines = {line.video: line for line in (*self._read(), *self._at_work())}
+            self._lines = {line.video: line for line in self._read()}
+            self.look()
         return self._lines
+
+    def look(self) -> None:
+        """Take in what processes at work have recorded since the last time. Raises UserError where it cannot be read."""
+        news = (made_of(line) for line in self._journals.news())
+        self.lines.update({made.video: made for made in news if made is not None})
 
     def get(self, video: str) -> Made | None:
         """What is recorded of a video."""
@@ -94,9 +100,6 @@ class Ledger:
                 yield Made.model_validate_json(line)
             except ValidationError:
                 continue
-
-    def _at_work(self) -> Iterator[Made]:
-        return (made for line in journal_lines(self.folder) if (made := made_of(line)) is not None)
 
 
 def fold(folder: Path) -> None:

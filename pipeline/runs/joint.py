@@ -6,22 +6,21 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pipeline.data.videos.failures import failures_at_work, listed_failures, write_failures
-from pipeline.progress import say
 from pipeline.ranks import ranks
 from pipeline.run_folder.joined.journals import journal_lines
 from pipeline.run_folder.joined.members import WORK
-from pipeline.run_folder.joined.sharing import Work, at_work, require_same
+from pipeline.run_folder.joined.opening import closing, joins, opening
+from pipeline.run_folder.joined.sharing import Work, at_work
 from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import write_manifest
 from pipeline.run_folder.stage import Stage
 from pipeline.runs.graph import row
 from pipeline.runs.holding import wait
 from pipeline.runs.run import Run
-
-_ALONE = "opening or finishing"  # what one process does at a time
 
 
 @contextlib.contextmanager
@@ -59,17 +58,12 @@ def finishing(stage: Stage, work: Work) -> Iterator[Stage | None]:
 
     What all have recorded is in the stage's own files by then; the seconds are those of all.
     """
-    with work.section(_ALONE):
-        if work.member.look():
+    with closing(work, partial(take_over, stage.folder, stage.name)) as last:
+        if not last:
             yield None
             return
-        work.look()
         others = sum(spent for member, spent in work.seconds.items() if member != work.member.id)
-        _take_over(stage.folder, stage.name)
-        try:
-            yield replace(stage, spent=stage.spent + others)
-        finally:
-            work.remove()
+        yield replace(stage, spent=stage.spent + others)
 
 
 def is_finished(stage: Stage) -> bool:
@@ -80,16 +74,12 @@ def is_finished(stage: Stage) -> bool:
 
 def _opened(run: Run, name: str, work: Work, adopt: Callable[[Stage], None]) -> Stage:
     """The stage, opened by this process or before by those at work."""
-    with work.section(_ALONE):
-        work.member.come()  # again: whoever finished the work of before may have taken its file along
-        wanted, others = run.stage(name), work.others()
-        if others:
-            require_same(others, wanted.fingerprint, work.folder)
+    with opening(work):
+        wanted = run.stage(name)
+        if joins(work, name, wanted.fingerprint):
             stage = replace(wanted.follow(), writes=ranks().is_main)
-            joins = f"joins {len(others)} that {'is' if len(others) == 1 else 'are'} at work"
-            say(f"{name}: {joins} ({others[0].name})")
         else:
-            _take_over(work.folder, wanted.name)
+            take_over(work.folder, wanted.name)
             work.look()
             _count_seconds(wanted, sum(work.seconds.values()))
             work.clear()
@@ -102,8 +92,8 @@ def _opened(run: Run, name: str, work: Work, adopt: Callable[[Stage], None]) -> 
         return stage
 
 
-def _take_over(folder: Path, name: str) -> None:
-    """Put what processes at work recorded into the stage's own files."""
+def take_over(folder: Path, name: str) -> None:
+    """Put what processes at work in a folder recorded into files of its own; `name` is the stage's, or command's."""
     lines = list(journal_lines(folder))
     if not lines:
         return

@@ -89,7 +89,7 @@ def test_four_processes_that_are_killed_equal_one(whole, data, tmp_path, forked)
     codes = [forked.wait(process) for process in [forked.start(line) for _ in range(3)]]
     assert codes == [0, 0, 0], forked.said()
     same_stage(whole / "bmn/proposals", run / "bmn/proposals", "**/*.csv")
-    assert not list(run.rglob("work"))
+    assert not list(run.rglob(".tada-work"))
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Who makes which video: a file a claim, made exclusively, `work/claims/DIGEST.GENERATION`.
+"""Who makes which video: a file a claim, made exclusively, `.tada-work/claims/DIGEST.GENERATION`.
 
 The highest generation holds. The claim of a member that is gone is taken over by the next generation: of two
 that try, one can make its file. A first generation goes when it is released; a later one stays, released,

@@ -1,6 +1,6 @@
 """What each member has made and what failed: a file of lines of its own, so that no two write to one.
 
-`work/journals/MEMBER.jsonl`, appended to; a line is a JSON object. One that a kill cut off is none.
+`.tada-work/journals/MEMBER.jsonl`, appended to; a line is a JSON object. One that a kill cut off is none.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The processes at work in a folder: a file each, whose time a thread renews while its process lives.
 
-`work/members/HOST-PID-RANDOM.json`. A member is gone where its process is, if that was of this host, or where its
+`.tada-work/members/HOST-PID-RANDOM.json`. A member is gone where its process is, if that was of this host, or where its
 file is much older than one's own. Both times are the file server's: no clock of a machine counts.
 """
 
@@ -21,7 +21,7 @@ from pipeline.errors import cannot_write
 from pipeline.plain_files import read_text
 from pipeline.run_folder.temporary import is_gone, this_host
 
-WORK = "work"  # the folder of what processes at work say to one another, in that of the stage
+WORK = ".tada-work"  # the folder of what processes at work say to one another; no folder of a user is called so
 HEARTBEAT_SECONDS = 15.0
 _TRIES = 5
 STALE_SECONDS = 180.0  # longer than a network file system remembers the times of a file

@@ -1,219 +1,157 @@
-"""A trained model on many videos: those that are done stay done, the others are dealt to worker processes."""
+"""A trained model on many videos, by any number of processes: each does what is free, whoever finds all done finishes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from feature_extraction.store import feature_path
 from pipeline.data.features import FEATURES
 from pipeline.data.videos.finding import Source
-from pipeline.data.videos.identity import Sighting, identify, read_sightings, write_sightings
 from pipeline.data.videos.left_out import LeftOut
-from pipeline.data.videos.lengths import known_lengths, read_lengths, write_lengths
 from pipeline.model_files.opening import open_model
-from pipeline.prediction.choosing import Choice, choose, require_classes
-from pipeline.prediction.detector import with_changes
-from pipeline.prediction.found import Prediction, with_truth
+from pipeline.prediction.choosing import require_classes
+from pipeline.prediction.found import Prediction
 from pipeline.prediction.model import Model
 from pipeline.processes.device import pick_device, usable_cores
 from pipeline.processes.workers import outcomes
 from pipeline.progress import Progress, say
 from pipeline.results.classifier_extractor import SILENCE_SECONDS
-from pipeline.run_folder.identity import fingerprint
-from pipeline.run_folder.ledger import Ledger, is_current
+from pipeline.run_folder.joined.opening import joins, opening
+from pipeline.run_folder.joined.sharing import Work, at_work
+from pipeline.run_folder.joined.todo import Todo
 from pipeline.run_folder.lock import locked
 from pipeline.run_folder.temporary import clear_temporary
-from pipeline.tools.predict.kept import RAW, raw_path, read_raw
-from pipeline.tools.predict.outputs import (
-    FILES,
-    forms_of,
-    is_written,
-    made_as,
-    name_of,
-    require_names,
-    require_place,
-)
-from pipeline.tools.predict.together import say_bare, write_together
-from pipeline.tools.predict.truth import Truth, truth_of
-from pipeline.tools.predict.working import Answer, Job, Seconds, Work, predict_handler
-
-_KEPT = 1  # the form of what is kept of a video
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of `predict`.
-
-    `model` is a run's folder or a model file, `folder` where predictions go, `options` the forms to write. `device`,
-    `precision` and `workers` take the place of the model's own. `allow_partial`: take damaged videos for what they
-    hold. `annotations` are the ground truth.
-    """
-
-    model: Path
-    folder: Path
-    choice: Choice = field(default_factory=Choice)
-    options: tuple[str, ...] = ()
-    device: str | None = None
-    precision: str | None = None
-    workers: int | None = None
-    allow_failures: int = 0
-    save_features: bool = False
-    allow_partial: bool = False
-    annotations: Path | None = None
-
-
-@dataclass(frozen=True)
-class _Videos:
-    """The videos that are asked for: where they lie, what they are, what is true of them, how long they are [s]."""
-
-    sources: Mapping[str, Source]
-    seen: Mapping[str, Sighting]
-    truth: Mapping[str, Truth]
-    seconds: Mapping[str, float]
-
-    def digest(self, video: str) -> str:
-        """Which video it is; empty where it cannot be read."""
-        return self.seen[video].digest if video in self.seen else ""
+from pipeline.stages.shares import share_of
+from pipeline.tools.predict.ending import Found, ToMake, finish, keep_records, was_finished
+from pipeline.tools.predict.files.kept import RAW
+from pipeline.tools.predict.files.outputs import FILES, require_names, require_place
+from pipeline.tools.predict.looking import Videos, asked_as, jobs_of, look
+from pipeline.tools.predict.request import Request
+from pipeline.tools.predict.working import Answer, Claimed, Job, Seconds, Task, predict_handler
 
 
 def predict(sources: Mapping[str, Source], request: Request) -> Iterator[Prediction]:
     """What the model finds in each video (`find_inputs`), as soon as it is there; first in those done before.
 
-    Files of each are in `folder`/videos, those of all in `folder`. Raises UserError for what is wrong with the model, with
-    the folder, and, once all were tried, where more videos failed than are allowed.
+    Files of each are in `folder`/videos, those of all in `folder`. Processes that are asked the same share the work: each
+    gives the videos that it has made. Raises UserError for what is wrong with the model, with the folder, where others
+    work there at something else, and, once all were tried, where more videos failed than are allowed.
     """
     require_place(request.folder)
     require_names(list(sources), request.options)
     model = open_model(request.model)
     choice = replace(request.choice, classes=require_classes(model.heads, request.choice.classes))
     request = replace(request, choice=choice)
-    pick_device(_device(model, request))  # before work: it may not be there
-    with locked(request.folder):
-        for name in (FILES, RAW, FEATURES):  # what killed processes left half written
-            clear_temporary(request.folder / name)
-        videos = _look(sources, model, request)
-        identities = {video: seen.digest for video, seen in videos.seen.items()}
+    pick_device(request.device_of(model))  # before work: it may not be there
+    found = Found(choice, model.heads)
+    with locked(request.folder, shared=True):
+        while not (yield from _together(sources, model, request, found)):
+            say("predict: others took this process for dead; begins again")
+
+
+def _together(
+    sources: Mapping[str, Source], model: Model, request: Request, found: Found
+) -> Generator[Prediction, None, bool]:
+    """Take part until all is done, or this process's share is; False where it has to begin again."""
+    with at_work(request.folder) as work:
+        videos = _opened(work, sources, model, request)
         left_out = LeftOut(
             "predict",
             request.folder,
             allowed=request.allow_failures,
-            identities=identities,
+            identities=videos.identities,
             skips=False,
         )
-        found: dict[str, Prediction] = {}
-        best: dict[str, float] = {}  # the best score of a video of which nothing is wanted
-        for whole in _all(videos, model, request, left_out):
-            prediction = choose(whole, request.choice, model.heads)
-            found[prediction.video] = prediction
-            if len(whole.detections) and not len(prediction.detections):
-                best[prediction.video] = float(whole.detections["score"].max())
-            yield prediction
-        say_bare(best, len(found))
-        done = [found[video] for video in sources if video in found]
-        for line in write_together(done, request.folder, request.options, model):
-            say(f"predict: {line}")
-        left_out.settle()
-
-
-def _device(model: Model, request: Request) -> str:
-    return request.device or model.config.runtime.device
-
-
-def _look(sources: Mapping[str, Source], model: Model, request: Request) -> _Videos:
-    """The videos as they are, remembered in the folder. Raises UserError where it cannot be written."""
-    before = read_sightings(request.folder)
-    seen = identify(sources, before)
-    if any(before.get(video) != one for video, one in seen.items()):
-        write_sightings(request.folder, {**before, **seen})
-    for video, one in seen.items():
-        changed = video in before and before[video].digest != one.digest
-        if changed and raw_path(request.folder, video).exists():
-            say(
-                f"predict: video {video}: {Path(sources[video])} is another video than before; what is found in it "
-                "takes the place of what was found in that"
-            )
-    identities = {video: one.digest for video, one in seen.items()}
-    known = read_lengths(request.folder)
-    count = len(known)
-    workers = _workers(model, request, len(sources))
-    measured = known_lengths(sources, identities, known, workers=workers)
-    if len(known) != count:
-        write_lengths(request.folder, known)
-    truth = truth_of(request.model, request.annotations, identities)
-    return _Videos(sources, seen, truth, {v: one.seconds for v, one in measured.items()})
-
-
-def _all(
-    videos: _Videos, model: Model, request: Request, left_out: LeftOut
-) -> Iterator[Prediction]:
-    """The videos that are done, then the others as they are done."""
-    jobs = _jobs(videos, model, request)
-    waiting = {job.video for job in jobs}
-    for video in videos.sources:
-        if video not in waiting:
-            yield _shown(video, videos, model, request)
-    if len(jobs) < len(videos.sources):
-        say(f"predict: {len(videos.sources) - len(jobs)} of {len(videos.sources)} videos are done")
-    for job, answer in _worked(jobs, videos, model, request, left_out):
-        for text in answer.said:
-            say(f"predict: {text}")
-        if answer.damaged:
-            say(f"predict: video {job.video}: {answer.damaged:.2f} s damaged or missing")
-        yield _shown(job.video, videos, model, request)
-
-
-def _shown(video: str, videos: _Videos, model: Model, request: Request) -> Prediction:
-    """What was found in a video, all of it, beside its ground truth."""
-    found = read_raw(request.folder, video, videos.sources[video], model)
-    return with_truth(found, videos.truth.get(video), model.heads)
-
-
-def _jobs(videos: _Videos, model: Model, request: Request) -> list[Job]:
-    """The videos with anything to do."""
-    config = with_changes(model.config, request.precision, request.allow_partial)
-    made = {"model": model.digest, "precision": config.extract.precision, "kept": _KEPT}
-    by = fingerprint(made | {"partial": config.extract.allow_partial})
-    raw, written = Ledger(request.folder / RAW), Ledger(request.folder / FILES)
-    for ledger in (raw, written):  # a line a file
-        if ledger.lines:
-            ledger.write()
-    jobs = []
-    for video, source in videos.sources.items():
-        line, of = raw.get(video), videos.digest(video)
-        current = bool(of) and is_current(raw_path(request.folder, video), line, by, of)
-        if request.save_features:
-            current = current and feature_path(request.folder / FEATURES, video).exists()
-        truth = videos.truth.get(video)
-        job = Job(video, source, by, of, line if current else None, truth)
-        if job.raw is None or not _is_done(job, job.raw.content, written, request):
-            jobs.append(job)
-    return jobs
-
-
-def _is_done(job: Job, of: str, written: Ledger, request: Request) -> bool:
-    """Whether all files that are wanted of a video are there."""
-    return all(
-        is_written(
-            written,
-            name_of(job.video, form),
-            made_as(form, request.choice, job.truth, job.source),
-            of,
+        left_out.record = work.fail
+        jobs = jobs_of(videos, model, request)
+        share = _share(videos, jobs, request)
+        done = [video for video in share if video not in jobs]
+        for video in done:
+            if video not in found.videos:
+                yield found.take(videos.shown(video, model, request))
+        if done:
+            say(f"predict: {len(done)} of {len(share)} videos are done")
+        mine = [jobs[video] for video in share if video in jobs]
+        for video, answer in _worked(work, mine, videos, model, request, left_out):
+            _tell(video, answer)
+            yield found.take(videos.shown(video, model, request))
+        ended = not work.over and finish(
+            work, ToMake(videos, jobs, share), model, request, found, left_out
         )
-        for form in forms_of(request.options)
-    )
+    return ended or was_finished(videos, model, request)
+
+
+def _opened(work: Work, sources: Mapping[str, Source], model: Model, request: Request) -> Videos:
+    """The videos; the first process at work there clears what killed ones have left."""
+    with opening(work):
+        videos = look(sources, model, request)
+        by = asked_as(videos, model, request)
+        if not joins(work, "predict", by):
+            keep_records(request.folder)
+            work.clear()
+            for name in (FILES, RAW, FEATURES):  # what killed processes left half written
+                clear_temporary(request.folder / name)
+        work.member.sign(by=by, shard=str(request.shard or ""), total=len(sources))
+    work.look()
+    return videos
+
+
+def _share(videos: Videos, jobs: Mapping[str, Job], request: Request) -> list[str]:
+    """The videos of this process's share: those that are done as they were given, then the longest first.
+
+    A share is one of all videos: it is the same whatever is done already.
+    """
+    shard, names = request.shard, list(videos.sources)
+    if shard is None or not shard.count:
+        names = list(jobs)
+    mine = share_of(shard, names, [videos.seconds.get(video, 0.0) for video in names])
+    all_mine = videos.sources if shard is None or not shard.count else set(mine)
+    done = [video for video in videos.sources if video in all_mine and video not in jobs]
+    return done + [video for video in mine if video in jobs]
 
 
 def _worked(
-    jobs: Sequence[Job], videos: _Videos, model: Model, request: Request, left_out: LeftOut
-) -> Iterator[tuple[Job, Answer]]:
-    """The jobs as they are done; videos that fail are counted."""
-    workers = _workers(model, request, len(jobs))
-    work = Work(
+    work: Work,
+    jobs: Sequence[Job],
+    videos: Videos,
+    model: Model,
+    request: Request,
+    left_out: LeftOut,
+) -> Iterator[tuple[str, Answer]]:
+    """The videos that this process makes, as they are done; those that fail are counted."""
+    workers = request.workers_at(model, len(jobs))
+    todo, by_name = Todo(work, [job.video for job in jobs]), {job.video: job for job in jobs}
+    total = sum(videos.seconds.get(job.video, 0.0) for job in jobs if job.raw is None)
+    with Progress(round(total), "predict", unit="second") as bar:
+        seconds = Seconds(bar, jobs, videos.seconds)
+        stream = outcomes(
+            predict_handler,
+            (_task(work, model, request, workers),),
+            (claim and Claimed(by_name[claim.name], claim) for claim in todo.claims()),
+            workers=workers,
+            timeout=SILENCE_SECONDS,
+            watch=seconds.watch,
+        )
+        for outcome in stream:
+            (video, *_), claim = outcome.job
+            if outcome.result is not None:
+                work.note({"video": video})
+            elif not claim.holds():
+                todo.back(video)
+            else:
+                left_out.failed(video, outcome.reason or "")
+            work.claims.release(claim)
+            seconds.done([*work.made, *work.failed])
+            if outcome.result is not None:
+                yield video, outcome.result
+
+
+def _task(work: Work, model: Model, request: Request, workers: int) -> Task:
+    return Task(
         model=request.model,
         folder=request.folder,
-        device=_device(model, request),
+        member=work.member.id,
+        device=request.device_of(model),
         precision=request.precision,
         lanes=max(1, usable_cores() // max(1, workers)),
         choice=request.choice,
@@ -221,27 +159,10 @@ def _worked(
         save_features=request.save_features,
         allow_partial=request.allow_partial,
     )
-    total = sum(videos.seconds.get(job.video, 0.0) for job in jobs if job.raw is None)
-    with Progress(round(total), "predict", unit="second") as bar:
-        seconds = Seconds(bar, jobs, videos.seconds)
-        stream = outcomes(
-            predict_handler,
-            (work,),
-            jobs,
-            workers=workers,
-            timeout=SILENCE_SECONDS,
-            watch=seconds.watch,
-        )
-        for outcome in stream:
-            job: Job = outcome.job
-            seconds.watch(job, "inf")
-            if outcome.reason is not None:
-                left_out.failed(job.video, outcome.reason)
-                continue
-            yield job, outcome.result
 
 
-def _workers(model: Model, request: Request, jobs: int) -> int:
-    """How many processes work at so many jobs."""
-    asked = model.config.runtime.workers if request.workers is None else request.workers
-    return min(asked, jobs)
+def _tell(video: str, answer: Answer) -> None:
+    for text in answer.said:
+        say(f"predict: {text}")
+    if answer.damaged:
+        say(f"predict: video {video}: {answer.damaged:.2f} s damaged or missing")

@@ -12,7 +12,7 @@ from pipeline.cli.commands import main
 from pipeline.cli.options import overrides, start
 from pipeline.cli.predict_command import FORMS
 from pipeline.errors import UsageError
-from pipeline.tools.predict.forms import OPTIONS
+from pipeline.tools.predict.files.forms import OPTIONS
 
 BASE = {"--config", "--run-dir", "--set", "--verbose"}
 READS = {"--annotations", "--allow-failures", "--skip"}
@@ -56,7 +56,7 @@ EXPECTED = {
     | {"--annotations", "--videos", "--skip", "--to", "--detections", "--unknown-videos"},
     "predict": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--save-features",
                 "--device", "--precision", "--workers", "--allow-failures", "--allow-partial", "--frame-fps", "--annotations",
-                *(f"--{form}" for form in OPTIONS)},
+                "--shard", *(f"--{form}" for form in OPTIONS)},
     "explain": {"--run-dir", "--model", "--to", "--threshold", "--top", "--classes", "--at", "--against", "--device",
                 "--frame-fps"},
 }  # fmt: skip

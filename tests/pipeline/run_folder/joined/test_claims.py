@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.run_folder import temporary
 from pipeline.run_folder.joined import members as members_module
 from pipeline.run_folder.joined.claims import Claims, holders
-from pipeline.run_folder.joined.members import STALE_SECONDS, Member, members
+from pipeline.run_folder.joined.members import STALE_SECONDS, WORK, Member, members
 
 ANOTHER_HOST = "far.1a2b-77-0011aabb"
 
@@ -51,9 +51,9 @@ def of_a_dead_process(folder, name):
 def of_another_host(folder, claims, name, seconds):
     """A claim of a member of another host, last heard of so many seconds before this member."""
     claim = claims.take(name)
-    path = folder / "work/members" / f"{ANOTHER_HOST}.json"
+    path = folder / f"{WORK}/members" / f"{ANOTHER_HOST}.json"
     path.write_text('{"by": "x"}')
-    own = (folder / "work/members" / f"{claims.member.id}.json").stat().st_mtime
+    own = (folder / f"{WORK}/members" / f"{claims.member.id}.json").stat().st_mtime
     os.utime(path, (own - seconds, own - seconds))
     for file in claim.folder.iterdir():
         file.write_text(file.read_text().replace(claims.member.id, ANOTHER_HOST))
@@ -163,7 +163,7 @@ def test_a_member_is_renewed_and_sees_that_its_file_is_gone(tmp_path, monkeypatc
     monkeypatch.setattr(members_module, "HEARTBEAT_SECONDS", 0.02)
     member = Member(tmp_path)
     member.come()
-    path = tmp_path / "work/members" / f"{member.id}.json"
+    path = tmp_path / f"{WORK}/members" / f"{member.id}.json"
     os.utime(path, (1, 1))
     while path.stat().st_mtime == 1:
         pass

@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 from pipeline.run_folder.identity import FileRecord
 from pipeline.run_folder.joined import sharing
 from pipeline.run_folder.joined.journals import Journals, append_line, journal_path
-from pipeline.run_folder.joined.members import Member
+from pipeline.run_folder.joined.members import WORK, Member
 from pipeline.run_folder.joined.seen import workers_in
 from pipeline.run_folder.joined.sharing import at_work, require_same
 from pipeline.run_folder.joined.todo import Todo
@@ -53,7 +53,7 @@ def test_what_others_failed_at_meanwhile_is_not_tried(tmp_path):
         todo = Todo(two, ["a", "b"])
         one.fail("a", {"reason": "bad"})
         claim = todo.free()
-        assert claim.name == "b" and not list((tmp_path / "work/claims").iterdir())[1:]
+        assert claim.name == "b" and not list((tmp_path / f"{WORK}/claims").iterdir())[1:]
         todo.back("b")
         two.claims.release(claim)
         assert todo.free().name == "b"
@@ -102,7 +102,7 @@ def test_journals_count_in_the_ledger_and_are_put_into_it(tmp_path):
     assert set(Ledger(tmp_path).lines) == {"a", "b"}
     fold(tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "videos.jsonl").read_text().splitlines()]
-    assert [row["video"] for row in rows] == ["a", "b"] and not (tmp_path / "work").exists()
+    assert [row["video"] for row in rows] == ["a", "b"] and not (tmp_path / WORK).exists()
 
 
 def test_a_section_is_one_members_at_a_time(tmp_path, monkeypatch):
@@ -128,7 +128,7 @@ def test_others_with_other_settings_are_named(tmp_path):
         require_same(two.others(), "these", tmp_path)
         with pytest.raises(UserError, match=r"process \d+ on .* at work here with other settings"):
             require_same(two.others(), "those", tmp_path)
-    assert not (tmp_path / "work").exists(), "nobody is there any more"
+    assert not (tmp_path / WORK).exists(), "nobody is there any more"
 
 
 def test_the_work_that_another_ends_is_over(tmp_path):

@@ -19,7 +19,7 @@ from pipeline.prediction.found import Prediction
 from pipeline.run_folder.files import remove
 from pipeline.run_folder.identity import FileRecord, fingerprint, is_as_recorded, record_of
 from pipeline.run_folder.ledger import Ledger, Made
-from pipeline.tools.predict.forms import FORMS, Form, Report
+from pipeline.tools.predict.files.forms import FORMS, Form, Report
 from pipeline.writers.film.clip_names import is_clip_name
 
 FILES = "videos"  # the folder of a video's files

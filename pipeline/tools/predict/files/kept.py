@@ -13,13 +13,14 @@ import pandas as pd
 
 from feature_extraction.store import feature_path
 from pipeline.array_files import open_npz
+from pipeline.data.features import FEATURES
 from pipeline.data.videos.finding import Source
 from pipeline.errors import UserError, cannot_read, was_refused
 from pipeline.prediction.found import Curves, Prediction
 from pipeline.prediction.model import Model
 from pipeline.run_folder.files import atomic_path
 from pipeline.run_folder.identity import record_of
-from pipeline.run_folder.ledger import Made
+from pipeline.run_folder.ledger import Ledger, Made, is_current
 
 RAW = "raw"
 _TIMES = ("start", "end", "score")
@@ -28,6 +29,15 @@ _TIMES = ("start", "end", "score")
 def raw_path(folder: Path, video: str) -> Path:
     """The file of a video in the folder of predictions."""
     return feature_path(folder / RAW, video).with_name(f"{video.rpartition('/')[2]}.npz")
+
+
+def current_raw(ledger: Ledger, video: str, by: str, of: str, *, features: bool) -> Made | None:
+    """What is recorded of a video in the ledger of what is kept, where that is current; `features` have to be there, too."""
+    folder, line = ledger.folder.parent, ledger.get(video)
+    if not of or not is_current(raw_path(folder, video), line, by, of):
+        return None
+    missing = features and not feature_path(folder / FEATURES, video).exists()
+    return None if missing else line
 
 
 def write_raw(folder: Path, found: Prediction, by: str, of: str) -> Made:

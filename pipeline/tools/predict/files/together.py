@@ -11,7 +11,7 @@ from pipeline.prediction.model import Model
 from pipeline.progress import say
 from pipeline.run_folder.identity import fingerprint
 from pipeline.run_folder.ledger import Ledger
-from pipeline.tools.predict.outputs import write_guarded
+from pipeline.tools.predict.files.outputs import write_guarded
 
 TABLE, RESULTS = "detections.csv", "detections.json"
 TASKS, LABELS = "label-studio.json", "label-studio.xml"
