@@ -17,7 +17,7 @@ from pipeline.run_folder.joined.opening import closing
 from pipeline.run_folder.joined.sharing import Work
 from pipeline.run_folder.ledger import fold
 from pipeline.runs.joint import take_over
-from pipeline.stages.shares import failed_elsewhere
+from pipeline.stages.shares import Shares, failed_elsewhere
 from pipeline.tools.predict.files.kept import RAW
 from pipeline.tools.predict.files.outputs import FILES
 from pipeline.tools.predict.files.together import say_bare, write_together
@@ -52,11 +52,11 @@ def keep_records(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class ToMake:
-    """The videos of a call, those with anything to do, and the share of them of this process."""
+    """The videos of a call, those with anything to do, and how they are shared."""
 
     videos: Videos
     jobs: Mapping[str, Job]
-    share: Sequence[str]
+    shares: Shares
 
 
 def finish(
@@ -72,7 +72,7 @@ def finish(
     Raises UserError where more videos failed than are allowed.
     """
     work.look()
-    known = failed_elsewhere(request.folder, making.jobs, making.share, work)
+    known = failed_elsewhere(request.folder, making.jobs, making.shares, request.shard, work)
     coming = [video for video in making.jobs if not work.is_done(video) and video not in known]
     if coming:
         say(

@@ -21,7 +21,7 @@ from pipeline.run_folder.joined.sharing import Work, at_work
 from pipeline.run_folder.joined.todo import Todo
 from pipeline.run_folder.lock import locked
 from pipeline.run_folder.temporary import clear_temporary
-from pipeline.stages.shares import share_of
+from pipeline.stages.shares import Shares
 from pipeline.tools.predict.ending import Found, ToMake, finish, keep_records, was_finished
 from pipeline.tools.predict.files.kept import RAW
 from pipeline.tools.predict.files.outputs import FILES, require_names, require_place
@@ -64,7 +64,8 @@ def _together(
         )
         left_out.record = work.fail
         jobs = jobs_of(videos, model, request)
-        share = _share(videos, jobs, request)
+        shares = _shares(videos, jobs, request)
+        share = _share(videos, jobs, request, shares)
         done = [video for video in share if video not in jobs]
         for video in done:
             if video not in found.videos:
@@ -76,7 +77,7 @@ def _together(
             _tell(video, answer)
             yield found.take(videos.shown(video, model, request))
         ended = not work.over and finish(
-            work, ToMake(videos, jobs, share), model, request, found, left_out
+            work, ToMake(videos, jobs, shares), model, request, found, left_out
         )
     return ended or was_finished(videos, model, request)
 
@@ -96,15 +97,16 @@ def _opened(work: Work, sources: Mapping[str, Source], model: Model, request: Re
     return videos
 
 
-def _share(videos: Videos, jobs: Mapping[str, Job], request: Request) -> list[str]:
-    """The videos of this process's share: those that are done as they were given, then the longest first.
+def _shares(videos: Videos, jobs: Mapping[str, Job], request: Request) -> Shares:
+    """Shares of all videos, the same whatever is done already; a process without one takes what is to do."""
+    shard = request.shard
+    names = list(jobs if shard is None or not shard.count else videos.sources)
+    return Shares(names, [videos.seconds.get(video, 0.0) for video in names])
 
-    A share is one of all videos: it is the same whatever is done already.
-    """
-    shard, names = request.shard, list(videos.sources)
-    if shard is None or not shard.count:
-        names = list(jobs)
-    mine = share_of(shard, names, [videos.seconds.get(video, 0.0) for video in names])
+
+def _share(videos: Videos, jobs: Mapping[str, Job], request: Request, shares: Shares) -> list[str]:
+    """The videos of this process's share: those that are done as they were given, then the longest first."""
+    shard, mine = request.shard, shares.of(request.shard)
     all_mine = videos.sources if shard is None or not shard.count else set(mine)
     done = [video for video in videos.sources if video in all_mine and video not in jobs]
     return done + [video for video in mine if video in jobs]
