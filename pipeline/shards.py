@@ -76,7 +76,8 @@ def _of_slurm(environ: Mapping[str, str]) -> Shard | None:
     low, high, step, count = (_whole(environ, _SLURM + name) for name in names)
     step = step or 1
     if low is None or high is None:
-        return Shard(number, 0, source)
+        # Of numbers in a row, whatever the first is, each has another remainder.
+        return Shard(number % count, count, source) if count else Shard(number, 0, source)
     whole_row = (high - low) // step + 1
     if count is not None and count != whole_row:  # a list with gaps, as 1,5,7
         return Shard(number, 0, source)

@@ -24,6 +24,7 @@ def slurm(number, low, high, **more):
         (slurm(8, 0, 12, STEP=4, COUNT=4), Shard(2, 4, f"{SLURM}ID")),
         (slurm(5, 1, 7, STEP=1, COUNT=3), Shard(5, 0, f"{SLURM}ID")),  # 1,5,7
         ({f"{SLURM}ID": "4"}, Shard(4, 0, f"{SLURM}ID")),
+        ({f"{SLURM}ID": "4", f"{SLURM}COUNT": "4"}, Shard(0, 4, f"{SLURM}ID")),
         (slurm(3, 3, 3), None),  # an array of one
         ({"JOB_COMPLETION_INDEX": "2"}, Shard(2, 0, "JOB_COMPLETION_INDEX")),
         (
