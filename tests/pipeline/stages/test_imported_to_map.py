@@ -287,7 +287,7 @@ def test_the_seed_decides_the_weights(data, run):
 def test_doctor_and_plan_need_no_videos(data, run):
     doctor = tada("doctor", *options(data, run, *LINEAR))
     assert doctor.exit_code == 0 and "of 12 channels" in doctor.output, doctor.output
-    plan = tada("plan", *options(data, run, *LINEAR)).output
+    plan = tada("plan", *options(data, run, *LINEAR)).stdout
     assert [line.split()[0] for line in plan.splitlines()[1:]] == ["finetune", "bmn"], plan
 
 
