@@ -23,7 +23,7 @@ from pipeline.run_folder.temporary import is_gone, this_host
 
 WORK = ".tada-work"  # the folder of what processes at work say to one another; no folder of a user is called so
 HEARTBEAT_SECONDS = 15.0
-_TRIES = 5
+_TRIES = 20
 STALE_SECONDS = 180.0  # longer than a network file system remembers the times of a file
 
 
@@ -147,7 +147,9 @@ def write_new(path: Path, content: bytes, flags: int) -> None:
     """Write a small file, its folder made where it is not there. Raises UserError, and FileExistsError with O_EXCL."""
     for left in reversed(range(_TRIES)):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            # It may be there, and the next moment not: the last one at work removes the empty folder.
+            with contextlib.suppress(FileExistsError):
+                path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o666)
             try:
                 if os.write(descriptor, content) < len(content):
@@ -162,7 +164,6 @@ def write_new(path: Path, content: bytes, flags: int) -> None:
         except FileExistsError:
             raise
         except OSError as error:
-            # The last one at work may just have removed the empty folder.
             if not (left and isinstance(error, FileNotFoundError)):
                 raise cannot_write(path, error) from error
 
