@@ -62,7 +62,14 @@ class Claims:
         found = _read(_path(self.folder, name, top))
         if found is None or not self._is_free(*found):
             return None
-        return self._create(name, top + 1)
+        claim = self._create(name, top + 1)
+        if claim is not None:
+            # Who held it may have released it and left since it was read; then it is another's, or nobody's.
+            still = _read(_path(self.folder, name, top))
+            if still is None or still[0] != found[0]:
+                self._withdraw(claim)
+                return None
+        return claim
 
     def release(self, claim: Claim) -> None:
         """Give it away; what was made is in place, and recorded."""
@@ -76,6 +83,12 @@ class Claims:
                 path.unlink(missing_ok=True)
             else:
                 path.write_text(_text(_RELEASED, claim.name), encoding="utf-8")
+
+    def _withdraw(self, claim: Claim) -> None:
+        """As if it had never been made: a released one would say that the generations before hold no more."""
+        self.held.pop(claim.name, None)
+        with contextlib.suppress(OSError):
+            _path(self.folder, claim.name, claim.generation).unlink(missing_ok=True)
 
     def release_all(self) -> None:
         """Give away what is still held."""
