@@ -6,7 +6,8 @@ import json
 import numbers
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,10 +119,10 @@ def check_expected(
     path: str | os.PathLike[str], meta: FeatureMeta, expect: Mapping[str, object]
 ) -> None:
     """Raise FeatureFileError where fields are not those expected, naming each."""
-    stored = asdict(meta)
-    unknown = sorted(set(expect) - set(stored))
+    unknown = sorted(set(expect) - set(_kinds()))
     if unknown:
         raise FeatureFileError(f"no such feature attribute: {', '.join(unknown)}")
+    stored = {name: getattr(meta, name) for name in expect}
     differing = [
         f"{name} is {stored[name]!r}, expected {value!r}"
         for name, value in expect.items()
@@ -139,6 +140,7 @@ def _agree(stored: object, expected: object) -> bool:
     return stored == expected
 
 
+@cache
 def _kinds() -> dict[str, type]:
     kinds = {"str": str, "float": float, "int": int}
     return {field.name: kinds[str(field.type)] for field in fields(FeatureMeta)}

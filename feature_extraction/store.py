@@ -9,6 +9,7 @@ the HDF5 part, where they are found without it; older files lack that, and are r
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -35,6 +36,7 @@ from feature_extraction.plain_files import what_else
 from feature_extraction.seal import check_seal, described, seal
 from feature_extraction.whole_file import sync_folder, temporary_path
 
+_CONTROL = re.compile(r"[\x00-\x1f]")
 DATASET = "features"
 SUFFIX = ".h5"
 MAX_NAME_BYTES = 255  # what common file systems allow for one name
@@ -62,7 +64,7 @@ def feature_path(folder: str | os.PathLike[str], video: str) -> Path:
     """
     parts = video.split("/")
     plain = all(part not in ("", ".", "..") for part in parts)
-    if not plain or "\\" in video or any(ord(character) < 32 for character in video):
+    if not plain or "\\" in video or _CONTROL.search(video):
         raise FeatureFileError(f"video id {video!r} is not a plain file name; rename it")
     try:
         longest = max(len(part.encode("utf-8")) for part in (*parts[:-1], parts[-1] + SUFFIX))

@@ -21,9 +21,8 @@ PUBLISHED = "published"  # initial weights that a network's publisher gives
 def rows_by_video(rows: pd.DataFrame) -> dict[str, str]:
     """A digest of the segments of each video, in an order of their own."""
     texts: dict[str, list[str]] = {}
-    for video, start, end, label in zip(
-        rows["video"], rows["start"], rows["end"], rows["label"], strict=True
-    ):
+    columns = (rows[name].tolist() for name in ("video", "start", "end", "label"))
+    for video, start, end, label in zip(*columns, strict=True):
         texts.setdefault(video, []).append(f"{float(start)!r} {float(end)!r} {label}")
     return {
         video: hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "replace")).hexdigest()[

@@ -56,6 +56,7 @@ class FeatureStore:
     made: FeatureMeta
     own_rates: bool = False
     _outlines: dict[str, Outline] = field(default_factory=dict, compare=False, repr=False)
+    _paths: dict[str, Path] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, video: str, clips: slice = slice(None)) -> Features:
         """A video's features, or those of a span of clips (not below 0).
@@ -78,7 +79,9 @@ class FeatureStore:
 
     def path(self, video: str) -> Path:
         """The file of a video's features."""
-        return feature_path(self.folder / FEATURES, video)
+        if video not in self._paths:
+            self._paths[video] = feature_path(self.folder / FEATURES, video)
+        return self._paths[video]
 
     def shape(self, video: str) -> tuple[int, int]:
         """How many clips and channels a video's features have. Raises UserError where there are none."""
