@@ -42,8 +42,8 @@ from pipeline.stages.shares import Shares, failed_elsewhere, was_finished
 from pipeline.training.networks.classifier import load_classifier
 
 Groups = Mapping[str, np.ndarray]  # the rows of each video's proposals
-# Of a video: the right to make it, its source, times [n, positions] in seconds.
-ScoreJob = tuple[Claim, Source, np.ndarray]
+# Of a video: its name, its source, times [n, positions] in seconds, the right to make it (None: nobody else may).
+ScoreJob = tuple[str, Source, np.ndarray, Claim | None]
 Scored = tuple[Claim, Made | None]
 
 
@@ -206,14 +206,14 @@ def _decoded(
                 yield None
             else:
                 times = times_of(settings, proposals.iloc[groups[claim.name]], grid)
-                yield claim, paths[claim.name], times
+                yield claim.name, paths[claim.name], times, claim
 
     arguments = (run, run.dataset.num_classes, parts)
     workers = run.config.runtime.workers
     for outcome in outcomes(
         score_handler, arguments, jobs(), workers=workers, timeout=SILENCE_SECONDS
     ):
-        claim = outcome.job[0]
+        *_, claim = outcome.job
         if outcome.reason is not None and claim.holds():
             left_out.failed(claim.name, outcome.reason)
         yield claim, outcome.result
@@ -226,12 +226,12 @@ def score_handler(run: Run, num_classes: int | tuple[int, int], parts: Parts) ->
     takes = extraction_takes_parts(run.detection)
 
     def handle(job: ScoreJob, heartbeat: Heartbeat) -> Made | None:
-        claim, path, times = job
+        video, path, times, claim = job
         try:
             scores = scores_on_clips(model, extractor, path, times, heartbeat=heartbeat)
         except DamagedVideoError as error:
             raise VideoError(told(error, takes)) from error
-        return parts.write(claim.name, scores) if claim.holds() else None
+        return parts.write(video, scores) if claim is None or claim.holds() else None
 
     return handle
 

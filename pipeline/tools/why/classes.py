@@ -90,7 +90,7 @@ class Classes:
         ledger = Ledger(parts.folder)
         todo = parts.todo(list(times), ledger)
         paths = run.sources(todo, LeftOut("why"))
-        jobs = [(video, paths[video], times[video]) for video in todo if video in paths]
+        jobs = [(video, paths[video], times[video], None) for video in todo if video in paths]
         made = outcomes(
             score_handler,
             (run, run.dataset.num_classes, parts),

@@ -23,7 +23,7 @@ def note(number, frame):
     if {ends}: sys.exit(143)
 signal.signal(signal.SIGTERM, note)
 said.write_text("listening\\n")
-time.sleep(60)
+for _ in range(600): time.sleep(0.1)  # a signal just before a sleep is seen after it
 """
 
 
