@@ -18,6 +18,7 @@ from pipeline.run_folder.joined.sharing import Work, at_work
 from pipeline.run_folder.ledger import Ledger
 from pipeline.run_folder.manifests import write_manifest
 from pipeline.run_folder.stage import Stage
+from pipeline.run_folder.temporary import clear_temporary
 from pipeline.runs.graph import row
 from pipeline.runs.holding import wait
 from pipeline.runs.run import Run
@@ -62,6 +63,7 @@ def finishing(stage: Stage, work: Work) -> Iterator[Stage | None]:
         if not last:
             yield None
             return
+        clear_temporary(stage.folder)  # what those that were killed meanwhile left half written
         others = sum(spent for member, spent in work.seconds.items() if member != work.member.id)
         yield replace(stage, spent=stage.spent + others)
 

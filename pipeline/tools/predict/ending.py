@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pipeline.data.features import FEATURES
 from pipeline.data.videos.failures import listed_failures
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.prediction.choosing import Choice, choose
@@ -16,6 +17,7 @@ from pipeline.progress import say
 from pipeline.run_folder.joined.opening import closing
 from pipeline.run_folder.joined.sharing import Work
 from pipeline.run_folder.ledger import fold
+from pipeline.run_folder.temporary import clear_temporary
 from pipeline.runs.joint import take_over
 from pipeline.stages.shares import Shares, failed_elsewhere
 from pipeline.tools.predict.files.kept import RAW
@@ -44,8 +46,13 @@ class Found:
 
 
 def keep_records(folder: Path) -> None:
-    """Put what processes at work recorded into files of the folder of predictions. Raises UserError."""
+    """Put what processes at work recorded into files of the folder of predictions, without what killed ones left half.
+
+    Raises UserError.
+    """
     take_over(folder, "predict")
+    for name in (FILES, RAW, FEATURES):
+        clear_temporary(folder / name)
     for name in (RAW, FILES):
         fold(folder / name)
 

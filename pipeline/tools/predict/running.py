@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pipeline.data.features import FEATURES
 from pipeline.data.videos.finding import Source
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.model_files.opening import open_model
@@ -20,11 +19,9 @@ from pipeline.run_folder.joined.opening import joins, opening
 from pipeline.run_folder.joined.sharing import Work, at_work
 from pipeline.run_folder.joined.todo import Todo
 from pipeline.run_folder.lock import locked
-from pipeline.run_folder.temporary import clear_temporary
 from pipeline.stages.shares import Shares
 from pipeline.tools.predict.ending import Found, ToMake, finish, keep_records, was_finished
-from pipeline.tools.predict.files.kept import RAW
-from pipeline.tools.predict.files.outputs import FILES, require_names, require_place
+from pipeline.tools.predict.files.outputs import require_names, require_place
 from pipeline.tools.predict.looking import Videos, asked_as, jobs_of, look
 from pipeline.tools.predict.request import Request
 from pipeline.tools.predict.working import Answer, Claimed, Job, Seconds, Task, predict_handler
@@ -90,8 +87,6 @@ def _opened(work: Work, sources: Mapping[str, Source], model: Model, request: Re
         if not joins(work, "predict", by):
             keep_records(request.folder)
             work.clear()
-            for name in (FILES, RAW, FEATURES):  # what killed processes left half written
-                clear_temporary(request.folder / name)
         work.member.sign(by=by, shard=str(request.shard or ""), total=len(sources))
     work.look()
     return videos
