@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from helpers.paths import ROOT, code_paths
+from pipeline.run_folder.joined.seen import workers_in
 
 SERVER = """
 import importlib, json, os, sys
@@ -61,6 +65,39 @@ class Forked:
         """Kill it with the processes it has started."""
         os.killpg(process, signal.SIGKILL)
         self.wait(process)
+
+    def kill_some(
+        self,
+        line: list[str],
+        folder: Path,
+        kills: int,
+        chance: random.Random,
+        *,
+        processes: int,
+        within: float,
+        is_done: Callable[[], bool],
+    ) -> int:
+        """Processes at work, of which one is killed again and again while it holds a video; how many were.
+
+        Each is killed `within` so many seconds of being seen to hold one. The last ones end with 0.
+        """
+        at_work, killed = [self.start(line) for _ in range(processes)], 0
+        until = time.monotonic() + 120
+        while killed < kills and time.monotonic() < until and not is_done():
+            busy = [one.note.pid for one in workers_in(folder) if one.holds and not one.gone]
+            busy = [process for process in busy if process in at_work]
+            if not busy:
+                time.sleep(0.005)
+                continue
+            time.sleep(chance.uniform(0, within))
+            process = chance.choice(busy)
+            self.kill(process)
+            killed += 1
+            at_work.remove(process)
+            at_work.append(self.start(line))
+        codes = [self.wait(process) for process in at_work]
+        assert codes == [0] * processes, self.said()
+        return killed
 
     def said(self) -> str:
         """What all of them have said so far."""

@@ -50,26 +50,12 @@ def same_stage(one: Path, two: Path, pattern: str) -> None:
 
 def kill_some(forked: Forked, line: list[str], folder: Path, kills: int, chance) -> int:
     """Four processes at work, of which one is killed again and again while it holds a video; how many were."""
-    at_work, killed = [forked.start(line) for _ in range(4)], 0
-    until = time.monotonic() + 120
-    while killed < kills and time.monotonic() < until:
+
+    def is_done() -> bool:
         manifest = read_manifest(folder)
-        if manifest is not None and manifest.complete:
-            break
-        busy = [one.note.pid for one in workers_in(folder) if one.holds and not one.gone]
-        busy = [process for process in busy if process in at_work]
-        if not busy:
-            time.sleep(0.005)
-            continue
-        time.sleep(chance.uniform(0, 0.05))
-        process = chance.choice(busy)
-        forked.kill(process)
-        killed += 1
-        at_work.remove(process)
-        at_work.append(forked.start(line))
-    codes = [forked.wait(process) for process in at_work]
-    assert codes == [0] * 4, forked.said()
-    return killed
+        return manifest is not None and manifest.complete
+
+    return forked.kill_some(line, folder, kills, chance, processes=4, within=0.05, is_done=is_done)
 
 
 def test_four_processes_that_are_killed_equal_one(whole, data, tmp_path, forked):

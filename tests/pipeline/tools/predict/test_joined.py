@@ -72,23 +72,11 @@ def same_predictions(one: Path, two: Path) -> None:
 
 
 def kill_some(forked: Forked, arguments: list[str], folder: Path, kills: int, chance) -> int:
-    """Three processes at work, of which one is killed again and again; how many were."""
-    at_work, killed, until = [forked.start(arguments) for _ in range(3)], 0, time.monotonic() + 120
-    while killed < kills and time.monotonic() < until and not (folder / "detections.csv").exists():
-        busy = [one.note.pid for one in workers_in(folder) if one.holds and not one.gone]
-        busy = [process for process in busy if process in at_work]
-        if not busy:
-            time.sleep(0.005)
-            continue
-        time.sleep(chance.uniform(0, 0.3))
-        process = chance.choice(busy)
-        forked.kill(process)
-        killed += 1
-        at_work.remove(process)
-        at_work.append(forked.start(arguments))
-    codes = [forked.wait(process) for process in at_work]
-    assert codes == [0] * 3, forked.said()
-    return killed
+    """Three processes at work, of which one is killed again and again while it holds a video; how many were."""
+    is_done = (folder / "detections.csv").exists
+    return forked.kill_some(
+        arguments, folder, kills, chance, processes=3, within=0.3, is_done=is_done
+    )
 
 
 def test_three_processes_that_are_killed_equal_one(place, whole, forked):
