@@ -3,13 +3,13 @@ PYTHON ?= python3
 BIN = .venv/bin
 PACKAGES = tada_loc pipeline feature_extraction bmn actionformer evaluation benchmarks checks
 
-.PHONY: install demo check test test-slow test-newest test-oldest bench pictures clean
+.PHONY: install demo check test test-slow test-newest test-oldest bench docs pictures clean
 
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test,dev,docs]"
 	touch $@
 
 demo: install
@@ -40,6 +40,10 @@ test-newest:
 test-oldest:
 	$(PYTHON) -m checks.versions oldest
 
+# The site, into site/. A warning is an error: a broken link, a docstring that does not parse, a page that no other names.
+docs: install
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto --doctree-dir build/doctrees docs site
+
 bench: install
 	$(BIN)/python -m benchmarks
 
@@ -49,4 +53,4 @@ pictures: install
 	$(BIN)/python -m checks.explained
 
 clean:
-	rm -rf .venv .venv-newest .venv-oldest runs build *.egg-info
+	rm -rf .venv .venv-newest .venv-oldest runs build site *.egg-info

@@ -29,7 +29,7 @@ VARIANTS: dict[str, tuple[float, dict[str, Any]]] = {
         {"name": "tada2d", "aggregation": "none", "global_context": False},
     ),
 }
-# The demo's training as it was when docs/ablation.md was written: square crops, the last weights.
+# The demo's training as it was when docs/explanation/ablation.md was written: square crops, the last weights.
 TRAINING: dict[str, Any] = {
     "finetune.crop": 48,
     "finetune.base_lr": 3.0e-3,

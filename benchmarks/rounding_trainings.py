@@ -95,7 +95,7 @@ def load_demo(data: Path, settings: Mapping[str, Any]) -> tuple[Config, int, Seg
     """
     overrides: dict[str, Any] = {f"finetune.{key}": value for key, value in settings.items()}
     overrides |= {
-        "finetune.flip": 0.0,  # as the demo was when docs/reproducibility.md was written
+        "finetune.flip": 0.0,  # as the demo was when docs/explanation/reproducibility.md was written
         "dataset.videos": str(data / "videos"),
         "dataset.annotations": str(data / "annotations.csv"),
         "runtime.device": "cpu",

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scale`: measured rates, and what three sizes of data come to with them (docs/scale.md)."""
+"""`python -m benchmarks.scale`: measured rates, and what three sizes of data come to with them (docs/explanation/scale.md)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from feature_extraction.clips import iter_clips
 from feature_extraction.read_ahead import FrameThread
 from feature_extraction.sampling import ClipGrid
 
-# What `benchmarks.gpu` measured on one H100 on 2026-11-26 (docs/performance.md), clips of 8 x 224 x 224 a second.
+# What `benchmarks.gpu` measured on one H100 on 2026-11-26 (docs/explanation/performance.md), clips of 8 x 224 x 224 a second.
 GPU = 2226.0
 # Clips a second from files of EPIC-KITCHENS-100's grid to features, 8 processes on that machine's 16 cores.
 GPU_EXTRACTION, GPU_CORES = 551.6, 16

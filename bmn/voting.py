@@ -49,7 +49,7 @@ def vote(segments: np.ndarray, scores: np.ndarray, picks: np.ndarray, tiou: floa
         shared = np.minimum(ends, end) - np.maximum(starts, start)
         union = np.maximum(ends, end) - np.minimum(starts, start)
         votes = (shared >= tiou * union) & (union > 0)
-        # With the tIoU, those at the brink count less: better on noisy maps (docs/boundaries.md).
+        # With the tIoU, those at the brink count less: better on noisy maps (docs/how-to/boundaries.md).
         weight = weights[run][votes] * shared[votes] / union[votes]
         total = weight.sum()
         if total > 0:

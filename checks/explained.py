@@ -1,4 +1,4 @@
-"""The picture of docs/explain.md from a finished demo: `python -m checks.explained [RUN_DIR]`. Look at it before it lands."""
+"""The picture of docs/how-to/explain.md from a finished demo: `python -m checks.explained [RUN_DIR]`. Look at it before it lands."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""docs/backbones.md: its lines run as they stand there, and it names every network and every key."""
+"""docs/how-to/backbones.md: its lines run as they stand there, and it names every network and every key."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torchvision import models
 
 from pipeline.model_files.limits import KINDS
 
-TEXT = (Path(__file__).resolve().parents[1] / "docs" / "backbones.md").read_text()
+TEXT = (Path(__file__).resolve().parents[1] / "docs" / "how-to" / "backbones.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
 def test_the_lines_run():
     torch.manual_seed(0)
     for block in BLOCKS:
-        exec(compile(block, "docs/backbones.md", "exec"), {})
+        exec(compile(block, "docs/how-to/backbones.md", "exec"), {})
     assert len(BLOCKS) == 1
 
 

@@ -14,7 +14,7 @@ from helpers.paths import ROOT, code_paths
 import tada_loc
 
 NAMES = ["Detections", "Detector", "Run", "__version__", "load"]
-DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "notebook.md"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "how-to" / "notebook.md"]
 
 
 def ends_well(code: str) -> None:

@@ -1,4 +1,4 @@
-"""docs/own-data.md, followed step by step: its table and its commands, in its order."""
+"""docs/how-to/own-data.md, followed step by step: its table and its commands, in its order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.data.annotations.dataset import Inputs
 from pipeline.demo.dataset import make_dataset
 from pipeline.tools.init.advice import CPU, GPU, LONGEST_CLIP, POSITIONS_IN_SHORTEST
 
-TEXT = (Path(__file__).resolve().parents[1] / "docs" / "own-data.md").read_text()
+TEXT = (Path(__file__).resolve().parents[1] / "docs" / "how-to" / "own-data.md").read_text()
 # What init writes, made small: another network, less of a picture and one epoch, nothing else.
 SMALL = [
     "backbone.width=4", "finetune.epochs=1", "finetune.min_steps=0", "finetune.warmup_epochs=0",

@@ -15,7 +15,7 @@ from pipeline.configuration.keys import known_keys
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [
     ROOT / "README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "pipeline" / "configs").glob("*.yaml")),
 ]
 

@@ -1,4 +1,4 @@
-"""docs/reliability.md: behind every promise stands a test that is there."""
+"""docs/explanation/reliability.md: behind every promise stands a test that is there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENT = ROOT / "docs" / "reliability.md"
+DOCUMENT = ROOT / "docs" / "explanation" / "reliability.md"
 TEXT = DOCUMENT.read_text()
 LINK = re.compile(r"\[`([\w.]+\.py(?:::\w+)?)`\]\(([^)]+)\)")
 PROMISE = re.compile(r"\(tests: (.*)\)", re.DOTALL)
@@ -84,11 +84,11 @@ def test_every_row_names_its_tests():
 
 def test_every_link_to_a_test_is_of_this_form():
     """Else it would be passed over here."""
-    assert TEXT.count("](../tests/") == len(LINK.findall(TEXT))
+    assert TEXT.count("](../../tests/") == len(LINK.findall(TEXT))
 
 
 def test_what_is_wrong_is_found():
-    here = f"../tests/{Path(__file__).name}"
+    here = f"../../tests/{Path(__file__).name}"
     assert problem_of(Path(__file__).name, here) is None
     assert problem_of(f"{Path(__file__).name}::test_what_is_wrong_is_found", here) is None
     assert "has no test_nothing" in str(problem_of(f"{Path(__file__).name}::test_nothing", here))

@@ -1,4 +1,4 @@
-"""docs/tadaconv.md: its lines run as they stand there, and its numbers are the networks'."""
+"""docs/how-to/tadaconv.md: its lines run as they stand there, and its numbers are the networks'."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from feature_extraction import build_backbone
 from feature_extraction.backbones import BACKBONES
 from pipeline.configuration.keys import known_keys
 
-TEXT = (Path(__file__).resolve().parents[1] / "docs" / "tadaconv.md").read_text()
+TEXT = (Path(__file__).resolve().parents[1] / "docs" / "how-to" / "tadaconv.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 
 
@@ -22,7 +22,7 @@ def test_the_lines_run():
     names: dict[str, object] = {}
     with torch.no_grad():
         for block in BLOCKS:
-            exec(compile(block, "docs/tadaconv.md", "exec"), names)
+            exec(compile(block, "docs/how-to/tadaconv.md", "exec"), names)
     assert len(BLOCKS) == 4 and len(names["replaced"]) == 8
 
 
@@ -37,7 +37,7 @@ def test_every_name_and_option_is_there():
     options = {option for cell in named for option in re.findall(r"`(\w+)`", cell)}
     known = {key.removeprefix("backbone.") for key in known_keys() if key.startswith("backbone.")}
     rest = {"name", "depth", "width", "dropout", "mean", "std", "pretrained", "pool_kernel"}
-    rest |= {"train", "tokens", "insert", "revision", "published"}  # docs/backbones.md
+    rest |= {"train", "tokens", "insert", "revision", "published"}  # docs/how-to/backbones.md
     assert options - set(BACKBONES) == known - rest
 
 

@@ -101,7 +101,7 @@ def convert(
     """Turn annotations of other tools and data sets into a table.
 
     IN are files, or folders of them, of Label Studio, CVAT, ELAN, VIA, BORIS, Audacity, ActivityNet, THUMOS14,
-    Charades and others (docs/annotations.md). What is left out is counted and said.
+    Charades and others (docs/reference/annotations.md). What is left out is counted and said.
 
     \b
     Example: tada-loc convert labelstudio.json --to own.csv --videos videos

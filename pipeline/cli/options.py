@@ -42,7 +42,7 @@ class NamedPath(click.Path):
 
 
 class NamedPlace(NamedPath):
-    """A path, or an address of a cloud store (docs/cloud.md)."""
+    """A path, or an address of a cloud store (docs/how-to/cloud.md)."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """As `NamedPath`, an address as a `Url`; fails for one that is not taken."""

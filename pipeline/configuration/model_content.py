@@ -1,6 +1,6 @@
 """What a model file says of itself, as far as it can be read without torch: JSON beside its tensors.
 
-The file is in the safetensors form; docs/model-file.md has what is in it.
+The file is in the safetensors form; docs/reference/formats/model-file.md has what is in it.
 """
 
 from __future__ import annotations

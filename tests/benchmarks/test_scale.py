@@ -1,4 +1,4 @@
-"""The worked examples of docs/scale.md: they follow from the rates beside them, and the script runs."""
+"""The worked examples of docs/explanation/scale.md: they follow from the rates beside them, and the script runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from benchmarks.scale import EK100, GPU, HACS, SETS, main, tables
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "scale.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "explanation" / "scale.md"
 
 
 def test_the_tables_of_the_document_follow_from_its_rates():

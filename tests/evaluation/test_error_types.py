@@ -144,7 +144,7 @@ def test_what_cannot_be_is_refused(more, said):
 
 
 def test_published_detections_of_thumos14(real_data):
-    """ActionFormer's on THUMOS14, tIoU 0.5: the counts that docs/why.md states."""
+    """ActionFormer's on THUMOS14, tIoU 0.5: the counts that docs/how-to/why.md states."""
     database = json.loads(real_data("thumos14", "thumos14.json").read_text())["database"]
     rows = [
         (video, *one["segment"], one["label"])

@@ -253,4 +253,4 @@ def test_the_table_with_frames_of_the_cases(tmp_path):
 
 
 def test_the_key_is_described():
-    assert "dataset.allow_beyond" in (ROOT / "docs/own-data.md").read_text()
+    assert "dataset.allow_beyond" in (ROOT / "docs/how-to/own-data.md").read_text()

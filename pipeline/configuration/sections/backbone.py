@@ -39,8 +39,8 @@ class BackboneSettings(Section):
 
     name: Annotated[str, ByContent()] = Field(
         default="tada2d",
-        description="Name of the network (docs/tadaconv.md), or of one that others publish: `hf:ORG/MODEL`, "
-        "`hf:FOLDER`, `torchvision:NAME`, `timm:NAME` (docs/backbones.md).",
+        description="Name of the network (docs/how-to/tadaconv.md), or of one that others publish: `hf:ORG/MODEL`, "
+        "`hf:FOLDER`, `torchvision:NAME`, `timm:NAME` (docs/how-to/backbones.md).",
     )
     depth: Positive | tuple[Positive, ...] = Field(
         default=50, description="Depth of the ResNet in layers, or the blocks of each stage."

@@ -27,7 +27,7 @@ def _pattern(value: str | None) -> str | None:
 class DatasetSettings(Section):
     """Which annotations and videos; paths are relative to the folder the command runs in.
 
-    Annotations, videos and what belongs to them may be addresses (`s3://bucket/videos`, docs/cloud.md).
+    Annotations, videos and what belongs to them may be addresses (`s3://bucket/videos`, docs/how-to/cloud.md).
     """
 
     name: Annotated[str, NoResult()] = Field(description="Name of the data set, for people.")

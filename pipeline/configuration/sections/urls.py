@@ -91,11 +91,11 @@ def _checked(text: str) -> str:
     port = "" if account.startswith("[") else account.partition(":")[2]
     if ("@" in account and protocol not in ("az", "abfs")) or (port and not port.isdecimal()):
         raise ValueError(
-            "no user and password stand in an address: it is written down; see docs/cloud.md for where they go"
+            "no user and password stand in an address: it is written down; see docs/how-to/cloud.md for where they go"
         )
     if "?" in text or "#" in text:
         raise ValueError(
-            "? and # are not taken: a query may hold a token, and addresses are written down; see docs/cloud.md"
+            "? and # are not taken: a query may hold a token, and addresses are written down; see docs/how-to/cloud.md"
         )
     if any(_STEP_UP.fullmatch(name) for name in names):
         raise ValueError("a step up or nowhere (.., .) is not taken; write the whole address")

@@ -220,5 +220,5 @@ def _name_of(file: OpenedFile) -> str:
     table.require_heading(file.rows, file.path)
     find_columns(file.rows.cells[0], file.path)
     raise UserError(
-        f"{file.path}: no form of annotations known here; docs/annotations.md lists them"
+        f"{file.path}: no form of annotations known here; docs/reference/annotations.md lists them"
     )

@@ -214,7 +214,9 @@ def _said(error: Exception) -> str:
     if isinstance(error, FileNotFoundError) or status == 404:
         return "no such file, or no such folder"
     if isinstance(error, PermissionError) or status in (401, 403) or _lacks_credentials(error):
-        return f"the store refuses ({_line(error)}); see docs/cloud.md for where credentials go"
+        return (
+            f"the store refuses ({_line(error)}); see docs/how-to/cloud.md for where credentials go"
+        )
     return f"cannot be read ({_line(error)})"
 
 

@@ -108,7 +108,7 @@ def _require_explainable(model: Model) -> None:
     if published is not None:
         raise UserError(
             f"{model.name}: its backbone is {model.config.backbone.title}; explain shows what networks of ours look "
-            "at (docs/backbones.md)"
+            "at (docs/how-to/backbones.md)"
         )
 
 

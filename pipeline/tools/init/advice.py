@@ -1,6 +1,6 @@
 """The configuration that suits someone's own footage, and why: what `tada-loc init` writes.
 
-Every number is a key of the configuration with the reason for it; `docs/own-data.md` tells what was
+Every number is a key of the configuration with the reason for it; `docs/how-to/own-data.md` tells what was
 measured.
 """
 

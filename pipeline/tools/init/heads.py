@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.data.sequences.learnt import levels_for
 from pipeline.tools.init.footage import Footage
 
-CHOSEN = "actionformer"  # by measurement: docs/actionformer.md
+CHOSEN = "actionformer"  # by measurement: docs/how-to/actionformer.md
 LEVELS = (3, 7)  # least and most; the paper has 6
 WITHIN_SAMPLE = 1.25  # a training sample over the longest usual action
 MANY_SEGMENTS = 5000  # from which a wide network has enough to learn from

@@ -33,7 +33,7 @@ def our_network(settings: BackboneSettings, num_classes: int | tuple[int, int]) 
         if getattr(settings, key) != BackboneSettings.model_fields[key].default:
             raise UsageError(
                 f"backbone.{key} = {getattr(settings, key)!r}: has no effect on {settings.name}, which is a network "
-                "of ours: leave it out (docs/backbones.md)"
+                "of ours: leave it out (docs/how-to/backbones.md)"
             )
     first, *second = settings.kernels
     try:

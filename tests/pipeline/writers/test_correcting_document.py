@@ -1,4 +1,4 @@
-"""docs/correct-and-train-again.md: what it says of labels and commands holds."""
+"""docs/how-to/correct-and-train-again.md: what it says of labels and commands holds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.data.annotations.dataset import Inputs
 from pipeline.data.annotations.formats import read_format
 from pipeline.writers.elan import write_elan
 
-TEXT = (ROOT / "docs" / "correct-and-train-again.md").read_text()
+TEXT = (ROOT / "docs" / "how-to" / "correct-and-train-again.md").read_text()
 
 
 def corrected(folder: Path, *names: str) -> None:

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from pipeline.data.annotations.columns.headings import are_headings
 from pipeline.errors import UserError
 
-KNOWN = "docs/annotations.md lists what is read"
+KNOWN = "docs/reference/annotations.md lists what is read"
 _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (
         b"PAR1",

@@ -56,7 +56,7 @@ def test_a_busy_server_is_asked_again_and_a_refusal_is_not(web):
     assert len(server.asked) == 3
     server.asked.clear()
     server.refuses = True
-    with pytest.raises(StoreError, match=r"/a: the store refuses .*docs/cloud.md") as caught:
+    with pytest.raises(StoreError, match=r"/a: the store refuses .*docs/how-to/cloud.md") as caught:
         copy(f"{server.url}/a", folder / "b")
     assert len(server.asked) == 1 and not caught.value.unreachable
     server.refuses, server.busy = False, 9
