@@ -76,14 +76,5 @@ def test_links_and_pictures_are_there():
                 assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
-def test_the_readmes_tree_is_true():
-    text = (ROOT / "README.md").read_text()
-    tree = re.search(r"^```text\n(pipeline/.*?)^```", text, re.MULTILINE | re.DOTALL).group(1)
-    folder = ROOT
-    for line in tree.splitlines():
-        name = line.split()[0] if line.strip() else ""
-        if not line.startswith(" ") and name:
-            folder = ROOT / name
-            assert folder.exists(), name
-        elif name:
-            assert (folder / name).exists(), f"{folder.name}/{name}"
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 160

@@ -25,7 +25,7 @@ class Expected:
         return round(abs(round(average, 2) - self.mean), 6) <= self.half_width
 
 
-# Measured by `python -m benchmarks.demo_figure`; the README quotes the same.
+# Measured by `python -m benchmarks.demo_figure`; docs/start/demo.md quotes the same.
 EXPECTED = {
     "tada2d": Expected(73.6, 4.0),
     "tsn": Expected(8.5, 4.0),

@@ -1,4 +1,4 @@
-"""What the demo says of its figure, when, and that the README promises the same."""
+"""What the demo says of its figure, when, and that the documents promise the same."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pipeline.run_folder.files import write_json
 from pipeline.runs.ways import in_order
 
 README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "start" / "demo.md"
 DATA = Path("drawn")
 
 
@@ -111,8 +112,8 @@ def test_the_command_says_it_last(tmp_path, monkeypatch):
     )
 
 
-def test_the_readme_promises_the_same():
-    text = README.read_text().partition("## Use it")[0]
+def test_the_page_of_the_demo_promises_the_same():
+    text = PAGE.read_text()
     spans = re.findall(r"(\d+\.\d) \+- (\d+\.\d)", text)
     wanted = [str(EXPECTED[name]) for name in ("tada2d", "tsn")]
     assert [f"{mean} +- {half}" for mean, half in spans] == wanted
@@ -123,3 +124,12 @@ def test_the_readme_promises_the_same():
     for (average, line), name in zip(tables, ("tada2d", "tsn"), strict=True):
         assert line == f"demo: average mAP {average}, inside the expected {EXPECTED[name]}"
         assert EXPECTED[name].holds(float(average)), f"the table of {name} breaks the promise"
+    tada = EXPECTED["tada2d"]
+    ends = f"{tada.mean - tada.half_width:.1f} to {tada.mean + tada.half_width:.1f}"
+    assert ends in text
+
+
+def test_the_readme_shows_the_figures_of_the_page():
+    said = re.findall(r"^demo: average mAP .*$", README.read_text(), re.MULTILINE)
+    assert len(said) == 2
+    assert all(f"\n{line}\n" in PAGE.read_text() for line in said)
