@@ -1,0 +1,35 @@
+"""Every block of every document is what it says: commands and Python run, the rest is read.
+
+A page is followed from its first block to its last in a folder of its own, as helpers/documents/world.py
+fills it. What is not run says why in a comment before it (helpers/documents/reading.py).
+"""
+
+from __future__ import annotations
+
+import pytest
+from helpers.documents.forms import problem_of
+from helpers.documents.reading import blocks_of, name_of, pages
+from helpers.documents.running import BlockError
+
+PAGES = pages()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_blocks_have_the_form_they_name(path):
+    said = [
+        f"{block.place}: {problem}" for block in blocks_of(path) if (problem := problem_of(block))
+    ]
+    assert not said, "\n".join(said)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_the_page_can_be_followed(path, page_folder):
+    blocks = blocks_of(path)
+    if not any(block.runs and block.language in {"sh", "python"} for block in blocks):
+        return  # nothing in it runs
+    page = page_folder(path.read_text("utf-8"))
+    for block in blocks:
+        try:
+            page.follow(block)
+        except BlockError as error:
+            pytest.fail(str(error), pytrace=False)
