@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import click
 import pytest
 from helpers.documents.lines import inline_problems, lines_of_comments, lines_of_page, problem_of
 from helpers.documents.reading import name_of, pages
-from helpers.paths import ROOT
 
-from pipeline.cli.commands import main
 from pipeline.configuration.reading import SHIPPED
 
 DOCUMENTS = [*pages(), *sorted(SHIPPED.glob("*.yaml"))]

@@ -35,7 +35,7 @@ def refusal(text: str) -> str | None:
                 return f"{word} is not run here: mark the block (<!-- needs: ... -->), or see {__name__}"
             if word == "python" and (said := _python(words[place + 1 :])):
                 return said
-        if OUTSIDE.search(word) or "`" in word or set(word) <= set("<()>&") and "(" in word:
+        if OUTSIDE.search(word) or "`" in word or (set(word) <= set("<()>&") and "(" in word):
             return f"{word} may lie outside the page's folder: mark the block, or name a path in it"
     return None
 

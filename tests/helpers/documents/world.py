@@ -7,11 +7,13 @@ shipped configuration (`small`, `demo`) gets the same settings before its own.
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pandas as pd
 import torch
@@ -122,11 +124,24 @@ def _give_files(folder: Path) -> None:
     one = pd.DataFrame({"video": sorted(set(rows["video"])), "label": "pour", "score": 0.7})
     pd.concat([one, one.assign(label="stir", score=0.3)]).to_csv("scores.csv", index=False)
     (folder / "list.txt").write_text("match.mp4\n")
+    (folder / "more" / "monday").mkdir(parents=True)
+    shutil.copy("match.mp4", "more/monday/kitchen_13.mp4")
+    _write_frames(folder / "frames" / "P01_01")
+    (folder / "VIDEO.pkl").write_bytes(pickle.dumps(np.zeros((25, 8), np.float32)))
     (folder / "LICENSE").write_text("For research only.\n")
     torch.manual_seed(0)
     (folder / "thumos_i3d.yaml").write_text(yaml.safe_dump(PUBLIC))
     state = from_public_config(PUBLIC).state_dict()
     torch.save({"state_dict_ema": {f"module.{k}": v for k, v in state.items()}}, "epoch_034.pth.tar")  # fmt: skip
+
+
+def _write_frames(folder: Path) -> None:
+    """The first four seconds of match.mp4 as numbered pictures."""
+    folder.mkdir(parents=True)
+    with av.open("match.mp4") as container:
+        for number, frame in enumerate(container.decode(video=0), 1):
+            if number <= 60:
+                frame.to_image().save(folder / f"img_{number:05d}.jpg")
 
 
 def _label_studio(rows: pd.DataFrame) -> list[dict[str, Any]]:
