@@ -7,7 +7,9 @@ import re
 import pytest
 from helpers.documents.reading import name_of, pages
 
-PROSE = re.compile(r"(?!```)[A-Z`*\["]")  # no table, block, list, quotation, picture or heading begins so
+PROSE = re.compile(
+    r"(?!```)[A-Z`*[]"
+)  # no table, block, list, quotation, picture or heading begins so
 LIST = re.compile(r"[*-] |\d+\. ")
 
 
@@ -20,12 +22,16 @@ def problem_of(text: str) -> str | None:
     if not titles:
         return "no title"
     below = titles[0] + 1
-    if [line.strip() for line in lines[below : below + 1]] != [""] or not lines[below + 1 : below + 2]:
+    if [line.strip() for line in lines[below : below + 1]] != [""] or not lines[
+        below + 1 : below + 2
+    ]:
         return "no sentence after an empty line under the title"
     first = lines[below + 1]
     if not PROSE.match(first) or LIST.match(first):
         return f"no sentence under the title, but {first!r}"
-    paragraph = " ".join(line.strip() for line in "\n".join(lines[below + 1 :]).split("\n\n")[0].split("\n"))
+    paragraph = " ".join(
+        line.strip() for line in "\n".join(lines[below + 1 :]).split("\n\n")[0].split("\n")
+    )
     sentence = re.split(r"(?<=[.:?!])(?:\s|$)", paragraph)[0]
     if sentence[-1] not in ".:" or len(sentence.split()) < 4:
         return f"no whole sentence under the title: {sentence!r}"
