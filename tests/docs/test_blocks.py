@@ -35,9 +35,11 @@ def test_the_page_can_be_followed(path, page_folder):
     blocks = read(path)
     if not any(block.runs and block.language in {"sh", "python"} for block in blocks):
         return  # nothing in it runs
-    page = page_folder(path.read_text("utf-8"))
-    for block in blocks:
-        try:
+    page, said = page_folder(path.read_text("utf-8")), ""
+    try:
+        for block in blocks:
             page.follow(block)
-        except BlockError as error:
-            pytest.fail(str(error), pytrace=False)
+    except BlockError as error:
+        said = str(error)
+    if said:
+        pytest.fail(said, pytrace=False)

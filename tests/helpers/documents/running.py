@@ -61,7 +61,7 @@ class Page:
         elif block.runs and block.language == "sh":
             lines = lines_of(block)
             for line in lines:
-                self._line(line, block.exits if line is lines[-1] else 0)
+                self.run(line, block.exits if line is lines[-1] else 0)
 
     def _python(self, block: Block) -> None:
         said = io.StringIO()
@@ -80,7 +80,8 @@ class Page:
         finally:
             plt.close("all")
 
-    def _line(self, line: Line, exits: int) -> None:
+    def run(self, line: Line, exits: int = 0) -> str:
+        """Run a command; what it printed. Raises BlockError where it does not end with the code `exits`."""
         if (refused := refusal(line.text)) is not None:
             raise BlockError(f"{line.place}: {line.text}\n{refused}")
         words = None if SHELL.search(QUOTED.sub("", line.text)) else shlex.split(line.text)
@@ -93,6 +94,7 @@ class Page:
             raise BlockError(f"{line.place}: {line.text}\nended with {code}, not {exits}\n{output}")
         if words and words[:2] == ["tada-loc", "init"]:
             world.shrink(self.folder / target_of(words))
+        return output
 
     def _make_room(self, words: list[str]) -> None:
         """What a page shows how to make is not there before it does."""
@@ -106,7 +108,8 @@ class Page:
     def _tada(self, words: list[str]) -> tuple[int, str]:
         runner = CliRunner()
         result = runner.invoke(main, small(words), env=command_defaults(), catch_exceptions=True)
-        failed = "".join(traceback.format_exception(*result.exc_info)) if result.exit_code else ""
+        unexpected = result.exc_info and not isinstance(result.exception, SystemExit)
+        failed = "".join(traceback.format_exception(*result.exc_info)) if unexpected else ""
         return result.exit_code, result.output + failed
 
     def _process(self, text: str) -> tuple[int, str]:
