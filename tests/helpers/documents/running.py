@@ -108,8 +108,9 @@ class Page:
     def _tada(self, words: list[str]) -> tuple[int, str]:
         runner = CliRunner()
         result = runner.invoke(main, small(words), env=command_defaults(), catch_exceptions=True)
-        unexpected = result.exc_info and not isinstance(result.exception, SystemExit)
-        failed = "".join(traceback.format_exception(*result.exc_info)) if unexpected else ""
+        if result.exception is None or isinstance(result.exception, SystemExit):
+            return result.exit_code, result.output
+        failed = "".join(traceback.format_exception(result.exception))
         return result.exit_code, result.output + failed
 
     def _process(self, text: str) -> tuple[int, str]:
