@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 PACKAGES = tada_loc pipeline feature_extraction bmn actionformer evaluation benchmarks checks
 
-.PHONY: install demo check test test-slow test-newest test-oldest bench docs pictures clean
+.PHONY: install demo check test test-slow test-newest test-oldest bench docs links pictures clean
 
 install: .venv/installed
 
@@ -43,6 +43,10 @@ test-oldest:
 # The site, into site/. A warning is an error: a broken link, a docstring that does not parse, a page that no other names.
 docs: install
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto --doctree-dir build/doctrees docs site
+
+# Whether every address in the site answers. Needs a network.
+links: install
+	$(BIN)/sphinx-build --quiet -b linkcheck --doctree-dir build/doctrees docs build/links
 
 bench: install
 	$(BIN)/python -m benchmarks

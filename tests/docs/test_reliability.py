@@ -8,16 +8,16 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from helpers.paths import ROOT
 
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UsageError
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "explanation" / "reliability.md"
 TEXT = DOCUMENT.read_text()
 LINK = re.compile(r"\[`([\w.]+\.py(?:::\w+)?)`\]\(([^)]+)\)")
 PROMISE = re.compile(r"\(tests: (.*)\)", re.DOTALL)
-TRUTH = "../tests/truth/"
+TRUTH = "../../tests/truth/"
 
 
 @cache
@@ -88,7 +88,7 @@ def test_every_link_to_a_test_is_of_this_form():
 
 
 def test_what_is_wrong_is_found():
-    here = f"../../tests/{Path(__file__).name}"
+    here = f"../../tests/docs/{Path(__file__).name}"
     assert problem_of(Path(__file__).name, here) is None
     assert problem_of(f"{Path(__file__).name}::test_what_is_wrong_is_found", here) is None
     assert "has no test_nothing" in str(problem_of(f"{Path(__file__).name}::test_nothing", here))
