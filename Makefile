@@ -51,10 +51,9 @@ links: install
 bench: install
 	$(BIN)/python -m benchmarks
 
-# Pictures of the pages in docs/pictures, which need chromium, and of `explain`, which needs a finished demo. Look at them before a change of the look lands.
+# All of docs/pictures: those of pages need chromium, the others a finished demo (`make demo`). Look at them before a change of the look lands.
 pictures: install
 	$(BIN)/python -m checks.pictures
-	$(BIN)/python -m checks.explained
 
 clean:
 	rm -rf .venv .venv-newest .venv-oldest runs build site *.egg-info

@@ -1,4 +1,4 @@
-"""docs/explanation/reliability.md: behind every promise stands a test that is there."""
+"""reliability.md and what-results-depend-on.md: every promise has a test that exists; so has every form of exact-fast-forms.md."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from helpers.paths import ROOT
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.errors import UsageError
 
-DOCUMENT = ROOT / "docs" / "explanation" / "reliability.md"
-TEXT = DOCUMENT.read_text()
+FOLDER = ROOT / "docs" / "explanation"
+DOCUMENTS = ("reliability.md", "what-results-depend-on.md", "exact-fast-forms.md")
+TEXTS = {name: (FOLDER / name).read_text() for name in DOCUMENTS}
 LINK = re.compile(r"\[`([\w.]+\.py(?:::\w+)?)`\]\(([^)]+)\)")
 PROMISE = re.compile(r"\(tests: (.*)\)", re.DOTALL)
 TRUTH = "../../tests/truth/"
@@ -29,7 +30,7 @@ def names_in(path: Path) -> frozenset[str]:
 
 def problem_of(name: str, target: str) -> str | None:
     """What is wrong with a link to a test; None where nothing is."""
-    path = (DOCUMENT.parent / target).resolve()
+    path = (FOLDER / target).resolve()
     file, _, test = name.partition("::")
     if path.name != file:
         return f"{name} is a link to {target}"
@@ -59,32 +60,44 @@ def rows(text: str) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("link", sorted(set(LINK.findall(TEXT))), ids=lambda link: link[0])
+@pytest.mark.parametrize(
+    "link",
+    sorted({link for text in TEXTS.values() for link in LINK.findall(text)}),
+    ids=lambda link: link[0],
+)
 def test_every_test_it_names_is_there(link):
-    if link[1].startswith(TRUTH) and not (DOCUMENT.parent / TRUTH).is_dir():
+    if link[1].startswith(TRUTH) and not (FOLDER / TRUTH).is_dir():
         pytest.skip("no tests/truth here")
     assert problem_of(*link) is None
 
 
-def test_every_promise_names_its_tests():
-    promises = paragraphs(TEXT)
-    assert len(promises) >= 20
+@pytest.mark.parametrize(
+    ("name", "least"), [("reliability.md", 15), ("what-results-depend-on.md", 7)]
+)
+def test_every_promise_names_its_tests(name, least):
+    promises = paragraphs(TEXTS[name])
+    assert len(promises) >= least
     for promise in promises:
         tests = PROMISE.search(promise)
         assert tests and LINK.findall(tests[1]), promise.splitlines()[0]
         assert promise.endswith(tests[0]), promise.splitlines()[0]
 
 
-def test_every_row_names_its_tests():
-    cells = rows(TEXT)
-    assert len(cells) >= 45
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("reliability.md", 28), ("what-results-depend-on.md", 30), ("exact-fast-forms.md", 20)],
+)
+def test_every_row_names_its_tests(name, least):
+    cells = rows(TEXTS[name])
+    assert len(cells) >= least
     for row in cells:
         assert LINK.findall(row[-1]), row[0]
 
 
-def test_every_link_to_a_test_is_of_this_form():
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_to_a_test_is_of_this_form(name):
     """Else it would be passed over here."""
-    assert TEXT.count("](../../tests/") == len(LINK.findall(TEXT))
+    assert TEXTS[name].count("](../../tests/") == len(LINK.findall(TEXTS[name]))
 
 
 def test_what_is_wrong_is_found():

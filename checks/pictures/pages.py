@@ -1,9 +1,8 @@
-"""Pictures of our pages in docs/pictures: `python -m checks.pictures`. Look at them before a change of the look lands.
+"""Pictures of our pages, taken by Chromium.
 
 The videos are drawn and what is found in them is made up, the same at each run: nothing is trained.
 """
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any, Literal
@@ -12,14 +11,13 @@ import av
 import numpy as np
 import pandas as pd
 
-from checks.browser import chromium, find_chromium
+from checks.browser import chromium
 from checks.made_up import made_up_report
 from pipeline.demo.drawing import draw_frames, random_look
 from pipeline.pages.report import write_report_page
 from pipeline.pages.timeline import write_timeline
 from pipeline.prediction.found import Curves, Prediction
 
-PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SECONDS, RATE, SIZE = 60, 10, (320, 180)
 # start, end, label: what happens in the drawn video.
 TRUTH = (
@@ -130,19 +128,3 @@ def _report(place: Path) -> Path:
             drawn_video(path, seed=number)
         files[f"kitchen {number:02d}"] = path
     return write_report_page(made_up_report(list(files), place, files=files), place)
-
-
-def main() -> int:
-    """Take the pictures; 2 where there is no browser."""
-    executable = find_chromium()
-    if executable is None:
-        print(
-            "checks.pictures: no chromium found; install it, for example: apt-get install chromium"
-        )
-        return 2
-    take_pictures(PICTURES, executable)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
