@@ -1,6 +1,10 @@
 """How Sphinx builds the site: `make docs` writes it to site/."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "tada-loc"
 author = "The tada-loc authors"
@@ -13,8 +17,9 @@ extensions = [
     "sphinx_click",
     "sphinx_copybutton",
     "sphinx_design",
+    "configuration_keys",  # docs/_ext
 ]
-exclude_patterns: list[str] = []
+exclude_patterns = ["_ext"]
 nitpicky = False
 
 # Markdown

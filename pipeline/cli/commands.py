@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from pipeline.cli.feature_commands import export_features, import_features
-from pipeline.cli.file_commands import convert, score
+from pipeline.cli.data.config_command import config
+from pipeline.cli.data.feature_commands import export_features, import_features
+from pipeline.cli.data.file_commands import convert, score
 from pipeline.cli.group import Commands
 from pipeline.cli.model_commands import export, info
 from pipeline.cli.options import ALL, LOG, configured
@@ -21,9 +22,6 @@ from pipeline.cli.stages.eval_commands import eval_classifier, evaluate
 from pipeline.cli.stages.stage_commands import bmn, classify, detect, extract, finetune, proxies
 from pipeline.cli.stages.submit_command import submit
 from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
-
-if TYPE_CHECKING:
-    pass
 
 EPILOG = (
     "Every command takes --help. Stages resume from what is on disk: run the same command again."
@@ -81,6 +79,7 @@ for _command in (
     verify,
     score,
     init,
+    config,
     convert,
     import_features,
     export_features,

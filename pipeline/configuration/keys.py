@@ -97,6 +97,18 @@ def restated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
+def sections(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, type[BaseModel]]:
+    """Every section by its dotted name, those inside others too, in the order of a configuration."""
+    found: dict[str, type[BaseModel]] = {}
+    for name, field in model.model_fields.items():
+        inner = _section_of(field)
+        if inner is not None:
+            found[prefix + name] = inner
+            found |= sections(inner, f"{prefix}{name}.")
+    return found
+
+
+@cache
 def _keys(model: type[BaseModel] = Config, prefix: str = "") -> dict[str, FieldInfo]:
     keys: dict[str, FieldInfo] = {}
     for name, field in model.model_fields.items():

@@ -8,12 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from pipeline.configuration.sections.actionformer import (
     ActionFormerSettings,
     DetectionsSettings,
-    DetectorSettings,
 )
 from pipeline.configuration.sections.backbone import BackboneSettings
 from pipeline.configuration.sections.base import (
@@ -22,6 +21,7 @@ from pipeline.configuration.sections.base import (
     Positive,
     Section,
     WholeFromZero,
+    setting,
 )
 from pipeline.configuration.sections.dataset import DatasetSettings
 from pipeline.configuration.sections.detection import (
@@ -40,34 +40,71 @@ __all__ = ["BackboneSettings", "Config", "DetectionConfig", "RuntimeSettings", "
 
 
 class ViewsSettings(Section):
-    """What the classifier is tested on (Section 5)."""
+    """Clips and crops on which `eval-classifier` tests the classifier (TAdaConv: Section 5)."""
 
-    clips: Positive = Field(default=10, description="Clips of a segment.")
-    crops: Positive = Field(default=3, description="Crops of a clip.")
-    short_side: Positive = Field(
-        default=256, description="Shorter side of a clip, and side of a crop, in pixels."
+    clips: Positive = setting(
+        "Clips of a segment.",
+        default=10,
+        unit="clips",
+        paper="TAdaConv 5",
+        why="Lower it, with `crops`, for a quick look; the time of `eval-classifier` grows with `clips` x `crops`.",
+    )
+    crops: Positive = setting(
+        "Crops of a clip.",
+        default=3,
+        unit="crops",
+        paper="TAdaConv 5",
+        why="1 if what happens is in the middle of the picture, or for a quick look.",
+    )
+    short_side: Positive = setting(
+        "Shorter side of a clip, and side of a crop.",
+        default=256,
+        unit="pixels",
+        paper="TAdaConv 5",
+        why="Keep it near the sizes of `finetune.short_side` and `finetune.crop`.",
+    )
+
+
+class DetectorSettings(Section):
+    """Which head finds the actions in a video's features."""
+
+    name: Literal["bmn", "actionformer"] = setting(
+        "The head: `bmn` makes proposals, and `classify` names their classes; `actionformer` "
+        "finds segments and their classes at once.",
+        default="bmn",
+        why="`tada-loc init` chooses `actionformer`; `bmn` is the head of the paper's protocols (docs/how-to/actionformer.md compares them).",
     )
 
 
 class RuntimeSettings(Section):
-    """Where and how it runs; never part of a fingerprint."""
+    """Where and how a run works; none of it changes a result."""
 
-    device: Annotated[str, NoResult()] = Field(
-        default="auto", description="Where the networks run: `auto`, `cpu`, `cuda`, `cuda:1`, ..."
+    device: Annotated[str, NoResult()] = setting(
+        "Where the networks run: `auto`, `cpu`, `cuda`, `cuda:1`, ...",
+        default="auto",
+        why="Set it to choose one of several GPUs, or `cpu` to leave a GPU to others. `auto` takes a GPU if there is one.",
     )
-    workers: Annotated[WholeFromZero, NoResult()] = Field(
-        default=2, description="Processes that read videos. 0: the main process does."
+    workers: Annotated[WholeFromZero, NoResult()] = setting(
+        "Processes that read videos. 0: the main process does.",
+        default=2,
+        unit="processes",
+        why="Raise it, up to the number of cores, if the network waits for videos. Each takes memory.",
     )
-    allow_failures: Annotated[WholeFromZero, NoResult()] = Field(
-        default=0, description="How many videos may fail before a stage refuses to go on."
+    allow_failures: Annotated[WholeFromZero, NoResult()] = setting(
+        "Number of videos that may fail before a stage refuses to go on.",
+        default=0,
+        unit="videos",
+        why="Raise it to go on without videos that cannot be read. They are named, and their actions count as missed.",
     )
-    skip: Annotated[Path | None, NoResult()] = Field(
-        default=None, description="File of the videos to leave out: their ids, one a line."
+    skip: Annotated[Path | None, NoResult("videos")] = setting(
+        "File with the ids of the videos to leave out, one per line.",
+        default=None,
+        why="Set it to go on without videos that you know to be bad.",
     )
-    log: Annotated[tuple[Literal["csv", "tensorboard", "wandb"], ...], NoResult()] = Field(
+    log: Annotated[tuple[Literal["csv", "tensorboard", "wandb"], ...], NoResult()] = setting(
+        "Where trainings are shown besides `metrics.csv`, which is always written: `tensorboard`, `wandb`.",
         default=(),
-        description="Who is told of trainings besides `metrics.csv`, which is always written: "
-        "`tensorboard`, `wandb`.",
+        why="Add them to watch curves in a browser (docs/how-to/training.md).",
     )
 
 

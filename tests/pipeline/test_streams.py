@@ -109,6 +109,7 @@ def shown(whole, data, tmp_path_factory):
     asked["info"] = ["info", str(made / "own.tada")]
     asked["init"] = ["init", str(data / "videos"), str(data / "annotations.csv"), "--workers", "0",
                      "--to", str(made / "own.yaml")]  # fmt: skip
+    asked["config"] = ["config", *own]
     asked["convert"] = ["convert", str(data / "annotations.csv"), "--to", str(made / "table.csv")]
     asked["predict"] = ["predict", str(data / "videos/validation_000.mp4"), "--run-dir", str(run),
                         "--device", "cpu", "--workers", "0", "--to", str(made / "found")]  # fmt: skip

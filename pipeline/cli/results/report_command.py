@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.file_commands import require_nothing_idle
+from pipeline.cli.data.file_commands import require_nothing_idle
 from pipeline.cli.options import NamedPath, configured, echo, start
 
 if TYPE_CHECKING:

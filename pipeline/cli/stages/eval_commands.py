@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.file_commands import print_scores
+from pipeline.cli.data.file_commands import print_scores
 from pipeline.cli.options import ALL, AT, JSON, WHY, NamedPath, configured, echo, start
 from pipeline.cli.results.report_command import say_report
 from pipeline.cli.stages.doing import do

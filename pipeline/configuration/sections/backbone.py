@@ -19,9 +19,10 @@ from pipeline.configuration.sections.base import (
     Real,
     Section,
     Share,
+    setting,
 )
 
-# Keys that former model files have not: at their defaults they are left out of one.
+# Keys that former model files do not have: at their defaults they are left out of one.
 LATER = ("train", "tokens", "insert", "revision", "published")
 
 
@@ -35,93 +36,141 @@ def _described(value: Any) -> Any:
 
 
 class BackboneSettings(Section):
-    """The classifier's network (Sections 3 and 4, Appendix B; feature_extraction.build_backbone)."""
+    """The network that looks at clips, and its initial weights (TAdaConv: Sections 3 and 4, Appendix B)."""
 
-    name: Annotated[str, ByContent()] = Field(
-        default="tada2d",
-        description="Name of the network (docs/how-to/tadaconv.md), or of one that others publish: `hf:ORG/MODEL`, "
+    name: Annotated[str, ByContent()] = setting(
+        "Name of a network (docs/how-to/tadaconv.md), or of one that others publish: `hf:ORG/MODEL`, "
         "`hf:FOLDER`, `torchvision:NAME`, `timm:NAME` (docs/how-to/backbones.md).",
+        default="tada2d",
+        paper="TAdaConv 4, TAdaConv 5.1",
+        why="`tsn` is the baseline without TAdaConv. Larger networks cost time and memory in fine-tuning and extraction.",
     )
-    depth: Positive | tuple[Positive, ...] = Field(
-        default=50, description="Depth of the ResNet in layers, or the blocks of each stage."
+    depth: Positive | tuple[Positive, ...] = setting(
+        "Depth of the ResNet in layers, or the number of blocks of each stage.",
+        default=50,
+        unit="layers, or blocks",
+        paper="TAdaConv B",
+        why="Lower it for small data sets or without a GPU: faster, and less accurate. ImageNet weights fit 50 layers.",
     )
-    width: Positive = Field(default=64, description="Channels of the stem.")
-    dropout: Share = Field(
-        default=0.5, description="Probability that a feature is dropped before the head."
+    width: Positive = setting(
+        "Channels of the first convolution.",
+        default=64,
+        unit="channels",
+        paper="TAdaConv B",
+        why="Lower it for a smaller, faster network, which then has no public weights to begin with.",
     )
-    reduction: Positive = Field(
+    dropout: Share = setting(
+        "Probability that a feature is dropped before the classifier.",
+        default=0.5,
+        paper="TAdaConv A.1",
+        why="Raise it if training accuracy is far above validation accuracy. Lower it if the network learns too slowly.",
+    )
+    reduction: Positive = setting(
+        "Ratio r by which the calibration of TAdaConv has fewer channels.",
         default=4,
-        description="Ratio r by which the calibration of TAdaConv has fewer channels (Eq. 4).",
+        paper="TAdaConv 3.2",
+        why="Raise it for fewer parameters in the calibration, lower it for more. The cost in time is small either way.",
     )
-    kernels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=2)] = Field(
+    kernels: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=2)] = setting(
+        "Lengths of the calibration's convolutions over time; one length is the linear form.",
         default=(3, 3),
-        description="Lengths of the calibration's convolutions, in frames; one length is the linear "
-        "form (Table 3a).",
+        unit="frames",
+        paper="TAdaConv Table 3a",
+        why="Change it to repeat the ablation: [3, 3] is the best of it. Lengths of 1 see no neighbouring frames.",
     )
-    global_context: Flag | None = Field(
+    global_context: Flag | None = setting(
+        "Whether the calibration also sees a descriptor of the whole clip. null: as in the paper's network.",
         default=None,
-        description="Whether the clip's descriptor is added (Eq. 5). null: as in the paper's network.",
+        paper="TAdaConv Table 3a",
+        why="Set it to repeat the ablation: the paper's best network has it.",
     )
-    calibrate: Literal["in", "out", "in_out", "kernel"] = Field(
+    calibrate: Literal["in", "out", "in_out", "kernel"] = setting(
+        "What gets a factor per frame: input channels, output channels, both, or the taps of the kernel.",
         default="in",
-        description="What gets a factor a frame: input channels, output channels, both, or the taps of "
-        "the kernel (Table 4).",
+        paper="TAdaConv Table 4",
+        why="Change it to repeat the ablation: `in` is the best of it. `kernel` is slower on a CPU.",
     )
-    proportion: Annotated[Real, Field(gt=0, le=1)] = Field(
-        default=1.0, description="Share of the channels that are calibrated (Fig. 3)."
+    proportion: Annotated[Real, Field(gt=0, le=1)] = setting(
+        "Share of the channels that are calibrated.",
+        default=1.0,
+        paper="TAdaConv Fig. 3",
+        why="Lower it to repeat the ablation: accuracy rises with the share.",
     )
-    tada_stages: tuple[Positive, ...] | None = Field(
+    tada_stages: tuple[Positive, ...] | None = setting(
+        "Stages that have TAdaConv, of 2 to 5. null: all.",
         default=None,
-        description="Which stages, of 2 to 5, have TAdaConv (Fig. 3). null: all.",
+        unit="stages",
+        paper="TAdaConv Fig. 3",
+        why="Set it to repeat the ablation: later stages contribute more, and all of them give the highest accuracy.",
     )
-    aggregation: Literal["none", "average", "maximum", "mixed"] | None = Field(
+    aggregation: Literal["none", "average", "maximum", "mixed"] | None = setting(
+        "Pooling over time after TAdaConv. null: as in the paper's network.",
         default=None,
-        description="Pooling over time after TAdaConv (Table 3b). null: as in the paper's network.",
+        paper="TAdaConv 4, TAdaConv Table 3b",
+        why="Change it to repeat the ablation: `average` is the best of it, and `none` is clearly worse.",
     )
-    pool_kernel: Positive = Field(
-        default=3, description="Length of that pooling, in frames; an odd number."
+    pool_kernel: Positive = setting(
+        "Length of that pooling, an odd number.",
+        default=3,
+        unit="frames",
+        paper="TAdaConv 4",
+        why="Raise it to aggregate over a longer time. Public weights were trained with 3.",
     )
-    shortcut: Flag = Field(
-        default=True, description="Whether the pooling is added to what it pools (Table 3b)."
+    shortcut: Flag = setting(
+        "Whether the pooling is added to what it pools.",
+        default=True,
+        paper="TAdaConv Table 3b",
+        why="`false` repeats the ablation: a little less accurate.",
     )
-    separate_norms: Flag = Field(
-        default=True, description="Whether both have a batch norm of their own (Table 3b)."
+    separate_norms: Flag = setting(
+        "Whether what is pooled and the pooling each have their own batch norm.",
+        default=True,
+        paper="TAdaConv Table 3b",
+        why="`false` repeats the ablation: less accurate.",
     )
-    mean: tuple[NonNegative, NonNegative, NonNegative] = Field(
+    mean: tuple[NonNegative, NonNegative, NonNegative] = setting(
+        "Mean of red, green and blue, where white is 1.",
         default=(0.45, 0.45, 0.45),
-        description="Mean of red, green and blue, in shares of the brightest.",
+        why="Set it to what initial weights were trained with. For networks that others publish it is set by their publisher.",
     )
-    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = Field(
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = setting(
+        "Standard deviation of red, green and blue, where white is 1.",
         default=(0.225, 0.225, 0.225),
-        description="Standard deviation of red, green and blue, in shares of the brightest.",
+        why="Set it, like `mean`, to what initial weights were trained with.",
     )
-    pretrained: Annotated[str | None, NoResult()] = Field(
+    pretrained: Annotated[str | None, NoResult("initial weights")] = setting(
+        "Initial weights: a checkpoint file or `imagenet`. null: random. For networks that others "
+        "publish: a file, or `published` (torchvision: `kinetics400`); for hf: networks null means their own weights.",
         default=None,
-        description="Initial weights: a checkpoint file or `imagenet`. null: random ones. Of networks that others "
-        "publish: a file, or `published` (torchvision's: `kinetics400`); hf: ones have their own where it is null.",
+        paper="TAdaConv A.1, TAdaConv A.2",
+        why="Give weights trained on videos if you can: they matter more than most other keys, above all for small data sets.",
     )
-    train: Literal["all", "head"] = Field(
+    train: Literal["all", "head"] = setting(
+        "What fine-tuning trains: `all` of the network, or only the classifier on its features (`head`).",
         default="all",
-        description="What fine-tuning trains: `all` of the network, or the classifier on its features (`head`).",
+        why="`head` is faster, needs less memory and suits few videos and strong weights. `all` adapts the features too.",
     )
-    tokens: Literal["mean", "first"] = Field(
+    tokens: Literal["mean", "first"] = setting(
+        "Which tokens of an hf: network are the feature: their `mean`, or the `first`, if it is a class token.",
         default="mean",
-        description="What of an hf: network's tokens is the feature: their `mean`, or the `first`, where it is a "
-        "class token.",
+        why="`first` suits networks whose published classifier is on that token, such as TimeSformer and ViViT.",
     )
-    insert: str | None = Field(
+    insert: str | None = setting(
+        "Pattern of names: convolutions of a torchvision: or timm: network that become TAdaConv. null: none.",
         default=None,
         max_length=500,
-        description="Pattern of names: convolutions of a torchvision: or timm: network that become TAdaConv. "
-        "null: none.",
+        paper="TAdaConv 5.1",
+        why="Set it to give another network TAdaConv. Outputs stay the same until the calibration is trained.",
     )
-    revision: Annotated[str | None, NoResult()] = Field(
+    revision: Annotated[str | None, NoResult("initial weights")] = setting(
+        "Branch, tag or commit of an hf:ORG/MODEL. null: main, or the one in the cache.",
         default=None,
-        description="Branch, tag or commit of an hf:ORG/MODEL. null: main, or what the cache has of it.",
+        why="Set a commit so that a new version on the Hub cannot change the weights of a new run.",
     )
-    published: Annotated[dict[str, Any] | None, BeforeValidator(_described), ByContent()] = Field(
+    published: Annotated[dict[str, Any] | None, BeforeValidator(_described), ByContent()] = setting(
+        "What was read of a network that others publish. tada-loc writes it; leave it out.",
         default=None,
-        description="What was read of a network that others publish. tada-loc writes it; leave it out.",
+        why="There is no reason to: it is written into a run's config.yaml, so that the run needs the publisher no more.",
     )
 
     @property

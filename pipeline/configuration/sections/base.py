@@ -1,4 +1,4 @@
-"""What every section of a configuration shares: its form, its kinds of numbers, marks on its keys."""
+"""What every section of a configuration shares: its form, its kinds of numbers, what is said of its keys, marks on them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticUndefined
 
 
 def _number(value: Any) -> Any:
@@ -35,6 +36,9 @@ Rate = Annotated[PositiveFloat, Field(ge=0.001, le=100_000)]  # frames a second
 NonNegative = Annotated[Real, Field(ge=0, allow_inf_nan=False)]
 Fraction = Annotated[Real, Field(ge=0, le=1)]
 Share = Annotated[Real, Field(ge=0, lt=1)]
+One = Annotated[
+    Literal[1], BeforeValidator(_number)
+]  # a whole 1 stays one: it is recorded as it was
 Precision = Literal["float32", "bfloat16", "float16"]
 
 
@@ -44,13 +48,42 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def setting(
+    description: str,
+    *,
+    default: Any = PydanticUndefined,
+    unit: str = "",
+    paper: str = "",
+    why: str = "",
+    **limits: Any,
+) -> Any:
+    """A key: what it means, its default, its unit, the section of a paper it is from, why one would change it.
+
+    `unit` is "" for a pure number and what is no number; `paper` is "NAME SECTION" with a name of PAPERS, several separated by
+    a comma, "" where no paper has the key; `why`: when to raise it, when to lower it, what that costs. A class that
+    gives an inherited key another default leaves out what stays the same. `limits` are those of pydantic's Field.
+    """
+    said = {"unit": unit, "paper": paper, "why": why}
+    return Field(default, description=description, json_schema_extra=dict(said), **limits)
+
+
+PAPERS = {
+    "TAdaConv": "Huang et al., TAda! Temporally-Adaptive Convolutions for Video Understanding, ICLR 2022",
+    "BMN": "Lin et al., BMN: Boundary-Matching Network for Temporal Action Proposal Generation, ICCV 2019",
+    "ActionFormer": "Zhang, Wu and Li, ActionFormer: Localizing Moments of Actions with Transformers, ECCV 2022",
+    "Soft-NMS": "Bodla et al., Soft-NMS: Improving Object Detection With One Line of Code, ICCV 2017",
+}
+
+
 @dataclass(frozen=True)
 class NoResult:
-    """Marks a key that changes no result: where things lie, how often is saved, how much is done at once.
+    """Marks a key that changes no result: where things are, how often is saved, how much is done at once.
 
-    Another value of it leaves what was made valid. What lies there is another matter: segments and videos
-    are known by their content, which is a field of its own.
+    Another value of it leaves what was made valid. `selects` names what the key selects, if anything: segments and
+    videos, say, are known by their content, which is a field of its own.
     """
+
+    selects: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""The settings that both trainings have: optimiser, schedule, length, and which weights are kept."""
+"""The settings that all trainings have: optimiser, schedule, length, and which weights are kept."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,73 +19,116 @@ from pipeline.configuration.sections.base import (
     Section,
     Seed,
     WholeFromZero,
+    setting,
 )
 
 EMA_DECAY = 0.99  # of `keep: ema` where `ema_decay` says nothing: about the last hundred steps
 
 
 class OptimisationSettings(Section):
-    """What fine-tuning and BMN share; a sample is a clip in the one, a window in the other."""
+    """What all trainings share; a sample is a clip for fine-tuning, a window for BMN, a video for ActionFormer."""
 
-    optimizer: Literal["sgd", "adamw", "adam"] = Field(
-        description="The optimiser; `sgd` is with Nesterov momentum."
+    papers: ClassVar[
+        Mapping[str, str]
+    ] = {}  # of inherited keys, what is in a paper about this training
+
+    optimizer: Literal["sgd", "adamw", "adam"] = setting(
+        "The optimiser; `sgd` is with Nesterov momentum.",
+        why="`adamw` suits small data sets and transformers and needs a smaller `base_lr`; change both together.",
     )
-    base_lr: PositiveFloat = Field(
-        description="Highest learning rate, for a batch of `base_batch` samples."
+    base_lr: PositiveFloat = setting(
+        "Highest learning rate, for a batch of `base_batch` samples.",
+        why="Lower it if the loss jumps or becomes NaN. Raise it if the loss falls slowly and steadily.",
     )
-    base_batch: Positive | None = Field(
+    base_batch: Positive | None = setting(
+        "Batch that the learning rates are stated for; they scale with `batch_size` / `base_batch`. null: no scaling.",
         default=None,
-        description="The batch, in samples, that the learning rates are stated for; they scale with "
-        "`batch_size` / `base_batch`. null: they are taken as they are.",
+        unit="samples",
+        why="Set it to the batch of a published recipe, so that its learning rates hold for your `batch_size`.",
     )
-    batch_size: Positive = Field(
-        description="Samples of a training step, over all processes together."
+    batch_size: Positive = setting(
+        "Samples of a training step, over all processes together.",
+        unit="samples",
+        why="Raise it to use a GPU better, lower it if memory runs out. Without `base_batch`, scale `base_lr` with it yourself.",
     )
-    epochs: Positive = Field(description="Length of the training in epochs.")
-    min_steps: WholeFromZero = Field(
+    epochs: Positive = setting(
+        "Length of the training.",
+        unit="epochs",
+        why="Raise it while validation still gets better; lower it if it gets worse towards the end. Time grows in proportion.",
+    )
+    min_steps: WholeFromZero = setting(
+        "Least number of steps: for a small data set `epochs` is raised, and the batch is at most a quarter of the samples. "
+        "0: nothing is changed.",
         default=0,
-        description="Steps the training has at least: where a set is small, the epochs are raised, and "
-        "the batch is at most a quarter of the samples. 0: nothing is changed.",
+        unit="steps",
+        why="Set it for small data sets: with fewer than about 300 steps a network learns next to nothing.",
     )
-    warmup_epochs: NonNegative = Field(
-        default=0, description="Epochs in which the learning rate rises; parts of one are allowed."
-    )
-    warmup_lr: NonNegative = Field(
+    warmup_epochs: NonNegative = setting(
+        "Epochs in which the learning rate rises; fractions are allowed.",
         default=0,
-        description="Learning rate at the start of the warm-up, for a batch of `base_batch` samples.",
+        unit="epochs",
+        why="Raise it if the loss jumps at the beginning, as it may with a high learning rate or random initial weights.",
     )
-    weight_decay: NonNegative = Field(
-        default=1e-4, description="Weight decay; biases and normalisation weights have none."
+    warmup_lr: NonNegative = setting(
+        "Learning rate at the start of the warm-up, for a batch of `base_batch` samples.",
+        default=0,
+        why="Change it to repeat a published recipe; 0 is the gentlest start.",
     )
-    momentum: Fraction = Field(default=0.9, description="Momentum of `sgd`.")
-    grad_clip: PositiveFloat | None = Field(
-        default=None, description="Largest norm of a step's gradient. null: no limit."
+    weight_decay: NonNegative = setting(
+        "Weight decay; biases and normalisation weights have none.",
+        default=1e-4,
+        why="Raise it against overfitting, lower it if even the training loss stays high. AdamW takes larger values than SGD.",
     )
-    gradient_accumulation: Annotated[Positive, Formerly("accumulate")] = Field(
+    momentum: Fraction = setting(
+        "Momentum of `sgd`.",
+        default=0.9,
+        why="Seldom changed. Lower it together with a higher `base_lr`; the other optimisers do not use it.",
+    )
+    grad_clip: PositiveFloat | None = setting(
+        "Largest norm of a step's gradient; a larger one is scaled down. null: no limit.",
+        default=None,
+        why="Set it, to 1 say, if single batches make the loss jump. A small limit slows the training.",
+    )
+    gradient_accumulation: Annotated[Positive, Formerly("accumulate")] = setting(
+        "Pieces of a batch that are computed one after the other. Batch norm sees one piece at a time.",
         default=1,
-        description="Pieces of a batch that are computed one after the other, to need less memory. "
-        "Batch norm sees a piece at a time.",
+        unit="pieces",
+        why="Raise it if a batch does not fit into memory. Pieces that are too small make batch norm's statistics poor.",
     )
-    ema_decay: Annotated[Annotated[Real, Field(gt=0, lt=1)] | None, Formerly("average")] = Field(
-        default=None,
-        description="Decay per step of the exponential moving average (EMA) of the weights, which is "
+    ema_decay: Annotated[Annotated[Real, Field(gt=0, lt=1)] | None, Formerly("average")] = setting(
+        "Decay of the exponential moving average (EMA) of the weights, which is "
         f"then validated and kept. null: {EMA_DECAY} with `keep: ema`, else no EMA.",
-    )
-    keep: Literal["last", "best", "ema"] = Field(
-        default="last",
-        description="Which weights are used: the `last`, those of the epoch that validated `best`, or "
-        "their exponential moving average (`ema`).",
-    )
-    patience: Positive | None = Field(
         default=None,
-        description="Ends the training after so many epochs without a better validation. null: never.",
+        unit="per step",
+        why="0.99 averages about the last 100 steps, 0.999 the last 1,000: raise it for long trainings, lower it for short ones.",
     )
-    precision: Precision = Field(
-        default="float32", description="Number format of the network while it is trained."
+    keep: Literal["last", "best", "ema"] = setting(
+        "Weights that later stages use: the `last`, those of the epoch that validated `best`, or "
+        "their exponential moving average (`ema`).",
+        default="last",
+        why="`ema` if figures go up and down from epoch to epoch. `best`, with `dataset.hold_out`, if long training makes them worse.",
     )
-    seed: Seed = Field(default=0, description="Seed of all that is drawn at random.")
-    checkpoint_seconds: Annotated[PositiveFloat, NoResult()] = Field(
-        default=45, description="Seconds from one checkpoint of the training to the next."
+    patience: Positive | None = setting(
+        "Ends the training after this many epochs without a better validation. null: never.",
+        default=None,
+        unit="epochs",
+        why="Set it, with `dataset.hold_out`, to save time in long trainings. The learning rate has not fallen to its end then.",
+    )
+    precision: Precision = setting(
+        "Number format of the network while it is trained.",
+        default="float32",
+        why="`bfloat16` is faster and needs less memory on most GPUs since 2020; `float16` on older ones. Results differ by rounding.",
+    )
+    seed: Seed = setting(
+        "Seed of everything that is drawn at random.",
+        default=0,
+        why="Change it to see how much results vary from training to training before you trust a small difference.",
+    )
+    checkpoint_seconds: Annotated[PositiveFloat, NoResult()] = setting(
+        "Time from one checkpoint of the training to the next.",
+        default=45,
+        unit="seconds",
+        why="Raise it if the disk is slow. A training that is killed loses at most this much.",
     )
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler
+from pydantic import BeforeValidator, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import core_schema
 
 # Plain stores of files. Left out is what chains others (zip::, simplecache::), runs programs or asks for a shell
@@ -110,5 +110,9 @@ def _no_address(value: Any) -> Any:
     return value
 
 
-Place = Annotated[Url | Path, BeforeValidator(_read)]  # in a configuration
-LocalFolder = Annotated[Path, BeforeValidator(_no_address)]
+# In a configuration; in its JSON Schema both are text.
+_PATH = WithJsonSchema({"type": "string", "format": "path"})
+Place = Annotated[
+    Url | Path, BeforeValidator(_read), WithJsonSchema({"type": "string", "format": "place"})
+]
+LocalFolder = Annotated[Path, BeforeValidator(_no_address), _PATH]

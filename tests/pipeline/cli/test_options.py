@@ -42,6 +42,7 @@ EXPECTED = {
         "--to", "--for", "--frame-fps", "--frames", "--annotation-fps", "--train-subset", "--eval-subset",
         "--allow-beyond", "--workers", "--force",
     },
+    "config": BASE | {"--annotations", "--videos", "--explain", "--schema", "--changed", "--against", "--to", "--force"},
     "convert": {
         "--to", "--format", "--fps", "--videos", "--classes", "--video-info", "--subset", "--force",
     },

@@ -1,0 +1,92 @@
+"""`tada-loc config`: the values a run will use, as YAML that can be a configuration again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from pipeline.configuration.keys import known_keys
+from pipeline.configuration.reading import RUN_CONFIG, find_config, load_config
+from pipeline.configuration.settings import Config
+from pipeline.tools.config.facts import as_yaml
+from pipeline.tools.config.key_schemas import key_schemas
+
+
+def values_of(config: Config) -> dict[str, Any]:
+    """Every key a run of this configuration has, by its dotted name, as a JSON value.
+
+    The sections that its head needs are there with their defaults; sections that neither the configuration nor its head has are not.
+    """
+    names = [name for name in Config.model_fields if getattr(config, name) is not None]
+    if not config.lacking:
+        names = [name for name in Config.model_fields if name in {*names, *config.head_sections}]
+    found = {}
+    for key in known_keys():
+        section, *inner = key.split(".")
+        if section in names:
+            value: Any = config.section(section)
+            for name in inner:
+                value = getattr(value, name)
+            assert not isinstance(value, BaseModel)
+            found[key] = to_jsonable_python(value)
+    return found
+
+
+def changed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are no defaults."""
+    schemas = key_schemas()
+    return {
+        key: value
+        for key, value in values.items()
+        if "default" not in schemas[key] or schemas[key]["default"] != value
+    }
+
+
+def differing(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are not those of another configuration, or of keys that it does not have."""
+    return {
+        key: value for key, value in values.items() if key not in others or others[key] != value
+    }
+
+
+def as_text(values: Mapping[str, Any], remarks: Mapping[str, str] | None = None) -> str:
+    """Values by their dotted keys as YAML, a line a key; `remarks` stand behind some of them."""
+    lines: list[str] = []
+    begun: set[str] = set()
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        for depth, section in enumerate(sections):
+            path = ".".join(sections[: depth + 1])
+            if path not in begun:
+                begun.add(path)
+                lines.append(f"{'  ' * depth}{section}:")
+        remark = f"  # {remarks[key]}" if remarks and key in remarks else ""
+        lines.append(f"{'  ' * len(sections)}{name}: {as_yaml(value)}{remark}")
+    return "\n".join(lines)
+
+
+def text_of(config: Config, *, only_changed: bool = False, against: str | None = None) -> str:
+    """A configuration as YAML: whole, what is not the default, or what differs from another, which is named behind it.
+
+    `against`: a file, the name of a shipped configuration, or a run folder. Raises UsageError where it cannot be read.
+    """
+    values = values_of(config)
+    remarks: dict[str, str] = {}
+    if against is not None:
+        others = values_of(_other(against))
+        values = differing(values, others)
+        remarks = {k: f"{against}: {as_yaml(others[k])}" for k in values if k in others}
+    if only_changed:
+        values = changed(values)
+    if not values:
+        return f"# no key differs from {against or 'its default'}"
+    return as_text(values, remarks)
+
+
+def _other(name: str) -> Config:
+    kept = Path(name) / RUN_CONFIG
+    return load_config(kept if kept.is_file() else find_config(name), quiet=True)
