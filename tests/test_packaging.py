@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from helpers.paths import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from setuptools import find_packages
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -71,14 +74,47 @@ def test_the_entry_point_is_a_command():
     assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_the_version_is_the_installed_one_and_the_citation_s():
-    citation = (ROOT / "CITATION.cff").read_text()
-    assert re.search(r"^version: (.+)$", citation, re.MULTILINE)[1] == PROJECT["version"]
+def test_no_file_has_a_version_to_edit():
+    assert "version" not in PROJECT and "version" in PROJECT["dynamic"]
+    assert any(line.startswith("setuptools-scm") for line in PYPROJECT["build-system"]["requires"])
     try:
-        installed = version("tada-loc")
+        Version(version("tada-loc"))  # whatever it is, pip can order it
     except PackageNotFoundError:
         pytest.skip("not installed: run from the folder")
-    assert installed == PROJECT["version"]
+
+
+def test_the_version_is_that_of_the_tag(tmp_path):
+    pytest.importorskip("setuptools_scm")
+
+    def git(*words):
+        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
+
+    def found():
+        command = [sys.executable, "-m", "setuptools_scm"]
+        told = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        return Version(told.stdout.strip())
+
+    (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    untagged = found()
+    assert untagged.is_devrelease and untagged.local and untagged < Version("0.1.0.dev0")
+    git("tag", "v0.1.0")
+    assert found() == Version("0.1.0")
+    git("commit", "--allow-empty", "-m", "second")
+    after = found()
+    assert after.is_devrelease and Version("0.1.0") < after < Version("0.1.1")
+    git("tag", "v0.2.0")
+    assert found() == Version("0.2.0")
+
+
+def test_an_archive_of_a_commit_knows_its_tag():
+    """What `git archive` and the archives of forges hold: without .git, the version stands in a file."""
+    assert ".git_archival.txt export-subst" in (ROOT / ".gitattributes").read_text().splitlines()
+    template = (ROOT / ".git_archival.txt").read_text()
+    assert "describe-name: $Format:%(describe:tags=true,match=v[0-9]*)$" in template.splitlines()
 
 
 def test_the_licence_is_one():
