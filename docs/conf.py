@@ -1,6 +1,10 @@
 """How Sphinx builds the site: `make docs` writes it to site/."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "tada-loc"
 author = "The tada-loc authors"
@@ -10,9 +14,10 @@ release = installed_version("tada-loc")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx_click",
     "sphinx_copybutton",
     "sphinx_design",
+    "commands",  # docs/_ext: the pages of commands, and how docstrings are read
+    "docstrings",
 ]
 exclude_patterns: list[str] = []
 nitpicky = False
@@ -26,13 +31,18 @@ suppress_warnings = ["misc.highlighting_failure"]
 # Docstrings: `code` in single backticks, types once, in the signature
 default_role = "code"
 autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 80
 autodoc_default_options = {"members": True, "show-inheritance": False}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "tada-loc"
 html_static_path = ["_static"]
+html_css_files = ["tada-loc.css"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}  # light or dark as the system
 html_theme_options = {
     "show_nav_level": 1,
     "navigation_with_keys": True,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class CommandDirective(SphinxDirective):
 def described(name: str, command: click.Command) -> Iterator[str]:
     """A command as lines of MyST Markdown."""
     context = click.Context(command, info_name=f"tada-loc {name}")
-    text = (command.help or "").replace("\b\n", "").splitlines()
+    text = cleandoc(command.help or "").replace("\b\n", "").splitlines()
     yield from (_marked(line) for line in text if not line.startswith(EXAMPLE))
     yield from ("", "```sh")
     yield from (line.removeprefix(EXAMPLE) for line in text if line.startswith(EXAMPLE))
