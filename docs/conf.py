@@ -35,13 +35,14 @@ autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 80
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "tada-loc"
 html_static_path = ["_static"]
 html_css_files = ["tada-loc.css"]
 html_show_sourcelink = False
+html_show_search_summary = False  # a page from disk cannot fetch the pages that it finds
 html_context = {"default_mode": "auto"}  # light or dark as the system
 html_theme_options = {
     "show_nav_level": 1,

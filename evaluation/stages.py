@@ -40,10 +40,12 @@ def stage_losses(
     ties: Ties = "stable",
     ignored: pd.DataFrame | None = None,
 ) -> dict[str, StageLoss]:
-    """mAP of detections with a part put right, by the name of the oracle, all by `detection_map`.
+    """mAP with one stage replaced by the ground truth, for each oracle, and its gain over the detections.
 
-    `oracles`: tables of detections, as the functions below make them. Raises TableError for tables that cannot
-    be scored.
+    annotations, detections, tious, ties, ignored: as for `detection_map`
+    oracles: name -> table of detections, as `with_true_classes` and `with_segments` make them
+
+    Raises TableError for tables that cannot be scored.
     """
     own = detection_map(annotations, detections, tious, ties=ties, ignored=ignored).average
     losses = {}
@@ -90,7 +92,7 @@ def true_segments(annotations: pd.DataFrame) -> pd.DataFrame:
 def with_segments(annotations: pd.DataFrame, nearest: np.ndarray) -> pd.DataFrame:
     """The ground truth as detections of score 1 on other segments [m, 2], such as the nearest of a grid.
 
-    A row of NaN is no segment, and no detection. Raises TableError where there is not one a row.
+    A row of NaN is no segment, and no detection. Raises TableError unless there is one for each row.
     """
     check_annotations(annotations)
     nearest = np.asarray(nearest, np.float64)

@@ -35,7 +35,7 @@ class ExtractionError(ValueError):
 class VideoFeatures(NamedTuple):
     """Features float32 [clips, C] of a whole video, its seconds, and the spans of seconds that are damaged.
 
-    Damaged is what did not decode or is missing; with `allow_partial` alone is there any.
+    Damaged spans did not decode or are missing. Without `allow_partial` there are none: such a video is refused.
     """
 
     features: np.ndarray
@@ -155,8 +155,14 @@ def extract_features(
 ) -> tuple[np.ndarray, float]:
     """Extract the features float32 [clips, C] of a video, and its duration in seconds.
 
-    `Extractor.video` in one call. `model` is a backbone, to run in `precision` ("float32", "bfloat16"),
-    or from `for_inference`, which has its own; `on_damage` gets the damaged spans, if any.
+    `Extractor.video` in one call.
+
+    model: a backbone, or a network from `for_inference`, which has a precision of its own
+    precision: "float32" or "bfloat16"
+    on_batch: called after each batch
+    on_damage: called with the damaged spans (seconds), if there are any
+
+    The other options are those of `Extractor`.
     """
     found = Extractor(
         _as_inference(model, precision),

@@ -1,7 +1,8 @@
 """Docstrings of the libraries as Sphinx reads them, and which members of a module are shown.
 
-Ours are plain text. A line `name: what it is`, or `first, second: what they are`, whose names are parameters or fields
-becomes an entry of the list of parameters; lines that follow belong to it until the paragraph ends.
+Ours are plain text. A line `name: what it is`, or `first, second [N, 2]: what they are`, whose names are parameters or fields
+becomes an entry of a list; lines that follow belong to it until the paragraph ends, or a line begins
+with a new sentence. Indented lines after an empty one are Python.
 """
 
 from __future__ import annotations
@@ -14,28 +15,62 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-ENTRY = re.compile(r"((?:[a-z_]\w*)(?:, [a-z_]\w*)*)(?: [A-Z])?: (.*)")
+NAMES = r"[a-z_]\w*(?:, [a-z_]\w*)*"
+ENTRY = re.compile(rf"({NAMES})( [A-Z]| \[[^\]]*\])?: (.*)")
+WITHIN = re.compile(
+    rf"[;.] (?=({NAMES})(?: [A-Z]| \[[^\]]*\])?: )"
+)  # where one line says two things
 LIBRARIES = ("tada_loc", "feature_extraction", "bmn", "actionformer", "evaluation")
 
 
-def as_fields(lines: list[str], names: set[str], field: str) -> Iterator[str]:
-    """The lines with what is said of `names` as fields; all else as it is."""
-    inside = False
-    for line in lines:
+def as_entries(lines: list[str], names: set[str]) -> Iterator[str]:
+    """The lines with what is said of `names` as entries of a list; all else as it is."""
+    inside, former = False, ""
+    for line in _one_each(lines, names):
         found = ENTRY.fullmatch(line)
-        said = found[1].split(", ") if found else []
-        if found and set(said) <= names:
+        if found and set(found[1].split(", ")) <= names:
             if not inside:
                 yield ""
             inside = True
-            for name in said[:-1]:
-                yield f":{field} {name}:"
-            yield f":{field} {said[-1]}: {found[2]}"
-        elif not line.strip():
+            said = ", ".join(f"**{name}**" for name in found[1].split(", "))
+            yield f"- {said}{found[2] or ''}: {found[3]}"
+        elif inside and (not line.strip() or (former.endswith(".") and line[0].isupper())):
             inside = False
-            yield line
+            yield from ("", line)
         else:
-            yield f"    {line.strip()}" if inside else line
+            yield f"  {line.strip()}" if inside else line
+        former = line
+
+
+def _one_each(lines: list[str], names: set[str]) -> Iterator[str]:
+    """The lines; one that begins an entry and says what another name is becomes two."""
+    for line in lines:
+        found = ENTRY.fullmatch(line)
+        if found and set(found[1].split(", ")) <= names:
+            start = 0
+            for mark in WITHIN.finditer(line):
+                if set(mark[1].split(", ")) <= names:
+                    yield line[start : mark.start()]
+                    start = mark.end()
+            yield line[start:]
+        else:
+            yield line
+
+
+def with_code(lines: list[str]) -> Iterator[str]:
+    """The lines with indented ones after an empty one as a block of Python, and a list as one."""
+    block, former = False, ""
+    for line in lines:
+        if line.startswith("- ") and former.strip() and not former.startswith(("- ", "  ")):
+            yield ""
+        if line.strip():
+            if line.startswith("    ") and not former.strip() and not block:
+                block = True
+                yield from (".. code-block:: python", "")
+            elif not line.startswith(" "):
+                block = False
+        yield line
+        former = line
 
 
 def _names(shown: Any) -> set[str]:
@@ -47,12 +82,10 @@ def _names(shown: Any) -> set[str]:
 
 
 def _process(app: Sphinx, what: str, name: str, shown: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = with_code(lines)
     names = _names(shown)
     if names:
-        is_record = inspect.isclass(shown) and (
-            hasattr(shown, "__dataclass_fields__") or hasattr(shown, "_fields")
-        )
-        lines[:] = as_fields(lines, names, "ivar" if is_record else "param")
+        lines[:] = as_entries(lines, names)
 
 
 def _skip(app: Sphinx, what: str, name: str, shown: Any, skip: bool, options: Any) -> bool | None:
