@@ -108,7 +108,8 @@ def map_difference(
 ) -> MapDifference:
     """The difference second - first of two result sets, with the interval of `level`.
 
-    Both must have the same ground truth, videos, seed and thresholds. Raises TableError where they are not of the same classes, thresholds and number of resamples.
+    Both must have the same ground truth, videos, seed and thresholds. Raises TableError if classes,
+    thresholds or number of resamples differ.
     """
     if first.classes != second.classes or first.samples.shape != second.samples.shape:
         raise TableError(

@@ -45,8 +45,7 @@ def confusion(
     """Match detections with ground truth whatever their classes, and count the pairs of classes.
 
     annotations, detections: as for `detection_map`
-    tiou: the least tIoU of a match
-    threshold: detections with a lower score are left out
+    tiou: the least tIoU of a match; threshold: detections with a lower score are left out
 
     In order of falling score (equal scores: the earlier row first) each detection takes the free ground
     truth of its video with the largest tIoU, at least `tiou`; of equal ones that of its own class. So a ground

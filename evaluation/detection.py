@@ -67,15 +67,12 @@ def detection_map(
 ) -> DetectionMap:
     """Average precision of detections, per class and tIoU threshold, by the ActivityNet rules.
 
-    annotations: the ground truth: video, start, end (seconds), label
-    detections: video, start, end (seconds), label, score
+    annotations: video, start, end (seconds), label; detections: the same and score
     tious: thresholds in (0, 1], compared as they are given. The official evaluators use
-        numpy.linspace(0.1, 0.5, 5), whose third is a rounding above 0.3 and leaves out pairs with a
-        tIoU of exactly 0.3.
+        numpy.linspace(0.1, 0.5, 5), whose third is a rounding above 0.3 and leaves out a tIoU of 0.3.
     ties: the order of equal scores and tIoUs: "stable", or "official" as in the official code
     ignored: segments (video, start, end) of no class. A detection that takes no ground truth and
         overlaps one of them is left out at that threshold, neither right nor wrong.
-
     Raises TableError for tables that cannot be scored; no detection is a valid table and scores 0.
     """
     thresholds = check_tious(tious)

@@ -84,12 +84,8 @@ def error_types(
     """Sort errors into kinds, and compute how much mAP would be gained by fixing each kind.
 
     annotations, detections, ties, ignored: as for `detection_map`
-    tiou: the threshold at which detections are right
-    background: the tIoU below which a detection is on background
-    length_edges: four limits of lengths in seconds. None: five groups with a fifth of the ground truths
-        each. DETAD uses 30, 60, 120, 180 for ActivityNet.
-
-    The groups by instances are 1, 2 to 4, 5 to 8, and more ground truths in the video.
+    tiou: where detections are right; background: the tIoU below which a detection is on background
+    length_edges: four limits of lengths in seconds. None: a fifth of the ground truths each.
     Raises TableError for tables that cannot be scored.
     """
     found, kinds = told(annotations, detections, tiou, background, ties=ties, ignored=ignored)

@@ -61,12 +61,9 @@ def operating_points(
 ) -> OperatingPoints:
     """Precision, recall and F1 of the detections above each score.
 
-    annotations, detections, ties, ignored: as for `detection_map`
-    tiou: the threshold at which detections are right
-
-    Detections are matched as in `detection_map`, where a detection never loses its ground truth to one
-    with a lower score: a threshold changes nothing above it.
-    Precision is right / detections, recall right / segments, F1 = 2 right / (detections + segments).
+    annotations, detections, ties, ignored: as for `detection_map`; tiou: where detections are right.
+    A detection never loses its ground truth to one with a lower score. Precision is right / detections,
+    recall right / segments, F1 = 2 right / (detections + segments).
     Raises TableError for tables that cannot be scored.
     """
     found = matched(annotations, detections, [tiou], ties=ties, ignored=ignored)

@@ -24,7 +24,12 @@ _CLASS_COLUMNS = ("label", "verb", "noun")
 
 @dataclass(frozen=True)
 class StageLoss:
-    """mAP of one oracle; fractions of 1. map: float64 [T]; average; gain: its average less that of the detections."""
+    """mAP of one oracle; fractions of 1.
+
+    map: float64 [T]
+    average: mean over the thresholds
+    gain: its average less that of the detections
+    """
 
     map: np.ndarray
     average: float
@@ -110,10 +115,10 @@ def with_segments(annotations: pd.DataFrame, nearest: np.ndarray) -> pd.DataFram
 def nearest_proposals(
     annotations: pd.DataFrame, proposals: pd.DataFrame, least: float = 0.1
 ) -> pd.DataFrame:
-    """Of each ground truth the proposal with the largest tIoU, at least `least`: each proposal once, with score 1.
+    """For each ground truth the proposal with the largest tIoU, at least `least`: each proposal once, with score 1.
 
-    Equal tIoUs: the higher score, then the earlier row. It is the best choice of segments among proposals: what
-    true segments give more was never proposed, or was suppressed.
+    Of equal tIoUs the higher score counts, then the earlier row. It is the best choice of segments among the
+    proposals: what `true_segments` give beyond it was never proposed, or was suppressed.
     """
     check_annotations(annotations)
     check_proposals(proposals)

@@ -16,7 +16,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 NAMES = r"[a-z_]\w*(?:, [a-z_]\w*)*"
-ENTRY = re.compile(rf"({NAMES})( [A-Z]| \[[^\]]*\])?: (.*)")
+ENTRY = re.compile(rf"({NAMES})( [A-Za-z]| \[[^\]]*\])?: (.*)")
 WITHIN = re.compile(
     rf"[;.] (?=({NAMES})(?: [A-Z]| \[[^\]]*\])?: )"
 )  # where one line says two things

@@ -33,11 +33,8 @@ def open_video(
 
     path: the file, or a `FrameFolder`, for which the options have no effect
     decoder: "auto" (PyAV), "pyav", "decord", or "nvdec" (PyAV on the CUDA `device`)
-    allow_partial: use what can be read of a file that breaks off or is damaged in places, instead of raising
-    threads: how many threads decode; 1 uses the least CPU time, 0 lets FFmpeg choose
-    device: the GPU of "nvdec"
-
-    One `Elsewhere` is held until the reader is closed. Raises VideoError.
+    allow_partial: use what can be read of a damaged file; threads: how many decode, 0: as FFmpeg chooses.
+    An `Elsewhere` is held until the reader is closed. Raises VideoError.
     """
     if isinstance(path, Elsewhere):
         with ExitStack() as stack:
@@ -73,7 +70,7 @@ def probe(
     *,
     allow_partial: bool = False,
 ) -> VideoInfo:
-    """Tell size, rate and duration of a video; the first frame is decoded.
+    """Size, rate and duration of a video; the first frame is decoded.
 
     `exact` decodes the whole file: the duration is then the true one, and a file that breaks off
     is found out (VideoError). Otherwise it is what the file says, or, where it says nothing,

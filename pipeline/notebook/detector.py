@@ -50,7 +50,7 @@ def load(model: PathLike, device: str = "auto", precision: str | None = None) ->
 
 
 class Detector:
-    """A trained model on a device: called with videos it gives `Detections`.
+    """A trained model on a device. Call it with videos; it gives `Detections`.
 
     `classes`: its class names; of EPIC-KITCHENS those of "verb" and "noun". `info`: what it is.
     """
@@ -70,14 +70,12 @@ class Detector:
     ) -> Detections:
         """The detections of videos: a file, a folder, a pattern such as `videos/*.mp4`, or a list of these.
 
-        threshold: leave out detections with lower scores
-        top: at most the best N detections of each video
-        classes: only these classes
+        threshold: leave out detections with lower scores; classes: only these classes
+        top: at most this many detections of each video, the best
         frame_fps: frames per second of folders of frames
         allow_failures: how many videos may fail; they are left out with a warning
 
-        Long videos show a progress bar on standard error. Raises UserError naming the
-        video or the value.
+        Long videos show a progress bar. Raises UserError naming the video or the value.
         """
         heads = self._predictor.model.heads
         names = require_classes(heads, [classes] if isinstance(classes, str) else classes or ())
