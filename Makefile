@@ -40,8 +40,9 @@ test-newest:
 test-oldest:
 	$(PYTHON) -m checks.versions oldest
 
-# The site, into site/. A warning is an error: a broken link, a docstring that does not parse, a page that no other names.
+# The site, into site/, from nothing: what was built before hides a missing page. A warning is an error: a broken link, a docstring that does not parse, a page that no other names.
 docs: install
+	rm -rf site build/doctrees
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto --doctree-dir build/doctrees docs site
 
 # Whether every address in the site answers. Needs a network.

@@ -31,10 +31,14 @@ def decode(
 ) -> Candidates:
     """Candidates of row `item` of a batch, level by level, each by score.
 
-    levels: as the network gives them. strides: of its levels; None: 1, 2, 4, ... Each level gives
-    the `top_k` best of its pairs (point, class) whose score exceeds `score_threshold`; of these, the
-    ones longer than `min_duration` (grid units). Equal scores stand in the order of points and
-    classes. Raises ActionFormerError for NaN, and where levels and strides do not fit.
+    levels: as the network gives them
+    strides: of its levels; None: 1, 2, 4, ...
+    item: which video of the batch
+    score_threshold, top_k: each level gives the `top_k` best pairs (point, class) with a higher score
+    min_duration: in grid units; shorter candidates are left out
+
+    Equal scores are in the order of points and classes. Raises ActionFormerError for NaN, and if
+    levels and strides do not fit.
     """
     steps = strides if strides is not None else [2**level for level in range(len(levels))]
     if not len(levels) or len(steps) != len(levels):

@@ -40,7 +40,8 @@ def actionformer_loss(
 
     Both sums are divided by the normalizer, a moving average of the number of positive points,
     which is updated first: hand the returned one to the next call, and keep it in checkpoints.
-    positives: that number, where it is not this batch's own (several processes).
+    regression_weight: of the regression in the total
+    positives: that number, if it is not that of this batch alone (several processes)
     smoothing e: classes y become y (1 - e) + e / (K + 1), also where there is no segment.
     In float32 at least. Without segments the regression is 0. Raises ActionFormerError where
     targets and levels do not fit.

@@ -34,14 +34,18 @@ class Level(NamedTuple):
 class ActionFormer(nn.Module):
     """Features of a video -> at every point of every level class logits and distances to both ends.
 
-    channels: of the features. classes: of the logits. width: of embedding, blocks and neck.
-    head_width: of the heads' layers; None: `width`. heads: of the attention.
-    levels: of the pyramid; level l has stride 2^l. window: how many positions a query sees (odd), one
-        number or one a level; 1 or less: all of them.
+    channels: channels of the features
+    classes: number of classes
+    width: channels of embedding, blocks and neck
+    head_width: channels of the heads' layers; None: `width`
+    heads: heads of the attention
+    levels: levels of the pyramid; level l has stride 2^l
+    window: how many positions a query sees (odd), one number or one per level; 1 or less: all of them
     max_length: the longest training input; `pad_batch` pads to it.
     embedding_layers, stem_layers, head_layers: how many. kernel, head_kernel: width of the
         embedding's and heads' convolutions, odd.
-    position_code: adds sines and cosines. relative_position: learns a number a distance in the window.
+    position_code: adds sines and cosines. relative_position: learns a bias for each distance in the window.
+    dropout: probability in the blocks
     drop_path: how often training leaves a residual branch out; 0: no learnt scale of it either.
     prior: the probability the class logits start with; empty_classes: those that start at 1e-6.
     ranges: least and longest distance to an end that a level learns, in positions of the input.

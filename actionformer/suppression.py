@@ -33,12 +33,12 @@ def suppress(
 ) -> Candidates:
     """Up to `count` candidates, best first, where those that overlap a better one lose.
 
-    segments [N, 2] in any unit, scores [N], labels int [N]; only those of one class lose to one
-    another, with `per_class`. "soft": a score is multiplied by exp(-IoU^2 / sigma) for each better
-    one and is out under `min_score`; what is the best at first is never tested. "hard": only scores
-    above `min_score` take part, and an IoU of `iou_threshold` is out.
-    voting: where not `per_class` (elsewhere it plays no part), a kept segment is moved by `vote`.
-
+    segments [N, 2]: start and end, in any unit; scores [N]: as they are; labels: int [N], the classes
+    method: "soft": exp(-IoU^2 / sigma) multiplies a score for each better candidate, and it is left out
+        under `min_score`; the best one is never tested. "hard": only scores above `min_score` take part,
+        and a candidate whose IoU with a better one is at least `iou_threshold` is left out.
+    count: at most this many are given; per_class: only those of the same class suppress one another
+    voting: without `per_class`, the threshold at which `vote` moves a kept segment; None: no voting.
     In float32 on the CPU; equal scores in the order given. To pick the best of all classes each
     time gives what all classes, merged and cut, would give. Raises ActionFormerError for shapes,
     NaN or settings that make no sense.

@@ -22,7 +22,7 @@ import click
 from benchmarks.commands import StageCommand
 from benchmarks.machine import describe, this_machine
 from evaluation import SignedErrors, signed_errors
-from pipeline.cli.options import NamedPath
+from pipeline.cli.paths import NamedPath
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.errors import UserError
 from pipeline.processes.stopping import terminable

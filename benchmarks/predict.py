@@ -23,7 +23,8 @@ import click
 import pandas as pd
 
 from benchmarks.machine import describe, this_machine
-from pipeline.cli.options import NamedPath, echo
+from pipeline.cli.options import echo
+from pipeline.cli.paths import NamedPath
 from pipeline.demo.dataset import make_dataset
 from pipeline.run_folder.files import write_json
 

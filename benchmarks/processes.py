@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.commands import StageCommand
 from benchmarks.machine import describe, this_machine
-from pipeline.cli.options import NamedPath
+from pipeline.cli.paths import NamedPath
 from pipeline.configuration.reading import find_config, load_config, parse_overrides
 from pipeline.errors import UserError
 from pipeline.run_folder.files import write_json

@@ -21,7 +21,7 @@ import torch
 from benchmarks.commands import StageCommand
 from benchmarks.machine import describe, this_machine
 from benchmarks.rounding_trainings import FIRST, TYPES, Training, Variant, load_demo, take_together
-from pipeline.cli.options import NamedPath
+from pipeline.cli.paths import NamedPath
 from pipeline.data.videos.left_out import LeftOut
 from pipeline.results.accuracy import validate
 from pipeline.run_folder.files import write_json

@@ -22,7 +22,7 @@ import click
 import numpy as np
 
 from benchmarks.machine import describe, this_machine
-from pipeline.cli.options import NamedPath
+from pipeline.cli.paths import NamedPath
 from pipeline.configuration.reading import find_config, load_config
 from pipeline.progress import say
 from pipeline.results.tables import DETECTIONS

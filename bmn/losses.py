@@ -52,8 +52,9 @@ def bmn_loss(
 ) -> BMNLoss | MovedLoss:
     """Weighted sum of the boundary, tIoU regression and tIoU classification losses of a batch.
 
-    output: start, end [B, T], confidence_map [B, 2, D, T]; targets: start, end [B, T], iou
-    [B, D, T]; mask [D, T], 1 for valid cells (`targets.valid_mask`).
+    output: start, end [B, T] and confidence_map [B, 2, D, T]; targets: start, end [B, T] and iou [B, D, T]
+    mask [D, T]: 1 for valid cells (`targets.valid_mask`)
+    weights: of the boundary loss, the regression and the classification; move_weight: of the moves
     uniforms: two fields [B, D, T] in [0, 1) that pick the regression's middle and low cells; drawn
     from `generator` otherwise.
     moves [B, 2, D, T]: targets (`moves.window_moves`) of an output that has moves; their loss is a

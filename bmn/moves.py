@@ -54,7 +54,10 @@ def move_proposals(
 ) -> np.ndarray:
     """Proposals with the start and end that the moves of their cells give; nothing else changes.
 
-    proposals [n, 7]: of `decode_proposals`, with the same seconds_per_position. moves [2, D, L].
+    proposals [n, 7]: of `decode_proposals`, with the same seconds_per_position
+    moves [2, D, L]: of the video, from `fuse_windows`
+    seconds_per_position: as for `decode_proposals`
+
     A move is limited to MOVE_LIMITS and ends at the video's ends, so a segment keeps some length.
     Raises BMNError where a proposal has no cell in the moves.
     """

@@ -27,11 +27,13 @@ def soft_nms(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pick the best proposal, decay those that overlap it, repeat until `count` are picked.
 
-    segments [n, 2] and scores [n]; the next pick is the highest remaining score, the lowest index
-    among equals. A remaining proposal whose tIoU with the pick exceeds
-    low + (high - low) * width / duration is multiplied by exp(-tIoU ** power / alpha), where
-    `width` is the pick's and `duration` the video's, both in the unit of `segments` (1 for
-    normalised ones). A union of no length has tIoU 0.
+    segments [n, 2]: start and end, in any unit
+    scores [n]: the next pick has the highest remaining score; among equals it has the lowest index
+    alpha, power: the score of an overlapping proposal is multiplied by exp(-tIoU ** power / alpha)
+    low, high: a proposal overlaps if its tIoU with the pick exceeds low + (high - low) * width / duration,
+        where `width` is the length of the pick. A union of no length has tIoU 0.
+    count: at most this many are picked
+    duration: length of the video, in the unit of `segments` (1 for normalised ones)
 
     Returns the picks in order: index int64 [m], score float64 [m] (decayed), m = min(n, count).
     Equal to the plain loop over all proposals. Of many, only neighbours of a pick are touched:

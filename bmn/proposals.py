@@ -24,12 +24,13 @@ def decode_proposals(
 ) -> np.ndarray:
     """Every pair of a start peak and a later end peak that a cell of the map stands for.
 
-    start, end [L]: boundary probabilities; confidence_map [2, D, L] (0 regression, 1
-        classification). Cell (d, s), the segment [s, s + d + 1], pairs the start of position s with
+    start, end [L]: boundary probabilities
+    confidence_map [2, D, L]: 0 regression, 1 classification. Cell (d, s), the segment
+        [s, s + d + 1], pairs the start of position s with
         the end of position s + d + 1 < L (boundary_center 0), or of s + d < L (0.5).
     cls_power, reg_power, boundary_power: score = (start * end) ** boundary_power
         * classification ** cls_power * regression ** reg_power.
-    seconds_per_position: gives xmin and xmax in seconds; shares of the L positions without it.
+    seconds_per_position: gives xmin and xmax in seconds; without it they are shares of the L positions.
     boundary_center: that of the labels the network was trained on (`targets.batch_targets`). 0
         decodes as the public code, half a position early, and no proposal ends at L; 0.5 without
         bias, up to L.

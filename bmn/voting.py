@@ -25,9 +25,12 @@ def voting_weights(decoded: np.ndarray) -> np.ndarray:
 def vote(segments: np.ndarray, scores: np.ndarray, picks: np.ndarray, tiou: float) -> np.ndarray:
     """The picks, each moved to the mean of the proposals around it, weighted by `scores` x tIoU.
 
-    segments [n, 2] and scores [n] of all proposals before soft-NMS, each start at most its end and
-    each score 0 or more; picks int64 [m] are places in them. A proposal votes where its tIoU with
-    the pick is at least `tiou`. A pick without voters, or whose voters score 0, stays where it is.
+    segments [n, 2]: all proposals before soft-NMS, each start at most its end
+    scores [n]: their scores, 0 or more
+    picks: int64 [m], rows of `segments`
+    tiou: a proposal votes if its tIoU with the pick is at least this
+
+    A pick without voters, or whose voters score 0, stays where it is.
 
     Returns float64 [m, 2] in the order of `picks`, in the unit of `segments`. Only proposals that
     begin near a pick are touched. Raises BMNError for shapes or a tiou that make no sense.

@@ -167,9 +167,11 @@ def fuse_windows(
 ) -> tuple[np.ndarray | Tensor, np.ndarray | Tensor, np.ndarray | Tensor]:
     """Average overlapping windows into the maps of the video (TAdaConv paper, Appendix A.2).
 
-    offsets [W] in positions; start, end [W, T]; confidence_map [W, C, D, T], its two channels and
-    any others of the same cells (moves); mask [D, T], 1 for valid cells; length L of the video in
-    positions.
+    offsets [W]: first position of each window
+    start, end [W, T]: boundary probabilities of the windows
+    confidence_map [W, C, D, T]: its two channels, and any others of the same cells (moves)
+    mask [D, T]: 1 for valid cells; length L: of the video, in positions
+
     Returns start, end [L] and confidence_map [C, D, L]: sums over the windows that cover a position
     (for maps: with a valid cell there), divided by their number, 0 where there is none. Positions
     beyond L are dropped. Tensors give tensors on their device, arrays give arrays.

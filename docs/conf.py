@@ -14,10 +14,12 @@ release = installed_version("tada-loc")
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx_click",
     "sphinx_copybutton",
     "sphinx_design",
-    "configuration_keys",  # docs/_ext
+    # docs/_ext: the pages of keys and of commands, and how docstrings are read
+    "configuration_keys",
+    "commands",
+    "docstrings",
 ]
 exclude_patterns = ["_ext"]
 nitpicky = False
@@ -31,13 +33,19 @@ suppress_warnings = ["misc.highlighting_failure"]
 # Docstrings: `code` in single backticks, types once, in the signature
 default_role = "code"
 autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 80
+autodoc_default_options = {"members": True}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "tada-loc"
 html_static_path = ["_static"]
+html_css_files = ["tada-loc.css"]
 html_show_sourcelink = False
+html_show_search_summary = False  # a page from disk cannot fetch the pages that it finds
+html_context = {"default_mode": "auto"}  # light or dark as the system
 html_theme_options = {
     "show_nav_level": 1,
     "navigation_with_keys": True,

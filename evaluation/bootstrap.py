@@ -77,11 +77,15 @@ def bootstrap_map(
     ties: Ties = "stable",
     ignored: pd.DataFrame | None = None,
 ) -> BootstrapMap:
-    """mAP of detections, and of `resamples` draws of the videos with replacement.
+    """mAP of detections, and of bootstrap samples of the videos.
 
-    Tables, `tious`, `ties` and `ignored` as for `detection_map`. `videos`: what is drawn from, those of both
-    tables among them (None: these); give it where videos have neither ground truth nor detections, and
-    give the same to result sets that are compared. Raises TableError for tables that cannot be scored.
+    annotations, detections, tious, ties, ignored: as for `detection_map`
+    resamples: how many times the videos are drawn, with replacement
+    seed: of the random numbers; the same seed draws the same videos
+    videos: what is drawn from, including the videos of both tables. None: these. Give it if some videos
+        have neither ground truth nor detections, and give the same to all result sets that are compared.
+
+    Raises TableError for tables that cannot be scored.
     """
     found = matched(annotations, detections, tious, ties=ties, ignored=ignored)
     weights = draws(found, videos, resamples, seed)
@@ -102,9 +106,10 @@ def bootstrap_map(
 def map_difference(
     first: BootstrapMap, second: BootstrapMap, level: float = LEVEL
 ) -> MapDifference:
-    """What the second result set has more than the first, of the same truth, videos, seed and thresholds.
+    """The difference second - first of two result sets, with the interval of `level`.
 
-    Raises TableError where they are not of the same classes, thresholds and number of resamples.
+    Both must have the same ground truth, videos, seed and thresholds. Raises TableError if classes,
+    thresholds or number of resamples differ.
     """
     if first.classes != second.classes or first.samples.shape != second.samples.shape:
         raise TableError(

@@ -15,7 +15,7 @@ from evaluation.tables import check_tious, class_groups, segments
 class SignedErrors:
     """Mean of detection less truth, seconds: below 0 is too early; NaN where no truth has a detection.
 
-    start, end: of the starts and of the ends
+    start, end: mean error of the starts and of the ends
     count: truths that have a detection; of: truths that could have one
     """
 

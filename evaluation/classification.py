@@ -28,7 +28,10 @@ def topk_accuracy(scores: np.ndarray, target: np.ndarray, k: int = 1) -> float:
 def per_class_accuracy(scores: np.ndarray, target: np.ndarray, k: int = 1) -> np.ndarray:
     """Top-k accuracy of the rows of each class, float64 [C]; NaN for a class without rows.
 
-    scores: float [n, C]; target: int [n]. The mean over classes is `numpy.nanmean` of it.
+    scores: float [n, C]; target: int [n]
+    k: how many classes count
+
+    The mean over classes is `numpy.nanmean` of it.
     Raises TableError as `topk_accuracy` does.
     """
     hits = topk_hits(scores, target, k)
@@ -59,8 +62,12 @@ def action_probabilities(verb: np.ndarray, noun: np.ndarray) -> np.ndarray:
     """Joint probability of every verb and noun, [n, V, N]: their product, averaged over views last.
 
     The product rule of Huang et al. (2021), used by the paper in Section 5.2: verb and noun
-    probabilities (after softmax) of one view are multiplied before the views are averaged. verb:
-    [n, V] or [n, views, V]; noun: [n, N] or [n, views, N]. Raises TableError for shapes that do not
+    probabilities (after softmax) of one view are multiplied before the views are averaged.
+
+    verb: [n, V] or [n, views, V]
+    noun: [n, N] or [n, views, N]
+
+    Raises TableError for shapes that do not
     fit or NaN.
     """
     verb, noun = _views(verb, "verb"), _views(noun, "noun")
@@ -83,8 +90,9 @@ def action_accuracy(
 ) -> float:
     """Top-k accuracy of the joint verb-noun classes, a fraction of 1.
 
-    verb, noun: as for `action_probabilities`; verb_target, noun_target: int [n]. Holds the joint
-    probabilities of a few rows at a time: all of EPIC-KITCHENS-100 validation would take 1.1 GB.
+    verb, noun: as for `action_probabilities`; verb_target, noun_target: int [n]
+
+    Holds the joint probabilities of a few rows at a time: all of EPIC-KITCHENS-100 validation would take 1.1 GB.
     Raises TableError for shapes that do not fit, NaN, targets or k out of range, or no row.
     """
     verb, noun = _views(verb, "verb"), _views(noun, "noun")

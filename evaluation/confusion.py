@@ -42,12 +42,14 @@ def confusion(
     *,
     threshold: float = -np.inf,
 ) -> Confusion:
-    """Match detections of at least `threshold` with ground truth whatever their classes, and count the classes.
+    """Match detections with ground truth whatever their classes, and count the pairs of classes.
+
+    annotations, detections: as for `detection_map`
+    tiou: the least tIoU of a match; threshold: detections with a lower score are left out
 
     In order of falling score (equal scores: the earlier row first) each detection takes the free ground
     truth of its video with the largest tIoU, at least `tiou`; of equal ones that of its own class. So a ground
-    truth counts once, with the best scored detection that lies there. Tables as for `detection_map`.
-    Raises TableError for tables that cannot be compared.
+    truth counts once, with the best scored detection that lies there. Raises TableError for tables that cannot be compared.
     """
     check_annotations(annotations)
     check_detections(detections)

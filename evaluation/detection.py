@@ -1,6 +1,7 @@
 """Mean average precision over tIoU thresholds, by the ActivityNet rules (Section 6).
 
 The rules are those of the official ActivityNet and EPIC-KITCHENS evaluators:
+
 - in order of falling score each detection takes the free ground truth of its class and video with
   the largest tIoU at least the threshold; a detection that finds none is a false positive;
 - equal scores: the earlier row first; equal tIoU: the later row. With `ties="official"` both are as
@@ -38,10 +39,10 @@ class DetectionMap:
     ap: float64 [C, T]
     map: float64 [T], mean over the classes
     average: mean over the thresholds
-    num_truths, num_detections: int64 [C], rows a class
+    num_truths, num_detections: int64 [C], rows per class
     dropped: detections of classes the ground truth does not have, left out
     in_unknown_videos: detections in videos without ground truth, counted as false positives
-    ignored: int64 [T], false positives that were not counted, for they overlap an ignored segment
+    ignored: int64 [T], false positives that were not counted, because they overlap an ignored segment
     """
 
     classes: tuple[Any, ...]
@@ -64,14 +65,14 @@ def detection_map(
     ties: Ties = "stable",
     ignored: pd.DataFrame | None = None,
 ) -> DetectionMap:
-    """Score detections against ground truth by the rules above.
+    """Average precision of detections, per class and tIoU threshold, by the ActivityNet rules.
 
-    annotations: video, start, end, label; detections: video, start, end, label, score. `ties`: the order
-    of equal scores and tIoUs. `ignored`: segments (video, start, end) of no class: a detection that takes
-    no ground truth and overlaps one of them is left out at that threshold, neither right nor wrong.
-    Start and end are seconds, `tious` thresholds in (0, 1], compared as they are given: the
-    official evaluators take numpy.linspace(0.1, 0.5, 5), whose third is a rounding above 0.3 and
-    leaves out pairs with a tIoU of exactly 0.3.
+    annotations: video, start, end (seconds), label; detections: the same and score
+    tious: thresholds in (0, 1], compared as they are given. The official evaluators use
+        numpy.linspace(0.1, 0.5, 5), whose third is a rounding above 0.3 and leaves out a tIoU of 0.3.
+    ties: the order of equal scores and tIoUs: "stable", or "official" as in the official code
+    ignored: segments (video, start, end) of no class. A detection that takes no ground truth and
+        overlaps one of them is left out at that threshold, neither right nor wrong.
     Raises TableError for tables that cannot be scored; no detection is a valid table and scores 0.
     """
     thresholds = check_tious(tious)

@@ -28,7 +28,7 @@ class Breakdown:
 
     names: G groups; edges: the upper limits of all but the last (seconds or instances; empty for classes)
     segments, found: int64 [G], ground truths, and how many of them a detection takes
-    counts: int64 [G, K], errors; gains: float64 [G, K], fractions of mAP won if these alone were fixed (of a
+    counts: int64 [G, K], errors; gains: float64 [G, K], fractions of mAP gained if these alone were fixed (of a
         class: of its AP, with all errors of the kind fixed)
     """
 
@@ -81,11 +81,11 @@ def error_types(
     ties: Ties = "stable",
     ignored: pd.DataFrame | None = None,
 ) -> ErrorTypes:
-    """Tell the kinds of errors (evaluation/error_kinds.py), and what fixing each would win (error_fixes.py).
+    """Sort errors into kinds, and compute how much mAP would be gained by fixing each kind.
 
-    Tables, `ties` and `ignored` as for `detection_map`. `background`: the tIoU below which there is nothing.
-    `length_edges`: four limits of lengths in seconds (None: a fifth of the ground truths each; DETAD has
-    30, 60, 120, 180 for ActivityNet). Instances: 1, 2 to 4, 5 to 8 or more ground truths in the video.
+    annotations, detections, ties, ignored: as for `detection_map`
+    tiou: where detections are right; background: the tIoU below which a detection is on background
+    length_edges: four limits of lengths in seconds. None: a fifth of the ground truths each.
     Raises TableError for tables that cannot be scored.
     """
     found, kinds = told(annotations, detections, tiou, background, ties=ties, ignored=ignored)

@@ -59,11 +59,11 @@ def operating_points(
     ties: Ties = "stable",
     ignored: pd.DataFrame | None = None,
 ) -> OperatingPoints:
-    """What a threshold on the score leaves: how many are right, and how many segments are found.
+    """Precision, recall and F1 of the detections above each score.
 
-    Tables, `ties` and `ignored` as for `detection_map`, and detections are right by the same matching, in
-    which a detection never loses its ground truth to one of a lower score: a threshold changes none above it.
-    Precision is right / detections, recall right / segments, F1 = 2 right / (detections + segments).
+    annotations, detections, ties, ignored: as for `detection_map`; tiou: where detections are right.
+    A detection never loses its ground truth to one with a lower score. Precision is right / detections,
+    recall right / segments, F1 = 2 right / (detections + segments).
     Raises TableError for tables that cannot be scored.
     """
     found = matched(annotations, detections, [tiou], ties=ties, ignored=ignored)

@@ -23,7 +23,7 @@ from evaluation.tables import (
 class Recall:
     """Recall of the ground truth by the best proposals of each video; fractions of 1.
 
-    tious: float64 [T]; counts: int64 [K], proposals a video
+    tious: float64 [T]; counts: int64 [K], proposals per video
     recall: float64 [T, K]
     average: float64 [K], AR@AN: mean over the thresholds
     curve: float64 [max(counts)], AR@AN at 1, 2, ... max(counts)
@@ -53,7 +53,10 @@ def average_recall(
     recall several. Labels do not matter. Where every video has as many proposals this is the
     ActivityNet AR@AN and, with counts up to 100, its AUC (as a fraction).
 
-    Start and end are seconds, `tious` thresholds in (0, 1], `counts` whole numbers from 1.
+    annotations, proposals: times are seconds
+    tious: thresholds in (0, 1]
+    counts: AN, numbers of proposals per video, from 1
+
     Raises TableError for tables that cannot be scored; no proposal is a valid table and scores 0.
     """
     thresholds = check_tious(tious)

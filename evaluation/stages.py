@@ -24,7 +24,12 @@ _CLASS_COLUMNS = ("label", "verb", "noun")
 
 @dataclass(frozen=True)
 class StageLoss:
-    """mAP of one oracle; fractions of 1. map: float64 [T]; average; gain: its average less that of the detections."""
+    """mAP of one oracle; fractions of 1.
+
+    map: float64 [T]
+    average: mean over the thresholds
+    gain: its average less that of the detections
+    """
 
     map: np.ndarray
     average: float
@@ -40,10 +45,12 @@ def stage_losses(
     ties: Ties = "stable",
     ignored: pd.DataFrame | None = None,
 ) -> dict[str, StageLoss]:
-    """mAP of detections with a part put right, by the name of the oracle, all by `detection_map`.
+    """mAP with one stage replaced by the ground truth, for each oracle, and its gain over the detections.
 
-    `oracles`: tables of detections, as the functions below make them. Raises TableError for tables that cannot
-    be scored.
+    annotations, detections, tious, ties, ignored: as for `detection_map`
+    oracles: name -> table of detections, as `with_true_classes` and `with_segments` make them
+
+    Raises TableError for tables that cannot be scored.
     """
     own = detection_map(annotations, detections, tious, ties=ties, ignored=ignored).average
     losses = {}
@@ -90,7 +97,7 @@ def true_segments(annotations: pd.DataFrame) -> pd.DataFrame:
 def with_segments(annotations: pd.DataFrame, nearest: np.ndarray) -> pd.DataFrame:
     """The ground truth as detections of score 1 on other segments [m, 2], such as the nearest of a grid.
 
-    A row of NaN is no segment, and no detection. Raises TableError where there is not one a row.
+    A row of NaN is no segment, and no detection. Raises TableError unless there is one for each row.
     """
     check_annotations(annotations)
     nearest = np.asarray(nearest, np.float64)
@@ -108,10 +115,10 @@ def with_segments(annotations: pd.DataFrame, nearest: np.ndarray) -> pd.DataFram
 def nearest_proposals(
     annotations: pd.DataFrame, proposals: pd.DataFrame, least: float = 0.1
 ) -> pd.DataFrame:
-    """Of each ground truth the proposal with the largest tIoU, at least `least`: each proposal once, with score 1.
+    """For each ground truth the proposal with the largest tIoU, at least `least`: each proposal once, with score 1.
 
-    Equal tIoUs: the higher score, then the earlier row. It is the best choice of segments among proposals: what
-    true segments give more was never proposed, or was suppressed.
+    Of equal tIoUs the higher score counts, then the earlier row. It is the best choice of segments among the
+    proposals: what `true_segments` give beyond it was never proposed, or was suppressed.
     """
     check_annotations(annotations)
     check_proposals(proposals)

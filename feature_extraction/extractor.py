@@ -33,10 +33,7 @@ class ExtractionError(ValueError):
 
 
 class VideoFeatures(NamedTuple):
-    """Features float32 [clips, C] of a whole video, its seconds, and the spans of seconds that are damaged.
-
-    Damaged is what did not decode or is missing; with `allow_partial` alone is there any.
-    """
+    """Features float32 [clips, C] of a video, its seconds, and damaged spans (only with `allow_partial`)."""
 
     features: np.ndarray
     duration: float
@@ -45,13 +42,14 @@ class VideoFeatures(NamedTuple):
 
 @dataclass(frozen=True)
 class Extractor:
-    """A network with all that decides what it is shown of a video (Appendix A.2).
+    """A network, and everything that decides what it sees of a video (Appendix A.2).
 
-    It sees clips [B, 3, frames, H, W] of `grid`, the whole frame with its shorter side at `short_side`
-    pixels, or its central square of `crop`; colours in [0, 1] less `mean`, over `std`. `network` is what
-    `for_inference` gives; it is moved to `device`, where `nvdec` decodes, too. A clip's features may differ in the last
-    digits with the batch, so `batch_size` belongs to a result. `decoder`, `allow_partial` and `threads` are those of
-    `open_video`. `lanes` batches are in the network at once, each in a thread, which changes no digit. Raises ExtractionError on a batch size below 1.
+    network: of `feature_extraction.backbones.for_inference`; it sees clips [B, 3, frames, H, W]
+    short_side: shorter side of the whole frame in pixels; crop: side of its central square that is seen
+    batch_size: clips at once. Features may differ with it in the last digits, so it belongs to a result.
+    device: of the network and of "nvdec"; mean, std: colours in [0, 1] become (colour - mean) / std
+    decoder, allow_partial, threads: as for `open_video`; lanes: batches at once, which changes no digit.
+    Raises ExtractionError for a batch size below 1.
 
         extractor = Extractor(for_inference(model), ClipGrid(30, 8, 8, 16), short_side=256)
         features, duration, damaged = extractor.video("video.mp4")
@@ -155,8 +153,8 @@ def extract_features(
 ) -> tuple[np.ndarray, float]:
     """Extract the features float32 [clips, C] of a video, and its duration in seconds.
 
-    `Extractor.video` in one call. `model` is a backbone, to run in `precision` ("float32", "bfloat16"),
-    or from `for_inference`, which has its own; `on_damage` gets the damaged spans, if any.
+    model: a backbone, which runs in `precision` ("float32", "bfloat16"), or a network from `for_inference`
+    on_batch: called after each batch; on_damage: called with the damaged spans, if there are any
     """
     found = Extractor(
         _as_inference(model, precision),

@@ -32,10 +32,22 @@ class UnreadableFileError(FeatureFileError):
 
 @dataclass(frozen=True)
 class FeatureMeta:
-    """How a video's features were made; `resize` is the short side in pixels, durations seconds.
+    """How the features of a video were made.
 
-    `crop`: the network saw the `whole` frame or its `center` square. `source`: digest of the video file, where
-    it is known. `clip_shift`: frames from the centre of its cell [i, i + 1) * clip_stride to that of clip i.
+    video: the id
+    fps: frames per second that clips are counted in
+    clip_frames: frames of a clip
+    frame_interval: frames from one frame of a clip to the next
+    clip_stride: frames from one clip to the next
+    resize: shorter side of the frames in pixels
+    source_duration: length of the video in seconds
+    backbone: name of the network
+    weights_digest: digest of its weights
+    precision: "float32" or "bfloat16"
+    crop: the network saw the `whole` frame or its `center` square
+    source: digest of the video file, if it is known
+    clip_shift: frames from the centre of its cell [i, i + 1) * clip_stride to the centre of clip i
+    schema_version: version of the file's format
     """
 
     video: str

@@ -40,8 +40,8 @@ class Moments(Protocol):
 class ClipGrid:
     """Clips of `frames` frames, `interval` frames apart, one clip every `stride` frames at `fps`.
 
-    The first cell begins `shift` frames after the video does (before it, where that is below 0). Raises
-    SamplingError where a value is not positive, or not whole where it counts frames.
+    The first cell begins `shift` frames after the video does (before it, if that is below 0). Raises
+    SamplingError if a value is not positive, or not whole where it counts frames.
     """
 
     fps: float

@@ -112,8 +112,10 @@ def read_features(
 ) -> tuple[np.ndarray, FeatureMeta]:
     """Read features float32 [clips, channels] and their FeatureMeta.
 
-    `expect` maps FeatureMeta fields to the values the caller needs; of a `span` of clips only those
-    are read from the disk. Raises FeatureFileError for a file that is missing, damaged or foreign,
+    expect: FeatureMeta fields and the values that the caller needs
+    span: a slice of clips; only these are read from the disk
+
+    Raises FeatureFileError for a file that is missing, damaged or foreign,
     and, naming each, for fields that disagree; UnreadableFileError where the system gives no bytes.
     """
     with _opened(path, features=span == slice(None)) as (file, outline):

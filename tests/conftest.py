@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from helpers.browser import browser, open_page  # noqa: F401  # here once: a session has one browser
 from helpers.signals import heard
 from hypothesis import settings
 

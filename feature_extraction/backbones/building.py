@@ -1,18 +1,22 @@
-"""Backbones by name; what may be asked of one.
+"""Backbones by name, and their options.
 
-depth: 50, 101, 152, or the blocks of each stage; width: the stem's channels; num_classes: of one
-classifier, or a (verb, noun) pair; dropout before it. Of TAdaConv (Section 3.2), where a name has "tada":
+- depth: 50, 101, 152, or the blocks of each stage; width: the stem's channels;
+- num_classes: of one classifier, or a (verb, noun) pair; dropout: before the classifier.
+
+Options of TAdaConv (Section 3.2), if the name has "tada":
 
 - reduction, kernels: the ratio r and the kernel lengths of its calibration weights, or one length for
   the linear form; global_context: the clip descriptor added, None as in the paper's network of the name;
 - calibrate: "in", "out", "in_out" or "kernel" (Table 4); proportion: of the channels (Fig. 3);
 - tada_stages: which of res2 to res5 have it (2, 3, 4, 5; None: all).
 
-aggregation over time after it: "none", "average", "maximum" or "mixed" (Table 3b; None: average in
-tada2d, none elsewhere), over pool_kernel frames, with or without shortcut and separate_norms.
+Options of the temporal aggregation after it:
 
-reduction and kernels are without effect where there is no TAdaConv, pool_kernel without aggregation, so
-that one configuration runs any name; other options are refused there.
+- aggregation: "none", "average", "maximum" or "mixed" (Table 3b; None: average in tada2d, none elsewhere);
+- pool_kernel: over how many frames; shortcut, separate_norms: with or without them.
+
+reduction and kernels have no effect without TAdaConv, nor pool_kernel without aggregation, so that one
+configuration runs any network. Other options are refused there.
 """
 
 from __future__ import annotations
@@ -99,8 +103,7 @@ def build_backbone(
 ) -> VideoNetwork:
     """Build a backbone: module(video [B, 3, T, H, W]) gives logits or a (verb, noun) pair.
 
-    `features(video)` gives [B, feature_dim], `classify(features)` the logits; this file's head tells the
-    options. Raises ValueError on an unknown name, a wrong size, or an option of no effect.
+    `features(video)` gives [B, feature_dim], and `classify(features)` the logits. Raises ValueError on an unknown name, a wrong size, or an option of no effect.
     """
     row, blocks = _row(name), blocks_of(depth)
     _refuse_calibration(name, global_context, calibrate, proportion, tada_stages)

@@ -43,9 +43,11 @@ def insert_tadaconv(
     """Replace convolutions of `module`, in place, by TAdaConv with their weights; give their names.
 
     where: a pattern of names as `named_modules` gives them ("layer?.*.conv*"; * stands for anything,
-    dots included), or a function of name and convolution. An `nn.Conv3d` sees videos [B, C, T, H, W];
-    an `nn.Conv2d` sees frames [B*T, C, H, W], and `frames` says how many a clip has. The other options
-    are those of `TAdaConv2d`. Weights keep their names and shapes, so checkpoints of the original
+        dots included), or a function of name and convolution
+    frames: frames of a clip, needed for an `nn.Conv2d`, which sees frames [B*T, C, H, W]; an `nn.Conv3d` sees
+        videos [B, C, T, H, W]
+
+    The other options are those of `TAdaConv2d`. Weights keep their names and shapes, so checkpoints of the original
     load with strict=False, and outputs are unchanged until the calibration is trained. Raises
     ValueError where nothing matches, and before anything is changed where a convolution has groups,
     dilation or another padding than zeros, or cannot be calibrated frame by frame.

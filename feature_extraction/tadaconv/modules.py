@@ -189,8 +189,10 @@ class TAdaConv3d(CalibratedConv):
 class TAdaConv1d(TAdaConv3d):
     """A temporal convolution calibrated frame by frame: `TAdaConv3d` with a kt x 1 x 1 kernel.
 
-    conv = TAdaConv1d(64, 64, 3, padding=1)
-    output = conv(torch.randn(2, 64, 8, 56, 56))    # the same size; weight [64, 64, 3, 1, 1]
+    The options are those of `TAdaConv2d`.
+
+        conv = TAdaConv1d(64, 64, 3, padding=1)
+        output = conv(torch.randn(2, 64, 8, 56, 56))    # the same size; weight [64, 64, 3, 1, 1]
     """
 
     def __init__(

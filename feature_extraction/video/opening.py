@@ -31,10 +31,10 @@ def open_video(
 ) -> Reader:
     """Open a video and decode its first frame; use the result in a `with` statement.
 
-    `decoder` is "auto" (PyAV), "pyav", "decord", or "nvdec" (PyAV on the CUDA `device`). `allow_partial` takes a file that breaks off
-    or does not decode in places for as much as it holds, instead of raising. `threads` is how
-    many threads decode (1 costs least CPU; 0 lets FFmpeg choose). For a `FrameFolder` in place of
-    the path these say nothing. One `Elsewhere` is held until the reader is closed. Raises VideoError.
+    path: the file, or a `FrameFolder`, for which the options have no effect
+    decoder: "auto" (PyAV), "pyav", "decord", or "nvdec" (PyAV on the CUDA `device`)
+    allow_partial: use what can be read of a damaged file; threads: how many decode, 0: as FFmpeg chooses.
+    An `Elsewhere` is held until the reader is closed. Raises VideoError.
     """
     if isinstance(path, Elsewhere):
         with ExitStack() as stack:
@@ -70,7 +70,7 @@ def probe(
     *,
     allow_partial: bool = False,
 ) -> VideoInfo:
-    """Tell size, rate and duration of a video; the first frame is decoded.
+    """Size, rate and duration of a video; the first frame is decoded.
 
     `exact` decodes the whole file: the duration is then the true one, and a file that breaks off
     is found out (VideoError). Otherwise it is what the file says, or, where it says nothing,

@@ -9,6 +9,7 @@ import click
 from pipeline.cli.data.config_command import config
 from pipeline.cli.data.feature_commands import export_features, import_features
 from pipeline.cli.data.file_commands import convert, score
+from pipeline.cli.data.init_command import init
 from pipeline.cli.group import Commands
 from pipeline.cli.model_commands import export, info
 from pipeline.cli.options import ALL, LOG, configured
@@ -21,24 +22,23 @@ from pipeline.cli.stages.doing import do
 from pipeline.cli.stages.eval_commands import eval_classifier, evaluate
 from pipeline.cli.stages.stage_commands import bmn, classify, detect, extract, finetune, proxies
 from pipeline.cli.stages.submit_command import submit
-from pipeline.cli.tool_commands import demo, doctor, init, plan, status, verify
+from pipeline.cli.tool_commands import demo, doctor, plan, status, verify
 
 EPILOG = (
-    "Every command takes --help. Stages resume from what is on disk: run the same command again."
+    "Every command has --help. An interrupted stage continues if the same command is run again."
 )
 
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"auto_envvar_prefix": "TADA_LOC"})
 @click.version_option(package_name="tada-loc", prog_name="tada-loc")
-@click.option("--debug", is_flag=True, help="Show a traceback when something unexpected fails.")
+@click.option("--debug", is_flag=True, help="Show a traceback if something unexpected fails.")
 def main(debug: bool) -> None:
     """Raw untrimmed videos in, localized actions and mAP out.
 
     \b
-    finetune   trimmed segments -> classifier
-    extract    videos -> sliding-window clip features (HDF5)
-    bmn        features -> proposals
-    detect     the same by the head of detector.name: bmn, or actionformer, which names classes too
+    finetune   annotated segments -> classifier
+    extract    videos -> clip features (HDF5)
+    bmn        features -> proposals (detect: by BMN, or detections by ActionFormer)
     classify   proposals -> detections
     eval       detections -> mAP
 
@@ -47,44 +47,22 @@ def main(debug: bool) -> None:
 
 
 @click.command()
-@configured(*ALL)
 @LOG
+@configured(*ALL)
 def run(**options: Any) -> None:
-    """Do all stages in order.
+    """Run all stages in order.
+
+    Stages that are done and up to date are not run again.
 
     Example: tada-loc run --config hacs --run-dir runs/hacs
     """
     say_report(do(None, options))
 
 
-for _command in (
-    finetune,
-    extract,
-    bmn,
-    detect,
-    classify,
-    evaluate,
-    eval_classifier,
-    run,
-    submit,
-    proxies,
-    predict,
-    report,
-    compare,
-    explain,
-    export,
-    info,
-    sweep,
-    status,
-    verify,
-    score,
-    init,
-    config,
-    convert,
-    import_features,
-    export_features,
-    doctor,
-    plan,
-    demo,
-):
-    main.add_command(_command)
+main.add_section(
+    "Stages", finetune, extract, bmn, detect, classify, evaluate, eval_classifier, run, proxies
+)
+main.add_section("Your data", init, config, doctor, convert, import_features, export_features)
+main.add_section("Results", report, compare, explain, sweep, score)
+main.add_section("Trained models", predict, export, info)
+main.add_section("Runs and machines", status, verify, plan, submit, demo)

@@ -17,10 +17,27 @@ from pipeline.streams import open_closed_streams, outlive_readers
 
 
 class Commands(click.Group):
-    """Commands in the order they are used, and one line for every error."""
+    """Commands in sections, in the order they are used, and one line for every error."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.sections: dict[str, list[str]] = {}
+
+    def add_section(self, title: str, *commands: click.Command) -> None:
+        """Add commands under a heading of `--help`; docs/reference/commands has a page for each heading."""
+        self.sections[title] = [str(command.name) for command in commands]
+        for command in commands:
+            self.add_command(command)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's, by section, and with whole sentences."""
+        for title, names in self.sections.items():
+            with formatter.section(title):
+                rows = [(name, self.commands[name].get_short_help_str(100)) for name in names]
+                formatter.write_dl(rows, col_max=20)
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:
         """As click's; its errors are printable."""

@@ -6,27 +6,26 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import JSON, NamedPath, echo
+from pipeline.cli.options import JSON, RUN, echo
+from pipeline.cli.paths import NamedPath
 
 
 @click.command()
-@click.option(
-    "--run-dir", type=NamedPath(), metavar="DIR", help="The run. Default: the only one in runs/."
-)
+@RUN
 @click.option(
     "--to", "target", type=NamedPath(), required=True, metavar="FILE", help="The file to write."
 )
 @click.option(
     "--note",
     metavar="TEXT",
-    help="What goes with it, such as a licence: the text itself, or a file that holds it.",
+    help="A text to store in the file, such as a licence: the text itself, or a file that holds it.",
 )
-@click.option("--force", is_flag=True, help="Write the file anew if it exists.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 def export(run_dir: Path | None, target: Path, note: str | None, force: bool) -> None:
-    """Write all that `predict` needs of a run into one file.
+    """Write a trained model into one file.
 
-    Settings, class names, weights and results; no path of this machine, and nothing that runs. Without a new training
-    the same file is written again, to the last byte.
+    The file holds what `tada-loc predict` needs: settings, class names, weights and results. It holds no code and no path of this
+    machine. The same run gives the same file, byte for byte, until it is trained again.
 
     Example: tada-loc export --run-dir runs/own --to own.tada --note LICENSE
     """
@@ -40,9 +39,9 @@ def export(run_dir: Path | None, target: Path, note: str | None, force: bool) ->
 @click.argument("model", type=NamedPath())
 @JSON
 def info(model: Path, json_file: Path | None) -> None:
-    """Tell what a model detects, of what it was made, and how good it is.
+    """Show what a model detects, its origin, and its results.
 
-    MODEL is a file that `tada-loc export` wrote, of which every byte is checked, or the folder of a run.
+    MODEL is a file that `tada-loc export` wrote, every byte of which is checked, or a run folder.
 
     Example: tada-loc info own.tada
     """

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.paths import NamedPath
 from pipeline.printing import printable_lines
 
 if TYPE_CHECKING:
@@ -28,32 +29,8 @@ _KEYS = {
 Command = Callable[..., None]
 
 
-class NamedPath(click.Path):
-    """A path; an empty one, as an unset variable of a shell leaves it, is not the folder one is in."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As click's; fails for an empty one."""
-        if value == "":
-            self.fail("is empty; name a path", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class NamedPlace(NamedPath):
-    """A path, or an address of a cloud store (docs/how-to/cloud.md)."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As `NamedPath`, an address as a `Url`; fails for one that is not taken."""
-        from pipeline.configuration.sections.urls import Url, is_url, masked
-
-        if not isinstance(value, str) or not is_url(value):
-            return super().convert(value, param, ctx)
-        try:
-            return Url(value)
-        except ValueError as error:
-            self.fail(f"{masked(value)}: {error}", param, ctx)
+class SharedOption(click.Option):
+    """An option of a run and its configuration, which most commands have."""
 
 
 def _assignments(
@@ -70,7 +47,13 @@ def echo(text: str) -> None:
     click.echo(printable_lines(text))
 
 
-JSON = click.option("--json", "json_file", type=NamedPath(), help="Write the numbers here too.")
+JSON = click.option(
+    "--json",
+    "json_file",
+    type=NamedPath(),
+    metavar="FILE",
+    help="Also write the numbers to this JSON file.",
+)
 
 
 def _of_why(context: click.Context, _: click.Parameter, value: float | None) -> float:
@@ -82,63 +65,122 @@ def _of_why(context: click.Context, _: click.Parameter, value: float | None) -> 
     return 0.5 if value is None else value
 
 
+IOU = click.option(
+    "--iou",
+    metavar="LIST",
+    help="tIoU thresholds: start:step:end (end included), or numbers with commas (eval.iou).",
+)
 WHY = click.option(
     "--why",
     is_flag=True,
     is_eager=True,  # known before --at is looked at
-    help="Tell the kinds of errors, and which stage costs the points.",
+    help="Also show the kinds of errors, and how many points each stage costs.",
 )
 AT = click.option(
     "--at",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="TIOU",
     callback=_of_why,
-    help="The tIoU of --why. Default: 0.5.",
+    help="The tIoU at which --why sorts errors. Default: 0.5.",
 )
 LOG = click.option(
     "--log",
     multiple=True,
     type=click.Choice(["csv", "tensorboard", "wandb"]),
     callback=lambda ctx, param, values: list(values) or None,
-    help="Show trainings there too; repeatable. metrics.csv is always written.",
+    help="Also log trainings there (runtime.log); repeatable. metrics.csv is always written.",
 )
 KEYS = click.argument("keys", nargs=-1, metavar="[KEY=VALUE]...", callback=_assignments)
-SET = click.option(
+_SHARED = partial(click.option, cls=SharedOption)
+SET = _SHARED(
     "--set",
     "assignments",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Any config key; KEY=VALUE alone does the same.",
+    help="Set any key of the configuration; KEY=VALUE without --set does the same. Repeatable.",
 )
-_CONFIG = click.option(
+_CONFIG = _SHARED(
     "--config",
     metavar="FILE",
-    help="A YAML file, or the name of a shipped one: small, hacs, ek100, demo, ...",
+    help="A YAML file, a model file, or the name of a shipped configuration: small, hacs, ek100, demo, ... "
+    "Default: that of the run folder, else tada-loc.yaml in this folder, else ek100.",
 )
-_RUN_DIR = click.option("--run-dir", type=NamedPath(), metavar="DIR", help="Default: runs/CONFIG.")
-_VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Say the settings in use.")
+_RUN_DIR = _SHARED(
+    "--run-dir",
+    type=NamedPath(),
+    metavar="DIR",
+    help="The run folder. Default: runs/CONFIG; without --config, the only one in runs/.",
+)
+_VERBOSE = _SHARED("-v", "--verbose", is_flag=True, help="Show the settings in use.")
 _OPTIONS = {
-    "annotations": click.option("--annotations", metavar="FILE", help="dataset.annotations"),
-    "videos": click.option("--videos", metavar="DIR", help="dataset.videos"),
-    "device": click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ..."),
-    "workers": click.option("--workers", type=click.IntRange(0), help="Data-loading processes."),
-    "allow-failures": click.option(
-        "--allow-failures", type=click.IntRange(0), metavar="N", help="Go on without N videos."
+    "annotations": _SHARED(
+        "--annotations", metavar="FILE", help="The annotation file (dataset.annotations)."
     ),
-    "skip": click.option(
-        "--skip", metavar="FILE", help="Go on without these videos: their ids, one a line."
+    "videos": _SHARED("--videos", metavar="DIR", help="The folder of the videos (dataset.videos)."),
+    "device": _SHARED(
+        "--device",
+        metavar="NAME",
+        help="Where the networks run: auto, cpu, cuda, cuda:1, ... (runtime.device).",
     ),
-    "verify": click.option(
-        "--verify", is_flag=True, help="Compare bytes, whatever size and time of a file say."
+    "workers": _SHARED(
+        "--workers",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Processes that load data; 0: the main process does (runtime.workers).",
     ),
-    "force": click.option(
-        "--force", is_flag=True, help="Move a training of other inputs aside and train again."
+    "allow-failures": _SHARED(
+        "--allow-failures",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Continue if at most N videos fail (runtime.allow_failures).",
+    ),
+    "skip": _SHARED(
+        "--skip",
+        metavar="FILE",
+        help="Leave out the videos listed in this file, one id per line (runtime.skip).",
+    ),
+    "verify": _SHARED(
+        "--verify",
+        is_flag=True,
+        help="Compare the bytes of files, even if their size and time are unchanged.",
+    ),
+    "force": _SHARED(
+        "--force",
+        is_flag=True,
+        help="Train again if the inputs of a training have changed; the former one is moved aside.",
     ),
 }
 SHARD = click.option(
     "--shard",
     metavar="I/N",
-    help="Make share I of N (I from 0) alone; none: all. Default: by the job array.",
+    help="Process only share I of N of the videos (I from 0); none: take part in all. "
+    "Default: the share of this task of a job array, if there is one.",
+)
+RUN = click.option(
+    "--run-dir",
+    type=NamedPath(),
+    metavar="DIR",
+    help="The run folder. Default: the only one in runs/.",
+)
+MODEL = click.option(
+    "--model",
+    type=NamedPath(),
+    metavar="FILE",
+    help="A model file (from `tada-loc export`) instead of a run.",
+)
+DEVICE = click.option(
+    "--device",
+    metavar="NAME",
+    help="Where the networks run: auto, cpu, cuda, cuda:1, ... Default: as in the run.",
+)
+CLASSES = click.option(
+    "--classes", multiple=True, metavar="A,B", help="Only these classes; repeatable."
+)
+FRAME_FPS = click.option(
+    "--frame-fps",
+    type=click.FloatRange(0, min_open=True),
+    metavar="RATE",
+    help="Frames per second of videos that are folders of frames.",
 )
 ALL = tuple(_OPTIONS)  # what a command takes that reads annotations and videos and computes
 

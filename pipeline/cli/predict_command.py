@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import SHARD, NamedPath, echo
+from pipeline.cli.options import CLASSES, DEVICE, FRAME_FPS, MODEL, RUN, SHARD, echo
+from pipeline.cli.paths import NamedPath
 
 if TYPE_CHECKING:
     from pipeline.prediction.choosing import Choice
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from pipeline.tools.predict.request import Request
 
 FORMS = {  # option: what it writes; pipeline.tools.predict.files.forms.OPTIONS, without importing it for --help
-    "timeline": "A page a video: the video and what was found in it, to click through.",
-    "subtitles": "SRT and VTT files of the running actions.",
-    "render": "An MP4 with the running actions drawn in.",
-    "clips": "Each detection cut out as an MP4.",
-    "label-studio": "Tasks for Label Studio, and the labels to set up there.",
-    "elan": "A document of ELAN a video.",
-    "via": "A project of VIA 3 a video.",
+    "timeline": "Write an HTML page per video, with the video and its detections to click through.",
+    "subtitles": "Write the detections as subtitles: SRT and VTT.",
+    "render": "Write a copy of the video (MP4) with the detections drawn in.",
+    "clips": "Write each detection as a clip (MP4).",
+    "label-studio": "Write tasks for Label Studio, and its labeling interface.",
+    "elan": "Write an ELAN document per video.",
+    "via": "Write a VIA 3 project per video.",
 }
 
 
@@ -35,12 +36,8 @@ def _forms(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO...")
-@click.option(
-    "--run-dir", type=NamedPath(), metavar="DIR", help="The run. Default: the only one in runs/."
-)
-@click.option(
-    "--model", type=NamedPath(), metavar="FILE", help="A model file in place of a run (`export`)."
-)
+@RUN
+@MODEL
 @click.option(
     "--to",
     "target",
@@ -48,32 +45,47 @@ def _forms(command: Callable[..., None]) -> Callable[..., None]:
     default=Path("predictions"),
     show_default=True,
     metavar="DIR",
-    help="Where predictions go.",
+    help="The folder to write to.",
 )
-@click.option("--threshold", type=float, metavar="SCORE", help="Leave out lower scores.")
-@click.option("--top", type=int, metavar="N", help="Detections of a video at most, the best.")
-@click.option("--classes", multiple=True, metavar="A,B", help="These classes alone; repeatable.")
+@click.option(
+    "--threshold",
+    type=float,
+    metavar="SCORE",
+    help="Leave out detections with lower scores, 0 to 1.",
+)
+@click.option("--top", type=int, metavar="N", help="At most the N best detections of each video.")
+@CLASSES
 @_forms
-@click.option("--save-features", is_flag=True, help="Keep the features, an HDF5 file a video.")
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="extract.precision")
-@click.option("--workers", type=click.IntRange(0), help="Processes; 0: this one.")
+@click.option(
+    "--save-features", is_flag=True, help="Also write the features: an HDF5 file per video."
+)
+@DEVICE
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    help="Number format of the backbone (extract.precision). Default: as in the run.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Processes that work on videos; 0: the main process does. Default: as in the run.",
+)
 @click.option(
     "--allow-failures",
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Succeed although N videos fail.",
+    show_default=True,
+    help="Succeed if at most N videos fail.",
 )
-@click.option("--allow-partial", is_flag=True, help="Take what is sound of damaged videos.")
+@click.option("--allow-partial", is_flag=True, help="Use what can be read of damaged videos.")
+@FRAME_FPS
 @click.option(
-    "--frame-fps",
-    type=click.FloatRange(0, min_open=True),
-    metavar="RATE",
-    help="Frames a second of folders of frames.",
-)
-@click.option(
-    "--annotations", type=NamedPath(), metavar="FILE", help="Ground truth to show on the timeline."
+    "--annotations",
+    type=NamedPath(),
+    metavar="FILE",
+    help="Annotations to show as ground truth on the timeline.",
 )
 @SHARD
 def predict(
@@ -85,9 +97,9 @@ def predict(
 ) -> None:
     """Detect actions in any videos with a trained model.
 
-    VIDEO is a file, a folder of videos (or of frames), a pattern, or a text file of paths. Detections are those
-    that `tada-loc run` would make of the video. Stopped, the same command does what is left; started several times,
-    on any machines that see the folder, each process makes what no other one does.
+    VIDEO is a file, a folder of videos or of frames, a pattern, or a text file of paths. The detections are those that
+    `tada-loc run` gives for the same video. An interrupted command continues if it is run again. Start it several times,
+    on any machines that share the folder, and the processes divide the videos among themselves.
 
     \b
     Example: tada-loc predict match.mp4 --run-dir runs/own --threshold 0.3 --timeline

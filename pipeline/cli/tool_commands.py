@@ -1,28 +1,15 @@
-"""The commands around a run: how it stands, what is wrong with its data, what it will cost, the demo."""
+"""The commands around a run: its state, mistakes in its data, its cost, the demo."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from pipeline.cli.options import (
-    JSON,
-    KEYS,
-    LOG,
-    SET,
-    NamedPath,
-    NamedPlace,
-    configured,
-    echo,
-    overrides,
-    start,
-)
+from pipeline.cli.options import JSON, KEYS, LOG, SET, configured, echo, overrides, start
+from pipeline.cli.paths import NamedPath
 from pipeline.cli.results.report_command import say_report
-
-if TYPE_CHECKING:
-    from pipeline.configuration.sections.urls import Url
 
 # feature_extraction.backbones.BACKBONES, without importing torch for --help.
 BACKBONE_NAMES = (
@@ -43,12 +30,12 @@ BACKBONE_NAMES = (
 
 
 @click.command()
-@configured("annotations", "videos", "skip", "verify")
 @JSON
+@configured("annotations", "videos", "skip", "verify")
 def status(json_file: Path | None, verify: bool, **options: Any) -> None:
-    """Show what is done, what a stage took, and why it would run again.
+    """Show which stages are done, and why others would run again.
 
-    Says of features which videos are missing or not current. Changes nothing.
+    Shows how long each stage took, and which videos are missing or out of date. Changes nothing.
 
     Example: tada-loc status --run-dir runs/hacs
     """
@@ -64,12 +51,12 @@ def status(json_file: Path | None, verify: bool, **options: Any) -> None:
 
 
 @click.command()
-@configured("annotations", "videos", "skip")
 @JSON
+@configured("annotations", "videos", "skip")
 def verify(json_file: Path | None, **options: Any) -> None:
-    """Read every byte of a run and compare it with what was written.
+    """Check every byte of a run against its checksums.
 
-    Changes nothing; the exit code is 1 where something is not what was written.
+    Changes nothing. The exit code is 1 if a file is not as it was written.
 
     Example: tada-loc verify --run-dir runs/hacs
     """
@@ -86,83 +73,13 @@ def verify(json_file: Path | None, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("videos", type=NamedPlace())
-@click.argument("annotations", nargs=-1, required=True, type=NamedPlace())
-@click.option(
-    "--to",
-    "target",
-    type=NamedPath(),
-    default=Path("tada-loc.yaml"),
-    show_default=True,
-    metavar="FILE",
-    help="The configuration to write.",
-)
-@click.option(
-    "--for",
-    "kind",
-    type=click.Choice(["auto", "cpu", "gpu"]),
-    default="auto",
-    show_default=True,
-    help="What it will run on; auto: a GPU if there is one.",
-)
-@click.option(
-    "--frame-fps", type=float, metavar="RATE", help="Frames a second of folders of frames."
-)
-@click.option(
-    "--annotation-fps",
-    type=float,
-    metavar="RATE",
-    help="Frames a second that annotations in frames count at, where nothing else says.",
-)
-@click.option(
-    "--frames",
-    metavar="PATTERN",
-    help="Names of the frames, such as img_%05d.jpg, where a folder holds several sets.",
-)
-@click.option(
-    "--train-subset", metavar="NAME", help="The subset to train on, where it is not training."
-)
-@click.option(
-    "--eval-subset", metavar="NAME", help="The subset to measure on, where it is not validation."
-)
-@click.option(
-    "--allow-beyond",
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="dataset.allow_beyond: segments that may run behind their video's end.",
-)
-@click.option("--workers", type=click.IntRange(0), default=2, help="Processes that look at videos.")
-@click.option("--force", is_flag=True, help="Write the file anew if it exists.")
-def init(
-    videos: Path | Url,
-    annotations: tuple[Path | Url, ...],
-    target: Path,
-    kind: str,
-    workers: int,
-    force: bool,
-    **dataset: Any,
-) -> None:
-    """Write a configuration that suits your own videos.
-
-    VIDEOS is their folder, ANNOTATIONS a table video,start,end,label[,subset] in seconds (or one for
-    training and one for validation), or what `tada-loc convert` reads; addresses (s3://...), too. Every line says why it is as it is.
-
-    Example: tada-loc init videos own.csv
-    """
-    from pipeline.tools.init.configuration import dataset_section, write_configuration
-
-    section = dataset_section(videos, annotations, **dataset)
-    echo(write_configuration(section, target, kind=kind, workers=workers, force=force))
-
-
-@click.command()
-@configured("annotations", "videos", "workers", "allow-failures", "skip")
 @click.option("--deep", is_flag=True, help="Decode every video to its end.")
 @JSON
+@configured("annotations", "videos", "workers", "allow-failures", "skip")
 def doctor(deep: bool, json_file: Path | None, **options: Any) -> None:
-    """Look for what is wrong with videos, annotations and settings.
+    """Check videos, annotations and settings for mistakes.
 
-    Runs nothing and changes nothing; the exit code is 1 when something is wrong.
+    Runs no stage and changes nothing. The exit code is 1 if something is wrong.
 
     Example: tada-loc doctor --config hacs --videos data/hacs/videos
     """
@@ -180,22 +97,25 @@ def doctor(deep: bool, json_file: Path | None, **options: Any) -> None:
 
 
 @click.command()
-@configured("annotations", "videos", "device", "skip")
 @click.option(
     "--processes",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Processes, each with a core or a GPU, the hours are for.",
+    metavar="N",
+    help="The number of processes that will work, each with a core or a GPU of its own.",
 )
 @click.option(
-    "--quick", is_flag=True, help="Time networks on frames of half the size: sooner, and rougher."
+    "--quick",
+    is_flag=True,
+    help="Time the networks on frames of half the size: faster, and less accurate.",
 )
 @JSON
+@configured("annotations", "videos", "device", "skip")
 def plan(processes: int, quick: bool, json_file: Path | None, **options: Any) -> None:
-    """Estimate hours and bytes of every stage from a short probe.
+    """Estimate the hours and the disk space of every stage.
 
-    Reads the annotations, a few seconds of three videos, and times a few steps; writes nothing.
+    Reads the annotations and a few seconds of three videos, and times a few training steps. Writes nothing.
 
     Example: tada-loc plan --config ek100 --processes 16
     """
@@ -210,24 +130,37 @@ def plan(processes: int, quick: bool, json_file: Path | None, **options: Any) ->
 
 
 @click.command()
-@click.option("--run-dir", type=NamedPath(), metavar="DIR", help="Default: runs/demo/BACKBONE.")
+@click.option(
+    "--run-dir",
+    type=NamedPath(),
+    metavar="DIR",
+    help="The run folder. Default: runs/demo/BACKBONE.",
+)
 @click.option(
     "--backbone",
     type=click.Choice(BACKBONE_NAMES),
     default="tada2d",
     show_default=True,
     metavar="NAME",
-    help="tsn to compare, or any other backbone.name.",
+    help="The network (backbone.name); tsn is the same without TAdaConv.",
 )
 @SET
 @KEYS
-@click.option("--device", help="auto, cpu, cuda, ...")
+@click.option(
+    "--device",
+    metavar="NAME",
+    help="Where the networks run: auto, cpu, cuda, cuda:1, ... (runtime.device).",
+)
 @LOG
-@click.option("--force", is_flag=True, help="Move results of other settings aside and start again.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Start again if the settings have changed; the former results are moved aside.",
+)
 def demo(run_dir: Path | None, backbone: str, force: bool, **options: Any) -> None:
     """Run every stage on the embedded dataset.
 
-    Draws the videos, prints the mAP, and draws ground truth against detections.
+    Draws the videos, trains on them, prints the mAP, and draws ground truth and detections as a picture.
 
     Example: tada-loc demo --backbone tsn
     """

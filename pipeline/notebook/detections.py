@@ -35,11 +35,11 @@ _ROWS, _TIMELINES = 20, 3  # of the table and the timelines that a notebook show
 class Detections(pd.DataFrame):  # type: ignore[misc]
     """A data frame of detections: video, start, end (seconds), label, score, and of EPIC-KITCHENS verb and noun.
 
-    All that a data frame does, it does. What keeps the five columns (a filter, an order, a slice) is
-    Detections again, and knows the videos still: `videos` gives the length, the proposals and the curves of each. What does
-    not (chosen columns, groups) is a plain data frame, as is `pandas.DataFrame(found)`. Files and pictures show the rows
-    that are there: filter first. `Detections(frame)` gives a table of one's own the same. Raises UserError
-    for a table that is none of detections.
+    It has every method of a pandas data frame. The result of a filter, a sort or a slice is Detections again, and still
+    knows its videos: `videos` gives the length, the proposals and the curves of each. A result without the five columns
+    (chosen columns, groups) is a plain data frame, as is `pandas.DataFrame(found)`. Files and pictures contain the rows of
+    this table, so filter first. `Detections(frame)` turns a table of your own into Detections. Raises UserError
+    for a table that is not one of detections.
     """
 
     _metadata: ClassVar[list[str]] = ["_predictions"]

@@ -31,8 +31,11 @@ Videos = PathLike | Iterable[PathLike]
 def load(model: PathLike, device: str = "auto", precision: str | None = None) -> Detector:
     """The detector of a model file (`tada-loc export`) or of a run folder.
 
-    `device`: "auto" (the GPU if there is one), "cpu", "cuda", "cuda:1". `precision`: "float32" or "bfloat16" in
-    place of the model's own. Raises UserError where the model cannot be used, or the device is not there.
+    model: a model file, or the folder of a run
+    device: "auto" (the GPU if there is one), "cpu", "cuda", "cuda:1"
+    precision: "float32" or "bfloat16"; None: that of the model
+
+    Raises UserError where the model cannot be used, or the device is not there.
     """
     from feature_extraction.backbones.inference import PRECISIONS
     from pipeline.model_files.opening import open_model
@@ -47,7 +50,7 @@ def load(model: PathLike, device: str = "auto", precision: str | None = None) ->
 
 
 class Detector:
-    """A trained model on a device: called with videos it gives `Detections`.
+    """A trained model on a device. Call it with videos; it gives `Detections`.
 
     `classes`: its class names; of EPIC-KITCHENS those of "verb" and "noun". `info`: what it is.
     """
@@ -67,10 +70,12 @@ class Detector:
     ) -> Detections:
         """The detections of videos: a file, a folder, a pattern such as `videos/*.mp4`, or a list of these.
 
-        `threshold`: the least score. `top`: so many a video, the best. `classes`: those alone. `frame_fps`: frames a
-        second where a folder is one of frames. Long videos show a bar on standard error. A video that cannot be
-        read ends it, unless `allow_failures` of them may be left out, which is said. Raises UserError naming the
-        video or the value.
+        threshold: leave out detections with lower scores; classes: only these classes
+        top: at most this many detections of each video, the best
+        frame_fps: frames per second of folders of frames
+        allow_failures: how many videos may fail; they are left out with a warning
+
+        Long videos show a progress bar. Raises UserError naming the video or the value.
         """
         heads = self._predictor.model.heads
         names = require_classes(heads, [classes] if isinstance(classes, str) else classes or ())

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run folder, read and never written; what is asked for is read once, on first use.
+    """A run folder, read and never written. Each part is read once, on first use.
 
-    The videos need not be there. Raises UserError where the folder holds no run, and where what is asked for has not been
-    made; what is not as the settings of now would make it is said.
+    The videos need not be there. Raises UserError if the folder holds no run, and if what is asked for has not been made.
+    A result that does not match the present settings is reported on standard error.
     """
 
     def __init__(self, folder: PathLike) -> None:

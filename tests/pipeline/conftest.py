@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from helpers.browser import browser, open_page  # noqa: F401  # once: a session has one browser
 from helpers.small_runs import options, tada
 
 from pipeline.demo.dataset import make_dataset

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import NamedPath, configured, echo, overrides
+from pipeline.cli.options import configured, echo, overrides
+from pipeline.cli.paths import NamedPath
 
 if TYPE_CHECKING:
     from pipeline.configuration.settings import Config

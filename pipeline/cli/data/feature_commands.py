@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import NamedPath, NamedPlace, configured, start
+from pipeline.cli.options import configured, start
+from pipeline.cli.paths import NamedPath, NamedPlace
 
 if TYPE_CHECKING:
     from pipeline.configuration.sections.urls import Url
 
 
 @click.command("import-features")
-@configured("annotations", "videos", "allow-failures", "skip", "force")
 @click.option(
     "--from",
     "sources",
@@ -22,42 +22,56 @@ if TYPE_CHECKING:
     multiple=True,
     type=NamedPlace(),
     metavar="PLACE",
-    help="A folder of VIDEO.npy, .npz, .pt, .h5, .csv or .mat, or an .h5 or .npz of all videos. "
-    "Several: their channels are joined. Addresses, too: s3://...",
+    help="A folder of files VIDEO.npy (or .npz, .pt, .h5, .csv, .mat), or one .h5 or .npz file of all videos; a path or "
+    "an address (s3://...). Repeatable: the channels are then joined.",
 )
 @click.option(
-    "--fps", metavar="RATE", help="Frames a second they were made at; `video`: each video's own."
+    "--fps",
+    metavar="RATE",
+    help="Frames per second at which the features were made; `video`: the rate of each video.",
 )
-@click.option("--stride", type=int, help="Frames from feature to feature, at that rate.")
+@click.option(
+    "--stride",
+    type=int,
+    metavar="N",
+    help="Frames, at that rate, from one feature to the next.",
+)
 @click.option(
     "--offset-frames",
     type=float,
     metavar="FRAMES",
-    help="Frame that the first feature is centred on; without it, stride / 2.",
+    help="The frame on which the first feature is centred. Default: stride / 2.",
 )
 @click.option(
     "--rescaled",
     type=click.IntRange(1),
     metavar="N",
-    help="Each video was rescaled to N features; in place of --fps and --stride.",
+    help="Each video was rescaled to N features; instead of --fps and --stride.",
 )
-@click.option("--frames", type=int, default=8, show_default=True, help="Frames a clip had.")
+@click.option(
+    "--frames", type=int, default=8, show_default=True, metavar="N", help="Frames of a clip."
+)
 @click.option(
     "--interval",
     type=int,
     default=8,
     show_default=True,
-    help="Frames from one to the next in a clip.",
+    metavar="N",
+    help="Frames, at that rate, from one frame of a clip to the next.",
 )
 @click.option(
-    "--short-side", type=int, help="Short side of the frames in pixels, where it is known."
+    "--short-side",
+    type=int,
+    metavar="N",
+    help="Shorter side of the frames in pixels, if it is known.",
 )
 @click.option(
     "--layout",
     type=click.Choice(["nc", "cn"]),
-    help="nc: [features, channels], the default; cn: [channels, features].",
+    help="The shape of an array: nc is [features, channels], the default; cn is [channels, features].",
 )
 @click.option("--channels-first", is_flag=True, help="The same as --layout cn.")
+@configured("annotations", "videos", "allow-failures", "skip", "force")
 def import_features(
     force: bool,
     sources: tuple[Path | Url, ...],
@@ -65,10 +79,12 @@ def import_features(
     channels_first: bool,
     **options: Any,
 ) -> None:
-    """Take features made elsewhere in place of extract's.
+    """Use features made elsewhere instead of extracting them.
 
-    Feature i stands for the seconds [i, i + 1) * stride / fps, or around (offset + i * stride) / fps.
+    Feature i covers the seconds from i * stride / fps to (i + 1) * stride / fps. With --offset-frames it is centred on
+    (offset + i * stride) / fps.
 
+    \b
     Example: tada-loc import-features --config hacs --from features --fps 30 --stride 16
     """
     if channels_first and layout == "nc":
@@ -117,19 +133,19 @@ def _rates(options: dict[str, Any]) -> tuple[str, int]:
 
 
 @click.command("export-features")
-@configured("annotations", "allow-failures", "skip")
 @click.option(
     "--to",
     "target",
     required=True,
     type=NamedPath(),
-    metavar="FOLDER",
-    help="Where VIDEO.npy and grid.json go.",
+    metavar="DIR",
+    help="The folder to write to.",
 )
+@configured("annotations", "allow-failures", "skip")
 def export_features(target: Path, **options: Any) -> None:
-    """Write the run's features as .npy, for OpenTAD and ActionFormer.
+    """Write features as .npy, for OpenTAD and ActionFormer.
 
-    grid.json beside them says the time of each feature.
+    Writes VIDEO.npy for each video, and grid.json, which gives the time of each feature.
 
     Example: tada-loc export-features --run-dir runs/hacs --to features
     """

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import AT, JSON, WHY, NamedPath, configured, echo, start
+from pipeline.cli.options import AT, IOU, JSON, WHY, configured, echo, start
+from pipeline.cli.paths import NamedPath
 
 if TYPE_CHECKING:
     from pipeline.results.scoring.unknown_videos import UnknownVideos
@@ -15,24 +16,24 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=NamedPath())
-@configured("annotations", run_dir=False)
-@click.option("--iou", help="eval.iou: start:step:end (end included) or a comma list.")
+@IOU
 @click.option(
     "--unknown-videos",
     type=click.Choice(["refuse", "count", "leave-out"]),
     default="refuse",
     show_default=True,
-    help="Rows of videos that are not evaluated: count them as false positives, as the official "
-    "evaluators do, or leave them out.",
+    help="Detections in videos that are not evaluated: refuse the file, count them as false positives "
+    "(as the official evaluators do), or leave them out.",
 )
 @click.option(
     "--ties",
     type=click.Choice(["stable", "official"]),
-    help="eval.ties: the order of equal scores. Default: official for result files, stable for tables.",
+    help="The order of equal scores (eval.ties). Default: official for result files, stable for tables.",
 )
 @WHY
 @AT
 @JSON
+@configured("annotations", run_dir=False)
 def score(
     file: Path,
     json_file: Path | None,
@@ -41,10 +42,10 @@ def score(
     at: float,
     **options: Any,
 ) -> None:
-    """Score anyone's detections against annotations.
+    """Score any file of detections against annotations.
 
-    FILE is the JSON (.json, .json.gz, .zip) that EPIC-KITCHENS-100, HACS or ActivityNet take, or a table
-    (.csv, .csv.gz) of detections or of proposals, as runs write them. Needs no run folder and reads no video.
+    FILE is a result file of EPIC-KITCHENS-100, HACS or ActivityNet (.json, .json.gz, .zip), or a table of detections or
+    proposals as runs write them (.csv, .csv.gz). No run folder is needed and no video is read.
 
     \b
     Example: tada-loc score submission.json --config ek100 --annotations EPIC_100_validation.csv
@@ -61,7 +62,7 @@ def score(
     type=NamedPath(),
     required=True,
     metavar="OUT",
-    help="What to write: a .csv (a table of your own) or a .json (ActivityNet's form).",
+    help="The file to write: .csv (a table) or .json (ActivityNet's format).",
 )
 @click.option(
     "--format",
@@ -69,25 +70,35 @@ def score(
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="The form of IN, as dataset.format names it; auto: told from what is in it.",
+    help="The format of IN, as in dataset.format; auto: recognized from the content.",
 )
 @click.option(
     "--fps",
     type=click.FloatRange(0, min_open=True),
     metavar="RATE",
-    help="Frames a second, where IN counts frames and does not say.",
+    help="Frames per second, if IN counts frames and does not say at which rate.",
 )
 @click.option(
-    "--videos", type=NamedPath(), metavar="DIR", help="The videos, whose own rates are then used."
+    "--videos",
+    type=NamedPath(),
+    metavar="DIR",
+    help="The folder of the videos: frames are then counted at the rate of each video.",
 )
 @click.option(
-    "--classes", type=NamedPath(), metavar="FILE", help="Class names, one a line.", multiple=True
+    "--classes",
+    type=NamedPath(),
+    metavar="FILE",
+    multiple=True,
+    help="Class names, one per line; repeatable (dataset.classes).",
 )
 @click.option(
-    "--video-info", type=NamedPath(), metavar="FILE", help="dataset.video_info: subsets, lengths."
+    "--video-info",
+    type=NamedPath(),
+    metavar="FILE",
+    help="A file with subsets and lengths of the videos (dataset.video_info).",
 )
-@click.option("--subset", metavar="NAME", help="The subset of all videos, where IN names none.")
-@click.option("--force", is_flag=True, help="Write OUT anew if it exists.")
+@click.option("--subset", metavar="NAME", help="The subset of all videos, if IN names none.")
+@click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
 def convert(
     annotations: tuple[Path, ...],
     target: Path,
@@ -98,10 +109,10 @@ def convert(
     video_info: Path | None,
     **more: Any,
 ) -> None:
-    """Turn annotations of other tools and data sets into a table.
+    """Convert annotations of other tools into a table.
 
-    IN are files, or folders of them, of Label Studio, CVAT, ELAN, VIA, BORIS, Audacity, ActivityNet, THUMOS14,
-    Charades and others (docs/reference/annotations.md). What is left out is counted and said.
+    IN are files, or folders of files, of Label Studio, CVAT, ELAN, VIA, BORIS, Audacity, ActivityNet, THUMOS14, Charades and
+    others (docs/reference/annotations.md). What is left out is counted and reported.
 
     \b
     Example: tada-loc convert labelstudio.json --to own.csv --videos videos

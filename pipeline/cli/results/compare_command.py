@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import JSON, SET, NamedPath, echo, start
+from pipeline.cli.options import JSON, SET, echo, start
+from pipeline.cli.paths import NamedPath
 
 if TYPE_CHECKING:
     from pipeline.tools.compare.results import Result
@@ -21,21 +22,33 @@ if TYPE_CHECKING:
     default=0.5,
     show_default=True,
     metavar="TIOU",
-    help="The tIoU of error types and videos.",
+    help="The tIoU at which errors and videos are compared.",
 )
 @click.option(
     "--resamples",
     type=click.IntRange(20, 100_000),
     default=1000,
     show_default=True,
-    help="Draws of the videos that intervals are made of.",
+    metavar="N",
+    help="Bootstrap samples of the videos, from which intervals are computed.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
-@click.option("--config", metavar="FILE", help="Of result files: what they are scored with.")
-@click.option("--annotations", metavar="FILE", help="Of result files: dataset.annotations.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Random seed of the bootstrap samples.",
+)
+@click.option(
+    "--config", metavar="FILE", help="For result files: the configuration to score them with."
+)
+@click.option(
+    "--annotations", metavar="FILE", help="For result files: the annotations (dataset.annotations)."
+)
 @SET
 @JSON
-@click.option("--page", type=NamedPath(), metavar="FILE", help="Write a page of it too (.html).")
+@click.option("--page", type=NamedPath(), metavar="FILE", help="Also write an HTML page.")
 def compare(
     results: tuple[Path, ...],
     at: float,
@@ -45,11 +58,11 @@ def compare(
     page: Path | None,
     **options: Any,
 ) -> None:
-    """Show runs side by side, with how sure the differences are.
+    """Compare runs, with confidence intervals of differences.
 
-    RUN are folders of evaluated runs, or result files and tables of detections, as `tada-loc score` takes
-    them. The first is what the others are compared with, on the videos that all were evaluated on: mAP, AR,
-    kinds of errors and classes with bootstrap intervals over videos, settings, and the videos that changed most.
+    RUN are folders of evaluated runs, or result files and tables of detections as `tada-loc score` reads them. The first is the
+    one that the others are compared with, on the videos that all were evaluated on. Shows mAP, AR, kinds of errors and classes
+    with bootstrap intervals over videos, the settings that differ, and the videos that changed most.
 
     \b
     Example: tada-loc compare runs/tsn runs/tada2d --page compared.html

@@ -7,54 +7,51 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import NamedPath, echo
+from pipeline.cli.options import CLASSES, DEVICE, FRAME_FPS, MODEL, RUN, echo
+from pipeline.cli.paths import NamedPath
 
 
 @click.command()
 @click.argument("video")
+@RUN
+@MODEL
+@click.option("--top", type=int, metavar="N", help="Explain the N best detections. Default: 3.")
 @click.option(
-    "--run-dir", type=NamedPath(), metavar="DIR", help="The run. Default: the only one in runs/."
+    "--threshold",
+    type=float,
+    metavar="SCORE",
+    help="Leave out detections with lower scores, 0 to 1.",
 )
-@click.option(
-    "--model", type=NamedPath(), metavar="FILE", help="A model file in place of a run (`export`)."
-)
-@click.option("--top", type=int, metavar="N", help="The N best detections. Default: 3.")
-@click.option("--threshold", type=float, metavar="SCORE", help="No detections of lower scores.")
-@click.option("--classes", multiple=True, metavar="A,B", help="These classes alone; repeatable.")
+@CLASSES
 @click.option(
     "--at",
     type=float,
     metavar="SECONDS",
-    help="This moment in place of detections: its best class, or those of --classes.",
+    help="Explain this moment instead of detections: its best class, or those of --classes.",
 )
 @click.option(
     "--against",
     multiple=True,
     metavar="LABEL",
-    help="Show this class, too, on the same scale; repeatable.",
+    help="Also show this class, on the same scale; repeatable.",
 )
 @click.option(
     "--to",
     "folder",
     type=NamedPath(),
     metavar="DIR",
-    help="Where DIR/VIDEO is written. Default: explain in the run's folder.",
+    help="The folder to write VIDEO/ to. Default: explain/ in the run folder.",
 )
-@click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")
-@click.option(
-    "--frame-fps",
-    type=click.FloatRange(0, min_open=True),
-    metavar="RATE",
-    help="Frames a second of a folder of frames.",
-)
+@DEVICE
+@FRAME_FPS
 def explain(video: str, run_dir: Path | None, model: Path | None, **options: Any) -> None:
-    """Show where and when in a video a detection's class is seen.
+    """Show where and when the classifier sees a class.
 
-    VIDEO is a video of the run by its name, or a path. Writes Grad-CAM over the frames (sheet.png and an MP4),
+    VIDEO is the name of a video of the run, or a path. Writes Grad-CAM over the frames (sheet.png and an MP4),
     the evidence and TAdaConv's calibration weights over time (calibration.png), and the numbers (explain.json).
 
     \b
-    Example: tada-loc explain kitchen_12 --run-dir runs/own --against stir
+    Example: tada-loc explain v00 --run-dir runs/own --against stir
     Example: tada-loc explain match.mp4 --model own.tada --at 12.5 --to why
     """
     from pipeline.cli.choosing import chosen_run

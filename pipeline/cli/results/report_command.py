@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.data.file_commands import require_nothing_idle
-from pipeline.cli.options import NamedPath, configured, echo, start
+from pipeline.cli.options import configured, echo, start
+from pipeline.cli.paths import NamedPath
 
 if TYPE_CHECKING:
     from pipeline.results.scoring.unknown_videos import UnknownVideos
@@ -16,34 +17,35 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@configured("annotations", "videos", "skip")
 @click.option(
     "--to",
     "target",
     type=NamedPath(),
     metavar="DIR",
-    help="Where the page goes. Default: report in the run folder, or here.",
+    help="The folder to write the page to. Default: report/ in the run folder; with --detections, report/ in this folder.",
 )
 @click.option(
     "--detections",
     type=NamedPath(),
     metavar="FILE",
-    help="A result file or a table of detections, in place of a run.",
+    help="A result file or a table of detections, instead of a run.",
 )
 @click.option(
     "--unknown-videos",
     type=click.Choice(["refuse", "count", "leave-out"]),
-    help="Rows of --detections in videos that are not evaluated: false positives, or left out. Default: refuse.",
+    help="Detections in videos that are not evaluated: refuse the file (the default), count them as false positives, or "
+    "leave them out.",
 )
+@configured("annotations", "videos", "skip")
 def report(
     target: Path | None,
     detections: Path | None,
     unknown_videos: UnknownVideos | None,
     **options: Any,
 ) -> None:
-    """Make a page of what a run has found: how good, what costs the points, its videos and classes.
+    """Make an HTML page of a run's results, videos and errors.
 
-    Needs results (`eval`), and opens the videos for frames of the mistakes where they are there. The page opens
+    The run must have been evaluated (`tada-loc eval`). If the videos are there, the page shows frames of the errors. It opens
     from disk, without a network.
 
     \b

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import JSON, NamedPath, echo
+from pipeline.cli.options import JSON, RUN, echo
 
 if TYPE_CHECKING:
     from pipeline.runs.run import Run
@@ -18,27 +18,38 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("keys", nargs=-1, required=True, metavar="KEY=VALUE,VALUE,...")
-@click.option(
-    "--run-dir", type=NamedPath(), metavar="DIR", help="The run. Default: the only one in runs/."
-)
+@RUN
 @click.option(
     "--trials",
     type=click.IntRange(1),
     metavar="N",
-    help="Draw N settings instead of trying all; a key may then be KEY=LOW..HIGH.",
+    help="Try N random settings instead of all; KEY=LOW..HIGH is then allowed.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Of --trials and --honest: another one draws others.",
+    metavar="N",
+    help="Random seed of --trials and --honest.",
 )
 @click.option(
-    "--honest", is_flag=True, help="Choose on one half of the videos, report on the other."
+    "--honest",
+    is_flag=True,
+    help="Choose the setting on one half of the videos, and report on the other half.",
 )
-@click.option("--apply", "applied", is_flag=True, help="Make the best setting the run's own.")
-@click.option("--workers", type=click.IntRange(0), help="Processes. Default: the run's.")
+@click.option(
+    "--apply",
+    "applied",
+    is_flag=True,
+    help="Write the best setting to the configuration of the run.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Processes that try settings. Default: as in the run.",
+)
 @JSON
 def sweep(
     keys: tuple[str, ...],
@@ -50,10 +61,11 @@ def sweep(
     workers: int | None,
     json_file: Path | None,
 ) -> None:
-    """Try other settings of proposals and classes on a trained run.
+    """Find better post-processing settings for a trained run.
 
-    KEY is any after the networks: proposals.alpha, classify.top, of ActionFormer detections.sigma, ... Nothing is trained or
-    decoded, and the run stays as it is. The table is sorted by mAP. Stopped, the same command goes on.
+    KEY is a key of what comes after the networks: proposals.alpha, classify.top, detections.sigma (of ActionFormer), ... Nothing
+    is trained or decoded, and the run is not changed. The table is sorted by mAP. An interrupted sweep continues if the
+    command is run again.
 
     \b
     Example: tada-loc sweep --run-dir runs/own proposals.alpha=0.3,0.4,0.5 classify.top=1,2

@@ -8,26 +8,27 @@ from typing import Any
 import click
 
 from pipeline.cli.data.file_commands import print_scores
-from pipeline.cli.options import ALL, AT, JSON, WHY, NamedPath, configured, echo, start
+from pipeline.cli.options import ALL, AT, IOU, JSON, WHY, configured, echo, start
+from pipeline.cli.paths import NamedPath
 from pipeline.cli.results.report_command import say_report
 from pipeline.cli.stages.doing import do
 
 
 @click.command("eval")
-@configured(*ALL)
-@click.option("--iou", help="eval.iou: start:step:end (end included) or a comma list.")
+@IOU
 @WHY
 @AT
 @JSON
 @click.option(
     "--detections", type=NamedPath(), hidden=True, help="What `tada-loc score FILE` does today."
 )
+@configured(*ALL)
 def evaluate(
     json_file: Path | None, detections: Path | None, why: bool, at: float, **options: Any
 ) -> None:
-    """Report mAP over tIoU thresholds, and why it is no higher.
+    """Report mAP over tIoU thresholds, and what limits it.
 
-    Classifies first if that has not been done. A result file of anyone's is scored by `tada-loc score`.
+    Classifies first if that is not done yet. `tada-loc score` scores a result file from elsewhere.
 
     \b
     Example: tada-loc eval --iou 0.1:0.1:0.5
@@ -52,19 +53,21 @@ def evaluate(
 
 
 @click.command("eval-classifier")
-@configured(*ALL)
-@click.option("--clips", type=int, help="views.clips: clips of a segment.")
-@click.option("--crops", type=int, help="views.crops: crops of a clip.")
+@click.option("--clips", type=int, metavar="N", help="Clips per segment (views.clips).")
+@click.option("--crops", type=int, metavar="N", help="Crops per clip (views.crops).")
 @click.option(
     "--with",
     "others",
     multiple=True,
     type=NamedPath(),
     metavar="RUN_DIR",
-    help="Another run to average with; repeatable.",
+    help="Another run, whose probabilities are averaged with this one's; repeatable.",
 )
+@configured(*ALL)
 def eval_classifier(others: tuple[Path, ...], force: bool, verify: bool, **options: Any) -> None:
-    """Test the classifier alone: accuracy over clips and crops.
+    """Measure the accuracy of the classifier alone.
+
+    Every segment is seen in several clips and crops, whose probabilities are averaged.
 
     \b
     Example: tada-loc eval-classifier --config k400

@@ -11,14 +11,29 @@ from pipeline.cli.stages.doing import do
 
 
 @click.command()
-@configured(*ALL)
-@click.option("--epochs", type=int, help="finetune.epochs")
-@click.option("--batch-size", type=int, help="finetune.batch_size")
-@click.option("--backbone", help="backbone.name (tada2d, tsn, r3d_tada, ...)")
+@click.option(
+    "--epochs", type=int, metavar="N", help="Length of the training in epochs (finetune.epochs)."
+)
+@click.option(
+    "--batch-size",
+    type=int,
+    metavar="N",
+    help="Samples per training step, over all processes (finetune.batch_size).",
+)
+@click.option(
+    "--backbone",
+    metavar="NAME",
+    help="The network: tada2d, tsn, r3d_tada, timm:resnet50, ... (backbone.name).",
+)
 @LOG
+@configured(*ALL)
 def finetune(**options: Any) -> None:
-    """Train the classifier on trimmed segments.
+    """Train the classifier on the annotated segments.
 
+    Its backbone then computes the features. An interrupted training continues from its last checkpoint.
+
+    \b
+    Example: tada-loc finetune --config small --annotations own.csv --videos videos
     Example: tada-loc finetune --config ek100 --videos data/ek100/videos --batch-size 16
     """
     do("finetune", options)
@@ -27,10 +42,11 @@ def finetune(**options: Any) -> None:
 @click.command()
 @configured("annotations", "videos", "workers", "allow-failures", "skip", "verify")
 def proxies(verify: bool, **options: Any) -> None:
-    """Make small copies of the training videos, which clips are read from many times faster.
+    """Make small copies of the training videos, for faster training.
 
-    Their size is finetune.proxies; with the same key `tada-loc finetune` trains on them. Features are made of the
-    videos themselves. Again, only what is missing or of another file is made.
+    finetune.proxies is the shorter side of the copies in pixels; with the same key `tada-loc finetune` reads its clips from
+    them. Features are always computed from the videos themselves. Run again, the command makes only copies that are
+    missing or whose video has changed.
 
     Example: tada-loc proxies --config hacs finetune.proxies=320
     """
@@ -40,26 +56,55 @@ def proxies(verify: bool, **options: Any) -> None:
 
 
 @click.command()
-@configured(*ALL)
-@click.option("--fps", type=float, help="extract.fps: frames a second the videos are sampled at.")
-@click.option("--stride", type=int, help="extract.stride: frames from clip to clip.")
-@click.option("--short-side", type=int, help="extract.short_side, pixels")
-@click.option("--batch-size", type=int, help="extract.batch_size")
 @click.option(
-    "--decoder", type=click.Choice(["auto", "pyav", "decord", "nvdec"]), help="extract.decoder"
+    "--fps",
+    type=float,
+    metavar="RATE",
+    help="Frames per second at which videos are sampled (extract.fps).",
 )
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="extract.precision")
+@click.option(
+    "--stride",
+    type=int,
+    metavar="N",
+    help="Frames, at that rate, from one clip to the next (extract.stride).",
+)
+@click.option(
+    "--short-side",
+    type=int,
+    metavar="N",
+    help="Shorter side of a frame in pixels (extract.short_side).",
+)
+@click.option(
+    "--batch-size",
+    type=int,
+    metavar="N",
+    help="Clips that go through the network at once (extract.batch_size).",
+)
+@click.option(
+    "--decoder",
+    type=click.Choice(["auto", "pyav", "decord", "nvdec"]),
+    help="What decodes the videos; auto is pyav (extract.decoder).",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    help="Number format of the network (extract.precision).",
+)
 @SHARD
 @click.option(
-    "--check", is_flag=True, help="Make nothing: say what is missing, or that all is done."
+    "--check",
+    is_flag=True,
+    help="Compute nothing: list what is missing, or mark the stage as complete.",
 )
+@configured(*ALL)
 def extract(check: bool, **options: Any) -> None:
-    """Turn every video into a file of clip features.
+    """Compute the clip features of every video.
 
-    Started several times, on any machines that share the run folder, the processes share the videos.
+    One HDF5 file per video. Start the command several times, on any machines that share the run folder, and the processes
+    divide the videos among themselves.
 
     \b
-    Example: tada-loc extract --fps 60
+    Example: tada-loc extract --run-dir runs/own
     Example: tada-loc extract --config ek100 --shard 3/16
     """
     if check:
@@ -71,13 +116,22 @@ def extract(check: bool, **options: Any) -> None:
 
 
 @click.command()
-@configured(*ALL)
-@click.option("--epochs", type=int, help="bmn.epochs")
-@click.option("--batch-size", type=int, help="bmn.batch_size")
+@click.option(
+    "--epochs", type=int, metavar="N", help="Length of the training in epochs (bmn.epochs)."
+)
+@click.option(
+    "--batch-size",
+    type=int,
+    metavar="N",
+    help="Samples per training step, over all processes (bmn.batch_size).",
+)
 @LOG
 @SHARD
+@configured(*ALL)
 def bmn(**options: Any) -> None:
-    """Train the boundary-matching network and write proposals; `tada-loc detect --detector bmn`.
+    """Train BMN, and write its proposals.
+
+    The boundary-matching network learns from the features of the training videos. The same as `tada-loc detect --detector bmn`.
 
     Example: tada-loc bmn --config hacs proposals.alpha=0.5
     """
@@ -85,16 +139,17 @@ def bmn(**options: Any) -> None:
 
 
 @click.command()
-@configured(*ALL)
 @click.option(
-    "--detector", type=click.Choice(["bmn", "actionformer"]), help="detector.name: which head."
+    "--detector", type=click.Choice(["bmn", "actionformer"]), help="The head (detector.name)."
 )
 @LOG
 @SHARD
+@configured(*ALL)
 def detect(**options: Any) -> None:
-    """Train the head of `detector.name`, and write what it finds.
+    """Train BMN or ActionFormer, and write what it finds.
 
-    bmn: proposals, as `tada-loc bmn` does. actionformer: detections, or proposals with actionformer.classes=none.
+    bmn writes proposals, which `tada-loc classify` turns into detections. actionformer writes detections, or proposals with
+    actionformer.classes=none. Without --detector, detector.name decides.
 
     Example: tada-loc detect --config hacs --detector actionformer
     """
@@ -102,16 +157,20 @@ def detect(**options: Any) -> None:
 
 
 @click.command()
-@configured(*ALL)
-@click.option("--mode", type=click.Choice(["video", "proposal"]), help="classify.mode")
+@click.option(
+    "--mode",
+    type=click.Choice(["video", "proposal"]),
+    help="What gets class scores: the whole video, or each proposal (classify.mode).",
+)
 @click.option(
     "--source",
     type=click.Choice(["features", "video"]),
-    help="classify.source: stored features, or clips decoded at each proposal.",
+    help="What a proposal is classified on: stored features, or clips decoded at the proposal (classify.source).",
 )
 @SHARD
+@configured(*ALL)
 def classify(**options: Any) -> None:
-    """Give the proposals their classes.
+    """Turn proposals into detections, by their class scores.
 
     Example: tada-loc classify --config ek100
     """

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@configured(*ALL)
-@LOG
 @click.option(
     "--engine",
     type=click.Choice(["slurm", "local"]),
     required=True,
-    help="slurm: queue the jobs and return. local: do them here, one after another, until all are done.",
+    help="slurm: queue the jobs and return. local: run them on this machine, one after another.",
 )
 @click.option(
     "--array",
@@ -33,30 +31,46 @@ if TYPE_CHECKING:
     default=1,
     show_default=True,
     metavar="N",
-    help="Tasks that share the videos, where a job reads videos.",
+    help="Tasks of a job that reads videos; they divide the videos among themselves.",
 )
 @click.option(
     "--gpus",
     type=click.IntRange(0, 64),
-    help="GPUs of a training; a task that reads videos takes one. Default: 1 of Slurm, 0 with --device cpu; local: all tasks see all.",
+    metavar="N",
+    help="GPUs of a training; a task that reads videos uses one. Default: slurm: 1, or 0 with --device cpu; local: every task "
+    "sees all GPUs.",
 )
-@click.option("--cpus", type=click.IntRange(1), help="CPUs of a task. Default: --workers and one.")
-@click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Of a task.")
-@click.option("--time", metavar="H:MM:SS", help="Of a job, or in hours. Default: 24 of Slurm.")
-@click.option("--partition", help="Of Slurm.")
-@click.option("--account", help="Of Slurm.")
+@click.option(
+    "--cpus",
+    type=click.IntRange(1),
+    metavar="N",
+    help="CPUs of a task. Default with slurm: --workers + 1.",
+)
+@click.option(
+    "--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Memory of a task."
+)
+@click.option(
+    "--time",
+    metavar="H:MM:SS",
+    help="Time limit of a job, or a number of hours. Default with slurm: 24 hours.",
+)
+@click.option("--partition", metavar="NAME", help="The partition of Slurm.")
+@click.option("--account", metavar="NAME", help="The account of Slurm.")
 @click.option(
     "--slurm",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Any other option of sbatch; repeatable.",
+    help="Another option of sbatch; repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the jobs; submit and write nothing.")
+@LOG
+@configured(*ALL)
 def submit(engine: str, array: int, gpus: int | None, dry_run: bool, **options: Any) -> None:
-    """Do the stages that have work to do as jobs: a job a training, an array where videos are read.
+    """Run the stages that are not done as jobs of Slurm.
 
-    Each begins when the one before it has ended well. A job of Slurm whose time is over is queued again, and goes
-    on from what is on disk. Logs and jobs.json are in the run folder, under jobs/. Needs `pip install "tada-loc[submit]"`.
+    A job for each training, an array of tasks for stages that read videos. Each job starts after the one before it has
+    succeeded. A job that reaches its time limit is queued again, and continues from what is on disk. Logs and jobs.json
+    are in jobs/ of the run folder. Needs `pip install "tada-loc[submit]"`.
 
     \b
     Example: tada-loc submit --engine slurm --array 8 --partition gpu --run-dir runs/own
