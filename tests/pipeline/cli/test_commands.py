@@ -161,6 +161,19 @@ def test_options_come_from_the_environment_too(tmp_path):
     assert done.exit_code == 0 and "mine.csv" in done.output
 
 
+def test_every_option_has_a_variable_of_its_own_name(monkeypatch):
+    for name, command in main.commands.items():
+        prefix = f"TADA_LOC_{name}".replace("-", "_").upper()
+        context = click.Context(command, info_name=name, auto_envvar_prefix=prefix)
+        for option in command.params:
+            if isinstance(option, click.Option):
+                word = max(option.opts, key=len)
+                variable = f"{prefix}_{word[2:]}".replace("-", "_").upper()
+                with monkeypatch.context() as patch:
+                    patch.setenv(variable, "1")
+                    assert option.resolve_envvar_value(context) is not None, variable
+
+
 def test_figures_go_to_a_file_as_they_are_kept(whole, data, tmp_path):
     done = tada("eval", *options(data, whole), "--json", str(tmp_path / "numbers.json"))
     assert done.exit_code == 0, done.output
