@@ -24,6 +24,9 @@ extensions = [
 exclude_patterns = ["_ext"]
 nitpicky = False
 
+# Text is as it was written: --config is no dash, "stable" no typographic quotes.
+smartquotes = False
+
 # Markdown
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 4  # links to headings, as GitHub has them

@@ -27,7 +27,9 @@ from pipeline.configuration.keys import known_keys
 
 EXAMPLE = "Example: "
 KEYS = frozenset(known_keys())
-WORDS = re.compile(r"(`[^`]*`|[a-z_]+(?:\.[a-z_]+)+)")  # code, and what may be a key
+# Code, what may be a key, and options.
+WORDS = re.compile(r"(`[^`]*`|[a-z_]+(?:\.[a-z_]+)+|--[a-z][a-z-]*)")
+CONFIGURATION = Path(__file__).parents[1] / "reference" / "configuration"  # a page for each section
 SOURCES = sorted(Path(cli.__file__).parent.rglob("*.py"))
 
 
@@ -102,11 +104,16 @@ def _text(option: click.Option, context: click.Context) -> str:
 
 
 def _marked(text: str) -> str:
-    """Plain text as Markdown: keys of the configuration are code, and nothing else is marked by chance."""
-    return "".join(
-        part if part.startswith("`") else f"`{part}`" if part in KEYS else _escaped(part)
-        for part in WORDS.split(text)
-    )
+    """Plain text as Markdown: keys are links, options are code, and nothing else is marked by chance."""
+    return "".join(_part(part) for part in WORDS.split(text))
+
+
+def _part(text: str) -> str:
+    if text in KEYS and (CONFIGURATION / f"{text.partition('.')[0]}.md").exists():
+        return f"[`{text}`](#{re.sub('[._]', '-', text)})"
+    if text in KEYS or text.startswith("--"):
+        return f"`{text}`"
+    return text if text.startswith("`") else _escaped(text)
 
 
 def _escaped(text: str) -> str:

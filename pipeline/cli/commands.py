@@ -10,7 +10,7 @@ from pipeline.cli.data.config_command import config
 from pipeline.cli.data.feature_commands import export_features, import_features
 from pipeline.cli.data.file_commands import convert, score
 from pipeline.cli.data.init_command import init
-from pipeline.cli.group import Commands
+from pipeline.cli.group import PREFIX, Commands
 from pipeline.cli.model_commands import export, info
 from pipeline.cli.options import ALL, LOG, configured
 from pipeline.cli.predict_command import predict
@@ -29,7 +29,7 @@ EPILOG = (
 )
 
 
-@click.group(cls=Commands, epilog=EPILOG, context_settings={"auto_envvar_prefix": "TADA_LOC"})
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"auto_envvar_prefix": PREFIX})
 @click.version_option(package_name="tada-loc", prog_name="tada-loc")
 @click.option("--debug", is_flag=True, help="Show a traceback if something unexpected fails.")
 def main(debug: bool) -> None:

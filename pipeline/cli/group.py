@@ -15,6 +15,8 @@ from pipeline.processes.compiling import no_compiler_folder
 from pipeline.processes.stopping import terminable
 from pipeline.streams import open_closed_streams, outlive_readers
 
+PREFIX = "TADA_LOC"  # of variables of the environment
+
 
 class Commands(click.Group):
     """Commands in sections, in the order they are used, and one line for every error."""
@@ -27,6 +29,7 @@ class Commands(click.Group):
         """Add commands under a heading of `--help`; docs/reference/commands has a page for each heading."""
         self.sections[title] = [str(command.name) for command in commands]
         for command in commands:
+            _name_variables(command)
             self.add_command(command)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -85,6 +88,17 @@ class Commands(click.Group):
                 f"unexpected {type(error).__name__}: {reason} (tada-loc --debug shows where)"
             )
             raise _OneLine(unexpected) from error
+
+
+def _name_variables(command: click.Command) -> None:
+    """Have options read variables of their own names: --to of `export` is TADA_LOC_EXPORT_TO.
+
+    Click does so where the parameter has the option's name; where it has another, that one holds, too.
+    """
+    for option in command.params:
+        name = max(option.opts, key=len).lstrip("-").replace("-", "_")
+        if isinstance(option, click.Option) and option.envvar is None and name != option.name:
+            option.envvar = f"{PREFIX}_{command.name}_{name}".replace("-", "_").upper()
 
 
 def _printable(error: click.ClickException) -> click.ClickException:

@@ -147,7 +147,8 @@ _OPTIONS = {
     "force": _SHARED(
         "--force",
         is_flag=True,
-        help="Train again if the inputs of a training have changed; the former one is moved aside.",
+        help="Train again if the inputs of a training have changed, and extract in place of imported features; what was "
+        "there is moved aside.",
     ),
 }
 SHARD = click.option(

@@ -66,10 +66,10 @@ if TYPE_CHECKING:
 @LOG
 @configured(*ALL)
 def submit(engine: str, array: int, gpus: int | None, dry_run: bool, **options: Any) -> None:
-    """Run the stages that are not done as jobs of Slurm.
+    """Run the stages that are not done as jobs, on Slurm or here.
 
     A job for each training, an array of tasks for stages that read videos. Each job starts after the one before it has
-    succeeded. A job that reaches its time limit is queued again, and continues from what is on disk. Logs and jobs.json
+    succeeded. A job of Slurm that reaches its time limit is queued again, and continues from what is on disk. Logs and jobs.json
     are in jobs/ of the run folder. Needs `pip install "tada-loc[submit]"`.
 
     \b

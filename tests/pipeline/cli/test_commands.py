@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from helpers.paths import ROOT, code_paths
 from helpers.small_runs import error_line, options, tada
 
 from pipeline.cli.commands import main
+from pipeline.configuration.keys import known_keys
 from pipeline.errors import UsageError, UserError
 
 RUN = "pipeline.runs.work.run_stages"
@@ -74,6 +77,25 @@ def test_commands_are_listed_in_the_order_they_are_used():
 def test_every_command_has_help_with_an_example(name):
     done = tada(name, "--help")
     assert done.exit_code == 0 and f"Example: tada-loc {name}" in done.output
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_the_examples_of_a_command_are_commands(name):
+    for line in re.findall(r"Example: tada-loc (.*)", main.commands[name].help or ""):
+        words = shlex.split(line)
+        assert words[0] == name
+        context = main.commands[name].make_context(name, words[1:])
+        for assignment in (*context.params.get("assignments", ()), *context.params.get("keys", ())):
+            assert assignment.partition("=")[0] in known_keys(), line
+
+
+def test_the_list_of_commands_has_every_command_once_in_sections():
+    shown = tada("--help").stdout
+    for title, names in main.sections.items():
+        listed = shown.partition(f"\n{title}:\n")[2].partition("\n\n")[0]
+        assert re.findall(r"^  ([a-z-]+) ", listed, re.MULTILINE) == names
+        assert "..." not in listed, "a sentence is cut"
+    assert [name for names in main.sections.values() for name in names] == list(main.commands)
 
 
 def test_help_and_status_load_no_torch(tmp_path):
@@ -137,6 +159,19 @@ def test_options_come_from_the_environment_too(tmp_path):
     env = {"TADA_LOC_STATUS_ANNOTATIONS": "mine.csv"}
     done = CliRunner().invoke(main, line, env=env)
     assert done.exit_code == 0 and "mine.csv" in done.output
+
+
+def test_every_option_has_a_variable_of_its_own_name(monkeypatch):
+    for name, command in main.commands.items():
+        prefix = f"TADA_LOC_{name}".replace("-", "_").upper()
+        context = click.Context(command, info_name=name, auto_envvar_prefix=prefix)
+        for option in command.params:
+            if isinstance(option, click.Option):
+                word = max(option.opts, key=len)
+                variable = f"{prefix}_{word[2:]}".replace("-", "_").upper()
+                with monkeypatch.context() as patch:
+                    patch.setenv(variable, "1")
+                    assert option.resolve_envvar_value(context) is not None, variable
 
 
 def test_figures_go_to_a_file_as_they_are_kept(whole, data, tmp_path):
