@@ -7,9 +7,8 @@ import re
 import pytest
 from helpers.documents.reading import name_of, pages
 
-PROSE = re.compile(
-    r"(?!```)[A-Za-z`*[]"
-)  # no table, block, list, quotation, picture or heading begins so
+# No table, block, list, quotation, picture or heading begins so.
+PROSE = re.compile(r"(?!```)[A-Za-z`*[]")
 LIST = re.compile(r"[*-] |\d+\. ")
 
 
