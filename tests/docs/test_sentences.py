@@ -7,9 +7,8 @@ import re
 import pytest
 from helpers.documents.reading import name_of, pages
 
-PROSE = re.compile(
-    r"(?!```)[A-Z`*[]"
-)  # no table, block, list, quotation, picture or heading begins so
+# No table, block, list, quotation, picture or heading begins so.
+PROSE = re.compile(r"(?!```)[A-Za-z`*[]")
 LIST = re.compile(r"[*-] |\d+\. ")
 
 
@@ -47,6 +46,7 @@ def test_the_page_says_what_it_is_for(path):
     ("text", "said"),
     [
         ("# Title\n\nThis page says how.\n", None),
+        ("# Title\n\ntada-loc finds actions in videos.\n", None),
         ("# Title\n\n`tada-loc run` does all stages:\n\n```sh\n", None),
         ("# Title\n\n```sh\nls\n```\n", "no sentence under the title, but"),
         ("# Title\n\n| a | b |\n", "no sentence under the title, but"),

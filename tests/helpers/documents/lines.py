@@ -18,7 +18,8 @@ from pipeline.errors import UserError
 
 TADA = re.compile(r"(?:^|[\s'\"])(?:tada-loc|-m pipeline)(\s.*)$")
 SHELL = ("|", ";", "&", ">", "<")  # what ends the words of a command
-INLINE = re.compile(r"`tada-loc ([a-z][a-z-]*)((?: [^`]*)?)`")
+FORM = "tada-loc model"  # no command, but what a model file calls itself
+INLINE = re.compile(rf"`(?!{FORM}`)tada-loc ([a-z][a-z-]*)((?: [^`]*)?)`")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from helpers.paths import ROOT
 CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(\s*<?([^)\s>]+)")
 LINK = re.compile(r"(?<!!)\[(?:[^\[\]]|!?\[[^\]]*\](?:\([^)]*\))?)*\]\(\s*<?([^)\s>]+)")
-DEFINED = re.compile(r"^\s*\[[^\]]+\]:\s+<?(\S+?)>?(?:\s|$)")
+DEFINED = re.compile(r"^\s*\[[^\]^][^\]]*\]:\s+<?(\S+?)>?(?:\s|$)")  # a footnote, [^1]:, is none
 TAG = re.compile(r"<(img|a|source)\b([^>]*)>")
 ATTRIBUTE = re.compile(r"(src|srcset|href|alt)=\"([^\"]*)\"")
 BARE = re.compile(r"(?<![\w(<\"])(https?://[^\s<>)\]\"`|]+)")
