@@ -43,7 +43,7 @@ BUILT = {
     "fpn_with_ln": True,
     "head_with_ln": True,
 }
-# Saved there, and made anew here: tables of positions and points, masks of windows.
+# Saved there, and made again here: tables of positions and points, masks of windows.
 UNUSED = re.compile(r"point_generator\.|backbone\.pos_embd$|.*\battn\.\w*mask$")
 
 

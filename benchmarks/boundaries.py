@@ -20,7 +20,7 @@ POSITIONS, DURATIONS, ACTIONS = 100, 40, 5
 TIOUS = tuple(np.round(np.arange(0.5, 1.0, 0.05), 2).tolist())
 SOFT_NMS = {"alpha": 0.4, "low": 0.0, "high": 0.0, "count": 100}
 VOTING = 0.7
-BEST = 10  # proposals a video that recall is of
+BEST = 10  # proposals per video that recall is of
 
 
 @dataclass(frozen=True)

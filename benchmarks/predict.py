@@ -36,7 +36,7 @@ MOMENT = (
 
 
 def tada(*words: str | Path) -> float:
-    """Seconds of a command. Raises CalledProcessError where it fails."""
+    """Seconds of a command. Raises CalledProcessError if it fails."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "pipeline", *map(str, words)]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"TQDM_DISABLE": "1"})

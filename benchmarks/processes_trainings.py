@@ -102,7 +102,7 @@ def _double_inputs(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...
 
 
 def train(case: Mapping[str, Any], folder: Path, double: bool) -> Record:
-    """Train what a case asks for, by all processes, in a run folder that is made anew."""
+    """Train what a case asks for, by all processes, in a run folder that is made again."""
     if ranks().is_main:
         shutil.rmtree(folder, ignore_errors=True)
         if case["from"] is not None:

@@ -11,11 +11,11 @@ from bmn import decode_proposals, soft_nms
 
 STAGE = "proposals + soft-NMS"
 SOFT_NMS = {"alpha": 0.4, "low": 0.25, "high": 0.9}  # of EPIC-KITCHENS
-HOUR, DURATIONS, PICKS = 13500, 100, 3601  # positions of 0.267 s; one proposal a second, plus one
+HOUR, DURATIONS, PICKS = 13500, 100, 3601  # positions of 0.267 s; one proposal per second, plus one
 
 
 def run(quick: bool) -> list[Row]:
-    """Seconds a video; picks, their order, their segments and their scores are compared."""
+    """Seconds per video; picks, their order, their segments and their scores are compared."""
     length, durations, count = (120, 12, 20) if quick else (HOUR, DURATIONS, PICKS)
     maps = draw_maps(length, durations)
     decoded = len(decode_proposals(*maps))

@@ -120,7 +120,7 @@ def regression_cells(iou: Tensor, middle_field: Tensor, low_field: Tensor) -> Te
 def move_loss(prediction: Tensor, target: Tensor, iou: Tensor) -> Tensor:
     """Mean smooth L1 error of the moves [B, 2, D, T] of the cells with iou [B, D, T] above 0.5.
 
-    0 where there is no such cell. Raises BMNError where the shapes do not fit together.
+    0 where there is no such cell. Raises BMNError if the shapes do not fit together.
     """
     if not prediction.shape == target.shape == (len(iou), 2, *iou.shape[1:]):
         raise BMNError(

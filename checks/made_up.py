@@ -25,7 +25,7 @@ def made_up_tables(
     classes: tuple[str, ...] = CLASSES,
     seed: int = 5,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Ground truth, detections and proposals of so many videos; `rows` of each of the latter a video."""
+    """Ground truth, detections and proposals of this many videos; `rows` of each of the latter a video."""
     rng = np.random.default_rng(seed)
     truth = pd.concat([_truth(rng, video, seconds, classes) for video in videos], ignore_index=True)
     good = truth.sample(frac=0.9, random_state=seed)

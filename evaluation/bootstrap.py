@@ -128,7 +128,7 @@ def map_difference(
 def draws(found: Matched, videos: Sequence[Any] | None, resamples: int, seed: int) -> np.ndarray:
     """How often each of the matched videos is drawn: int64 [R, V].
 
-    Raises TableError where `videos` lacks one, or for a number of resamples below 1.
+    Raises TableError if `videos` lacks one, or for a number of resamples below 1.
     """
     if resamples < 1:
         raise TableError(f"resamples is {resamples}; give at least 1")
@@ -141,7 +141,7 @@ def draws(found: Matched, videos: Sequence[Any] | None, resamples: int, seed: in
 
 
 def draw(videos: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each of so many videos is drawn: int64 [R, videos]; a row a resample, summing to `videos`."""
+    """How often each of this many videos is drawn: int64 [R, videos]; a row a resample, summing to `videos`."""
     rng = np.random.default_rng(seed)
     drawn: np.ndarray = rng.multinomial(videos, np.full(videos, 1 / videos), size=resamples)
     return drawn

@@ -20,7 +20,7 @@ from evaluation.errors import SubmissionError
 from evaluation.json_stream import NotJSONError, NotTextError
 
 Made = TypeVar("Made")
-Read = Callable[[int], bytes]  # up to so many bytes of a file, none at its end
+Read = Callable[[int], bytes]  # up to this many bytes of a file, none at its end
 
 # The name the challenge servers look for inside an uploaded zip.
 ZIP_MEMBER = "test.json"
@@ -34,7 +34,7 @@ MOST_PACKED, ANY_PACKED = 100, 16 << 20
 def read_result_file(path: Path, use: Callable[[Read], Made]) -> Made:
     """What `use` makes of the bytes in a `.json`, `.json.gz` or a `.zip` that holds one JSON file.
 
-    Raises SubmissionError where the file is missing, damaged or not JSON.
+    Raises SubmissionError if the file is missing, damaged or not JSON.
     """
     try:
         return _opened(path, use)
@@ -53,7 +53,7 @@ def read_result_file(path: Path, use: Callable[[Read], Made]) -> Made:
 def write_result_file(path: Path, content: Any) -> None:
     """Write `.json`, `.json.gz` or `.zip` (one member, test.json) by a temporary file and a rename.
 
-    Raises SubmissionError where the folder cannot be written to, or something that is no file (a
+    Raises SubmissionError if the folder cannot be written to, or something that is not a file (a
     folder, a device) has the name.
     """
     text = json.dumps(content, allow_nan=False).encode()

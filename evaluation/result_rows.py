@@ -163,7 +163,7 @@ def action_labels(verb: np.ndarray, noun: np.ndarray) -> list[str]:
 
 
 def first_bad(bad: np.ndarray) -> int | None:
-    """The first row where `bad` [n] holds, None where there is none."""
+    """The first row where `bad` [n] holds, None if there is none."""
     return int(bad.argmax()) if bad.any() else None
 
 

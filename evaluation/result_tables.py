@@ -112,7 +112,7 @@ def _read(
     """A result file, and the columns of all its detections."""
     parts: list[Columns] = []
     contents = read_entries(path, fields, lambda entries: parts.append(columns(entries)))
-    # A column at a time, so that hardly more than one is there twice.
+    # A column at a time, so that hardly more than one appears twice.
     found = {name: np.concatenate([part.pop(name) for part in parts]) for name in [*parts[0]]}
     return contents, found
 

@@ -47,7 +47,7 @@ def check_detections(frame: pd.DataFrame) -> None:
 def check_tious(tious: Sequence[float]) -> np.ndarray:
     """Give the tIoU thresholds as float64 [T], each in (0, 1].
 
-    Raises TableError where there is none, or one is out of range.
+    Raises TableError if there is none, or one is out of range.
     """
     values = np.asarray(tious, dtype=np.float64).reshape(-1)
     if not len(values):
@@ -72,7 +72,7 @@ def shared_codes(
     """Number the values of a ground-truth column, and find those of another table among them.
 
     Returns (names sorted, codes of `truth` [n], codes of `other` [m], -1 where not in `truth`).
-    Raises TableError where one column is of numbers and the other of strings, so that none can
+    Raises TableError if one column is of numbers and the other of strings, so that none can
     agree.
     """
     codes, names = pd.factorize(truth, sort=True)

@@ -29,7 +29,7 @@ class AskedMoments:
 
     @property
     def fps(self) -> float:
-        """The grid's frames a second: the video's last frame is that of the grid."""
+        """The grid's frames per second: the video's last frame is that of the grid."""
         return self.grid.fps
 
     def needed_times(self) -> Iterator[tuple[int, float]]:

@@ -18,7 +18,7 @@ class Elsewhere(os.PathLike[str], ABC):
     def held(self) -> AbstractContextManager[Path]:
         """Its file on this machine, which stays as it is inside the `with` block.
 
-        Raises VideoError where it cannot be brought here.
+        Raises VideoError if it cannot be brought here.
         """
 
     @abstractmethod

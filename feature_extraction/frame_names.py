@@ -84,7 +84,7 @@ def parse_pattern(text: str) -> FramePattern:
         else:
             sides[-1] += part[0].replace("%%", "%")
     if len(widths) != 1:
-        raise ValueError(f"{text!r} is no pattern of names with one number; {_LIKE}")
+        raise ValueError(f"{text!r} is not a pattern of names with one number; {_LIKE}")
     if "/" in text or "\\" in text:
         raise ValueError(
             f"{text!r} names a folder; give the pattern of the names alone: the folder that holds the frames "

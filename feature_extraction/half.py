@@ -8,7 +8,7 @@ import numpy as np
 
 from feature_extraction.feature_meta import FeatureFileError
 
-# Bytes of a file: 10 hours with 15 clips a second of 2,304 channels have 2.5 GB.
+# Bytes of a file: 10 hours with 15 clips per second of 2,304 channels have 2.5 GB.
 LARGEST = 4 << 30
 FRAMING = 1 << 20  # of them around the features, more than it ever is
 

@@ -19,8 +19,8 @@ from feature_extraction.video.reader import VideoError
 def pictures_of(path: str | os.PathLike[str], fps: float) -> str | None:
     """A digest of a video's compressed pictures, and of which of them is shown at each k / fps seconds.
 
-    A file that another program packed anew (MP4 to MP4, to Matroska) has the digest of the one before.
-    None where the file tells no presentation times, is damaged, or is no video: nothing is claimed of it.
+    A file that another program remuxed (MP4 to MP4, to Matroska) has the digest of the one before.
+    None if the file tells no presentation times, is damaged, or is not a video: nothing is claimed of it.
     """
     path = Path(path)
     try:

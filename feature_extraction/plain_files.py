@@ -15,7 +15,7 @@ _SPECIAL = {
 
 
 def what_else(path: str | os.PathLike[str]) -> str | None:
-    """What a path is that is no plain file, as messages say it; None of a plain file.
+    """What a path is that is not a plain file, as messages say it; None of a plain file.
 
     A link to nothing and one that leads back to itself count; FileNotFoundError where there is nothing at all.
     """

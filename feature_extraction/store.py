@@ -1,8 +1,8 @@
-"""Feature files: one HDF5 file a video, self-describing, written whole or not at all.
+"""Feature files: one HDF5 file per video, self-describing, written whole or not at all.
 
 A file holds one dataset, `features` float16 [clips, channels], contiguous and uncompressed
 (measured fastest to write and read), and the fields of FeatureMeta as attributes. Any HDF5 reader reads
-it; one of other hands is refused here, as is one that was changed. The fields and the shape stand once more behind
+it; one of other hands is refused here, as is one that was changed. The fields and the shape appear once more after
 the HDF5 part, where they are found without it; older files lack that, and are read all the same (see seal.py).
 """
 
@@ -180,7 +180,7 @@ def _refusing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _check_size(path: str | os.PathLike[str]) -> None:
-    """Refuse what is no plain file, and what is larger than any feature file, before it is read."""
+    """Refuse what is not a plain file, and what is larger than any feature file, before it is read."""
     try:
         other = what_else(path)
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.plain_files import bytes_text, require_plain, too_large
 
-# Bytes of arrays: 10 hours with 15 clips a second of 2,304 channels have 5 GB as float32.
+# Bytes of arrays: 10 hours with 15 clips per second of 2,304 channels have 5 GB as float32.
 LARGEST_ARRAYS = 16 << 30
 # Times its size that an archive may unpack to, and what it may anyway: features pack to a half, zeros to nothing.
 MOST_PACKED, ANY_PACKED = 50, 256 << 20

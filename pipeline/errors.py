@@ -15,7 +15,7 @@ _LONGEST = 1500  # characters of a message; a value can have millions
 
 
 class UserError(Exception):
-    """Something the user can put right; the message names it, its value and the fix.
+    """Something the user can fix; the message names it, its value and the fix.
 
     It is one line whatever was in the value: line ends and characters that steer a terminal are escaped,
     and what is too long to read is cut in the middle. `exit_code` is what the command ends with; `damaged`

@@ -18,7 +18,7 @@ from typing import Any
 # Bytes of a file that is read whole, unpacked. The largest of official annotations have under 100 MB.
 LARGEST_TEXT = 512 << 20
 LARGEST_FILE = 32 << 30  # of one that is not text; initial weights have 1 GB
-# Endings of packed files. Text packs to a tenth; what unpacks to more than this many times its size is no text.
+# Endings of packed files. Text packs to a tenth; what unpacks to more than this many times its size is not text.
 PACKED = (".gz", ".bz2", ".xz", ".zip")
 MOST_PACKED, ANY_PACKED = 100, 16 << 20  # times the file's size, and bytes that are always taken
 _KINDS = {
@@ -87,13 +87,13 @@ def read_json(
 ) -> Any:
     """The value of a JSON file; `pairs` makes an object of what is in it.
 
-    Raises OSError as `require_plain`, ValueError and RecursionError where it is no JSON.
+    Raises OSError as `require_plain`, ValueError and RecursionError where it is not JSON.
     """
     return json.loads(read_text(path, largest), object_pairs_hook=pairs)
 
 
 def distinct_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a JSON file, for `pairs`; of a key that comes twice json would take the last silently.
+    """An object of a JSON file, for `pairs`; of a key that appears twice json would take the last silently.
 
     Raises ValueError naming the key.
     """
@@ -102,7 +102,7 @@ def distinct_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise ValueError(f"{key[:200]!r} comes twice")
+                raise ValueError(f"{key[:200]!r} appears twice")
             seen.add(key)
     return content
 

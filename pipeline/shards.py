@@ -60,7 +60,7 @@ def _named(text: str) -> Shard | None:
 def _checked(index: int, count: int, source: str) -> Shard:
     if not 0 <= index < count:
         raise UsageError(
-            f"{source}: {index}/{count} is no share: I of I/N counts from 0 and is below N; "
+            f"{source}: {index}/{count} is not a share: I of I/N counts from 0 and is below N; "
             "give --shard I/N, or --shard none"
         )
     return Shard(index, count, source)
@@ -101,10 +101,10 @@ def _of_two(environ: Mapping[str, str], index: str, count: str) -> Shard | None:
 
 
 def _whole(environ: Mapping[str, str], name: str) -> int | None:
-    """A whole number of the environment; None where it is not set. Raises UsageError for another value."""
+    """A whole number of the environment; None if it is not set. Raises UsageError for another value."""
     text = environ.get(name, "")
     if not text:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise UsageError(f"{name}={text!r}: is no whole number; unset it, or give --shard I/N")
+        raise UsageError(f"{name}={text!r}: is not a whole number; unset it, or give --shard I/N")
     return int(text)

@@ -28,7 +28,7 @@ def names_in(path: Path) -> frozenset[str]:
 
 
 def problem_of(name: str, target: str) -> str | None:
-    """What is wrong with a link to a test; None where nothing is."""
+    """What is wrong with a link to a test; None if nothing is."""
     path = (DOCUMENT.parent / target).resolve()
     file, _, test = name.partition("::")
     if path.name != file:

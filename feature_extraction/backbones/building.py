@@ -125,7 +125,7 @@ def blocks_of(depth: int | tuple[int, ...]) -> tuple[int, ...]:
     if isinstance(depth, int):
         if depth not in DEPTHS:
             known = ", ".join(map(str, DEPTHS))
-            raise ValueError(f"depth must be {known} or a tuple of blocks a stage, not {depth}")
+            raise ValueError(f"depth must be {known} or a tuple of blocks per stage, not {depth}")
         return DEPTHS[depth]
     return tuple(depth)
 

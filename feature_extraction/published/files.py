@@ -21,9 +21,9 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 def settings_files(
     published: Published, revision: str | None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, str | None]:
-    """The model's settings, those of its processor (None where it has none), and the commit they are of.
+    """The model's settings, those of its processor (None if it has none), and the commit they are of.
 
-    Of a folder the commit is None. Raises PublishedError where they cannot be had or read.
+    Of a folder the commit is None. Raises PublishedError if they cannot be had or read.
     """
     folder = published.folder
     if folder is not None:
@@ -51,7 +51,7 @@ def settings_files(
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of a folder, by name.
 
-    Raises PublishedError where there are none: files of pickles can run code and are not read.
+    Raises PublishedError if there are none: files of pickles can run code and are not read.
     """
     if not folder.is_dir():
         raise PublishedError(f"hf:{folder}: no such folder")

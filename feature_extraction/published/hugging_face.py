@@ -26,14 +26,14 @@ _LEFT_OUT = {
     "transformers_version",
 }
 MOST_LAYERS = 1000  # V-JEPA 2 has 40
-LARGE = 1 << 28  # weights from which a model is held against its files before it is built
+LARGE = 1 << 28  # weights from which a model is compared with its files before it is built
 ANY_LENGTH = ("vjepa2",)  # kinds with positions relative to one another: clips of any length
 
 
 def describe(published: Published, revision: str | None = None) -> Description:
     """What is known of a model before it is built; `revision`: branch, tag or commit of the Hub.
 
-    Raises PublishedError where its files cannot be had, or say what no backbone can be.
+    Raises PublishedError if its files cannot be had, or say what no backbone can be.
     """
     config, processor, commit = settings_files(published, revision)
     architecture = _architecture(published, config)

@@ -38,7 +38,7 @@ class Published(NamedTuple):
 
 
 def parse_name(name: str) -> Published | None:
-    """The parts of a name, None for a network of our own. Raises PublishedError where nothing is named."""
+    """The parts of a name, None for a network of our own. Raises PublishedError if nothing is named."""
     source, colon, rest = name.partition(":")
     if not colon:
         return None

@@ -26,7 +26,7 @@ class Processing(NamedTuple):
 
 
 def processing_of(file: Mapping[str, Any]) -> Processing:
-    """What a processor's file says. Raises PublishedError for what is no size and no three numbers.
+    """What a processor's file says. Raises PublishedError for what is not a size and no three numbers.
 
     A processor multiplies bytes by `rescale_factor` (ViViT's takes 1 from that, `offset`) before mean and
     standard deviation; both are told here for values from 0 to 1.
@@ -71,7 +71,7 @@ def _scaled(values: Colours, offset: float, bright: float) -> Colours:
 
 
 def _side(key: str, size: Any) -> int | None:
-    """The shorter side of a size in any of its forms, None where there is none."""
+    """The shorter side of a size in any of its forms, None if there is none."""
     if size is None:
         return None
     sides = list(size.values()) if isinstance(size, Mapping) else [size]
@@ -79,7 +79,7 @@ def _side(key: str, size: Any) -> int | None:
         named = {"shortest_edge"} & size.keys() or {"height", "width"} & size.keys()
         sides = [size[name] for name in named]
     if not sides or not all(isinstance(s, int) and 0 < s <= 65_536 for s in sides):
-        raise PublishedError(f"{key} {size!r} of its processor is no size in pixels")
+        raise PublishedError(f"{key} {size!r} of its processor is not a size in pixels")
     return int(max(sides))
 
 
@@ -93,5 +93,5 @@ def _colours(key: str, values: Any) -> Colours:
 
 def _number(key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-        raise PublishedError(f"{key} {value!r} of its processor is no number from 0 on")
+        raise PublishedError(f"{key} {value!r} of its processor is not a number from 0 on")
     return float(value)

@@ -135,7 +135,7 @@ def calibration_route(
 
 
 def complete(alpha: Tensor, made: tuple[int, ...], sizes: tuple[int, ...]) -> Tensor:
-    """Put ones behind the factors made: alpha [B, sum(made), T] -> [B, sum(sizes), T]."""
+    """Put ones after the factors made: alpha [B, sum(made), T] -> [B, sum(sizes), T]."""
     if made == sizes:
         return alpha
     parts = zip(torch.split_with_sizes(alpha, made, 1), made, sizes, strict=True)

@@ -25,7 +25,7 @@ class FrameTAdaConv2d(TAdaConv2d):
     def forward(self, video: Tensor, alpha: Tensor | None = None) -> Tensor:
         """Frames [B*T, Ci, H, W], clip after clip -> [B*T, Co, H', W']."""
         if len(video) % self.frames:
-            raise ValueError(f"{len(video)} frames are no whole clips of {self.frames}")
+            raise ValueError(f"{len(video)} frames are not whole clips of {self.frames}")
         return self.forward_frames(video, self.frames, alpha)
 
 
@@ -58,7 +58,7 @@ def insert_tadaconv(
         kernels=kernels,
         global_context=global_context,
     )
-    made: dict[int, nn.Module] = {}  # a convolution that stands in two places is one again
+    made: dict[int, nn.Module] = {}  # a convolution that appears in two places is one again
     for name, conv in found:
         made.setdefault(id(conv), _adapted(name, conv, frames, options))
     for name, conv in found:
@@ -68,7 +68,7 @@ def insert_tadaconv(
 
 
 def _chosen(module: nn.Module, where: Where) -> list[tuple[str, Conv]]:
-    """The convolutions at `where` by name; one that stands in two places comes twice."""
+    """The convolutions at `where` by name; one that appears in two places appears twice."""
     everywhere = module.named_modules(remove_duplicate=False)
     convs = [(name, conv) for name, conv in everywhere if name and isinstance(conv, Conv)]
     found = [(name, conv) for name, conv in convs if _matches(name, conv, where)]

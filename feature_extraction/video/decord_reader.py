@@ -138,7 +138,7 @@ class DecordReader(Reader):
             self._refuse("decord gives wrong frames of files with an edit list or a late start")
         shown = sorted((p.pts, p.duration or 0) for p in packets if p.pts is not None)
         if len(shown) < len(packets):
-            self._refuse("the packets carry no times to hold decord against")
+            self._refuse("the packets carry no times to compare decord with")
         times = np.array([head.seconds(ticks) for ticks, _ in shown])
         if np.diff(times).max(initial=0.0) > LONGEST_SECONDS:
             self._refuse("the packets' times leap ahead")

@@ -110,7 +110,7 @@ class FramesReader(Reader):
             with Image.open(path, formats=_FORMATS) as image:
                 if image.mode.startswith(_DEEP):
                     raise VideoError(
-                        f"{path}: has more than 8 bits a colour ({image.mode}); write it with 8"
+                        f"{path}: has more than 8 bits per colour ({image.mode}); write it with 8"
                     )
                 picture = np.array(image.convert("RGB"))  # a copy that may be written to
         except VideoError:
@@ -127,20 +127,22 @@ class FramesReader(Reader):
 
 
 def _rate(source: FrameFolder, count: int) -> float:
-    """The rate of a folder of `count` frames. Raises VideoError where none fits."""
+    """The rate of a folder of `count` frames. Raises VideoError if none fits."""
     rates = sorted({rate for rate in source.rates if rate > 0 and math.isfinite(rate)})
     if not rates:
-        raise VideoError(f"{source}: the frames a second of this folder are not known; state them")
+        raise VideoError(
+            f"{source}: the frames per second of this folder are not known; state them"
+        )
     duration = source.duration
     if duration is None:
         if len(rates) > 1:
-            raise VideoError(f"{source}: of several frames a second, the duration must tell")
+            raise VideoError(f"{source}: of several frames per second, the duration must tell")
         return rates[0]
     rate = min(rates, key=lambda rate: abs(count / rate - duration))
     allowed = max(RATE_TOLERANCE * duration, 2 / rate)
     if abs(count / rate - duration) > allowed:
         raise VideoError(
-            f"{source}: {count} frames last {count / rate:.2f} s at {rate:g} a second, but the video is "
+            f"{source}: {count} frames last {count / rate:.2f} s at {rate:g} per second, but the video is "
             f"{duration:.2f} s long; frames are missing, or the rate is another one"
         )
     return rate

@@ -18,7 +18,7 @@ class UnplannableError(Exception):
 
 
 class LateSeekError(Exception):
-    """A seek landed behind the first wanted frame; start further ahead of it."""
+    """A seek landed after the first wanted frame; start further ahead of it."""
 
 
 class AskedTimes:

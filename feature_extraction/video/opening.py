@@ -103,7 +103,7 @@ def first_shown(path: str | os.PathLike[str]) -> tuple[float, float]:
 
 
 def check_file(path: Path) -> None:
-    """Raise VideoError where a path is no file that may be a video; nothing of it is decoded."""
+    """Raise VideoError where a path is not a file that may be a video; nothing of it is decoded."""
     try:
         other = what_else(path)
     except FileNotFoundError as error:

@@ -53,7 +53,7 @@ CONTAINERS = (
 class VideoHead:
     """What the head of an open file says of its video stream: kind, clock, rate and length.
 
-    Raises VideoError where there is no stream to decode.
+    Raises VideoError if there is no stream to decode.
     """
 
     def __init__(self, path: Path, container: InputContainer) -> None:
@@ -86,7 +86,7 @@ class VideoHead:
 
     @property
     def usual_seconds(self) -> float:
-        """Seconds a frame at the file's average rate; 0.0 where it has none."""
+        """Seconds per frame at the file's average rate; 0.0 where it has none."""
         return 1 / self.fps if self.fps else 0.0
 
     @property
@@ -96,7 +96,7 @@ class VideoHead:
 
     @cached_property
     def whole(self) -> bool | None:
-        """Whether the file ends where its structure says; None where that does not tell."""
+        """Whether the file ends where its structure says; None if that does not tell."""
         return is_whole(self.path, self.format)
 
     @cached_property
@@ -113,7 +113,7 @@ class VideoHead:
         return None if self.shared or starts_late else self.claimed_duration()
 
     def claimed_duration(self) -> float | None:
-        """Seconds from the first frame to the end, as the file says, perhaps of its sound; None where it does not."""
+        """Seconds from the first frame to the end, as the file says, perhaps of its sound; None if it does not."""
         stream = self.stream
         if self.avi:  # FFmpeg takes an AVI's length from the size of the file
             return stream.frames * self.usual_seconds or None
@@ -126,7 +126,7 @@ class VideoHead:
         return None if tag is None else tag - self.first * self.tick
 
     def measured_duration(self) -> float | None:
-        """Seconds from the first frame to the end by all packets of the file; None where they do not tell."""
+        """Seconds from the first frame to the end by all packets of the file; None if they do not tell."""
         with closing(open_container(self.path)) as container:
             try:
                 end = pictures_end(container, self.stream.index, decode_times=self.decode_times)
@@ -146,7 +146,7 @@ class VideoHead:
 
     @cached_property
     def lost_from(self) -> float | None:
-        """Seconds of the first picture that a cut took from between others; None where it took none."""
+        """Seconds of the first picture that a cut took from between others; None if it took none."""
         if self.whole is not False or self.lengths_found or self.avi:
             return None
         with closing(open_container(self.path)) as container:
@@ -192,8 +192,8 @@ class VideoHead:
 
 
 def open_container(path: Path, hardware: Any = None) -> InputContainer:
-    """Open a file for reading; `hardware`: an `HWAccel` that decodes. Raises VideoError where it holds no video."""
-    # PyAV 19 takes metadata that are no UTF-8 as they are; before, it had to be asked
+    """Open a file for reading; `hardware`: an `HWAccel` that decodes. Raises VideoError if it holds no video."""
+    # PyAV 19 takes metadata that are not UTF-8 as they are; before, it had to be asked
     more: dict[str, Any] = {} if PYAV_VERSION >= 19 else {"metadata_errors": "replace"}
     try:
         # an absolute path is never taken for an address
@@ -217,7 +217,7 @@ def _no_video(path: Path, said: str) -> VideoError:
 
 
 def moving_stream(path: Path, container: InputContainer) -> av.VideoStream:
-    """Give the stream of video. Raises VideoError where none moves, or none decodes it."""
+    """Give the stream of video. Raises VideoError if none moves, or none decodes it."""
     stream = video_stream(container)
     if stream is None:
         still = ": a cover picture or a preview is none" if container.streams.video else ""

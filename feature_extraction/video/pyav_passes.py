@@ -80,7 +80,7 @@ def planned_pass(
 ) -> Answers:
     """Read packets ahead, let the decoder drop frames nobody needs, give the others.
 
-    Raises UnplannableError where packets turn out not to tell what the decoder shows.
+    Raises UnplannableError if packets turn out not to tell what the decoder shows.
     """
     plan = FramePlan(asked, video.head.first, video.head.tick, from_start=from_start, clamp=clamp)
     due = _Due()

@@ -110,7 +110,7 @@ class Reader(ABC):
         return self.end_time
 
     def key_frame_seconds(self) -> float | None:
-        """The longest time from one key frame to the next by the file's index; None where there is none."""
+        """The longest time from one key frame to the next by the file's index; None if there is none."""
         return None
 
     def touches_damage(self, times: Sequence[float]) -> bool:
@@ -148,7 +148,7 @@ class Reader(ABC):
             raise VideoError(f"{self._source}: the reader is closed")
 
     def _clip_times(self, times: Sequence[float]) -> NDArray[np.float64]:
-        """The times [T] of a clip. Raises VideoError where they are none."""
+        """The times [T] of a clip. Raises VideoError if they are none."""
         wanted = np.asarray(times, dtype=np.float64)
         if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
             raise VideoError(f"{self._source}: a clip's times must be finite numbers, at least one")

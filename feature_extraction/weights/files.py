@@ -80,7 +80,7 @@ def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mappin
 def published_state(chosen: Any) -> Mapping[str, object]:
     """Weights that torchvision publishes (one of its `Weights`): from its cache, or downloaded.
 
-    Raises CheckpointError where they cannot be had.
+    Raises CheckpointError if they cannot be had.
     """
     try:
         with _waiting_at_most(SERVER_SECONDS):

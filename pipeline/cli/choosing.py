@@ -37,7 +37,7 @@ def choose(config: str | None, run_dir: Path | None) -> tuple[Path, Path]:
 def chosen_run(run_dir: Path | None) -> Path:
     """The folder of a run that was trained: the one named, else the only one in `runs/`, which is said.
 
-    Raises UsageError where none is named and there is not one.
+    Raises UsageError if none is named and there is not one.
     """
     if run_dir is not None:
         return run_dir
@@ -49,7 +49,7 @@ def chosen_run(run_dir: Path | None) -> Path:
 
 
 def _only_run() -> Path | None:
-    """The run folder in `runs/`, None where there is none. Raises UsageError where there are several."""
+    """The run folder in `runs/`, None if there is none. Raises UsageError if there are several."""
     # A folder counts once a stage has begun in it: a command that was refused made no run.
     begun = {path.parent.parent for path in RUNS.glob("*/*/manifest.json")}
     made = sorted(path for path in begun if (path / RUN_CONFIG).is_file())

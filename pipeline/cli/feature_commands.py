@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     "Several: their channels are joined. Addresses, too: s3://...",
 )
 @click.option(
-    "--fps", metavar="RATE", help="Frames a second they were made at; `video`: each video's own."
+    "--fps", metavar="RATE", help="Frames per second they were made at; `video`: each video's own."
 )
 @click.option("--stride", type=int, help="Frames from feature to feature, at that rate.")
 @click.option(
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Each video was rescaled to N features; in place of --fps and --stride.",
 )
-@click.option("--frames", type=int, default=8, show_default=True, help="Frames a clip had.")
+@click.option("--frames", type=int, default=8, show_default=True, help="Frames per clip had.")
 @click.option(
     "--interval",
     type=int,
@@ -88,7 +88,7 @@ def import_features(
 def _rates(options: dict[str, Any]) -> tuple[str, int]:
     """Whether each video has a rate of its own, and how many features it was rescaled to.
 
-    Takes what is no key out of the options. Raises click.UsageError where they do not go together.
+    Takes what is not a key out of the options. Raises click.UsageError where they do not go together.
     """
     count, fps = options.pop("rescaled"), options["fps"]
     if count is not None:
@@ -112,7 +112,7 @@ def _rates(options: dict[str, Any]) -> tuple[str, int]:
     try:
         options["fps"] = float(fps)
     except ValueError:
-        raise click.UsageError(f"--fps {fps}: a number of frames a second, or `video`") from None
+        raise click.UsageError(f"--fps {fps}: a number of frames per second, or `video`") from None
     return "", 0
 
 

@@ -75,19 +75,19 @@ def score(
     "--fps",
     type=click.FloatRange(0, min_open=True),
     metavar="RATE",
-    help="Frames a second, where IN counts frames and does not say.",
+    help="Frames per second, where IN counts frames and does not say.",
 )
 @click.option(
     "--videos", type=NamedPath(), metavar="DIR", help="The videos, whose own rates are then used."
 )
 @click.option(
-    "--classes", type=NamedPath(), metavar="FILE", help="Class names, one a line.", multiple=True
+    "--classes", type=NamedPath(), metavar="FILE", help="Class names, one per line.", multiple=True
 )
 @click.option(
     "--video-info", type=NamedPath(), metavar="FILE", help="dataset.video_info: subsets, lengths."
 )
 @click.option("--subset", metavar="NAME", help="The subset of all videos, where IN names none.")
-@click.option("--force", is_flag=True, help="Write OUT anew if it exists.")
+@click.option("--force", is_flag=True, help="Overwrite OUT if it exists.")
 def convert(
     annotations: tuple[Path, ...],
     target: Path,

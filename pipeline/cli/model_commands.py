@@ -21,7 +21,7 @@ from pipeline.cli.options import JSON, NamedPath, echo
     metavar="TEXT",
     help="What goes with it, such as a licence: the text itself, or a file that holds it.",
 )
-@click.option("--force", is_flag=True, help="Write the file anew if it exists.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 def export(run_dir: Path | None, target: Path, note: str | None, force: bool) -> None:
     """Write all that `predict` needs of a run into one file.
 

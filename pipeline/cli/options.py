@@ -126,7 +126,7 @@ _OPTIONS = {
         "--allow-failures", type=click.IntRange(0), metavar="N", help="Go on without N videos."
     ),
     "skip": click.option(
-        "--skip", metavar="FILE", help="Go on without these videos: their ids, one a line."
+        "--skip", metavar="FILE", help="Go on without these videos: their ids, one per line."
     ),
     "verify": click.option(
         "--verify", is_flag=True, help="Compare bytes, whatever size and time of a file say."

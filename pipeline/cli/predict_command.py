@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.tools.predict.request import Request
 
 FORMS = {  # option: what it writes; pipeline.tools.predict.files.forms.OPTIONS, without importing it for --help
-    "timeline": "A page a video: the video and what was found in it, to click through.",
+    "timeline": "A page per video: the video and what was found in it, to click through.",
     "subtitles": "SRT and VTT files of the running actions.",
     "render": "An MP4 with the running actions drawn in.",
     "clips": "Each detection cut out as an MP4.",
@@ -54,7 +54,7 @@ def _forms(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--top", type=int, metavar="N", help="Detections of a video at most, the best.")
 @click.option("--classes", multiple=True, metavar="A,B", help="These classes alone; repeatable.")
 @_forms
-@click.option("--save-features", is_flag=True, help="Keep the features, an HDF5 file a video.")
+@click.option("--save-features", is_flag=True, help="Keep the features, an HDF5 file per video.")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="extract.precision")
 @click.option("--workers", type=click.IntRange(0), help="Processes; 0: this one.")
@@ -70,7 +70,7 @@ def _forms(command: Callable[..., None]) -> Callable[..., None]:
     "--frame-fps",
     type=click.FloatRange(0, min_open=True),
     metavar="RATE",
-    help="Frames a second of folders of frames.",
+    help="Frames per second of folders of frames.",
 )
 @click.option(
     "--annotations", type=NamedPath(), metavar="FILE", help="Ground truth to show on the timeline."
@@ -123,7 +123,7 @@ def _chosen(run_dir: Path | None, model: Path | None) -> Path:
     from pipeline.errors import UsageError
 
     if run_dir is not None and model is not None:
-        raise UsageError("--run-dir and --model are given: a model comes from one of both")
+        raise UsageError("--run-dir and --model are given: a model comes from one of the two")
     return model if model is not None else chosen_run(run_dir)
 
 

@@ -106,13 +106,13 @@ def verify(json_file: Path | None, **options: Any) -> None:
     help="What it will run on; auto: a GPU if there is one.",
 )
 @click.option(
-    "--frame-fps", type=float, metavar="RATE", help="Frames a second of folders of frames."
+    "--frame-fps", type=float, metavar="RATE", help="Frames per second of folders of frames."
 )
 @click.option(
     "--annotation-fps",
     type=float,
     metavar="RATE",
-    help="Frames a second that annotations in frames count at, where nothing else says.",
+    help="Frames per second that annotations in frames count at, where nothing else says.",
 )
 @click.option(
     "--frames",
@@ -129,10 +129,10 @@ def verify(json_file: Path | None, **options: Any) -> None:
     "--allow-beyond",
     type=click.FloatRange(0, 1),
     metavar="SHARE",
-    help="dataset.allow_beyond: segments that may run behind their video's end.",
+    help="dataset.allow_beyond: segments that may end after their video's end.",
 )
 @click.option("--workers", type=click.IntRange(0), default=2, help="Processes that look at videos.")
-@click.option("--force", is_flag=True, help="Write the file anew if it exists.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 def init(
     videos: Path | Url,
     annotations: tuple[Path | Url, ...],

@@ -50,7 +50,7 @@ def read_content(path: Path) -> dict[str, Any]:
 def content_of(header: Header, path: Path) -> dict[str, Any]:
     """What the metadata of a model file holds; that its sections are mappings is looked at, and no more.
 
-    Raises UserError where it is none, was changed, or is of a newer program.
+    Raises UserError if it is none, was changed, or is of a newer program.
     """
     text = header.metadata.get(OURS)
     if text is None:
@@ -60,7 +60,7 @@ def content_of(header: Header, path: Path) -> dict[str, Any]:
     try:
         content = strict_json(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: its metadata is no JSON ({str(error)[:120]})") from error
+        raise UserError(f"{path}: its metadata is not JSON ({str(error)[:120]})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path}: its metadata is not that of a model of tada-loc")
     _require_version(content.get("version"), path)

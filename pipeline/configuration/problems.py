@@ -39,7 +39,7 @@ def _shown(value: object) -> str:
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:
-    # Below a key pydantic goes on with the names of types and positions, which are no key of the user's.
+    # Below a key pydantic goes on with the names of types and positions, which are not a key of the user's.
     parts = [str(part) for part in location]
     known = known_keys()
     for length in range(len(parts), 0, -1):

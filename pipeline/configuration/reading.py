@@ -51,7 +51,7 @@ def find_config(name: str) -> Path:
     """
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
-        if os.path.lexists(path):  # also what is no plain file: reading it says so
+        if os.path.lexists(path):  # also what is not a plain file: reading it says so
             return path
         raise UsageError(f"configuration {name}: no such file")
     shipped = SHIPPED / f"{name}.yaml"
@@ -102,7 +102,7 @@ def read_config(
 
 
 def _from_model(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections that begin a new run from a model file. Raises UsageError where no data set is named."""
+    """The sections that begin a new run from a model file. Raises UsageError if no data set is named."""
     options = {"annotations": "--annotations FILE", "videos": "--videos DIR"}
     missing = [key for key in options if f"dataset.{key}" not in overrides]
     if missing:
@@ -123,7 +123,7 @@ def _validated(
     """Sections with what was set on the command line, as settings. Raises UsageError as `load_config` does."""
     overrides = dict(overrides or {})
     renamed = rename_keys(data)
-    if not (quiet or _is_of_run(path)):  # no file of the user's; the next stage writes it anew
+    if not (quiet or _is_of_run(path)):  # no file of the user's; the next stage writes it again
         _say_renamed(path, renamed)
     renamed = rename_overrides(overrides)
     if not quiet:
@@ -144,7 +144,7 @@ def _validated(
 def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
     """`section.key=value` strings to a mapping; values are read as YAML.
 
-    Raises UsageError for a string without `=` or with a value that is no YAML.
+    Raises UsageError for a string without `=` or with a value that is not YAML.
     """
     result: dict[str, Any] = {}
     for text in assignments:

@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 def rename_keys(data: dict[str, Any]) -> dict[str, str]:
     """Give keys of a file that have an old name their new one; tells which.
 
-    Raises UsageError where both names are there.
+    Raises UsageError if both names are there.
     """
     found = {}
     for old, new in new_names().items():
@@ -28,7 +28,7 @@ def rename_keys(data: dict[str, Any]) -> dict[str, str]:
 
 
 def rename_overrides(overrides: dict[str, Any]) -> dict[str, str]:
-    """As `rename_keys`, of a mapping by dotted keys. Raises UsageError where both names are there."""
+    """As `rename_keys`, of a mapping by dotted keys. Raises UsageError if both names are there."""
     found = {old: new for old, new in new_names().items() if old in overrides}
     for old, new in found.items():
         _refuse_both(old, new, new in overrides)

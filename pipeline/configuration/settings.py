@@ -62,7 +62,7 @@ class RuntimeSettings(Section):
         default=0, description="How many videos may fail before a stage refuses to go on."
     )
     skip: Annotated[Path | None, NoResult()] = Field(
-        default=None, description="File of the videos to leave out: their ids, one a line."
+        default=None, description="File of the videos to leave out: their ids, one per line."
     )
     log: Annotated[tuple[Literal["csv", "tensorboard", "wandb"], ...], NoResult()] = Field(
         default=(),
@@ -100,7 +100,7 @@ class Config(Section):
 
     @property
     def ignored_labels(self) -> tuple[str, ...]:
-        """The labels that are no class; none where nothing is detected."""
+        """The labels that are not a class; none where nothing is detected."""
         return self.eval.ignore_labels if self.eval is not None else ()
 
     @property
@@ -123,7 +123,7 @@ class Config(Section):
     def section(self, name: str) -> Section:
         """A section by its name; of a head that is not the configuration's, and of ActionFormer, one at its defaults.
 
-        Raises UserError where the configuration does without it.
+        Raises UserError if the configuration does without it.
         """
         section: Section | None = getattr(self, name)
         if section is None and name in _AT_DEFAULTS and name not in self.lacking:

@@ -110,7 +110,7 @@ def as_start(sections: Mapping[str, dict[str, Any]], initial: str) -> dict[str, 
 
     Where the annotations and the videos lie is left to be said.
     """
-    from_store(sections)  # refuses what is no configuration
+    from_store(sections)  # refuses what is not a configuration
     values = {name: dict(section) for name, section in sections.items()}
     rename_keys(values)
     kept = {key: values["dataset"][key] for key in _OF_ANY if key in values["dataset"]}

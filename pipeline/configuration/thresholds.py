@@ -75,7 +75,7 @@ def _in_range(value: object, numbers: list[float], *, ranged: bool) -> None:
 
 
 def _steps(text: str, start: float, step: float, end: float) -> list[float]:
-    """The thresholds from `start` to `end`, or to the last step before it. Raises ValueError where there is none."""
+    """The thresholds from `start` to `end`, or to the last step before it. Raises ValueError if there is none."""
     count = (end - start) / step
     if count > _MOST:
         raise ValueError(f"{text!r}: more than {_MOST} tIoU thresholds; take a larger step")
@@ -98,7 +98,7 @@ def _steps(text: str, start: float, step: float, end: float) -> list[float]:
 
 
 def _swapped(start: float, step: float, end: float) -> str:
-    """What to write where start:end:step was written, as numpy has it; nothing where that is no range."""
+    """What to write where start:end:step was written, as numpy has it; nothing where that is not a range."""
     start, step, end = start, end, step
     count = (end - start) / step
     if not 0.999999 < count <= _MOST or abs(count - round(count)) > _SLACK:

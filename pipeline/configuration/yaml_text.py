@@ -30,14 +30,14 @@ _SHOWN = 40  # characters of a key that are shown
 
 
 class RepeatedKeyError(yaml.YAMLError):
-    """A key that stands twice in a mapping."""
+    """A key that appears twice in a mapping."""
 
 
 def read_yaml(text: str) -> Any:
-    """The values of a text. Raises YAMLError, RecursionError or ValueError where it is no YAML.
+    """The values of a text. Raises YAMLError, RecursionError or ValueError if it is not YAML.
 
-    RepeatedKeyError names a key that stands twice and both lines. Aliases are refused (none is needed, and
-    nested ones can fill the memory), and keys that are no text.
+    RepeatedKeyError names a key that appears twice and both lines. Aliases are refused (none is needed, and
+    nested ones can fill the memory), and keys that are not text.
     """
     if _PLAIN.match(text):
         return next((_value(kind, text) for kind, form in _FORMS.items() if form.match(text)), text)
@@ -106,7 +106,7 @@ for _kind, (_, _first) in _KINDS.items():
 
 
 def _refuse_repeated(node: yaml.Node, path: tuple[str, ...]) -> None:
-    """Raises RepeatedKeyError with the dotted name and both lines, and YAMLError for a key that is no text."""
+    """Raises RepeatedKeyError with the dotted name and both lines, and YAMLError for a key that is not text."""
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
             _refuse_repeated(item, path)
@@ -117,7 +117,7 @@ def _refuse_repeated(node: yaml.Node, path: tuple[str, ...]) -> None:
         name = ".".join((*path, key if len(key) <= _SHOWN else key[: _SHOWN - 3] + "..."))
         if key in lines:
             raise RepeatedKeyError(
-                f"{name} stands twice, in lines {lines[key]} and {line}; keep one"
+                f"{name} appears twice, in lines {lines[key]} and {line}; keep one"
             )
         lines[key] = line
         _refuse_repeated(value, (*path, key))
@@ -128,5 +128,5 @@ def _keys(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, int]]:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
             shown = repr(key.value)[:_SHOWN]
-            raise yaml.YAMLError(f"line {line}: the key {shown} is no text; put it in quotes")
+            raise yaml.YAMLError(f"line {line}: the key {shown} is not text; put it in quotes")
         yield key.value, value, line

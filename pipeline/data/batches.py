@@ -41,7 +41,7 @@ def read_batches(
     No more of the plan is asked for than is read ahead: it may be long, and made while it is read. A worker that
     dies or needs more than READ_SECONDS for a sample is ended; `lost(video, reason)` is told, and has to see to it
     that `samples` does not read that video again, or to raise. Reading then goes on from the batch that did not come.
-    So no wait for a batch is without an end. Without workers nothing guards the reading. Raises UserError where reading a sample does. Signals to the whole group are this process's to obey.
+    So no wait for a batch is without an end. Without workers nothing guards the reading. Raises UserError if reading a sample does. Signals to the whole group are this process's to obey.
     With CUDA, tensors that workers read lie in pinned memory.
     """
     if not workers:
@@ -100,7 +100,7 @@ class _Ahead:
         return min(most, len(self._waiting))
 
     def get(self, number: int) -> Sequence[Any] | None:
-        """The keys of one of them; None where the plan ends before."""
+        """The keys of one of them; None if the plan ends before."""
         return self._waiting[number] if self.upcoming(number + 1) > number else None
 
     def drop(self) -> None:

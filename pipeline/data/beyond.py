@@ -1,4 +1,4 @@
-"""Annotated segments against the real lengths of their videos: what lies behind an end, and why it may."""
+"""Annotated segments against the real lengths of their videos: what comes after an end, and why it may."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ DIFFERS_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Beyond:
-    """The segments of a subset that run behind their video's end.
+    """The segments of a subset that end after their video's end.
 
-    `count` segments have a video whose length is known; `late` are those of them that end behind it, with
+    `count` segments have a video whose length is known; `late` are those of them that end after it, with
     column `length` (seconds), of which `begin` begin there; `unit`: what their times may be instead of seconds;
     `odd`: what else is strange about the times.
     """
@@ -38,14 +38,14 @@ class Beyond:
 
     @property
     def share(self) -> float:
-        """The share of the segments that run behind their video's end."""
+        """The share of the segments that end after their video's end."""
         return len(self.late) / self.count if self.count else 0.0
 
     @property
     def text(self) -> str:
         """How many there are, and the first few."""
         return (
-            f"{len(self.late)} of {self.count} {self.subset} segments run behind their video's end, "
+            f"{len(self.late)} of {self.count} {self.subset} segments end after their video's end, "
             f"{self.begin} of them begin there ({some(self.examples())})"
         )
 
@@ -118,15 +118,15 @@ def require_within(
     measured: Mapping[str, Measured],
     skipped: Collection[str] = (),
 ) -> list[str]:
-    """What is worth a word of segments behind their videos' ends, and of durations that are not the files'.
+    """What is worth a word of segments beyond their videos' ends, and of durations that are not the files'.
 
-    Raises UserError where of a subset more than `dataset.allow_beyond` run behind them.
+    Raises UserError if of a subset more than `dataset.allow_beyond` run behind them.
     """
     lines, (differing, compared) = [], contradictions(dataset, subsets, measured)
     if differing:
         lines.append(
             f"annotations: {len(differing)} of {compared} annotated durations are not the files' "
-            f"({some(differing)}); a training segment ends where the first of both does"
+            f"({some(differing)}); a training segment ends where the earlier of the two does"
         )
     for subset in subsets:
         found = beyond_end(dataset, subset, measured, skipped)

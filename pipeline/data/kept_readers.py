@@ -102,7 +102,7 @@ def _owner() -> tuple[int, int]:
 
 
 def _stamp(source: Source) -> tuple[int, ...] | None:
-    """What tells one file from another at its place; None where there is none."""
+    """What tells one file from another at its place; None if there is none."""
     try:
         found = os.stat(source)
     except OSError:

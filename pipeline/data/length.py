@@ -54,7 +54,7 @@ def finetune_length(settings: FinetuneSettings, segments: Segments) -> Length[Fi
 
 
 def bmn_length(settings: BMNSettings, windows: int) -> Length[BMNSettings]:
-    """How long a training of BMN on so many windows is."""
+    """How long a training of BMN on this many windows is."""
 
     def batches(settings: BMNSettings) -> list[list[int]]:
         return epoch_order(windows, settings.batch_size, settings.seed, 0)
@@ -66,7 +66,7 @@ def bmn_length(settings: BMNSettings, windows: int) -> Length[BMNSettings]:
 def actionformer_length(
     settings: ActionFormerSettings, videos: int
 ) -> Length[ActionFormerSettings]:
-    """How long a training of ActionFormer on so many videos is."""
+    """How long a training of ActionFormer on this many videos is."""
 
     def batches(settings: ActionFormerSettings) -> list[list[int]]:
         return full_batches(videos, settings.batch_size, settings.seed, 0)
@@ -78,7 +78,7 @@ def actionformer_length(
 def long_enough(
     settings: Settings, samples: int, steps_of: Callable[[Settings], int], *, least_batch: int = 1
 ) -> Settings:
-    """Settings with the batch and the epochs a set of so many samples needs for `min_steps` steps.
+    """Settings with the batch and the epochs a set of this many samples needs for `min_steps` steps.
 
     The batch is at most a quarter of the samples (at least `least_batch`, and one for each process of
     the run); `steps_of` tells the steps of an epoch. The warm-up stays the same part of the training.

@@ -70,7 +70,7 @@ def make_dataset(
 
     The annotations have the columns video, start, end, label, subset: times in seconds, subset
     training or validation. The same arguments give the same frames; a folder made with others, or not
-    to its end, is written anew. `size`: width and height, pixels.
+    to its end, is written again. `size`: width and height, pixels.
     """
     width, height = size
     made_with = {

@@ -33,7 +33,7 @@ EXPECTED = {
 
 
 def verdict(config: Config, data: Path, average: float) -> str | None:
-    """The line that ends a demo with this average mAP (percent), None where nothing is promised.
+    """The line that ends a demo with this average mAP (percent), None if nothing is promised.
 
     Something is promised of the shipped settings with a backbone of EXPECTED, on the videos that the
     demo draws (in `data`); where and how it runs is free.

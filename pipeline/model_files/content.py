@@ -51,11 +51,11 @@ class Content(BaseModel):
     def _names_are_text(cls, heads: list[list[str]]) -> list[list[str]]:
         for names in heads:
             if len(set(names)) < len(names):
-                raise ValueError(f"the class {_first_twice(names)[:80]!r} comes twice")
+                raise ValueError(f"the class {_first_twice(names)[:80]!r} appears twice")
             for name in names:
                 if not is_text(name):
                     raise ValueError(
-                        f"the class {name[:80]!r} is no plain text (a control character)"
+                        f"the class {name[:80]!r} is not plain text (a control character)"
                     )
         return heads
 
@@ -63,7 +63,7 @@ class Content(BaseModel):
     @classmethod
     def _note_is_text(cls, note: str) -> str:
         if not is_text(note, but="\n\r\t\f"):
-            raise ValueError("it is no plain text (a control character)")
+            raise ValueError("it is not plain text (a control character)")
         return note
 
     @field_validator("results")

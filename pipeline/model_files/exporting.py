@@ -17,7 +17,7 @@ from pipeline.plain_files import bytes_text, read_text
 def export_run(folder: Path, target: Path, *, note: str | None = None, force: bool = False) -> str:
     """Write the model of a run; gives the lines that tell what was written.
 
-    `note` is a text, or the path of a file that holds one. Raises UserError where there is no trained model, where
+    `note` is a text, or the path of a file that holds one. Raises UserError if there is no trained model, where
     something lies at `target` (unless `force`), and where it cannot be written.
     """
     _require_free(target, force=force)
@@ -49,11 +49,11 @@ def _require_free(target: Path, *, force: bool) -> None:
     if other is not None:
         raise UserError(f"--to {target}: it is {other}; give the name of a file")
     if not force:
-        raise UserError(f"--to {target}: is there already; give --force to write it anew")
+        raise UserError(f"--to {target}: is there already; give --force to overwrite it")
 
 
 def _note(note: str | None) -> str:
-    """The text of a note: that of the file it names, else itself. Raises UserError where a file cannot be read."""
+    """The text of a note: that of the file it names, else itself. Raises UserError if a file cannot be read."""
     if note is None:
         return ""
     path = Path(note)

@@ -126,7 +126,7 @@ def _architecture(config: DetectionConfig) -> Iterator[tuple[str, float, float]]
     for key, value in values.items():
         parts = value if isinstance(value, list) else [value]
         if not all(part is None or isinstance(part, str | int | float) for part in parts):
-            raise UserError(f"backbone.published: {key} of its architecture is no plain value")
+            raise UserError(f"backbone.published: {key} of its architecture is not a plain value")
         for part in parts:
             if isinstance(part, int | float):
                 yield f"backbone.published: {key}", abs(part), LARGEST_SIZE

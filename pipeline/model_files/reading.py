@@ -89,7 +89,7 @@ def _require_fits(header: Header, content: Content, config: DetectionConfig) -> 
 
     forms = {block.name: Form(block.kind, block.shape) for block in header.blocks}
     if content.sha256.keys() != forms.keys():
-        raise UserError("it has not one SHA-256 a tensor")
+        raise UserError("it has not one SHA-256 per tensor")
     require_fits(forms, config, content.classes)
 
 

@@ -53,7 +53,7 @@ def write_model(model: Model, path: Path, *, trained: str = "") -> None:
 
 
 def _arrays(model: Model) -> dict[str, np.ndarray]:
-    """The weights of both networks by their names in the file. Raises UserError for what is no network's."""
+    """The weights of both networks by their names in the file. Raises UserError for what is not a network's."""
     import torch
 
     from feature_extraction.weights.tensors import CLASSIFIER

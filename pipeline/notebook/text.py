@@ -60,7 +60,7 @@ def found_table(prediction: Prediction, rows: int = 10) -> str:
 
 
 def _moment(seconds: float, end: float) -> str:
-    """A moment with two digits behind the point, by which a short detection's start and end differ."""
+    """A moment with two digits after the point, by which a short detection's start and end differ."""
     hundredths = round(100 * seconds)
     if end < 120:
         return f"{hundredths / 100:.2f} s"

@@ -17,7 +17,7 @@ _MOST_NUMBERS = 4  # averages in the first line
 def write_comparison(values: Mapping[str, Any], path: Path) -> None:
     """Write the page of what `pipeline.tools.compare.comparison` found, whole.
 
-    Raises UserError where it cannot be written.
+    Raises UserError if it cannot be written.
     """
     write_text(path, comparison_page(values))
 

@@ -13,7 +13,7 @@ Numbers = Sequence[float] | np.ndarray
 
 @dataclass(frozen=True)
 class MapRow:
-    """mAP of someone at each threshold, None where not known; `ours`: of what the report is about."""
+    """mAP of someone at each threshold, None if not known; `ours`: of what the report is about."""
 
     name: str
     values: Sequence[float | None]
@@ -60,7 +60,7 @@ class ClassRow:
     """A class: AP at the report's tIoU and over all thresholds, its counts, what it is at the score of its best F1.
 
     `curve`: recall and precision, percent, in rising order of recall. `confused`: the label that detections of
-    this ground truth most often have in its place, and how many; None where there is none.
+    this ground truth most often have in its place, and how many; None if there is none.
     """
 
     label: str
@@ -86,7 +86,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Training:
-    """The curves of one training: a value an epoch of each series, None where it has none; lines by kind."""
+    """The curves of one training: a value per epoch of each series, None if it has none; lines by kind."""
 
     name: str
     epochs: Sequence[int]

@@ -72,5 +72,5 @@ def seconds(values: Iterable[float]) -> list[float]:
 
 
 def short(values: Iterable[float], digits: int = 4) -> list[float]:
-    """Numbers to so many significant digits."""
+    """Numbers to this many significant digits."""
     return [float(f"{float(value):.{digits}g}") for value in values]

@@ -33,7 +33,7 @@ _SCORE_DIGITS = 6  # of detections: as many as a threshold is typed with, and mo
 def write_timeline(prediction: Prediction, path: Path) -> None:
     """Write the page whole. The video is named by its path from the page's folder, so both can move together.
 
-    Raises UserError where it cannot be written.
+    Raises UserError if it cannot be written.
     """
     video, begins = None, 0.0
     if prediction.is_file:

@@ -45,7 +45,7 @@ class Detector:
     `precision` ("float32", "bfloat16") takes the place of the model's own for the classifier, as
     `extract.precision` does. `lanes`: batches of clips that are in the network at once (8 at most), each on one
     thread of the CPU; it changes no digit. `allow_partial` takes damaged videos for what they hold, also where the
-    model's own settings do not. Raises UserError where the device is not there.
+    model's own settings do not. Raises UserError if the device is not there.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Detector:
         proposals: pd.DataFrame,
         heartbeat: Heartbeat,
     ) -> list[np.ndarray]:
-        """Class scores of the proposals, one array a head."""
+        """Class scores of the proposals, one array per head."""
         settings = self.config.classify
         if not settings.decodes:
             return scores_on_features(self._classifier, features, proposals, settings, self.device)
@@ -162,7 +162,7 @@ def with_changes(
 
 
 def as_stored(features: np.ndarray) -> np.ndarray:
-    """Features as a feature file gives them back. Raises ExtractionError where float16 does not hold one."""
+    """Features as a feature file gives them back. Raises ExtractionError if float16 does not hold one."""
     with np.errstate(over="ignore"):
         stored = features.astype(np.float16)
     if not np.isfinite(stored).all():

@@ -25,7 +25,7 @@ from pipeline.training.checkpoints import MODEL_FILE, saved_weights
 def model_of_run(folder: Path) -> Model:
     """The model that a run has trained. Its videos need not be there any more, nor its features.
 
-    Raises UserError where it is no run, is not trained far enough, cannot make features of a video (its features or
+    Raises UserError if it is not a run, is not trained far enough, cannot make features of a video (its features or
     its class scores came from elsewhere), or where what it holds does not belong together.
     """
     run = run_of(folder)

@@ -21,7 +21,7 @@ Heads = tuple[tuple[str, ...], ...]
 
 
 class Seen(NamedTuple):
-    """What a head finds in a video: proposals, curves, and detections, None where the head names no classes."""
+    """What a head finds in a video: proposals, curves, and detections, None if the head names no classes."""
 
     proposals: pd.DataFrame
     curves: Curves

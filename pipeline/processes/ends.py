@@ -70,7 +70,7 @@ def killed_after(process: BaseProcess, seconds: float) -> Iterator[None]:
 
 
 def send(pipe: Connection, process: BaseProcess, value: Any, seconds: float) -> None:
-    """Send a value to a process; one that does not take it in time is killed. Raises OSError where it is dead."""
+    """Send a value to a process; one that does not take it in time is killed. Raises OSError if it is dead."""
     message = ForkingPickler.dumps(value)
     if len(message) < _SURELY_TAKEN:
         pipe.send_bytes(message)
@@ -82,7 +82,7 @@ def send(pipe: Connection, process: BaseProcess, value: Any, seconds: float) -> 
 def receive(pipe: Connection, process: BaseProcess, seconds: float) -> Any:
     """What a process has begun to send; it is killed where the rest does not come in time.
 
-    Raises EOFError or OSError where it is dead.
+    Raises EOFError or OSError if it is dead.
     """
     with killed_after(process, seconds):
         return pipe.recv()

@@ -17,7 +17,7 @@ class SharedBuffer(UnnamedMemory):
     """Memory of this process and of those forked later; it grows with what is put into it."""
 
     def tensor(self, size: int) -> Tensor:
-        """Its first bytes: uint8 [size], seen by every process. Raises UserError where there is no memory."""
+        """Its first bytes: uint8 [size], seen by every process. Raises UserError if there is no memory."""
         return torch.frombuffer(self.bytes(size), dtype=torch.uint8, count=size)
 
 

@@ -58,7 +58,7 @@ class _Raised:
         self._sending = _thread.allocate_lock()
 
     def sent(self) -> bool:
-        """Whether the signal that a handler was just called for is one of ours; ask once a call."""
+        """Whether the signal that a handler was just called for is one of ours; ask once per call."""
         sent, self._sent = self._sent, False
         return sent
 

@@ -25,7 +25,7 @@ class UnnamedMemory:
     def bytes(self, size: int) -> mmap.mmap:
         """Its first `size` bytes at least; it grows with what is asked for.
 
-        Raises UserError where the machine has no room for them.
+        Raises UserError if the machine has no room for them.
         """
         if self._map is None or len(self._map) < size:
             try:

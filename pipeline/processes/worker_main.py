@@ -34,7 +34,7 @@ Given = tuple[Callable[..., Handler], tuple[Any, ...]]  # what makes the handler
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a job: a result, the reason it failed, or what the user has to put right."""
+    """What came of a job: a result, the reason it failed, or what the user has to fix."""
 
     result: Any = None
     reason: str | None = None

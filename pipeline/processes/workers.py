@@ -33,7 +33,7 @@ class Worker:
     """A child process that does jobs in the order they are given; `end` it, whatever happens.
 
     It is started apart from being made, so that a signal meanwhile finds it where it will be ended. It calls
-    `setup(*arguments)` once, and the handler which that returns once a job. `method` says whether it inherits
+    `setup(*arguments)` once, and the handler which that returns once per job. `method` says whether it inherits
     these (fork) or unpickles them (spawn). Silent for `timeout` s in a job (START_SECONDS at first), it is killed.
     """
 
@@ -53,7 +53,7 @@ class Worker:
         self.pipe: Connection
 
     def start(self) -> None:
-        """Start the process. Raises UserError where the machine has no room for one more."""
+        """Start the process. Raises UserError if the machine has no room for one more."""
         context: Any = multiprocessing.get_context(self._method)
         try:
             if self._method == "spawn":
@@ -176,7 +176,7 @@ def run_jobs(
     """Run every job and yield outcomes as they come.
 
     A job is asked for when a process is free to do it; None says that there is none just now. Each process calls
-    `setup(*arguments)` once and the handler it returns once a job, which has a heartbeat to call; `watch` is shown what
+    `setup(*arguments)` once and the handler it returns once per job, which has a heartbeat to call; `watch` is shown what
     it says. One that is silent for `timeout` seconds is killed. A job whose process dies or whose handler raises has
     failed; UserError is raised here, and where a process ends before its first job. None outlives the iteration.
     """
@@ -216,7 +216,7 @@ def _ended(pool: list[Worker], coming: Coming) -> Iterator[Outcome]:
 
 
 def _require_set_up(worker: Worker) -> None:
-    """Raises UserError where a worker was lost before its first job: the next one would be, too."""
+    """Raises UserError if a worker was lost before its first job: the next one would be, too."""
     if worker.lost is not None and not worker.set_up:
         said = (
             f"a worker process ended before its first job: {worker.lost}; --workers 0 works without"

@@ -32,7 +32,7 @@ def validate(
     """Accuracy in percent of the clip at each segment's middle: top-1 and top-5, or verb, noun and action.
 
     Seen as fine-tuning crops, and, with `extract_` before the name, as extraction will see it. Several
-    processes each take a part of the segments. Raises UserError where no segment could be read.
+    processes each take a part of the segments. Raises UserError if no segment could be read.
     """
     scores: dict[str, list[list[np.ndarray]]] = {}
     targets: list[np.ndarray] = []
@@ -76,7 +76,7 @@ def _stack_scores(
 
 
 def main_accuracy(figures: Mapping[str, float], prefix: str = "") -> float | None:
-    """The accuracy a classifier is judged by: top-1, or that of actions; None where there is none."""
+    """The accuracy a classifier is judged by: top-1, or that of actions; None if there is none."""
     return next((figures[prefix + k] for k in ("top1", "action") if prefix + k in figures), None)
 
 

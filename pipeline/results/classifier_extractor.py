@@ -29,7 +29,7 @@ def open_classifier(
 ) -> OpenClassifier:
     """The classifier of the run in `folder`, ready to extract as `config.extract` says.
 
-    Raises UserError where its weights are damaged or of another network.
+    Raises UserError if its weights are damaged or of another network.
     """
     model = load_classifier(config.backbone, num_classes, folder, device)
     return OpenClassifier(model, extractor_of(config, model, device))

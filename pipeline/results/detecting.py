@@ -42,7 +42,7 @@ def detect_video(
 
     `heads` are the names of the classes. With `actionformer.classes: none` it is the segments that were found:
     video, start, end, score. On a CPU one thread does it, so that no digit depends on how many there are.
-    Raises UserError where the network gives no numbers.
+    Raises UserError if the network gives no numbers.
     """
     return found_in(model, features, video, config, heads, device).table
 

@@ -58,7 +58,7 @@ def room_of(keep: bool | int | Literal["auto"], processes: int = 1) -> Room:
 
 @dataclass
 class KeptMaps:
-    """The maps of a run's videos, a file a video in `folder`, each recorded with what it was made by and of.
+    """The maps of a run's videos, a file per video in `folder`, each recorded with what it was made by and of.
 
     `by` is what all are made by now, `of` what each video's is made of; others are not read. `center` is
     `bmn.boundary_center`. A process that works together with others has a `journal` of its own, and knows the
@@ -83,7 +83,7 @@ class KeptMaps:
         return is_current(self._path(video), line, self.by, of, verify=self.verify)
 
     def read(self, video: str) -> VideoMaps | None:
-        """A video's maps as float32, zero in the cells that make no proposal; None where none are current."""
+        """A video's maps as float32, zero in the cells that make no proposal; None if none are current."""
         if not self.room.in_all or not self.has(video):
             return None
         try:
@@ -97,7 +97,7 @@ class KeptMaps:
         return VideoMaps(start, end, cells)
 
     def write(self, video: str, maps: VideoMaps) -> None:
-        """Keep a video's maps, where there is room. Raises UserError where they cannot be written."""
+        """Keep a video's maps, where there is room. Raises UserError if they cannot be written."""
         start, end, cells = (to_array(table) for table in maps)
         duration, first = self._cells(start, end, cells.shape[1])
         arrays = {"start": start, "end": end, "cells": cells[:, duration, first]}
@@ -113,7 +113,7 @@ class KeptMaps:
         self.ledger.note(Made(video=video, by=self.by, of=of, file=file, content=file.sha256))
 
     def record(self) -> None:
-        """Record what all processes have made in one file. Raises UserError where it cannot be written."""
+        """Record what all processes have made in one file. Raises UserError if it cannot be written."""
         fold(self.folder)
 
     def _cells(self, start: Table, end: Table, durations: int) -> tuple[np.ndarray, np.ndarray]:

@@ -43,7 +43,7 @@ def propose_video(
     """A video's proposals, best first: windows through the network, averaged, decoded, soft-NMS.
 
     A table of video, start and end (seconds) and score (Lin et al. 2019; Appendix A.2). Maps that are `kept` are
-    taken from there, others are kept there. Raises UserError where they cannot be written.
+    taken from there, others are kept there. Raises UserError if they cannot be written.
     """
     maps = kept.read(video) if kept is not None else None
     if maps is None:

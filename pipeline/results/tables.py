@@ -24,7 +24,7 @@ DETECTIONS = "detections.csv"
 MAPS = "maps"  # the folder of what BMN says of videos, in that of the proposals
 LARGEST = 16 << 30  # bytes of a table: some 200 million rows
 NAMES = ("video", "label")  # columns that hold what a user has named
-# What a spreadsheet takes for a formula or cuts off: such a sign in front, also behind white space, and in
+# What a spreadsheet takes for a formula or cuts off: such a sign in front, also after white space, and in
 # the wide form of some keyboards. Apostrophes before it are ours, or the name's.
 _FORMULA = re.compile(r"'*(\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 # Classes are text, however they look.
@@ -41,7 +41,7 @@ _EXACT: Mapping[str, Any] = (
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table atomically, its names so that no spreadsheet runs them. Raises UserError where it cannot be."""
+    """Write a table atomically, its names so that no spreadsheet runs them. Raises UserError if it cannot be."""
     names = [name for column in NAMES if column in table for name in table[column].unique()]
     # A bare carriage return would end the line where it is read.
     quoting = csv.QUOTE_NONNUMERIC if any("\r" in name for name in names) else csv.QUOTE_MINIMAL
@@ -50,7 +50,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def as_cell(name: str) -> str:
-    """A name as it stands in a CSV file: behind an apostrophe where a spreadsheet would run it.
+    """A name as it stands in a CSV file: after an apostrophe where a spreadsheet would run it.
 
     One that looks so already gets one more; any other stays as it is.
     """
@@ -63,12 +63,12 @@ def from_cell(cell: str) -> str:
 
 
 def read_part(path: Path, video: str, *, command: str = "bmn") -> pd.DataFrame:
-    """One video's proposals: video, start, end (seconds), score. Raises UserError where damaged."""
+    """One video's proposals: video, start, end (seconds), score. Raises UserError if damaged."""
     return _read(path, check_proposals, {video}, command)
 
 
 def read_detected(path: Path, video: str, *, command: str = "detect") -> pd.DataFrame:
-    """One video's detections, as a head that names classes wrote them. Raises UserError where damaged."""
+    """One video's detections, as a head that names classes wrote them. Raises UserError if damaged."""
     return _read(path, check_detections, {video}, command)
 
 
@@ -77,7 +77,7 @@ def read_proposals(
 ) -> pd.DataFrame:
     """The proposals of a stage's folder: video, start, end (seconds), score.
 
-    Raises UserError where the table is damaged, or of other videos than the subset's.
+    Raises UserError if the table is damaged, or of other videos than the subset's.
     """
     return _read(folder / PROPOSALS, check_proposals, dataset.video_ids(subset), command)
 
@@ -87,7 +87,7 @@ def read_detections(
 ) -> pd.DataFrame:
     """The detections of a stage's folder: video, start, end (seconds), label, score (and verb, noun).
 
-    Raises UserError where the table is damaged, or of other videos or classes than the subset's.
+    Raises UserError if the table is damaged, or of other videos or classes than the subset's.
     """
     path = folder / DETECTIONS
     table = _read(path, check_detections, dataset.video_ids(subset), command)
@@ -120,14 +120,14 @@ def read_given(path: Path) -> pd.DataFrame:
     except (ValueError, OverflowError, TableError) as error:
         reason = _wrong_cell(content) or " ".join(str(error).split())[:200]
         raise UserError(
-            f"{path}: is no table of detections (video,start,end,label,score; seconds) or of proposals "
+            f"{path}: is not a table of detections (video,start,end,label,score; seconds) or of proposals "
             f"(video,start,end,score): {reason}"
         ) from error
     return table
 
 
 def _wrong_cell(content: io.BytesIO) -> str | None:
-    """The first cell that is no number where one belongs, or a separator that is no comma; None where there is none."""
+    """The first cell that is not a number where one belongs, or a separator that is not a comma; None if there is none."""
     content.seek(0)
     try:
         table = pd.read_csv(content, dtype=str, keep_default_na=False)
@@ -140,7 +140,7 @@ def _wrong_cell(content: io.BytesIO) -> str | None:
         bad = pd.to_numeric(table[name], errors="coerce").isna().to_numpy()
         if bad.any():
             row = int(bad.argmax())
-            return f"row {row}: {name} {table[name].iloc[row][:40]!r} is no number"
+            return f"row {row}: {name} {table[name].iloc[row][:40]!r} is not a number"
     return None
 
 

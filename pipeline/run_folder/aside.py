@@ -36,7 +36,7 @@ def move_aside(folder: Path) -> Path:
 def take_back(aside: Path, folder: Path) -> None:
     """Put a folder back where it lay; what lies there now is moved aside, other stages' folders stay.
 
-    Raises UserError where that cannot be done.
+    Raises UserError if that cannot be done.
     """
     if folder.exists():
         target = move_aside(folder)

@@ -34,7 +34,7 @@ class FileRecord:
 
 
 def record_of(path: Path) -> FileRecord:
-    """A file as it is. Raises UserError where it cannot be read."""
+    """A file as it is. Raises UserError if it cannot be read."""
     digest = file_digest(path)
     found = os.stat(path)
     return FileRecord(found.st_size, found.st_mtime_ns, digest)
@@ -43,7 +43,7 @@ def record_of(path: Path) -> FileRecord:
 def is_as_recorded(path: Path, record: FileRecord, *, verify: bool = False) -> bool:
     """Whether a file is what was recorded: by size and time, and by its bytes where the time differs.
 
-    `verify` compares the bytes always. Raises UserError where it is there and cannot be read.
+    `verify` compares the bytes always. Raises UserError if it is there and cannot be read.
     """
     try:
         found = path.stat()
@@ -145,7 +145,7 @@ def fingerprint(fields: Mapping[str, Any]) -> str:
 
 
 def file_digest(path: Path, largest: int | None = None) -> str:
-    """SHA-256 of a file's bytes. Raises UserError where it cannot be read, or has more than `largest` bytes."""
+    """SHA-256 of a file's bytes. Raises UserError if it cannot be read, or has more than `largest` bytes."""
     digest = hashlib.sha256()
     try:
         require_plain(path, largest)

@@ -153,7 +153,7 @@ def _lock(descriptor: int, *, alone: bool) -> None:
 
 
 def _take(folder: Path, descriptor: int, key: tuple[int, int]) -> Taken | None:
-    """Lock the file; None where the file system has no locks. Raises UserError where another process has it."""
+    """Lock the file; None if the file system has no locks. Raises UserError if another process has it."""
     try:
         _lock(descriptor, alone=True)
     except OSError as error:
@@ -207,7 +207,7 @@ def _write_holder(descriptor: int, *, beside: bool) -> None:
     """Straight to the file: what a buffer held back would fail again when it is closed."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     line = f"process {os.getpid()} on {socket.gethostname()} since {now}"
-    if beside:  # at its end: those that share it are named one a line
+    if beside:  # at its end: those that share it are named one per line
         os.pwrite(descriptor, f"\n{line}".encode(), os.fstat(descriptor).st_size)
     else:
         os.ftruncate(descriptor, 0)

@@ -82,9 +82,9 @@ class Manifest(BaseModel):
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a stage's folder, or None where there is none.
+    """The manifest of a stage's folder, or None if there is none.
 
-    Raises UserError where it is damaged or cannot be read.
+    Raises UserError if it is damaged or cannot be read.
     """
     path = folder / MANIFEST
     try:
@@ -116,7 +116,7 @@ def readable_manifest(folder: Path) -> Manifest | None:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write a folder's manifest. Raises UserError where it cannot be written."""
+    """Write a folder's manifest. Raises UserError if it cannot be written."""
     content = manifest.model_dump(exclude_none=True)
     content["outputs"] = {name: asdict(record) for name, record in manifest.outputs.items()}
     plain = plain_fields(content)
@@ -126,10 +126,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def changed_outputs(
     folder: Path, names: tuple[str, ...], manifest: Manifest, *, verify: bool = False
 ) -> list[str]:
-    """Which outputs of a complete stage are not there, or not what was written, and which of both.
+    """Which outputs of a complete stage are not there, or not what was written, and which of the two.
 
-    Of an older program's, which recorded none, only whether they are there is known. Raises UserError
-    where one cannot be read.
+    Of an older program's, which recorded none, only whether they are there is known. Raises
+    UserError if one cannot be read.
     """
     found = []
     for name in names:

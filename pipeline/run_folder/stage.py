@@ -1,4 +1,4 @@
-"""A stage's folder opened for work: go on, nothing to do, start anew, or take back what was moved aside."""
+"""A stage's folder opened for work: go on, nothing to do, start from scratch, or take back what was moved aside."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Stage(Wanted):
     noted: list[float] = field(default_factory=lambda: [-math.inf])
 
     def open(self, *, force: bool = False) -> Stage:
-        """Open the stage for work: go on, nothing to do, or, where its inputs are others now, anew.
+        """Open the stage for work: go on, nothing to do, or, if its inputs are different now, start from scratch.
 
         A training whose inputs are others is taken back from where it was moved aside, or moved aside with
-        `force`. Raises UserError where it would be lost otherwise.
+        `force`. Raises UserError if it would be lost otherwise.
         """
         self.require_files()
         self.require_free(force=force)
@@ -88,7 +88,7 @@ class Stage(Wanted):
         return replace(opened, writes=False)
 
     def progress(self, done: int, total: int) -> None:
-        """Note how far the stage is, for `status`; once a second is often enough."""
+        """Note how far the stage is, for `status`; once per second is often enough."""
         if self.writes and time.monotonic() - self.noted[0] > _NOTE_SECONDS:
             self.noted[0] = time.monotonic()
             self._write("partial", progress=WorkDone(done=done, total=total))

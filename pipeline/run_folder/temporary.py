@@ -48,7 +48,7 @@ def clear_temporary(folder: Path, *, below: bool = True) -> None:
 
 
 def _entries(folder: Path, below: bool) -> Iterator[os.DirEntry[str]]:
-    """The files of a folder, and of those below it that are no links."""
+    """The files of a folder, and of those below it that are not links."""
     waiting = [os.fspath(folder)]
     while waiting:
         with suppress(OSError), os.scandir(waiting.pop()) as found:

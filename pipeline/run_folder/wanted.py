@@ -71,7 +71,7 @@ class Wanted:
     def why_again(self) -> list[str]:
         """Why the stage would do its work again: fields that differ, outputs that are not what was written.
 
-        None where it would not, and where it has not been done. Raises UserError where it cannot be read.
+        None if it would not, and where it has not been done. Raises UserError if it cannot be read.
         """
         manifest = read_manifest(self.folder)
         if manifest is None:
@@ -86,7 +86,7 @@ class Wanted:
         )
 
     def loses(self) -> str | None:
-        """What of value is in the folder; None where nothing is."""
+        """What of value is in the folder; None if nothing is."""
         return next((name for name in self.valuable if (self.folder / name).is_file()), None)
 
     def aside(self) -> Path | None:

@@ -67,7 +67,7 @@ class Run:
 
     @cached_property
     def detection(self) -> DetectionConfig:
-        """The configuration with every section that detection needs. Raises UserError where one is missing."""
+        """The configuration with every section that detection needs. Raises UserError if one is missing."""
         return self.config.detection()
 
     @cached_property
@@ -77,7 +77,7 @@ class Run:
 
     @cached_property
     def device(self) -> torch.device:
-        """The device of `runtime.device`. Raises UserError where it cannot be used."""
+        """The device of `runtime.device`. Raises UserError if it cannot be used."""
         from pipeline.processes.device import pick_device
 
         return pick_device(self.config.runtime.device)
@@ -114,7 +114,7 @@ class Run:
 
     @cached_property
     def skipped(self) -> frozenset[str]:
-        """The videos of `runtime.skip`. Raises UsageError where the file cannot be read."""
+        """The videos of `runtime.skip`. Raises UsageError if the file cannot be read."""
         return skipped_ids(self.config.runtime.skip)
 
     @property
@@ -129,7 +129,7 @@ class Run:
         return require_videos(self.config.dataset, self.dataset, videos, left_out)
 
     def classifier(self, num_classes: int | tuple[int, int]) -> OpenClassifier:
-        """The fine-tuned classifier, ready to extract. Raises UserError where its weights are damaged."""
+        """The fine-tuned classifier, ready to extract. Raises UserError if its weights are damaged."""
         from pipeline.results.classifier_extractor import open_classifier
 
         return open_classifier(self.detection, num_classes, self.folder, self.device)
@@ -165,7 +165,7 @@ class Run:
     def stage(self, name: str) -> Stage:
         """A stage, to be opened for work, and what its outputs depend on now.
 
-        Raises UserError where an input stage is not complete or an input file cannot be read.
+        Raises UserError if an input stage is not complete or an input file cannot be read.
         """
         return replace(self.facts().stage(name), writes=ranks().is_main)
 
@@ -173,7 +173,7 @@ class Run:
         """Open a stage for work; where it makes something, the settings are the run's `config.yaml`.
 
         Where several processes work at it, all come here: the main one opens it for all. `extra` are
-        fields that the stage's command adds. Raises UserError where a training would be lost.
+        fields that the stage's command adds. Raises UserError if a training would be lost.
         """
         if row(name).who == "main" or ranks().size == 1:
             return self.open_alone(name, extra or {})
@@ -194,7 +194,7 @@ class Run:
     def state(self, name: str, facts: Facts | None = None) -> states.State:
         """How a stage stands, once those before it are made again where they have to be.
 
-        Raises UserError where something of it cannot be read.
+        Raises UserError if something of it cannot be read.
         """
         from pipeline.runs import states
 
@@ -241,7 +241,7 @@ class Run:
 
 
 def run_of(folder: Path) -> Run:
-    """A run as it was made. Raises UserError where the folder holds none."""
+    """A run as it was made. Raises UserError if the folder holds none."""
     path = folder / RUN_CONFIG
     if not path.is_file():
         raise UserError(

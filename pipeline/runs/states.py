@@ -36,7 +36,7 @@ class State:
 
 
 def state_of(facts: Facts, name: str) -> State:
-    """How a stage stands. Raises UserError where something of it cannot be read."""
+    """How a stage stands. Raises UserError if something of it cannot be read."""
     stage = row(name)
     folder = facts.folder / stage.folder
     try:

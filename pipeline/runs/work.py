@@ -127,7 +127,7 @@ def _nothing_to_do(run: Run, own: Sequence[StageRow]) -> None:
 
 
 def _keep_head(run: Run) -> None:
-    """Where the folder's `config.yaml` names another head it is written anew, if the folder may be written."""
+    """Where the folder's `config.yaml` names another head it is written again, if the folder may be written."""
     path, head = run.folder / RUN_CONFIG, run.given.detector.name
     try:
         kept = load_config(path, quiet=True).detector.name
@@ -176,7 +176,7 @@ def _bring_up_to_date(
 ) -> None:
     """Make stages that others read again, where they are not current and what reads them needs them.
 
-    Raises UserError where one has not been done, was broken off, is a training of other inputs, or
+    Raises UserError if one has not been done, was broken off, is a training of other inputs, or
     features that came from elsewhere.
     """
     done: list[StageRow] = []

@@ -48,7 +48,7 @@ Scored = tuple[Claim, Made | None]
 
 
 def run(run: Run) -> None:
-    """Write a file of class scores a video, then `classify/detections.csv` of all.
+    """Write a file of class scores per video, then `classify/detections.csv` of all.
 
     Its columns are video, start, end, label, score (and verb, noun). Only videos whose proposals, features,
     network or settings are others than they were are classified again.
@@ -91,7 +91,7 @@ def _together(run: Run) -> bool:
 def _fuse(
     run: Run, stage: Stage, work: Work, parts: Parts, proposals: pd.DataFrame, left_out: LeftOut
 ) -> None:
-    """Write the detections of all videos with scores. Raises UserError where too much has failed."""
+    """Write the detections of all videos with scores. Raises UserError if too much has failed."""
     left_out.take({video: str(line["reason"]) for video, line in work.failed.items()})
     left_out.settle()
     without = sorted(left_out.reasons)
@@ -154,7 +154,7 @@ def _scored(
 
 
 def _given(run: Run, todo: Todo, parts: Parts, left_out: LeftOut) -> Iterator[Scored]:
-    """Parts of scores made elsewhere, one row a video; videos without any are counted."""
+    """Parts of scores made elsewhere, one row per video; videos without any are counted."""
     scores = scores_of(run.detection, run.dataset)
     for note in scores.notes:
         say(f"classify: {scores.file}: {note}")

@@ -43,7 +43,7 @@ def check(run: Run) -> None:
 
 
 def _require_all(run: Run, faults: Collection[str], failures: Collection[str], total: int) -> None:
-    """Raises UserError where videos are missing, or where failed ones may be tried again just now."""
+    """Raises UserError if videos are missing, or where failed ones may be tried again just now."""
     missing = [video for video in faults if video not in failures]
     known = [video for video in faults if video in failures]
     workers = workers_in(run.path("extract"))

@@ -176,7 +176,7 @@ def _fitted(
     settings: FinetuneSettings,
     left_out: LeftOut,
 ) -> Fitted:
-    """Train. Raises UserError where that fails; a former training then lies in its place again."""
+    """Train. Raises UserError if that fails; a former training then lies in its place again."""
     try:
         log = training_log(run, stage, settings.batch_size)
         return fit(model, task, settings, stage, run.device, log)
@@ -210,7 +210,7 @@ def _task(
     validation: Segments,
     left_out: LeftOut,
 ) -> Task:
-    """Fine-tuning as the training loop takes it. Raises UserError where processes cannot share its batches."""
+    """Fine-tuning as the training loop takes it. Raises UserError if processes cannot share its batches."""
     config = run.config.model_copy(update={"finetune": settings})
     sizes = [len(batch) for batch in epoch_clips(train, settings, 0)]
     _require_shared(sizes, settings)

@@ -63,7 +63,7 @@ def failed_elsewhere(
 def was_finished(run: Run, stage: Stage, name: str, missing: Iterable[str]) -> bool:
     """Whether the work is done although this process did not finish it; `missing` are the videos without an output.
 
-    Raises UserError where too much has failed.
+    Raises UserError if too much has failed.
     """
     missing, failures = set(missing), listed_failures(stage.folder)
     if missing - failures.keys():

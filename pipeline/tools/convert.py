@@ -60,9 +60,7 @@ def convert(
 
 def _check_target(target: Path, files: Sequence[Path], *, force: bool) -> None:
     if target.exists() and not force:
-        raise UserError(
-            f"{target}: exists; name another with --to, or use --force to write it anew"
-        )
+        raise UserError(f"{target}: exists; name another with --to, or use --force to overwrite it")
     if any(file.exists() and target.exists() and file.samefile(target) for file in files):
         raise UserError(f"{target}: is what is read; name another with --to")
 
@@ -91,7 +89,7 @@ def _readable(dataset: Dataset) -> Dataset:
 
 
 def _with_subset(dataset: Dataset, subset: str | None, file: Path, *, named: bool) -> Dataset:
-    """The same with `subset` as that of every video. Raises UsageError where the annotations name subsets."""
+    """The same with `subset` as that of every video. Raises UsageError if the annotations name subsets."""
     if subset is None:
         return dataset
     if not subset.strip():

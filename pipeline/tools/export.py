@@ -22,7 +22,7 @@ GRID_FILE = "grid.json"
 def export_features(run: Run, target: Path) -> None:
     """Write `target`/VIDEO.npy float32 [clips, C] of every video of both subsets, and grid.json.
 
-    Raises UserError where features are missing, damaged, or not what would be made now.
+    Raises UserError if features are missing, damaged, or not what would be made now.
     """
     _require_current(run)
     videos: dict[str, dict[str, object]] = {}
@@ -69,7 +69,7 @@ def _grid(
     fps = None if own else grid.fps
     middle = f"(i * stride + {centre:g})" if grid.shift else "(i + 0.5) * stride"
     return {
-        "format": "float32 [features, channels], one VIDEO.npy a video",
+        "format": "float32 [features, channels], one VIDEO.npy per video",
         "fps": fps,
         "clip_frames": grid.frames,
         "frame_interval": grid.interval,

@@ -42,7 +42,7 @@ USUAL_SIZE = (456, 256)  # pixels, where there is no video to look at
 
 @dataclass(frozen=True)
 class Cost:
-    """A stage: how many pieces of work, pieces a second of one process, and bytes read and written."""
+    """A stage: how many pieces of work, pieces per second of one process, and bytes read and written."""
 
     stage: str
     unit: str
@@ -173,7 +173,7 @@ def _seconds(run: Run) -> dict[str, dict[str, float]]:
 def _probe_videos(
     paths: Mapping[str, Source], grid: ClipGrid, view: View
 ) -> tuple[tuple[int, int], float, float]:
-    """Size of a clip's frames, seconds of video decoded and resized a second, bytes a second of video."""
+    """Size of a clip's frames, seconds of video decoded and resized per second, bytes per second of video."""
     sizes: list[tuple[int, int]] = []
     rates: list[float] = []
     spent = seen = 0.0

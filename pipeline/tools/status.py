@@ -70,7 +70,7 @@ def _made(facts: Facts, stage: StageRow) -> int:
 
 
 def status_table(run: Run, found: list[Standing]) -> str:
-    """A row a stage: its state, how far it is, what it took, when it was written to, why it would run again."""
+    """A row per stage: its state, how far it is, what it took, when it was written to, why it would run again."""
     rows = [COLUMNS, *(tuple(map(printable, _cells(one))) for one in found)]
     widths = [max(len(cells[i]) for cells in rows) for i in range(len(COLUMNS) - 1)]
     lines = [

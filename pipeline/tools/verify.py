@@ -35,7 +35,7 @@ class Checked:
 
 
 def verify_run(run: Run) -> Checked:
-    """Compare every output that was recorded. Raises UserError where there is none."""
+    """Compare every output that was recorded. Raises UserError if there is none."""
     faults: list[str] = []
     records = list(_records(run, faults))
     if not records and not faults:

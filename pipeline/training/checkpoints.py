@@ -35,7 +35,7 @@ class Stateful(Protocol):
 class Position:
     """Where a training stands: epoch and step, both from 0, and the figures so far.
 
-    `history` has a row an epoch that ended, `sums` the loss terms summed over this epoch's steps.
+    `history` has a row per epoch that ended, `sums` the loss terms summed over this epoch's steps.
     """
 
     epoch: int = 0
@@ -64,7 +64,7 @@ class Checkpoint:
     def restore(self, device: torch.device, steps: int) -> Position:
         """Put the states back into the parts and give the position; the start where there is no file.
 
-        `steps` are those of an epoch. Raises UserError where the file is damaged, or of another
+        `steps` are those of an epoch. Raises UserError if the file is damaged, or of another
         training.
         """
         if not self.path.exists():
@@ -98,14 +98,14 @@ def training_identity(stage: str, samples: Mapping[str, str]) -> str:
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
-    """Write a network's weights. Raises UserError where they cannot be written."""
+    """Write a network's weights. Raises UserError if they cannot be written."""
     save_state(path, {"model": model.state_dict()})
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
     """Put saved weights into a network.
 
-    Raises UserError where the file is damaged or of another architecture.
+    Raises UserError if the file is damaged or of another architecture.
     """
     weights = saved_weights(path)
     try:
@@ -115,7 +115,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
 
 def saved_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of saved weights, by name. Raises UserError where the file is damaged or another's."""
+    """The tensors of saved weights, by name. Raises UserError if the file is damaged or another's."""
     weights = load_state(path).get("model")
     if not isinstance(weights, dict):
         raise _not_its_weights(path, "'model'")
@@ -131,7 +131,7 @@ def _not_its_weights(path: Path, reason: str) -> UserError:
 
 
 def save_state(path: Path, content: Mapping[str, Any]) -> None:
-    """Write tensors and plain values atomically. Raises UserError where they cannot be written."""
+    """Write tensors and plain values atomically. Raises UserError if they cannot be written."""
     # In memory first: on a full disk torch's writer ends with an assertion that hides the reason.
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
@@ -142,7 +142,7 @@ def save_state(path: Path, content: Mapping[str, Any]) -> None:
 def load_state(path: Path) -> dict[str, Any]:
     """What `save_state` wrote, tensors and plain values only.
 
-    Raises UserError where it is missing, cannot be read, is damaged or holds code.
+    Raises UserError if it is missing, cannot be read, is damaged or holds code.
     """
     try:
         content = load_tensors(path)

@@ -57,7 +57,7 @@ def fit(
 
     The weights that `settings.keep` asks for are left in `model`. With `settings.ema_decay` the
     exponential moving average of the weights is validated and kept. `settings.patience` ends the
-    training after so many epochs without a better score. Raises UserError on a loss, gradient or
+    training after this many epochs without a better score. Raises UserError on a loss, gradient or
     validation that is not finite; Interrupted after a signal, once the checkpoint is written.
     `log` is told of every step and epoch, of each once, however often the training is stopped.
     """

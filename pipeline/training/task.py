@@ -24,7 +24,7 @@ class Task:
     loss: named terms of the whole batch of all processes, with `total` among them.
     steps: of an epoch.
     samples: digests of what it trains on and is judged by; a checkpoint of others is refused.
-    validate: the figures of an epoch; None where nothing is validated.
+    validate: the figures of an epoch; None if nothing is validated.
     judge: one score of an epoch's figures, higher being better; None for an epoch without one.
     on_checkpoint: called after each checkpoint, by the main process alone.
     """

@@ -60,8 +60,8 @@ def cut_clips(
     lost = len(wanted) - len(made)
     if lost:
         say(
-            f"{prediction.video}: {lost} of {len(wanted)} detections hold no picture (no length, or behind the "
-            "video's end); no clip is made of them"
+            f"{prediction.video}: {lost} of {len(wanted)} detections hold no picture (no length, or after "
+            "the video's end); no clip is made of them"
         )
     return [clip.path for clip in wanted if clip.path in made]
 

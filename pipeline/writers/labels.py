@@ -25,7 +25,7 @@ class Segment(NamedTuple):
 
 
 def one_line(text: str) -> str:
-    """A text as one line of any file: white space is one blank, what is no text stands as Python writes it."""
+    """A text as one line of any file: white space is one blank, what is not text stands as Python writes it."""
     return _NO_TEXT.sub(lambda mark: ascii(mark[0])[1:-1], " ".join(text.split()))
 
 

@@ -1,4 +1,4 @@
-"""A video written anew with its running actions drawn in: an MP4 with the original's sound."""
+"""A video written again with its running actions drawn in: an MP4 with the original's sound."""
 
 from __future__ import annotations
 

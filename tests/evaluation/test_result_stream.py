@@ -168,8 +168,8 @@ def test_lists_without_detections_are_read_without_a_look_at_those_behind_them()
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"results": {"a": [], "b": [], "a": []}}', "video a is there twice; give it once"),
-        ('{"results": {}, "results": {}}', '"results" is there twice; give it once'),
+        ('{"results": {"a": [], "b": [], "a": []}}', "video a appears twice; give it once"),
+        ('{"results": {}, "results": {}}', '"results" appears twice; give it once'),
         ('{"results": {}} x', "is not JSON (Extra data: line 1 column 17 (char 16))"),
         ("[]", 'no "results" of the form'),
         ("", "is not JSON (Expecting value: line 1 column 1 (char 0))"),

@@ -295,7 +295,7 @@ def test_a_sparse_file_of_gigabytes_is_not_read(written):
 
 
 def test_features_too_large_to_be_read_are_not_written(tmp_path, monkeypatch):
-    """10 hours with 15 clips a second of 2,304 channels fit."""
+    """10 hours with 15 clips per second of 2,304 channels fit."""
     assert 2 * 10 * 3600 * 15 * 2304 < half.LARGEST - half.FRAMING
     monkeypatch.setattr(half, "LARGEST", half.FRAMING + 2 * 10 * 16)
     write_features(tmp_path / "v_1.h5", np.ones((10, 16), np.float32), META)

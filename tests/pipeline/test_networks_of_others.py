@@ -309,7 +309,7 @@ def test_a_model_files_architecture_is_bounded(run, tmp_path):
     assert "layers" in said_of(num_hidden_layers=10**5)
     assert "hidden_size" in said_of(hidden_size=10**6, image_size=4096)
     assert "is a 'llama'" in said_of(model_type="llama")
-    assert "no plain value" in said_of(vision_config={"a": {}})
+    assert "is not a plain value" in said_of(vision_config={"a": {}})
     assert "other.tada" in said_of(hidden_act="nothing")
     assert "other.tada" in said_of(patch_size=0)
     assert json.loads((folder / "eval/results.json").read_text())

@@ -61,7 +61,7 @@ class AdaptedNetwork(VideoNetwork):
         return insert_tadaconv(self.network, where, frames=1, **options)
 
     def tell_frames(self, count: int) -> None:
-        """Say to each 2-D TAdaConv how many frames a clip has."""
+        """Say to each 2-D TAdaConv how many frames per clip has."""
         for module in self.network.modules():
             if isinstance(module, FrameTAdaConv2d):
                 module.frames = count

@@ -39,7 +39,7 @@ def published_backbone(
     """
     published = parse_name(name)
     if published is None:
-        raise PublishedError(f"{name!r} is no network of others: build_backbone knows ours")
+        raise PublishedError(f"{name!r} is not a network of others: build_backbone knows ours")
     takes = describe(name) if takes is None else takes
     network = _network(published, takes, weights)
     model = _adapted(published, network, takes, num_classes, dropout, tokens)
@@ -49,10 +49,10 @@ def published_backbone(
 
 
 def describe(name: str, revision: str | None = None) -> Description:
-    """What a network of others takes, and is made of. Raises PublishedError where that cannot be had."""
+    """What a network of others takes, and is made of. Raises PublishedError if that cannot be had."""
     published = parse_name(name)
     if published is None:
-        raise PublishedError(f"{name!r} is no network of others")
+        raise PublishedError(f"{name!r} is not a network of others")
     if published.source == "hf":
         return described_hf.describe(published, revision)
     if revision is not None:

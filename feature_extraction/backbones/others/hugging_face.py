@@ -33,7 +33,7 @@ class HuggingFaceNetwork(AdaptedNetwork):
     """A model of transformers: its tokens [B, tokens, C] averaged, or the first of them (`tokens` "first").
 
     A model of frames is asked for each frame, and the frames' features are averaged. Maps [B, C, h, w] are
-    averaged over space. Raises PublishedError where a model has no first token of the whole clip.
+    averaged over space. Raises PublishedError if a model has no first token of the whole clip.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class HuggingFaceNetwork(AdaptedNetwork):
 
 
 def untrained(takes: Description) -> nn.Module:
-    """The model of a description, with random weights. Raises PublishedError where it makes none."""
+    """The model of a description, with random weights. Raises PublishedError if it makes none."""
     config = _settings(takes)
     from transformers import AutoModel
 
@@ -114,7 +114,7 @@ def untrained(takes: Description) -> nn.Module:
 def pretrained(name: str, takes: Description) -> nn.Module:
     """The model with the weights that are published under `name` (hf:...).
 
-    From safetensors files alone, without code of others. Raises PublishedError where they cannot be had,
+    From safetensors files alone, without code of others. Raises PublishedError if they cannot be had,
     or do not fill the model.
     """
     config = _settings(takes)

@@ -81,7 +81,7 @@ def untrained(published: Published) -> nn.Module:
 def pretrained(published: Published) -> nn.Module:
     """The network with the weights that timm publishes under its name, from a safetensors file of the Hub.
 
-    Raises PublishedError where there are none, or they cannot be had.
+    Raises PublishedError if there are none, or they cannot be had.
     """
     timm = _library(published)
     _require_known(published)

@@ -18,7 +18,7 @@ RIFF_SLACK = 16  # some writers count the eight bytes in front of the size, too
 
 
 def is_whole(path: Path, kind: str) -> bool | None:
-    """Whether a file of FFmpeg's format `kind` is whole; None where its structure does not tell.
+    """Whether a file of FFmpeg's format `kind` is whole; None if its structure does not tell.
 
     False is sure: a part of the file itself is not there. True is sure as far as the structure goes.
     """
@@ -94,7 +94,7 @@ def _matroska(file: BinaryIO, size: int) -> bool | None:
 def _element(file: BinaryIO) -> tuple[int, int | None]:
     """The name and the size of the next EBML element; None is a size that is not known.
 
-    Raises EOFError where the file ends in it, IndexError for what is none.
+    Raises EOFError if the file ends in it, IndexError for what is none.
     """
     name, width = _number(file)
     if width > 4:
@@ -138,7 +138,7 @@ def _flv(file: BinaryIO, size: int) -> bool | None:
         if tag[0] & 31 not in (8, 9, 18):
             return None
         place += 11 + int.from_bytes(tag[1:4], "big") + 4
-    # tags alone do not say how many there should be; some writers leave out the size behind the last one
+    # tags alone do not say how many there should be; some writers leave out the size after the last one
     return None if size in (place, place - 4) else False
 
 

@@ -159,7 +159,7 @@ def _av1(content: bytes, extradata: bytes) -> bool:
 
 
 def _leb128(content: bytes, place: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and the place behind it."""
+    """A number of seven bits a byte, the lowest first, and the place after it."""
     value = 0
     for shift in range(0, 56, 7):
         byte = content[place]

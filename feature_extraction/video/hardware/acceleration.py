@@ -24,7 +24,7 @@ def require_nvdec(device: str | torch.device = "cuda") -> None:
 def acceleration(device: str | torch.device = "cuda") -> Any:
     """An `HWAccel` of PyAV that decodes on a CUDA device, and leaves frames there where this PyAV can.
 
-    PyAV before 17 downloads every frame. Raises VideoError where there is no such device.
+    PyAV before 17 downloads every frame. Raises VideoError if there is no such device.
     """
     number = str(_index(device))
     options: dict[str, Any] = {"device": number, "allow_software_fallback": True}

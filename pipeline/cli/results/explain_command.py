@@ -45,7 +45,7 @@ from pipeline.cli.options import NamedPath, echo
     "--frame-fps",
     type=click.FloatRange(0, min_open=True),
     metavar="RATE",
-    help="Frames a second of a folder of frames.",
+    help="Frames per second of a folder of frames.",
 )
 def explain(video: str, run_dir: Path | None, model: Path | None, **options: Any) -> None:
     """Show where and when in a video a detection's class is seen.
@@ -66,7 +66,7 @@ def explain(video: str, run_dir: Path | None, model: Path | None, **options: Any
     from pipeline.tools.predict.inputs import Frames
 
     if run_dir is not None and model is not None:
-        raise UsageError("--run-dir and --model are given: a model comes from one of both")
+        raise UsageError("--run-dir and --model are given: a model comes from one of the two")
     chosen = model if model is not None else chosen_run(run_dir)
     choice = Choice(*(options.pop(name) for name in ("threshold", "top", "classes")))
     frames = Frames(options.pop("frame_fps"))

@@ -41,7 +41,7 @@ def proxies(verify: bool, **options: Any) -> None:
 
 @click.command()
 @configured(*ALL)
-@click.option("--fps", type=float, help="extract.fps: frames a second the videos are sampled at.")
+@click.option("--fps", type=float, help="extract.fps: frames per second the videos are sampled at.")
 @click.option("--stride", type=int, help="extract.stride: frames from clip to clip.")
 @click.option("--short-side", type=int, help="extract.short_side, pixels")
 @click.option("--batch-size", type=int, help="extract.batch_size")

@@ -99,7 +99,7 @@ def annotation_files(settings: DatasetSettings) -> dict[str, Path]:
 
 
 def _form(settings: DatasetSettings, files: Sequence[Path]) -> str:
-    """The name of the form. Raises UserError where it is told and needs further keys of its own."""
+    """The name of the form. Raises UserError if it is told and needs further keys of its own."""
     if settings.format != AUTO:
         return settings.format
     name = format_of(files)
@@ -109,7 +109,7 @@ def _form(settings: DatasetSettings, files: Sequence[Path]) -> str:
 
 
 def _paths(settings: DatasetSettings, role: str) -> list[Path]:
-    """The files or folders of a key, on this machine. Raises UserError where a store does not give one."""
+    """The files or folders of a key, on this machine. Raises UserError if a store does not give one."""
     value: tuple[Path | Url, ...] | Path | Url | None = getattr(settings, role)
     places = value if isinstance(value, tuple) else () if value is None else (value,)
     return local_paths(places, settings, may_be_annotations)

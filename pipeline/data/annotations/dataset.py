@@ -20,7 +20,7 @@ from pipeline.data.remote.videos import RemoteFolder
 from pipeline.errors import UserError
 
 LONGEST_ID = 220  # bytes; a file system takes 255, and files made of an id have endings
-ROUNDING = 0.1  # seconds, a frame or so: an end so far behind the last frame's is not wrong
+ROUNDING = 0.1  # seconds, a frame or so: an end so far after the last frame's is not wrong
 TEMPORARY = ".tmp-"  # how half-written feature files begin; what begins so is cleared away
 _NO_TEXT = ("Cc", "Cs")  # control characters and half characters, by their Unicode category
 _LINE_ENDS = ("Zl", "Zp")  # a --skip file has an id a line
@@ -42,7 +42,7 @@ class Inputs:
     fps: float | None = None
 
     def class_file(self) -> Path | None:
-        """The file with class names, of a format that takes one. Raises UserError where there are more."""
+        """The file with class names, of a format that takes one. Raises UserError if there are more."""
         if len(self.classes) > 1:
             raise UserError("dataset.classes: give one file with a class name a line")
         return self.classes[0] if self.classes else None
@@ -55,8 +55,8 @@ class Dataset:
     `annotations`: video, subset, start, end (seconds), label; EPIC-KITCHENS adds int columns verb and
     noun and has "verb,noun" as label. `videos`: video, subset, duration (seconds) and fps, NaN where
     the files do not say. `heads`: class names, one tuple a classifier head: (labels,) or (verbs, nouns).
-    `notes`: counts of what was unusual in the files, by a line that says what. `ignored`: labels that are no
-    class: their segments are neither trained on nor to be found. `excluded`: videos of the files that are not
+    `notes`: counts of what was unusual in the files, by a line that says what. `ignored`: labels that are
+    not a class: their segments are neither trained on nor to be found. `excluded`: videos of the files that are not
     part of the data set.
     """
 
@@ -123,7 +123,7 @@ def training_rows(
     The rule: a segment that ends at or before its start is left out; a repeated row is used once; a
     segment that begins after its video's end is left out, and one that ends after it is cut there;
     segments that overlap another are kept, and counted. A video ends where its annotated duration does, or,
-    if that is earlier, where `seconds` says that its file does; ROUNDING behind the latter is not cut.
+    if that is earlier, where `seconds` says that its file does; ROUNDING after the latter is not cut.
     Evaluation keeps every row as annotated, as the official evaluators do.
     """
     if not seconds and (known := dataset.trainable.get(subset)):
@@ -183,12 +183,12 @@ def check_video_id(video: str, where: str) -> str:
             plain = without_ending(re.split(r"[/\\]", video)[-1])
             name = f": write {plain}" if plain.strip(".") and not _holds(plain, _NO_TEXT) else ""
             raise UserError(
-                f"{where}: video id {shown!r} is no plain file name, it names a folder{name} (videos are "
+                f"{where}: video id {shown!r} is not a plain file name, it names a folder{name} (videos are "
                 "found in all folders below dataset.videos)"
             )
         long = f" ({size} bytes; at most {LONGEST_ID})" if size > LONGEST_ID else ""
         raise UserError(
-            f"{where}: video id {shown!r}{long} is no plain file name; rename the video"
+            f"{where}: video id {shown!r}{long} is not a plain file name; rename the video"
         )
     return video
 
@@ -225,7 +225,7 @@ def check_label(label: str, where: str) -> str:
     if _holds(label, _NO_TEXT):
         shown = label if len(label) < 80 else label[:77] + "..."
         raise UserError(
-            f"{where}: label {shown!r} is no plain text (a tab, a line end or another control "
+            f"{where}: label {shown!r} is not plain text (a tab, a line end or another control "
             "character is in it); write it without"
         )
     return label

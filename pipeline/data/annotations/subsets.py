@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 
 
 def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) -> Dataset:
-    """The data set, its ids in their one form, without some videos, and with labels that are no class of it.
+    """The data set, its ids in their one form, without some videos, and with labels that are not a class of it.
 
     Segments of ignored labels stay in `annotations`; `rows` does not give them, and `heads` does not name
     them. Names that are not in the files are counted in `notes`: another file of the data set has them.

@@ -1,4 +1,4 @@
-"""A table of one's own: `video,start,end,label[,subset]`, a row a segment, times in seconds.
+"""A table of one's own: `video,start,end,label[,subset]`, a row per segment, times in seconds.
 
 `video` is the name of the video's file. A row of a video alone, with no start, end and label, says that
 nothing happens in it. Separators, headings, times and encodings may be as people and spreadsheets write them.
@@ -136,7 +136,7 @@ def _without_remarks(rows: Rows, columns: Columns, notes: Counter[str]) -> Rows:
 
 
 def _name_videos(table: pd.DataFrame, file: Path, notes: Counter[str]) -> None:
-    """Ids for what may be names of files. Raises UserError where two files are one id."""
+    """Ids for what may be names of files. Raises UserError if two files are one id."""
     ids = {name: id_of_file(name) for name in table["video"].unique()}
     one_file_each(ids.items(), str(file))
     both = sum(name != video and video in ids for name, video in ids.items())

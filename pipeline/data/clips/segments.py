@@ -24,9 +24,9 @@ COUNTER_WORDS = tuple(w + gap + "clockwise" for w in ("counter", "anti") for gap
 class Segments:
     """Segments to read clips of: times in seconds, class indices [n, heads] and video files.
 
-    `shapes` [n]: segments of one number have frames of one shape; None where that does not matter.
+    `shapes` [n]: segments of one number have frames of one shape; None if that does not matter.
     `takes_parts`: whether clips in damaged parts of videos are left out and counted, or are failures of their
-    videos (False; None where no key would change it). `rates`, `lengths`: frames a second and seconds of videos
+    videos (False; None if no key would change it). `rates`, `lengths`: frames per second and seconds of videos
     that are read from proxies.
     """
 
@@ -42,7 +42,7 @@ class Segments:
     lengths: Mapping[str, float] = field(default_factory=dict)
 
     def rate(self, index: int, reader: Reader) -> float:
-        """Frames a second of a segment's video as its file says, 0 where it does not; of a proxy, its source's."""
+        """Frames per second of a segment's video as its file says, 0 where it does not; of a proxy, its source's."""
         return self.rates.get(self.videos[index], reader.info.fps)
 
     def __len__(self) -> int:

@@ -47,7 +47,7 @@ def check_features(
     """Read and check the features of the `known` videos, one video at a time.
 
     `sources`: folders or files of all videos, each with a part of the channels. `ids`: all videos of the
-    annotations. Raises UserError where there is no such folder, or two files of one video.
+    annotations. Raises UserError if there is no such folder, or two files of one video.
     """
     names = Names(ids)
     all_found = [find(source, names) for source in sources]

@@ -78,7 +78,7 @@ class Cache:
         return False
 
     def _taken(self, name: str, size: int) -> int | None:
-        """A descriptor whose lock keeps the copy there; None where there is none."""
+        """A descriptor whose lock keeps the copy there; None if there is none."""
         path = self.folder / name
         try:
             descriptor = os.open(path, os.O_RDONLY)
@@ -123,7 +123,7 @@ class Cache:
             part.unlink(missing_ok=True)
 
     def _wait_for_room(self, part: Path, size: int) -> None:
-        """Make room and take it. Raises NoRoomError where there is none for long; UserError where the disk is full."""
+        """Make room and take it. Raises NoRoomError if there is none for long; UserError where the disk is full."""
         if size > self.limit:
             raise NoRoomError(
                 f"{bytes_text(size)} do not fit into the {bytes_text(self.limit)} of dataset.cache_size; raise it"
@@ -150,7 +150,7 @@ class Cache:
             time.sleep(_POLL)
 
     def _has_room(self, size: int) -> bool:
-        """Whether there is room for so many bytes, with unused copies removed as far as it takes."""
+        """Whether there is room for this many bytes, with unused copies removed as far as it takes."""
         entries, used = self._entries()
         short = used + size - self.limit
         unwritten = sum(max(0, one.size - one.written) for one in entries)

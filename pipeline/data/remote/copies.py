@@ -120,7 +120,7 @@ class _Copies:
         return inside
 
     def _listed(self, wanted: Callable[[str], bool] | None) -> dict[str, Facts]:
-        """The facts of each file, by what stands behind the address. Raises StoreError."""
+        """The facts of each file, by what comes after the address. Raises StoreError."""
         if wanted is None or not is_folder(self.url):
             return {"": facts_of(self.url)}
         found = {
@@ -137,7 +137,7 @@ class _Copies:
         return {inside: facts or told[inside] for inside, facts in found.items()}
 
     def _require_room(self, listed: Mapping[str, Facts], todo: list[str]) -> None:
-        """Raises UserError where the copies would be more than the limit."""
+        """Raises UserError if the copies would be more than the limit."""
         if not todo:
             return
         folder = self.cache / "files"

@@ -93,9 +93,9 @@ def is_folder(url: str) -> bool:
 
 
 def files_below(url: str) -> dict[str, Facts | None]:
-    """The files below an address, by what stands behind it; None where a listing does not tell the facts.
+    """The files below an address, by what comes after it; None if a listing does not tell the facts.
 
-    Raises StoreError where it is not there or nothing lies below it, and for a name that leads out of it.
+    Raises StoreError if it is not there or nothing lies below it, and for a name that leads out of it.
     """
 
     def look() -> dict[str, Facts | None]:

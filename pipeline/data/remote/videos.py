@@ -65,7 +65,7 @@ class RemoteVideo(Elsewhere):
 
     @contextlib.contextmanager
     def held(self) -> Iterator[Path]:
-        """See Elsewhere.held. Raises UserError where the disk of the cache is full."""
+        """See Elsewhere.held. Raises UserError if the disk of the cache is full."""
         with contextlib.ExitStack() as stack:
             try:
                 known = self.known()
@@ -109,7 +109,7 @@ class RemoteVideo(Elsewhere):
 
 @contextlib.contextmanager
 def local_file(source: os.PathLike[str]) -> Iterator[Path]:
-    """The file of a video on this machine, inside the block. Raises VideoError where it cannot be brought here."""
+    """The file of a video on this machine, inside the block. Raises VideoError if it cannot be brought here."""
     if isinstance(source, Elsewhere):
         with source.held() as path:
             yield path

@@ -42,7 +42,7 @@ class GivenScores:
     unscored: tuple[str, ...]
 
     def require_few(self, videos: Sequence[str], allowed: int) -> list[str]:
-        """The videos without scores. Raises UserError where these and the classes without are too many."""
+        """The videos without scores. Raises UserError if these and the classes without are too many."""
         missing = [video for video in videos if video not in self.rows]
         lacking = []
         if missing:
@@ -66,7 +66,7 @@ class GivenScores:
 def scores_of(config: Config, dataset: Dataset) -> GivenScores:
     """The scores of `classify.scores`, of evaluation videos. A file that is as it was is read once.
 
-    Raises UserError where it cannot be read, has another form, or does not fit the classes.
+    Raises UserError if it cannot be read, has another form, or does not fit the classes.
     """
     place = config.detection().classify.scores
     if place is None:
@@ -117,7 +117,7 @@ def _parsed(file: Path) -> Raw:
         text = read_bytes(file, packed=file.suffix.lower() in PACKED).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{file}: classify.scores is no text ({error}); give JSON or a table video,label,score"
+            f"{file}: classify.scores is not text ({error}); give JSON or a table video,label,score"
         ) from error
     except OSError as error:
         raise _unreadable(file, error) from error

@@ -31,7 +31,7 @@ class Matched:
 def match_labels(raw: Raw, classes: Sequence[str]) -> Matched:
     """Find the class of each label of a file; `classes` are those of the annotations, in their order.
 
-    Raises UserError where a label could be several classes, or several labels one, or a number is none.
+    Raises UserError if a label could be several classes, or several labels one, or a number is none.
     """
     of_rows: Sequence[Label] = raw.classes or range(len(classes))
     labels = list(of_rows) if raw.rows else raw.labels

@@ -49,7 +49,7 @@ def _mark_of(line: str) -> str:
 
 
 def _places(cells: Sequence[str], where: str) -> Sequence[int] | None:
-    """Where a heading has the columns; None where the line is no heading. Raises UserError where one lacks."""
+    """Where a heading has the columns; None if the line is no heading. Raises UserError if one lacks."""
     names = [_ALSO.get(cell.lower(), cell.lower()) for cell in cells]
     if not set(COLUMNS) & set(names):
         return None
@@ -66,4 +66,4 @@ def _score(cell: str, mark: str, where: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise UserError(f"{where}: score {cell!r} is no number") from error
+        raise UserError(f"{where}: score {cell!r} is not a number") from error

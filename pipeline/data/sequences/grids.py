@@ -52,7 +52,7 @@ def position_grid(grid: ClipGrid, duration: float, settings: ActionFormerSetting
 
 
 def position_count(clips: int, settings: ActionFormerSettings) -> int:
-    """How many positions a video of so many clips has."""
+    """How many positions a video of this many clips has."""
     return settings.max_length if settings.mode == "rescale" else -(-clips // settings.feature_step)
 
 

@@ -17,9 +17,9 @@ from pipeline.data.sequences.learnt import video_points
 
 
 def padded_length(length: int, settings: ActionFormerSettings) -> int:
-    """Positions that a sequence of so many is padded to: `max_length`, or what the strides divide and is longer."""
+    """Positions that a sequence of this length is padded to: `max_length`, or what the strides divide and is longer."""
     largest = 2 ** (settings.levels - 1)
-    longer = (-(-length // largest) + 1) * largest  # with padding behind it, as at test
+    longer = (-(-length // largest) + 1) * largest  # with padding after it, as at test
     return settings.max_length if length <= settings.max_length else longer
 
 

@@ -1,4 +1,4 @@
-"""ActionFormer's samples: a part of each training video, drawn anew in every epoch, or a whole video."""
+"""ActionFormer's samples: a part of each training video, drawn again in every epoch, or a whole video."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class DamagedClipError(VideoError):
 def sound_clip(reader: Reader, times: Sequence[float]) -> Picture:
     """The frames uint8 [T, H, W, 3] of a clip from a reader that takes a part of a video.
 
-    Raises DamagedClipError where one of them is not what the video had there.
+    Raises DamagedClipError if one of them is not what the video had there.
     """
     frames = reader.clip(times)
     if reader.touches_damage(times):
@@ -37,7 +37,7 @@ def sound_clip(reader: Reader, times: Sequence[float]) -> Picture:
 
 
 def takes_parts(config: Config) -> bool | None:
-    """Whether damaged videos are taken for what they hold; None where no key of the configuration says it."""
+    """Whether damaged videos are taken for what they hold; None if no key of the configuration says it."""
     return None if config.extract is None else config.extract.allow_partial
 
 
@@ -68,8 +68,8 @@ def note_damage(
 ) -> None:
     """Write and say the damaged spans (seconds) of a video `duration` long; without any, forget old ones.
 
-    A file a video, `damaged/VIDEO.json` in the stage's folder, written before its features: none are
-    there without it. Raises UserError where it cannot be written.
+    A file per video, `damaged/VIDEO.json` in the stage's folder, written before its features: none are
+    there without it. Raises UserError if it cannot be written.
     """
     path = folder / DAMAGED / f"{video}.json"
     if not spans:

@@ -73,7 +73,7 @@ class _Index:
 
 
 def is_folder(path: Path | Url) -> bool:
-    """Whether there is such a folder; of an address nobody asks. Raises UserError where one may not look."""
+    """Whether there is such a folder; of an address nobody asks. Raises UserError if one may not look."""
     try:
         return isinstance(path, Url) or path.is_dir()
     except OSError as error:
@@ -87,7 +87,7 @@ def find_videos(
 
     Folders of frames are as `dataset.frame_fps` and `dataset.frames` say. An id matches what has its name, in any form of
     Unicode and with or without the ending of a video, or its name with `v_` put before it or taken away. Raises
-    UserError where the folder does not exist, two files match an id or two ids a file, and for a folder of frames
+    UserError if the folder does not exist, two files match an id or two ids a file, and for a folder of frames
     whose rate nothing tells or whose frames are of several patterns.
     """
     folder, pattern = settings.videos, settings.frames
@@ -108,7 +108,7 @@ def find_videos(
 def find_files(folder: Path | RemoteFolder, ids: Iterable[str]) -> dict[str, _Found]:
     """The video file of each id that has one below a folder, which may be missing; not folders of frames.
 
-    Raises UserError where two files match an id or two ids a file.
+    Raises UserError if two files match an id or two ids a file.
     """
     if isinstance(folder, Path) and not is_folder(folder):
         return {}

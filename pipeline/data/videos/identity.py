@@ -81,7 +81,7 @@ def read_sightings(folder: Path) -> dict[str, Sighting]:
 
 
 def write_sightings(folder: Path, sightings: Mapping[str, Sighting]) -> None:
-    """Remember them. Raises UserError where the folder cannot be written."""
+    """Remember them. Raises UserError if the folder cannot be written."""
     write_json(folder / SOURCES, {video: asdict(seen) for video, seen in sightings.items()})
 
 

@@ -88,7 +88,7 @@ class LeftOut:
     def not_there(
         self, missing: Sequence[str], total: int, place: Path | str, hint: str = ""
     ) -> None:
-        """Count videos without a file, `missing` of `total`. Raises UserError where they are too many."""
+        """Count videos without a file, `missing` of `total`. Raises UserError if they are too many."""
         if len(missing) > self.allowed:
             raise UserError(
                 f"{place}: {len(missing)} of {total} videos are missing ({shown(missing)}); {hint}add "
@@ -100,7 +100,7 @@ class LeftOut:
     def without_features(self, missing: Sequence[str], place: Path, known: Iterable[str]) -> None:
         """Count videos without features; `known` are those whose extraction failed.
 
-        Raises UserError where others are among them, or they are too many.
+        Raises UserError if others are among them, or they are too many.
         """
         if not missing:
             return
@@ -142,7 +142,7 @@ class LeftOut:
         self.reasons |= reasons
 
     def damaged(self, video: str, reason: str) -> None:
-        """Count a clip in the damaged part of a video that is taken for what it holds; say it once a video."""
+        """Count a clip in the damaged part of a video that is taken for what it holds; say it once per video."""
         if video not in self.parts:
             line = (
                 f"video {video} is taken in part, clips in what is damaged are left out: {reason}"
@@ -186,7 +186,7 @@ class LeftOut:
             self._require_few(next(reversed(self.reasons)))
 
     def settle(self) -> None:
-        """List what the stage went without, and nothing else. Raises UserError where it is too much."""
+        """List what the stage went without, and nothing else. Raises UserError if it is too much."""
         self._list({})
         own = self._own()
         if len(own) > self.allowed:
@@ -236,7 +236,7 @@ class LeftOut:
 
 def how_to_go_on(count: int, *, skips: bool = True) -> str:
     """What a user can do about videos that fail; not every command `skips` those of a file."""
-    skip = " or --skip FILE (their ids, one a line)" if skips else ""
+    skip = " or --skip FILE (their ids, one per line)" if skips else ""
     return f"or go on without with --allow-failures {count}{skip}"
 
 

@@ -22,7 +22,7 @@ LOOK_SECONDS = 60.0  # after which a file whose decoder says nothing has no leng
 
 @dataclass(frozen=True)
 class Measured:
-    """A video's length in seconds (0.0: it does not open), its frames a second (0.0: not known), and how much longer it may be."""
+    """A video's length in seconds (0.0: it does not open), its frames per second (0.0: not known), and how much longer it may be."""
 
     seconds: float
     fps: float = 0.0
@@ -85,7 +85,7 @@ def read_lengths(folder: Path) -> dict[str, Measured]:
 
 
 def write_lengths(folder: Path, known: Mapping[str, Measured]) -> None:
-    """Remember them. Raises UserError where the folder cannot be written."""
+    """Remember them. Raises UserError if the folder cannot be written."""
     write_json(folder / LENGTHS, {digest: asdict(one) for digest, one in known.items()})
 
 

@@ -55,7 +55,7 @@ class _Lying:
 def near_misses(folder: Path | Url, missing: Sequence[str], pattern: str | None = None) -> str:
     """A sentence on what lies below a folder where videos are missing, of each kind one and how many; "" for nothing.
 
-    `pattern`: how frames are named (`dataset.frames`). Of an address nothing is said. Raises UserError where one
+    `pattern`: how frames are named (`dataset.frames`). Of an address nothing is said. Raises UserError if one
     may not look.
     """
     if isinstance(folder, Url):
@@ -102,7 +102,7 @@ def _near(
 
 
 def _why(folder: Path, pattern: str | None) -> str:
-    """Why a folder is no video."""
+    """Why a folder is not a video."""
     try:
         names = os.listdir(folder)
         if not names:

@@ -1,4 +1,4 @@
-"""Which video each id is now: known by content, and by its pictures where a file was only packed anew."""
+"""Which video each id is now: known by content, and by its pictures where a file was only remuxed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Sightings:
         return found
 
     def keep(self, folder: Path) -> None:
-        """Remember them, and their lengths, in the run's folder. Raises UserError where it cannot be written."""
+        """Remember them, and their lengths, in the run's folder. Raises UserError if it cannot be written."""
         if dict(self.seen) != dict(self.before):
             write_sightings(folder, {**self.before, **self.seen})
         if self.measured != self.remembered:

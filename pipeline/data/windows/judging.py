@@ -41,7 +41,7 @@ def judging_samples(
     """The samples whose loss chooses the epoch to keep; none where none is chosen.
 
     Those of the training videos held out, else those of the evaluation subset, which is said, as is
-    what is left out. `training` is the section. Raises UserError where features are missing, or there is none.
+    what is left out. `training` is the section. Raises UserError if features are missing, or there is none.
     """
     settings = config.section(training)
     assert isinstance(settings, OptimisationSettings)

@@ -1,4 +1,4 @@
-"""BMN's training windows: the segments they hold, and the places they take anew every epoch."""
+"""BMN's training windows: the segments they hold, and the places they take in every epoch."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def windows_digest(windows: Sequence[Window]) -> str:
     around = None
     for window in windows:
         state.update(f"{window.video}\0{window.offset}\0{window.segments.tolist()}\n".encode())
-        if window.around is not None and window.around is not around:  # once a video
+        if window.around is not None and window.around is not around:  # once per video
             around = window.around
             state.update(f"{around.grid}\0{around.length}\0{around.segments.tolist()}\n".encode())
     return state.hexdigest()

@@ -35,7 +35,7 @@ def load_feature_classifier(
 ) -> FeatureClassifier:
     """The run's classifier on features, in eval mode.
 
-    Raises UserError where the file is damaged or holds no such classifier.
+    Raises UserError if the file is damaged or holds no such classifier.
     """
     path = run / "finetune" / MODEL_FILE
     mean = saved_weights(path).get("mean")

@@ -19,7 +19,7 @@ def fused(
 ) -> pd.DataFrame:
     """Proposals x class scores: of a video for each of its proposals, or of the proposals themselves.
 
-    `of_video`: of each video with proposals its scores, arrays [rows, classes], one a head. Each video's
+    `of_video`: of each video with proposals its scores, arrays [rows, classes], one per head. Each video's
     detections come best first, with the digits that mean something.
     """
     return presented(_fused(settings, heads, proposals, of_video))
@@ -53,7 +53,7 @@ def _fused(
     if settings.scores is not None:
         means = {video: scores[0][0] for video, scores in of_video.items()}
         found = fusion.video_level(proposals, means, heads[0], settings.top)
-        # NONE stands for a class the file gives the video no score of: that is no detection.
+        # NONE stands for a class the file gives the video no score of: that is not a detection.
         return found[~np.signbit(found["score"])].reset_index(drop=True)
     if settings.mode == "video" and len(heads) == 1:
         means = {video: scores[0][0] for video, scores in of_video.items()}

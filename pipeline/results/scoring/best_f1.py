@@ -47,7 +47,7 @@ def as_figures(point: OperatingPoint, tiou: float) -> dict[str, float]:
 
 
 def f1_line(figures: dict[str, Any]) -> str | None:
-    """What a user is told of it; None where nothing is known."""
+    """What a user is told of it; None if nothing is known."""
     if not figures or not math.isfinite(figures["threshold"]):
         return None
     return (

@@ -44,7 +44,7 @@ def read_scored(
 ) -> Given:
     """Read the annotations of `dataset.eval_subset` and a result file or a table, nothing else.
 
-    `unknown_videos`: what happens to rows of videos that are not evaluated. Raises UserError where one of them
+    `unknown_videos`: what happens to rows of videos that are not evaluated. Raises UserError if one of them
     cannot be scored, naming file, video, row and value.
     """
     dataset = load_annotations(_without_training(settings.dataset), settings.ignored_labels)

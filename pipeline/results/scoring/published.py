@@ -51,7 +51,7 @@ def withheld(evaluation: EvalSettings, settings: DatasetSettings, dataset: Datas
 def _not_of(figures: str, name: str, dataset: Dataset) -> str | None:
     benchmark = _benchmark(figures)
     if benchmark is None:
-        return f"they are of {figures!r}, which is no benchmark known here"
+        return f"they are of {figures!r}, which is not a benchmark known here"
     if _benchmark(name) != benchmark:
         return f"they are of {benchmark}, dataset.name is {name!r}"
     sizes = tuple(map(len, dataset.heads))

@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 
 
 def truth_rows(settings: DatasetSettings, dataset: Dataset) -> pd.DataFrame:
-    """The segments to evaluate against, every row as annotated. Raises UserError where there is none."""
+    """The segments to evaluate against, every row as annotated. Raises UserError if there is none."""
     truth = dataset.rows(settings.eval_subset)
     if truth.empty:
         raise UserError(
@@ -79,7 +79,7 @@ def task_columns(dataset: Dataset) -> dict[str, str]:
 
 
 def task_names(dataset: Dataset, task: str) -> tuple[str, ...] | None:
-    """The names of a task's classes; None where its labels are their own, as pairs of verb and noun are."""
+    """The names of a task's classes; None if its labels are their own, as pairs of verb and noun are."""
     return dataset.heads[0 if task != "noun" else 1] if task != "action" else None
 
 

@@ -42,7 +42,7 @@ def settle_videos(
     """Write the ids of a table as the annotations do, and deal with those that are not evaluated.
 
     Videos that the data set excludes are left out whatever `how` says, as the official evaluators leave
-    out what is blocked. Raises UserError where `how` is `refuse` and a row is of an unknown video, or where
+    out what is blocked. Raises UserError if `how` is `refuse` and a row is of an unknown video, or where
     no row is left.
     """
     codes, names = pd.factorize(table["video"])

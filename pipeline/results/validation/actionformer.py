@@ -25,9 +25,9 @@ def validation_loss(
 ) -> dict[str, float]:
     """The terms of ActionFormer's loss (Zhang et al. 2022, Eq. 7), means over videos: val_total, ...
 
-    There are so many `videos`; `read` gives those of the numbers it is asked for, whole and one at a time. The sums
+    There are this many `videos`; `read` gives those of the numbers it is asked for, whole and one at a time. The sums
     of a video are divided by how many of its own points learn a segment, so that weights alone decide the figures.
-    Several processes each take a part. Raises UserError where there is no video.
+    Several processes each take a part. Raises UserError if there is no video.
     """
     require_samples("actionformer", videos, "video")
 

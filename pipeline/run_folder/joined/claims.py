@@ -48,7 +48,7 @@ class Claims:
         self.held: dict[str, Claim] = {}
 
     def take(self, name: str) -> Claim | None:
-        """Claim it; None where a living member holds it. Raises UserError where the folder cannot be written."""
+        """Claim it; None if a living member holds it. Raises UserError if the folder cannot be written."""
         top = 1
         while _path(self.folder, name, top + 1).exists():
             top += 1
@@ -151,7 +151,7 @@ def _path(folder: Path, name: str, generation: int) -> Path:
 
 
 def _read(path: Path) -> tuple[str | None, float] | None:
-    """Who made a claim, and when; None where there is none."""
+    """Who made a claim, and when; None if there is none."""
     try:
         seen = path.stat().st_mtime
         text = path.read_text(encoding="utf-8")

@@ -24,13 +24,13 @@ def journal_path(folder: Path, member: str) -> Path:
 
 
 def append_line(path: Path, line: Mapping[str, Any]) -> None:
-    """Add a line to a file, at once or not at all. Raises UserError where it cannot be written."""
+    """Add a line to a file, at once or not at all. Raises UserError if it cannot be written."""
     # On a line of its own even where a kill cut off the last one: an empty line is none.
     write_new(path, f"\n{json.dumps(line)}\n".encode(), os.O_APPEND)
 
 
 def journal_lines(folder: Path) -> Iterator[Line]:
-    """All that the members of a folder have written. Raises UserError where it cannot be read."""
+    """All that the members of a folder have written. Raises UserError if it cannot be read."""
     return Journals(folder).news()
 
 
@@ -44,7 +44,7 @@ class Journals:
     def news(self) -> Iterator[Line]:
         """The lines since the last time; a member's seconds of work, and its id, are in each.
 
-        Raises UserError where a journal cannot be read.
+        Raises UserError if a journal cannot be read.
         """
         try:
             with os.scandir(self._folder) as entries:

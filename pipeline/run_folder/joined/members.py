@@ -66,7 +66,7 @@ class Member:
         self._note = Note(host=host, pid=os.getpid(), since=since)
 
     def come(self) -> None:
-        """Be seen from here on, or again. Raises UserError where the folder cannot be written."""
+        """Be seen from here on, or again. Raises UserError if the folder cannot be written."""
         self._write()
         self.over = False
         if self._thread is None or not self._thread.is_alive():
@@ -135,7 +135,7 @@ def members(folder: Path) -> Iterator[tuple[str, Note, float]]:
 
 
 def forget_member(folder: Path, member: str) -> None:
-    """Remove the file of a member that is gone. Raises UserError where the folder cannot be written."""
+    """Remove the file of a member that is gone. Raises UserError if the folder cannot be written."""
     path = _path(folder / WORK, member)
     try:
         path.unlink(missing_ok=True)

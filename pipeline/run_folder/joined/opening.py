@@ -22,7 +22,7 @@ def opening(work: Work) -> Iterator[None]:
 def joins(work: Work, title: str, by: str) -> bool:
     """Whether others are at work, which is said; False: this process opens it.
 
-    Raises UserError where they work by other settings or inputs.
+    Raises UserError if they work by other settings or inputs.
     """
     others = work.others()
     if others:

@@ -43,7 +43,7 @@ class Worker:
 
 
 def workers_in(folder: Path) -> list[Worker]:
-    """The processes at work in a stage's folder, gone ones, too. Raises UserError where a journal cannot be read."""
+    """The processes at work in a stage's folder, gone ones, too. Raises UserError if a journal cannot be read."""
     found = [entry for entry in members(folder) if entry[1].by]
     if not found:
         return []

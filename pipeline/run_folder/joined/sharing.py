@@ -42,7 +42,7 @@ class Work:
         return journal_path(self.folder, self.member.id)
 
     def note(self, line: Mapping[str, Any]) -> None:
-        """Record that a video's output is in place. Raises UserError where it cannot be written."""
+        """Record that a video's output is in place. Raises UserError if it cannot be written."""
         self.made[str(line["video"])] = line
         append_line(self.journal, {**line, "seconds": self._seconds()})
 
@@ -99,7 +99,7 @@ class Work:
             self.claims.release(claim)
 
     def claim(self, video: str) -> Claim | None:
-        """Claim a video that is not done; None where another has it, or has done it."""
+        """Claim a video that is not done; None if another has it, or has done it."""
         claim = self.claims.take(video)
         if claim is not None:
             self.look()
@@ -123,7 +123,7 @@ class Work:
     def remove(self) -> None:
         """All is done and recorded elsewhere: the others see it by their files that are gone.
 
-        Whoever comes from now on begins anew, so that nothing of theirs goes.
+        Whoever comes from now on starts from scratch, so that nothing of theirs goes.
         """
         self.member.leave()
         gone = temporary_path(self.folder / WORK)

@@ -41,7 +41,7 @@ class Todo:
         return bool(self._waiting or self._held or self._work.claims.held)
 
     def claims(self) -> Iterator[Claim | None]:
-        """Claimed videos until all are done, by whomever; None where none is free just now: ask again.
+        """Claimed videos until all are done, by whomever; None if none is free just now: ask again.
 
         One is made by whoever asks, and its claim then released, or given `back`.
         """
@@ -62,7 +62,7 @@ class Todo:
             yield claim
 
     def free(self) -> Claim | None:
-        """A claimed video; None where none is free just now."""
+        """A claimed video; None if none is free just now."""
         if not self._waiting:
             self._look_again()
         while self._waiting and not self.over:

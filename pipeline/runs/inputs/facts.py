@@ -82,7 +82,7 @@ class Facts:
         return self._identities
 
     def stage(self, name: str) -> Stage:
-        """A stage with what it depends on. Raises UserError where a file cannot be read."""
+        """A stage with what it depends on. Raises UserError if a file cannot be read."""
         if name not in self._stages:
             stage = row(name)
             manifest = self.manifest(name)
@@ -114,7 +114,7 @@ class Facts:
         )
 
     def manifest(self, name: str) -> Manifest | None:
-        """A stage's manifest, None where it is not there or damaged."""
+        """A stage's manifest, None if it is not there or damaged."""
         if name not in self._manifests:
             self._manifests[name] = manifest_of(self.folder, name)
         return self._manifests[name]

@@ -19,7 +19,7 @@ from pipeline.ranks import ranks
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.lengths import require_lengths
 
-# Whether one of a video's segments [N, 2] could be trained on, in a video of so many seconds (NaN: unknown).
+# Whether one of a video's segments [N, 2] could be trained on, in a video of this many seconds (NaN: unknown).
 Holds = Callable[[np.ndarray, float], bool]
 
 

@@ -37,7 +37,7 @@ def part_of(stage: Stage, video: str) -> Path:
 
 
 def videos_to_do(run: Run, left_out: LeftOut) -> list[str]:
-    """The evaluation videos that have features. Raises UserError where there is none."""
+    """The evaluation videos that have features. Raises UserError if there is none."""
     videos = run.features.available(run.dataset.video_ids(run.subsets[1]), left_out)
     if not videos:
         raise UserError(f"dataset.eval_subset {run.subsets[1]!r}: no video to propose for")
@@ -123,7 +123,7 @@ def _make(
 
 
 def require_some(run: Run, title: str, what: str, hint: str, counts: Mapping[str, int]) -> None:
-    """Say for which videos nothing was found. Raises UserError where that is so of all: no number comes of that.
+    """Say for which videos nothing was found. Raises UserError if that is so of all: no number comes of that.
 
     `title`: the section of the head. `what` it finds. `hint`: the keys that may allow none.
     """

@@ -35,7 +35,7 @@ from pipeline.training.networks.bmn import load_network
 
 
 def run(run: Run) -> None:
-    """Write a file a video, then `bmn/proposals/proposals.csv` of all: video, start, end, score.
+    """Write a file per video, then `bmn/proposals/proposals.csv` of all: video, start, end, score.
 
     Only videos whose features, network or settings are others than they were are proposed for again.
     """

@@ -14,7 +14,7 @@ from pipeline.tools.compare.results import Result
 def on_common_videos(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
     """The results on the videos that all have with the same ground truth, and what to say of the others.
 
-    Raises UserError where there is no such video, or they are of other tasks.
+    Raises UserError if there is no such video, or they are of other tasks.
     """
     first = results[0]
     for other in results[1:]:

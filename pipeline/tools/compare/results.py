@@ -63,7 +63,7 @@ class Result:
 
 
 def result_of_run(folder: Path) -> Result:
-    """What a run has found. Raises UserError where it has not been evaluated."""
+    """What a run has found. Raises UserError if it has not been evaluated."""
     run = run_of(folder)
     subset = run.subsets[1]
     if not (run.path(run.ways.detecting) / DETECTIONS).is_file():
@@ -92,7 +92,7 @@ def result_of_run(folder: Path) -> Result:
 
 
 def result_of_file(config: DetectionConfig, path: Path) -> Result:
-    """What a result file, or a table of detections, holds. Raises UserError where it cannot be scored."""
+    """What a result file, or a table of detections, holds. Raises UserError if it cannot be scored."""
     given = read_scored(config, path)
     if "label" not in given.table:
         raise UserError(f"{path}: holds proposals; compare takes detections with labels, or runs")

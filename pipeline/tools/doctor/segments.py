@@ -21,13 +21,13 @@ from pipeline.tools.doctor.pyramid import pyramid_findings
 def time_findings(
     config: Config, dataset: Dataset, subset: str, measured: Mapping[str, Measured]
 ) -> list[Finding]:
-    """Segments of a subset that run behind their video's end, or end before their start."""
+    """Segments of a subset that end after their video's end, or end before their start."""
     found = beyond_end(dataset, subset, measured, skipped_ids(config.runtime.skip))
     check, rows = f"times, {subset}", dataset.rows(subset)
     findings = []
     if found.count:
         wrong = found.share > config.dataset.allow_beyond
-        text = f"{len(found.late)} of {found.count} segments run behind their video's end"
+        text = f"{len(found.late)} of {found.count} segments end after their video's end"
         if len(found.late):
             text += f", {found.begin} of them begin there"
         text += f"; {how_to_fix(found)}" if wrong else ""

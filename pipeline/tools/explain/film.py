@@ -27,7 +27,7 @@ from pipeline.writers.film.sources import Look
 from pipeline.writers.film.upright import FromPictures
 from pipeline.writers.overlay.fonts import fitted, font_for
 
-_MOST_RATE = 30.0  # pictures a second
+_MOST_RATE = 30.0  # pictures per second
 _SMALLEST, _LARGEST = 224, 360  # pixels of a frame's height in the film
 _BAR, _TEXT, _GAP = 26, 14, 8
 _PAPER, _INK = (16, 16, 16), (240, 240, 240)

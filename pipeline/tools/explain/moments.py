@@ -53,7 +53,7 @@ def detected_moments(
     against: tuple[Target, ...],
     video: str,
 ) -> list[Moment]:
-    """The wanted detections of a video, best first. Raises UserError where there is none."""
+    """The wanted detections of a video, best first. Raises UserError if there is none."""
     choice = replace(choice, top=choice.top or TOP)
     rows = choose(_as_prediction(detections, video), choice, heads).detections
     if not len(rows):

@@ -25,7 +25,7 @@ _DASHES = ("-", "--", "-.", ":")
 
 
 def write_plot(path: Path, network: str, explained: Sequence[Explained]) -> None:
-    """Write the PNG: a row a moment. Raises UserError where it cannot be written."""
+    """Write the PNG: a row per moment. Raises UserError if it cannot be written."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -118,7 +118,9 @@ def _find(request: Request, run: Run | None) -> tuple[str, Source]:
         if request.video not in run.videos:
             near = difflib.get_close_matches(request.video, run.videos, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise UserError(f"{request.video}: is no video of {run.folder}, and no such file{hint}")
+            raise UserError(
+                f"{request.video}: is not a video of {run.folder}, and no such file{hint}"
+            )
         sources, _ = find_videos(run.config.dataset, run.dataset, [request.video])
         if request.video not in sources:
             raise UserError(

@@ -17,7 +17,7 @@ from pipeline.tools.init.footage import Footage
 from pipeline.tools.init.heads import Entry
 
 FRAMES = 8  # of a clip, as in the paper
-LONGEST_CLIP = 1.1  # seconds: 8 frames, 8 apart, at 60 a second, as on EPIC-KITCHENS-100; longer ones blur boundaries
+LONGEST_CLIP = 1.1  # seconds: 8 frames, 8 apart, at 60 per second, as on EPIC-KITCHENS-100; longer ones blur boundaries
 POSITIONS_IN_SHORTEST = 8  # boundaries are found to about a position
 LENGTHS_BEYOND = 1.25  # the longest proposal over the longest usual action
 FAR_APART = 4  # commonest over rarest class from which rare ones are drawn more often
@@ -27,7 +27,7 @@ FAR_APART = 4  # commonest over rarest class from which rare ones are drawn more
 class Machine:
     """What a kind of machine can train in reasonable time.
 
-    `fps` is the most frames a second worth decoding, `clips` the most clips of all footage together,
+    `fps` is the most frames per second worth decoding, `clips` the most clips of all footage together,
     `durations` the most BMN durations.
     """
 
@@ -66,7 +66,7 @@ MACHINES = {"cpu": CPU, "gpu": GPU}
 
 @dataclass(frozen=True)
 class Grid:
-    """Clips and positions: frames a second, frames from one to the next, frames from clip to clip.
+    """Clips and positions: frames per second, frames from one to the next, frames from clip to clip.
 
     `why` says what decided the stride.
     """
@@ -172,7 +172,7 @@ def _finetune(footage: Footage, machine: Machine) -> list[Entry]:
         (
             "short_side",
             [low, high],
-            f"pixels, drawn anew for each batch; the videos have {footage.short_side}",
+            f"pixels, drawn again for each batch; the videos have {footage.short_side}",
         ),
         ("crop", "whole", "training sees what extraction will"),
         ("eval_short_side", low, "as in extract"),
@@ -207,7 +207,7 @@ def _bmn(footage: Footage, machine: Machine, grid: Grid) -> list[Entry]:
         (
             "temporal_scale",
             scale,
-            f"positions a window: {scale * grid.position:.3g} s seen at once",
+            f"positions per window: {scale * grid.position:.3g} s seen at once",
         ),
         (
             "duration_scale",
@@ -215,7 +215,7 @@ def _bmn(footage: Footage, machine: Machine, grid: Grid) -> list[Entry]:
             f"proposals of up to {longest:.3g} s; 98 of 100 actions are shorter than {footage.longest:.3g} s",
         ),
         ("window_step", scale - grid.durations, "so that each action lies whole in a window"),
-        ("random_windows", True, "each epoch cuts the videos anew"),
+        ("random_windows", True, "each epoch cuts the videos differently"),
         ("boundary_center", 0.5, "boundaries without bias, up to a video's end"),
         *[(key, machine.bmn[key], "") for key in machine.bmn if key != "base_lr"],
         ("optimizer", "adamw", ""),

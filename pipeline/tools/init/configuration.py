@@ -35,13 +35,11 @@ def write_configuration(
     """Look at the footage and write `target`; the lines a user is told.
 
     `dataset` is its dataset section, as `dataset_section` gives it.
-    `kind` is cpu, gpu, or auto: a GPU where torch sees one. Raises UserError where `target` exists and
+    `kind` is cpu, gpu, or auto: a GPU where torch sees one. Raises UserError if `target` exists and
     `force` is not given, and for what is wrong with videos and annotations.
     """
     if target.exists() and not force:
-        raise UserError(
-            f"{target}: exists; name another with --to, or use --force to write it anew"
-        )
+        raise UserError(f"{target}: exists; name another with --to, or use --force to overwrite it")
     if kind == "auto":
         kind = "gpu" if torch.cuda.is_available() else "cpu"
     footage = look_at(DatasetSettings.model_validate(dataset), workers)
@@ -66,13 +64,13 @@ def dataset_section(
 ) -> dict[str, Any]:
     """The dataset section, with the form of the annotations told from the files; keys that are None left out.
 
-    Raises UserError where there is no such folder, and for files and rates it cannot take.
+    Raises UserError if there is no such folder, and for files and rates it cannot take.
     """
     if not is_folder(videos):
         raise UserError(f"{videos}: no such folder of videos")
     for option, rate in (("--frame-fps", frame_fps), ("--annotation-fps", annotation_fps)):
         if rate is not None and not 0 < rate < math.inf:
-            raise UsageError(f"{option} {rate:g}: give the frames a second, above 0")
+            raise UsageError(f"{option} {rate:g}: give the frames per second, above 0")
     if frames is not None:
         try:
             parse_pattern(frames)

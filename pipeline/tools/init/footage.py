@@ -60,7 +60,7 @@ class Footage:
 def look_at(settings: DatasetSettings, workers: int) -> Footage:
     """Read the annotations and the first frame of every video.
 
-    Raises UserError where there is no video, or no segment, to go by. What cannot be read is said, and
+    Raises UserError if there is no video, or no segment, to go by. What cannot be read is said, and
     what lies beyond a video's end.
     """
     dataset = load_annotations(settings)

@@ -69,7 +69,7 @@ def actionformer(footage: Footage, machine: Former, position: float) -> list[Ent
 
 
 def _max_length(footage: Footage, machine: Former, position: float, least: int) -> tuple[int, str]:
-    """Positions of a training sample, a multiple of `least`, and why so many."""
+    """Positions of a training sample, a multiple of `least`, and why this many."""
     seconds = footage.longest_video or footage.seconds / max(1, footage.videos)
     whole = seconds / position
     action = WITHIN_SAMPLE * footage.longest / position

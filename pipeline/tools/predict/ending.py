@@ -76,7 +76,7 @@ def finish(
 ) -> bool:
     """Write the files of all videos together where all is done; False where another process has.
 
-    Raises UserError where more videos failed than are allowed.
+    Raises UserError if more videos failed than are allowed.
     """
     work.look()
     known = failed_elsewhere(request.folder, making.jobs, making.shares, request.shard, work)
@@ -113,7 +113,7 @@ def _write_all(
 
 
 def was_finished(videos: Videos, model: Model, request: Request) -> bool:
-    """Whether the work is done although this process did not finish it. Raises UserError where too much has failed."""
+    """Whether the work is done although this process did not finish it. Raises UserError if too much has failed."""
     left, failures = jobs_of(videos, model, request), listed_failures(request.folder)
     if left.keys() - failures.keys():
         return False

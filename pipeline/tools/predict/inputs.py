@@ -19,13 +19,13 @@ from pipeline.errors import UserError, cannot_read
 from pipeline.plain_files import read_text
 from pipeline.tools.predict.written import Written
 
-LISTS = frozenset({".txt", ".lst", ".list"})  # files of paths, one a line
+LISTS = frozenset({".txt", ".lst", ".list"})  # files of paths, one per line
 _WILD = ("*", "?", "[")
 
 
 @dataclass(frozen=True)
 class Frames:
-    """How folders of frames are read: frames a second, and how frames are named; None: not said."""
+    """How folders of frames are read: frames per second, and how frames are named; None: not said."""
 
     fps: float | None = None
     pattern: str | None = None
@@ -38,7 +38,7 @@ def find_inputs(
 
     A folder stands for the videos in it and below, or is a folder of frames; a pattern (`*`, `**`) for what
     matches; a file ending in .txt for the paths in it. What `predict` wrote, into `aside` and before, is left alone
-    unless it is named itself. Raises UserError for what is not there, is no video, or cannot have a name.
+    unless it is named itself. Raises UserError for what is not there, is not a video, or cannot have a name.
     """
     frames, written = frames or Frames(), Written(aside)
     paths = list(dict.fromkeys(path for text in given for path in _meant(text, frames, written)))
@@ -69,18 +69,18 @@ def _meant(text: str, frames: Frames, written: Written) -> Iterator[Path]:
 
 
 def _require_no_stream(text: str) -> None:
-    """Refuse what is no file: an address, a camera, standard input. Raises UserError."""
+    """Refuse what is not a file: an address, a camera, standard input. Raises UserError."""
     if not text.strip():
         raise UserError("a video's path is empty; name a file or a folder")
     if "://" in text and not os.path.lexists(text):
         raise UserError(
-            f"{text}: an address or a live source is no video file; save it to a file, then give that"
+            f"{text}: an address or a live source is not a video file; save it to a file, then give that"
         )
     if text == "-":
-        raise UserError("-: standard input is no video file; save it to a file, then give that")
+        raise UserError("-: standard input is not a video file; save it to a file, then give that")
     if (text.isdigit() and not os.path.lexists(text)) or text.startswith("/dev/"):
         raise UserError(
-            f"{text}: a camera or device is no video file; record it to a file, then give that"
+            f"{text}: a camera or device is not a video file; record it to a file, then give that"
         )
 
 
@@ -118,11 +118,11 @@ def _listed(path: Path, frames: Frames, written: Written) -> Iterator[Path]:
     except OSError as error:
         raise cannot_read(path, error) from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is no text of paths, one a line ({error})") from error
+        raise UserError(f"{path}: is not text of paths, one per line ({error})") from error
     texts = [line.strip() for line in lines]
     texts = [text for text in texts if text and not text.startswith("#")]
     if not texts:
-        raise UserError(f"{path}: names no video; write a path a line")
+        raise UserError(f"{path}: names no video; write a path per line")
     for text in texts:
         beside = path.parent / text
         if Path(text).suffix.lower() in LISTS:

@@ -44,13 +44,13 @@ class Videos:
         return {video: one.digest for video, one in self.seen.items()}
 
     def shown(self, video: str, model: Model, request: Request) -> Prediction:
-        """What was found in a video, all of it, beside its ground truth. Raises UserError where that is not whole."""
+        """What was found in a video, all of it, beside its ground truth. Raises UserError if that is not whole."""
         found = read_raw(request.folder, video, self.sources[video], model)
         return with_truth(found, self.truth.get(video), model.heads)
 
 
 def look(sources: Mapping[str, Source], model: Model, request: Request) -> Videos:
-    """The videos as they are, remembered in the folder. Raises UserError where it cannot be written."""
+    """The videos as they are, remembered in the folder. Raises UserError if it cannot be written."""
     before = read_sightings(request.folder)
     seen = identify(sources, before)
     if any(before.get(video) != one for video, one in seen.items()):

@@ -17,7 +17,7 @@ _USUAL_FPS = 30.0
 
 
 def estimated_bytes(videos: Mapping[str, Path], side: int, workers: int) -> float | None:
-    """Bytes that the proxies of videos will take, about, by some of them; None where none of these opens.
+    """Bytes that the proxies of videos will take, about, by some of them; None if none of these opens.
 
     `workers` processes look at these: a file may kill its decoder.
     """

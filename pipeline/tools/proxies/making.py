@@ -30,7 +30,7 @@ Job = tuple[str, Path, str]  # video, its file, which file that is
 def make_proxies(run: Run) -> None:
     """Make the proxies of all training videos that have no current one; each is recorded as soon as it is there.
 
-    Videos that fail are listed in `failures.json` beside the proxies. Raises UsageError where
+    Videos that fail are listed in `failures.json` beside the proxies. Raises UsageError if
     `finetune.proxies` says no size, UserError where more videos fail than allowed.
     """
     side = _side(run)

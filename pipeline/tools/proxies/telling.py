@@ -13,9 +13,9 @@ from pipeline.runs.run import Run
 
 
 def proxies_of(run: Run, sources: Mapping[str, Source]) -> Standing | None:
-    """How the proxies of those training videos that have `sources` stand; None where none are read.
+    """How the proxies of those training videos that have `sources` stand; None if none are read.
 
-    Raises UserError where one cannot be read.
+    Raises UserError if one cannot be read.
     """
     settings = run.config.finetune
     if settings.proxies is None or settings.source == "features":

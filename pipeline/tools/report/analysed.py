@@ -142,7 +142,7 @@ def _classes(
     truth: pd.DataFrame,
     judged: pd.DataFrame,
 ) -> list[shown.ClassRow]:
-    """A row a class of the ground truth, the lowest AP first."""
+    """A row per class of the ground truth, the lowest AP first."""
     curves = _curves(judged, dict(truth["label"].value_counts()))
     rows = []
     for place, label in enumerate(ap.classes):

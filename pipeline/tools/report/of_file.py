@@ -31,7 +31,7 @@ def report_of_file(
 ) -> Report:
     """The report of a result file or a table of detections, for a page in `folder`.
 
-    Raises UserError where one of them cannot be scored, and for a table of proposals.
+    Raises UserError if one of them cannot be scored, and for a table of proposals.
     """
     given = scoring.read_scored(settings, path, unknown_videos)
     if "label" not in given.table:

@@ -37,7 +37,7 @@ def report_of_run(
     """The report of a run that was evaluated, for a page in `folder`.
 
     Without `frames` no video is opened. `why`: what `pipeline.tools.why` says of its stages, if that is known.
-    Raises UserError where the run has no results, or they cannot be read.
+    Raises UserError if the run has no results, or they cannot be read.
     """
     subset = run.subsets[1]
     truth = scoring.truth_rows(run.config.dataset, run.dataset)

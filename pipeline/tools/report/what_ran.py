@@ -1,4 +1,4 @@
-"""What ran: settings that differ from the shipped ones, data, versions, hours a stage."""
+"""What ran: settings that differ from the shipped ones, data, versions, hours per stage."""
 
 from __future__ import annotations
 

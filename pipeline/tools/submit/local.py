@@ -37,7 +37,7 @@ def work_through(
 ) -> None:
     """Do jobs in order, the tasks of one at the same time, to the end of the last.
 
-    They are recorded behind those `before`. GPUs are `dealt` to them, or all of them see all. Raises UserError for the first job that fails.
+    They are recorded after those `before`. GPUs are `dealt` to them, or all of them see all. Raises UserError for the first job that fails.
     """
     done: list[Submitted] = []
     devices = [_devices(job) if dealt else [_as_it_is()] * job.tasks for job in jobs]
@@ -109,7 +109,7 @@ def _as_it_is() -> Mapping[str, str | None]:
 
 
 def _devices(job: Job) -> list[Mapping[str, str | None]]:
-    """GPUs of their own for the tasks of a job. Raises UserError where there are too few."""
+    """GPUs of their own for the tasks of a job. Raises UserError if there are too few."""
     if not job.gpus:
         return [{VISIBLE: ""}] * job.tasks
     visible, wanted = os.environ.get(VISIBLE), job.gpus * job.tasks

@@ -31,7 +31,7 @@ class Submitted:
 
 
 def record(run: Path, jobs: Sequence[Submitted]) -> None:
-    """Keep what was submitted. Raises UserError where it cannot be written."""
+    """Keep what was submitted. Raises UserError if it cannot be written."""
     write_json(run / JOBS / "jobs.json", [asdict(job) for job in jobs])
 
 

@@ -21,7 +21,7 @@ REQUEUES = 20  # times that a job whose time is over is queued again
 
 
 def require_submitit() -> None:
-    """Raises UserError where submitit is not installed."""
+    """Raises UserError if submitit is not installed."""
     try:
         import submitit  # noqa: F401
     except ImportError:
@@ -35,7 +35,7 @@ def queue(
 ) -> list[Submitted]:
     """Queue jobs, each for when the one before it has ended well: a run folder is trained in by one at a time.
 
-    They are recorded behind those `before`. Raises UserError where there is no Slurm, or it refuses a job; what was
+    They are recorded after those `before`. Raises UserError if there is no Slurm, or it refuses a job; what was
     queued until then stays, and is named.
     """
     for program in ("sbatch", "srun"):

@@ -76,7 +76,7 @@ def parse_axes(words: Sequence[str], configuration: Path) -> tuple[Axis, ...]:
         if not found or not key:
             raise UsageError(f"{word!r}: write KEY=VALUE,VALUE,... as proposals.alpha=0.3,0.4")
         if key in given:
-            raise UsageError(f"{key} is given twice: write all its values behind one =")
+            raise UsageError(f"{key} is given twice: write all its values after one =")
         _require_swept(key)
         given[key] = _values(key, text)
     fixed = {
@@ -96,7 +96,7 @@ class _Taken(NamedTuple):
 
 
 def _range_of(values: Sequence[Any]) -> re.Match[str] | None:
-    """The range that the values of a key are, None where they are values."""
+    """The range that the values of a key are, None if they are values."""
     alone = values[0] if len(values) == 1 else None
     return _SPAN.fullmatch(alone) if isinstance(alone, str) else None
 
@@ -114,7 +114,7 @@ def _values(key: str, text: str) -> list[Any]:
     try:
         values = read_yaml(f"[{text}]")
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UsageError(f"{key}={text}: is no list of YAML values") from error
+        raise UsageError(f"{key}={text}: is not a list of YAML values") from error
     if not isinstance(values, list) or not values:
         raise UsageError(f"{key}={text}: no value is given; write {key}=VALUE,VALUE,...")
     if any(isinstance(value, (list, dict)) for value in values):

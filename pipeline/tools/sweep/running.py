@@ -93,7 +93,7 @@ def results(sweep: Sweep) -> Iterator[tuple[int, Measured]]:
 
 
 def apply(sweep: Sweep, best: int) -> None:
-    """Write a setting to the run's configuration. Raises UserError where it cannot be written."""
+    """Write a setting to the run's configuration. Raises UserError if it cannot be written."""
     run, setting = sweep.run, sweep.settings[best]
     pairs = zip(sweep.axes, setting.values, strict=True)
     values = {axis.key: value for axis, value in pairs}

@@ -68,7 +68,7 @@ def settings_to_try(
 ) -> tuple[Setting, ...]:
     """The grid of all values, or `trials` different settings drawn by `seed`; with the present one in any case.
 
-    Raises UsageError where there are too many, or a range is given without `trials`.
+    Raises UsageError if there are too many, or a range is given without `trials`.
     """
     span = next((axis for axis in axes if axis.span is not None), None)
     count = math.prod(len(axis.values) for axis in axes)

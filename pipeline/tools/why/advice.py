@@ -36,7 +36,7 @@ class Remedies:
 
 
 _BMN = Remedies(
-    classes="the classifier ({}): longer fine-tuning, more frames a clip",
+    classes="the classifier ({}): longer fine-tuning, more frames per clip",
     looser="a larger proposals.count, a larger proposals.alpha",
     chosen="longer training (bmn.epochs), other score powers (proposals.cls_power, proposals.reg_power)",
     finer="a smaller extract.stride, a larger bmn.duration_scale",
@@ -126,7 +126,7 @@ def of_errors(errors: Mapping[str, float], *, head: str = "bmn") -> str:
 
 
 _AGAINST: Mapping[str, str] = {
-    "wrong label": "a better classifier (longer fine-tuning, more frames a clip)",
+    "wrong label": "a better classifier (longer fine-tuning, more frames per clip)",
     "boundaries off": "better boundaries (a finer grid, longer training of the proposal network)",
     "both": "better proposals and a better classifier",
     "nothing there": "scores that tell something from nothing (longer training, more background)",

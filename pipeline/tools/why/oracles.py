@@ -1,4 +1,4 @@
-"""A run's detections with one part put right, a table each: which stage costs the points."""
+"""A run's detections with one part corrected, a table each: which stage costs the points."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _Make = Callable[[], tuple[pd.DataFrame, str]]
 
 @dataclass(frozen=True)
 class Oracle:
-    """Detections with a part put right. `what` says which; without a `table`, `note` says why there is none."""
+    """Detections with one part corrected. `what` says which; without a `table`, `note` says why there is none."""
 
     name: str
     what: str

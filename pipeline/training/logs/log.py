@@ -13,7 +13,7 @@ class Log(Protocol):
     """Who a training tells what it does; nothing of it comes back."""
 
     def begin(self, taken: int, ended: int) -> None:
-        """Go on after so many steps and epochs of the training; what was told of later ones is forgotten."""
+        """Go on after this many steps and epochs of the training; what was told of later ones is forgotten."""
 
     def step(self, epoch: int, step: int, rate: float, terms: Mapping[str, float]) -> None:
         """A step was taken: its number and that of its epoch, from 1, its learning rate and the terms of its loss."""

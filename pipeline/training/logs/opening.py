@@ -40,7 +40,7 @@ def open_log(
     """The log of a training in its stage's folder; in processes beside the main one, none.
 
     `run` is the run's name, `title` the stage's, `settings` what a tracker is told of both. `batch`: samples of
-    a step. Raises UsageError where a package is missing.
+    a step. Raises UsageError if a package is missing.
     """
     if not ranks().is_main:
         return Silent()
@@ -71,7 +71,7 @@ def log_figures(
     settings: Mapping[str, Any],
     figures: Mapping[str, float],
 ) -> None:
-    """Tell the trackers the figures of an evaluation, by name. Raises UsageError where a package is missing."""
+    """Tell the trackers the figures of an evaluation, by name. Raises UsageError if a package is missing."""
     require_trackers(kinds)
     for kind in dict.fromkeys(kinds):
         if kind == TENSORBOARD:

@@ -65,7 +65,7 @@ def write_figures(
 
 
 def _begin(folder: Path, run: str, title: str, settings: Mapping[str, Any], name: str) -> Any:
-    """A run of theirs, begun. Raises UserError where W&B refuses."""
+    """A run of theirs, begun. Raises UserError if W&B refuses."""
     import os
 
     import wandb

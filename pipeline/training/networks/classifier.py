@@ -80,7 +80,7 @@ def load_classifier(
 ) -> VideoNetwork:
     """The run's fine-tuned classifier, in eval mode.
 
-    Raises UserError where the file is damaged or of another architecture.
+    Raises UserError if the file is damaged or of another architecture.
     """
     model = classifier_to_fill(settings, num_classes)
     load_weights(model, run / "finetune" / MODEL_FILE)

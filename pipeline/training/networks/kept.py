@@ -23,8 +23,8 @@ def freeze_norms(network: nn.Module) -> list[str]:
     Frozen are those whose running mean and variance came with the initial weights: they normalise
     by these, which stay as they are, and their weight and bias are not trained. A norm whose
     statistics are still 0 and 1 was not loaded (after ImageNet's weights: in TAdaConv's routes and
-    in the temporal aggregation). It has nothing to keep and is trained as ever. Raises UserError
-    where no norm was loaded.
+    in the temporal aggregation). It has nothing to keep and is trained as ever. Raises
+    UserError if no norm was loaded.
     """
     kinds = nn.modules.batchnorm._BatchNorm
     norms = {name: m for name, m in network.named_modules() if isinstance(m, kinds)}

@@ -1,4 +1,4 @@
-"""What is no video is refused by name; what the head of a file says of its length."""
+"""What is not a video is refused by name; what the head of a file says of its length."""
 
 from __future__ import annotations
 

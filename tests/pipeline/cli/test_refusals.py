@@ -203,7 +203,7 @@ def test_json_that_is_none_and_ids_that_come_twice(data, tmp_path):
     twice.write_text(f'{{"database": {{"a": {entry}, "a": {entry}}}}}')
     own = f"dataset.annotations={twice}"
     line = refused("finetune", *options(data, tmp_path / "run", *extra, own))
-    assert "twice.json" in line and "'a' comes twice" in line
+    assert "twice.json" in line and "'a' appears twice" in line
     one, two = tmp_path / "one.json", tmp_path / "two.json"
     for path in (one, two):
         path.write_text(json.dumps(database(annotations=segment(0, 2))))
@@ -507,7 +507,7 @@ def test_unknown_labels_of_detections_cannot_reach_the_table(whole, data, tmp_pa
 
 
 def test_reports_into_a_pipe(whole, data, tmp_path):
-    """`--json` names something that is no file: it stays what it is."""
+    """`--json` names something that is not a file: it stays what it is."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # both ends: nothing waits for anybody

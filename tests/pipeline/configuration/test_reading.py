@@ -115,7 +115,7 @@ def test_a_slowfast_protocol_differs_in_network_clip_and_row_alone(name):
         ("backbone.global_context=off", "input should be true or false"),
         ("backbone.kernels=[3, '3']", "backbone.kernels = '3': input should be a number"),
         ("eval.iou=['0.5']", "tIoU"),
-        ("eval.paper={mAP: {average: 1, average: 2}}", "mAP.average stands twice"),
+        ("eval.paper={mAP: {average: 1, average: 2}}", "mAP.average appears twice"),
         ("eval.paper={mAP: {0.5: 1}}", "not valid YAML"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_key_that_stands_twice_is_named_with_the_file_and_both_lines(tmp_path)
     lines = find_config("demo").read_text().splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("  epochs:"))
     path.write_text("\n".join([*lines[: first + 1], "  epochs: 3", *lines[first + 1 :]]))
-    said = f"{path}: finetune.epochs stands twice, in lines {first + 1} and {first + 2}"
+    said = f"{path}: finetune.epochs appears twice, in lines {first + 1} and {first + 2}"
     with pytest.raises(UsageError, match=re.escape(said)):
         load_config(path)
 

@@ -101,7 +101,7 @@ def are_headings(headings: Sequence[str]) -> bool:
 
 
 def shown(headings: Sequence[str]) -> str:
-    """The first columns of a file; one that is no table can have columns without end."""
+    """The first columns of a file; one that is not a table can have columns without end."""
     names = [name if len(name) <= 40 else name[:37] + "..." for name in map(str.strip, headings)]
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return f"{', '.join(names[:10])}{more}"

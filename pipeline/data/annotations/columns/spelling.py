@@ -54,7 +54,7 @@ def joined_blanks(written: Iterable[str]) -> Counter[str]:
 
 
 def other_spelling(label: str, labels: Iterable[str]) -> str | None:
-    """The one of `labels` that is probably `label` spelled otherwise; None where it is itself there, or none is."""
+    """The one of `labels` that is probably `label` spelled otherwise; None if it is itself there, or none is."""
     known = sorted(set(labels))
     if label in known:
         return None

@@ -21,8 +21,8 @@ def seconds_column(
 ) -> list[float]:
     """The times of a column in seconds; `lines` are the lines of the file they stand in.
 
-    A decimal comma is one where `separator` is no comma, or where it cannot be a thousands separator.
-    Raises UserError naming file, line and value of the first that is no time.
+    A decimal comma is one where `separator` is not a comma, or where it cannot be a thousands separator.
+    Raises UserError naming file, line and value of the first that is not a time.
     """
     seconds = []
     for place, text in enumerate(texts):
@@ -37,7 +37,7 @@ def seconds_column(
 
 
 def clock_seconds(text: str) -> float | None:
-    """Seconds of hh:mm:ss(.fff) or mm:ss(.fff), None where it is no such time."""
+    """Seconds of hh:mm:ss(.fff) or mm:ss(.fff), None if it is no such time."""
     found = _CLOCK.fullmatch(text.strip())
     if found is None:
         return None
@@ -53,13 +53,13 @@ def _other(text: str) -> float:
 
 
 def _written(text: str, separator: str) -> float:
-    """Seconds of what is no plain number. Raises ValueError with what is wrong."""
+    """Seconds of what is not a plain number. Raises ValueError with what is wrong."""
     text = text.strip().lower()
     text = re.sub(r"(?<=\d)\s*(s|sec|secs|seconds)$", "", text)
     if text.isascii() and _NUMBER.fullmatch(text):
         return float(text)
     if len(text) > 40:
-        raise ValueError("is no number")
+        raise ValueError("is not a number")
     seconds = clock_seconds(text) if text.isascii() else None
     if seconds is not None:
         return seconds
@@ -70,8 +70,8 @@ def _written(text: str, separator: str) -> float:
     if _COMMA.fullmatch(text) and text.isascii():
         return float(text.replace(",", "."))
     if ":" in text:
-        raise ValueError("is no time; write seconds, mm:ss.fff or hh:mm:ss.fff")
-    raise ValueError("is no number")
+        raise ValueError("is not a time; write seconds, mm:ss.fff or hh:mm:ss.fff")
+    raise ValueError("is not a number")
 
 
 def is_clock(text: str) -> bool:

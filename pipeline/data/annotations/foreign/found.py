@@ -12,7 +12,7 @@ from pipeline.data.annotations.parts.names import plain_id
 
 @dataclass(frozen=True)
 class FoundVideo:
-    """A video as a file tells of it: seconds and frames a second are NaN where it does not say."""
+    """A video as a file tells of it: seconds and frames per second are NaN where it does not say."""
 
     written: str
     subset: str | None = None

@@ -65,7 +65,7 @@ _TEXTS = {
 
 
 def refuse_binary(path: Path, content: bytes) -> None:
-    """Refuse what is no text at all, or another program's own file. Raises UserError with the way in."""
+    """Refuse what is not text at all, or another program's own file. Raises UserError with the way in."""
     head = content[:600]
     known = next((said for mark, said in _BEGINNINGS if head.startswith(mark)), None)
     if known is None and head.startswith(b"PK\x03\x04"):

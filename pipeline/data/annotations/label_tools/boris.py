@@ -1,4 +1,4 @@
-"""BORIS: tables of events, aggregated (a row a segment) or tabular (a row a start or a stop), CSV or TSV."""
+"""BORIS: tables of events, aggregated (a row per segment) or tabular (a row a start or a stop), CSV or TSV."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _tabular(found: Found, table: Sequence[tuple[int, Row]], separator: str) -> 
 
 
 def _video(found: Found, row: Row, where: str) -> str:
-    """The video of an event. Raises UserError where the times run on through several media files."""
+    """The video of an event. Raises UserError if the times run on through several media files."""
     written = next((row[name] for name in _MEDIA if row.get(name)), "")
     files = [part for part in re.split(r"[;|]", _PLAYER.sub("", written)) if part.strip()]
     if len(files) > 1:

@@ -77,7 +77,7 @@ def _step(task: Element) -> int:
 
 
 def _own_name(found: Found, tasks: Iterable[Element]) -> str:
-    """The annotation file's own name, where it names no video. Raises UserError where it has several."""
+    """The annotation file's own name, where it names no video. Raises UserError if it has several."""
     if len(list(tasks)) > 1:
         raise UserError(f"{found.file}: a task names no source video; export each task alone")
     found.notes["files that name no video, taken for the video of their own name"] = 1

@@ -68,7 +68,7 @@ def _entry(
         return
     video = video_of.get(str(entry.get("vid")))
     if video is None:
-        raise UserError(f"{where}: vid {str(entry.get('vid'))[:40]!r} is no view of the project")
+        raise UserError(f"{where}: vid {str(entry.get('vid'))[:40]!r} is not a view of the project")
     chosen = mapping(entry.get("av", {}), where)
     labels = _labels(chosen, attributes, where)
     if sum(isinstance(value, str) and bool(value.strip()) for value in chosen.values()) > 1:

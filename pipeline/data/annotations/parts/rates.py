@@ -21,7 +21,7 @@ def frames_to_seconds(
     """The columns start and end of segments (video, start, end) in seconds, given in frames.
 
     `inputs.fps` comes first, then the rate that the file tells of a video, then that of the video's
-    file. Raises UserError where a rate is nowhere.
+    file. Raises UserError if a rate is nowhere.
     """
     rates = _rates(rows["video"].unique(), told, inputs, file)
     of_each = rows["video"].map(rates).astype(float)

@@ -99,7 +99,7 @@ def write_form(
 ) -> list[str]:
     """Write a video's file, or folder of files, of a form into the ledger's folder, and record it there.
 
-    What lies there and is not as it was written is moved aside; what is said of that is given. Raises UserError where a
+    What lies there and is not as it was written is moved aside; what is said of that is given. Raises UserError if a
     file cannot be written.
     """
     name = name_of(found.video, form)

@@ -22,7 +22,7 @@ def write_together(
 ) -> list[str]:
     """Write them into the folder; the lines a user is told. What a person has changed is moved aside.
 
-    Raises UserError where a file cannot be written.
+    Raises UserError if a file cannot be written.
     """
     from pipeline.writers.tables import write_detections_csv, write_detections_json
 

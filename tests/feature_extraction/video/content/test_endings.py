@@ -58,7 +58,7 @@ def test_a_file_that_was_cut_is_found_wherever_it_is(name, whole, tmp_path):
     for share in rng.uniform(0.3, 0.9, 10):
         path.write_bytes(content[: int(len(content) * share)])
         try:
-            assert read_to_end(path)[0] == 90  # only what lies behind all pictures is missing
+            assert read_to_end(path)[0] == 90  # only what comes after all pictures is missing
         except VideoError as error:
             assert "\n" not in str(error)
         else:

@@ -1,4 +1,4 @@
-"""What is no video is named for what it is, with what to do about it."""
+"""What is not a video is named for what it is, with what to do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos that are not part of a data set, and labels that are no class of it."""
+"""Videos that are not part of a data set, and labels that are not a class of it."""
 
 from __future__ import annotations
 

@@ -212,7 +212,7 @@ def test_remarks_are_no_videos(tmp_path, text, passed_over):
 
 def test_lines_count_with_the_remarks(tmp_path):
     text = "# 1\n\n# 3\nvideo,start,end,label\n# 5\nv,x,2,a\n"
-    assert "line 6: start 'x' is no number" in said(tmp_path / "own.csv", text)
+    assert "line 6: start 'x' is not a number" in said(tmp_path / "own.csv", text)
 
 
 def test_a_video_may_begin_with_a_hash(tmp_path):

@@ -82,7 +82,7 @@ def test_another_content_is_another_video_and_is_fetched(drawn, memory, tmp_path
     memory.pipe("/d/v.mp4", first)
     before, _ = found(tmp_path, "memory://d", ["v"])
     seen, shown = identify(before, {}), frames(before["v"])
-    memory.pipe("/d/v.mp4", first)  # written anew, the same
+    memory.pipe("/d/v.mp4", first)  # written again, the same
     again, _ = found(tmp_path, "memory://d", ["v"])
     assert again["v"].facts != before["v"].facts
     assert identify(again, seen)["v"].digest == seen["v"].digest

@@ -1,4 +1,4 @@
-"""A run that an older program left: it is current where that program would record the same, and recorded anew."""
+"""A run that an older program left: it is current where that program would record the same, and recorded again."""
 
 from __future__ import annotations
 

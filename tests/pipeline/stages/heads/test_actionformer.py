@@ -138,8 +138,8 @@ def test_a_training_that_ends_in_nan_leaves_the_one_before_in_its_place(separate
 
 
 @pytest.mark.parametrize(("key", "said"), [
-    ("actionformer.heads=3", "width 16 is no multiple of heads 3"),
-    ("actionformer.max_length=26", "max_length 26 is no multiple of 4, 2 ** (levels - 1)"),
+    ("actionformer.heads=3", "width 16 is not a multiple of heads 3"),
+    ("actionformer.max_length=26", "max_length 26 is not a multiple of 4, 2 ** (levels - 1)"),
     ("actionformer.window=[5, 5]", "window has 2 entries, and levels is 3"),
     ("actionformer.window=4", "window 4 is even: give an odd number, or 0 for all positions"),
     ("actionformer.ranges=[[0, 4], [4, 2], [2, 9]]", "the least below the most"),

@@ -163,7 +163,7 @@ def test_segments_the_grid_cannot_represent(data):
 
 def test_bad_annotations_are_a_finding(data):
     _, wrong, _ = look(data, {"../x": database()["training_000"]})
-    assert "no plain file name" in wrong["annotations"]["detail"]
+    assert "is not a plain file name" in wrong["annotations"]["detail"]
 
 
 def trainings(report):
@@ -283,7 +283,7 @@ def test_what_only_the_stages_know_is_a_finding_of_its_own(data, monkeypatch):
 @pytest.mark.parametrize("video", ["a\tb", "a\x1bb", ".tmp-a", ".."])
 def test_ids_that_later_stages_refuse(data, video):
     wrong = look(data, database() | {video: database()["training_000"]})[1]
-    assert "no plain file name" in wrong["annotations"]["detail"]
+    assert "is not a plain file name" in wrong["annotations"]["detail"]
 
 
 def test_labels_that_later_stages_refuse(data):

@@ -207,7 +207,7 @@ def test_mistakes_are_one_line(own, data, tmp_path, line, said):
 
 def test_a_video_that_is_not_the_run_s(whole):
     found = error_line(tada("explain", "validation_00", "--run-dir", str(whole)))
-    assert "is no video of" in found and "did you mean validation_00" in found
+    assert "is not a video of" in found and "did you mean validation_00" in found
 
 
 def test_a_run_without_a_classifier_says_so(tmp_path):

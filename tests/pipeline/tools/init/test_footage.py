@@ -58,7 +58,7 @@ def test_segments_are_cut_at_their_videos_end(videos, tmp_path):
     assert config.dataset.allow_beyond == 0.5
     assert "(training_000 of 6.00 s: 3 to 1000000000)" in result.output
     assert (
-        "1 of 2 validation segments run behind their video's end, 1 of them begin" in result.output
+        "1 of 2 validation segments end after their video's end, 1 of them begin" in result.output
     )
     assert proposal_seconds(config) < 6
     footage = look_at(config.dataset, workers=0)

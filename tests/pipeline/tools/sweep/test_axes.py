@@ -57,7 +57,7 @@ def test_ranges_are_of_whole_numbers_where_the_key_takes_no_others():
         ("proposals.alpha", "write KEY=VALUE,VALUE"),
         ("=3", "write KEY=VALUE,VALUE"),
         ("proposals.alpha=[0.3,0.4]", "no lists"),
-        ("proposals.alpha=0.3],[0.4", "no list of YAML values"),
+        ("proposals.alpha=0.3],[0.4", "is not a list of YAML values"),
         ("proposals.alpha={a: 1}", "no lists"),
         ("proposals=0.3", "proposals is a section"),
         ("eval.iou=0.5,0.7", "how results are measured"),
