@@ -163,7 +163,7 @@ def _took(run: Path) -> float:
     default="runs/demo_figure",
     show_default=True,
     metavar="DIR",
-    help="The videos and a run folder a seed and number of threads; goes on from what is there.",
+    help="The videos and a run folder a seed and number of threads; resumes from what is there.",
 )
 @click.option("--json", "json_file", type=NamedPath(), metavar="FILE", help="Keep the numbers.")
 def main(

@@ -57,7 +57,7 @@ def make_data(folder: Path, seconds: float, size: tuple[int, int]) -> None:
 
 
 def settings(folder: Path, config: str, device: str) -> list[str]:
-    """What every stage of the run is told."""
+    """The settings that every stage of the run gets."""
     data = folder / "short"
     given = (f"dataset.videos={data / 'videos'}", f"dataset.annotations={data / 'annotations.csv'}")
     words = ["--config", config, "--run-dir", str(folder / "run")]

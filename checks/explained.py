@@ -54,7 +54,7 @@ def _scaled(picture: Image.Image) -> Image.Image:
 
 
 def main(arguments: list[str]) -> int:
-    """Take the picture; without a finished demo it stays as it is, which is said."""
+    """Take the picture; without a finished demo it stays as it is, which is reported."""
     run = Path(arguments[0]) if arguments else DEMO
     manifest = read_manifest(run / "classify")
     if manifest is None or not manifest.complete:

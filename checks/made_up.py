@@ -65,7 +65,7 @@ def made_up_report(
     proposals: bool = True,
     **tables: Any,
 ) -> Report:
-    """A whole report, for a page in `folder`; `files`: where videos lie, of which frames are taken."""
+    """A whole report, for a page in `folder`; `files`: where videos are, of which frames are taken."""
     truth, detections, proposed = made_up_tables(videos, **tables)
     found = analysed(truth, detections, IOU)
     files = files or {}

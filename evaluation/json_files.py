@@ -70,7 +70,7 @@ def write_result_file(path: Path, content: Any) -> None:
     except OSError as error:
         raise SubmissionError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        with contextlib.suppress(OSError):  # a file system turned read-only refuses even this
+        with contextlib.suppress(OSError):  # a file system that became read-only refuses even this
             temporary.unlink(missing_ok=True)
 
 

@@ -152,7 +152,7 @@ def check_labels(labels: Sequence[str], classes: Collection[str] | None, where: 
     if unknown:
         row = _first(labels, lambda label: label in unknown)
         raise SubmissionError(
-            f"{where(row)}: label {labels[row]!r} is none of the {len(classes)} classes; "
+            f"{where(row)}: label {labels[row]!r} is not one of the {len(classes)} classes; "
             "correct it or leave the detection out"
         )
 

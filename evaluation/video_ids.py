@@ -33,7 +33,7 @@ def known_ids(names: Sequence[str], videos: Collection[str] | None, source: str)
     for name, found in zip(names, resolve_ids(names, videos), strict=True):
         if found is None:
             raise SubmissionError(
-                f"{source}: video {name} is none of the {len(set(videos))} known videos; "
+                f"{source}: video {name} is not one of the {len(set(videos))} known videos; "
                 "correct the id or leave its detections out"
             )
         result.append(found)
@@ -53,7 +53,7 @@ def require_once(ids: Sequence[str], source: str) -> None:
 
 
 def near_miss(name: str, videos: Collection[str]) -> str | None:
-    """What is said of an unknown id that is nearly a known one; None if none is near."""
+    """What is reported about an unknown id that is nearly a known one; None if none is near."""
     plain = {_plain(video): video for video in videos}
     if (found := plain.get(_plain(name))) is not None:
         stem = name.lower().endswith(_ENDINGS)

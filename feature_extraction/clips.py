@@ -86,7 +86,7 @@ def asked_clips(
     """Turn frames into (number, clip uint8 [frames, 3, H, W]), each clip as soon as it is complete.
 
     `frames` gives (frame number, uint8 [3, H, W]) in the order of `asked.needed_times()` before the
-    end of the video, then (CLOSING, frame), which stands for all that lie after it.
+    end of the video, then (CLOSING, frame), which stands for all that come after it.
     """
     length = asked.grid.frames
     waiting: dict[int, dict[int, Tensor]] = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 class Elsewhere(os.PathLike[str], ABC):
     """A video that is brought to this machine when it is read. `open_video` takes it in place of a path.
 
-    As text it is the place where it lies.
+    As text it is the place where it is.
     """
 
     @abstractmethod
@@ -23,7 +23,7 @@ class Elsewhere(os.PathLike[str], ABC):
 
     @abstractmethod
     def __fspath__(self) -> str:
-        """The place where it lies, for messages; nothing is opened by it."""
+        """The place where it is, for messages; nothing is opened by it."""
 
     def __str__(self) -> str:
         return os.fspath(self)

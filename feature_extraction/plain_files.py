@@ -23,7 +23,7 @@ def what_else(path: str | os.PathLike[str]) -> str | None:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         if os.path.islink(path):
-            return f"a link to {os.readlink(path)}, which is not there"
+            return f"a link to {os.readlink(path)}, which does not exist"
         raise
     except OSError as error:
         return f"not to be reached ({error.strerror})"

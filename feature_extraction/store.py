@@ -98,7 +98,7 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        with suppress(OSError):  # a file system turned read-only refuses even this
+        with suppress(OSError):  # a file system that became read-only refuses even this
             temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)

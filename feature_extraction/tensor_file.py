@@ -38,7 +38,7 @@ class TensorFileError(ValueError):
 
 @dataclass(frozen=True)
 class Block:
-    """Where a tensor lies: its name, kind ("F32"), shape, first byte in the file, and number of bytes."""
+    """Where a tensor is: its name, kind ("F32"), shape, first byte in the file, and number of bytes."""
 
     name: str
     kind: str
@@ -82,7 +82,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, Header]]:
 
 
 def read_header(stream: BinaryIO, size: int) -> Header:
-    """The header of a file of `size` bytes. Raises TensorFileError if anything in it cannot be."""
+    """The header of a file of `size` bytes. Raises TensorFileError if anything in it is invalid."""
     if size > LARGEST:
         raise TensorFileError(
             f"it has {size / 1e9:.0f} GB, and at most {LARGEST / 1e9:.0f} are read"
@@ -185,7 +185,7 @@ def _block(name: str, value: object, first: int, size: int) -> Block:
         raise TensorFileError(f"the tensor {shown} has the shape {str(value.get('shape'))[:60]}")
     if places is None or len(places) != 2 or not places[0] <= places[1] <= size - first:
         said = str(value.get("data_offsets"))[:60]
-        raise TensorFileError(f"the tensor {shown} is said to lie at {said}, outside the file")
+        raise TensorFileError(f"the tensor {shown} is stated to be at {said}, outside the file")
     begin, end = places
     if math.prod(shape) * SIZES[kind] != end - begin:
         raise TensorFileError(

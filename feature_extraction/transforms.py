@@ -127,7 +127,7 @@ def _resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear with antialiasing: uint8 [..., 3, H, W] to [..., 3, *size]."""
     flat = frames.reshape(-1, *frames.shape[-3:])
     if len(flat) == 1 and flat.is_contiguous(memory_format=torch.channels_last):
-        # The first stride of a single frame may be anything; with this one it is resized as it lies.
+        # The first stride of a single frame may be anything; with this one it is resized as it is.
         flat = flat.as_strided(flat.shape, (flat.numel(), *flat.stride()[1:]))
     whole = flat.device.type == "cpu" and _is_fast_on_bytes()
     given = flat if whole else flat.to(torch.float32)

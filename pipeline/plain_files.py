@@ -41,7 +41,7 @@ def require_plain(path: str | os.PathLike[str], largest: int | None = None) -> i
     except FileNotFoundError as error:
         if not os.path.islink(path):
             raise
-        said = f"it is a link to {os.readlink(path)}, which is not there"
+        said = f"it is a link to {os.readlink(path)}, which does not exist"
         raise OSError(errno.EINVAL, said, str(path)) from error
     if not stat.S_ISREG(found.st_mode):
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "a special file")
@@ -72,7 +72,7 @@ def read_bytes(path: Path, largest: int = LARGEST_TEXT, *, packed: bool = False)
 
 
 def read_text(path: Path, largest: int = LARGEST_TEXT, encoding: str = "utf-8") -> str:
-    """The text of a plain file, unpacked, with any line ends, without the mark some programs begin it with.
+    """The text of a plain file, unpacked, with any line ends, without a byte order mark.
 
     Raises OSError as `require_plain`, UnicodeDecodeError.
     """
@@ -93,7 +93,7 @@ def read_json(
 
 
 def distinct_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a JSON file, for `pairs`; of a key that appears twice json would take the last silently.
+    """An object of a JSON file, for `pairs`; of a key that appears twice, json would silently keep the last.
 
     Raises ValueError naming the key.
     """
@@ -108,13 +108,13 @@ def distinct_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def too_large(path: str | os.PathLike[str], found: str, largest: int) -> OSError:
-    """The error of a file that holds more than is ever needed; `found` says how much."""
+    """The error for a file larger than is ever needed; `found` says how large."""
     said = f"it is too large: {found}, and at most {bytes_text(largest)} are read"
     return OSError(errno.EINVAL, said, str(path))
 
 
 def bytes_text(size: int) -> str:
-    """A number of bytes as messages say it."""
+    """A number of bytes as messages show it."""
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.2f} MB"
 
 

@@ -52,7 +52,7 @@ def parse_name(name: str) -> Published | None:
 
 
 def without_path(name: str) -> str:
-    """A name without where its folder lies: of `hf:/data/models/tiny` it is `hf:tiny`."""
+    """A name without where its folder is: of `hf:/data/models/tiny` it is `hf:tiny`."""
     source, colon, rest = name.partition(":")
     if source != "hf" or not colon or _ON_THE_HUB.fullmatch(rest):
         return name

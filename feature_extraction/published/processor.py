@@ -29,7 +29,7 @@ def processing_of(file: Mapping[str, Any]) -> Processing:
     """What a processor's file says. Raises PublishedError for what is not a size and no three numbers.
 
     A processor multiplies bytes by `rescale_factor` (ViViT's takes 1 from that, `offset`) before mean and
-    standard deviation; both are told here for values from 0 to 1.
+    standard deviation; both are given here for values from 0 to 1.
     """
     inner = next((file[key] for key in _INSIDE if isinstance(file.get(key), Mapping)), file)
     crop = _side("crop_size", inner.get("crop_size")) if _does(inner, "do_center_crop") else None

@@ -206,7 +206,7 @@ class FramePlan:
 class Damage:
     """Spans of seconds, each from a damaged packet or frame to the next key frame that is sound.
 
-    What lies between may be decoded from damaged pictures, so it counts.
+    What is between may be decoded from damaged pictures, so it counts.
     """
 
     def __init__(self) -> None:

@@ -161,7 +161,7 @@ class VideoHead:
 
         A file that is whole falls short of nothing, whatever lengths it names.
         """
-        if self.whole and not self.avi:  # an AVI's list of frames can be whole and lie
+        if self.whole and not self.avi:  # an AVI's list of frames can be whole and wrong
             return None
         claimed = self.claimed_duration()
         if self.whole is False:

@@ -29,7 +29,7 @@ def read_checkpoint(path: str | Path) -> Mapping[str, object]:
     """Read a checkpoint file, tensors only, onto the CPU.
 
     It is one of PyTorch's, a safetensors file, or a model file of ours, of which the classifier's tensors are given;
-    what a file is is told from what is in it.
+    what a file is is found from its content.
     Raises CheckpointError on a missing, truncated or foreign file, and on one that holds Python
     objects other than tensors and plain values: their code is never run.
     """

@@ -72,7 +72,7 @@ def import_features(
     Example: tada-loc import-features --config hacs --from features --fps 30 --stride 16
     """
     if channels_first and layout == "nc":
-        raise click.UsageError("--channels-first and --layout nc say two things; give one")
+        raise click.UsageError("--channels-first and --layout nc contradict each other; give one")
     rates, count = _rates(options)
     from pipeline.data.foreign.finding import may_be_features
     from pipeline.data.remote.copies import local_paths
@@ -96,7 +96,7 @@ def _rates(options: dict[str, Any]) -> tuple[str, int]:
         if wrong:
             option = wrong[0].replace("_", "-")
             raise click.UsageError(
-                f"--rescaled {count} says the time of each feature; leave --{option} out"
+                f"--rescaled {count} already gives the time of each feature; leave --{option} out"
             )
         options["interval"] = options["frames"] = options["stride"] = 1
         return "rescaled", count

@@ -69,7 +69,7 @@ def score(
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="The form of IN, as dataset.format names it; auto: told from what is in it.",
+    help="The form of IN, as dataset.format names it; auto: detected from its content.",
 )
 @click.option(
     "--fps",
@@ -101,7 +101,7 @@ def convert(
     """Turn annotations of other tools and data sets into a table.
 
     IN are files, or folders of them, of Label Studio, CVAT, ELAN, VIA, BORIS, Audacity, ActivityNet, THUMOS14,
-    Charades and others (docs/reference/annotations.md). What is left out is counted and said.
+    Charades and others (docs/reference/annotations.md). What is left out is counted and reported.
 
     \b
     Example: tada-loc convert labelstudio.json --to own.csv --videos videos
@@ -143,7 +143,9 @@ def print_scores(
         from pipeline.tools.why.tables import why_table
 
         if "label" not in given.table:
-            raise UserError(f"{file}: holds proposals, and --why is about detections with labels")
+            raise UserError(
+                f"{file}: holds proposals, and --why needs detections with labels; leave --why out"
+            )
         results["why"] = why_of_file(given, at)
         text += "\n\n" + why_table(results["why"])
     if json_file is not None:
@@ -154,13 +156,13 @@ def print_scores(
 
 
 def require_nothing_idle(options: dict[str, Any]) -> None:
-    """Refuse what was given on the command line and a file is not scored by. Raises UsageError."""
+    """Refuse options on the command line that scoring a file does not use. Raises UsageError."""
     from pipeline.errors import UsageError
 
     assigned = [text.partition("=")[0] for text in (*options["assignments"], *options["keys"])]
     for name in ("skip", "allow_failures"):
         if options.get(name) is not None or f"runtime.{name}" in assigned:
             raise UsageError(
-                f"--{name.replace('_', '-')} (runtime.{name}) does nothing where a file is scored: every video "
+                f"--{name.replace('_', '-')} (runtime.{name}) has no effect when a file is scored: every video "
                 "of the subset counts; leave it out, or name videos in dataset.exclude_videos"
             )

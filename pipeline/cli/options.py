@@ -1,4 +1,4 @@
-"""The options of the commands, each where it does something, and the run they name."""
+"""The options of the commands, and the run they name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Command = Callable[..., None]
 
 
 class NamedPath(click.Path):
-    """A path; an empty one, as an unset variable of a shell leaves it, is not the folder one is in."""
+    """A path; an empty one, from an unset shell variable, does not mean the current folder."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
@@ -45,7 +45,7 @@ class NamedPlace(NamedPath):
     """A path, or an address of a cloud store (docs/how-to/cloud.md)."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """As `NamedPath`, an address as a `Url`; fails for one that is not taken."""
+        """As `NamedPath`, an address as a `Url`; fails for one that is not accepted."""
         from pipeline.configuration.sections.urls import Url, is_url, masked
 
         if not isinstance(value, str) or not is_url(value):
@@ -66,7 +66,7 @@ def _assignments(
 
 
 def echo(text: str) -> None:
-    """Print a table or a line of ours on stdout; nothing in it steers the terminal."""
+    """Print a table or a line of ours on stdout; nothing in it controls the terminal."""
     click.echo(printable_lines(text))
 
 
@@ -74,11 +74,11 @@ JSON = click.option("--json", "json_file", type=NamedPath(), help="Write the num
 
 
 def _of_why(context: click.Context, _: click.Parameter, value: float | None) -> float:
-    """The tIoU asked for, refused where it would do nothing."""
+    """The tIoU asked for, refused if it would have no effect."""
     from pipeline.errors import UsageError
 
     if value is not None and not context.params.get("why"):
-        raise UsageError("--at: is the tIoU of --why; add --why")
+        raise UsageError("--at: sets the tIoU of --why; add --why")
     return 0.5 if value is None else value
 
 
@@ -123,10 +123,10 @@ _OPTIONS = {
     "device": click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, ..."),
     "workers": click.option("--workers", type=click.IntRange(0), help="Data-loading processes."),
     "allow-failures": click.option(
-        "--allow-failures", type=click.IntRange(0), metavar="N", help="Go on without N videos."
+        "--allow-failures", type=click.IntRange(0), metavar="N", help="Continue without N videos."
     ),
     "skip": click.option(
-        "--skip", metavar="FILE", help="Go on without these videos: their ids, one per line."
+        "--skip", metavar="FILE", help="Skip these videos: their ids, one per line."
     ),
     "verify": click.option(
         "--verify", is_flag=True, help="Compare bytes, whatever size and time of a file say."
@@ -140,7 +140,7 @@ SHARD = click.option(
     metavar="I/N",
     help="Make share I of N (I from 0) alone; none: all. Default: by the job array.",
 )
-ALL = tuple(_OPTIONS)  # what a command takes that reads annotations and videos and computes
+ALL = tuple(_OPTIONS)  # the options of a command that reads annotations and videos and computes
 
 
 def configured(*names: str, run_dir: bool = True) -> Callable[[Command], Command]:
@@ -177,7 +177,7 @@ def start(
 ) -> Run:
     """The run a command's options name. Raises UsageError for what is wrong.
 
-    What one `eval` is told of how to evaluate does not become the run's configuration.
+    What one `eval` is given about how to evaluate does not become the run's configuration.
     """
     from pipeline.cli.choosing import choose
     from pipeline.configuration.reading import dump_config, load_config

@@ -89,7 +89,7 @@ def restated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         field = known.get(name)
         if field is None:
             fields[name] = value
-        elif name not in new and name in _sometimes():  # beside the values of now
+        elif name not in new and name in _sometimes():  # with the current values
             continue
         elif _changes_results(field):
             fields[name] = _one_form(field, value)

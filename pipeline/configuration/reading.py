@@ -38,9 +38,9 @@ __all__ = [
     "read_config",
 ]
 
-RUNS = Path("runs")  # where run folders are, unless told
+RUNS = Path("runs")  # where run folders are by default
 LARGEST = 1_000_000  # bytes of a configuration; the shipped ones have 4,000
-RUN_CONFIG = "config.yaml"  # what a run folder keeps of its settings
+RUN_CONFIG = "config.yaml"  # the settings that a run folder keeps
 SHIPPED = Path(__file__).resolve().parents[1] / "configs"
 
 
@@ -60,7 +60,9 @@ def find_config(name: str) -> Path:
     if os.path.lexists(path) and not path.is_dir():
         return path
     names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.yaml")))
-    raise UsageError(f"configuration {name!r}: neither a file nor one of the shipped ({names})")
+    raise UsageError(
+        f"configuration {name!r}: neither a file nor a shipped configuration ({names})"
+    )
 
 
 def load_config(
@@ -69,7 +71,7 @@ def load_config(
     """Read and validate a configuration; `overrides` maps dotted keys to values.
 
     Of a model file it is the one the model was made with, the model itself the initial weights. Keys with an
-    old name are said, unless `quiet`.
+    old name are reported, unless `quiet`.
 
     Raises UsageError naming the file, the key, its value and the nearest known key.
     """
@@ -97,7 +99,7 @@ def read_config(
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(data, dict):
-        raise UsageError(f"{path}: holds no sections; see a shipped configuration for the form")
+        raise UsageError(f"{path}: has no sections; see a shipped configuration for an example")
     return _validated(data, path, overrides, quiet=quiet)
 
 
@@ -161,14 +163,14 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def dump_config(config: Config) -> str:
-    """The configuration as YAML that `load_config` reads back to the same values; no sign in it is not printable."""
+    """The configuration as YAML that `load_config` reads back to the same values; all its characters are printable."""
     values = config.model_dump(mode="json")
     plain = json.dumps(values, ensure_ascii=False).isprintable()
     return write_yaml(values, sort_keys=False, allow_unicode=plain)
 
 
 def _is_of_run(path: Path) -> bool:
-    """Whether a file is what a run folder keeps of its settings."""
+    """Whether a file is the settings that a run folder keeps."""
     return path.name == RUN_CONFIG and any(path.parent.glob("*/manifest.json"))
 
 

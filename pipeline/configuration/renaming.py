@@ -1,4 +1,4 @@
-"""Keys that had another name once: the old one is still read."""
+"""Renamed keys: the old names are still read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.errors import UsageError
 
 
 def rename_keys(data: dict[str, Any]) -> dict[str, str]:
-    """Give keys of a file that have an old name their new one; tells which.
+    """Rename keys of a file that have an old name; returns which.
 
     Raises UsageError if both names are there.
     """
@@ -38,4 +38,6 @@ def rename_overrides(overrides: dict[str, Any]) -> dict[str, str]:
 
 def _refuse_both(old: str, new: str, both: bool) -> None:
     if both:
-        raise UsageError(f"{old} and {new} are given: {old} is the old name of {new}, give one")
+        raise UsageError(
+            f"{old} and {new} are both given: {old} is the old name of {new}; keep {new}"
+        )

@@ -59,7 +59,7 @@ class RuntimeSettings(Section):
         default=2, description="Processes that read videos. 0: the main process does."
     )
     allow_failures: Annotated[WholeFromZero, NoResult()] = Field(
-        default=0, description="How many videos may fail before a stage refuses to go on."
+        default=0, description="How many videos may fail before a stage fails."
     )
     skip: Annotated[Path | None, NoResult()] = Field(
         default=None, description="File of the videos to leave out: their ids, one per line."
@@ -94,7 +94,7 @@ class Config(Section):
         if bmn is not None and bmn.duration_scale > bmn.temporal_scale:
             raise ValueError(
                 f"bmn.duration_scale {bmn.duration_scale} is larger than bmn.temporal_scale "
-                f"{bmn.temporal_scale}: no proposal is longer than what the network sees"
+                f"{bmn.temporal_scale}: no proposal is longer than the network's input; lower duration_scale"
             )
         return self
 
@@ -130,8 +130,8 @@ class Config(Section):
             section = _AT_DEFAULTS[name]
         if section is None:
             raise UserError(
-                f"the configuration has no section {name}: it is for a classifier alone; take the "
-                "section from one for detection (hacs, ek100) to go on"
+                f"the configuration has no section {name}: it is for a classifier only; copy the "
+                "section from one for detection (hacs, ek100)"
             )
         return section
 

@@ -1,4 +1,4 @@
-"""Text to values and back, by the core schema of YAML 1.2: what looks like a number to a reader is one.
+"""Text to values and back, by the core schema of YAML 1.2: what looks like a number is a number.
 
 PyYAML follows YAML 1.1, where `1:30` is 90, `0123` is 83, `1_000` is 1000, `1e-3` is text, `yes` is true
 and `2024-01-01` is a date. Here the first three, `yes` and the date are text or what they look like.
@@ -63,14 +63,16 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not allowed in a configuration")
+            raise yaml.YAMLError(
+                "aliases (*name) are not allowed in a configuration; write the values out"
+            )
         return super().compose_node(parent, index)
 
     def plain(self, node: yaml.ScalarNode) -> Any:
         """The value of a scalar of the core schema, named by its tag or found by its look."""
         kind, text = node.tag.rpartition(":")[2], self.construct_scalar(node)
         if not _FORMS[kind].match(text):  # only where the text says so: !!int 1_000
-            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {text!r} is no {kind}")
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {text!r} is not a valid {kind}")
         return _value(kind, text)
 
 

@@ -158,7 +158,7 @@ def how_to_fix(found: Beyond) -> str:
 def _what_becomes(settings: DatasetSettings, subset: str) -> str:
     if subset == settings.train_subset:
         return "they are cut there, or left out of training"
-    return "nothing detected can reach what lies there"
+    return "nothing detected can reach what is there"
 
 
 def _files(settings: DatasetSettings) -> str:

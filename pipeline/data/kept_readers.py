@@ -23,7 +23,7 @@ _FRAMES = 20  # that an open decoder may hold
 _PIXEL_BYTES = 1.5
 
 Value = TypeVar("Value")
-_Place = tuple[str, str]  # where it lies, decoder
+_Place = tuple[str, str]  # where it is, decoder
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class Content(BaseModel):
 
 
 def checked(values: Mapping[str, Any], path: Path) -> Content:
-    """The content of a model file. Raises UserError naming the file, and what in it cannot be."""
+    """The content of a model file. Raises UserError naming the file, and what in it is invalid."""
     try:
         return Content.model_validate(dict(values))
     except ValidationError as error:
@@ -86,7 +86,7 @@ def checked(values: Mapping[str, Any], path: Path) -> Content:
 
 
 def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a file to be written: with what form it has, which program wrote it, and its checksum."""
+    """The content of a file to be written: with its format version, which program wrote it, and its checksum."""
     version = version_of(values["configuration"])
     content = {"format": FORMAT, "version": version, "program": program(), **values}
     return content | {CHECKSUM: checksum(content)}
@@ -101,7 +101,7 @@ def program() -> str:
 
 
 def is_text(text: str, but: str = "") -> bool:
-    """Whether a text has no control characters, but those named, and no halves of characters."""
+    """Whether a text has no control characters apart from those named, and no lone surrogates."""
     return not any(mark not in but and unicodedata.category(mark) in _NO_TEXT for mark in text)
 
 

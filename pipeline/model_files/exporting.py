@@ -1,4 +1,4 @@
-"""A run's model into a file: what is refused before any weights are read, and what is said of it."""
+"""A run's model to a file: what is refused before any weights are read, and what is reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def export_run(folder: Path, target: Path, *, note: str | None = None, force: bo
     """Write the model of a run; gives the lines that tell what was written.
 
     `note` is a text, or the path of a file that holds one. Raises UserError if there is no trained model, where
-    something lies at `target` (unless `force`), and where it cannot be written.
+    something exists at `target` (unless `force`), and where it cannot be written.
     """
     _require_free(target, force=force)
     text = _note(note)
@@ -37,19 +37,19 @@ def export_run(folder: Path, target: Path, *, note: str | None = None, force: bo
         f"digest {model.digest}",
     ]
     if not text:
-        lines.append("no note: whoever gets the file is told no licence (--note LICENSE)")
+        lines.append("no note: the file names no licence (add one with --note LICENSE)")
     return "\n".join(lines)
 
 
 def _require_free(target: Path, *, force: bool) -> None:
-    """Refuse a place where something lies that is not to be replaced. Raises UserError."""
+    """Refuse a place where something exists that is not to be replaced. Raises UserError."""
     if not os.path.lexists(target):
         return
     other = what_else(target)
     if other is not None:
-        raise UserError(f"--to {target}: it is {other}; give the name of a file")
+        raise UserError(f"--to {target}: is {other}; give the name of a file")
     if not force:
-        raise UserError(f"--to {target}: is there already; give --force to overwrite it")
+        raise UserError(f"--to {target}: already exists; use --force to overwrite it")
 
 
 def _note(note: str | None) -> str:
@@ -63,7 +63,7 @@ def _note(note: str | None) -> str:
         return read_text(path, 4 * LONGEST_NOTE).strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"--note {note}: cannot be read as a text ({reason})") from error
+        raise UserError(f"--note {note}: cannot be read as text ({reason})") from error
 
 
 def _accuracy(results: object) -> str:

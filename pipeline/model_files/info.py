@@ -1,4 +1,4 @@
-"""What a model is, for people and for programs: classes, clips, network, sizes, where it is from, how good it is."""
+"""What a model is, for people and for programs: classes, clips, network, sizes, origin, accuracy."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _clips_text(clips: Mapping[str, Any]) -> str:
 _CLASSIFIED = {
     "proposal": "classes are those of each proposal",
     "video": "classes are those of the whole video",
-    "own": "it names the classes itself",
+    "own": "it predicts the classes itself",
 }
 
 

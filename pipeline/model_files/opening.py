@@ -1,4 +1,4 @@
-"""A model by its path, whichever of the two it is: a file, or the folder of a run."""
+"""A model by its path: a file, or the folder of a run."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Picture:
 
 
 def with_truth(predictions: Sequence[Prediction], truth: Truth) -> list[Prediction]:
-    """The same videos with this ground truth; those that it does not name are said. Raises UserError."""
+    """The same videos with this ground truth; those that it does not name are reported. Raises UserError."""
     if not isinstance(truth, pd.DataFrame):
         paths = [truth] if isinstance(truth, str | os.PathLike) else truth
         truth = read_annotations([Path(path) for path in paths]).annotations
@@ -136,7 +136,7 @@ def _draw_lane(axis: Axes, row: int, lane: Lane) -> None:
 
 
 def _words(name: str) -> str:
-    """A name as matplotlib draws it: short, printable, and a dollar begins no formula."""
+    """A name as matplotlib draws it: short, printable, and without formulas."""
     shown = printable(name)
     shown = shown if len(shown) <= _NAME else f"{shown[: _NAME - 1]}…"
     return shown.replace("$", r"\$")

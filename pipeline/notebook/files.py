@@ -1,4 +1,4 @@
-"""Where the files go that are made of a table: one of each video."""
+"""Where the files made from a table go: one per video."""
 
 from __future__ import annotations
 

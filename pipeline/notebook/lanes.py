@@ -1,4 +1,4 @@
-"""What a picture of a video's detections shows: a lane per class, the most certain class first."""
+"""What a picture of a video's detections shows: a lane per class, the class with the highest score first."""
 
 from __future__ import annotations
 

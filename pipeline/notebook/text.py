@@ -86,7 +86,7 @@ def _can_write(text: str) -> bool:
 
 
 def _width(text: str) -> int:
-    """How many columns a terminal gives a text."""
+    """How many columns a text takes in a terminal."""
     return sum(
         0 if combining(mark) else 2 if east_asian_width(mark) in "WF" else 1 for mark in text
     )

@@ -1,4 +1,4 @@
-"""Which of a model's detections are wanted: of which classes, from which score on, how many."""
+"""Which of a model's detections are wanted: of which classes, above which score, how many."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Choice:
     def __post_init__(self) -> None:
         threshold, top = self.threshold, self.top
         if threshold is not None and not (isinstance(threshold, Real) and 0 <= threshold <= 1):
-            raise UsageError(f"threshold {threshold}: scores are from 0 to 1; give one of these")
+            raise UsageError(f"threshold {threshold}: give a score from 0 to 1")
         if top is not None and not (isinstance(top, Integral) and top >= 1):
             raise UsageError(
                 f"top {top}: give a whole number of at least 1, or leave it out for all"
@@ -53,7 +53,7 @@ def choose(prediction: Prediction, choice: Choice, heads: Heads) -> Prediction:
 
 
 def why_none(prediction: Prediction, choice: Choice, heads: Heads) -> str | None:
-    """A line on a video of whose detections none is wanted; None if one is, or where nothing was found at all."""
+    """A line on a video with detections of which none are wanted; None otherwise."""
     rows = prediction.detections
     if not len(rows) or len(choose(prediction, choice, heads).detections):
         return None

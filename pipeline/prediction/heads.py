@@ -38,7 +38,7 @@ def look(
     *,
     lanes: int = 1,
 ) -> Seen:
-    """What the head finds, to the last digit as its stage does. `heads`: class names; `lanes`: as of `Detector`."""
+    """What the head finds, exactly as its stage does. `heads`: class names; `lanes`: as for `Detector`."""
     if config.detector.name == "bmn":
         return _proposed(network, features, video, config, device, lanes)
     assert isinstance(network, Networks)

@@ -39,7 +39,7 @@ class Answer:
     result: Any = None
     reason: str | None = None
     refused: str | None = None
-    trace: str = ""  # of a defect, for those who fix it
+    trace: str = ""  # of a bug, for those who fix it
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ _heartbeats: list[Heartbeat] = []  # of the worker that this process is
 
 
 def alive() -> None:
-    """Say that the job of this worker process makes progress; elsewhere nobody asks.
+    """Report that the job of this worker process makes progress; no effect in other processes.
 
-    For what lies too deep to be handed a heartbeat, as the copying of a file that is opened.
+    For what is too deep to be handed a heartbeat, as the copying of a file that is opened.
     """
     for heartbeat in _heartbeats:
         heartbeat()

@@ -25,7 +25,7 @@ from pipeline.processes.worker_main import SharedHeartbeat as Shared
 Watch = Callable[..., None]  # (job, about): what the process that does a job spoke of last
 
 __all__ = ["Handler", "Heartbeat", "Outcome", "Worker", "listen", "outcomes", "run_jobs"]
-START_SECONDS = 300.0  # a process may take for its imports and its network
+START_SECONDS = 300.0  # for a process to import its modules and build its network
 _LISTEN_SECONDS, _END_SECONDS, _ASK_SECONDS = 1.0, 5.0, 0.2
 
 
@@ -53,7 +53,7 @@ class Worker:
         self.pipe: Connection
 
     def start(self) -> None:
-        """Start the process. Raises UserError if the machine has no room for one more."""
+        """Start the process. Raises UserError if the machine cannot start one more."""
         context: Any = multiprocessing.get_context(self._method)
         try:
             if self._method == "spawn":
@@ -70,14 +70,14 @@ class Worker:
                 atexit.register(self.end)  # multiprocessing would wait: workers obey no signals
         except OSError as error:
             reason = error.strerror or error
-            said = f"no process more could be started ({reason}); give fewer --workers"
+            said = f"no more processes could be started ({reason}); use fewer --workers"
             raise UserError(said) from error
         if forked is None:
             self._sent(self._work, START_SECONDS)
 
     @property
     def set_up(self) -> bool:
-        """Whether it has come as far as its first job."""
+        """Whether it has reached its first job."""
         return self._heartbeat.read()[0] > 0
 
     @property
@@ -121,7 +121,7 @@ class Worker:
         patience = self._timeout if count else max(self._timeout, START_SECONDS)
         if self._silent > patience:
             self._kill()
-            self.lost = f"no progress for {patience:g} s, given up"
+            self.lost = f"no progress for {patience:g} s; given up"
         return None
 
     def _note_death(self) -> None:
@@ -153,7 +153,7 @@ def listen(workers: Sequence[Worker], timeout: float) -> Iterator[tuple[Worker, 
     seconds = min(timeout, _LISTEN_SECONDS)
     began = time.monotonic()
     ready = wait([worker.pipe for worker in living], timeout=seconds)
-    # A run that was suspended meanwhile (Ctrl-Z, a scheduler) has not hung.
+    # A run that was suspended in the meantime (Ctrl-Z, a scheduler) did not hang.
     waited = min(time.monotonic() - began, seconds)
     for worker in living:
         answer = worker.hear(worker.pipe in ready, waited)
@@ -233,7 +233,7 @@ def outcomes(
     timeout: float,
     watch: Watch = _unwatched,
 ) -> Iterator[Outcome]:
-    """As `run_jobs`; with 0 workers in this process, where nothing guards against crashes and hangs."""
+    """As `run_jobs`; with 0 workers in this process, where nothing protects against crashes and hangs."""
     if workers:
         yield from run_jobs(setup, arguments, jobs, workers=workers, timeout=timeout, watch=watch)
         return

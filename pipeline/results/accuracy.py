@@ -19,7 +19,7 @@ from pipeline.processes import distributed
 from pipeline.processes.device import autocast
 from pipeline.training.networks.classifier import network_input
 
-GAP = 3.0  # points between the two accuracies that are worth a word
+GAP = 3.0  # points between the two accuracies that are worth a warning
 
 
 def validate(
@@ -45,7 +45,9 @@ def validate(
                 scores.setdefault(prefix, []).append(heads)
     parts = distributed.gather_values((scores, targets))
     if not any(tables for _, tables in parts):
-        raise UserError("finetune: no validation clip could be read; fix the videos")
+        raise UserError(
+            "finetune: no validation clip could be read; check the videos (tada-loc doctor)"
+        )
     target = np.concatenate([table for _, tables in parts for table in tables])
     figures: dict[str, float] = {}
     for prefix in dict.fromkeys(prefix for part, _ in parts for prefix in part):

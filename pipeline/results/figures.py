@@ -34,7 +34,7 @@ class Figures(BaseModel):
     @model_validator(mode="after")
     def _one_a_threshold(self) -> Figures:
         if any(len(task.map) != len(self.iou) for task in self.tasks.values()):
-            raise ValueError("a task has not one mAP per threshold")
+            raise ValueError("a task does not have one mAP per threshold")
         return self
 
 
@@ -79,4 +79,4 @@ def read_results(path: Path, command: str) -> dict[str, Any]:
 
 def _damaged(path: Path, reason: str, command: str) -> UserError:
     shown = " ".join(reason.split())[:200]
-    return UserError(f"{path}: damaged ({shown}); run `tada-loc {command}`, which makes it again")
+    return UserError(f"{path}: damaged ({shown}); run `tada-loc {command}` to make it again")

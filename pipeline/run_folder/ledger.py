@@ -1,7 +1,7 @@
-"""`videos.jsonl`: what each video's output was made by and of, and what it was like when it was written.
+"""`videos.jsonl`: what each video's output was made by and from, and its file as written.
 
-A line per video, appended when its output is in place; of several lines the last counts. A line that a kill
-cut off, or that is damaged, is none: its video is looked at again.
+A line per video, appended when its output is in place; of several lines the last counts. A line that is
+damaged or was cut off by a kill is ignored: its video is checked again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Made(BaseModel):
     """A video's output: what it was made `by` (settings and weights, a digest) and `of` (its inputs).
 
     `file` is the output as it was written, `content` a digest of what later stages read of it, `notes`
-    what else was found on the way.
+    other findings.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,7 +44,7 @@ class Made(BaseModel):
 class Ledger:
     """The lines of a stage's folder, by video, with those of processes at work there; read once, on first use.
 
-    One at work together with others adds its own to `journal`.
+    A process that works together with others appends to `journal`.
     """
 
     def __init__(self, folder: Path, journal: Path | None = None) -> None:
@@ -62,12 +62,12 @@ class Ledger:
         return self._lines
 
     def look(self) -> None:
-        """Take in what processes at work have recorded since the last time. Raises UserError if it cannot be read."""
+        """Read what processes at work have recorded since the last time. Raises UserError if it cannot be read."""
         news = (made_of(line) for line in self._journals.news())
         self.lines.update({made.video: made for made in news if made is not None})
 
     def get(self, video: str) -> Made | None:
-        """What is recorded of a video."""
+        """What is recorded about a video."""
         return self.lines.get(video)
 
     def note(self, made: Made) -> None:
@@ -103,7 +103,7 @@ class Ledger:
 
 
 def fold(folder: Path) -> None:
-    """Put what processes at work have recorded into the one file; their journals go. Raises UserError."""
+    """Merge what processes at work have recorded into the one file and remove their journals. Raises UserError."""
     if any(True for _ in journal_lines(folder)):
         Ledger(folder).write()
     shutil.rmtree(folder / WORK, ignore_errors=True)

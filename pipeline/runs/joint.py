@@ -30,7 +30,7 @@ def joined(
 ) -> Iterator[tuple[Stage, Work]]:
     """Work at a stage together with whoever works at it; `adopt` is called where this process opens it.
 
-    Who comes to others that are at work goes on from what they have made. Where nobody is, what killed processes
+    A process that joins others at work continues from what they have made. Where nobody is, what killed processes
     recorded is taken over. Of processes connected by torchrun the main one opens it for all. Raises UserError if others
     work by other settings or inputs.
     """

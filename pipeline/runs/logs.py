@@ -1,4 +1,4 @@
-"""Who is told of a run's trainings and figures: its metrics.csv, and the trackers of `runtime.log`."""
+"""Where a run's trainings and figures are logged: its metrics.csv, and the trackers of `runtime.log`."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class Run:
     """One run, as the stages and tools take it; what is asked for is read on first use.
 
-    `force` moves a training of other inputs aside instead of refusing to go on; `verify` compares the bytes
+    `force` moves a training of other inputs aside instead of refusing to continue; `verify` compares the bytes
     of what was written, whatever size and time say; without `grid_of_imported` the clip grid is the given one even
     where features were imported. `kept`: the folder's configuration, where another. `shard`: this process's share.
     """
@@ -123,7 +123,7 @@ class Run:
         return [video for subset in self.subsets for video in self.dataset.video_ids(subset)]
 
     def sources(self, videos: Iterable[str], left_out: LeftOut) -> dict[str, Source]:
-        """Where each video lies; those not there are counted by `left_out`. Raises UserError if too many."""
+        """Where each video is; those not there are counted by `left_out`. Raises UserError if too many."""
         from pipeline.data.videos.finding import require_videos
 
         return require_videos(self.config.dataset, self.dataset, videos, left_out)
@@ -214,7 +214,7 @@ class Run:
         return from_main_process(found)
 
     def left_out(self, stage: str, *, of: str | None = None, at_once: bool = False) -> LeftOut:
-        """Which videos a stage goes without, counted from here on; `of` is said in place of its name."""
+        """Which videos a stage goes without, counted from here on; `of` is reported in place of its name."""
         runtime = self.config.runtime
         return LeftOut(
             of or stage,

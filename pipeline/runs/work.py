@@ -113,7 +113,7 @@ def work_ahead(run: Run) -> list[StageRow]:
 def put_back(run: Run, stage: Stage) -> None:
     """Where a stage failed for good: the training before, and its settings, are in their place again."""
     if stage.writes and stage.displaced is not None and stage.loses() is None:
-        forget_log(stage.folder)  # it came to nothing
+        forget_log(stage.folder)  # it produced nothing
     stage.put_back()
     if stage.writes and stage.former_config is not None:
         write_text(run.folder / RUN_CONFIG, stage.former_config)
@@ -143,7 +143,7 @@ def _over_imported(run: Run) -> Run:
     """The run as it extracts in place of imported features. Raises UserError without `force`."""
     if not run.force:
         raise UserError(
-            f"{run.path('extract')}: holds imported features; go on with `tada-loc {row(run.ways.training).command}`, or use --force "
+            f"{run.path('extract')}: holds imported features; continue with `tada-loc {row(run.ways.training).command}`, or use --force "
             "to move them aside and extract, or another --run-dir"
         )
     return replace(run, grid_of_imported=False)

@@ -59,7 +59,7 @@ def _require_all(run: Run, faults: Collection[str], failures: Collection[str], t
 
 @dataclass(frozen=True)
 class ToMake:
-    """The videos a stage is to have, why some are made, where these lie, the shares of all, and this process's of these."""
+    """The videos a stage is to have, why some are made, where these are, the shares of all, and this process's of these."""
 
     ids: Sequence[str]
     faults: Mapping[str, str]

@@ -176,7 +176,7 @@ def _fitted(
     settings: FinetuneSettings,
     left_out: LeftOut,
 ) -> Fitted:
-    """Train. Raises UserError if that fails; a former training then lies in its place again."""
+    """Train. Raises UserError if that fails; a former training is then in its place again."""
     try:
         log = training_log(run, stage, settings.batch_size)
         return fit(model, task, settings, stage, run.device, log)

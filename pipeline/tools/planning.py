@@ -57,7 +57,7 @@ class Cost:
 
 
 def estimate(run: Run, *, quick: bool = False) -> list[Cost]:
-    """Look at the annotations and a few videos, time a few steps, and estimate the whole; what is timed is said.
+    """Look at the annotations and a few videos, time a few steps, and estimate the whole; what is timed is reported.
 
     `quick` times networks on frames of half the size, and takes their steps to cost by area. Of imported features
     nothing is extracted, and where a file names the classes no classifier is trained.

@@ -42,7 +42,7 @@ class Standing:
 
 
 def standings(run: Run) -> list[Standing]:
-    """How every stage stands, the first first; what cannot be read is said in its place."""
+    """How every stage stands, the first first; what cannot be read is reported in its place."""
     found = []
     facts = None
     for stage in in_order(run.ways):

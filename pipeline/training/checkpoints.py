@@ -1,4 +1,4 @@
-"""What trainings write: weights, and checkpoints with all it takes to go on as if never stopped."""
+"""What trainings write: weights, and checkpoints with all it takes to resume as if never stopped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Stateful(Protocol):
         """The state as plain values and tensors."""
 
     def load_state_dict(self, state_dict: dict[str, Any], /) -> object:
-        """Go on from a state."""
+        """Resume from a state."""
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Checkpoint:
                     if isinstance(part, nn.Module):
                         part.to(device)
             position = Position(**{name: content[name] for name in vars(Position())})
-            say(f"going on from epoch {position.epoch + 1}, step {position.step}")
+            say(f"resuming from epoch {position.epoch + 1}, step {position.step}")
             return position
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]

@@ -15,9 +15,9 @@ from pipeline.training.steps import Batch, Loss
 
 @dataclass(frozen=True)
 class Task:
-    """A training as the loop takes it; how it is optimised is told by its settings and `recipe`.
+    """A training as the loop takes it; how it is optimised follows from its settings and `recipe`.
 
-    title: the word before what is said of it, its settings section.
+    title: the word before what is reported about it, its settings section.
     batches: (epoch, step) -> this process's parts of the batches from that position to the end of
         the training: mappings of tensors, with `names` (what the samples are called) and, with
         `gradient_accumulation`, `pieces` (of which piece of the batch each sample is, in order).

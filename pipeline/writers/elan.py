@@ -37,7 +37,7 @@ def write_elan(
 
     Annotations of one tier cannot overlap: those that do stand in further tiers (`detections 2`, ...), the best in the
     first. Labels are a controlled vocabulary, the detected ones and then `classes`, from which a person picks. Times are
-    whole milliseconds. `media` is where the video lies, in place of the way from the file to it. Raises
+    whole milliseconds. `media` is where the video is, in place of the way from the file to it. Raises
     UserError if the file cannot be written.
     """
     say_folders([prediction], path, "ELAN")

@@ -42,7 +42,7 @@ def write_label_studio(
     `rates`: frames per second of videos by id; of others the video file is asked. A detection is a prediction, which a
     person takes over and submits; `accepted`: it is an annotation, as if a person had. A video is looked for at
     `address` and the way from `root` to it; `root` is by default the folder above that of all videos, which
-    LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT has to be. Raises UserError if a video does not lie in `root`, or the
+    LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT has to be. Raises UserError if a video is not in `root`, or the
     file cannot be written.
     """
     say_folders(predictions, path, "Label Studio")
@@ -126,7 +126,7 @@ def _rate_of(found: Prediction) -> float:
 
 
 def _folder_above(predictions: Sequence[Prediction]) -> Path:
-    """The folder above the one that all videos lie in: Label Studio serves no file of its root itself."""
+    """The folder above the one that all videos are in: Label Studio serves no file of its root itself."""
     folders = [os.path.realpath(found.source.parent) for found in predictions]
     if not folders:
         return Path.cwd()
@@ -142,6 +142,6 @@ def _inside(source: Path, root: Path, written: Path) -> str:
         return real.relative_to(os.path.realpath(root)).as_posix()
     except ValueError as error:
         raise UserError(
-            f"{written}: the video {source} does not lie in {root}, from which Label Studio serves; "
-            "name a folder that all videos lie in"
+            f"{written}: the video {source} is not in {root}, from which Label Studio serves; "
+            "name a folder that all videos are in"
         ) from error

@@ -30,7 +30,7 @@ def one_line(text: str) -> str:
 
 
 def shown(prediction: Prediction, label: str) -> str:
-    """A label as people pick it in an annotation tool, from which the class can be told.
+    """A label as people pick it in an annotation tool, from which the class can be read back.
 
     A label is its own text; one that has a name stands before it: "3,17 open drawer".
     """

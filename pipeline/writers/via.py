@@ -36,7 +36,7 @@ def write_via(
     """Write the detections of videos as a project of VIA 3.
 
     Each label is a row of its timeline, the detected ones first, then `classes`. Times are seconds to the
-    millisecond. A video is looked for by the way from the folder of `path`, where VIA's page has to lie too;
+    millisecond. A video is looked for by the way from the folder of `path`, where VIA's page has to be too;
     `media` is the folder or the address to look in instead ("https://server/videos/"). Raises UserError if the file
     cannot be written.
     """

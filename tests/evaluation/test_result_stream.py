@@ -34,7 +34,7 @@ def whole_value(content):
 
 
 def told(read):
-    """A table, or what is said instead of it."""
+    """A table, or what is reported instead of it."""
     try:
         return read()
     except SubmissionError as error:

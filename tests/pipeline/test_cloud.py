@@ -45,7 +45,7 @@ def test_all_stages_from_a_web_server_through_a_small_cache(data, whole, tmp_pat
         assert "1 of 6 videos to do" in said
         server.busy = 10**6
         before = len(server.asked)
-        # nobody answers: it is said, and what was known is shown
+        # nobody answers: it is reported, and what was known is shown
         said = tada("status", "--run-dir", str(run))
         assert said.exit_code == 0 and "extract        complete" in said.output, said.output
         assert said.output.count("its videos are taken as they were") == 1

@@ -133,7 +133,7 @@ def test_a_training_has_no_shares(whole, data, tmp_path):
     run = tmp_path / "run"
     without_stages(whole, run, "bmn")
     said = error_line(tada("bmn", *options(data, run), "--shard", "0/2"))
-    assert "a training has no shares" in said and "without --shard first" in said
+    assert "a training cannot be sharded" in said and "without --shard first" in said
 
 
 def test_failures_of_all_shares_count_together(whole, data, tmp_path):

@@ -1,4 +1,4 @@
-"""Segments against their videos' real lengths, by command: units, cuts, refusals before any work, and what is said."""
+"""Segments against their videos' real lengths, by command: units, cuts, refusals before any work, and what is reported."""
 
 from __future__ import annotations
 
@@ -96,7 +96,9 @@ def test_right_times_go_through_every_stage_and_each_file_is_looked_at_once(
     own = table()
     result = tada("run", *on(own, videos))
     assert result.exit_code == 0, result.output
-    assert "behind their video's end" not in result.output and "warning: all" not in result.output
+    assert (
+        "end after their video's end" not in result.output and "warning: all" not in result.output
+    )
     assert sorted(looked) == sorted(VIDEOS)
     for command in ("run", "status", "eval", "eval-classifier"):
         result = tada(command, *on(own, videos))
@@ -123,15 +125,15 @@ def test_a_few_are_cut_or_left_out_and_counted_and_allowed_as_far_as_the_key_say
     assert "v00 of 4.00 s: 3 to 6" in line and "dataset.allow_beyond" in line
     result = tada("run", *on(own, videos, "dataset.allow_beyond=0.5"))
     assert result.exit_code == 0, result.output
-    assert "2 of 7 training segments run behind" in result.output
+    assert "2 of 7 training segments end after" in result.output
     assert (
         "annotations, training: 1 segments: begins after the video's end, left out" in result.output
     )
     assert (
         "annotations, training: 1 segments: ends after the video's end, cut there" in result.output
     )
-    assert "2 of 5 validation segments run behind" in result.output
-    assert "nothing detected can reach what lies there" in result.output
+    assert "2 of 5 validation segments end after" in result.output
+    assert "nothing detected can reach what is there" in result.output
     assert "finetune: 6 training" in result.output
     truth = json.loads((own.parent / "run/eval/results.json").read_text())
     assert truth["tasks"]["mAP"]["map"][0] <= 80  # a truth behind the end counts, as officially
@@ -153,7 +155,7 @@ def test_rows_that_change_later_are_refused_by_the_stage_that_reads_them(table, 
 def test_rounding_at_the_very_end_is_nothing(table, videos):
     own = table(v00=[(0.5, 1.5, "right"), (2.0, SECONDS + 0.05, "down")])
     result = tada("plan", *on(own, videos))
-    assert result.exit_code == 0 and "behind" not in result.output
+    assert result.exit_code == 0 and "end after" not in result.output
 
 
 def test_fractions_and_minutes_are_a_warning(table, videos):

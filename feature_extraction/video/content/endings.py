@@ -1,4 +1,4 @@
-"""Whether a file ends where its own structure says: told from the sizes in it, without reading its pictures.
+"""Whether a file ends where its own structure says: found from the sizes in it, without reading its pictures.
 
 A length in seconds in a file's head may be the sound's, or wrong. Sizes of boxes, elements and packets are not:
 where the last one goes beyond the end of the file, the file was cut; where all end with it, nothing is missing.
@@ -124,7 +124,9 @@ def _avi(file: BinaryIO, size: int) -> bool | None:
         if name != b"RIFF" or length in (0, 0xFFFFFFFF):
             return None
         place += 8 + length + length % 2
-    return False if place > size + RIFF_SLACK else None  # whole by this may be an index that lies
+    return (
+        False if place > size + RIFF_SLACK else None
+    )  # whole by this may be an index that is wrong
 
 
 def _flv(file: BinaryIO, size: int) -> bool | None:

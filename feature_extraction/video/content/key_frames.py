@@ -1,4 +1,4 @@
-"""Whether a packet begins with a picture that decoding may start at: told by the picture, not by the container.
+"""Whether a packet begins with a picture that decoding may start at: found from the picture, not from the container.
 
 A container's mark of key frames can be missing or wrong. What is asked here is more than a picture without
 references: no picture shown after it may need one from before it. So an I picture of H.264 that is not

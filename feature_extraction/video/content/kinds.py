@@ -1,4 +1,4 @@
-"""What a file is that no video could be read from, and what to do about it: told from its first bytes."""
+"""What a file is that no video could be read from, and what to do about it: found from its first bytes."""
 
 from __future__ import annotations
 

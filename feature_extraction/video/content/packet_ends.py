@@ -1,4 +1,4 @@
-"""When pictures and sound end, and how far key frames lie apart: told without decoding anything."""
+"""When pictures and sound end, and how far apart key frames are: found without decoding anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether this machine decodes videos on an NVIDIA GPU, and what PyAV is told so that it does."""
+"""Whether this machine decodes videos on an NVIDIA GPU, and the options PyAV needs for it."""
 
 from __future__ import annotations
 

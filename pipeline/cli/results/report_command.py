@@ -55,7 +55,9 @@ def report(
 
     if detections is None:
         if unknown_videos is not None:
-            raise UsageError("--unknown-videos: is about --detections; a run has no such rows")
+            raise UsageError(
+                "--unknown-videos: applies to --detections only; a run has no such rows. Leave it out"
+            )
         page = make_report(start(None, options), target)
     else:
         require_nothing_idle(options)
@@ -67,7 +69,7 @@ def report(
 
 
 def say_report(run: Run) -> None:
-    """See that there is a report of an evaluated run's results, and say where, as the last line."""
+    """Make sure there is a report of an evaluated run's results, and print where, as the last line."""
     from pipeline.progress import say
     from pipeline.ranks import ranks
     from pipeline.tools.report.making import make_small_report

@@ -53,7 +53,7 @@ def sweep(
     """Try other settings of proposals and classes on a trained run.
 
     KEY is any after the networks: proposals.alpha, classify.top, of ActionFormer detections.sigma, ... Nothing is trained or
-    decoded, and the run stays as it is. The table is sorted by mAP. Stopped, the same command goes on.
+    decoded, and the run stays as it is. The table is sorted by mAP. If stopped, the same command resumes.
 
     \b
     Example: tada-loc sweep --run-dir runs/own proposals.alpha=0.3,0.4,0.5 classify.top=1,2
@@ -97,7 +97,7 @@ def _apply(asked: Sweep, found: Mapping[int, Measured]) -> None:
 
     folder, best = asked.run.folder, best_of(asked, found)
     if best == asked.present:
-        say(f"sweep: {folder / RUN_CONFIG} stays as it is: its setting is the best")
+        say(f"sweep: {folder / RUN_CONFIG} is unchanged: its setting is the best")
         return
     apply(asked, best)
     say(

@@ -84,7 +84,7 @@ def load_annotations(settings: DatasetSettings, ignore: Collection[str] = ()) ->
 
 
 def read_annotations(paths: Sequence[Path]) -> Dataset:
-    """Annotations of whatever form, told from what is in them, without a configuration. Raises UserError."""
+    """Annotations of any form, detected from their content, without a configuration. Raises UserError."""
     files = expanded(paths)
     return in_one_form(read_format(format_of(files), Inputs(files)), str(files[-1]))
 
@@ -99,7 +99,7 @@ def annotation_files(settings: DatasetSettings) -> dict[str, Path]:
 
 
 def _form(settings: DatasetSettings, files: Sequence[Path]) -> str:
-    """The name of the form. Raises UserError if it is told and needs further keys of its own."""
+    """The name of the form. Raises UserError if it is detected and needs further keys of its own."""
     if settings.format != AUTO:
         return settings.format
     name = format_of(files)

@@ -164,7 +164,7 @@ def _overlapping(rows: pd.DataFrame) -> int:
 def check_video_id(video: str, where: str) -> str:
     """Refuse an id that no file of a later stage could have; give it back otherwise.
 
-    Those are names with a folder, of temporary files, and such with characters that end a line or steer
+    Those are names with a folder, of temporary files, and such with characters that end a line or control
     a terminal. Raises UserError naming the file and the id.
     """
     # Surrogates (half characters) cannot be a file name; they are counted here and refused below.
@@ -194,7 +194,7 @@ def check_video_id(video: str, where: str) -> str:
 
 
 def in_one_form(dataset: Dataset, where: str) -> Dataset:
-    """The same with each id in its one form of Unicode (NFC), whatever a file's or a Mac's is.
+    """The same with each id in canonical form of Unicode (NFC), whatever a file's or a Mac's is.
 
     Raises UserError naming two ids that become one.
     """

@@ -69,8 +69,8 @@ def _read_timestamps(file: Path, subset: str, heads: tuple[tuple[str, ...], ...]
         if bad.any():
             line = int(bad.to_numpy().argmax())
             raise UserError(
-                f"{file}, line {frame.index[line]}: {column} {frame[column].iloc[line]} is none of the "
-                f"{len(heads[head])} classes"
+                f"{file}, line {frame.index[line]}: {column} {frame[column].iloc[line]} is not "
+                f"one of the {len(heads[head])} classes"
             )
         result[name] = values.astype(np.int64)
     result["label"] = result["verb"].astype(str) + "," + result["noun"].astype(str)

@@ -26,7 +26,7 @@ from pipeline.data.annotations.label_tools import audacity, boris, cvat, elan, l
 from pipeline.errors import UsageError, UserError
 
 AUTO = "auto"
-# Files of a folder that may be annotations; others (videos, pictures) lie beside them.
+# Files of a folder that may be annotations; others (videos, pictures) are beside them.
 _ENDINGS = frozenset({".json", ".xml", ".csv", ".tsv", ".txt", ".eaf", ".gz"})
 _MOST_FILES = 100_000
 

@@ -1,4 +1,4 @@
-"""Trimmed segments of the annotations: where they lie, their classes and the files they are read from."""
+"""Trimmed segments of the annotations: where they are, their classes and the files they are read from."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def training_segments(
     """Training and validation segments; videos skipped or not there are counted by `left_out`.
 
     `seconds`: how long the videos are whose length is known; segments are cut there. With `dataset.hold_out` some of the training videos are validated on, and train nothing. What is
-    left out is said. Raises UserError if more videos are missing than allowed, or nothing trains,
+    left out is reported. Raises UserError if more videos are missing than allowed, or nothing trains,
     or there is nothing to choose the epoch by.
     """
     for line, count in dataset.notes.items():

@@ -136,7 +136,7 @@ class FeatureStore:
         return found
 
     def available(self, videos: Sequence[str], left_out: LeftOut) -> list[str]:
-        """The videos whose features are on disk, without skipped ones; the others are counted and said.
+        """The videos whose features are on disk, without skipped ones; the others are counted and reported.
 
         Raises UserError when features are missing that are not among the failures the user allowed.
         """
@@ -184,7 +184,7 @@ class FeatureStore:
         remove(self.path(video))
 
     def clear_temporary(self) -> None:
-        """Remove what a killed process left half written."""
+        """Remove incomplete files that a killed process left."""
         clear_temporary(self.folder / FEATURES)
 
     @cached_property

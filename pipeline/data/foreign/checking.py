@@ -22,7 +22,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Checked:
-    """The features that can be used, by video: where they lie, a digest of each, their grid, their number.
+    """The features that can be used, by video: where they are, a digest of each, their grid, their number.
 
     `digest`: of all of them; `channels`: what most of them have. `problems`: what is wrong, by video;
     `strangers`: a few words on names that are of no known video, "" where there are none.

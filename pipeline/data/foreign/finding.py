@@ -1,4 +1,4 @@
-"""Where the features of each video lie: in a folder with sub-folders, or in one file of all videos."""
+"""Where the features of each video are: in a folder with sub-folders, or in one file of all videos."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OF_ALL = "numpy.savez('features.npz', **pickle.load(open('FILE', 'rb')))"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a video's features lie: a file of its own, or a `key` in a file of many."""
+    """Where a video's features are: a file of its own, or a `key` in a file of many."""
 
     path: Path
     key: str | None = None

@@ -66,7 +66,7 @@ def read_hdf5(path: Path, key: str | None = None) -> np.ndarray:
 
 
 def _own(group: h5py.Group, key: str) -> Any:
-    """What lies in the file itself; None for links, which could lead to any file of this machine."""
+    """What is in the file itself; None for links, which could lead to any file of this machine."""
     return group[key] if isinstance(group.get(key, getlink=True), h5py.HardLink) else None
 
 

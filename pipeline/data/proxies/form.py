@@ -1,4 +1,4 @@
-"""What a proxy is: its size, how often it has a key frame, where it lies, and what it is made by."""
+"""What a proxy is: its size, how often it has a key frame, where it is, and what it is made by."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPTIONS = {
 
 
 def proxies_folder(config: Config, run: Path) -> Path:
-    """Where the proxies of a run lie: `dataset.proxies`, or a folder of its own."""
+    """Where the proxies of a run are: `dataset.proxies`, or a folder of its own."""
     return config.dataset.proxies or run / FOLDER
 
 

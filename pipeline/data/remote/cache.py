@@ -28,9 +28,9 @@ from pipeline.progress import say
 PATIENCE = 1800.0  # seconds that one waits for copies in use to be free
 _POLL = 0.1
 _WATCH = 5.0  # seconds from look to look at a copy that is being made
-_FIRST_WORD = 10.0  # seconds of waiting before it is said
+_FIRST_WORD = 10.0  # seconds of waiting before it is reported
 _NO_NAME = re.compile(r"[^\w.-]+")
-# Names of copies, and of copies being made; whatever else lies there is not ours, and stays.
+# Names of copies, and of copies being made; whatever else is there is not ours, and stays.
 _OURS = re.compile(r"([0-9a-f]{20}-.*?)(?:\.(\d+)\.part)?", re.DOTALL)
 
 

@@ -1,6 +1,6 @@
 """Files with an address that are read whole, and often: annotations, features of others. Each has its copy on disk.
 
-The copies lie in the cache's folder `files`, by the names of their address, with a note of which version each is.
+The copies are in the cache's folder `files`, by the names of their address, with a note of which version each is.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def local_paths(
 
 @dataclass(frozen=True)
 class _Copies:
-    """What lies at an address, a file or a folder, on this machine."""
+    """What is at an address, a file or a folder, on this machine."""
 
     url: Url
     cache: Path

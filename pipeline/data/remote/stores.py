@@ -1,4 +1,4 @@
-"""Stores of files by their addresses, through fsspec: what lies there, of which version, its bytes.
+"""Stores of files by their addresses, through fsspec: what is there, of which version, its bytes.
 
 Nothing but the standard library is loaded before an address is used.
 """
@@ -95,7 +95,7 @@ def is_folder(url: str) -> bool:
 def files_below(url: str) -> dict[str, Facts | None]:
     """The files below an address, by what comes after it; None if a listing does not tell the facts.
 
-    Raises StoreError if it is not there or nothing lies below it, and for a name that leads out of it.
+    Raises StoreError if it is not there or nothing is below it, and for a name that leads out of it.
     """
 
     def look() -> dict[str, Facts | None]:
@@ -140,7 +140,7 @@ def _named(url: str, root: str, found: Mapping[str, Any]) -> Iterator[tuple[str,
             continue
         inside = path.removeprefix(root)
         if inside == path or any(name in ("", ".", "..") for name in inside.split("/")):
-            raise StoreError(url, f"lists {path!r}, which does not lie in it")
+            raise StoreError(url, f"lists {path!r}, which is not in it")
         yield inside, _facts(info)
 
 

@@ -1,4 +1,4 @@
-"""Videos that lie elsewhere, as files of the cache when they are read."""
+"""Videos that are elsewhere, as files of the cache when they are read."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def local_file(source: os.PathLike[str]) -> Iterator[Path]:
 
 
 def path_of(source: os.PathLike[str]) -> Path:
-    """Where a video lies, for those who name it; of one with an address the name of its file."""
+    """Where a video is, for those who name it; of one with an address the name of its file."""
     if isinstance(source, RemoteVideo):
         return source.lies_at or Path(source.name)
     return Path(source)
@@ -157,7 +157,7 @@ class Ends(Elsewhere):
 
 @dataclass(frozen=True)
 class RemoteFolder:
-    """The address that videos lie below, and the cache they are copied to."""
+    """The address that videos are below, and the cache they are copied to."""
 
     url: Url
     cache: Cache
@@ -179,7 +179,7 @@ class RemoteFolder:
 
 
 class UnlistedError(UserError):
-    """An address of which nobody tells now what lies below it."""
+    """An address of which nobody tells now what is below it."""
 
 
 def cache_of(settings: DatasetSettings) -> Cache:
@@ -188,7 +188,7 @@ def cache_of(settings: DatasetSettings) -> Cache:
 
 
 def folder_of(settings: DatasetSettings) -> Path | RemoteFolder:
-    """Where the videos of a data set lie."""
+    """Where the videos of a data set are."""
     videos = settings.videos
     return videos if isinstance(videos, Path) else RemoteFolder(videos, cache_of(settings))
 
@@ -196,7 +196,7 @@ def folder_of(settings: DatasetSettings) -> Path | RemoteFolder:
 def through_cache(
     found: Mapping[str, Path | RemoteVideo], settings: DatasetSettings
 ) -> dict[str, Path | RemoteVideo]:
-    """The videos as they are read: with `dataset.cache` from copies of them, folders of frames from where they lie."""
+    """The videos as they are read: with `dataset.cache` from copies of them, folders of frames from where they are."""
     remote = {video: place for video, place in found.items() if isinstance(place, RemoteVideo)}
     if settings.cache is not None:
         cache = cache_of(settings)

@@ -92,7 +92,7 @@ def scores_of(config: Config, dataset: Dataset) -> GivenScores:
 @lru_cache(maxsize=2)
 def _read(
     file: Path,
-    when: tuple[int, int, int],  # told apart by it alone
+    when: tuple[int, int, int],  # distinguished by it alone
     classes: tuple[str, ...],
     videos: tuple[str, ...],
     known: tuple[frozenset[str], frozenset[str]],

@@ -1,4 +1,4 @@
-"""Where the videos of a dataset lie: files or folders of frames, flat or in folders, with or without `v_`."""
+"""Where the videos of a dataset are: files or folders of frames, flat or in folders, with or without `v_`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _Found = Path | RemoteVideo
 
 @dataclass
 class _Index:
-    """What lies below a folder, by name in its one form: video files without their ending, folders of frames.
+    """What is below a folder, by name in canonical form: video files without their ending, folders of frames.
 
     `wanted`: names a video may have; only a folder with one of them is looked at for frames. `pattern`:
     how frames are named; None: as the numbered pictures that are there.
@@ -132,7 +132,7 @@ def require_videos(
 ) -> dict[str, Source]:
     """As `find_videos`: the sources of all ids that have one; the others are counted by `left_out`.
 
-    Raises UserError naming the first missing ones where they are too many, and what lies there in their place.
+    Raises UserError naming the first missing ones where they are too many, and what is there in their place.
     """
     paths, missing = find_videos(settings, dataset, ids)
     hint = ""

@@ -1,8 +1,8 @@
-"""Which video a file is: known by its content, wherever it lies and whenever it was written.
+"""Which video a file is: known by its content, wherever it is and whenever it was written.
 
 Size and time are a quick look; where they differ from what was seen before, a digest of the size and of
 a fixed sample of the bytes decides. Of a folder of frames it is how many there are, which are missing, and a
-sample: how they are named, and what else lies there, changes nothing.
+sample: how they are named, and what else is there, changes nothing.
 """
 
 from __future__ import annotations

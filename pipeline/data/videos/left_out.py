@@ -25,7 +25,7 @@ class LeftOut:
 
     `allowed` counts videos that are missing or fail (`runtime.allow_failures`); those of the file `skip`
     (`runtime.skip`) are the user's wish and count for nothing. With `at_once` one too many ends the
-    stage where it fails, else when all were tried (`settle`). Of several processes one `writes` the list,
+    stage where it fails, else when all were tried (`settle`). One of several processes `writes` the list,
     in `folder`, the stage's; without a folder there is none. `identities` tells which file a video is. `skips`:
     whether the command has an option for `skip`.
 
@@ -75,7 +75,7 @@ class LeftOut:
                 self.reasons[video] = failure.reason
 
     def without_skipped(self, videos: Iterable[str]) -> list[str]:
-        """The videos to use, each once, in their order; skipped ones are counted and said."""
+        """The videos to use, each once, in their order; skipped ones are counted and reported."""
         skip = skipped_ids(self._skip)
         videos = list(dict.fromkeys(videos))
         left = [video for video in videos if video in skip]
@@ -237,7 +237,7 @@ class LeftOut:
 def how_to_go_on(count: int, *, skips: bool = True) -> str:
     """What a user can do about videos that fail; not every command `skips` those of a file."""
     skip = " or --skip FILE (their ids, one per line)" if skips else ""
-    return f"or go on without with --allow-failures {count}{skip}"
+    return f"or continue without them with --allow-failures {count}{skip}"
 
 
 def shown(videos: Sequence[str]) -> str:

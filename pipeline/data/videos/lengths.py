@@ -39,7 +39,7 @@ def known_lengths(
     *,
     workers: int | None,
 ) -> dict[str, Measured]:
-    """The length of each video of `sources` that can be told; one that does not open has none.
+    """The length of each video of `sources` that can be found; one that does not open has none.
 
     `known` are lengths by the digest of a video's content (`identities`); what is looked at is added there.
     `workers` processes look, 0 looks here, and None looks at none.
@@ -61,7 +61,7 @@ def known_lengths(
 def look_at_ends(
     sources: Mapping[str, Source], workers: int, *, timeout: float = LOOK_SECONDS
 ) -> tuple[dict[str, VideoInfo], dict[str, str]]:
-    """As `probe_all`; of videos that lie elsewhere only the ends are brought here, and all of those that these do not tell."""
+    """As `probe_all`; of videos that are elsewhere only the ends are brought here, and all of those that these do not tell."""
     ends: dict[str, Source | Elsewhere] = {
         v: Ends(place) if isinstance(place, RemoteVideo) else place for v, place in sources.items()
     }

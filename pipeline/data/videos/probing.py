@@ -24,7 +24,7 @@ _WORTH_A_START = 8  # videos looked at while a process starts: 0.04 s against 0.
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look at a video found: its `info`, spans of seconds that are damaged, and how far key frames lie apart.
+    """What a look at a video found: its `info`, spans of seconds that are damaged, and how far apart key frames are.
 
     `key_frame_seconds` is the longest time from one to the next, None if the file's index does not tell.
     """

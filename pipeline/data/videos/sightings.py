@@ -20,7 +20,7 @@ PICTURES = "pictures"  # a note of the extract stage's ledger: digest, and the r
 class Sightings:
     """The videos as they are: `identities` by id, and `repacked`, whose files are others with the same pictures.
 
-    `measured`: lengths by digest, which grow as videos are looked at; `sources`: where the videos lie.
+    `measured`: lengths by digest, which grow as videos are looked at; `sources`: where the videos are.
     """
 
     identities: Mapping[str, str]
@@ -43,7 +43,7 @@ class Sightings:
     def lengths(self, videos: Iterable[str], workers: int | None) -> dict[str, Measured]:
         """The length of each video that is known; `workers` look at the others (`known_lengths`).
 
-        That of a video which is not there any more is known by what it was.
+        That of a video which does not exist any more is known by what it was.
         """
         digests = {v: seen.digest for v, seen in self.seen.items()}
         wanted = [video for video in dict.fromkeys(videos) if video in self.identities]

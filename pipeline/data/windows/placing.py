@@ -30,7 +30,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Window:
-    """A training sample: where it lies in its video, and the segments it is trained on.
+    """A training sample: where it is in its video, and the segments it is trained on.
 
     `offset` counts positions (0 for a rescaled video, below 0 for a window that begins before its
     video), `span` is (start, end) in seconds, `segments` [N, 2] are seconds of the video; `around`
@@ -68,7 +68,7 @@ def window_offsets(length: int, settings: BMNSettings) -> np.ndarray:
 
 
 def redrawn(window: Window, settings: BMNSettings, epoch: int, index: int) -> Window:
-    """The window where it lies in an epoch, as (seed, epoch, index) alone has it.
+    """The window where it is in an epoch, as (seed, epoch, index) alone has it.
 
     A place with no training segment inside is drawn again; after DRAWS of them it stays in place.
     """

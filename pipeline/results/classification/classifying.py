@@ -38,7 +38,7 @@ def scores_on_features(
     """
     if settings.mode == "video":
         return class_probabilities(model, features.array.mean(0, keepdims=True), device)
-    # Imported videos may each have a rate, and clips of a length, of their own.
+    # Each imported video may have its own rate and clip length.
     cells = features.at(times_of(settings, proposals, features.grid))
     if on_means:
         return class_probabilities(model, features.array[cells].mean(1), device)

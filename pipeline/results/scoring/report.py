@@ -1,4 +1,4 @@
-"""The figures as a user sees them: ours, and below them the paper's and others' on the same data set."""
+"""The figures as printed: ours, and below them the paper's and other published ones on the same data set."""
 
 from __future__ import annotations
 

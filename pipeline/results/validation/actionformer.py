@@ -51,7 +51,7 @@ def _terms(
     with autocast(device, settings.precision):
         made: list[list[Level]] = model(batch["features"], batch["mask"])
     targets = Targets(*(batch[key] for key in Targets._fields))
-    # An average of this number and this number: what is divided by is the number.
+    # An average of a number and itself: the divisor is the number.
     own = targets.positive.sum().clamp(min=1).to(model.normalizer)
     terms, _ = loss_terms(made, targets, own, settings, sizes)
     return {name: float(term) for name, term in terms.items()}

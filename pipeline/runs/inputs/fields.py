@@ -31,7 +31,7 @@ VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
 FEATURES_READ = ("features of training videos", "features of evaluation videos", "videos")
 TRAINED_ON = "training videos"  # of fine-tuning: which video each was
 VIDEOS = "videos"  # the field with a digest per video, of a stage that leaves a file per video
-# Of `classify`, what works on scores that are there; what they are made of is said by video.
+# Of `classify`, what works on scores that are there; what they are made of is reported by video.
 _FUSED = (
     "content.proposals",
     "classify.top",

@@ -99,7 +99,7 @@ def _some_holds(run: Run, rows: pd.DataFrame, holds: Holds) -> bool:
     for video, group in rows.groupby("video", sort=False):
         segments = group[["start", "end"]].to_numpy(float)
         if not np.isfinite(segments).all():
-            return True  # that these are no segments to detect is said of the evaluation
+            return True  # that these are no segments to detect is reported by the evaluation
         if holds(segments, told[str(video)]):
             return True
     return False

@@ -34,7 +34,7 @@ class TrainingRows(NamedTuple):
 
 
 def rows_to_train(run: Run, title: str, left_out: LeftOut) -> TrainingRows:
-    """The training subset's segments in videos with features. What is left out is said.
+    """The training subset's segments in videos with features. What is left out is reported.
 
     Videos are held out as fine-tuning holds them out: a head is not judged on features of videos the
     classifier has learnt by heart.

@@ -23,7 +23,7 @@ def training_findings(
 ) -> list[Finding]:
     """Samples, batch, epochs and steps of a run's trainings; `seconds` are the videos' durations.
 
-    A training with nothing to train on is said elsewhere, but for BMN where segments fit no window. `finetunes`:
+    A training with nothing to train on is reported elsewhere, but for BMN where segments fit no window. `finetunes`:
     whether the run has a classifier of its own.
     """
     finetune = finetune_outlook(config, dataset, infos)

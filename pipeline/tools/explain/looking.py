@@ -71,7 +71,7 @@ def look_at(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Explained:
-    """Explain a moment of a video; `progress` is told how many clips are done. Raises UserError, VideoError."""
+    """Explain a moment of a video; `progress` is called with how many clips are done. Raises UserError, VideoError."""
     network = extractor.network.network
     assert isinstance(network, VideoNetwork)
     centres = moment.centres(extractor.grid)

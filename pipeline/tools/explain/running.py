@@ -100,7 +100,7 @@ def explain(request: Request) -> Written:
 
 
 def _require_explainable(model: Model) -> None:
-    """Refuse networks of others: where their features lie in a frame is not known here. Raises UserError."""
+    """Refuse networks of others: where their features are in a frame is not known here. Raises UserError."""
     try:
         published = model.config.backbone.of_others
     except PublishedError as error:
@@ -113,7 +113,7 @@ def _require_explainable(model: Model) -> None:
 
 
 def _find(request: Request, run: Run | None) -> tuple[str, Source]:
-    """The video's name and where it lies. Raises UserError."""
+    """The video's name and where it is. Raises UserError."""
     if run is not None and not os.path.lexists(request.video):
         if request.video not in run.videos:
             near = difflib.get_close_matches(request.video, run.videos, n=1)

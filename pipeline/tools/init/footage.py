@@ -60,7 +60,7 @@ class Footage:
 def look_at(settings: DatasetSettings, workers: int) -> Footage:
     """Read the annotations and the first frame of every video.
 
-    Raises UserError if there is no video, or no segment, to go by. What cannot be read is said, and
+    Raises UserError if there is no video, or no segment, to go by. What cannot be read is reported, and
     what lies beyond a video's end.
     """
     dataset = load_annotations(settings)
@@ -125,7 +125,7 @@ def _figures(
 def _readable(
     settings: DatasetSettings, dataset: Dataset, ids: list[str], workers: int
 ) -> dict[str, VideoInfo]:
-    """What each video that can be read says of itself; the others are said."""
+    """What each video that can be read says of itself; the others are reported."""
     paths, missing = find_videos(settings, dataset, ids)
     if missing:
         near = near_misses(settings.videos, missing, settings.frames)

@@ -27,7 +27,7 @@ _KEPT = 1  # the form of what is kept of a video
 
 @dataclass(frozen=True)
 class Videos:
-    """The videos that are asked for: where they lie, what they are, what is true of them, how long they are [s]."""
+    """The videos that are asked for: where they are, what they are, what is true of them, how long they are [s]."""
 
     sources: Mapping[str, Source]
     seen: Mapping[str, Sighting]

@@ -60,7 +60,7 @@ class Task:
 
 
 class Job(NamedTuple):
-    """A video: its name, where it lies, what it is (a digest); `raw`: what was found before, where that is current."""
+    """A video: its name, where it is, what it is (a digest); `raw`: what was found before, where that is current."""
 
     video: str
     source: Source

@@ -9,7 +9,7 @@ from pipeline.run_folder.ledger import LEDGER, Ledger
 
 
 class Written:
-    """Tells what `predict` wrote: what lies in `folder`, where it writes now, and what a ledger beside it lists.
+    """Tells what `predict` wrote: what is in `folder`, where it writes now, and what a ledger beside it lists.
 
     `folder` is None if nothing is written.
     """

@@ -28,7 +28,7 @@ def estimated_bytes(videos: Mapping[str, Path], side: int, workers: int) -> floa
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes that are free where a folder lies or will lie."""
+    """Bytes that are free where a folder is or will lie."""
     place = folder.absolute()
     while not place.exists():
         place = place.parent

@@ -23,7 +23,7 @@ from pipeline.runs.run import Run
 from pipeline.tools.proxies.encoding import encode_proxy
 from pipeline.tools.proxies.estimate import estimated_bytes, free_bytes, size_text
 
-SILENCE_SECONDS = 300.0  # a worker that encodes nothing for so long hangs
+SILENCE_SECONDS = 300.0  # a worker that encodes nothing for this long is hanging
 Job = tuple[str, Path, str]  # video, its file, which file that is
 
 

@@ -49,7 +49,7 @@ def make_report(run: Run, folder: Path | None = None) -> Path:
 def make_small_report(run: Run) -> Path | None:
     """See that the run's folder holds a report of its results: the small form, unless one of them is there.
 
-    None if it cannot be written, which is said: the results are there all the same.
+    None if it cannot be written, which is reported: the results are there all the same.
     """
     folder = run.folder / FOLDER
     try:
@@ -70,7 +70,7 @@ def make_file_report(
 ) -> Path:
     """Write the report of a result file or a table of detections, and give the path of the page.
 
-    `unknown_videos`: what happens to rows of videos that are not evaluated. Raises UserError if it cannot be scored.
+    `unknown_videos`: how to treat rows of videos that are not evaluated. Raises UserError if it cannot be scored.
     """
     report = report_of_file(settings, path, folder, unknown_videos=unknown_videos)
     return write_report_page(report, folder)

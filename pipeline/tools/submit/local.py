@@ -60,7 +60,7 @@ def work_through(
             raise
         lines = [line for handle in handles if (line := _failure(job, handle))]
         if lines:
-            raise UserError(f"{lines[0]}{_and_more(lines)}; the same command goes on from there")
+            raise UserError(f"{lines[0]}{_and_more(lines)}; run the same command again to resume")
         say(f"{job.name}: done in {time.monotonic() - begun:.0f} s")
 
 
@@ -73,7 +73,7 @@ def _and_more(lines: Sequence[str]) -> str:
 
 
 def _failure(job: Job, handle: Handle[None]) -> str:
-    """What is said of a task that failed; empty for one that ended well."""
+    """What is reported about a task that failed; empty for one that ended well."""
     log = handle.paths.stderr
     if not handle.paths.result_pickle.is_file():
         return failed(job.name, handle.job_id, log, "its process was killed, or its time was over")

@@ -1,4 +1,4 @@
-"""`sweep/figures.json` of a run: the figures of settings that were tried, so that a stopped sweep goes on."""
+"""`sweep/figures.json` of a run: the figures of settings that were tried, so that a stopped sweep resumes."""
 
 from __future__ import annotations
 

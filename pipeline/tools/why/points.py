@@ -21,7 +21,7 @@ from pipeline.training.networks.actionformer import Networks, load_network, size
 
 
 class Points(NamedTuple):
-    """A video of `length` positions, and what is said at each of its P points, level by level.
+    """A video of `length` positions, and what is reported at each of its P points, level by level.
 
     segments [P, 2]: seconds, cut to the video. scores: an array [P, K] a set of classes, or one [P, 1] without.
     """

@@ -1,4 +1,4 @@
-"""`metrics.csv`: a line per step and a line per epoch of a training, written as it goes on."""
+"""`metrics.csv`: a line per step and a line per epoch of a training, written as it runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MetricsFile:
     """The file of one training. Columns: `FIRST`, then the terms of the loss and the figures of validation by name.
 
     A line of a step has the step's values, one of an epoch the epoch's means and its validation. A file that a kill
-    cut off in the middle of a line goes on before that line.
+    cut off in the middle of a line is continued before that line.
     """
 
     def __init__(self, path: Path) -> None:

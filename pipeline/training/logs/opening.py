@@ -39,7 +39,7 @@ def open_log(
 ) -> Log:
     """The log of a training in its stage's folder; in processes beside the main one, none.
 
-    `run` is the run's name, `title` the stage's, `settings` what a tracker is told of both. `batch`: samples of
+    `run` is the run's name, `title` the stage's, `settings` what a tracker records of both. `batch`: samples of
     a step. Raises UsageError if a package is missing.
     """
     if not ranks().is_main:
@@ -56,7 +56,7 @@ def open_log(
 
 
 def forget_log(folder: Path) -> None:
-    """Remove what a training that came to nothing has told in its folder."""
+    """Remove what a training that was given up has logged in its folder."""
     for name in (METRICS, wandb_run.ID_FILE):
         remove(folder / name)
     for name in (event_files.FOLDER, wandb_run.FOLDER):

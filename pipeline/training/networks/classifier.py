@@ -52,7 +52,7 @@ def classifier_to_fill(
 def new_classifier(
     settings: BackboneSettings, num_classes: int | tuple[int, int], seed: int
 ) -> VideoNetwork:
-    """A classifier with its initial weights; what was and was not loaded is said.
+    """A classifier with its initial weights; what was and was not loaded is reported.
 
     Raises UserError for weights that do not fit, UsageError for an unknown backbone.
     """

@@ -45,7 +45,7 @@ def their_network(
 def their_initial_network(
     settings: BackboneSettings, num_classes: int | tuple[int, int]
 ) -> AdaptedNetwork:
-    """The network with its initial weights; which they are is said.
+    """The network with its initial weights; which they are is reported.
 
     Raises UserError for weights that cannot be had or do not fit.
     """

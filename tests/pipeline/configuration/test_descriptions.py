@@ -35,7 +35,7 @@ def is_number(kind: object) -> bool:
 FIELDS = fields_of(Config)
 # The unit, or what is counted, of every numeric key, by the last part of its name.
 UNITS = {
-    "fps": "frames per second", "frame_fps": "frames per second", "annotation_fps": "frames per second",
+    "fps": "frames a second", "frame_fps": "frames a second", "annotation_fps": "frames a second",
     "checkpoint_seconds": "seconds",
     "per_second": "proposals for each second", "frames": "frames", "interval": "frames",
     "stride": "frames", "offset_frames": "frame", "kernels": "frames", "pool_kernel": "frames", "short_side": "pixels",

@@ -120,7 +120,7 @@ def test_a_worker_that_hangs_costs_the_video_it_was_reading(monkeypatch):
     monkeypatch.setattr(batches, "READ_SECONDS", 1.5)
     found, lost = read([[0], ["hang"], [1], ["hang", 2], [3]])
     assert found == [[0], ["no hang"], [1], ["no hang", 2], [3]]
-    assert lost == [("video hang", "no progress for 1.5 s, given up")]
+    assert lost == [("video hang", "no progress for 1.5 s; given up")]
 
 
 class Slow(Numbers):

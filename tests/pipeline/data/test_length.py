@@ -1,4 +1,4 @@
-"""How long a training is: epochs raised to this many steps, batches of a quarter, and what is said of it."""
+"""How long a training is: epochs raised to this many steps, batches of a quarter, and what is reported about it."""
 
 from __future__ import annotations
 

@@ -140,8 +140,8 @@ def broken(model, **tensors):
     ("change", "said"),
     [
         (lambda m: broken(m, **{"stem.conv.weight": torch.full((4, 3, 7, 7), float("nan"))}), "went wrong"),
-        (lambda m: broken(m, more=torch.zeros(1)), "networks have not: classifier.more"),
-        (lambda m: replace(m, classifier=dict(list(m.classifier.items())[1:])), "lacks tensors"),
+        (lambda m: broken(m, more=torch.zeros(1)), "networks do not have: classifier.more"),
+        (lambda m: replace(m, classifier=dict(list(m.classifier.items())[1:])), "is missing tensors"),
         (lambda m: replace(m, heads=(("dive", "jump"),)), "the network's F32 [2, "),
         (lambda m: replace(m, heads=(("dive", "jump", "jump"),)), "'jump' appears twice"),
         (lambda m: replace(m, heads=(("dive", "jump", "a\nb"),)), "control character"),

@@ -1,4 +1,4 @@
-"""A model whose head is ActionFormer finds what its stages find, to the last digit, with its own classes and without."""
+"""A model whose head is ActionFormer finds what its stages find, exactly, with its own classes and without."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_file_is_the_model_of_its_run(form, runs, tmp_path):
     assert ours.detector.keys() == theirs.detector.keys()
     said = info_table(describe(path))
     named = (
-        "it names the classes itself" if form[0] == "o" else "classes are those of each proposal"
+        "it predicts the classes itself" if form[0] == "o" else "classes are those of each proposal"
     )
     assert "ActionFormer" in said and named in said and "BMN" not in said
     assert describe(run)["digest"] == theirs.digest and describe(run)["trained"]

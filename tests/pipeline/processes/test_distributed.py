@@ -113,7 +113,7 @@ def test_a_process_that_dies_ends_the_run_and_the_same_command_goes_on(data, tmp
     _, said = process.communicate(timeout=120)
     assert process.returncode != 0 and "SIGKILL" in said
     done = execute(line)
-    assert done.returncode == 0 and "going on from epoch" in done.stderr, done.stderr
+    assert done.returncode == 0 and "resuming from epoch" in done.stderr, done.stderr
     assert (run / "finetune/model.pt").is_file()
 
 

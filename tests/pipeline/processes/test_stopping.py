@@ -102,7 +102,7 @@ def test_training_writes_its_checkpoint_at_the_next_step(
     (run / stage / "first.pt").write_bytes((run / stage / "checkpoint.pt").read_bytes())
     process = started(line)
     for said in process.stderr:
-        if "going on from" in said:
+        if "resuming from" in said:
             assert f"epoch {before[0] + 1}, step {before[1]}" in said
             break
     process.kill()

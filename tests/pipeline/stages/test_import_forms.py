@@ -1,4 +1,4 @@
-"""Every form that packs of features have goes in as it is; what is done to it is said."""
+"""Every form that packs of features have goes in as it is; what is done to it is reported."""
 
 from __future__ import annotations
 
@@ -342,7 +342,10 @@ def test_another_annotated_length_is_taken_over(data):
         ),
         (("--rescaled", 20, "--fps", 10), "leave --fps out"),
         (("--rescaled", 20, "--offset-frames", 1), "leave --offset-frames out"),
-        (("--fps", 10, "--stride", 10, "--channels-first", "--layout", "nc"), "say two things"),
+        (
+            ("--fps", 10, "--stride", 10, "--channels-first", "--layout", "nc"),
+            "contradict each other",
+        ),
     ],
 )
 def test_options_that_do_not_go_together(data, stated, said):

@@ -22,7 +22,7 @@ _WINDOWS = "cp1252"
 def decoded(content: bytes, file: Path) -> str:
     """The text of a file, without a byte order mark.
 
-    Raises UserError if it is in no encoding that can be told.
+    Raises UserError if it is in no encoding that can be detected.
     """
     encoding = _encoding(content)
     try:

@@ -1,4 +1,4 @@
-"""Labels that are probably one class spelled twice: said, never joined."""
+"""Labels that are probably one class spelled twice: reported, never joined."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
-_MOST = 20  # pairs that are said; a file of free text has them without end
+_MOST = 20  # pairs that are reported; a file of free text has them without end
 
 
 def spelled_twice(labels: Iterable[str]) -> Counter[str]:

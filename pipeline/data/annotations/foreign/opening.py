@@ -20,7 +20,7 @@ _DEEPEST = 100  # elements within one another; annotation files have about ten
 
 
 class OpenedFile:
-    """A file of annotations that is yet to be told what it is; each form of it is made on first use."""
+    """A file of annotations whose form is not known yet; each view of it is made on first use."""
 
     def __init__(self, path: Path) -> None:
         """Read the file (packed: what is in it). Raises UserError if it cannot be read or is not text."""

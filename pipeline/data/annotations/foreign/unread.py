@@ -100,7 +100,7 @@ def refuse_xml(path: Path, root: Element) -> NoReturn:
 
 
 def refuse_json(path: Path, value: Any) -> NoReturn:
-    """Refuse JSON of no known kind. Raises UserError that names the kind where it can be told."""
+    """Refuse JSON of no known kind. Raises UserError that names the kind if it can be recognized."""
     keys = set(value) if isinstance(value, dict) else set()
     first = value[0] if isinstance(value, list) and value else None
     inner = set(first) if isinstance(first, dict) else set()

@@ -127,7 +127,7 @@ def _images(found: Found, root: Element, only: str | None, tasks: list[Element],
 
 
 def _folder_of(image: Element) -> str | None:
-    """The video of a frame that lies in a folder of its own: v06/frame_000022.jpg."""
+    """The video of a frame in a folder of its own: v06/frame_000022.jpg."""
     folder = image.get("name", "").replace("\\", "/").rpartition("/")[0]
     return folder or None
 

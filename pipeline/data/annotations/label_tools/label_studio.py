@@ -2,7 +2,7 @@
 
 Ranges on a video's timeline count frames from 1, the last included; regions of sound and of time series
 are seconds; boxes that follow an object last while they are enabled. Frames count at the `frameRate` of the
-<Video> tag, which is 24 where it is not set, whatever rate the video has: that is said.
+<Video> tag, which is 24 where it is not set, whatever rate the video has: that is reported.
 """
 
 from __future__ import annotations

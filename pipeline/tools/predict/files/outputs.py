@@ -99,7 +99,7 @@ def write_form(
 ) -> list[str]:
     """Write a video's file, or folder of files, of a form into the ledger's folder, and record it there.
 
-    What lies there and is not as it was written is moved aside; what is said of that is given. Raises UserError if a
+    What is there and is not as it was written is moved aside; what is reported about that is given. Raises UserError if a
     file cannot be written.
     """
     name = name_of(found.video, form)
@@ -117,7 +117,7 @@ def write_form(
 def write_guarded(
     path: Path, ledger: Ledger, by: str, write: Callable[[Path], object]
 ) -> list[str]:
-    """Write a file of the ledger's folder and record it; what lies there is guarded as by `write_form`."""
+    """Write a file of the ledger's folder and record it; what is there is guarded as by `write_form`."""
     moved = _keep_changed(path, ledger.get(path.name))
     write(path)
     _note(ledger, path, (by, ""))
@@ -153,7 +153,7 @@ def _clear(place: Path, ledger: Ledger) -> dict[Path, Path]:
 
 
 def _keep_changed(path: Path, line: Made | None) -> dict[Path, Path]:
-    """Move a file aside that is not as it was written; where it lies now, by where it lay."""
+    """Move a file aside that is not as it was written; where it is now, by where it lay."""
     if not os.path.lexists(path) or (line is not None and is_as_recorded(path, line.file)):
         return {}
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -176,6 +176,6 @@ def _said(moved: Mapping[Path, Path]) -> list[str]:
             remove(target)
         else:
             said.append(
-                f"{path}: what lay there was changed by hand or is not ours; it is kept as {target.name}"
+                f"{path}: what was there was changed by hand or is not ours; it is kept as {target.name}"
             )
     return said

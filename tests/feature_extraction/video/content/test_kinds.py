@@ -119,5 +119,5 @@ def test_of_other_bytes_the_decoders_reason_is_said(tmp_path):
 def test_a_link_to_nothing_is_named_as_such(tmp_path):
     path = tmp_path / "v.mp4"
     path.symlink_to(tmp_path / "gone.mp4")
-    with pytest.raises(VideoError, match=r"is a link to .*gone\.mp4, which is not there"):
+    with pytest.raises(VideoError, match=r"is a link to .*gone\.mp4, which does not exist"):
         open_video(path)

@@ -1,4 +1,4 @@
-"""What a network's publisher says goes into the configuration; what contradicts it is said or refused."""
+"""What a network's publisher says goes into the configuration; what contradicts it is reported or refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files with an address that are read whole: a copy is what the store has now, or is said not to be."""
+"""Files with an address that are read whole: a copy is what the store has now, or is reported not to be."""
 
 from __future__ import annotations
 

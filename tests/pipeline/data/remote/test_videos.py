@@ -1,4 +1,4 @@
-"""Videos that lie elsewhere: found by name, known by content, read from the cache as if they lay here."""
+"""Videos that are elsewhere: found by name, known by content, read from the cache as if they lay here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which videos train, which of their segments are learnt, and what is said of the others."""
+"""Which videos train, which of their segments are learnt, and what is reported about the others."""
 
 from __future__ import annotations
 

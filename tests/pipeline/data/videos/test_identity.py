@@ -1,4 +1,4 @@
-"""Which video a file is: its content says so, not where it lies or when it was written."""
+"""Which video a file is: its content says so, not where it is or when it was written."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def test_ids_are_compared_in_nfc(tmp_path):
 @pytest.mark.parametrize("option", ["runtime.skip=ids.txt", "runtime.allow_failures=3"])
 def test_settings_that_do_nothing_here_are_refused(tmp_path, option):
     done = score(found(tmp_path), truth(tmp_path), option)
-    assert done.exit_code == 2 and "does nothing where a file is scored" in done.output
+    assert done.exit_code == 2 and "has no effect when a file is scored" in done.output
     name = option.partition("=")[0].partition(".")[2].replace("_", "-")
     done = score(found(tmp_path), truth(tmp_path), f"--{name}", "3")
     assert done.exit_code == 2 and "No such option" in done.output
@@ -294,8 +294,8 @@ def test_subsets_told_beside_the_annotations(tmp_path):
             "row 1: score 'nan' is not a number",
         ),
         ("video,start,end,score,label\na,00:10,20,0.9,x\n", "row 0: start '00:10' is not a number"),
-        ("video;start;end;score;label\na;10;20;0,9;x\n", "not parted by commas"),
-        ("video\tstart\tend\tscore\tlabel\na\t1\t2\t0.9\tx\n", "not parted by commas"),
+        ("video;start;end;score;label\na;10;20;0,9;x\n", "not separated by commas"),
+        ("video\tstart\tend\tscore\tlabel\na\t1\t2\t0.9\tx\n", "not separated by commas"),
     ],
 )
 def test_the_cell_that_is_wrong_is_named(tmp_path, text, said):

@@ -81,7 +81,7 @@ def test_killed_and_resumed_equals_unbroken(separate, untrained, tmp_path):
     state = json.loads((broken / "actionformer/manifest.json").read_text())["state"]
     result = detect(separate, broken)
     assert result.exit_code == 0, result.output
-    assert state == "partial" and "going on from epoch" in result.output
+    assert state == "partial" and "resuming from epoch" in result.output
     one, two = weights(untrained), weights(broken)
     assert one.keys() == two.keys()
     for name in one:

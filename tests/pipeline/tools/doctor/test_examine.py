@@ -310,7 +310,7 @@ def test_what_is_no_video_is_named_for_what_it_is(data):
     )
     _, wrong, _ = look(data, database())
     said = " ".join([*wrong["decoding"]["items"], wrong["videos"]["detail"]])
-    for part in ("gone.mp4, which is not there", "web page (HTML)", "git-LFS pointer", "no moov"):
+    for part in ("gone.mp4, which does not exist", "web page (HTML)", "git-LFS pointer", "no moov"):
         assert part in said
 
 

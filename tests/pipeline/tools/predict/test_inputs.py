@@ -144,7 +144,7 @@ def test_one_name_with_several_endings(place):
         ("a/*.md", "of 1 that match none is a video"),
         ("empty", "holds no video, and no numbered frames"),
         ("pipe.mp4", "is a named pipe"),
-        ("link.mp4", "a link to gone.mp4, which is not there"),
+        ("link.mp4", "a link to gone.mp4, which does not exist"),
         ("back\\slash.mp4", "not a plain file name"),
     ],
 )

@@ -88,7 +88,7 @@ def test_options_that_do_nothing_are_refused(data, run):
     line = ["--detections", "found.csv", "--annotations", "truth.csv"]
     for more in (["--skip", "ids.txt"], ["runtime.skip=ids.txt"]):
         done = tada("report", *line, *more)
-        assert done.exit_code == 2 and "does nothing where a file is scored" in error_line(done)
+        assert done.exit_code == 2 and "has no effect when a file is scored" in error_line(done)
 
 
 def test_results_are_shown_where_no_report_can_be_written(data, run, monkeypatch):

@@ -1,4 +1,4 @@
-"""Words of the command line to keys and values; what is refused, and how it is said."""
+"""Words of the command line to keys and values; what is refused, and how it is reported."""
 
 from __future__ import annotations
 
