@@ -51,8 +51,8 @@ def chosen_set(folder: Path, pattern: str | None = None) -> FrameSet:
         raise FrameNamesError(f"{folder}: holds no frames ({USUAL}, ...)")
     if len(listing.sets) > 1:
         raise FrameNamesError(
-            f"{folder}: holds frames of {len(listing.sets)} patterns, {listing.shown()}; keep one, or say "
-            f"which with dataset.frames={listing.sets[0].pattern}"
+            f"{folder}: holds frames of {len(listing.sets)} patterns, {listing.shown()}; keep one, or choose "
+            f"one with dataset.frames={listing.sets[0].pattern}"
         )
     return listing.sets[0]
 

@@ -31,7 +31,7 @@ class VideoError(ValueError):
 
 
 class DamagedVideoError(VideoError):
-    """A video that breaks off or does not decode in places: `allow_partial` takes what is sound of it."""
+    """A video that breaks off or does not decode in places: `allow_partial` uses its readable part."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def _forms(command: Callable[..., None]) -> Callable[..., None]:
     metavar="N",
     help="Succeed although N videos fail.",
 )
-@click.option("--allow-partial", is_flag=True, help="Take what is sound of damaged videos.")
+@click.option("--allow-partial", is_flag=True, help="Use the readable part of damaged videos.")
 @click.option(
     "--frame-fps",
     type=click.FloatRange(0, min_open=True),

@@ -175,7 +175,7 @@ class _Readers:
         """Note what the reader of the missing batch was reading, and others that are lost by now."""
         if not reader.about:
             raise UserError(
-                f"a process that reads videos ended between two of them: {reason}; run the same "
+                f"a process that reads videos ended between two videos: {reason}; run the same "
                 "command again to resume (--workers 0 reads in this process)"
             )
         for worker in (reader, *self._workers):

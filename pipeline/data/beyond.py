@@ -118,7 +118,7 @@ def require_within(
     measured: Mapping[str, Measured],
     skipped: Collection[str] = (),
 ) -> list[str]:
-    """What is worth a word of segments beyond their videos' ends, and of durations that are not the files'.
+    """Messages about segments beyond their videos' ends, and of durations that are not the files'.
 
     Raises UserError if of a subset more than `dataset.allow_beyond` run behind them.
     """
@@ -126,7 +126,7 @@ def require_within(
     if differing:
         lines.append(
             f"annotations: {len(differing)} of {compared} annotated durations are not the files' "
-            f"({some(differing)}); a training segment ends where the earlier of the two does"
+            f"({some(differing)}); training segments are cut at the earlier of the two"
         )
     for subset in subsets:
         found = beyond_end(dataset, subset, measured, skipped)
@@ -136,7 +136,7 @@ def require_within(
             lines.append(f"annotations: {found.text}; {_what_becomes(settings, subset)}")
         if found.odd:
             lines.append(
-                f"annotations: warning: all {found.count} {subset} segments lie {found.odd}"
+                f"annotations: warning: all {found.count} {subset} segments are {found.odd}"
             )
     return lines
 
@@ -149,16 +149,16 @@ def some(texts: Sequence[str]) -> str:
 def how_to_fix(found: Beyond) -> str:
     """What to do about segments that are too many."""
     if found.unit:
-        return f"these look like {found.unit}: write seconds"
+        return f"these look like {found.unit}: write times in seconds"
     return (
-        "correct the times or the videos, or raise dataset.allow_beyond, the share that may be so"
+        "correct the times or the videos, or raise dataset.allow_beyond, the share that is allowed"
     )
 
 
 def _what_becomes(settings: DatasetSettings, subset: str) -> str:
     if subset == settings.train_subset:
         return "they are cut there, or left out of training"
-    return "nothing detected can reach what is there"
+    return "no detection can reach them"
 
 
 def _files(settings: DatasetSettings) -> str:

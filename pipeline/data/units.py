@@ -1,4 +1,4 @@
-"""In which unit times were written that are no seconds: the one in which they fit into their videos."""
+"""The unit of times that are not seconds: the one in which they fit into their videos."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def suspected_unit(ends: np.ndarray, lengths: np.ndarray) -> str | None:
     if len(ends) < FEW:
         return None
     if ends.max() <= 1 and np.median(lengths) > 2:
-        return "inside the first second of their videos: are these fractions of a video?"
+        return "inside the first second of their videos: are these fractions of the video?"
     if np.max(lengths) > 60 and _reach(ends * 60, lengths) >= REACHED:
         return "inside the first sixtieth of their videos: are these minutes?"
     return None

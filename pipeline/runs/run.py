@@ -192,7 +192,7 @@ class Run:
         write_text(self.folder / RUN_CONFIG, dump_config(self.kept or self.config))
 
     def state(self, name: str, facts: Facts | None = None) -> states.State:
-        """How a stage stands, once those before it are made again where they have to be.
+        """The state of a stage, once earlier stages are made again where necessary.
 
         Raises UserError if something of it cannot be read.
         """
@@ -214,7 +214,7 @@ class Run:
         return from_main_process(found)
 
     def left_out(self, stage: str, *, of: str | None = None, at_once: bool = False) -> LeftOut:
-        """Which videos a stage goes without, counted from here on; `of` is reported in place of its name."""
+        """The videos a stage leaves out, counted from here on; `of` is reported in place of its name."""
         runtime = self.config.runtime
         return LeftOut(
             of or stage,

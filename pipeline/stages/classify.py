@@ -54,11 +54,11 @@ def run(run: Run) -> None:
     network or settings are others than they were are classified again.
     """
     while not _together(run):
-        say("classify: others took this process for dead; begins again")
+        say("classify: other processes took this one for dead; starting again")
 
 
 def _together(run: Run) -> bool:
-    """Take part until all is done, or this process's share is; False where it has to begin again."""
+    """Work until all is done, or this process's shard is; False if it has to start again."""
     with joined(run, "classify") as (stage, work):
         failed = read_failures(stage.folder)  # tried again
         if stage.complete and not failed and run.is_complete("classify"):
@@ -78,7 +78,7 @@ def _together(run: Run) -> bool:
             left_out.known(failed_elsewhere(stage.folder, missing, shares, run.shard, work))
             coming = [v for v in missing if not work.is_done(v) and v not in left_out.reasons]
             if coming:
-                to_come = f"{len(coming)} videos of other shares are to come"
+                to_come = f"{len(coming)} videos of other shards are not done yet"
                 say(f"classify: shard {run.shard} is done; {to_come}")
                 return True
             with finishing(stage, work) as last:

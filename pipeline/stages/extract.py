@@ -47,11 +47,11 @@ def run(run: Run) -> None:
     `extract/failures.json`; UserError when they are more than `runtime.allow_failures`. A later run tries them again.
     """
     while not _together(run):
-        say("extract: others took this process for dead; begins again")
+        say("extract: other processes took this one for dead; starting again")
 
 
 def _together(run: Run) -> bool:
-    """Take part until all is done, or this process's share is; False where it has to begin again."""
+    """Work until all is done, or this process's shard is; False if it has to start again."""
     device = run.device  # before work: it may not be there
     with joined(run, "extract", partial(_take_unrecorded, run)) as (stage, work):
         left_out = run.left_out("extract")

@@ -191,7 +191,7 @@ def _network(run: Run, settings: FinetuneSettings) -> VideoNetwork:
     """The network with its initial weights, on the run's device."""
     backbone = run.config.backbone
     model = new_classifier(backbone, run.dataset.num_classes, settings.seed)
-    if run.config.bmn is not None:  # else it would say so after all of this
+    if run.config.bmn is not None:  # otherwise it would report this only later
         require_groups(run.config.bmn, model.feature_dim)
     if isinstance(model, SlowFast):
         seen = -(-settings.frames // model.alpha)
@@ -199,7 +199,7 @@ def _network(run: Run, settings: FinetuneSettings) -> VideoNetwork:
     model.to(device=run.device, memory_format=torch.channels_last)
     model = distributed.synchronize_norms(model, run.device)
     if settings.activation_checkpointing and not model.checkpoint_activations():
-        say(f"finetune.activation_checkpointing: {backbone.title} has no blocks for it: no effect")
+        say(f"finetune.activation_checkpointing: {backbone.title} does not support it: no effect")
     return model
 
 

@@ -96,7 +96,7 @@ def _on_stated_grid(run: Run, stated: Stated, known: Mapping[str, Known]) -> tup
 
 
 def _as_they_are(config: DetectionConfig, count: int) -> str:
-    """The keys by which the head sees videos rescaled to `count` features so; nothing where it does, or cannot."""
+    """The keys that make the head use videos rescaled to `count` features; empty if it does already, or cannot."""
     name, length, seen = "bmn", "temporal_scale", config.bmn.temporal_scale
     mode: str = config.bmn.mode
     if config.detector.name == "actionformer":
@@ -159,7 +159,9 @@ def _take(
     for done, (video, meta) in enumerate(todo.items(), start=1):
         read = read_video(checked.places[video], layout)
         if read.digest != checked.digests[video]:
-            raise UserError(f"{checked.places[video][0]}: changed while it was read; import again")
+            raise UserError(
+                f"{checked.places[video][0]}: changed while it was read; run `tada-loc import-features` again"
+            )
         file, content = store.save(read.features, meta)
         ledger.note(Made(video=video, by=by, of=read.digest, file=file, content=content))
         stage.progress(done, len(todo))
@@ -193,7 +195,7 @@ def _require_few(run: Run, sources: Sequence[Path], checked: Checked, allowed: i
             raise UserError(f"{text}; fix the files, {how_to_go_on(len(checked.problems))}")
         say(text)
     if not checked.places:
-        raise UserError(f"{source}: no file of features that can be used")
+        raise UserError(f"{source}: no usable feature file")
     if run.config.detector.name != "bmn":
         return
     if (line := groups_line(run.detection.bmn, checked.channels)) is not None:

@@ -69,7 +69,7 @@ def was_finished(run: Run, stage: Stage, name: str, missing: Iterable[str]) -> b
     if missing - failures.keys():
         return False
     if is_finished(stage):
-        say(f"{name}: complete; another process has finished it")
+        say(f"{name}: complete; another process finished it")
         return True
     left_out = run.left_out(name)
     left_out.known({video: failures[video] for video in missing})
@@ -90,5 +90,5 @@ def _size(source: Source | None) -> int:
         return source.size
     try:
         return 0 if source is None else os.stat(source).st_size
-    except OSError:  # a broken link: reading it will say so
+    except OSError:  # a broken link: reading it reports so
         return 0

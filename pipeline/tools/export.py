@@ -54,7 +54,11 @@ def _require_current(run: Run) -> None:
     wrong = {video: why for video, why in faults.items() if why != "missing"}
     if wrong:
         first, reason = next(iter(wrong.items()))
-        again = "import them again" if run.has_imported_features else "run `tada-loc extract` first"
+        again = (
+            "import them again (tada-loc import-features)"
+            if run.has_imported_features
+            else "run `tada-loc extract` first"
+        )
         raise UserError(
             f"{run.features.path(first)}: {reason}, as are features of {len(wrong)} videos in all "
             f"({named(wrong)}); {again}"

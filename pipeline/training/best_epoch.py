@@ -17,8 +17,8 @@ def require_finite(figures: Mapping[str, float], epoch: int) -> None:
     for name, value in figures.items():
         if not math.isfinite(value):
             raise UserError(
-                f"{name} of the validation is {value} after epoch {epoch}; lower base_lr or look at the "
-                "videos it is validated on"
+                f"{name} of the validation is {value} after epoch {epoch}; lower base_lr or "
+                "check the validation videos"
             )
 
 

@@ -73,8 +73,8 @@ class Checkpoint:
         try:
             if content.get("fingerprint") != self.identity or content["step"] > steps:
                 raise UserError(
-                    f"{self.path}: belongs to a training with other settings or samples (have videos "
-                    "been added or taken away?); delete it to start this training again"
+                    f"{self.path}: belongs to a training with other settings or samples (were "
+                    "videos added or removed?); delete it to start this training again"
                 )
             for name, part in self.parts.items():
                 if part is not None:
@@ -120,7 +120,7 @@ def saved_weights(path: Path) -> dict[str, Tensor]:
     if not isinstance(weights, dict):
         raise _not_its_weights(path, "'model'")
     if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in weights.items()):
-        raise _not_its_weights(path, "not tensors by name")
+        raise _not_its_weights(path, "not a mapping of names to tensors")
     return weights
 
 

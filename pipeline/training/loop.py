@@ -223,7 +223,7 @@ class _Training:
             self._task.on_checkpoint()
 
     def _finish(self) -> Fitted:
-        """Leave in the model the weights that are kept, and say which."""
+        """Leave in the model the weights that are kept, and report which."""
         ended, best, keep = self._at.epoch, self._best, self._settings.keep
         title = self._task.title
         if ended < self._settings.epochs:

@@ -124,7 +124,7 @@ def test_the_set_of_a_folder(tmp_path):
     with pytest.raises(FrameNamesError, match=r"3 frames are missing, the first is img_3\.jpg"):
         whole_set(tmp_path)
     touch("img_3.jpg", "img_5.jpg", "img_6.jpg", "flow_1.jpg")
-    line = "2 patterns, img_%d.jpg (7), flow_%d.jpg (1); keep one, or say which with dataset.frames=img_%d.jpg"
+    line = "2 patterns, img_%d.jpg (7), flow_%d.jpg (1); keep one, or choose one with dataset.frames=img_%d.jpg"
     with pytest.raises(FrameNamesError, match=re.escape(line)):
         chosen_set(tmp_path)
     assert whole_set(tmp_path, "img_%d.jpg").numbers == range(1, 8)

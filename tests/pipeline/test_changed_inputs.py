@@ -83,7 +83,7 @@ def repack(path: Path, suffix: str) -> Path:
 def test_videos_that_are_packed_anew_cost_nothing_and_that_is_said(whole, run, own, suffix):
     for name in ("training_001", "validation_000"):
         repack(own / f"videos/{name}.mp4", suffix)
-    said = "2 video files are others with the same pictures (training_001, validation_000)"
+    said = "2 video files changed but show the same frames (training_001, validation_000)"
     assert said in tada("status", *options(own, run)).output
     does_nothing(own, run)
     # Also what is made from now on is made of the video that it was.

@@ -133,7 +133,7 @@ def test_a_few_are_cut_or_left_out_and_counted_and_allowed_as_far_as_the_key_say
         "annotations, training: 1 segments: ends after the video's end, cut there" in result.output
     )
     assert "2 of 5 validation segments end after" in result.output
-    assert "nothing detected can reach what is there" in result.output
+    assert "no detection can reach them" in result.output
     assert "finetune: 6 training" in result.output
     truth = json.loads((own.parent / "run/eval/results.json").read_text())
     assert truth["tasks"]["mAP"]["map"][0] <= 80  # a truth behind the end counts, as officially
@@ -208,7 +208,7 @@ def test_segments_the_wrong_way_round(videos, tmp_path, table):
     line = error_line(tada("run", *on(path, videos, "dataset.format=activitynet")))
     assert "no segment to train on (6 zero length or end before start, left out)" in line
     line = error_line(tada("run", *on(table(swapped), videos)))
-    assert "10 of 10 rows are so: swap start and end" in line
+    assert "10 of 10 rows are like this: swap start and end" in line
 
 
 def test_features_from_elsewhere_say_how_long_their_videos_are(table, videos, tmp_path):

@@ -43,7 +43,7 @@ def class_names_of(folder: Path, digest: object, of_annotations: Callable[[], He
         heads = of_annotations()
     except UserError as error:
         raise UserError(
-            f"{folder}: does not hold its class names, and the annotations do not give them: {error.message}"
+            f"{folder}: does not contain its class names, and the annotations do not give them: {error.message}"
         ) from error
     if digest is not None and heads_digest(heads) != digest:
         raise UserError(

@@ -138,7 +138,7 @@ def after_remarks(text: str) -> tuple[int, str]:
 
 
 def _separator(text: str) -> tuple[str, int, str]:
-    """What parts the fields, how many lines stand before the heading, and the text after them.
+    """The separator of fields, how many lines stand before the heading, and the text after them.
 
     `sep=;`, as Excel writes, says the separator; remarks say nothing.
     """

@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 
 LONGEST_ID = 220  # bytes; a file system takes 255, and files made of an id have endings
 ROUNDING = 0.1  # seconds, a frame or so: an end so far after the last frame's is not wrong
-TEMPORARY = ".tmp-"  # how half-written feature files begin; what begins so is cleared away
+TEMPORARY = ".tmp-"  # how names of incomplete feature files begin; these are removed
 _NO_TEXT = ("Cc", "Cs")  # control characters and half characters, by their Unicode category
 _LINE_ENDS = ("Zl", "Zp")  # a --skip file has an id a line
 
@@ -56,7 +56,7 @@ class Dataset:
     noun and has "verb,noun" as label. `videos`: video, subset, duration (seconds) and fps, NaN where
     the files do not say. `heads`: class names, one tuple a classifier head: (labels,) or (verbs, nouns).
     `notes`: counts of what was unusual in the files, by a line that says what. `ignored`: labels that are
-    not a class: their segments are neither trained on nor to be found. `excluded`: videos of the files that are not
+    not a class: their segments are neither trained on nor evaluated. `excluded`: videos of the files that are not
     part of the data set.
     """
 
@@ -183,7 +183,7 @@ def check_video_id(video: str, where: str) -> str:
             plain = without_ending(re.split(r"[/\\]", video)[-1])
             name = f": write {plain}" if plain.strip(".") and not _holds(plain, _NO_TEXT) else ""
             raise UserError(
-                f"{where}: video id {shown!r} is not a plain file name, it names a folder{name} (videos are "
+                f"{where}: video id {shown!r} is not a plain file name, it contains a folder{name} (videos are "
                 "found in all folders below dataset.videos)"
             )
         long = f" ({size} bytes; at most {LONGEST_ID})" if size > LONGEST_ID else ""
@@ -205,8 +205,8 @@ def in_one_form(dataset: Dataset, where: str) -> Dataset:
         other = written.setdefault(one_form(video), video)
         if other != video:
             raise UserError(
-                f"{where}: video ids {spelled(other)!r} and {spelled(video)!r} are one name in two forms of "
-                "Unicode; write one of them"
+                f"{where}: video ids {spelled(other)!r} and {spelled(video)!r} are one name in two "
+                "forms of Unicode; use one of them"
             )
     return replace(
         dataset,
@@ -226,7 +226,7 @@ def check_label(label: str, where: str) -> str:
         shown = label if len(label) < 80 else label[:77] + "..."
         raise UserError(
             f"{where}: label {shown!r} is not plain text (a tab, a line end or another control "
-            "character is in it); write it without"
+            "character is in it); remove it"
         )
     return label
 
@@ -241,7 +241,7 @@ def check_times(start: float, end: float, where: str) -> None:
     Raises UserError naming the row and the times.
     """
     if not (math.isfinite(start) and math.isfinite(end)) or start < 0 or end < 0:
-        raise UserError(f"{where}: start {start}, end {end}: times are seconds from 0 on")
+        raise UserError(f"{where}: start {start}, end {end}: times must be seconds, 0 or more")
 
 
 def segments_frame(rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:

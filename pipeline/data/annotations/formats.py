@@ -156,7 +156,7 @@ def format_of(files: Sequence[Path]) -> str:
         if name != names[first]:
             raise UserError(
                 f"{file}: looks like {FORMATS[name].title}, and {first} like {FORMATS[names[first]].title}; "
-                "give files of one form"
+                "give files of one format"
             )
     return names[first]
 
@@ -177,7 +177,7 @@ def read_format(name: str, inputs: Inputs) -> Dataset:
         if not form.recognises(file) and (name, file.json is None) != ("thumos14", False):
             other = _name_of(file)
             raise UserError(
-                f"{path}: is not of {form.title}; it looks like {FORMATS[other].title}: "
+                f"{path}: is not {form.title}; it looks like {FORMATS[other].title}: "
                 f"dataset.format: {other} (tada-loc convert: --format {other})"
             )
         founds.append(form.find(file))
@@ -220,5 +220,5 @@ def _name_of(file: OpenedFile) -> str:
     table.require_heading(file.rows, file.path)
     find_columns(file.rows.cells[0], file.path)
     raise UserError(
-        f"{file.path}: no form of annotations known here; docs/reference/annotations.md lists them"
+        f"{file.path}: not a known annotation format; docs/reference/annotations.md lists them"
     )

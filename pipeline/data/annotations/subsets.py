@@ -1,4 +1,4 @@
-"""Which part of what the files say is the data set: without some videos, without some labels."""
+"""Which part of the annotation files is the data set: without some videos, without some labels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) 
         other = other_spelling(label, dataset.annotations["label"].unique().tolist())
         if other is not None:
             raise UserError(
-                f"eval.ignore_labels: {label!r} is {other!r} in the annotations; write it so"
+                f"eval.ignore_labels: {label!r} is {other!r} in the annotations; use that spelling"
             )
     videos = {one_form(video) for video in videos}
     there = dataset.videos["video"]
@@ -35,9 +35,7 @@ def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) 
     notes["names in dataset.exclude_videos that are not annotated"] += len(videos - set(there))
     kept = dataset.annotations[~dataset.annotations["video"].isin(excluded)]
     ignored = kept["label"].isin(labels) if len(labels) else pd.Series(False, index=kept.index)
-    notes["segments of eval.ignore_labels, neither trained on nor to be found"] += int(
-        ignored.sum()
-    )
+    notes["segments of eval.ignore_labels, neither trained on nor evaluated"] += int(ignored.sum())
     heads = dataset.heads
     if len(heads) == 1 and labels:
         heads = (tuple(name for name in heads[0] if name not in labels),)

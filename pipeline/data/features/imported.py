@@ -39,7 +39,7 @@ def on_imported_grid(config: Config, folder: Path) -> Config:
         extract = type(config.extract).model_validate(settings)
     except ValueError as error:
         raise UserError(
-            f"{folder}: its manifest names no clip grid of imported features; import them again"
+            f"{folder}: its manifest names no clip grid of imported features; import them again (tada-loc import-features)"
         ) from error
     return config.model_copy(update={"extract": extract})
 

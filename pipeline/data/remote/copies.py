@@ -33,7 +33,7 @@ _NOTED = 256  # files after which those that are there are noted
 
 
 def cache_folder(settings: DatasetSettings) -> Path:
-    """`dataset.cache`, or the folder in which programs of this user keep what can be had again."""
+    """`dataset.cache`, or the user's cache folder."""
     if settings.cache is not None:
         return settings.cache
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -80,7 +80,7 @@ class _Copies:
                 error.unreachable and before and all(map(self._is_there, before, before.values()))
             ):
                 raise UserError(str(error)) from error
-            say(f"{error}; the copy in {self.target} is taken as it is")
+            say(f"{error}; using the existing copy in {self.target}")
             return self.target
         todo = [
             inside
@@ -151,7 +151,7 @@ class _Copies:
         if needed > self.limit:
             raise UserError(
                 f"{self.url}: with it {folder} would hold {bytes_text(needed)}, and {bytes_text(self.limit)} are "
-                "allowed; raise dataset.cache_size, or remove there what is not needed any more"
+                "allowed; raise dataset.cache_size, or remove from it what is no longer needed"
             )
 
     def _path(self, inside: str) -> Path:

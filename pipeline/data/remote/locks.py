@@ -1,4 +1,4 @@
-"""Locks of the system on files of a folder (flock): whoever ends, or is killed, lets go of them."""
+"""Locks of the system on files of a folder (flock): released when a process ends or is killed."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _TAGS = (
     "etag", "e_tag", "md5hash", "content-md5", "content_md5", "md5", "generation", "version_id", "blob_id",
     "lastmodified", "last-modified", "last_modified", "mtime", "updated", "modified", "created",
 )  # fmt: skip
-# Errors of the stores' own packages that come of a network, by name: none of them is loaded for this.
+# Network errors of the stores' own packages, by name: none of them is loaded for this.
 _OF_NETWORKS = frozenset(
     {
         "ClientConnectionError",
@@ -46,7 +46,7 @@ _Result = TypeVar("_Result")
 class StoreError(ValueError):
     """A store that gives no file: the message is one line with the address and the reason.
 
-    `unreachable`: nobody answered; the file may be there.
+    `unreachable`: no answer; the file may exist.
     """
 
     def __init__(self, url: str, reason: str, *, unreachable: bool = False) -> None:
@@ -71,7 +71,7 @@ def facts_of(url: str) -> Facts:
     if found is None:
         raise StoreError(
             url,
-            "the store tells no size, or neither a version nor a time; copy it to a disk",
+            "the store reports no size, or neither a version nor a time; copy the file to a disk",
         )
     return found
 
@@ -108,7 +108,7 @@ def files_below(url: str) -> dict[str, Facts | None]:
 
     found = _tried(url, look)
     if not found:
-        raise StoreError(url, "no such folder, or nothing in it")
+        raise StoreError(url, "no such folder, or it is empty")
     return found
 
 
@@ -121,7 +121,9 @@ def read_pieces(url: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
             [_path(url)] * len(asked), starts, ends, on_error="raise"
         )
         if [len(piece) for piece in given] != [end - start for start, end in asked]:
-            raise StoreError(url, "the store gives no parts of files")
+            raise StoreError(
+                url, "the store does not support reading parts of files; set dataset.cache"
+            )
         return given
 
     # the first alone: a web server may give the whole file each time
@@ -173,13 +175,13 @@ def _path(url: str) -> str:
 
 
 def _tried(url: str, ask: Callable[[], _Result]) -> _Result:
-    """What a store answers, asked again where nobody does. Raises StoreError; OSError where the disk here is full."""
+    """What a store answers, asked again if there is no answer. Raises StoreError; OSError where the disk here is full."""
     for wait in (*WAITS, None):
         try:
             return ask()
         except ImportError as error:
             raise StoreError(url, _package_for(url, error)) from error
-        except Exception as error:  # each store raises what its package has
+        except Exception as error:  # each store raises its package's own errors
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
             if isinstance(error, StoreError):
@@ -200,7 +202,7 @@ def _cause(error: Exception) -> Exception:
 
 
 def _passes(error: Exception) -> bool:
-    """Whether the same may succeed later: nobody answered, or somebody who is busy."""
+    """Whether a retry may succeed: no answer, or a busy server."""
     status = getattr(error, "status", None)
     if isinstance(status, int):
         return status in _BUSY

@@ -226,5 +226,5 @@ def _folder_of_ends(cache: Cache) -> Path:
 
 
 def _called(video: RemoteVideo, facts: Facts) -> str:
-    """The name of its copy: another version of it has another."""
+    """The name of its copy: each version has its own."""
     return copy_name(f"{video.url}\n{facts.size}\n{facts.tag}", video.name)

@@ -31,7 +31,7 @@ NONE = -1.0  # of a class that the file gives a video no score of
 class GivenScores:
     """Class scores [classes] by video, float64, in the order of the annotations' classes.
 
-    NONE of a class without one. `notes`: what was taken otherwise than it stands, or left out.
+    NONE of a class without one. `notes`: what was read differently from how it is written, or left out.
     `unscored`: the classes of evaluation segments that the file never names.
     """
 
@@ -192,11 +192,11 @@ def _notes(
     if (raw.rows and raw.classes is None) or (matched.numbered and raw.classes is None):
         first = ", ".join(f"{place} {name}" for place, name in enumerate(classes[:3]))
         notes.append(
-            f"it lists no class names: classes are taken in the annotations' order ({first}, ...)"
+            f"it lists no class names: the order of the annotations' classes is used ({first}, ...)"
         )
     if matched.respelt:
         pairs = [f"{label!r} is {name!r}" for label, name in matched.respelt.items()]
-        notes.append(f"{len(pairs)} labels are spelt otherwise: {shown(pairs)}")
+        notes.append(f"{len(pairs)} labels are spelled differently: {shown(pairs)}")
     if matched.unknown:
         some = named(map(str, matched.unknown))
         notes.append(

@@ -65,13 +65,13 @@ def _class_names(content: Mapping[str, Any], file: Path) -> tuple[str, ...] | No
         names = _in_order(names)
     if not isinstance(names, list):
         raise UserError(
-            f"{file}: {key}: neither a list of class names nor each name's number, from 0; give such"
+            f"{file}: {key}: neither a list of class names nor a mapping of names to numbers from 0; give one of these"
         )
     wrong = [name for name in names if not isinstance(name, str)]
     twice = [] if wrong else [name for name, count in Counter(names).items() if count > 1]
     if wrong or twice:
         what = f"{wrong[0]!r} is not a name" if wrong else f"{twice[0]!r} appears twice"
-        raise UserError(f"{file}: {key}: {what}; give each class's name once")
+        raise UserError(f"{file}: {key}: {what}; give each class name once")
     return tuple(names)
 
 

@@ -15,7 +15,7 @@ Label = str | int  # a name, or the number of a class
 
 @dataclass
 class Raw:
-    """The scores of a file as they stand in it.
+    """The scores of a file as they are in it.
 
     `classes`: the file's own list of class names, in the order of rows and numbers; None without one.
     `rows`: by video, a score per class; `labelled`: by video, labels with their scores.

@@ -44,7 +44,7 @@ def parse_table(text: str, file: Path) -> Raw:
 
 
 def _mark_of(line: str) -> str:
-    """What stands between columns: the mark that the first line has two of or more."""
+    """The separator of columns: the character that the first line has at least two of."""
     return next((mark for mark in _MARKS if line.count(mark) >= 2), ",")
 
 
@@ -56,7 +56,7 @@ def _places(cells: Sequence[str], where: str) -> Sequence[int] | None:
     lacking = [name for name in COLUMNS if names.count(name) != 1]
     if lacking:
         raise UserError(
-            f"{where}: no column {', '.join(lacking)}, or two of it; it has {', '.join(cells[:10])}"
+            f"{where}: no column {', '.join(lacking)}, or more than one; it has {', '.join(cells[:10])}"
         )
     return [names.index(name) for name in COLUMNS]
 

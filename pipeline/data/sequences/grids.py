@@ -1,4 +1,4 @@
-"""Where ActionFormer's positions lie in a video, and what stands there."""
+"""Where ActionFormer's positions are in a video, and the features there."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def videos_holding(
             samples.append(sample)
             held = learnt(sample.segments, sample.length, settings)
             learning += int(held.sum())
-            counts["hold no position that learns them"] += int((~held).sum())
+            counts["contain no position that learns them"] += int((~held).sum())
     return samples, +counts, learning
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # workers that look at videos come by here, and need no setti
 
 DAMAGED = "damaged"
 KEY = "extract.allow_partial=true"
-HINT = f", or take what is sound of it ({KEY})"
+HINT = f", or use its readable part ({KEY})"
 
 
 class DamagedClipError(VideoError):
@@ -37,7 +37,7 @@ def sound_clip(reader: Reader, times: Sequence[float]) -> Picture:
 
 
 def takes_parts(config: Config) -> bool | None:
-    """Whether damaged videos are taken for what they hold; None if no key of the configuration says it."""
+    """Whether damaged videos are used for what they hold; None if no key of the configuration says it."""
     return None if config.extract is None else config.extract.allow_partial
 
 

@@ -123,7 +123,7 @@ def videos_there(
     try:
         return find_videos(settings, dataset, ids)[0] if is_folder(settings.videos) else {}
     except UnlistedError as error:
-        say(f"{error.message}; its videos are taken as they were")
+        say(f"{error.message}; assuming that its videos are unchanged")
         return {}
 
 
@@ -204,10 +204,10 @@ def _require_one_set(folders: Mapping[str, Path], pattern: str | None) -> None:
     several = [path for path in folders.values() if len(list_folder(path).sets) > 1]
     if several:
         listing = list_folder(several[0])
-        more = f" (so do {len(several) - 1} more folders)" if len(several) > 1 else ""
+        more = f" (and so do {len(several) - 1} more folders)" if len(several) > 1 else ""
         raise UserError(
-            f"{several[0]}: holds frames of {len(listing.sets)} patterns, {listing.shown()}{more}; say which "
-            f"with dataset.frames={listing.sets[0].pattern} (tada-loc init: --frames), or keep one"
+            f"{several[0]}: holds frames of {len(listing.sets)} patterns, {listing.shown()}{more}; choose "
+            f"one with dataset.frames={listing.sets[0].pattern} (tada-loc init: --frames), or keep one"
         )
 
 

@@ -1,6 +1,6 @@
-"""The videos a stage goes without, and why: skipped, not there, failed, without features.
+"""The videos a stage leaves out, and why: skipped, missing, failed, without features.
 
-The only place that counts them, lists them in `failures.json` and says them.
+The only place that counts them, lists them in `failures.json` and reports them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class LeftOut:
     """The videos one stage goes without; UserError where they are more than the user allowed.
 
     `allowed` counts videos that are missing or fail (`runtime.allow_failures`); those of the file `skip`
-    (`runtime.skip`) are the user's wish and count for nothing. With `at_once` one too many ends the
+    (`runtime.skip`) are chosen by the user and do not count. With `at_once` one too many ends the
     stage where it fails, else when all were tried (`settle`). One of several processes `writes` the list,
     in `folder`, the stage's; without a folder there is none. `identities` tells which file a video is. `skips`:
     whether the command has an option for `skip`.
@@ -144,9 +144,7 @@ class LeftOut:
     def damaged(self, video: str, reason: str) -> None:
         """Count a clip in the damaged part of a video that is taken for what it holds; say it once per video."""
         if video not in self.parts:
-            line = (
-                f"video {video} is taken in part, clips in what is damaged are left out: {reason}"
-            )
+            line = f"video {video} is used in part; clips in damaged spans are left out: {reason}"
             say(f"{self.stage}: {line}", anyone=True)
         self.parts[video] = self.parts.get(video, 0) + 1
 

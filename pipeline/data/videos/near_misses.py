@@ -27,13 +27,13 @@ _STREAM = re.compile(
 _APART = re.compile(r"[\s_.\-]+")
 # What is reported about each kind; the first that is found of a video counts.
 _SAID = {
-    "unfinished": "a download that did not finish",
+    "unfinished": "an unfinished download",
     "link": "a link to {why}, which does not exist",
     "folder": "a folder {why}",
-    "case": "{video} is spelled otherwise: upper and lower case",
-    "spelling": "{video} is spelled otherwise",
-    "ending": "it has no ending of a video (.mp4, .mkv, ...)",
-    "longer": "a longer name that has {video} in it",
+    "case": "{video} is spelled differently (upper and lower case)",
+    "spelling": "{video} is spelled differently",
+    "ending": "it does not have a video file extension (.mp4, .mkv, ...)",
+    "longer": "a longer name that contains {video}",
 }
 _LEAST = 5  # letters of an id that is looked for in longer names
 _MOST = 50  # videos that are
@@ -115,10 +115,10 @@ def _why(folder: Path, pattern: str | None) -> str:
                 f"without frames {pattern} (dataset.frames): it holds {list_folder(folder).shown()}"
             )
         if not sets:
-            return "that holds no numbered pictures (img_00001.jpg, ...) and no video of this name"
+            return "that holds no numbered frames (img_00001.jpg, ...) and no video of this name"
     except OSError as error:
         return f"that cannot be read ({error.strerror})"
-    return "of pictures beside a video of another name; set dataset.frames if these are its frames"
+    return "of frames next to a video of another name; set dataset.frames if these are its frames"
 
 
 def _look(folder: Path) -> _Lying:

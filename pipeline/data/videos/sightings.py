@@ -18,7 +18,7 @@ PICTURES = "pictures"  # a note of the extract stage's ledger: digest, and the r
 
 @dataclass(frozen=True)
 class Sightings:
-    """The videos as they are: `identities` by id, and `repacked`, whose files are others with the same pictures.
+    """The videos as they are: `identities` by id, and `repacked`, whose files changed but show the same frames.
 
     `measured`: lengths by digest, which grow as videos are looked at; `sources`: where the videos are.
     """
@@ -32,12 +32,12 @@ class Sightings:
     remembered: Mapping[str, Measured] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
-        """What is worth a word."""
+        """A message for the user, if any."""
         if not self.repacked:
             return []
         return [
-            f"{len(self.repacked)} video files are others with the same pictures ({named(self.repacked)}): "
-            "what was made of them stays"
+            f"{len(self.repacked)} video files changed but show the same frames ({named(self.repacked)}): "
+            "their results stay valid"
         ]
 
     def lengths(self, videos: Iterable[str], workers: int | None) -> dict[str, Measured]:

@@ -159,7 +159,7 @@ def require_same(others: list[Note], by: str, folder: Path) -> None:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove the folders that are empty, where nobody is at work any more."""
+    """Remove the folders that are empty, where no process is at work any more."""
     for name in ("members", "claims", JOURNALS, ""):
         with contextlib.suppress(OSError):
             (folder / WORK / name).rmdir()

@@ -40,21 +40,21 @@ def detect(run: Run) -> None:
     The proposals are the segments of the detections, each once, with its best score.
     """
     while not _together(run, "detections", _write_detections):
-        say("actionformer: others took this process for dead; begins again")
+        say("actionformer: other processes took this one for dead; starting again")
 
 
 def propose(run: Run) -> None:
     """Write a file per video, then `actionformer/proposals/proposals.csv` of all: video, start, end, score."""
     while not _together(run, "segments", _write_proposals):
-        say("actionformer: others took this process for dead; begins again")
+        say("actionformer: other processes took this one for dead; starting again")
 
 
 def _together(
     run: Run, name: str, write: Callable[[Stage, pd.DataFrame, dict[str, object]], None]
 ) -> bool:
-    """Take part until all is done, or this process's share is; False where it has to begin again.
+    """Work until all is done, or this process's shard is; False if it has to start again.
 
-    Only videos whose features, network or settings are others than they were are looked at again.
+    Only videos whose features, network or settings changed are processed again.
     """
     with joined(run, name) as (stage, work):
         what = "detections" if name == "detections" else "proposals"

@@ -34,7 +34,7 @@ def time_findings(
         state = WRONG if wrong else NOTE if len(found.late) else OK
         findings.append(Finding(check, state, text, found.examples()))
     if found.odd:
-        findings.append(Finding(check, NOTE, f"all {found.count} segments lie {found.odd}"))
+        findings.append(Finding(check, NOTE, f"all {found.count} segments are {found.odd}"))
     swapped = rows[rows["end"] < rows["start"]]
     if len(swapped):
         most = 2 * len(swapped) > len(rows)

@@ -70,7 +70,7 @@ def _damage(seen: Mapping[str, Seen]) -> list[Finding]:
         for video, one in seen.items()
         if one.damaged
     )
-    text = f"{len(damaged)} of {len(seen)} break off or do not decode in places, and are taken for what they hold"
+    text = f"{len(damaged)} of {len(seen)} break off or do not decode in places, and are used for what they hold"
     return [Finding("decoding", NOTE, text, damaged)] if damaged else []
 
 
@@ -107,7 +107,7 @@ def compare_durations(
             "durations",
             WRONG if differing else OK,
             f"{len(differing)} of {compared} annotated durations differ from the video's by {limit}"
-            + ("; a training segment ends where the earlier of the two does" if differing else ""),
+            + ("; training segments are cut at the earlier of the two" if differing else ""),
             tuple(differing),
         ),
     ]

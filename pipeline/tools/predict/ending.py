@@ -83,7 +83,7 @@ def finish(
     coming = [video for video in making.jobs if not work.is_done(video) and video not in known]
     if coming:
         say(
-            f"predict: shard {request.shard} is done; {len(coming)} videos of other shares are to come"
+            f"predict: shard {request.shard} is done; {len(coming)} videos of other shards are not done yet"
         )
         return True
     with closing(work, partial(keep_records, request.folder)) as last:

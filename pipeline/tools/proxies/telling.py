@@ -32,7 +32,7 @@ def proxies_of(run: Run, sources: Mapping[str, Source]) -> Standing | None:
 
 
 def proxies_line(run: Run) -> list[str]:
-    """What is worth a word before fine-tuning; nothing where that is done, reads none or all are there."""
+    """A message before fine-tuning; none where that is done, reads none or all are there."""
     try:
         manifest = read_manifest(run.path("finetune"))
         if manifest is not None and manifest.complete:

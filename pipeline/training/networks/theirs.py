@@ -77,7 +77,7 @@ def published_weights(settings: BackboneSettings) -> str | None:
         return None
     if given == "imagenet":
         raise UsageError(
-            f"backbone.pretrained = imagenet: is of networks of ours; {settings.title} takes a file, or published"
+            f"backbone.pretrained = imagenet: applies to built-in networks only; give {settings.title} a file, or published"
         )
     named = _NAMED.get(published.source)
     is_name = given in named if named else given.isidentifier()

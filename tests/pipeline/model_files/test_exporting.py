@@ -108,7 +108,7 @@ def test_what_is_no_place_for_a_file(run, tmp_path):
 def test_what_is_no_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "give --run-dir" in error_line(tada("export", "--to", "a.tada")).replace(
-        "say which with", "give"
+        "choose one with", "give"
     )
     assert "nothing" in error_line(tada("export", "--run-dir", "nothing", "--to", "a.tada"))
     assert list(tmp_path.iterdir()) == []

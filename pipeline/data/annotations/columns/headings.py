@@ -82,7 +82,9 @@ def find_columns(headings: Sequence[str], file: Path) -> Columns:
             units[role] = SECONDS if exact or other else _IN_UNITS[plain[found[0]]][1]
     missing = [role for role in NEEDED if role not in places]
     if missing:
-        hint = "; columns are parted by a comma, a semicolon or a tab" if len(headings) == 1 else ""
+        hint = (
+            "; columns are separated by a comma, a semicolon or a tab" if len(headings) == 1 else ""
+        )
         raise UserError(f"{file}: no column {', '.join(missing)}; it has {shown(headings)}{hint}")
     if units["start"] != units["end"]:
         raise UserError(

@@ -33,7 +33,7 @@ def spelled_twice(labels: Iterable[str]) -> Counter[str]:
             else:
                 left += 1
     if left:
-        notes["more labels that are probably one class spelled twice"] = left
+        notes["more labels that are probably one class with two spellings"] = left
     return notes
 
 

@@ -66,7 +66,7 @@ def _written(text: str, separator: str) -> float:
     if _FRAMES.fullmatch(text):
         raise ValueError("ends in a frame number; write seconds or hh:mm:ss.fff")
     if separator == "," and _THOUSANDS.fullmatch(text):
-        raise ValueError("may be thousands or a decimal comma; write a point")
+        raise ValueError("may be a thousands or a decimal comma; use a decimal point")
     if _COMMA.fullmatch(text) and text.isascii():
         return float(text.replace(",", "."))
     if ":" in text:

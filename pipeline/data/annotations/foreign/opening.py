@@ -73,7 +73,7 @@ class OpenedFile:
 
     @cached_property
     def tabbed(self) -> list[tuple[int, list[str]]]:
-        """The lines that are not empty, parted at tabs, with their numbers; quotes mean nothing."""
+        """The lines that are not empty, split at tabs, with their numbers; quotes mean nothing."""
         lines = enumerate(self.text.splitlines(), start=1)
         return [(number, line.split("\t")) for number, line in lines if line.strip()]
 

@@ -27,7 +27,7 @@ from pipeline.errors import UserError
 
 _AT_OWN_RATE = (
     "segments at the rate of their video; Label Studio counts at its <Video frameRate>, 24 where not set: "
-    "give that where it is another"
+    "set it if yours differs"
 )
 _RATES = ("fps", "frame_rate", "framerate", "frameRate")
 # Columns of JSON-MIN and CSV that are of the annotation, not of the task.
@@ -89,7 +89,7 @@ def _task(found: Found, task: dict[str, Any], where: str) -> None:
             kind = result.get("type")
             _region(found, video, value, kind if isinstance(kind, str) else "", where)
     if kept > 1:
-        found.notes["videos annotated more than once, all annotations taken"] += 1
+        found.notes["videos annotated more than once, all annotations are used"] += 1
     elif not kept:
         found.notes["tasks that nobody annotated, left out"] += 1
         if video not in known:  # that nothing happens in it, nobody said
@@ -186,7 +186,7 @@ def _media(data: dict[str, Any], where: str) -> str:
         if isinstance(value, str) and value.strip() and (key in named or not named):
             return value
     if not named:
-        raise UserError(f"{where}: no value of its data names a video file")
+        raise UserError(f"{where}: none of its data names a video file")
     return str(next(iter(named.values())))
 
 

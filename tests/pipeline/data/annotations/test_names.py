@@ -204,11 +204,11 @@ def test_two_ids_that_become_one_are_both_named(tmp_path, kind):
 @pytest.mark.parametrize(
     ("video", "said"),
     [
-        ("sub/v00.mp4", "it names a folder: write v00 "),
-        ("C:\\videos\\v00.MP4", "it names a folder: write v00 "),
-        ("/clip.v2", "it names a folder: write clip.v2 "),
-        ("../..", "it names a folder (videos are found in all folders below"),
-        ("a/", "it names a folder (videos are found in all folders below"),
+        ("sub/v00.mp4", "it contains a folder: write v00 "),
+        ("C:\\videos\\v00.MP4", "it contains a folder: write v00 "),
+        ("/clip.v2", "it contains a folder: write clip.v2 "),
+        ("../..", "it contains a folder (videos are found in all folders below"),
+        ("a/", "it contains a folder (videos are found in all folders below"),
     ],
 )
 def test_an_id_with_a_folder_is_told_what_to_write(video, said):

@@ -121,7 +121,7 @@ def test_what_cannot_be_brought_here_says_the_address(drawn, web, tmp_path, caps
     with pytest.raises(UserError, match=r"cannot be read .*dataset.videos"):
         found(tmp_path, server.url, IDS)
     assert videos_there(settings(tmp_path, server.url), dataset(IDS), IDS) == {}
-    assert "its videos are taken as they were" in capsys.readouterr().err
+    assert "assuming that its videos are unchanged" in capsys.readouterr().err
     server.busy = 0
     small = Cache(tmp_path / "small", 1000)
     with pytest.raises(VideoError, match=rf"^{server.url}.* dataset.cache_size"):

@@ -79,7 +79,7 @@ FORMS = {
         "class_to_idx": {name: 2 - number for number, name in enumerate(LIST)},
     },
     "files of videos": {"results": {"v_a.mp4": A, "b.webm": B}, "class": LIST},
-    "spelt otherwise": {
+    "spelled differently": {
         "results": ROWS,
         "class": ["long_jump", "Shot  Put", "swim-fast"],
     },
@@ -93,9 +93,9 @@ def test_json_forms_give_the_same_rows(tmp_path, form):
     np.testing.assert_array_equal(given.rows["a"], A)
     np.testing.assert_array_equal(given.rows["b"], B)
     assert given.unscored == () and given.require_few(["a", "b"], 0) == []
-    assert any("spelt otherwise: 'long_jump' is 'Long jump'" in note for note in given.notes) == (
-        form == "spelt otherwise"
-    )
+    assert any(
+        "spelled differently: 'long_jump' is 'Long jump'" in note for note in given.notes
+    ) == (form == "spelled differently")
     assert any("annotations' order (0 Long jump, 1 shot put" in n for n in given.notes) == (
         form in {"no names", "numbered pairs", "list of rows"}
     )
@@ -175,7 +175,7 @@ WRONG = {
     '{"results": {"a": [["swim_fast", 0.1], ["swim_fast", 0.2]]}}': "has two scores",
     '{"results": {"a": [["swim_fast", -0.1]]}}': "give probabilities",
     '{"results": {"a": [[{}, 0.1]]}}': "neither a name nor the number",
-    '{"results": {"a": [[3, 0.1]]}}': "number of no class",
+    '{"results": {"a": [[3, 0.1]]}}': "not a class number",
     '{"results": {"a": [0.1, 0.2, 0.3]}, "class": ["x", "x", "y"]}': "appears twice",
     '{"results": {"a": [0.1, 0.2, 0.3]}, "class": ["x", 1, "y"]}': "is not a name",
     '{"results": {"a": [0.1, 0.2, 0.3], "v_a": [0.1, 0.2, 0.3]}}': "'a' and 'v_a' are both video a",

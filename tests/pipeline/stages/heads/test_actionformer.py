@@ -171,7 +171,8 @@ def test_segments_that_no_position_learns_are_counted(separate, untrained):
     result = detect(separate, untrained, ranges, "actionformer.epochs=2")
     assert result.exit_code == 0, result.output
     assert (
-        "actionformer: 6 of 12 training segments hold no position that learns them" in result.output
+        "actionformer: 6 of 12 training segments contain no position that learns them"
+        in result.output
     )
 
 

@@ -194,7 +194,7 @@ def test_a_damaged_video_is_taken_in_part_where_asked(place, whole):
     content[middle : middle + len(content) // 10] = bytes(len(content) // 10)
     path.write_bytes(content)
     line = error_line(predict(whole, code=1))
-    assert "take what is sound of it (tada-loc predict --allow-partial)" in line
+    assert "use its readable part (tada-loc predict --allow-partial)" in line
     output = predict(whole, "--allow-partial").output
     assert f"video {VIDEOS[0]}: " in output and "s damaged or missing" in output
     assert set(read_given(Path("predictions/detections.csv"))["video"]) == set(VIDEOS)
