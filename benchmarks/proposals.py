@@ -20,7 +20,7 @@ def run(quick: bool) -> list[Row]:
     maps = draw_maps(length, durations)
     decoded = len(decode_proposals(*maps))
     # The maps are read once and the table of proposals is written once; every pick is compared
-    # with its neighbours, which costs next to nothing beside that.
+    # with its neighbours, which costs almost nothing beside that.
     cost = Cost(8.0 * decoded, 4.0 * (2 + 2 * durations) * length + 56.0 * decoded)
     text = f"{length} positions x {durations} durations, {decoded} proposals, {count} picks"
     return compare(

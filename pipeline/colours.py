@@ -1,4 +1,4 @@
-"""How a class looks on every page and in every picture: colours that the colour-blind can tell apart, then lightness and hatching."""
+"""How a class looks on every page and in every picture: colours that colour-blind people can distinguish, then lightness and hatching."""
 
 from __future__ import annotations
 

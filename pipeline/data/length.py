@@ -16,7 +16,7 @@ from pipeline.data.order import epoch_order, full_batches
 from pipeline.progress import say
 from pipeline.ranks import ranks
 
-FEW_STEPS = 300  # below this a network learns next to nothing
+FEW_STEPS = 300  # below this a network learns almost nothing
 LEAST_BATCH = 8  # batch norm sees too little in smaller ones
 
 Settings = TypeVar("Settings", bound=OptimisationSettings)
@@ -107,7 +107,7 @@ def length_warning(section: str, settings: OptimisationSettings, steps: int) -> 
     if total >= FEW_STEPS:
         return None
     return (
-        f"{total} steps teach a network next to nothing; set {section}.min_steps={FEW_STEPS} or more, which "
+        f"{total} steps are too few to train a network; set {section}.min_steps={FEW_STEPS} or more, which "
         f"raises the epochs"
     )
 

@@ -83,7 +83,7 @@ def _grid(
         "centre_of_feature_0": None if own else centre / grid.fps,
         "channels": channels,
         "backbone": backbone,
-        # What these detectors must be told so that their times are ours. ActionFormer places feature i
+        # The settings these detectors need to get the same times as ours. ActionFormer places feature i
         # at (i * feat_stride + num_frames / 2) / fps, OpenTAD at (i * stride + offset_frames) / fps.
         "actionformer": {
             "feat_stride": grid.stride,

@@ -21,7 +21,7 @@ from pipeline.results.detecting import found_in
 from pipeline.tools.rates import pieces_a_second
 from pipeline.training.networks import actionformer, bmn
 
-_LEARNING = 0.1  # of the points, at a guess; more or fewer take the same time
+_LEARNING = 0.1  # of the points, as an estimate; more or fewer take the same time
 
 
 def head_training_rate(

@@ -1,4 +1,4 @@
-"""How long a run's trainings will be, told from annotations and durations before any features are there."""
+"""How long a run's trainings will be, from annotations and durations before any features exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast this machine does a step of each kind of work: a few are timed."""
+"""How fast this machine does each kind of work: a few steps are timed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the stages of a run stand: what `tada-loc status` prints."""
+"""The state of a run's stages: what `tada-loc status` prints."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from pipeline.writers.labels import Segment, one_line, say_folders, segments_of
 LOCAL_FILES = "/data/local-files/?d="  # what Label Studio serves from its document root
 USUAL_RATE = 25.0  # frames per second, where a video says none
 _FILTERED = 10  # labels from which on a box to search in them helps
-# Colours that the colour-blind can tell apart, dark enough for white letters.
+# Colours that colour-blind people can distinguish, dark enough for white letters.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _CONTROL, _VIDEO = "label", "video"  # names of the tags of the configuration
 

@@ -219,7 +219,7 @@ def test_who_is_at_work_is_shown_and_other_settings_are_refused(whole, data, tmp
     assert f"in use by process {process} on " in said
     forked.kill(process)
     table = tada("status", *options(data, run)).output
-    assert f"extract: process {process} on " in table and " is gone: " in table
+    assert f"extract: process {process} on " in table and " has ended: " in table
     with locked(run):
         pass
     assert tada(*line).exit_code == 0

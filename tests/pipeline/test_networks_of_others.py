@@ -198,7 +198,7 @@ def test_tools_work_or_say_one_line(data, run, tmp_path):
         assert "Traceback" not in result.output and "unexpected" not in result.output, command
         assert "Error" not in result.output, result.output
     said = error_of(tada("explain", "--run-dir", folder, video))
-    assert "its backbone is hf:tiny; explain shows what networks of ours look at" in said
+    assert "its backbone is hf:tiny; explain supports built-in networks only" in said
 
 
 def test_training_on_from_a_model_file(data, run, tmp_path):

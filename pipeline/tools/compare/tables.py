@@ -1,4 +1,4 @@
-"""A comparison as a user sees it."""
+"""A comparison as printed."""
 
 from __future__ import annotations
 

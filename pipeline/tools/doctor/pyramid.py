@@ -94,7 +94,7 @@ def _levels(settings: ActionFormerSettings, lengths: np.ndarray) -> Finding:
     if settings.ranges is not None or abs(needed - settings.levels) <= 1:
         return Finding("levels", OK, text, numbers=numbers)
     few = needed > settings.levels
-    why = "the longest reach far beyond the last" if few else "the coarsest have next to nothing"
+    why = "the longest reach far beyond the last" if few else "the coarsest learn almost nothing"
     return Finding("levels", NOTE, f"{text}; {why}: actionformer.levels={needed}", numbers=numbers)
 
 
@@ -109,7 +109,7 @@ def _samples(settings: ActionFormerSettings, fit: Fit, length: np.ndarray) -> Fi
     text += f"{settings.max_length}"
     numbers = {"longest": longest, "median": float(np.median(lengths)), "cut": cut}
     if long:
-        text += f": of {len(long)} of {len(lengths)} an epoch trains on a part"
+        text += f": of {len(long)} of {len(lengths)} an epoch trains on only a part"
         text += f"; {cut} segments are longer than any part" if cut else ""
         state = NOTE if cut else OK
         return Finding(

@@ -51,7 +51,7 @@ def time_findings(
 def segment_findings(
     config: DetectionConfig, dataset: Dataset, subset: str, seconds: Mapping[str, float]
 ) -> list[Finding]:
-    """How a subset's segments fit clips and what the head can tell; `seconds` are the videos' durations."""
+    """How a subset's segments fit clips and the head; `seconds` are the videos' durations."""
     rows = dataset.rows(subset)
     rows = rows[(rows["end"] > rows["start"]) & (rows["video"].map(seconds) > 0)]
     if rows.empty:

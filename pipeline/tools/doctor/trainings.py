@@ -36,7 +36,7 @@ def training_findings(
 def _finding(length: Length[OptimisationSettings]) -> Finding:
     check, settings, steps = f"training, {length.section}", length.settings, length.steps
     if not length.samples and length.section != "bmn":
-        return Finding(check, WRONG, "of no training video with segments the length is known")
+        return Finding(check, WRONG, "the length of no training video with segments is known")
     if not length.samples:
         text = "no window holds a whole training segment; raise bmn.temporal_scale or feature_step"
         return Finding(check, WRONG, text)

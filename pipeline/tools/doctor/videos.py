@@ -70,7 +70,7 @@ def _damage(seen: Mapping[str, Seen]) -> list[Finding]:
         for video, one in seen.items()
         if one.damaged
     )
-    text = f"{len(damaged)} of {len(seen)} break off or do not decode in places, and are used for what they hold"
+    text = f"{len(damaged)} of {len(seen)} are truncated or do not decode in places, and are used as far as they decode"
     return [Finding("decoding", NOTE, text, damaged)] if damaged else []
 
 
@@ -80,7 +80,7 @@ def _key_frames(seen: Mapping[str, Seen]) -> list[Finding]:
     slow = tuple(f"{v} ({gap:.0f} s)" for v, gap in far.items() if gap > KEY_FRAME_SECONDS)
     text = (
         f"{len(slow)} of {len(seen)} have key frames more than {KEY_FRAME_SECONDS:g} s apart: reading clips of them to "
-        "fine-tune is slow; remuxed with more (ffmpeg -i IN -g 60 OUT.mp4) it is not"
+        "fine-tune is slow; re-encode them with more (ffmpeg -i IN -g 60 OUT.mp4)"
     )
     return [Finding("key frames", NOTE, text, slow)] if slow else []
 
@@ -133,7 +133,7 @@ def compare_rates(config: DetectionConfig, infos: Mapping[str, VideoInfo]) -> li
     slow = tuple(f"{v} ({rate:g})" for v, rate in rates.items() if rate < 0.95 * wanted)
     text = f"{shown} frames per second, sampled at {config.extract.fps:g} by time"
     if slow:
-        text += f"; {len(slow)} videos have fewer, whose frames are used more than once"
+        text += f"; {len(slow)} videos have fewer, so their frames are repeated"
     return [Finding("fps", NOTE if slow else OK, text, slow)]
 
 

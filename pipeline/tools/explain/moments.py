@@ -60,7 +60,7 @@ def detected_moments(
         best = detections["score"].max() if len(detections) else None
         found = f"{len(detections)}, the best with a score of {best:.3f}" if best else "none at all"
         raise UserError(
-            f"video {video}: no such detection (of {found}); lower --threshold, leave out --classes, or explain a "
+            f"video {video}: no detection is selected (of {found}); lower --threshold, leave out --classes, or explain a "
             "moment with --at SECONDS"
         )
     names = names_of(heads, rows)

@@ -1,4 +1,4 @@
-"""`tada-loc init`: someone's own videos and table to a configuration that suits them."""
+"""`tada-loc init`: a user's own videos and table to a configuration that suits them."""
 
 from __future__ import annotations
 
@@ -32,21 +32,23 @@ def write_configuration(
     workers: int = 2,
     force: bool = False,
 ) -> str:
-    """Look at the footage and write `target`; the lines a user is told.
+    """Look at the footage and write `target`; returns the lines to print.
 
     `dataset` is its dataset section, as `dataset_section` gives it.
     `kind` is cpu, gpu, or auto: a GPU where torch sees one. Raises UserError if `target` exists and
     `force` is not given, and for what is wrong with videos and annotations.
     """
     if target.exists() and not force:
-        raise UserError(f"{target}: exists; name another with --to, or use --force to overwrite it")
+        raise UserError(
+            f"{target}: exists; choose another with --to, or use --force to overwrite it"
+        )
     if kind == "auto":
         kind = "gpu" if torch.cuda.is_available() else "cpu"
     footage = look_at(DatasetSettings.model_validate(dataset), workers)
     sections: dict[str, list[Entry]] = {"dataset": [(k, v, "") for k, v in dataset.items()]}
     sections |= advice(footage, kind)
     text = configuration_text(_heading(footage, kind, target), sections)
-    read_config(text, target)  # before an older file is lost
+    read_config(text, target)  # before an older file is overwritten
     write_text(target, text)
     return _told(footage, target)
 
@@ -70,7 +72,7 @@ def dataset_section(
         raise UserError(f"{videos}: no such folder of videos")
     for option, rate in (("--frame-fps", frame_fps), ("--annotation-fps", annotation_fps)):
         if rate is not None and not 0 < rate < math.inf:
-            raise UsageError(f"{option} {rate:g}: give the frames per second, above 0")
+            raise UsageError(f"{option} {rate:g}: give a number of frames per second above 0")
     if frames is not None:
         try:
             parse_pattern(frames)

@@ -29,7 +29,7 @@ from pipeline.tools.predict.working import Job
 
 
 class Found:
-    """What is wanted of each video that was looked at so far."""
+    """What is wanted of each video that was processed so far."""
 
     def __init__(self, choice: Choice, heads: Sequence[tuple[str, ...]]) -> None:
         self._choice, self._heads = choice, tuple(heads)
@@ -46,7 +46,7 @@ class Found:
 
 
 def keep_records(folder: Path) -> None:
-    """Put what processes at work recorded into files of the folder of predictions, without what killed ones left half.
+    """Put what processes at work recorded into files of the folder of predictions, without incomplete files of killed processes.
 
     Raises UserError.
     """

@@ -59,8 +59,8 @@ def look(sources: Mapping[str, Source], model: Model, request: Request) -> Video
         changed = video in before and before[video].digest != one.digest
         if changed and raw_path(request.folder, video).exists():
             say(
-                f"predict: video {video}: {Path(sources[video])} is another video than before; what is found in it "
-                "takes the place of what was found in that"
+                f"predict: video {video}: {Path(sources[video])} is a different video than before; "
+                "its predictions replace the earlier ones"
             )
     identities = {video: one.digest for video, one in seen.items()}
     known = read_lengths(request.folder)

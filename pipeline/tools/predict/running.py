@@ -1,4 +1,4 @@
-"""A trained model on many videos, by any number of processes: each does what is free, whoever finds all done finishes."""
+"""A trained model on many videos, by any number of processes: each does what is free, and the one that finds all done finishes."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def encode_proxy(
             film.finish()
         video.check_end(until * video.head.tick)
         if any(video.damaged(until * video.head.tick)):
-            raise VideoError(f"{source}: is damaged; get it again")
+            raise VideoError(f"{source}: is damaged; get the file again")
         _require_times(source, target, np.array(ticks), look.tick)
         seconds = until * video.head.tick
         duration = video.head.known_duration()

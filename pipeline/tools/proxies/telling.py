@@ -1,4 +1,4 @@
-"""How the proxies of a run stand, for those who only look: `status` and `doctor`."""
+"""The state of a run's proxies, for `status` and `doctor`."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def make_report(run: Run, folder: Path | None = None) -> Path:
     try:
         known = why_of(run)
     except UserError as error:
-        say(f"report: what each stage could give is not known: {error.message}")
+        say(f"report: the gain of each stage is not known: {error.message}")
     report = report_of_run(run, folder, frames=True, why=known)
     return write_report_page(replace(report, made_of=f"{_identity(run)} {_WHOLE}"), folder)
 

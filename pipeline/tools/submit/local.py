@@ -76,7 +76,7 @@ def _failure(job: Job, handle: Handle[None]) -> str:
     """What is reported about a task that failed; empty for one that ended well."""
     log = handle.paths.stderr
     if not handle.paths.result_pickle.is_file():
-        return failed(job.name, handle.job_id, log, "its process was killed, or its time was over")
+        return failed(job.name, handle.job_id, log, "its process was killed, or its time ran out")
     error = handle.exception()
     if error is None:
         return ""
@@ -116,8 +116,8 @@ def _devices(job: Job) -> list[Mapping[str, str | None]]:
     there = visible.split(",") if visible else [str(number) for number in range(_count())]
     if len(there) < wanted:
         raise UserError(
-            f"{job.name}: {job.tasks} x {job.gpus} GPUs are asked for and this machine has {len(there)}; give fewer "
-            "with --gpus or --array, or leave --gpus out and all see all"
+            f"{job.name}: {job.tasks} x {job.gpus} GPUs are asked for and this machine has {len(there)}; use fewer "
+            "with --gpus or --array, or leave --gpus out so that all tasks see all GPUs"
         )
     pieces = [there[first : first + job.gpus] for first in range(0, wanted, job.gpus)]
     return [{VISIBLE: ",".join(piece)} for piece in pieces]

@@ -41,7 +41,7 @@ def queue(
     for program in ("sbatch", "srun"):
         if shutil.which(program) is None:
             raise UserError(
-                f"{program}: not found, so there is no Slurm on this machine; run this on a login node, or use --engine local"
+                f"{program}: not found, so Slurm is not on this machine; run this on a login node, or use --engine local"
             )
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
@@ -90,5 +90,5 @@ def _refused(job: Job, error: Exception, done: Sequence[Submitted]) -> UserError
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = (lines[-1] if lines else type(error).__name__).removeprefix("sbatch: ")
     numbers = " ".join(each.number for each in done)
-    left = f"; queued before it and left: `scancel {numbers}` ends them" if done else ""
+    left = f"; already queued: `scancel {numbers}` ends them" if done else ""
     return UserError(f"{job.name}: sbatch refuses the job ({reason}){left}")

@@ -68,7 +68,9 @@ def halves_of(run: Run, seed: int) -> Halves:
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
     annotated = set(truth["video"])
     if len(annotated) < 2:
-        raise UserError("--honest: one evaluation video has segments, and two halves need two")
+        raise UserError(
+            "--honest: only one evaluation video has segments, but two halves need at least two; annotate more or leave --honest out"
+        )
     rng = np.random.default_rng(seed)
     halves: tuple[set[str], set[str]] = (set(), set())
     videos = sorted(run.dataset.video_ids(run.subsets[1]))

@@ -118,7 +118,7 @@ class Material:
         allowed = self.run.config.runtime.allow_failures
         missing = frozenset(self.given.require_few(self.videos, allowed))
         if len(missing) == len(self.videos):
-            raise UserError(f"{self.given.file}: no class scores of any video that has features")
+            raise UserError(f"{self.given.file}: no class scores for any video that has features")
         return missing
 
     def _has_room(self, array: np.ndarray) -> bool:

@@ -25,7 +25,7 @@ def comparison(names=("tsn", "tada2d"), **changes):
         "runs": [{"name": name, "path": f"runs/{name}", "history": {"finetune": curve, "bmn": []}} for name in names],
         "videos": 24,
         "segments": 154,
-        "notes": ["2 videos are annotated otherwise; left out"],
+        "notes": ["2 videos are annotated differently; left out"],
         "iou": [0.5, 0.7],
         "resamples": 1000,
         "level": 0.95,

@@ -133,13 +133,13 @@ def test_tools_read_a_run_whose_head_is_actionformer(runs, tmp_path):
     status = tada("status", "--run-dir", run).stdout
     assert "actionformer/detections" in status and "bmn" not in status and "classify" not in status
     checked = tada("verify", "--run-dir", run)
-    assert checked.exit_code == 0 and "are what was written" in checked.stdout
+    assert checked.exit_code == 0 and "are as they were written" in checked.stdout
     shown = tada("explain", "validation_000", "--run-dir", run, "--top", "1", "--device", "cpu")
-    assert shown.exit_code == 0 and "ActionFormer named the detections" in shown.stderr, (
+    assert shown.exit_code == 0 and "ActionFormer predicted the detections" in shown.stderr, (
         shown.output
     )
     page = tada("report", "--run-dir", run)
     assert page.exit_code == 0, page.output
     damaged = tmp_path / "run/actionformer/detections/detections.csv"
     damaged.write_text(damaged.read_text() + "x")
-    assert "detections.csv: is not what was written" in tada("verify", "--run-dir", run).stdout
+    assert "detections.csv: is not as it was written" in tada("verify", "--run-dir", run).stdout

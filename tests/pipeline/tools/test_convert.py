@@ -93,7 +93,7 @@ def test_verbs_and_nouns(tmp_path):
     [
         (["in.csv", "--to", "own.txt"], "a .csv (a table) or a .json", 2),
         (["in.csv", "--to", "in.csv"], "exists", 1),
-        (["in.csv", "--to", "in.csv", "--force"], "is what is read", 1),
+        (["in.csv", "--to", "in.csv", "--force"], "is also the input", 1),
         (["none.csv", "--to", "own.csv"], "none.csv: cannot be read", 1),
         (["in.csv", "--to", "own.csv", "--format", "excel"], "--format excel", 2),
         (["in.csv", "--to", "own.csv", "--format", "via"], "dataset.format: table", 1),

@@ -1,4 +1,4 @@
-"""The files of a video's predictions: written where they are not current, never over what a person has changed."""
+"""The files of a video's predictions: written where they are not current, never over what a user has changed."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def name_of(video: str, form: Form) -> str:
 
 
 def require_place(folder: Path) -> None:
-    """Refuse the folder of a run, which remembers videos of its own. Raises UserError."""
+    """Refuse the folder of a run, which records its own videos. Raises UserError."""
     if (folder / RUN_CONFIG).is_file() and (folder / "finetune").is_dir():
         raise UserError(
-            f"{folder}: is the folder of a run; predictions go to another one: --to {folder / 'predictions'}"
+            f"{folder}: is the folder of a run; write predictions to another: --to {folder / 'predictions'}"
         )
 
 
@@ -64,7 +64,7 @@ def require_names(videos: Sequence[str], options: Sequence[str]) -> None:
         size = len(f"{video.rpartition('/')[2]}{longest}".encode())
         if size > MAX_NAME_BYTES:
             raise UserError(
-                f"video {video}: its {longest} would have a name of {size} bytes, and {MAX_NAME_BYTES} is the most; "
+                f"video {video}: its {longest} would have a name of {size} bytes, more than {MAX_NAME_BYTES}; "
                 "rename the video"
             )
 
@@ -84,7 +84,7 @@ def made_as(form: Form, choice: Choice, truth: pd.DataFrame | None, source: Sour
 
 
 def is_written(ledger: Ledger, name: str, by: str, of: str) -> bool:
-    """Whether a file is there and was made so; one that a person has changed since is."""
+    """Whether a file is there and was made so; one that a user has changed since is."""
     line = ledger.get(name)
     return line is not None and (line.by, line.of) == (by, of) and (ledger.folder / name).exists()
 
@@ -176,6 +176,6 @@ def _said(moved: Mapping[Path, Path]) -> list[str]:
             remove(target)
         else:
             said.append(
-                f"{path}: what was there was changed by hand or is not ours; it is kept as {target.name}"
+                f"{path}: what was there was changed by hand or is not ours; it was renamed to {target.name}"
             )
     return said

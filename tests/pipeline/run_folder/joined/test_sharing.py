@@ -153,7 +153,7 @@ def test_who_is_at_work_is_seen_from_outside(tmp_path, monkeypatch):
         assert (seen["0/2"].made, seen["0/2"].holds, seen["0/2"].gone) == (1, ("b",), False)
         assert seen["0/2"].told.endswith("shard 0/2: 1 videos made, makes b now")
         monkeypatch.setattr("pipeline.run_folder.joined.seen.is_gone", lambda pid, seen: True)
-        assert all(" is gone: " in worker.told for worker in workers_in(tmp_path))
+        assert all(" has ended: " in worker.told for worker in workers_in(tmp_path))
 
 
 def test_a_finished_works_folder_is_no_ones_who_comes_then(tmp_path):

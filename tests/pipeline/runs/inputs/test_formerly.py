@@ -141,7 +141,7 @@ def test_one_bit_of_a_feature_is_found_and_made_again(former, whole):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     found = tada("verify", *options(data, run))
-    assert found.exit_code == 1 and f"{path}: is not what was written" in found.output
+    assert found.exit_code == 1 and f"{path}: is not as it was written" in found.output
     assert states(data, run)["extract"] == "stale"
     done = tada("extract", *options(data, run))
     assert done.exit_code == 0 and "1 of 6 videos to do" in done.output

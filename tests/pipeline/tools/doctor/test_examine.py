@@ -177,7 +177,7 @@ def test_short_trainings_are_noted_with_what_to_do(data):
     finetune, bmn = trainings(report)
     # Three videos of two segments; each of 30 features lies in one window of 80.
     assert finetune["detail"].startswith(
-        "6 clips in batches of 32: 44 epochs of 1 steps, 44 in all; 44 steps teach"
+        "6 clips in batches of 32: 44 epochs of 1 steps, 44 in all; 44 steps are too few to train"
     )
     assert bmn["detail"].startswith("3 windows in batches of 8: 20 epochs of 1 steps, 20 in all; ")
     assert "set bmn.min_steps=300 or more" in bmn["detail"]

@@ -94,7 +94,7 @@ def test_clips_of_a_detection_cover_it(own, data, tmp_path):
     line = ["explain", str(data / "videos" / f"{VIDEO}.mp4"), "--model", str(own)]
     done = tada(*line, "--to", str(tmp_path), "--device", "cpu", "--top", "3")
     assert done.exit_code == 0, done.output
-    assert "looking for actions in the whole video first" in done.stderr
+    assert "detecting actions in the whole video first" in done.stderr
     model = small_model()
     extract = model.config.extract
     grid = ClipGrid(extract.fps, extract.frames, extract.interval, extract.stride)
@@ -188,7 +188,7 @@ def test_a_video_at_its_ends(own, data, tmp_path):
         (["{video}", "--at", "1", "--top", "2"], "--top and --threshold choose detections"),
         (["{video}", "--at", "1", "--classes", "dove"], "did you mean 'dive'?"),
         (["{video}", "--against", "walk"], "the model has no such class"),
-        (["{video}", "--threshold", "0.999999"], "no such detection (of "),
+        (["{video}", "--threshold", "0.999999"], "no detection is selected (of "),
         (["{video}", "--top", "0"], "a whole number of at least 1"),
         (["{video}", "--at", "1", "--device", "nowhere"], "cannot be used"),
         (["{table}", "--at", "1"], "video annotations"),

@@ -138,7 +138,7 @@ def test_what_lay_there_before_is_kept(place, whole):
     Path("predictions/detections.csv").write_text("mine, too")
     output = predict(whole).output
     kept = [path.read_text() for path in Path("predictions").rglob("*.2*.csv")]
-    assert sorted(kept) == ["mine", "mine, too"] and output.count("it is kept as") == 2
+    assert sorted(kept) == ["mine", "mine, too"] and output.count("it was renamed to") == 2
 
 
 @pytest.mark.parametrize("linked", [False, True])
@@ -152,11 +152,11 @@ def test_clips_that_lay_there_before_are_kept(place, whole, linked):
     (kept / "001_mine_0.00-1.00s_0.500.mp4").write_text("mine")
     (kept / "notes.txt").write_text("mine, too")
     output = predict(whole, "--clips", "--top", "1").output
-    assert output.count("it is kept as") == 1
+    assert output.count("it was renamed to") == 1
     assert (kept / "notes.txt").read_text() == "mine, too"
     (moved,) = kept.glob("001_mine_0.00-1.00s_0.500.*.mp4")
     assert moved.read_text() == "mine"
-    assert "it is kept as" not in predict(whole, "--clips", "--top", "2").output
+    assert "it was renamed to" not in predict(whole, "--clips", "--top", "2").output
     assert moved.read_text() == "mine" and len(list(kept.iterdir())) == 4
 
 
@@ -204,8 +204,8 @@ def test_no_detection_left_is_said(place, whole):
     output = predict(whole, "--threshold", "1").output
     best = of_run(whole)["score"].max()
     assert output.count("  no detection\n") == 2 and "0 detections in 2 videos" in output
-    assert f"in 2 of 2 videos no detection is left by --threshold and --classes; the best score left out is {best:.3f}" in output  # fmt: skip
-    assert "no detection is left" not in predict(whole, "--top", "1").output
+    assert f"in 2 of 2 videos no detection passes --threshold and --classes; the best rejected score is {best:.3f}" in output  # fmt: skip
+    assert "no detection passes" not in predict(whole, "--top", "1").output
 
 
 def test_another_video_of_a_name_is_said(place, whole, data):
@@ -213,7 +213,7 @@ def test_another_video_of_a_name_is_said(place, whole, data):
     Path("other").mkdir()
     shutil.copy(data / "videos/training_000.mp4", f"other/{VIDEOS[0]}.mp4")
     arguments = ["predict", f"other/{VIDEOS[0]}.mp4", "--run-dir", str(whole), "--device", "cpu"]
-    said = f"video {VIDEOS[0]}: other/{VIDEOS[0]}.mp4 is another video than before"
+    said = f"video {VIDEOS[0]}: other/{VIDEOS[0]}.mp4 is a different video than before"
     assert said in tada(*arguments).output
     assert said not in tada(*arguments).output
 

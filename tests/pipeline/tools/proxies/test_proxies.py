@@ -91,7 +91,7 @@ def test_without_them_training_is_refused_and_with_some_the_others_are_left_out(
         "training_002",
     ]
     check = tada("verify", *options(*own, ON))
-    assert check.exit_code == 1 and "training_002.mp4: is not what was written" in check.output
+    assert check.exit_code == 1 and "training_002.mp4: is not as it was written" in check.output
     again = command("proxies", own)
     assert again.exit_code == 0 and "those of 1 videos are gone (training_001)" in again.output
     assert tada("verify", *options(*own, ON)).exit_code == 0
@@ -150,7 +150,7 @@ def test_videos_that_fail_are_listed_and_their_former_proxies_go(own, made):
         ("finetune.proxies=null", "set finetune.proxies=36"),
         ("finetune.proxies=30", "give an even number of at least 36"),
         ("finetune.proxies=37", "give an even number of at least 36"),
-        ("finetune.source=features", "proxies do nothing there"),
+        ("finetune.source=features", "proxies have no effect"),
     ],
 )
 def test_what_makes_no_sense_is_refused(own, key, said):

@@ -55,7 +55,7 @@ def test_a_setting_that_is_no_better_is_not_applied(run, sweep):
     before = files(run)
     done = sweep("proposals.alpha=0.4", "classify.top=2", "--apply")
     assert done.exit_code == 0 and files(run) == before
-    assert "none is better than the run's own" in done.stdout
+    assert "none is better than the run's setting" in done.stdout
     assert "is unchanged: its setting is the best" in done.stderr
 
 
