@@ -21,7 +21,7 @@ from evaluation.tables import (
 
 @dataclass(frozen=True)
 class Confusion:
-    """Ground truths by their class (rows) and that of the detection which lies there (columns).
+    """Ground truths by their class (rows) and that of the detection there (columns).
 
     classes: C of them; counts: int64 [C, C]; missed: int64 [C], those where no detection lies; others: int64
     [C], those whose detection has a class without ground truth. Each row, with missed and others, sums to the
@@ -46,7 +46,7 @@ def confusion(
 
     In order of falling score (equal scores: the earlier row first) each detection takes the free ground
     truth of its video with the largest tIoU, at least `tiou`; of equal ones that of its own class. So a ground
-    truth counts once, with the best scored detection that lies there. Tables as for `detection_map`.
+    truth counts once, with the best scored detection there. Tables as for `detection_map`.
     Raises TableError for tables that cannot be compared.
     """
     check_annotations(annotations)

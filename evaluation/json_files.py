@@ -47,7 +47,7 @@ def read_result_file(path: Path, use: Callable[[Read], Made]) -> Made:
     except NotJSONError as error:
         raise SubmissionError(f"{path}: is not JSON ({error})") from error
     except ValueError as error:
-        raise SubmissionError(f"{path}: is not JSON of a usual form ({error})") from error
+        raise SubmissionError(f"{path}: is not valid JSON for a result file ({error})") from error
 
 
 def write_result_file(path: Path, content: Any) -> None:

@@ -1,6 +1,6 @@
 """The detections of a result file, some ten thousand at a time, as they stand in it.
 
-Those of the usual form are decoded by msgspec into objects with typed fields, six times as fast as the standard
+Those of the common form are decoded by msgspec into objects with typed fields, six times as fast as the standard
 library's; any others are its dictionaries, whose checks say what is wrong.
 """
 

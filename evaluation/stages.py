@@ -40,7 +40,7 @@ def stage_losses(
     ties: Ties = "stable",
     ignored: pd.DataFrame | None = None,
 ) -> dict[str, StageLoss]:
-    """mAP of detections with a part put right, by the name of the oracle, all by `detection_map`.
+    """mAP of detections with one part corrected, by the name of the oracle, all by `detection_map`.
 
     `oracles`: tables of detections, as the functions below make them. Raises TableError for tables that cannot
     be scored.

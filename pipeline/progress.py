@@ -88,7 +88,7 @@ class Progress:
             say(self._line(figures))
 
     def reach(self, done: int) -> None:
-        """So many pieces are done since it began, by whomever."""
+        """This many pieces are done since it began, by any process."""
         self.update(self._start + done - self._done)
 
     def __exit__(

@@ -61,7 +61,7 @@ def without_path(name: str) -> str:
 
 
 def by_content(name: str) -> str:
-    """What a name says beside the content of what it names: of a model of Hugging Face's, whence it is, alone."""
+    """What a name says beside the content of what it names: of a model of Hugging Face's, its location alone."""
     return "hf" if name.partition(":")[0] == "hf" else name
 
 

@@ -65,7 +65,9 @@ class DecordReader(Reader):
     def close(self) -> None:
         """Release the file. Again is no error."""
         if not self._closed:
-            del self._frames  # decord knows no closing: the file goes with what holds it
+            del (
+                self._frames
+            )  # decord knows no closing: the file is closed when its holder is deleted
         super().close()
 
     def frames_at(

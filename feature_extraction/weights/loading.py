@@ -28,6 +28,7 @@ from feature_extraction.weights.names import (
 )
 
 # Keys that must have a place in the network, and what ImageNet has no weights for.
+# words: ok (an earlier name in saved weights)
 OURS = re.compile(r"(backbone|stem|stages|slow|fast|lateral|joints|s[1-9](_fuse)?)\.")
 NOT_IN_IMAGENET = re.compile(r"^head\.|\.route\.|\.pooled_norm\.")
 NOT_IN_R2PLUS1D = re.compile(r"\.conv\.temporal\.|\.aggregate\.norm\.")

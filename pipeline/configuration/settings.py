@@ -66,7 +66,7 @@ class RuntimeSettings(Section):
     )
     log: Annotated[tuple[Literal["csv", "tensorboard", "wandb"], ...], NoResult()] = Field(
         default=(),
-        description="Who is told of trainings besides `metrics.csv`, which is always written: "
+        description="Where trainings are logged besides `metrics.csv`, which is always written: "
         "`tensorboard`, `wandb`.",
     )
 

@@ -40,7 +40,7 @@ def read_batches(
 
     No more of the plan is asked for than is read ahead: it may be long, and made while it is read. A worker that
     dies or needs more than READ_SECONDS for a sample is ended; `lost(video, reason)` is called, and has to make sure
-    that `samples` does not read that video again, or to raise. Reading then goes on from the batch that did not come.
+    that `samples` does not read that video again, or to raise. Reading then continues with the batch that did not come.
     So no wait for a batch is without an end. Without workers nothing guards the reading. Raises UserError if reading a sample does. Signals to the whole group are this process's to obey.
     With CUDA, tensors that workers read are in pinned memory.
     """

@@ -55,7 +55,7 @@ class Run:
     shard: Shard | None = None
 
     def __reduce__(self) -> tuple[type[Run], tuple[Path, Config, bool, bool]]:
-        """To another process it goes without what it has read."""
+        """Sent to another process, it leaves out what it has read."""
         return Run, (self.folder, self.given, self.force, self.grid_of_imported)
 
     @cached_property

@@ -118,7 +118,7 @@ def _line(video: str, by: str, of: str, written: Written, notes: Mapping[str, st
 
 def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
     """What a worker process does with a job: write a video's feature file, give what was written."""
-    # Two processes of one thread beat one of two; beside a GPU threads would only share single frames.
+    # Two processes of one thread are faster than one of two; beside a GPU threads would only share single frames.
     torch.set_num_threads(1)
     model, extractor = run.classifier(num_classes)
     store = run.features

@@ -110,7 +110,7 @@ def _as_they_are(config: DetectionConfig, count: int) -> str:
 
 
 def imported_stage(run: Run, fields: Mapping[str, object]) -> Stage:
-    """The stage of features from elsewhere; those that a network made here are not lost for them unasked."""
+    """The stage of features from elsewhere; those that a network made here are not lost without being asked for."""
     stage = run.facts().stage_with(row(STAGE), fields)
     valuable = () if run.has_imported_features else (MANIFEST,)
     return replace(stage, valuable=valuable, weigh=None)

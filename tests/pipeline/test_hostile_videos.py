@@ -1,4 +1,4 @@
-"""Videos that hang or kill their decoder, are damaged or skipped: each costs itself, and is told of."""
+"""Videos that hang or kill their decoder, are damaged or skipped: each costs itself, and is reported."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_damage_in_the_middle_fails_or_is_told_of(whole, data, videos, tmp_path)
     ((begin, end),) = told["spans"]
     assert 0 < begin < end <= 14.1 and told["seconds"] == pytest.approx(end - begin, abs=1e-3)
     assert summary(run, "extract")["damaged"] == ["validation_001"]
-    # Whole again, it is made again, and nothing is told of it any more.
+    # Whole again, it is made again, and nothing is reported about it any more.
     assert tada("run", *options(data, run)).exit_code == 0
     assert not (run / "extract/damaged/validation_001.json").exists()
     same_results(whole, run)

@@ -136,7 +136,7 @@ def test_a_few_are_cut_or_left_out_and_counted_and_allowed_as_far_as_the_key_say
     assert "no detection can reach them" in result.output
     assert "finetune: 6 training" in result.output
     truth = json.loads((own.parent / "run/eval/results.json").read_text())
-    assert truth["tasks"]["mAP"]["map"][0] <= 80  # a truth behind the end counts, as officially
+    assert truth["tasks"]["mAP"]["map"][0] <= 80  # a truth after the end counts, as officially
     # What is finished is compared with the key of this moment, too.
     again = tada("run", *on(own, videos, "dataset.allow_beyond=0.3"))
     assert again.exit_code == 1 and "2 of 5 validation segments" in error_line(again)

@@ -56,7 +56,7 @@ class AdaptedNetwork(VideoNetwork):
     def insert_tadaconv(self, where: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         """Put TAdaConv in the place of convolutions (`insert_tadaconv`); their names.
 
-        A 2-D convolution is told with every clip how many frames it has. Raises ValueError.
+        A 2-D convolution is given the number of frames of each clip. Raises ValueError.
         """
         return insert_tadaconv(self.network, where, frames=1, **options)
 

@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 def submit(engine: str, array: int, gpus: int | None, dry_run: bool, **options: Any) -> None:
     """Do the stages that have work to do as jobs: a job a training, an array where videos are read.
 
-    Each begins when the one before it has ended well. A job of Slurm whose time is over is queued again, and goes
-    on from what is on disk. Logs and jobs.json are in the run folder, under jobs/. Needs `pip install "tada-loc[submit]"`.
+    Each begins when the one before it has ended well. A job of Slurm whose time is over is queued again, and
+    resumes from what is on disk. Logs and jobs.json are in the run folder, under jobs/. Needs `pip install "tada-loc[submit]"`.
 
     \b
     Example: tada-loc submit --engine slurm --array 8 --partition gpu --run-dir runs/own

@@ -21,7 +21,7 @@ NO_FEATURES = "no features"
 
 
 class LeftOut:
-    """The videos one stage goes without; UserError where they are more than the user allowed.
+    """The videos one stage leaves out; UserError if they are more than the user allowed.
 
     `allowed` counts videos that are missing or fail (`runtime.allow_failures`); those of the file `skip`
     (`runtime.skip`) are chosen by the user and do not count. With `at_once` one too many ends the

@@ -51,7 +51,7 @@ class Note(BaseModel):
 class Member:
     """This process, as one of those at work in a folder; always leave it.
 
-    `over`: its file was removed, because others took it for dead or all is done: its claims belong to others now.
+    `over`: its file was removed, because other processes took it for dead or all is done: its claims belong to them.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -62,7 +62,7 @@ class Request:
 
 
 class Written(NamedTuple):
-    """What a user is told: the table, the folder, and the files in it."""
+    """What is printed: the table, the folder, and the files in it."""
 
     table: str
     folder: Path

@@ -64,7 +64,7 @@ def dataset_section(
     eval_subset: str | None = None,
     allow_beyond: float | None = None,
 ) -> dict[str, Any]:
-    """The dataset section, with the form of the annotations told from the files; keys that are None left out.
+    """The dataset section, with the annotation format detected from the files; keys that are None left out.
 
     Raises UserError if there is no such folder, and for files and rates it cannot take.
     """

@@ -78,7 +78,7 @@ class Claimed(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came of a video, besides files that are recorded: lines that a user is told, damaged seconds."""
+    """What came of a video, besides files that are recorded: lines to print, damaged seconds."""
 
     said: tuple[str, ...]
     damaged: float
@@ -167,7 +167,7 @@ class _Process:
     def _write(
         self, chosen: Prediction, claimed: Claimed, of: str, report: Report
     ) -> list[str] | None:
-        """Write the files that are not current; what a user is told. None if the claim was lost."""
+        """Write the files that are not current; the lines to print. None if the claim was lost."""
         said: list[str] = []
         job = claimed.job
         for form in forms_of(self._task.options):

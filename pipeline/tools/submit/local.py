@@ -43,7 +43,7 @@ def work_through(
     devices = [_devices(job) if dealt else [_as_it_is()] * job.tasks for job in jobs]
     for job, variables in zip(jobs, devices, strict=True):
         begun = time.monotonic()
-        # What asks this process to stop is not for them: they are told below, and then end in order.
+        # What asks this process to stop is not for them: they are asked below, and then end in order.
         with unbroken(signal.SIGINT, signal.SIGHUP):
             handles = start("local", run, job, resources, variables)
         try:

@@ -23,7 +23,7 @@ ENGINES: Mapping[str, Mapping[str, str]] = {
     "local": {"time": "timeout_min"},
 }
 SIGNAL_SECONDS = (
-    120  # before its time is over a job of Slurm is told, so that it writes its checkpoint
+    120  # before its time is over a job of Slurm gets a signal, so that it writes its checkpoint
 )
 DAY, YEAR = 24 * 60, 365 * 24 * 60  # minutes
 # What we tell sbatch ourselves.
@@ -65,7 +65,7 @@ class Resources:
 
 
 def parameters(engine: str, job: Job, resources: Resources) -> dict[str, object]:
-    """What submitit is told of a job."""
+    """The parameters of a job for submitit."""
     found = {
         name: value
         for key, name in ENGINES[engine].items()

@@ -141,7 +141,7 @@ LENGTHS = {
 @pytest.mark.parametrize("name", sorted(LENGTHS))
 @pytest.mark.parametrize("factor", [0.5, 3.0])
 def test_a_container_that_lies_about_its_length(name, factor, videos, tmp_path):
-    """The frames there are decide; only a length beyond them cannot be told from a file broken off."""
+    """The frames there are decide; only a length beyond them cannot be distinguished from a truncated file."""
     content = videos[name][0].read_bytes()
     for field in LENGTHS[name]:
         content = _with_value(content, *field, factor)

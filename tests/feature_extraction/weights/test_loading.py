@@ -278,6 +278,7 @@ def test_a_slowfast_of_before_its_connections_had_their_name_has_the_same_digest
     torch.manual_seed(0)
     model = build_backbone("slowfast_8x8_tada", num_classes=5, depth=(1, 1, 1, 1), width=8)
     assert any(name.startswith("lateral.") for name in model.state_dict())
+    # words: ok
     former = {k.replace("lateral.", "joints."): v for k, v in model.state_dict().items()}
     again = build_backbone("slowfast_8x8_tada", num_classes=5, depth=(1, 1, 1, 1), width=8)
     again.load_state_dict(former)

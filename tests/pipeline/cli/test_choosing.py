@@ -1,4 +1,4 @@
-"""Which configuration and run folder a command takes where it is not told."""
+"""Which configuration and run folder a command takes by default."""
 
 from __future__ import annotations
 

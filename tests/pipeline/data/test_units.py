@@ -87,4 +87,4 @@ def test_fractions_and_minutes_lie_at_the_beginning():
     assert "fractions" in suspected_unit(ENDS / LENGTHS, LENGTHS)
     assert "minutes" in suspected_unit(ENDS / 60, LENGTHS)
     assert suspected_unit(ENDS, LENGTHS) is None
-    assert suspected_unit(ENDS[:3] / 60, LENGTHS[:3]) is None  # so few may well lie there
+    assert suspected_unit(ENDS[:3] / 60, LENGTHS[:3]) is None  # so few may well be there

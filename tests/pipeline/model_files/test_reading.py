@@ -107,13 +107,13 @@ HOSTILE = {
     # the header
     "header of 2**63": (long_header(2**63), "is not a safetensors file"),
     "header of 3 GB": (long_header(3 << 30), "claims a header"),
-    "header behind the end": (long_header(4096), "claims a header"),
+    "header after the end": (long_header(4096), "claims a header"),
     "no JSON": (lambda p: put_together(p, "{nothing", b""), "its header is not JSON"),
     "a list": (lambda p: put_together(p, "[]", b""), "names no tensors"),
     "nested": (nested, "its header is not JSON"),
     "a tensor twice": (twice, "appears twice"),
     "NaN in the header": (lambda p: put_together(p, '{"a": NaN}', b""), "is not a number"),
-    "offsets behind the end": (lambda p: with_header(p, offsets(0, 10**12)), "outside the file"),
+    "offsets after the end": (lambda p: with_header(p, offsets(0, 10**12)), "outside the file"),
     "offsets backwards": (lambda p: with_header(p, offsets(9, 3)), "outside the file"),
     "offsets below zero": (lambda p: with_header(p, offsets(-4, 0)), "outside the file"),
     "offsets of text": (lambda p: with_header(p, offsets("0", "1")), "outside the file"),
@@ -272,7 +272,7 @@ def test_little_memory_and_time_are_enough_to_refuse_what_claims_much(written_fi
         HOSTILE[fault][0](paths[-1])
     # as many lists as a header can hold
     paths.append(put_together(tmp_path / "lists.tada", '{"a":[' + "[]," * 1_300_000 + "0]}", b""))
-    sparse = tmp_path / "sparse.tada"  # 20 GB that take no room on a disk
+    sparse = tmp_path / "sparse.tada"  # 20 GB that take no space on a disk
     header = {"a": {"dtype": "F32", "shape": [5 * 10**9], "data_offsets": [0, 20 * 10**9]}}
     put_together(sparse, header, b"")
     os.truncate(sparse, sparse.stat().st_size + 20 * 10**9)

@@ -54,7 +54,7 @@ def test_it_says_which_is_better():
     values = comparison()
     task = values["tasks"]["mAP"]["differences"][0]
     task["average"] = by(0.5, -1.0, 2.0)
-    assert "tada2d and tsn cannot be told apart" in comparison_page(values)
+    assert "tada2d and tsn cannot be distinguished" in comparison_page(values)
     task["average"] = by(-2.0, -3.0, -1.0)
     assert "tada2d is worse than tsn" in comparison_page(values)
 

@@ -169,7 +169,7 @@ def _keep_changed(path: Path, line: Made | None) -> dict[Path, Path]:
 
 
 def _said(moved: Mapping[Path, Path]) -> list[str]:
-    """What a user is told of files moved aside; one that is written again as it was, as after a kill, goes."""
+    """The lines about files moved aside; one that is written again unchanged, as after a kill, is removed."""
     said = []
     for path, target in moved.items():
         if path.is_file() and target.is_file() and filecmp.cmp(path, target, shallow=False):

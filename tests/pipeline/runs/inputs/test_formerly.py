@@ -36,7 +36,7 @@ READ = {
 
 @pytest.fixture
 def former(whole, data, tmp_path):
-    """A run of before inputs were known by their content; the data lies beside it, to be changed."""
+    """A run of before inputs were known by their content; the data is beside it, to be changed."""
     run, own = tmp_path / "run", tmp_path / "data"
     shutil.copytree(whole, run)
     shutil.copytree(data, own)

@@ -141,7 +141,7 @@ def test_one_name_with_several_endings(place):
         ("", "path is empty"),
         ("nothing.mp4", "nothing.mp4: no such file or folder"),
         ("*.mov", "nothing matches"),
-        ("a/*.md", "of 1 matches is a video"),
+        ("a/*.md", "none of the 1 matches is a video"),
         ("empty", "holds no video, and no numbered frames"),
         ("pipe.mp4", "is a named pipe"),
         ("link.mp4", "a link to gone.mp4, which does not exist"),

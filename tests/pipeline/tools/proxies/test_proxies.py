@@ -1,4 +1,4 @@
-"""`tada-loc proxies` and the training on them: never mixed unasked, made again where a video is another."""
+"""`tada-loc proxies` and the training on them: never mixed without being asked, made again where a video is another."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_they_are_made_once_and_trained_on(data, made, tmp_path, monkeypatch):
     fields = json.loads((run / "finetune/manifest.json").read_text())["fields"]
     assert fields["finetune.proxies"] == 36
     one = torch.load(run / "finetune/model.pt", weights_only=True)["model"]
-    # on the videos themselves it is another training, and is not one unasked
+    # on the videos themselves it is another training, and is not started without being asked
     assert "finetune.proxies: 36 -> None" in error_line(tada("finetune", *options(data, run)))
     other = tada("finetune", *options(data, run), "--force")
     assert other.exit_code == 0 and "are not read: finetune.proxies is null" in other.output

@@ -104,7 +104,7 @@ def test_without_videos_it_says_so(data, run, tmp_path):
         "report", *options(data, run, f"dataset.videos={tmp_path / 'none'}"), "--to", str(tmp_path)
     )
     assert done.exit_code == 0, done.output
-    assert "videos are not there" in (tmp_path / "index.html").read_text()
+    assert "videos are missing" in (tmp_path / "index.html").read_text()
     assert not any(one["frames"] for one in held(tmp_path / "index.html")["mistakes"])
 
 

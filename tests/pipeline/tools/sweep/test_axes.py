@@ -91,7 +91,10 @@ def test_every_key_is_swept_or_refused_with_a_reason():
     sections = {
         key for key in known_keys() if key.startswith(("proposals.", "classify.", "detections."))
     }
-    assert swept == sections - {"classify.scores", "detections.voting"}  # which goes with per_class
+    assert swept == sections - {
+        "classify.scores",
+        "detections.voting",
+    }  # which belongs to per_class
 
 
 def test_a_key_with_one_value_holds_for_the_others():
