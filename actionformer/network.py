@@ -173,8 +173,10 @@ def _levels(
     limits = tuple((float(low), float(high)) for low, high in ranges or RANGES[:count])
     _refuse(
         {
-            f"window has {len(windows)} values for {count} levels": len(windows) != count,
-            f"ranges has {len(limits)} values for {count} levels": len(limits) != count,
+            f"window has {len(windows)} values for {count} levels; give one per level": len(windows)
+            != count,
+            f"ranges has {len(limits)} values for {count} levels; give one per level": len(limits)
+            != count,
             f"windows {windows} must be odd, or 1 or less": any(
                 one > 1 and one % 2 == 0 for one in windows
             ),
@@ -204,12 +206,12 @@ def pad_batch(model: ActionFormer, features: Sequence[Array]) -> tuple[Tensor, T
                 f"features {number} have shape {list(video.shape)}, not [{model.channels}, T]"
             )
     if not features:
-        raise ActionFormerError("no features: a batch has at least one video")
+        raise ActionFormerError("no features: give a batch of at least one video")
     longest = max(video.shape[1] for video in features)
     if longest > model.max_length:
         if model.training:
             raise ActionFormerError(
-                f"features of length {longest} in training: at most {model.max_length} (max_length)"
+                f"features of length {longest} in training: at most {model.max_length} is allowed (max_length)"
             )
         steps = (
             stride * max(1, window // 2 * 2)

@@ -63,7 +63,7 @@ def bmn_loss(
     the balanced terms keep their negatives, and the regression is 0 when it picks no cell.
     """
     if (moves is None) != (output.moves is None):
-        raise BMNError("moves need both the network's output for them and their targets")
+        raise BMNError("moves need both the network's output and the targets")
     iou = targets.iou * mask
     regression, classification = output.confidence_map.float().unbind(1)
     tem = balanced_cross_entropy(output.start.float(), targets.start > BOUNDARY_THRESHOLD)

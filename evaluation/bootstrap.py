@@ -108,7 +108,7 @@ def map_difference(
     """
     if first.classes != second.classes or first.samples.shape != second.samples.shape:
         raise TableError(
-            "two result sets of other classes, thresholds or resamples: none differ by"
+            "the two result sets have different classes, thresholds or resamples; compare sets that share them"
         )
     by_threshold = second.samples - first.samples
     average = by_threshold.mean(axis=1)
@@ -136,7 +136,7 @@ def draws(found: Matched, videos: Sequence[Any] | None, resamples: int, seed: in
     places = names.get_indexer(pd.Index(found.videos))
     if (places < 0).any():
         missing = found.videos[int((places < 0).argmax())]
-        raise TableError(f"videos: {missing!r} is not among them, but in a table")
+        raise TableError(f"videos: {missing!r} is in a table but not in `videos`; add it")
     return draw(len(names), resamples, seed)[:, places]
 
 

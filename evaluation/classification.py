@@ -21,7 +21,7 @@ def topk_accuracy(scores: np.ndarray, target: np.ndarray, k: int = 1) -> float:
     """
     hits = topk_hits(scores, target, k)
     if not len(hits):
-        raise TableError("scores: no row; accuracy needs at least one")
+        raise TableError("scores: no rows; accuracy needs at least one")
     return float(hits.mean())
 
 

@@ -98,14 +98,14 @@ def _opened(path: Path, use: Callable[[Read], Made]) -> Made:
     size = _plain_size(path)
     if size > LARGEST:
         raise SubmissionError(
-            f"{path}: has {size / 1e6:.0f} MB, more than {LARGEST >> 20} MB; no result file does"
+            f"{path}: has {size / 1e6:.0f} MB, more than {LARGEST >> 20} MB; no result file is that large"
         )
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".json")]
             if len(names) != 1:
                 raise SubmissionError(
-                    f"{path}: holds {len(names)} JSON files; an upload has one, {ZIP_MEMBER}"
+                    f"{path}: holds {len(names)} JSON files; an upload has only one, {ZIP_MEMBER}"
                 )
             with archive.open(names[0]) as member:
                 return use(_bounded(path, member))
@@ -119,7 +119,7 @@ def _opened(path: Path, use: Callable[[Read], Made]) -> Made:
 def _plain_size(path: Path) -> int:
     """Bytes of a plain file. Raises OSError for anything else: a pipe would block, a device never end."""
     if path.is_symlink() and not path.exists():
-        raise OSError("it is a link that leads to no file")
+        raise OSError("it is a link to a file that does not exist")
     found = path.stat()
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
     kind = stat.S_IFMT(found.st_mode)
@@ -139,7 +139,7 @@ def _bounded(path: Path, packed: IO[bytes] | gzip.GzipFile) -> Read:
         left -= len(content)
         if left < 0:
             raise SubmissionError(
-                f"{path}: {size / 1e6:.2f} MB that unpacks to more than {most >> 20} MB; no result file does"
+                f"{path}: {size / 1e6:.2f} MB that unpacks to more than {most >> 20} MB; no result file is that large"
             )
         return content
 

@@ -22,7 +22,7 @@ def check_annotations(frame: pd.DataFrame) -> None:
     _check_columns(frame, "annotations")
     _check_filled(frame, "annotations", "label")
     if frame.empty:
-        raise TableError("annotations: no row; there is nothing to evaluate against")
+        raise TableError("annotations: no row; there are no ground truths to evaluate against")
 
 
 def check_proposals(frame: pd.DataFrame, name: str = "proposals") -> None:
@@ -82,7 +82,7 @@ def shared_codes(
         raise TableError(
             f"{other_name}: column {truth.name!r} holds {other.dtype} values (for example "
             f"{other.iloc[0]!r}), that of the annotations {truth.dtype} ({truth.iloc[0]!r}); "
-            "give both one type"
+            "give both the same type"
         )
     return names.tolist(), np.asarray(codes, np.int64), np.asarray(found, np.int64)
 

@@ -77,7 +77,9 @@ def outline_of(path: str | os.PathLike[str], sealed: Sealed) -> Outline | None:
         values = json.loads(sealed.description)
         clips, channels = (int(values[name]) for name in ("clips", "channels"))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise FeatureFileError(f"{path}: not a feature file (what it says of itself)") from error
+        raise FeatureFileError(
+            f"{path}: not a feature file (its attributes are too large)"
+        ) from error
     if min(clips, channels) < 1 or 2 * clips * channels != sealed.size:
         raise FeatureFileError(f"{path}: not a feature file ({clips} x {channels} features)")
     return Outline(clips, channels, meta_of(path, values))
@@ -130,7 +132,7 @@ def check_expected(
     ]
     if differing:
         raise FeatureFileError(
-            f"{path}: made with other settings: {'; '.join(differing)}; extract again"
+            f"{path}: made with different settings: {'; '.join(differing)}; extract again"
         )
 
 

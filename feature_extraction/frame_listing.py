@@ -62,7 +62,7 @@ def whole_set(folder: Path, pattern: str | None = None) -> FrameSet:
     found = chosen_set(folder, pattern)
     if found.missing:
         raise FrameNamesError(
-            f"{folder}: {found.missing} frames are missing, the first is {found.first_missing}; get them again"
+            f"{folder}: {found.missing} frames are missing, the first is {found.first_missing}; restore them"
         )
     return found
 

@@ -87,14 +87,14 @@ def parse_pattern(text: str) -> FramePattern:
         raise ValueError(f"{text!r} is not a pattern of names with one number; {_LIKE}")
     if "/" in text or "\\" in text:
         raise ValueError(
-            f"{text!r} names a folder; give the pattern of the names alone: the folder that holds the frames "
-            "has the name of the video"
+            f"{text!r} names a folder; give only the pattern of the names: the folder that contains "
+            "the frames has the name of the video"
         )
     before, after = sides
     if not after.lower().endswith(tuple(PICTURES)):
-        raise ValueError(f"{text!r} has no ending of pictures ({' '.join(PICTURES)}); {_LIKE}")
+        raise ValueError(f"{text!r} has no image file extension ({' '.join(PICTURES)}); {_LIKE}")
     if before[-1:].isdigit() or after[:1].isdigit():
-        raise ValueError(f"{text!r}: a digit stands beside the number; {_LIKE}")
+        raise ValueError(f"{text!r}: a digit is next to the number; {_LIKE}")
     return FramePattern(before, widths[0], after)
 
 

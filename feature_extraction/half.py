@@ -22,8 +22,8 @@ def to_half(path: Path, features: np.ndarray) -> np.ndarray:
         )
     if 2 * features.size > LARGEST - FRAMING:
         raise FeatureFileError(
-            f"{path}: {features.shape[0]} clips of {features.shape[1]} channels would have "
-            f"{2 * features.size / 1e9:.2f} GB, more than the {LARGEST / 1e9:.2f} GB of a feature file; "
+            f"{path}: {features.shape[0]} clips of {features.shape[1]} channels would "
+            f"take {2 * features.size / 1e9:.2f} GB, more than the {LARGEST / 1e9:.2f} GB of a feature file; "
             "take a larger stride"
         )
     if not np.isfinite(features).all():

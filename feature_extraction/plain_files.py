@@ -26,5 +26,5 @@ def what_else(path: str | os.PathLike[str]) -> str | None:
             return f"a link to {os.readlink(path)}, which does not exist"
         raise
     except OSError as error:
-        return f"not to be reached ({error.strerror})"
+        return f"cannot be reached ({error.strerror})"
     return None if stat.S_ISREG(mode) else _SPECIAL.get(stat.S_IFMT(mode), "a special file")

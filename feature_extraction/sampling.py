@@ -199,5 +199,5 @@ def view_offsets(clips: int) -> np.ndarray:
     A single clip is the centred one (Section 5, evaluation).
     """
     if clips < 1:
-        raise SamplingError(f"{clips} clips: at least one")
+        raise SamplingError(f"{clips} clips: give at least one")
     return np.linspace(0.0, 1.0, clips) if clips > 1 else np.array([0.5])

@@ -57,15 +57,15 @@ def check_seal(path: str | os.PathLike[str], *, features: bool) -> Sealed:
         file.seek(max(0, length))
         form, check = file.read(_FORM.size), file.read(_CHECK.size)
         if length < 0 or not form.startswith(_MARK) or _CHECK.pack(zlib.crc32(form)) != check:
-            raise SealError("not one of this program, or damaged: no seal at its end")
+            raise SealError("not written by this program, or damaged: no checksum at its end")
         _, offset, size, around, inside = _FORM.unpack(form)
         file.seek(0)
         found = _checksum(file, offset, 0)
         if features and _checksum(file, size, 0) != inside:
-            raise SealError("damaged: the features are not those that were written")
+            raise SealError("damaged: the features differ from what was written")
         file.seek(offset + size)
         if _checksum(file, length - offset - size, found) != around:
-            raise SealError("damaged: it is not what was written")
+            raise SealError("damaged: it differs from what was written")
         return Sealed(size, _description(file, offset + size, length))
 
 

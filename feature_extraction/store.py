@@ -72,7 +72,7 @@ def feature_path(folder: str | os.PathLike[str], video: str) -> Path:
         raise FeatureFileError(f"video id {video!r} is not valid text; rename it") from error
     if longest > MAX_NAME_BYTES:
         raise FeatureFileError(
-            f"video id {video[:40]!r}... makes a file name of {longest} bytes, "
+            f"video id {video[:40]!r}... gives a file name of {longest} bytes, "
             f"more than {MAX_NAME_BYTES}; shorten it"
         )
     return Path(folder).joinpath(PurePosixPath(*parts[:-1]), parts[-1] + SUFFIX)
@@ -192,8 +192,8 @@ def _check_size(path: str | os.PathLike[str]) -> None:
     size = os.path.getsize(path)
     if size > LARGEST:
         raise FeatureFileError(
-            f"{path}: has {size / 1e9:.2f} GB, more than {LARGEST / 1e9:.2f} GB, which no feature file has; "
-            "delete it and extract again"
+            f"{path}: has {size / 1e9:.2f} GB, more than {LARGEST / 1e9:.2f} GB, too large for a "
+            "feature file; delete it and extract again"
         )
 
 

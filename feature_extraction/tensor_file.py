@@ -100,7 +100,7 @@ def read_header(stream: BinaryIO, size: int) -> Header:
         raise TensorFileError("its header names no tensors")
     metadata = content.pop(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise TensorFileError(f"its {METADATA} is not texts by name")
+        raise TensorFileError(f"its {METADATA} is not a mapping of names to strings")
     return Header(_blocks(content, _LENGTH + length, size), metadata)
 
 
@@ -115,10 +115,10 @@ def read_block(stream: BinaryIO, block: Block, digest: str | None = None) -> np.
     while done < block.size:
         count = stream.readinto(view[done:])  # type: ignore[attr-defined]  # a file that was opened has it
         if not count:
-            raise TensorFileError(f"it breaks off in the tensor {block.name}")
+            raise TensorFileError(f"it is truncated in the tensor {block.name}")
         done += count
     if digest is not None and hashlib.sha256(view).hexdigest() != digest:
-        raise TensorFileError(f"damaged: the tensor {block.name} is not what was written (SHA-256)")
+        raise TensorFileError(f"damaged: the tensor {block.name} does not match its SHA-256")
     return content
 
 
@@ -135,9 +135,9 @@ def stated_digests(header: Header) -> dict[str, str]:
         raise TensorFileError(f"its metadata {OURS} is not JSON ({_short(error)})") from error
     found = content.get("sha256") if isinstance(content, dict) else None
     if not isinstance(found, dict) or found.keys() != {block.name for block in header.blocks}:
-        raise TensorFileError(f"its metadata {OURS} has not one SHA-256 per tensor")
+        raise TensorFileError(f"its metadata {OURS} does not have one SHA-256 per tensor")
     if not all(isinstance(text, str) and _DIGEST.fullmatch(text) for text in found.values()):
-        raise TensorFileError(f"its metadata {OURS} has a SHA-256 that is none")
+        raise TensorFileError(f"its metadata {OURS} has an invalid SHA-256")
     return found
 
 
@@ -174,7 +174,7 @@ def _block(name: str, value: object, first: int, size: int) -> Block:
     """A tensor as the header tells of it. Raises TensorFileError if it cannot be in a file of `size` bytes."""
     shown = name[:LONGEST_NAME]
     if len(name) > LONGEST_NAME or not isinstance(value, dict):
-        raise TensorFileError(f"its header says of the tensor {shown} nothing that can be")
+        raise TensorFileError(f"its header has an invalid entry for the tensor {shown}")
     kind, shape = value.get("dtype"), _counts(value.get("shape"))
     places = _counts(value.get("data_offsets"))
     if len(value) != 3 or not isinstance(kind, str) or kind not in SIZES:
@@ -206,13 +206,13 @@ def _no_header(start: bytes, length: int, size: int) -> str:
     if not size:
         return "it is empty"
     if start.startswith(b"PK"):
-        return "it is a zip archive, as torch.save writes, and no safetensors file"
+        return "it is a zip archive, as torch.save writes, not a safetensors file"
     if start.startswith(b"\x80") and length > 1 << 32:
-        return "it is a pickle, and no safetensors file"
+        return "it is a pickle, not a safetensors file"
     if length >> 32 or size < _LENGTH:
         return "it is not a safetensors file"
     most = min(size - _LENGTH, LARGEST_HEADER)
-    return f"it claims a header of {length} bytes, and {most} are the most there can be"
+    return f"it claims a header of {length} bytes, at most {most} are possible"
 
 
 def _short(error: Exception) -> str:

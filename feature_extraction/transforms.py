@@ -113,7 +113,7 @@ def spatial_crops(frames: Tensor, *, short_side: int, count: int) -> Tensor:
     a single one in the centre (Section 5: three crops of 256).
     """
     if count < 1:
-        raise TransformError(f"{count} crops: at least one")
+        raise TransformError(f"{count} crops: give at least one")
     resized = resize_short_side(frames, short_side)
     slack = max(resized.shape[-2:]) - short_side
     starts = (

@@ -79,4 +79,4 @@ def _colours(key: str, value: object) -> Colours | None:
         numbers = [float(v) for v in value if isinstance(v, int | float) and least < v < 1e6]
         if len(numbers) == 3:
             return (numbers[0], numbers[1], numbers[2])
-    raise PublishedError(f"{key} is not three numbers of red, green and blue: {value!r}")
+    raise PublishedError(f"{key} is not three numbers (red, green, blue): {value!r}")

@@ -44,10 +44,10 @@ def parse_name(name: str) -> Published | None:
         return None
     if source not in SOURCES:
         raise PublishedError(
-            f"{name!r}: networks of others are hf:ORG/MODEL, hf:FOLDER, torchvision:NAME and timm:NAME"
+            f"{name!r}: networks of other publishers are hf:ORG/MODEL, hf:FOLDER, torchvision:NAME and timm:NAME"
         )
     if not rest.strip() or (source != "hf" and not re.fullmatch(r"[\w.-]+", rest)):
-        raise PublishedError(f"{name!r}: a name of {source} is to come after the colon")
+        raise PublishedError(f"{name!r}: give a name of {source} after the colon")
     return Published(source, rest)
 
 

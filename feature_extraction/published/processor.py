@@ -45,7 +45,7 @@ def processing_of(file: Mapping[str, Any]) -> Processing:
         mean = _colours("image_mean", inner.get("image_mean", _HALF))
         std = _colours("image_std", inner.get("image_std", _HALF))
         if min(std) == 0:
-            raise PublishedError("image_std of its processor is 0: nothing can be divided by it")
+            raise PublishedError("image_std of its processor is 0, and frames are divided by it")
     scale, offset = 1.0, 0.0
     if _does(inner, "do_rescale"):
         scale = _number("rescale_factor", inner.get("rescale_factor", 1 / 255))

@@ -57,7 +57,7 @@ class AskedTimes:
             self._ended = True
             return
         if not time >= self._newest:
-            raise ValueError(f"asked times must ascend: {time} s comes after {self._newest} s")
+            raise ValueError(f"requested times must ascend: {time} s comes after {self._newest} s")
         self._newest = time
         self._times.append(time)
         self._indices.append(index)

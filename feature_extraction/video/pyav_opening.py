@@ -184,10 +184,12 @@ class VideoHead:
     def broken_off(self, end: float, claimed: float | None) -> DamagedVideoError:
         """The error of a file whose frames end at `end` seconds, `claimed` being what it says."""
         if claimed is None or claimed - end < 0.005:  # nothing, as it is written
-            return DamagedVideoError(f"{self.path}: breaks off at {end:.2f} s; get it again")
+            return DamagedVideoError(
+                f"{self.path}: is truncated at {end:.2f} s; get the file again"
+            )
         return DamagedVideoError(
-            f"{self.path}: breaks off: {end:.2f} of {claimed:.2f} s are there, "
-            f"{claimed - end:.2f} s are missing; get it again"
+            f"{self.path}: is truncated: {end:.2f} of {claimed:.2f} s exist, "
+            f"{claimed - end:.2f} s are missing; get the file again"
         )
 
 
@@ -206,7 +208,7 @@ def open_container(path: Path, hardware: Any = None) -> InputContainer:
     except (av.FFmpegError, OSError, ValueError) as error:
         # what FFmpeg says of a kind that is not in the list; PyAV 15 has no name for it
         not_read = getattr(error, "errno", None) == errno.EINVAL
-        unknown = "of no kind that is read: a playlist, a picture, sound alone, text?"
+        unknown = "of an unsupported kind: a playlist, an image, only sound, text?"
         raise _no_video(path, unknown if not_read else reason(error)) from error
     return container
 
@@ -220,7 +222,7 @@ def moving_stream(path: Path, container: InputContainer) -> av.VideoStream:
     """Give the stream of video. Raises VideoError if none moves, or none decodes it."""
     stream = video_stream(container)
     if stream is None:
-        still = ": a cover picture or a preview is none" if container.streams.video else ""
+        still = ": a cover image or a preview does not count" if container.streams.video else ""
         raise VideoError(
             f"{path}: has no video stream (only sound or data, or it is damaged{still})"
         )

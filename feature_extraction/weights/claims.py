@@ -81,7 +81,7 @@ def _check_archive(path: Path, size: int) -> None:
         # torch finds records whatever the case of their names
         sizes = {record.filename.lower(): record.file_size for record in records}
         if len(sizes) < len(records):
-            raise ClaimError("holds a record twice")
+            raise ClaimError("contains a record twice")
         folder = records[0].filename.partition("/")[0].lower() if records else ""
         names = (record for record in records if record.filename.lower() == f"{folder}/data.pkl")
         for record in names:

@@ -47,7 +47,7 @@ def read_checkpoint(path: str | Path) -> Mapping[str, object]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path}: not a file of tensors alone (damaged, or with Python objects, which are "
-            "never run): save its state dict alone with torch.save"
+            "never run): save only its state dict with torch.save"
         ) from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -89,7 +89,7 @@ def published_state(chosen: Any) -> Mapping[str, object]:
             )
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(
-            f"torchvision's {_name_of(chosen)} weights could not be had ({error}): "
+            f"torchvision's {_name_of(chosen)} weights could not be downloaded ({error}): "
             f"download {chosen.url} and give its path"
         ) from error
     return state

@@ -58,7 +58,7 @@ def read_tensors(
     for block in blocks:
         tensor = _tensor(read_block(stream, block, digests.get(block.name)), block)
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise TensorFileError(f"the tensor {block.name} has a number that is not finite")
+            raise TensorFileError(f"the tensor {block.name} has a value that is not finite")
         found[block.name] = tensor
     return found
 

@@ -111,7 +111,7 @@ def test_checkpoints_that_do_not_fit_are_refused_and_change_nothing():
         (state | {name: torch.zeros(5)}, rf"{name} has shape \(5,\), this model's \(3,\)"),
         (state | {name: "x"}, rf"{name} has shape str"),
         ({"state_dict_ema": {}}, "missing keys"),
-        ([1, 2], "a checkpoint is a mapping of names to weights, not list"),
+        ([1, 2], "a checkpoint must be a mapping of names to weights, not list"),
     ):
         with pytest.raises(ActionFormerError, match=message):
             load_public_checkpoint(model, given)

@@ -75,7 +75,7 @@ def test_what_is_not_there_or_no_file(tmp_path):
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 def test_numbers_that_are_none_are_refused(tmp_path, value, kind):
     save_file({"a": torch.tensor([1.0, value], dtype=kind)}, tmp_path / "a.safetensors")
-    with pytest.raises(CheckpointError, match="the tensor a has a number that is not finite"):
+    with pytest.raises(CheckpointError, match="the tensor a has a value that is not finite"):
         read_checkpoint(tmp_path / "a.safetensors")
 
 

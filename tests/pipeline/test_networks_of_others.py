@@ -258,7 +258,7 @@ def test_tadaconv_in_networks_of_others(data, tmp_path):
         ("hf:{model}", ["backbone.insert=layer*"], "not into this one"),
         ("hf:{model}", ["backbone.pretrained=imagenet"], "applies to built-in networks only"),
         ("hf:{model}", ["backbone.pretrained=gone.pt"], "gone.pt"),
-        ("torchvision:r3d_18", ["backbone.insert=gone"], "no convolution at 'gone'"),
+        ("torchvision:r3d_18", ["backbone.insert=gone"], "no convolution matches 'gone'"),
         ("torchvision:r3d_18", ["backbone.pretrained=gone.pt"], "gone.pt: no such file"),
         (
             "torchvision:s3d",

@@ -54,7 +54,7 @@ def describe(published: Published) -> Description:
     size = values.get("input_size") or (3, 224, 224)
     if size[0] != 3 or size[1] != size[2]:
         raise PublishedError(
-            f"{published} takes frames of {size}, and not squares of three colours"
+            f"{published} takes frames of {size}, but only squares of three colours are supported"
         )
     mean, std = (
         tuple(float(v) for v in values[key]) if key in values else None for key in ("mean", "std")
@@ -89,7 +89,7 @@ def pretrained(published: Published) -> nn.Module:
     place = None if config is None else config.hf_hub_id
     if not place:
         raise PublishedError(
-            f"{published}: timm publishes no weights of it as safetensors: give a file"
+            f"{published}: timm publishes no weights for it as safetensors: give a file"
         )
     try:
         from huggingface_hub import hf_hub_download
@@ -101,8 +101,8 @@ def pretrained(published: Published) -> nn.Module:
     except Exception as error:  # the Hub's errors, its client's and the system's share no class
         said = " ".join(str(error).split())[:150]
         raise PublishedError(
-            f"{published}: its weights could not be had ({said}): fetch https://huggingface.co/{place} where there is "
-            "a network, and give the path of its model.safetensors"
+            f"{published}: its weights could not be downloaded ({said}): fetch https://huggingface.co/{place} on a machine "
+            "with a network, and give the path of its model.safetensors"
         ) from error
     return network
 

@@ -48,7 +48,7 @@ def _index(device: str | torch.device) -> int:
     if "cuda" not in hwaccel.hwdevices_available():
         _refuse("this PyAV was built without it")
     if not torch.cuda.is_available():
-        _refuse("there is no CUDA GPU here that torch can use")
+        _refuse("torch finds no CUDA GPU")
     chosen = torch.device(device)
     if chosen.type != "cuda":
         _refuse(f"the device is {chosen}, and it decodes for a network on a CUDA GPU")

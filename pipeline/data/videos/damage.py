@@ -31,7 +31,7 @@ def sound_clip(reader: Reader, times: Sequence[float]) -> Picture:
     if reader.touches_damage(times):
         low, high = min(times), max(times)
         raise DamagedClipError(
-            f"{reader.info.path}: does not decode, or is missing, in or near {low:.2f} to {high:.2f} s; get it again"
+            f"{reader.info.path}: does not decode, or is missing, in or near {low:.2f} to {high:.2f} s; get the file again"
         )
     return frames
 

@@ -213,6 +213,6 @@ def _rate_of(folder: Path, duration: float) -> float:
         raise VideoError(str(error)) from error
     if not (math.isfinite(duration) and duration > 0):
         raise VideoError(
-            f"{folder}: the frames per second of this folder are not known; state them"
+            f"{folder}: the frames per second of this folder are not known; set them (dataset.frame_fps)"
         )
     return len(frames.numbers) / duration

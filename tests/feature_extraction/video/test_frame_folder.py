@@ -161,7 +161,7 @@ def test_gaps_are_named_as_the_frames_are(tmp_path):
     for number in (3, 4, 7):
         (folder / f"{number}.png").unlink()
     with pytest.raises(
-        VideoError, match=r"3 frames are missing, the first is 3\.png; get them again"
+        VideoError, match=r"3 frames are missing, the first is 3\.png; restore them"
     ):
         open_video(FrameFolder(folder, (5.0,)))
 

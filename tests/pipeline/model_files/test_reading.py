@@ -129,7 +129,7 @@ HOSTILE = {
     "counter of another type": (lambda p: with_header(p, lambda h: h[COUNT].update(dtype="F64")), "F64 []"),
     # the metadata
     "no metadata": (lambda p: with_header(p, lambda h: h.pop("__metadata__")), "but not a model of tada-loc"),
-    "metadata no texts": (lambda p: with_header(p, lambda h: h.update(__metadata__={"a": 1})), "not texts"),
+    "metadata no texts": (lambda p: with_header(p, lambda h: h.update(__metadata__={"a": 1})), "is not a mapping of names"),
     "metadata no JSON": (lambda p: with_header(p, metadata("{'a'}")), "metadata is not JSON"),
     "metadata nested": (lambda p: with_header(p, metadata("[" * 100_000)), "metadata is not JSON"),
     "another program's": (lambda p: with_header(p, metadata('{"format": "other"}')), "not that of a tada-loc model"),
@@ -152,7 +152,7 @@ HOSTILE = {
     "results of truth": (lambda p: with_content(p, content(results=figures(map=[True]))), "results.tasks.mAP.map.0"),
     "no overlap": (lambda p: with_content(p, content(results=figures() | {"iou": [-0.5]})), "results.iou.0"),
     "sections no mappings": (lambda p: with_content(p, content(configuration={"bmn": 3})), "no sections"),
-    "no digest": (lambda p: with_content(p, lambda c: c["sha256"].pop(HEAD)), "not one SHA-256"),
+    "no digest": (lambda p: with_content(p, lambda c: c["sha256"].pop(HEAD)), "does not have one SHA-256"),
     "wrong digest": (lambda p: with_content(p, lambda c: c["sha256"].update({HEAD: "0" * 64})), f"{HEAD} is not what"),
     # the configuration
     "no such key": (lambda p: with_settings(p, bmn__hidden=3), "unknown key bmn.hidden"),
