@@ -43,7 +43,7 @@ class Record:
     terms: list[dict[str, float]] = field(default_factory=list)
 
     def digest(self) -> str:
-        """What tells one record from another."""
+        """What distinguishes one record from another."""
         state = hashlib.sha256(json.dumps(self.terms).encode())
         for row in self.weights:
             state.update(row.numpy().tobytes())

@@ -31,7 +31,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Block:
-    """`length` lines of code that stand in `first` from one index on, in `second` from another."""
+    """`length` lines of code that are in `first` from one index on, in `second` from another."""
 
     first: Code
     first_index: int

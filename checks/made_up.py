@@ -1,4 +1,4 @@
-"""A report of what nobody trained: drawn segments, and detections with mistakes of every kind; the same at each run."""
+"""A report without a training: drawn segments, and detections with mistakes of every kind; the same at each run."""
 
 import os
 from pathlib import Path

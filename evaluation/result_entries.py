@@ -1,4 +1,4 @@
-"""The detections of a result file, some ten thousand at a time, as they stand in it.
+"""The detections of a result file, some ten thousand at a time, as they are in it.
 
 Those of the common form are decoded by msgspec into objects with typed fields, six times as fast as the standard
 library's; any others are its dictionaries, whose checks say what is wrong.

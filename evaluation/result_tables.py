@@ -37,7 +37,7 @@ def read_epic_kitchens(
 ) -> pd.DataFrame:
     """Read an EPIC-KITCHENS-100 file: detections(video, start, end, label, score, verb, noun).
 
-    Label is "verb,noun"; rows stand in the file's order. `videos`: the ids that may appear (None:
+    Label is "verb,noun"; rows are in the file's order. `videos`: the ids that may appear (None:
     any); `zero_length`: take detections with start == end too.
     Raises SubmissionError naming file, video, row and value for anything the challenge would not
     take.

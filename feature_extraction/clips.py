@@ -54,7 +54,7 @@ def iter_clips(
     """Turn frames into the grid's clips uint8 [frames, 3, H, W], in order.
 
     `frames` gives (frame number, uint8 [3, H, W]) for every number of `grid.needed_frames()`
-    before the end, ascending, and (CLOSING, frame) for the very last number; `duration` is asked
+    before the end, ascending, and (CLOSING, frame) for the last number; `duration` is asked
     for the seconds of the video after that. Frames no later clip needs are let go.
     """
     window: dict[int, Tensor] = {}

@@ -63,7 +63,7 @@ class Outline(NamedTuple):
 
 
 def description_of(outline: Outline) -> bytes:
-    """An outline as it stands in a file."""
+    """An outline as it is in a file."""
     shape = {"clips": outline.clips, "channels": outline.channels}
     values = {name: kind(getattr(outline.meta, name)) for name, kind in _kinds().items()}
     return json.dumps(shape | values).encode()

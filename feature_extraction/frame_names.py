@@ -133,7 +133,7 @@ def frame_sets(names: Iterable[str]) -> tuple[list[FrameSet], list[str]]:
 
 
 def _sets(before: str, digits: list[str], after: str) -> list[FrameSet]:
-    """Numbers that differ in nothing but how many zeros stand in front of them."""
+    """Numbers that differ in nothing but how many leading zeros they have."""
     lengths = {len(text) for text in digits}
     padded = {len(text) for text in digits if text[0] == "0" and len(text) > 1}
     if len(lengths) == 1:

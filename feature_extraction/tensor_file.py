@@ -171,7 +171,7 @@ def _blocks(content: dict[str, Any], first: int, size: int) -> tuple[Block, ...]
 
 
 def _block(name: str, value: object, first: int, size: int) -> Block:
-    """A tensor as the header tells of it. Raises TensorFileError if it cannot be in a file of `size` bytes."""
+    """A tensor as the header describes it. Raises TensorFileError if it cannot be in a file of `size` bytes."""
     shown = name[:LONGEST_NAME]
     if len(name) > LONGEST_NAME or not isinstance(value, dict):
         raise TensorFileError(f"its header has an invalid entry for the tensor {shown}")

@@ -42,7 +42,7 @@ Build = Callable[[Sequence[int], int, Sequence[MakeConv], MakeNorm, Classes, flo
 
 
 class Row(NamedTuple):
-    """What stands in the middle of a network's blocks, and what puts the network together.
+    """What is in the middle of a network's blocks, and what puts the network together.
 
     global_context: whether its calibration weights have a map of the clip's descriptor: the parameters
     that Table 2 adds say where not. aggregation: over time, in TAda2D (Eq. 7).

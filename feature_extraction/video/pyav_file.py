@@ -177,7 +177,7 @@ class VideoFile:
         self._damage.begin(seconds)
 
     def _time(self, at: Packet | av.VideoFrame) -> int:
-        """Ticks of a packet or a frame, as far as it tells."""
+        """Ticks of a packet or a frame, if it has them."""
         own = at.dts if self.head.decode_times or at.pts is None else at.pts
         return own if own is not None else self._clock.newest or self.head.first
 

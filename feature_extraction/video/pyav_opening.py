@@ -91,12 +91,12 @@ class VideoHead:
 
     @property
     def codec(self) -> str:
-        """FFmpeg's name of what the pictures are compressed with, whoever decodes it."""
+        """FFmpeg's name of what the pictures are compressed with, whatever decoder is used."""
         return self.stream.codec_context.codec.canonical_name
 
     @cached_property
     def whole(self) -> bool | None:
-        """Whether the file ends where its structure says; None if that does not tell."""
+        """Whether the file ends where its structure says; None if that does not show it."""
         return is_whole(self.path, self.format)
 
     @cached_property
@@ -126,7 +126,7 @@ class VideoHead:
         return None if tag is None else tag - self.first * self.tick
 
     def measured_duration(self) -> float | None:
-        """Seconds from the first frame to the end by all packets of the file; None if they do not tell."""
+        """Seconds from the first frame to the end by all packets of the file; None if they do not show it."""
         with closing(open_container(self.path)) as container:
             try:
                 end = pictures_end(container, self.stream.index, decode_times=self.decode_times)

@@ -78,9 +78,9 @@ def planned_pass(
     from_start: bool = True,
     clamp: bool = False,
 ) -> Answers:
-    """Read packets ahead, let the decoder drop frames nobody needs, give the others.
+    """Read packets ahead, let the decoder drop frames that are not needed, give the others.
 
-    Raises UnplannableError if packets turn out not to tell what the decoder shows.
+    Raises UnplannableError if packets turn out not to show what the decoder returns.
     """
     plan = FramePlan(asked, video.head.first, video.head.tick, from_start=from_start, clamp=clamp)
     due = _Due()

@@ -101,7 +101,7 @@ class Reader(ABC):
         """
 
     def measure(self) -> float:
-        """Seconds from the first frame to the end of the last, from the file's packets where they tell."""
+        """Seconds from the first frame to the end of the last, from the file's packets where possible."""
         if self.info.duration is not None:
             return self.info.duration
         for _ in self.frames_at([math.inf]):  # beyond any video: no frame is converted

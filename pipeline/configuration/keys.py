@@ -79,7 +79,7 @@ def restated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """What a manifest holds, perhaps an older program's, as `result_fields` would say it today.
 
     Of the keys of `new`, what is set now, those it lacks have their default, or, where older programs
-    did not record them, the value of now; keys that change no result are gone.
+    did not record them, the current value; keys that change no result are dropped.
     """
     known = _keys()
     fields = {key: value for key, value in default_fields().items() if key in new}

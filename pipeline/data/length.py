@@ -81,7 +81,7 @@ def long_enough(
     """Settings with the batch and the epochs a set of this many samples needs for `min_steps` steps.
 
     The batch is at most a quarter of the samples (at least `least_batch`, and one for each process of
-    the run); `steps_of` tells the steps of an epoch. The warm-up stays the same part of the training.
+    the run); `steps_of` gives the steps of an epoch. The warm-up stays the same part of the training.
     Without `min_steps` nothing changes.
     """
     if not settings.min_steps:

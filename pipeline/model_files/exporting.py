@@ -15,7 +15,7 @@ from pipeline.plain_files import bytes_text, read_text
 
 
 def export_run(folder: Path, target: Path, *, note: str | None = None, force: bool = False) -> str:
-    """Write the model of a run; gives the lines that tell what was written.
+    """Write the model of a run; returns the lines that say what was written.
 
     `note` is a text, or the path of a file that holds one. Raises UserError if there is no trained model, where
     something exists at `target` (unless `force`), and where it cannot be written.

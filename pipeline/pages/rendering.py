@@ -35,14 +35,14 @@ def render(
     """A page as text: `template` and `scripts` are names of files in templates/, `data` is what the scripts draw.
 
     `embedded`: more JSON as `embedded_json` makes it, by the id of its element. `loads`: the scripts load others
-    from beside the page; no element that stands in the page can. Values are escaped where the template sets
+    from beside the page; no element of the page itself can. Values are escaped where the template sets
     them; a name that a template uses and that is not given is an error.
     """
     from markupsafe import Markup
 
     style = _source("style.css")
     script = "".join(_source(name) for name in scripts)
-    # 'strict-dynamic': what our own script asks for may run, and nothing that stands in the page.
+    # 'strict-dynamic': what our own script asks for may run, and nothing that is in the page.
     more = " 'strict-dynamic'" if loads else ""
     policy = _POLICY.format(script=_digest(script), style=_digest(style), more=more)
     return _environment().get_template(template).render(

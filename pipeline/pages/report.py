@@ -210,7 +210,7 @@ def _confusion(report: Report, places: Mapping[str, int]) -> dict[str, Any] | No
 
 
 def _durations(one: Durations | None) -> dict[str, Any] | None:
-    """A histogram, its bins of equal ratios: actions of a second stand beside those of minutes."""
+    """A histogram, its bins of equal ratios: actions of a second appear beside those of minutes."""
     if one is None or not len(one.seconds):
         return None
     seconds = np.maximum(np.asarray(one.seconds, float), 0.01)

@@ -101,7 +101,7 @@ def _of_sections(fields: Mapping[str, Any], sections: tuple[str, ...]) -> dict[s
 def _require_same_features(run: Run, trained: Mapping[str, Manifest]) -> None:
     """Refuse a head that was trained on features of another classifier. Raises UserError.
 
-    Where the features, or what was recorded of them, are gone, nothing is known against it.
+    Where the features, or what was recorded of them, are missing, it is accepted.
     """
     head = row(run.ways.training)
     read = trained[head.name].fields.get("features of training videos")

@@ -141,7 +141,7 @@ class Stop:
 def stop_signals() -> Iterator[Stop]:
     """Collect signals instead of dying in the middle of a step; a second one kills.
 
-    One that nobody has looked for when this is left comes again, to the handler there was before.
+    A signal that was not checked for when this is left comes again, to the handler there was before.
     """
     stop = Stop()
     with _handled(stop.note, *SIGNALS):
@@ -182,7 +182,7 @@ def _handled_errors() -> Iterator[BaseException]:
 def _would_be_dropped(frame: FrameType | None) -> bool:
     """Whether Python would drop (and print) what is raised in a frame instead of passing it on.
 
-    It does so in destructors, in callbacks of weak references and in generators that nobody holds any more.
+    It does so in destructors, in callbacks of weak references and in generators without a reference.
     """
     if any(isinstance(error, GeneratorExit) for error in _handled_errors()):
         return True
@@ -210,7 +210,7 @@ def _to_main_thread(number: int) -> None:
 def unbroken(*hidden: signal.Signals) -> Iterator[None]:
     """Signals wait until this is left; processes started inside never see those `hidden` from them.
 
-    A start that is broken off leaves a process that complains of it, or an exception that nobody gets.
+    A start that is broken off leaves a process that reports an error, or an exception that nothing receives.
     """
     come: list[int] = []
 

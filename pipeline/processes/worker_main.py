@@ -145,7 +145,7 @@ def work(pipe: Connection, heartbeat: SharedHeartbeat, given: Given | None) -> N
             answer = _failed(error)
         try:
             pipe.send(answer)
-        except OSError:  # nobody is there any more
+        except OSError:  # the reader has gone
             return
 
 

@@ -59,7 +59,7 @@ class Accuracies(BaseModel):
 
 
 def read_results(path: Path, command: str) -> dict[str, Any]:
-    """The figures a command wrote. Raises UserError if they are gone, damaged or cannot be read."""
+    """The figures a command wrote. Raises UserError if they are missing, damaged or cannot be read."""
     form: type[BaseModel] = Accuracies if command == "eval-classifier" else Figures
     try:
         content: dict[str, Any] = read_json(path)

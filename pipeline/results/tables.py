@@ -50,7 +50,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def as_cell(name: str) -> str:
-    """A name as it stands in a CSV file: after an apostrophe if a spreadsheet would evaluate
+    """A name as it is in a CSV file: after an apostrophe if a spreadsheet would evaluate
 
     it. A name that already has one gets one more; any other is unchanged.
     """

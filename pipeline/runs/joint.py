@@ -1,4 +1,4 @@
-"""A stage that any number of processes make together: opened by the first, finished by whoever finds all done."""
+"""A stage that any number of processes make together: opened by the first, finished by the one that finds all done."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from pipeline.runs.run import Run
 def joined(
     run: Run, name: str, adopt: Callable[[Stage], None] = lambda stage: None
 ) -> Iterator[tuple[Stage, Work]]:
-    """Work at a stage together with whoever works at it; `adopt` is called where this process opens it.
+    """Work at a stage together with other processes; `adopt` is called where this process opens it.
 
-    A process that joins others at work continues from what they have made. Where nobody is, what killed processes
+    A process that joins others at work continues from what they have made. If there are none, what killed processes
     recorded is taken over. Of processes connected by torchrun the main one opens it for all. Raises UserError if others
     work by other settings or inputs.
     """

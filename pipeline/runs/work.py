@@ -31,7 +31,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
 
     Stages that they read are made again where they are not current, trainings excepted. Those named in `quiet`
     are run without a word when they are complete. A run whose stages are all complete is only read, since its folder
-    may be anyone's, unless they are another head's than the run had.
+    may belong to anyone, unless they are another head's than the run had.
     """
     extracts = any(stage.name == "extract" for stage in stages)
     if extracts and run.has_imported_features:

@@ -42,7 +42,7 @@ from pipeline.stages.shares import Shares, failed_elsewhere, was_finished
 from pipeline.training.networks.classifier import load_classifier
 
 Groups = Mapping[str, np.ndarray]  # the rows of each video's proposals
-# Of a video: its name, its source, times [n, positions] in seconds, the right to make it (None: nobody else may).
+# Of a video: its name, its source, times [n, positions] in seconds, the claim to make it (None: no other process can).
 ScoreJob = tuple[str, Source, np.ndarray, Claim | None]
 Scored = tuple[Claim, Made | None]
 

@@ -86,7 +86,7 @@ def _shares(run: Run, ids: Sequence[str], paths: Mapping[str, Source]) -> Shares
 
 
 def _take_unrecorded(run: Run, stage: Stage) -> None:
-    """Record feature files that nobody recorded: an older program's, or made just before a kill."""
+    """Record feature files that were not recorded: an older program's, or made just before a kill."""
     run.features.clear_temporary()
     ledger = Ledger(stage.folder)
     by, identities = made_by(stage.fields), run.sightings.identities

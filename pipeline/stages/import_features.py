@@ -136,7 +136,7 @@ def _metas(
 def _is_current(
     store: FeatureStore, ledger: Ledger, checked: Checked, meta: FeatureMeta, by: str
 ) -> bool:
-    """Whether a video's file is what was made of these features, on the grid and of the length of now."""
+    """Whether a video's file is what was made of these features, on the current grid and of the current length."""
     path, video = store.path(meta.video), meta.video
     if not is_current(path, ledger.get(video), by, checked.digests[video]):
         return False

@@ -47,7 +47,7 @@ class Shares:
 def failed_elsewhere(
     folder: Path, missing: Iterable[str], shares: Shares, shard: Shard | None, work: Work
 ) -> dict[str, Failure]:
-    """Of videos that are not done, those that are listed as failed, and that nobody tries again now.
+    """Of videos that are not done, those that are listed as failed, and that no process tries again now.
 
     Who has them in its share does.
     """

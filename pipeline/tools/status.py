@@ -64,7 +64,7 @@ def standings(run: Run) -> list[Standing]:
 
 
 def _made(facts: Facts, stage: StageRow) -> int:
-    """How many videos of a stage are made by the settings of now."""
+    """How many videos of a stage are made with the current settings."""
     by = facts.by(stage.name)
     return sum(line.by == by for line in facts.ledger(stage.name).lines.values())
 

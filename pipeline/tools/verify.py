@@ -76,5 +76,5 @@ def _records(run: Run, faults: list[str]) -> Iterator[tuple[Path, FileRecord]]:
                 yield folder / stage.part_of(video), line.file
         for video, line in Ledger(folder / MAPS).lines.items():
             path = folder / MAPS / f"{video}.npz"
-            if path.exists():  # nothing is lost where they are gone
+            if path.exists():  # nothing is lost if they are missing
                 yield path, line.file

@@ -136,7 +136,7 @@ class _Training:
                     self._advance(stop, bar)
             except StopNow:
                 self._save()
-                distributed.barrier()  # none is gone while the first still writes
+                distributed.barrier()  # no process leaves while the first still writes
                 raise Interrupted(stop.number or signal.SIGTERM) from None
         return self._finish()
 

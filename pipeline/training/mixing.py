@@ -37,7 +37,7 @@ def draw_mix(video: Tensor, settings: AugmentSettings, generator: torch.Generato
 
     With both on either is as likely. One share for all clips, from a beta distribution. The batch is
     what is computed at once: that of the step, or a piece of it (`gradient_accumulation`). One number
-    is taken from `generator`, whatever comes of it; the same in every process.
+    is taken from `generator`, in any case; the same in every process.
     """
     if not (settings.mixup or settings.cutmix):
         return None

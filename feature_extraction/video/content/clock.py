@@ -50,7 +50,7 @@ class Clock:
         """
         own = frame.dts if self._head.decode_times or frame.pts is None else frame.pts
         if self._sought and frame.pts is None:
-            raise LateSeekError  # only the way from the start tells when this is shown
+            raise LateSeekError  # only reading from the start shows when this is displayed
         if self.newest is None:
             self.newest = own if own is not None else self._head.first
             return self.newest

@@ -18,7 +18,7 @@ RIFF_SLACK = 16  # some writers count the eight bytes in front of the size, too
 
 
 def is_whole(path: Path, kind: str) -> bool | None:
-    """Whether a file of FFmpeg's format `kind` is whole; None if its structure does not tell.
+    """Whether a file of FFmpeg's format `kind` is whole; None if its structure does not show it.
 
     False is sure: a part of the file itself is not there. True is sure as far as the structure goes.
     """
@@ -167,7 +167,7 @@ def _transport(file: BinaryIO, size: int) -> bool | None:
         for first in range(len(tail) - 1, len(tail) - 1 - length, -1):
             marks = tail[first::-length][:6]
             if len(marks) == 6 and set(marks) == {0x47}:
-                before = 4 if length == 192 else 0  # of a packet, what stands in front of its mark
+                before = 4 if length == 192 else 0  # of a packet, what precedes its mark
                 return False if len(tail) - (first - before) < length else None
     return None
 

@@ -28,7 +28,7 @@ _DECODER_TELLS = frozenset({
 def starts_alone(codec: str, content: bytes, extradata: bytes) -> bool | None:
     """Whether decoding may start at a packet; `codec` is FFmpeg's name, `extradata` what the container has of it.
 
-    None: the packet does not tell, and the decoder's word on its first frame has to be taken.
+    None: the packet does not say, and the decoder's value for its first frame has to be taken.
     """
     if codec in _ALONE:
         return True

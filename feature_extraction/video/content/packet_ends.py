@@ -23,7 +23,7 @@ def last_end(container: InputContainer) -> float:
 
 
 def pictures_end(container: InputContainer, index: int, *, decode_times: bool) -> int | None:
-    """Ticks at which the last picture of stream `index` ends; None if a packet does not tell its time.
+    """Ticks at which the last picture of stream `index` ends; None if a packet has no time.
 
     A last picture without a length is shown as long as the one before. `decode_times`: of AVI.
     """

@@ -1,4 +1,4 @@
-"""The command that makes the report of a run, or of anyone's detections; the small form that others leave."""
+"""The command that makes the report of a run, or of any detections; and the small form that other commands leave."""
 
 from __future__ import annotations
 

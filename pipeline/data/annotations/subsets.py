@@ -18,7 +18,7 @@ def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) 
 
     Segments of ignored labels stay in `annotations`; `rows` does not give them, and `heads` does not name
     them. Names that are not in the files are counted in `notes`: another file of the data set has them.
-    Raises UserError for an ignored label that the files spell otherwise.
+    Raises UserError for an ignored label that the files spell differently.
     """
     for label in labels:
         other = other_spelling(label, dataset.annotations["label"].unique().tolist())

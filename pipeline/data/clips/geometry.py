@@ -88,7 +88,7 @@ def interval_times(
 
 
 def agree(settings: FinetuneSettings, extract: ExtractSettings) -> bool:
-    """Whether fine-tuning's validation shows the very clips that extraction will, so that one look is enough."""
+    """Whether fine-tuning's validation shows exactly the clips that extraction will, so that one look is enough."""
     grid = clip_grid(extract)
     own, seen = validation_view(settings), extraction_view(extract)
     middle = grid.stride / 2 + grid.shift  # frames from the video's start to clip 0's centre

@@ -61,7 +61,7 @@ class Segments:
 
 
 def segments_digest(segments: Segments) -> str:
-    """What tells one list of training segments from another, the shapes that make batches included."""
+    """What distinguishes one list of training segments from another, the shapes that make batches included."""
     state = hashlib.sha256("\0".join(segments.videos).encode())
     for table in (segments.starts, segments.ends, segments.targets):
         state.update(np.ascontiguousarray(table).tobytes())
@@ -99,7 +99,7 @@ def span_of(segments: Segments, index: int, reader: Reader) -> tuple[float, floa
     if reader.info.duration is None:
         for _ in reader.frames_at([math.inf]):
             pass
-        assert reader.end_time is not None  # a pass to the end tells it
+        assert reader.end_time is not None  # a pass to the end determines it
         return start, reader.end_time
     return start, reader.info.duration
 

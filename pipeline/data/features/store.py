@@ -148,9 +148,9 @@ class FeatureStore:
         return [video for video in videos if video in there]
 
     def written(self, video: str, identity: str | None) -> Written | None:
-        """What a file that nobody recorded holds, where it was made as these are, of the video `identity`.
+        """The record of a file that was not recorded, if it was made as these are, of the video `identity`.
 
-        None if there is none, or it is damaged, or was made otherwise. An older program's file does not
+        None if there is none, or it is damaged, or was made differently. An older program's file does not
         say of which video it is, and is taken. Raises UserError if it cannot be read.
         """
         path = self.path(video)

@@ -18,7 +18,7 @@ Measure = Callable[[Sequence[str]], Mapping[str, Measured]]
 class Known:
     """A video's seconds, the end of its last segment (seconds, 0 without one) and its frames per second.
 
-    NaN where nothing tells.
+    NaN if unknown.
     """
 
     duration: float
@@ -74,7 +74,7 @@ def seconds_of(known: Known, grid: ClipGrid, number: int) -> float:
 def what_is_known(
     dataset: Dataset, videos: Sequence[str], measure: Measure, *, rates: bool
 ) -> dict[str, Known]:
-    """Of each video, by the annotations; what they do not tell (with `rates`, frames per second too) by its file.
+    """Of each video, by the annotations; what they do not give (with `rates`, frames per second too) by its file.
 
     `measure` looks at the files of some videos, those that are there; it is asked only for what is needed.
     """

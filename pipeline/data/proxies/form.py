@@ -41,7 +41,7 @@ def proxy_path(folder: Path, video: str) -> Path:
 def proxy_size(width: int, height: int, side: int) -> tuple[int, int]:
     """Width and height of the proxy of a video of this size (as displayed): even, the shorter side `side` pixels.
 
-    A video that is smaller keeps its size; an odd side of it gets a pixel more.
+    A video that is smaller keeps its size; an odd side gets one more pixel.
     """
     if min(width, height) <= side:
         return width + width % 2, height + height % 2

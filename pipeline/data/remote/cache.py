@@ -39,7 +39,7 @@ class NoRoomError(ValueError):
 
 
 def copy_name(version: str, name: str) -> str:
-    """What the copy of a file is called: `version` tells it from all others, `name` is for people."""
+    """What the copy of a file is called: `version` distinguishes it from all others, `name` is for people."""
     digest = hashlib.sha256(version.encode("utf-8", "surrogateescape")).hexdigest()[:20]
     stem, dot, ending = _NO_NAME.sub("_", name).rpartition(".")
     return f"{digest}-{stem[:60]}{dot}{ending[:10]}"

@@ -45,7 +45,7 @@ def local_paths(
     settings: DatasetSettings,
     wanted: Callable[[str], bool] | None = None,
 ) -> list[Path]:
-    """The places on this machine: paths as they are, what has an address as its copy of now.
+    """The places on this machine: paths as they are, what has an address as its current copy.
 
     Of a folder the files are copied whose names are `wanted`; without it no folder is taken. Raises UserError with the address and the reason.
     """

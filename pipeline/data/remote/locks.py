@@ -32,7 +32,7 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[bool]:
 
 
 def removed(path: Path) -> bool:
-    """Remove a copy that nobody reads; False where somebody does."""
+    """Remove a copy that is not in use; False if it is in use."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

@@ -63,7 +63,7 @@ class Facts:
 
 
 def facts_of(url: str) -> Facts:
-    """What a store says of a file. Raises StoreError, also where it does not tell one version from another."""
+    """What a store says of a file. Raises StoreError, also if it does not distinguish versions."""
     info = _tried(url, lambda: _store(url).info(_path(url)))
     if info.get("type") == "directory":
         raise StoreError(url, "is a folder, not a file")
@@ -93,7 +93,7 @@ def is_folder(url: str) -> bool:
 
 
 def files_below(url: str) -> dict[str, Facts | None]:
-    """The files below an address, by what comes after it; None if a listing does not tell the facts.
+    """The files below an address, by what comes after it; None if a listing does not contain them.
 
     Raises StoreError if it is not there or nothing is below it, and for a name that leads out of it.
     """
@@ -113,7 +113,7 @@ def files_below(url: str) -> dict[str, Facts | None]:
 
 
 def read_pieces(url: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
-    """The bytes [start, end) of each span. Raises StoreError, also where the store gives others than were asked for."""
+    """The bytes [start, end) of each span. Raises StoreError, also if the store returns other bytes than requested."""
 
     def look(asked: Sequence[tuple[int, int]]) -> list[bytes]:
         starts, ends = [start for start, _ in asked], [end for _, end in asked]

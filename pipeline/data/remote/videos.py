@@ -22,14 +22,14 @@ from pipeline.run_folder.temporary import clear_temporary, temporary_path
 
 VIDEOS = "videos"  # the folder of a cache that they are in
 _ASKING = 16  # threads that wait for a store
-_END = 1 << 20  # bytes of a video's beginning, and of its end, that tell how long it is
+_END = 1 << 20  # bytes of a video's beginning, and of its end, that show how long it is
 
 
 @dataclass(frozen=True)
 class RemoteVideo(Elsewhere):
     """A video with an address, or at a path that is not read from directly (`lies_at`), and the cache it is copied to.
 
-    `facts` say which version of it is meant; None: the store did not tell, and whoever reads it asks again.
+    `facts` say which version of it is meant; None: the store did not say, and the reader asks again.
     """
 
     url: str
@@ -56,7 +56,7 @@ class RemoteVideo(Elsewhere):
 
     @property
     def size(self) -> int:
-        """Its bytes; 0 where the store did not tell."""
+        """Its bytes; 0 if the store did not say."""
         return 0 if self.facts is None else self.facts.size
 
     def known(self) -> Facts:
@@ -126,7 +126,7 @@ def path_of(source: os.PathLike[str]) -> Path:
 
 @dataclass(frozen=True)
 class Ends(Elsewhere):
-    """A video of which only the first and the last bytes are there, between them zeros: enough to tell how long most are."""
+    """A video of which only the first and the last bytes are there, between them zeros: enough to find how long most are."""
 
     video: RemoteVideo
 
@@ -179,7 +179,7 @@ class RemoteFolder:
 
 
 class UnlistedError(UserError):
-    """An address of which nobody tells now what is below it."""
+    """An address whose contents cannot be listed now."""
 
 
 def cache_of(settings: DatasetSettings) -> Cache:
@@ -208,7 +208,7 @@ def through_cache(
 
 
 def _with_facts(videos: Mapping[str, RemoteVideo]) -> dict[str, RemoteVideo]:
-    """The same, each asked for its facts where a listing did not tell them; without where it gives none."""
+    """The same, each asked for its facts if a listing did not contain them; without where it gives none."""
 
     def ask(video: RemoteVideo) -> RemoteVideo:
         if video.facts is not None:

@@ -33,9 +33,9 @@ class PositionGrid:
 
 
 def position_grid(grid: ClipGrid, duration: float, settings: ActionFormerSettings) -> PositionGrid:
-    """The grid of a video of `duration` seconds with these clips: a position stands in the middle of the cell of the clips it is made of.
+    """The grid of a video of `duration` seconds with these clips: a position is in the middle of the cell of the clips it is made from.
 
-    `every` takes the first clip of a group, and stands in the middle of that one. A video brought to a fixed
+    `every` takes the first clip of a group, and is in the middle of that one. A video brought to a fixed
     length is divided into equal parts.
     """
     if settings.mode == "rescale":

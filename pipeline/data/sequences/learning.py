@@ -32,8 +32,8 @@ def targets_of(
 ) -> Targets:
     """The targets of a padded sequence of `length` positions: classes [P, K], offsets [P, 2], positive [P].
 
-    segments [N, 2]: in positions. classes [N, heads]: of each the number of its class; verbs and nouns stand beside
-    one another, K = V + N, and where there are no classes K is 1. Points lie level by level.
+    segments [N, 2]: in positions. classes [N, heads]: of each the number of its class; verbs and nouns are
+    side by side, K = V + N, and where there are no classes K is 1. Points lie level by level.
     """
     hot = np.ones((len(segments), 1), np.float32)
     if sizes:

@@ -73,7 +73,7 @@ class _Index:
 
 
 def is_folder(path: Path | Url) -> bool:
-    """Whether there is such a folder; of an address nobody asks. Raises UserError if one may not look."""
+    """Whether there is such a folder; of an address this is not asked. Raises UserError if one may not look."""
     try:
         return isinstance(path, Url) or path.is_dir()
     except OSError as error:
@@ -88,7 +88,7 @@ def find_videos(
     Folders of frames are as `dataset.frame_fps` and `dataset.frames` say. An id matches what has its name, in any form of
     Unicode and with or without the ending of a video, or its name with `v_` put before it or taken away. Raises
     UserError if the folder does not exist, two files match an id or two ids a file, and for a folder of frames
-    whose rate nothing tells or whose frames are of several patterns.
+    whose rate is unknown or whose frames are of several patterns.
     """
     folder, pattern = settings.videos, settings.frames
     if not is_folder(folder):
@@ -157,7 +157,7 @@ def _walk(folder: Path, index: _Index, seen: set[str]) -> None:
         wanted = name in index.wanted
         frames = wanted and _holds_frames(folder, index.pattern)
         if not frames and (folder / _USUAL_FIRST).is_file():
-            return  # of a video that nobody asks for, or not of the pattern
+            return  # of a video that is not asked for, or not of the pattern
         if frames and not list_folder(folder).has_others:
             index.folders.setdefault(name, []).append(folder)
             return

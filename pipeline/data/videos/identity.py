@@ -113,7 +113,7 @@ def _sampled(path: Path, size: int) -> str:
 
 
 def _sample(size: int) -> list[tuple[int, int]]:
-    """Where the bytes [start, end) lie that tell a file of a size from others."""
+    """Where the bytes [start, end) lie that distinguish a file of a given size from others."""
     if size <= _WHOLE:
         return [(0, size)]
     starts = [(size - _PIECE) * piece // (_PIECES - 1) for piece in range(_PIECES)]

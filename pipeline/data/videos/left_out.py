@@ -26,7 +26,7 @@ class LeftOut:
     `allowed` counts videos that are missing or fail (`runtime.allow_failures`); those of the file `skip`
     (`runtime.skip`) are chosen by the user and do not count. With `at_once` one too many ends the
     stage where it fails, else when all were tried (`settle`). One of several processes `writes` the list,
-    in `folder`, the stage's; without a folder there is none. `identities` tells which file a video is. `skips`:
+    in `folder`, the stage's; without a folder there is none. `identities` says which file a video is. `skips`:
     whether the command has an option for `skip`.
 
     `reasons`: why, by video, of this run and of those remembered; `given_up`: those that are not to be

@@ -61,7 +61,7 @@ def known_lengths(
 def look_at_ends(
     sources: Mapping[str, Source], workers: int, *, timeout: float = LOOK_SECONDS
 ) -> tuple[dict[str, VideoInfo], dict[str, str]]:
-    """As `probe_all`; of videos that are elsewhere only the ends are brought here, and all of those that these do not tell."""
+    """As `probe_all`; of videos that are elsewhere only the ends are brought here, or the whole file if these do not suffice."""
     ends: dict[str, Source | Elsewhere] = {
         v: Ends(place) if isinstance(place, RemoteVideo) else place for v, place in sources.items()
     }

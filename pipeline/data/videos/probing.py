@@ -26,7 +26,7 @@ _WORTH_A_START = 8  # videos looked at while a process starts: 0.04 s against 0.
 class Seen:
     """What a look at a video found: its `info`, spans of seconds that are damaged, and how far apart key frames are.
 
-    `key_frame_seconds` is the longest time from one to the next, None if the file's index does not tell.
+    `key_frame_seconds` is the longest time from one to the next, None if the file's index does not show it.
     """
 
     info: VideoInfo

@@ -98,7 +98,7 @@ def _reach(offset: int, length: int, settings: BMNSettings) -> tuple[int, int]:
 
 
 def windows_digest(windows: Sequence[Window]) -> str:
-    """What tells one list of training windows from another, what they are redrawn from included."""
+    """What distinguishes one list of training windows from another, what they are redrawn from included."""
     state = hashlib.sha256()
     around = None
     for window in windows:

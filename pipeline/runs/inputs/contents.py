@@ -51,7 +51,7 @@ def foreseen(
 def remembered(readers: Sequence[Manifest], video: str, recipe: str, content: str) -> str:
     """What features made again will be, where a stage has read such, made by and of the same; else `content`.
 
-    UNKNOWN where what it read was made otherwise.
+    UNKNOWN if what it read was made differently.
     """
     for manifest in readers:
         former = manifest.recipes.get(video)

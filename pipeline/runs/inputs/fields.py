@@ -236,7 +236,7 @@ def _made_of(*inputs: str | None) -> str:
 
 
 def short(digests: Digests) -> dict[str, str]:
-    """Digests by video, short: many of them stand in one manifest."""
+    """Digests by video, short: many of them are in one manifest."""
     return {video: digest[:SHORT] for video, digest in digests.items()}
 
 

@@ -49,7 +49,7 @@ def headline(number: int, one: Explained) -> str:
 
 
 def row_title(target: Target) -> str:
-    """What stands beside a class's row."""
+    """The text beside a class's row."""
     return f"against {target.name}" if target.against else target.name
 
 

@@ -1,4 +1,4 @@
-"""A command as submitit runs it in a job: stopped in time, and started again by whoever queues the job again."""
+"""A command as submitit runs it in a job: stopped in time, and started again when the job is requeued."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-_WORTH = 0.5  # points that are worth a word
+_WORTH = 0.5  # points below which nothing is said
 CLASSES_OF = "classes of"  # how the oracle with the other way of naming classes begins
 
 

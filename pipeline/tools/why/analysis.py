@@ -57,7 +57,7 @@ def kept_why(run: Run, at: float = TIOU) -> dict[str, Any] | None:
 
 
 def why_of_file(given: Given, at: float = TIOU) -> dict[str, Any]:
-    """The same of anyone's detections: error types alone, for their stages are not known. Raises UserError."""
+    """The same for any detections: error types alone, for their stages are not known. Raises UserError."""
     made = _errors(
         given.truth, given.table, given.dataset, at, ties=given.ties, ignored=given.ignored
     )

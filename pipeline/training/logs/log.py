@@ -35,7 +35,7 @@ class Tracker(Protocol):
         """Begin with the rows that were written before this process."""
 
     def add(self, row: Row) -> None:
-        """Show a row more."""
+        """Show another row."""
 
     def save(self) -> None:
         """Write what is waiting."""
@@ -45,7 +45,7 @@ class Tracker(Protocol):
 
 
 class Silent:
-    """The log of a training that nobody asks: in tests, and in processes beside the main one."""
+    """The log of a training without one: in tests, and in processes beside the main one."""
 
     def begin(self, taken: int, ended: int) -> None:
         """See Log.begin."""

@@ -42,6 +42,6 @@ def freeze_norms(network: nn.Module) -> list[str]:
 
 
 def _was_loaded(norm: nn.modules.batchnorm._BatchNorm) -> bool:
-    """Whether a batch norm's statistics are others than those it is made with."""
+    """Whether a batch norm's statistics differ from those it was created with."""
     mean, variance = norm.running_mean, norm.running_var
     return mean is not None and variance is not None and bool(mean.any() or (variance != 1).any())

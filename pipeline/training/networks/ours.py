@@ -59,7 +59,7 @@ def our_network(settings: BackboneSettings, num_classes: int | tuple[int, int]) 
 
 
 def load_initial(model: VideoNetwork, settings: BackboneSettings) -> LoadReport | None:
-    """Put the initial weights in; None if they stay random. Raises CheckpointError for others than fit."""
+    """Put the initial weights in; None if they stay random. Raises CheckpointError if they do not fit."""
     if settings.pretrained is None:
         return None
     if settings.pretrained == "imagenet":

@@ -15,7 +15,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_LOOKED_AT = 4096  # bytes that tell UTF-16 without a mark
+_LOOKED_AT = 4096  # bytes by which UTF-16 without a mark is recognized
 _WINDOWS = "cp1252"
 
 

@@ -38,7 +38,7 @@ def spelled_twice(labels: Iterable[str]) -> Counter[str]:
 
 
 def joined_blanks(written: Iterable[str]) -> Counter[str]:
-    """A note for each label that stands in a table with and without blanks around it, which are left away.
+    """A note for each label that is in a table with and without blanks around it, which are left away.
 
     Where a file has a blank before every label, as after each comma, there is nothing to say.
     """
@@ -54,7 +54,7 @@ def joined_blanks(written: Iterable[str]) -> Counter[str]:
 
 
 def other_spelling(label: str, labels: Iterable[str]) -> str | None:
-    """The one of `labels` that is probably `label` spelled otherwise; None if it is itself there, or none is."""
+    """The one of `labels` that is probably `label` with another spelling; None if it is itself there, or none is."""
     known = sorted(set(labels))
     if label in known:
         return None

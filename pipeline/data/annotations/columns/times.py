@@ -19,7 +19,7 @@ _FRAMES = re.compile(r"\d+:\d{1,2}:\d{1,2}[:;]\d+")
 def seconds_column(
     texts: Sequence[str], lines: Sequence[int], name: str, file: Path, separator: str
 ) -> list[float]:
-    """The times of a column in seconds; `lines` are the lines of the file they stand in.
+    """The times of a column in seconds; `lines` are the lines of the file they are on.
 
     A decimal comma is one where `separator` is not a comma, or where it cannot be a thousands separator.
     Raises UserError naming file, line and value of the first that is not a time.

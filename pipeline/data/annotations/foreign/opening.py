@@ -1,4 +1,4 @@
-"""A file of anyone's, opened once: its text, and what is in it as JSON, XML or rows. Nothing in it is run."""
+"""Any annotation file, opened once: its text, and what is in it as JSON, XML or rows. Nothing in it is run."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def number(value: Any, where: str) -> float:
 
 
 def rate_of(value: Any) -> float:
-    """A rate or a length a file tells beside its segments; NaN where it is none, which is no error."""
+    """A rate or a length in a file beside its segments; NaN where it is none, which is no error."""
     try:
         found = float(value) if not isinstance(value, bool) else float("nan")
     except (TypeError, ValueError, OverflowError):

@@ -144,7 +144,7 @@ def _parted(
 ) -> tuple[float, float, str, list[str]]:
     """Start, end, the tier before them, and the cells after all times.
 
-    Begin, end and duration each stand in the same forms, one after the other.
+    Begin, end and duration each have the same forms, one after the other.
     """
     clocks = _clocks(cells)
     if len(clocks) >= 2:

@@ -92,7 +92,7 @@ def _task(found: Found, task: dict[str, Any], where: str) -> None:
         found.notes["videos annotated more than once, all annotations are used"] += 1
     elif not kept:
         found.notes["tasks that nobody annotated, left out"] += 1
-        if video not in known:  # that nothing happens in it, nobody said
+        if video not in known:  # not stated to be without actions
             del found.videos[video]
 
 

@@ -20,7 +20,7 @@ def frames_to_seconds(
 ) -> pd.DataFrame:
     """The columns start and end of segments (video, start, end) in seconds, given in frames.
 
-    `inputs.fps` comes first, then the rate that the file tells of a video, then that of the video's
+    `inputs.fps` comes first, then the rate that the file gives for a video, then that of the video's
     file. Raises UserError if a rate is nowhere.
     """
     rates = _rates(rows["video"].unique(), told, inputs, file)

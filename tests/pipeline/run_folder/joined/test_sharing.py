@@ -127,7 +127,7 @@ def test_others_with_other_settings_are_named(tmp_path):
         require_same(two.others(), "these", tmp_path)
         with pytest.raises(UserError, match=r"process \d+ on .* at work here with other settings"):
             require_same(two.others(), "those", tmp_path)
-    assert not (tmp_path / WORK).exists(), "nobody is there any more"
+    assert not (tmp_path / WORK).exists(), "the reader has gone"
 
 
 def test_the_work_that_another_ends_is_over(tmp_path):
