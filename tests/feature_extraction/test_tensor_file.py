@@ -84,7 +84,7 @@ def test_a_file_that_becomes_shorter_while_it_is_read(tmp_path):
     save_file({"a": torch.ones(1 << 20)}, path)
     with opened(path) as (stream, header):
         os.truncate(path, 1 << 20)
-        with pytest.raises(TensorFileError, match="breaks off in the tensor a"):
+        with pytest.raises(TensorFileError, match="is truncated in the tensor a"):
             read_block(stream, header.blocks[0])
 
 

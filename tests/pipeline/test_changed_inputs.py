@@ -187,7 +187,7 @@ def test_a_training_segment_moves_both_trainings_aside_and_back(whole, run, own,
     # With the former segments both are taken back, and trained by nobody.
     shutil.copy(data / "annotations.csv", own)
     done = tada("run", *options(own, run))
-    assert done.exit_code == 0 and done.output.count("is taken back") == 2, done.output
+    assert done.exit_code == 0 and done.output.count("is restored") == 2, done.output
     assert "epoch" not in done.output
     same_results(whole, run)
     assert tada("verify", *options(own, run)).exit_code == 0

@@ -278,7 +278,7 @@ def test_a_half_file_is_refused_or_told_of(whole, data, videos, tmp_path):
     bad.write_bytes(bad.read_bytes()[: bad.stat().st_size // 2])
     line = ["extract", *options(data, run, f"dataset.videos={videos}")]
     said = error_line(tada(*line))
-    assert "validation_001" in said and "of 14.00 s are there" in said
+    assert "validation_001" in said and "of 14.00 s exist" in said
     result = tada(*line, "--set", "extract.allow_partial=true")
     assert result.exit_code == 0, result.output
     told = json.loads((run / "extract/damaged/validation_001.json").read_text())

@@ -82,7 +82,7 @@ def test_frames_as_a_batch():
     torch.testing.assert_close(
         conv(video.transpose(1, 2).flatten(0, 1)), alone(video).transpose(1, 2).flatten(0, 1)
     )
-    with pytest.raises(ValueError, match="7 frames are not whole clips of 6"):
+    with pytest.raises(ValueError, match="7 frames are not a multiple of the clip length 6"):
         model(frames[:7])
 
 

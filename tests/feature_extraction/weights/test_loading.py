@@ -196,7 +196,7 @@ def test_imagenet_is_strict():
     lacking = {key: value for key, value in state.items() if key != "layer2.1.bn2.weight"}
     with pytest.raises(CheckpointError, match="stages.1.1.aggregate.norm.weight"):
         load_imagenet(model, lacking)
-    with pytest.raises(CheckpointError, match="no place for the ImageNet weights layer9.0"):
+    with pytest.raises(CheckpointError, match="no parameters for the ImageNet weights layer9.0"):
         load_imagenet(model, {**state, "layer9.0.conv1.weight": torch.zeros(1)})
     with pytest.raises(CheckpointError, match="conv1.weight has shape"):
         load_imagenet(small("tsn"), state)

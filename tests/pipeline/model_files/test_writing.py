@@ -139,7 +139,7 @@ def broken(model, **tensors):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda m: broken(m, **{"stem.conv.weight": torch.full((4, 3, 7, 7), float("nan"))}), "went wrong"),
+        (lambda m: broken(m, **{"stem.conv.weight": torch.full((4, 3, 7, 7), float("nan"))}), "diverged"),
         (lambda m: broken(m, more=torch.zeros(1)), "networks do not have: classifier.more"),
         (lambda m: replace(m, classifier=dict(list(m.classifier.items())[1:])), "is missing tensors"),
         (lambda m: replace(m, heads=(("dive", "jump"),)), "the network's F32 [2, "),

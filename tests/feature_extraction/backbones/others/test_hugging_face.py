@@ -172,7 +172,7 @@ def change_config(folder, **values):
         ({"num_hidden_layers": 60_000}, "60000 layers"),
         (
             {"hidden_size": 60_000},
-            "of a model of .* weights or more, and its safetensors files have",
+            "describes a model of .* weights or more, and its safetensors files have",
         ),
     ],
 )
@@ -208,8 +208,8 @@ def test_code_of_others_is_never_run(tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"num_hidden_layers": 3}, "do not fill the model: they lack"),
-        ({"intermediate_size": 64}, "intermediate|size of|cannot be loaded|do not fill"),
+        ({"num_hidden_layers": 3}, "do not fit the model: they lack"),
+        ({"intermediate_size": 64}, "intermediate|size of|cannot be loaded|do not fit"),
         ({"hidden_act": "nothing"}, "no model|cannot be loaded"),
         ({"num_attention_heads": 5}, "no model|cannot be loaded|not the settings"),
         ({"hidden_size": "wide"}, "no model|cannot be loaded|not the settings|hidden_size"),

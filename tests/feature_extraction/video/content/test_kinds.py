@@ -82,7 +82,7 @@ def test_an_mp4_without_its_index_is_told_from_pages_and_pointers(whole, tmp_pat
     for end in (whole.index(b"moov") - 4, whole.index(b"mdat") + 1000):
         path.write_bytes(whole[:end])
         with pytest.raises(
-            VideoError, match=r"no moov.*interrupted\); get the file again, or repair"
+            VideoError, match=r"no moov.*interrupted\); get it again, or repair"
         ) as caught:
             open_video(path)
         cut = end < whole.index(b"moov") - 4
@@ -104,7 +104,7 @@ def test_a_head_alone_is_an_interrupted_download(name, tmp_path):
     codec = {"codec": "libvpx"} if name == "v.webm" else {}
     path = encode(tmp_path / name, even_ticks(30), **codec)
     path.write_bytes(path.read_bytes()[:250])
-    with pytest.raises(VideoError, match=r"of which only 250 bytes are there"):
+    with pytest.raises(VideoError, match=r"of which only 250 bytes exist"):
         open_video(path)
 
 

@@ -121,7 +121,7 @@ def test_other_settings_do_not_throw_a_training_away_unasked(separate, former, t
     assert any(not torch.equal(weights(run)[key], value) for key, value in weights(former).items())
     (aside,) = run.glob("actionformer.*")
     result = detect(separate, run, words=ACTIONFORMER)
-    assert result.exit_code == 0 and "taken back" in result.output, result.output
+    assert result.exit_code == 0 and "is restored" in result.output, result.output
     assert weights(run).keys() == weights(former).keys() and not aside.exists()
     assert all(torch.equal(weights(run)[key], value) for key, value in weights(former).items())
 
@@ -131,7 +131,7 @@ def test_a_training_that_ends_in_nan_leaves_the_one_before_in_its_place(separate
     shutil.copytree(former, run)
     wild = ("actionformer.base_lr=1e30", "actionformer.warmup_epochs=0", "actionformer.epochs=2")
     result = tada("detect", *options(separate, run, *ACTIONFORMER, *wild), "--force")
-    assert result.exit_code == 1 and "in its place again" in result.output, result.output
+    assert result.exit_code == 1 and "the earlier one was restored" in result.output, result.output
     assert (run / "actionformer/model.pt").read_bytes() == (
         former / "actionformer/model.pt"
     ).read_bytes()

@@ -85,13 +85,13 @@ def test_three_processes_that_are_killed_equal_one(place, whole, forked):
     assert kill_some(forked, arguments, Path("two"), 4, random.Random(0)) >= 2
     same_predictions(Path("one"), Path("two"))
     said = forked.said()
-    assert "predict: joins " in said and "kept as" not in said
+    assert "predict: joins " in said and "renamed to" not in said
     # Of what they have made other forms and fewer detections, by two at once.
     other = ("--top", "3", "--elan")
     assert tada(*line(place, whole, "one", *other)).exit_code == 0
     arguments = line(place, whole, "two", *other)
     assert [forked.wait(one) for one in [forked.start(arguments) for _ in range(2)]] == [0, 0]
-    assert "kept as" not in forked.said()
+    assert "renamed to" not in forked.said()
     for name in ("detections.csv", "detections.json", "videos/validation_000.json"):
         assert (Path("one") / name).read_bytes() == (Path("two") / name).read_bytes(), name
 

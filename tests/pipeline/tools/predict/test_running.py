@@ -126,7 +126,7 @@ def test_what_a_person_changed_is_kept(place, whole):
     assert path.read_text() == corrected and "kept" not in again.output
     output = predict(whole, "--elan", "--top", "5").output
     (kept,) = Path("predictions/videos").glob(f"{VIDEOS[0]}.2*.eaf")
-    assert kept.read_text() == corrected and f"kept as {kept.name}" in output
+    assert kept.read_text() == corrected and f"renamed to {kept.name}" in output
     assert path.read_text() != corrected
     predict(whole, "--elan", "--top", "4")
     assert len(list(Path("predictions/videos").glob(f"{VIDEOS[0]}*.eaf"))) == 2
@@ -165,7 +165,7 @@ def test_files_that_a_kill_left_unrecorded_are_no_ones_work(place, whole):
     for ledger in Path("predictions").rglob("videos.jsonl"):
         ledger.unlink()
     output = predict(whole).output
-    assert "kept as" not in output
+    assert "renamed to" not in output
     assert {path.name for path in Path("predictions/videos").glob("*.csv")} == {
         f"{v}.csv" for v in VIDEOS
     }

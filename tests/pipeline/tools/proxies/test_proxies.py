@@ -66,7 +66,7 @@ def test_they_are_made_once_and_trained_on(data, made, tmp_path, monkeypatch):
     two = torch.load(run / "finetune/model.pt", weights_only=True)["model"]
     assert any(not torch.equal(one[key], two[key]) for key in one)
     back = tada("finetune", *options(data, run, ON))
-    assert back.exit_code == 0 and "is taken back" in back.output
+    assert back.exit_code == 0 and "is restored" in back.output
     shutil.rmtree(folder)  # what was trained on them stays
     assert "complete, nothing to do" in tada("finetune", *options(data, run, ON)).output
 
