@@ -82,7 +82,7 @@ class ActionFormerSettings(OptimisationSettings):
     )
     max_length: Positive = Field(
         default=2304,
-        description="Positions that a training sample has: a longer video gives a part of it, drawn again in "
+        description="Positions that a training sample has: a longer video gives a part of it, drawn anew in "
         "every epoch. A test video may be longer.",
     )
     feature_step: Positive = Field(
@@ -140,7 +140,7 @@ class ActionFormerSettings(OptimisationSettings):
     )
     crop_ratio: tuple[Share | Literal[1], Share | Literal[1]] | None = Field(
         default=(0.9, 1),
-        description="[least, most] share of a video of at most `max_length` positions that is trained on, drawn again "
+        description="[least, most] share of a video of at most `max_length` positions that is trained on, drawn anew "
         "in every epoch. null: all of it.",
     )
     min_inside: Fraction = Field(

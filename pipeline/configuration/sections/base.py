@@ -48,7 +48,7 @@ class Section(BaseModel):
 class NoResult:
     """Marks a key that changes no result: where things lie, how often is saved, how much is done at once.
 
-    Another value of it leaves what was made valid. What is there is another matter: segments and videos
+    Another value of it leaves what was made valid. What lies there is another matter: segments and videos
     are known by their content, which is a field of its own.
     """
 

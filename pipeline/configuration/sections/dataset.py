@@ -54,7 +54,7 @@ class DatasetSettings(Section):
             "something",
         ],
         NoResult(),
-    ] = Field(description="Form of the annotation files. auto: detected from their content.")
+    ] = Field(description="Form of the annotation files. auto: told from what is in them.")
     annotations: Annotated[Places, NoResult()] = Field(
         description="Annotation file, a list of them, or a folder of them; paths or addresses."
     )
@@ -69,7 +69,7 @@ class DatasetSettings(Section):
     cache: Annotated[LocalFolder | None, NoResult()] = Field(
         default=None,
         description="Folder on a disk of this machine where videos are copied before they are read. null: that of "
-        "the user (~/.cache/tada-loc) for what has an address, and videos with a path are read where they are.",
+        "the user (~/.cache/tada-loc) for what has an address, and videos with a path are read where they lie.",
     )
     cache_size: Annotated[PositiveFloat, NoResult()] = Field(
         default=50.0,
@@ -110,7 +110,7 @@ class DatasetSettings(Section):
     )
     allow_beyond: Annotated[Fraction, NoResult()] = Field(
         default=0.05,
-        description="Share of a subset's segments that may end after their video's end; more are refused.",
+        description="Share of a subset's segments that may run behind their video's end; more are refused.",
     )
     hold_out: Share = Field(
         default=0.0,

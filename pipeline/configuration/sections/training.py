@@ -185,7 +185,7 @@ class BMNSettings(OptimisationSettings):
         "reaches it.",
     )
     random_windows: Flag = Field(
-        default=False, description="Whether the windows are shifted again in every epoch."
+        default=False, description="Whether the windows are shifted anew in every epoch."
     )
     min_inside: Fraction = Field(
         default=0.999,
