@@ -19,6 +19,7 @@ check: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python -m checks.duplicates $(PACKAGES) tests
+	$(BIN)/python -m checks.words $(PACKAGES) tests deploy docs Makefile README.md CHANGELOG.md CONTRIBUTING.md
 	$(BIN)/mypy
 
 # Two processes side by side, of about the same length: most folders of the pipeline's tests and the benchmarks', and all else.

@@ -14,7 +14,7 @@ NAMES = ("query", "key", "value")
 
 
 class Reach(NamedTuple):
-    """Which keys the queries of a level see, made once a level.
+    """Which keys the queries of a level see, made once per level.
 
     The positions are cut into blocks of `size`; a block sees itself and `side` positions left and
     right of it, [blocks, size + 2 side] keys. allowed: [B x blocks, 1, size, size + 2 side] bool.

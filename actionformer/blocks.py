@@ -74,7 +74,7 @@ class Backbone(nn.Module):
         stem_layers: int,
         block: Callable[..., Block],
     ) -> None:
-        """block: makes a Block of a window and a stride. windows: of the attention, one a level."""
+        """block: makes a Block of a window and a stride. windows: of the attention, one per level."""
         super().__init__()
         self.embd = nn.ModuleList(Conv(*ends, kernel) for ends in pairwise(widths))
         self.embd_norm = nn.ModuleList(Norm(width) for width in widths[1:])
@@ -107,7 +107,7 @@ class Backbone(nn.Module):
 
 
 class Neck(nn.Module):
-    """A layer norm a level."""
+    """A layer norm per level."""
 
     def __init__(self, width: int, levels: int) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class Neck(nn.Module):
 class Head(nn.Module):
     """Convolutions with norm and ReLU, and a last one, called `name`, with a bias.
 
-    scales: how many learnt factors it holds, one a level.
+    scales: how many learnt factors it holds, one per level.
     """
 
     def __init__(self, widths: list[int], kernel: int, name: str, scales: int = 0) -> None:

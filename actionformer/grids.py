@@ -32,7 +32,7 @@ def to_grid(seconds: Tensor, *, fps: float, stride: float, frames: float) -> Ten
 def to_seconds(
     grid: Tensor, *, fps: float, stride: float, frames: float, duration: float
 ) -> Tensor:
-    """Grid units -> seconds, cut to [0, duration]: what lies behind the end is left without length."""
+    """Grid units -> seconds, cut to [0, duration]: what is after the end is left without length."""
     return ((grid * stride + 0.5 * frames) / fps).clamp(0.0, duration)
 
 

@@ -28,7 +28,7 @@ class Norm(nn.Module):
 class Conv(nn.Module):
     """A convolution over time without what it makes of padding: [B, T, in] -> [B, T', out].
 
-    Centred on positions 0, stride, 2 stride ...; zeros stand in front of the array and behind it.
+    Centred on positions 0, stride, 2 stride ...; zeros stand before the array and after it.
     """
 
     def __init__(

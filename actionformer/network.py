@@ -113,7 +113,7 @@ class ActionFormer(nn.Module):
         Raises ActionFormerError for other shapes, and for a T that the largest stride does not divide.
         """
         masks, levels = self._pyramid(batch, mask)
-        gap = self.margin  # zeros behind every level: one convolution goes over all of them
+        gap = self.margin  # zeros after every level: one convolution goes over all of them
         joined = torch.cat([F.pad(level, (0, 0, 0, gap)) for level in self.neck(levels)], 1)
         del levels  # large, and not needed by what follows
         shown = torch.cat([F.pad(shown, (0, gap)) for shown in masks], 1).unsqueeze(2)
@@ -137,7 +137,7 @@ class ActionFormer(nn.Module):
         """What the heads are given, [B, width, T / stride] a level; normed=False: before the neck."""
         levels = self._pyramid(batch, mask)[1]
         lengths = (batch.shape[2] // stride for stride in self.strides)
-        whole = [  # what is behind is as the last position: padding
+        whole = [  # what is after it is as the last position: padding
             torch.cat([level, level[:, -1:].expand(-1, length - level.shape[1], -1)], 1)
             for level, length in zip(levels, lengths, strict=True)
         ]
@@ -172,13 +172,15 @@ class ActionFormer(nn.Module):
 def _levels(
     count: int, window: int | Sequence[int], ranges: Sequence[Sequence[float]] | None
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[tuple[float, float], ...]]:
-    """Strides, windows and ranges, one a level."""
+    """Strides, windows and ranges, one per level."""
     windows = (window,) * count if isinstance(window, int) else tuple(window)
     limits = tuple((float(low), float(high)) for low, high in ranges or RANGES[:count])
     _refuse(
         {
-            f"window has {len(windows)} values for {count} levels": len(windows) != count,
-            f"ranges has {len(limits)} values for {count} levels": len(limits) != count,
+            f"window has {len(windows)} values for {count} levels; give one per level": len(windows)
+            != count,
+            f"ranges has {len(limits)} values for {count} levels; give one per level": len(limits)
+            != count,
             f"windows {windows} must be odd, or 1 or less": any(
                 one > 1 and one % 2 == 0 for one in windows
             ),
@@ -208,12 +210,12 @@ def pad_batch(model: ActionFormer, features: Sequence[Array]) -> tuple[Tensor, T
                 f"features {number} have shape {list(video.shape)}, not [{model.channels}, T]"
             )
     if not features:
-        raise ActionFormerError("no features: a batch has at least one video")
+        raise ActionFormerError("no features: give a batch of at least one video")
     longest = max(video.shape[1] for video in features)
     if longest > model.max_length:
         if model.training:
             raise ActionFormerError(
-                f"features of length {longest} in training: at most {model.max_length} (max_length)"
+                f"features of length {longest} in training: at most {model.max_length} is allowed (max_length)"
             )
         steps = (
             stride * max(1, window // 2 * 2)

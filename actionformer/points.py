@@ -47,5 +47,7 @@ def segment_table(segments: Array, like: Tensor) -> Tensor:
     wrong = ~((table[:, 1] >= table[:, 0]) & table.isfinite().all(1))
     if bool(wrong.any()):
         row = int(wrong.int().argmax())
-        raise ActionFormerError(f"segment {row} is not finite or ends first: {table[row].tolist()}")
+        raise ActionFormerError(
+            f"segment {row} is not finite or ends before it starts: {table[row].tolist()}"
+        )
     return table

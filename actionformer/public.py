@@ -43,7 +43,7 @@ BUILT = {
     "fpn_with_ln": True,
     "head_with_ln": True,
 }
-# Saved there, and made anew here: tables of positions and points, masks of windows.
+# Saved there, and made again here: tables of positions and points, masks of windows.
 UNUSED = re.compile(r"point_generator\.|backbone\.pos_embd$|.*\battn\.\w*mask$")
 
 
@@ -63,7 +63,7 @@ def from_public_config(config: Mapping[str, Any]) -> ActionFormer:
             raise ActionFormerError(f"{key} must be a whole number, not {model.get(key)!r}")
     for key, built in (BUILT | {"fpn_dim": model.get("embd_dim", 512)}).items():
         if model.get(key, built) != built:
-            raise ActionFormerError(f"{key} {model[key]!r} is not built here: only {built!r}")
+            raise ActionFormerError(f"{key} {model[key]!r} is not supported: only {built!r}")
     layers = model.get("backbone_arch", (2, 2, 5))
     if len(layers) != 3:
         raise ActionFormerError(f"backbone_arch {layers!r} must be three whole numbers")
@@ -92,7 +92,7 @@ def load_public_checkpoint(model: ActionFormer, state: Mapping[str, Any]) -> Non
     """
     if not isinstance(state, Mapping):
         raise ActionFormerError(
-            f"a checkpoint is a mapping of names to weights, not {type(state).__name__}"
+            f"a checkpoint must be a mapping of names to weights, not {type(state).__name__}"
         )
     for key in ("state_dict_ema", "state_dict"):
         if isinstance(state.get(key), Mapping):

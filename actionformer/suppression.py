@@ -124,7 +124,7 @@ class _Lessening:
         self.to_nothing = False  # whether a score may be multiplied by 0
 
     def by(self, pick: int, left: np.ndarray) -> np.ndarray:
-        """Factors (soft) or bounds (hard) for the members of a pick's group, and more behind them: float32.
+        """Factors (soft) or bounds (hard) for the members of a pick's group, and more after them: float32.
 
         `left`: the scores of all.
         """
@@ -144,7 +144,7 @@ class _Lessening:
         if len(self._sizes) > 1:
             groups = np.searchsorted(self._edges, picks, side="right") - 1
             others = self._edges[groups][:, None] + np.arange(self._sizes[groups].max())
-            np.minimum(others, len(self._start) - 1, out=others)  # behind a group's end: not used
+            np.minimum(others, len(self._start) - 1, out=others)  # after a group's end: not used
         pick = picks[:, None]
         end, start = (np.minimum, self._end), (np.maximum, self._start)
         shared, low = (take(of[others], of[pick]) for take, of in (end, start))

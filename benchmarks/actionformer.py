@@ -42,13 +42,13 @@ SMALL = Case(8, 16, (3, 3, 3, 3, 3, -1), 64, 40, 2, 3)
 
 
 def run(quick: bool) -> list[Row]:
-    """Seconds a batch without gradients; logits and offsets of all levels are compared."""
+    """Seconds per batch without gradients; logits and offsets of all levels are compared."""
     cases = (SMALL,) if quick else (THUMOS, PADDED, ACTIVITYNET)
     return [row for case in cases for row in forward_rows(case, 1 if quick else 3)]
 
 
 def run_training(quick: bool) -> list[Row]:
-    """Seconds a step; the gradients of an embedding and a head layer are compared."""
+    """Seconds per step; the gradients of an embedding and a head layer are compared."""
     cases = (SMALL,) if quick else (THUMOS_BATCH, ACTIVITYNET)
     return [row for case in cases for row in training_rows(case)]
 

@@ -22,7 +22,7 @@ CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 
 def run(quick: bool) -> list[Row]:
-    """Batches of 1 and 4; seconds a clip."""
+    """Batches of 1 and 4; seconds per clip."""
     sizes = networks.SMALL if quick else networks.FULL
     turns = {1: 5, 4: 2}
     return [
@@ -81,7 +81,7 @@ def build_compiled(
 
 @contextmanager
 def fresh_cache() -> Iterator[None]:
-    """Let torch.compile build anew, and not find what an earlier run left."""
+    """Let torch.compile build again, and not find what an earlier run left."""
     before = os.environ.get(CACHE)
     with tempfile.TemporaryDirectory() as folder:
         os.environ[CACHE] = folder

@@ -18,7 +18,7 @@ BATCH = 2
 
 
 def run(quick: bool) -> list[Row]:
-    """A batch of 2, seconds a step; the gradients are compared."""
+    """A batch of 2, seconds per step; the gradients are compared."""
     sizes = networks.SMALL if quick else networks.FULL
     video = networks.draw_clips(BATCH, sizes.side)
     target = torch.arange(BATCH)

@@ -17,7 +17,7 @@ BATCH = 4
 
 
 def run(quick: bool) -> list[Row]:
-    """A batch of 4 windows, seconds a batch; probabilities are compared."""
+    """A batch of 4 windows, seconds per batch; probabilities are compared."""
     sizes = networks.SMALL if quick else networks.FULL
     ours = networks.draw_bmn(sizes)
     baseline = baseline_bmn(ours)

@@ -13,7 +13,7 @@ WINDOW = (0.0, 53.3)
 
 
 def run(quick: bool) -> list[Row]:
-    """One window with 20 segments, seconds a window."""
+    """One window with 20 segments, seconds per window."""
     scale, times = (12, 2) if quick else (100, 50)
     segments = draw_segments(SEGMENTS, WINDOW[1])
 

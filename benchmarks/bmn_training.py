@@ -19,7 +19,7 @@ WINDOW_SECONDS = 53.3
 
 
 def run(quick: bool) -> list[Row]:
-    """A batch of 4 windows, seconds a step; the base convolution's gradients are compared."""
+    """A batch of 4 windows, seconds per step; the base convolution's gradients are compared."""
     sizes = networks.SMALL if quick else networks.FULL
     ours = networks.draw_bmn(sizes).train()
     baseline = baseline_bmn(ours).train()

@@ -20,7 +20,7 @@ POSITIONS, DURATIONS, ACTIONS = 100, 40, 5
 TIOUS = tuple(np.round(np.arange(0.5, 1.0, 0.05), 2).tolist())
 SOFT_NMS = {"alpha": 0.4, "low": 0.0, "high": 0.0, "count": 100}
 VOTING = 0.7
-BEST = 10  # proposals a video that recall is of
+BEST = 10  # proposals per video that recall is of
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def boundary_table(boundary_power: float, noise: float, videos: int) -> str:
         f"{'center':>6} {'voting':>6} {'regr.':>5} {'start':>7} {'end':>7}"
         f" {'R@.5':>6} {'R@.7':>6} {'R@.9':>6} {'R@.95':>6} {'mAP':>6} {'@.95':>6}"
     )
-    # Noise on labels does not tell how exact learned moves are.
+    # Noise on labels does not show how exact learned moves are.
     for decoding in DECODINGS if noise else DECODINGS + MOVED:
         start, end, *rest = boundary_figures(decoding, boundary_power, noise, videos).values()
         voting, moved = decoding.voting or "off", "on" if decoding.regression else "off"

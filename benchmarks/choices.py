@@ -48,7 +48,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "positions over the proposal": {"classify.spread": "over"},
     "positions in the middle of parts": {"classify.spread": "middle"},
 }
-EARLY = ("dataset.", "backbone.", "finetune.", "extract.")  # what makes features anew
+EARLY = ("dataset.", "backbone.", "finetune.", "extract.")  # what makes features again
 
 
 def measure_variant(footage: Path, name: str, settings: Mapping[str, str]) -> dict[str, float]:

@@ -41,7 +41,7 @@ def _claims(folder: Path, others: int) -> float:
 
 
 def _failures(folder: Path, count: int, *, listed: bool) -> float:
-    """Seconds for so many failing videos: the list written for each, or a line for each."""
+    """Seconds for this many failing videos: the list written for each, or a line for each."""
     left_out = LeftOut("extract", folder, allowed=count)
     with at_work(folder) as work, contextlib.redirect_stderr(io.StringIO()):
         left_out.record = None if listed else work.fail

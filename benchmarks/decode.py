@@ -29,7 +29,7 @@ QUICK_PLANS = (((96, 64), 90, 1),)
 
 
 def run(quick: bool) -> list[Row]:
-    """CPU seconds a clip, resized to 224 pixels; some clips of both forms are compared."""
+    """CPU seconds per clip, resized to 224 pixels; some clips of both forms are compared."""
     rows = []
     for size, frames, every in QUICK_PLANS if quick else PLANS:
         with tempfile.TemporaryDirectory() as folder:

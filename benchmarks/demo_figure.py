@@ -33,7 +33,7 @@ from pipeline.runs.run import Run
 from pipeline.stages.evaluate import numbers
 
 TIOU = 0.5  # of a detection whose boundaries are compared with the truth's
-TOOK = "took.json"  # seconds a run has taken so far, beside its stages
+TOOK = "took.json"  # seconds that a run has taken so far, beside its stages
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class DemoRun:
 
 
 def run_demo(folder: Path, data: Path, backbone: str, seed: int, threads: int) -> DemoRun:
-    """Run the demo's stages in a process of so many threads, from what is on disk, and read its figures.
+    """Run the demo's stages in a process with this many threads, from what is on disk, and read its figures.
 
     Raises UserError with the last line a run that failed said.
     """
@@ -82,7 +82,7 @@ def boundary_errors(run: Run) -> SignedErrors:
 
 
 def demo_table(rows: Sequence[DemoRun]) -> str:
-    """A line a run; of several, mean, standard deviation, smallest, largest and spread of both figures."""
+    """A line per run; of several, mean, standard deviation, smallest, largest and spread of both figures."""
     lines = [
         f"{'seed':>8} {'threads':>7} {'@0.5':>7} {'average':>8} {'minutes':>8} {'start':>7} {'end':>7}"
     ]
@@ -123,7 +123,7 @@ def _run_stages(run: Path, assignments: Sequence[str], threads: int) -> None:
     if code:
         lines = (run / "log.txt").read_text(errors="replace").strip().splitlines()
         last = lines[-1].removeprefix("Error: ") if lines else f"exit code {code}"
-        raise UserError(f"{run}: {last} (another --to starts anew)")
+        raise UserError(f"{run}: {last} (another --to starts from scratch)")
 
 
 def _wait_for(command: Sequence[str], log: IO[str], environment: Mapping[str, str]) -> int:
@@ -163,7 +163,7 @@ def _took(run: Path) -> float:
     default="runs/demo_figure",
     show_default=True,
     metavar="DIR",
-    help="The videos and a run folder a seed and number of threads; goes on from what is there.",
+    help="The videos and a run folder a seed and number of threads; resumes from what is there.",
 )
 @click.option("--json", "json_file", type=NamedPath(), metavar="FILE", help="Keep the numbers.")
 def main(

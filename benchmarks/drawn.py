@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 VIDEOS, SEGMENTS, VERBS, NOUNS = 138, 9668, 97, 300
-PAIRS = 5  # verb-noun pairs a proposal is given
+PAIRS = 5  # verb-noun pairs that a proposal is given
 
 
 def draw_segments(count: int, seconds: float) -> np.ndarray:

@@ -29,7 +29,7 @@ SECONDS = 3.0  # of video: at more than a second a clip, all that the time allow
 
 
 def run(quick: bool, seconds: float = SECONDS) -> list[Row]:
-    """Wall-clock seconds a clip, whole frames with their short side at 224, batch 1.
+    """Wall-clock seconds per clip, whole frames with their short side at 224, batch 1.
 
     seconds: of video that ours goes through; the baseline reads up to 6 clips spread over it.
     """

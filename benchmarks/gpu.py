@@ -33,7 +33,7 @@ BASELINE, OURS = "baseline", "ours"
 
 @dataclass(frozen=True)
 class Rate:
-    """So many units a second (clips, steps), and the share of the measured peak that is."""
+    """This many units per second (clips, steps), and the share of the measured peak that is."""
 
     stage: str
     form: str
@@ -85,7 +85,7 @@ def main(output: Path | None, small: bool) -> None:
 
 
 def gpu_peaks(plan: Plan) -> dict[str, float]:
-    """Operations a second of matrix products in float32, tf32 and bfloat16."""
+    """Operations per second of matrix products in float32, tf32 and bfloat16."""
     peaks = {}
     for name in ("float32", "tf32", "bfloat16"):
         dtype = torch.bfloat16 if name == "bfloat16" else torch.float32
@@ -95,7 +95,7 @@ def gpu_peaks(plan: Plan) -> dict[str, float]:
 
 
 def backbone(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
-    """Clips a second through TAda2D-50, for features."""
+    """Clips per second through TAda2D-50, for features."""
     model = networks.draw_tada2d(plan.sizes)
     video = networks.draw_clips(plan.batch, plan.sizes.side).to(plan.device)
     operations = inference_cost(model, tuple(video.shape)).operations
@@ -121,7 +121,7 @@ def backbone(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
 
 
 def training(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
-    """Clips a second forward and backward."""
+    """Clips per second forward and backward."""
     ours = networks.training_network(networks.draw_tada2d(plan.sizes))
     baseline = baseline_tada2d(ours)
     batch = max(2, plan.batch // 4)
@@ -145,7 +145,7 @@ def training(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
 
 
 def boundary_matching(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
-    """Training steps a second of BMN, T = D = 100, batch 4."""
+    """Training steps per second of BMN, T = D = 100, batch 4."""
     ours = networks.draw_bmn(plan.sizes).train()
     baseline = baseline_bmn(ours).to(plan.device).train()
     operations = bmn_cost(ours, BATCH, backward=True).operations
@@ -162,7 +162,7 @@ def boundary_matching(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
 
 
 def extraction(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
-    """Clips a second from video files, by how many processes share the device, and how many videos one process feeds it."""
+    """Clips per second from video files, by how many processes share the device, and how many videos one process feeds it."""
     small = plan is SMALL
     rates = [
         Rate(f"extraction, {count} processes", OURS, "bfloat16", "clips/s", rate)
@@ -176,7 +176,7 @@ def extraction(plan: Plan, peaks: dict[str, float]) -> list[Rate]:
 
 
 def per_second(plan: Plan, run: Callable[[], Any]) -> float:
-    """Runs a second, measured over `plan.seconds` after a warm-up."""
+    """Runs per second, measured over `plan.seconds` after a warm-up."""
     for _ in range(3):
         run()
     _wait(plan)

@@ -23,7 +23,7 @@ Span = tuple[int, float, float, int]  # process, begin and end in seconds, clips
 def extraction_rates(
     device: str, workers: tuple[int, ...], *, small: bool = False
 ) -> dict[int, float]:
-    """Clips a second for each number of processes, while all of them are at work."""
+    """Clips per second for each number of processes, while all of them are at work."""
     size, frames, jobs = ((96, 64), 32, 2) if small else (SMALL_FRAME, 1200, 12)
     rates = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +66,7 @@ def start_worker(device: str, small: bool) -> Handler:
 
 
 def steady_rate(spans: list[Span]) -> float:
-    """Clips a second between the moment the last process had begun and the first one ended.
+    """Clips per second between the moment the last process had begun and the first one ended.
 
     A process's share of the clips of a video that reaches over an edge is taken by time. Where the
     processes never ran side by side, it is all clips over all the time.

@@ -22,7 +22,7 @@ from feature_extraction.video.reader import VideoError
 
 @dataclass(frozen=True)
 class Fed:
-    """Clips a second, and the share of the time in which no batch was in the network."""
+    """Clips per second, and the share of the time in which no batch was in the network."""
 
     clips: float
     waits: float

@@ -96,7 +96,7 @@ def main(
     iou: str | None,
     settings: tuple[str, ...],
 ) -> None:
-    """Train each head with each seed and print a line a head."""
+    """Train each head with each seed and print a line per head."""
     words = [*settings, *([f"eval.iou={iou}"] if iou else [])]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for head in heads or HEADS:

@@ -32,7 +32,7 @@ RATES = (12.5, 15.0, 24.0, 30.0)
 
 @dataclass(frozen=True)
 class Manner:
-    """How pieces are joined: seconds of an action and of what is between, actions a video, frequencies, overlap.
+    """How pieces are joined: seconds of an action and of what is between, actions per video, frequencies, overlap.
 
     `ratio` is the frequency of a class over that of the next; `overlap` the share of actions that begin
     before the one before them ends, the two blended; `rough` zooms, mirrors and lights each piece at random,

@@ -44,7 +44,7 @@ def repeated(path: Path, target: Path, times: int) -> Path:
 
 
 def row(path: Path, count: int) -> tuple[str, ...]:
-    """What is printed of a video: medians of CPU milliseconds a clip."""
+    """What is printed of a video: medians of CPU milliseconds per clip."""
     info = probe(path)
     readers = KeptReaders()
     spent = np.zeros((count, 3))
@@ -75,7 +75,7 @@ def row(path: Path, count: int) -> tuple[str, ...]:
 @click.argument("videos", nargs=-1, type=click.Path(path_type=Path, exists=True))
 @click.option("--clips", default=24, show_default=True)
 def main(videos: tuple[Path, ...], clips: int) -> None:
-    """Print a row a video; without any, of a drawn one of 456 x 256 at 60 a second: 10 seconds, and an hour of it."""
+    """Print a row per video; without any, of a drawn one of 456 x 256 at 60 per second: 10 seconds, and an hour of it."""
     torch.set_num_threads(1)
     click.echo(describe(this_machine()))
     with TemporaryDirectory() as folder:

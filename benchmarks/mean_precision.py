@@ -23,7 +23,7 @@ def run(quick: bool) -> list[Row]:
     truth, kind = read_or_draw_truth(quick)
     found = draw_submission(truth, 300 if quick else DETECTIONS)
     tables = {task: (with_label(truth, task), with_label(found, task)) for task in TASKS}
-    # Every detection's five columns are read once a task.
+    # Every detection's five columns are read once per task.
     cost = Cost(0.0, 40.0 * len(found) * len(TASKS))
     text = (
         f"{truth['video'].nunique()} videos, {len(truth)} segments ({kind}), "

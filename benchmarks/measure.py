@@ -26,7 +26,7 @@ RESET = Path("/proc/self/clear_refs")
 class Cost:
     """What the work cannot do without: floating-point operations, and bytes moved once.
 
-    `precision` says which measured peak the operations are held against; `seconds` is what a part
+    `precision` says which measured peak the operations are compared with; `seconds` is what a part
     that is not ours (the video decoder) was seen to take by itself.
     """
 
@@ -54,7 +54,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Work:
-    """What is compared: the stage, the work in words, how results are held against each other.
+    """What is compared: the stage, the work in words, how results are compared with each other.
 
     `difference(baseline's result, our result)` is in `unit`.
     """
@@ -67,7 +67,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. Seconds and peaks (bytes) are None where a form did not run.
+    """A line of the table. Seconds and peaks (bytes) are None if a form did not run.
 
     runs: turns of the baseline and of ours; difference: largest difference of the results, in `unit`;
     peaks: memory a run takes above what is resident when it begins; note: anything to know.
@@ -164,7 +164,7 @@ def measured_run(run: Callable[[], Any], clock: Clock) -> tuple[Any, float | Non
     """Run once: (result, peak memory in bytes above the start, seconds).
 
     The kernel keeps the highest resident size; it is set back before the run, after the heap's
-    free memory was handed back, so that what a run takes shows. None where the system has no such
+    free memory was handed back, so that what a run takes shows. None if the system has no such
     counter (it is Linux's).
     """
     gc.collect()

@@ -21,7 +21,7 @@ from feature_extraction.backbones import (
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of a benchmark's networks: blocks a stage, stem width, frame side; T = D and C of BMN."""
+    """Sizes of a benchmark's networks: blocks per stage, stem width, frame side; T = D and C of BMN."""
 
     blocks: tuple[int, ...]
     width: int

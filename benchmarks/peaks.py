@@ -15,7 +15,7 @@ BUFFER = 2**26  # floats; several times any cache
 
 
 def measured_peaks(quick: bool = False) -> dict[str, float]:
-    """Operations a second of matrix products ("float32", "bfloat16"), and "bytes" a second copied.
+    """Operations per second of matrix products ("float32", "bfloat16"), and "bytes" copied per second.
 
     The best of several tries: a peak is what the machine can do undisturbed.
     """
@@ -27,7 +27,7 @@ def measured_peaks(quick: bool = False) -> dict[str, float]:
 
 
 def matmul_rate(dtype: torch.dtype, side: int, tries: int, device: str = "cpu") -> float:
-    """Operations a second of a product of two square matrices."""
+    """Operations per second of a product of two square matrices."""
     one, other = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     output = torch.empty_like(one)
     best = min(_spent(lambda: torch.mm(one, other, out=output), device) for _ in range(tries))
@@ -35,7 +35,7 @@ def matmul_rate(dtype: torch.dtype, side: int, tries: int, device: str = "cpu") 
 
 
 def copy_rate(size: int, tries: int, device: str = "cpu") -> float:
-    """Bytes a second read and written by a copy of `size` floats."""
+    """Bytes per second read and written by a copy of `size` floats."""
     source = torch.ones(size, device=device)
     target = torch.empty_like(source)
     best = min(_spent(lambda: target.copy_(source), device) for _ in range(tries))

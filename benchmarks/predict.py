@@ -37,7 +37,7 @@ MOMENT = (
 
 
 def tada(*words: str | Path) -> float:
-    """Seconds of a command. Raises CalledProcessError where it fails."""
+    """Seconds of a command. Raises CalledProcessError if it fails."""
     began = time.perf_counter()
     command = [sys.executable, "-m", "pipeline", *map(str, words)]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"TQDM_DISABLE": "1"})
@@ -58,7 +58,7 @@ def make_data(folder: Path, seconds: float, size: tuple[int, int]) -> None:
 
 
 def settings(folder: Path, config: str, device: str) -> list[str]:
-    """What every stage of the run is told."""
+    """The settings that every stage of the run gets."""
     data = folder / "short"
     given = (f"dataset.videos={data / 'videos'}", f"dataset.annotations={data / 'annotations.csv'}")
     words = ["--config", config, "--run-dir", str(folder / "run")]

@@ -37,7 +37,7 @@ STUDY = (
 
 @dataclass(frozen=True)
 class Apart:
-    """How far a training of so many processes is from that of one, by step, and at its end.
+    """How far a training of this many processes is from that of one, by step, and at its end.
 
     `weights`: |a - b| / |b| over all weights and statistics; `losses`: the same of the loss; `kept`: that
     of the weights in `model.pt`; `figures`: the largest difference of a figure in `history.json`.
@@ -62,7 +62,7 @@ class Figure:
 
 
 def launch(processes: int, *words: str) -> list[str]:
-    """The command that runs a module in so many processes."""
+    """The command that runs a module in this many processes."""
     several = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
     return [sys.executable, "-m", *(several if processes > 1 else []), *words]
 
@@ -77,7 +77,7 @@ def execute(line: Sequence[str]) -> None:
 
 
 def train(folder: Path, cases: Sequence[Mapping[str, Any]], dtype: str, processes: int) -> Path:
-    """Train the cases in so many processes; the folder of what they did."""
+    """Train the cases in this many processes; the folder of what they did."""
     made = folder / f"{dtype}_{processes}"
     job = folder / f"{dtype}_{processes}.json"
     job.write_text(json.dumps({"to": str(made), "dtype": dtype, "cases": list(cases)}))
@@ -126,7 +126,7 @@ def distance_table(rows: Mapping[str, Sequence[Apart]]) -> str:
 
 
 def run_seed(folder: Path, data: Path, seed: int, processes: int) -> Figure:
-    """Run all stages with a seed in so many processes, and read their figures."""
+    """Run all stages with a seed in this many processes, and read their figures."""
     run = folder / f"seed{seed}_processes{processes}"
     assignments = [
         *STUDY,

@@ -43,7 +43,7 @@ class Record:
     terms: list[dict[str, float]] = field(default_factory=list)
 
     def digest(self) -> str:
-        """What tells one record from another."""
+        """What distinguishes one record from another."""
         state = hashlib.sha256(json.dumps(self.terms).encode())
         for row in self.weights:
             state.update(row.numpy().tobytes())
@@ -102,7 +102,7 @@ def _double_inputs(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...
 
 
 def train(case: Mapping[str, Any], folder: Path, double: bool) -> Record:
-    """Train what a case asks for, by all processes, in a run folder that is made anew."""
+    """Train what a case asks for, by all processes, in a run folder that is made again."""
     if ranks().is_main:
         shutil.rmtree(folder, ignore_errors=True)
         if case["from"] is not None:

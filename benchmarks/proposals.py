@@ -11,16 +11,16 @@ from bmn import decode_proposals, soft_nms
 
 STAGE = "proposals + soft-NMS"
 SOFT_NMS = {"alpha": 0.4, "low": 0.25, "high": 0.9}  # of EPIC-KITCHENS
-HOUR, DURATIONS, PICKS = 13500, 100, 3601  # positions of 0.267 s; one proposal a second, plus one
+HOUR, DURATIONS, PICKS = 13500, 100, 3601  # positions of 0.267 s; one proposal per second, plus one
 
 
 def run(quick: bool) -> list[Row]:
-    """Seconds a video; picks, their order, their segments and their scores are compared."""
+    """Seconds per video; picks, their order, their segments and their scores are compared."""
     length, durations, count = (120, 12, 20) if quick else (HOUR, DURATIONS, PICKS)
     maps = draw_maps(length, durations)
     decoded = len(decode_proposals(*maps))
     # The maps are read once and the table of proposals is written once; every pick is compared
-    # with its neighbours, which costs next to nothing beside that.
+    # with its neighbours, which costs almost nothing beside that.
     cost = Cost(8.0 * decoded, 4.0 * (2 + 2 * durations) * length + 56.0 * decoded)
     text = f"{length} positions x {durations} durations, {decoded} proposals, {count} picks"
     return compare(

@@ -86,7 +86,7 @@ def row(source: Path, proxy: Path, side: int, count: int) -> tuple[str, ...]:
 @click.option("--clips", default=12, show_default=True)
 @click.option("--seconds", default=10.0, show_default=True, help="Of the drawn 1080p60 video.")
 def main(videos: tuple[Path, ...], side: int, clips: int, seconds: float) -> None:
-    """Print a row a video; without any, of one that is drawn: 1920 x 1080 at 60 a second, a key frame in 250."""
+    """Print a row per video; without any, of one that is drawn: 1920 x 1080 at 60 per second, a key frame in 250."""
     torch.set_num_threads(1)
     click.echo(describe(this_machine()))
     with TemporaryDirectory() as folder:

@@ -28,7 +28,7 @@ _HEAD = '{"version": "0.2", "challenge": "action_detection", "sls_pt": 2, "sls_t
 
 
 def run(quick: bool) -> list[Row]:
-    """Seconds a file; all numbers of all detections are compared."""
+    """Seconds per file; all numbers of all detections are compared."""
     rows = QUICK_ROWS if quick else ROWS
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "found.json"

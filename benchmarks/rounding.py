@@ -92,7 +92,7 @@ def endings(data: Path, settings: Mapping[str, Any], copies: int) -> list[Ended]
 
 
 def distance_table(found: Mapping[str, Mapping[int, float]], dtype: torch.dtype, name: str) -> str:
-    """The distances as lines of text, a column a step."""
+    """The distances as lines of text, a column per step."""
     steps = list(next(iter(found.values())))
     title = str(dtype).removeprefix("torch.")
     lines = [f"{title:18s}" + "".join(f"{step:>9d}" for step in steps)]

@@ -3,7 +3,7 @@
 python -m benchmarks.run_folders [--videos 1000,2500,5000] [--repeats N] [--json FILE]
 
 The runs are made by the program's own recording of made-up files: small videos that do not decode, features
-of a few clips, a row a video. Each command is a process of its own, as a user starts it.
+of a few clips, a row per video. Each command is a process of its own, as a user starts it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ COMMANDS = {
 
 
 def make_run(folder: Path, videos: int) -> Run:
-    """A run of so many videos, a fifth of them for evaluation, that is complete as far as is recorded."""
+    """A run of this many videos, a fifth of them for evaluation, that is complete as far as is recorded."""
     rng = np.random.default_rng(0)
     (folder / "videos").mkdir(parents=True)
     rows = ["video,start,end,label,subset"]

@@ -21,11 +21,11 @@ from feature_extraction.clips import iter_clips
 from feature_extraction.read_ahead import FrameThread
 from feature_extraction.sampling import ClipGrid
 
-# What `benchmarks.gpu` measured on one H100 on 2026-11-26 (docs/explanation/performance.md), clips of 8 x 224 x 224 a second.
+# What `benchmarks.gpu` measured on one H100 on 2026-11-26 (docs/explanation/performance.md), clips of 8 x 224 x 224 per second.
 GPU = 2226.0
-# Clips a second from files of EPIC-KITCHENS-100's grid to features, 8 processes on that machine's 16 cores.
+# Clips per second from files of EPIC-KITCHENS-100's grid to features, 8 processes on that machine's 16 cores.
 GPU_EXTRACTION, GPU_CORES = 551.6, 16
-SQUARE = 224 * 224  # pixels a frame of the clips that were measured there
+SQUARE = 224 * 224  # pixels per frame of the clips that were measured there
 FRAMES, CHANNELS, BYTES = 8, 2048, 2  # frames of a clip; a feature's numbers, and bytes of each
 
 
@@ -33,7 +33,7 @@ FRAMES, CHANNELS, BYTES = 8, 2048, 2  # frames of a clip; a feature's numbers, a
 class Data:
     """A data set as it is extracted and trained on: hours of video, clip grid, size of a clip's frames (h, w).
 
-    `trained` counts the clips of fine-tuning, 0 where none is planned; `megabits` a second of its files.
+    `trained` counts the clips of fine-tuning, 0 where none is planned; `megabits` per second of its files.
     """
 
     name: str
@@ -119,7 +119,7 @@ def costs(data: Data, clip: float, decode: float) -> dict[str, str]:
     clips_a_second = GPU / data.area
     decoders = (
         GPU_CORES / decode * data.clips / data.seconds
-    )  # clips a second that the cores decode
+    )  # clips per second that the cores decode
     rows = {
         "hours of video": f"{data.hours:,.0f}",
         "clips": number(data.clips),

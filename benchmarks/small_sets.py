@@ -22,7 +22,7 @@ Sets = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def run(quick: bool) -> list[Row]:
-    """Seconds a video; the kept segments and their scores are compared."""
+    """Seconds per video; the kept segments and their scores are compared."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         compiled = _compiled(Path(folder))

@@ -36,7 +36,7 @@ def encode_video(path: Path, size: tuple[int, int], frames: int, *, fps: int = F
 
 
 def megabits(path: Path, frames: int, fps: int = FPS) -> float:
-    """Megabits a second of a file."""
+    """Megabits per second of a file."""
     return path.stat().st_size * 8e-6 * fps / frames
 
 

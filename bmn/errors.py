@@ -1,4 +1,4 @@
-"""The one error this package raises for input a user can put right."""
+"""The one error this package raises for input a user can fix."""
 
 from __future__ import annotations
 

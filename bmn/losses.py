@@ -64,7 +64,7 @@ def bmn_loss(
     the balanced terms keep their negatives, and the regression is 0 when it picks no cell.
     """
     if (moves is None) != (output.moves is None):
-        raise BMNError("moves need both the network's output for them and their targets")
+        raise BMNError("moves need both the network's output and the targets")
     iou = targets.iou * mask
     regression, classification = output.confidence_map.float().unbind(1)
     tem = balanced_cross_entropy(output.start.float(), targets.start > BOUNDARY_THRESHOLD)
@@ -121,7 +121,7 @@ def regression_cells(iou: Tensor, middle_field: Tensor, low_field: Tensor) -> Te
 def move_loss(prediction: Tensor, target: Tensor, iou: Tensor) -> Tensor:
     """Mean smooth L1 error of the moves [B, 2, D, T] of the cells with iou [B, D, T] above 0.5.
 
-    0 where there is no such cell. Raises BMNError where the shapes do not fit together.
+    0 where there is no such cell. Raises BMNError if the shapes do not fit together.
     """
     if not prediction.shape == target.shape == (len(iou), 2, *iou.shape[1:]):
         raise BMNError(

@@ -25,7 +25,7 @@ PUBLIC_LAYERS = {
     "head.x_2d_p.4": "map_head.2",
     "head.x_2d_p.6": "map_head.4",
 }
-# The same of the moves, which the public code has where it is told to.
+# The same of the moves, which the public code has on request.
 PUBLIC_MOVES = {
     "head.x_2d_r.0": "move_reduce",
     "head.x_2d_r.2": "move_head.0",

@@ -71,7 +71,7 @@ def move_proposals(
     inside = (first >= 0) & (first < length) & (duration >= 0) & (duration < durations)
     if not inside.all():
         row = int(np.argmin(inside))
-        raise BMNError(f"proposal {row} {proposals[row, :2].tolist()} is no cell of the moves")
+        raise BMNError(f"proposal {row} {proposals[row, :2].tolist()} is not a cell of the moves")
     limits = np.array(MOVE_LIMITS)[:, None]
     shift, growth = np.clip(maps[:, duration, first].astype(np.float64), -limits, limits)
     width = (last - first).astype(np.float64)

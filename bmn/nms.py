@@ -9,7 +9,7 @@ import numpy as np
 
 from bmn.errors import BMNError
 
-FEW = 1024  # proposals: of more, a pick is held against its neighbours only
+FEW = 1024  # proposals: of more, a pick is compared with its neighbours only
 TOGETHER = 64  # picks whose factors are made at once
 BLOCK = 256  # scores under one running maximum
 
@@ -60,7 +60,7 @@ def _pick_of_many(
     picks: np.ndarray,
     kept: np.ndarray,
 ) -> None:
-    """Fill `picks` and `kept`, each pick held against its neighbours."""
+    """Fill `picks` and `kept`, each pick compared with its neighbours."""
     order = np.argsort(table[:, 0], kind="stable")
     starts, ends = table[order].T.copy()
     first, last = _neighbours(starts, ends)
@@ -103,7 +103,7 @@ def _pick_of_few(
     picks: np.ndarray,
     kept: np.ndarray,
 ) -> None:
-    """Fill `picks` and `kept` where each pick is held against all others: a few calls a pick.
+    """Fill `picks` and `kept` where each pick is compared with all others: a few calls per pick.
 
     The factors of those that are likely the next picks are made together.
     """

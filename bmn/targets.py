@@ -38,7 +38,7 @@ class Targets(NamedTuple):
 
 
 def check_boundary_center(boundary_center: float) -> None:
-    """Raises BMNError where there are no such labels."""
+    """Raises BMNError if there are no such labels."""
     if boundary_center not in LABEL_CENTERS:
         raise BMNError(f"boundary_center {boundary_center} must be 0 or 0.5")
 

@@ -89,7 +89,7 @@ def sliding_windows(length: int, window: int, step: int, *, to_end: bool = False
     step + D <= window every segment of up to D positions lies wholly in one of them. `to_end`: one
     begins every `step` positions as long as it begins before the end, as in the TAdaConv paper's
     public code (which leaves out one with under 0.2 s of video); what they add is padding.
-    Raises BMNError where the windows would leave gaps or there is nothing to cover.
+    Raises BMNError if the windows would leave gaps or there is nothing to cover.
     """
     if length < 1 or not 1 <= step <= window:
         raise BMNError(
@@ -102,7 +102,7 @@ def sliding_windows(length: int, window: int, step: int, *, to_end: bool = False
 def window_features(features: np.ndarray, offset: int, window: int) -> np.ndarray:
     """Rows offset : offset + window of features [n, C], zeros outside them: [window, C].
 
-    An offset below 0 pads in front. Raises BMNError where the window holds no row at all.
+    An offset below 0 pads in front. Raises BMNError if the window holds no row at all.
     """
     if not -window < offset < len(features):
         raise BMNError(

@@ -20,7 +20,7 @@ _QUIET = (
 
 
 def find_chromium() -> str | None:
-    """Where the browser lies; None where there is none."""
+    """Where the browser is; None if there is none."""
     return next(filter(None, map(shutil.which, _NAMES)), None)
 
 

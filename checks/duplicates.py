@@ -1,8 +1,8 @@
-"""Code that stands in two places: `python -m checks.duplicates FOLDER...` names each block.
+"""Code that appears in two places: `python -m checks.duplicates FOLDER...` names each block.
 
 A block is ten or more lines of code in a row that are equal in two places, of two files or of
 one. Blank lines, comments, imports and docstrings are left out before lines are compared, and so
-are long lists of parameters and arguments that pass a name on (`grid=grid`): these are no code that
+are long lists of parameters and arguments that pass a name on (`grid=grid`): these are not code that
 could stand elsewhere. Indentation does not count, so code that moved into an `if` is still found.
 """
 
@@ -31,7 +31,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Block:
-    """`length` lines of code that stand in `first` from one index on, in `second` from another."""
+    """`length` lines of code that are in `first` from one index on, in `second` from another."""
 
     first: Code
     first_index: int
@@ -73,7 +73,7 @@ def find_blocks(codes: Iterable[Code], least: int = LINES) -> Iterator[Block]:
             window = code.lines[index : index + least]
             for first, first_index in places[window]:
                 if first is code and index - first_index < least:
-                    continue  # a block does not overlap itself: rows of one table are no copy
+                    continue  # a block does not overlap itself: rows of one table are not a copy
                 if not _goes_further_back(first, first_index, code, index):
                     length = _common_length(first, first_index, code, index)
                     yield Block(first, first_index, code, index, length)
@@ -99,7 +99,7 @@ def _common_length(first: Code, first_index: int, second: Code, second_index: in
 
 
 def _lines_left_out(tree: ast.Module) -> set[int]:
-    """The numbers of the lines that imports, docstrings and parameters a line each fill."""
+    """The numbers of the lines that imports, docstrings and parameters per line each fill."""
     left_out: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):

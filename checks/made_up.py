@@ -1,4 +1,4 @@
-"""A report of what nobody trained: drawn segments, and detections with mistakes of every kind; the same at each run."""
+"""A report without a training: drawn segments, and detections with mistakes of every kind; the same at each run."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ def made_up_tables(
     classes: tuple[str, ...] = CLASSES,
     seed: int = 5,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Ground truth, detections and proposals of so many videos; `rows` of each of the latter a video."""
+    """Ground truth, detections and proposals of this many videos; `rows` of each of the latter a video."""
     rng = np.random.default_rng(seed)
     truth = pd.concat([_truth(rng, video, seconds, classes) for video in videos], ignore_index=True)
     good = truth.sample(frac=0.9, random_state=seed)
@@ -65,7 +65,7 @@ def made_up_report(
     proposals: bool = True,
     **tables: Any,
 ) -> Report:
-    """A whole report, for a page in `folder`; `files`: where videos lie, of which frames are taken."""
+    """A whole report, for a page in `folder`; `files`: where videos are, of which frames are taken."""
     truth, detections, proposed = made_up_tables(videos, **tables)
     found = analysed(truth, detections, IOU)
     files = files or {}

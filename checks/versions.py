@@ -2,7 +2,7 @@
 
 `newest` installs what pip finds today, without constraints.txt; `oldest` installs the lowest
 version that pyproject.toml allows of each dependency. Each has a virtual environment of its own,
-`.venv-newest` and `.venv-oldest`, made anew each time. Of the tests those named in QUICK run, without
+`.venv-newest` and `.venv-oldest`, made again each time. Of the tests those named in QUICK run, without
 the long ones: whatever calls a library we depend on, in about three minutes on two cores.
 """
 

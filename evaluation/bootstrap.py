@@ -113,7 +113,7 @@ def map_difference(
     """
     if first.classes != second.classes or first.samples.shape != second.samples.shape:
         raise TableError(
-            "two result sets of other classes, thresholds or resamples: none differ by"
+            "the two result sets have different classes, thresholds or resamples; compare sets that share them"
         )
     by_threshold = second.samples - first.samples
     average = by_threshold.mean(axis=1)
@@ -133,7 +133,7 @@ def map_difference(
 def draws(found: Matched, videos: Sequence[Any] | None, resamples: int, seed: int) -> np.ndarray:
     """How often each of the matched videos is drawn: int64 [R, V].
 
-    Raises TableError where `videos` lacks one, or for a number of resamples below 1.
+    Raises TableError if `videos` lacks one, or for a number of resamples below 1.
     """
     if resamples < 1:
         raise TableError(f"resamples is {resamples}; give at least 1")
@@ -141,12 +141,12 @@ def draws(found: Matched, videos: Sequence[Any] | None, resamples: int, seed: in
     places = names.get_indexer(pd.Index(found.videos))
     if (places < 0).any():
         missing = found.videos[int((places < 0).argmax())]
-        raise TableError(f"videos: {missing!r} is not among them, but in a table")
+        raise TableError(f"videos: {missing!r} is in a table but not in `videos`; add it")
     return draw(len(names), resamples, seed)[:, places]
 
 
 def draw(videos: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each of so many videos is drawn: int64 [R, videos]; a row a resample, summing to `videos`."""
+    """How often each of this many videos is drawn: int64 [R, videos]; a row a resample, summing to `videos`."""
     rng = np.random.default_rng(seed)
     drawn: np.ndarray = rng.multinomial(videos, np.full(videos, 1 / videos), size=resamples)
     return drawn

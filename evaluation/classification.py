@@ -21,7 +21,7 @@ def topk_accuracy(scores: np.ndarray, target: np.ndarray, k: int = 1) -> float:
     """
     hits = topk_hits(scores, target, k)
     if not len(hits):
-        raise TableError("scores: no row; accuracy needs at least one")
+        raise TableError("scores: no rows; accuracy needs at least one")
     return float(hits.mean())
 
 
@@ -112,7 +112,7 @@ def action_accuracy(
 def accuracies(scores: Sequence[np.ndarray], target: np.ndarray) -> dict[str, float]:
     """Accuracy in percent of one head (top-1, top-5), or of a verb and a noun head (and their action).
 
-    scores: float [n, classes], one array a head; target: int [n, heads]. With fewer than five classes
+    scores: float [n, classes], one array per head; target: int [n, heads]. With fewer than five classes
     the second is named after their number. Raises TableError as `topk_accuracy` does.
     """
     if len(scores) == 1:
@@ -132,7 +132,7 @@ def accuracies(scores: Sequence[np.ndarray], target: np.ndarray) -> dict[str, fl
 def ranks_of(scores: Sequence[np.ndarray], target: np.ndarray) -> dict[str, int]:
     """The place, from 0, of the target by falling score: of one head, or of verb, noun and action.
 
-    scores: probabilities [views, classes], one array a head; views are averaged, and for actions the
+    scores: probabilities [views, classes], one array per head; views are averaged, and for actions the
     joint probabilities of each view (Huang et al. 2021). Equal scores rank by class number.
     """
     if len(scores) == 1:

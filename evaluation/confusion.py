@@ -21,7 +21,7 @@ from evaluation.tables import (
 
 @dataclass(frozen=True)
 class Confusion:
-    """Ground truths by their class (rows) and that of the detection which lies there (columns).
+    """Ground truths by their class (rows) and that of the detection there (columns).
 
     classes: C of them; counts: int64 [C, C]; missed: int64 [C], those where no detection lies; others: int64
     [C], those whose detection has a class without ground truth. Each row, with missed and others, sums to the

@@ -124,6 +124,6 @@ class FixTable:
 
 
 def _place(found: Matched, group: int, score: float) -> int:
-    """Where a row of a class and score comes in scoring order: behind those of its score."""
+    """Where a row of a class and score comes in scoring order: after those of its score."""
     first, last = np.searchsorted(found.group, [group, group + 1])
     return int(first + np.searchsorted(-found.score[first:last], -score, side="right"))

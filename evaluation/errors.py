@@ -1,4 +1,4 @@
-"""What this package raises for input a user can put right; each message is one clear line."""
+"""What this package raises for input a user can fix; each message is one clear line."""
 
 from __future__ import annotations
 

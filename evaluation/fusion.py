@@ -11,7 +11,7 @@ import pandas as pd
 from evaluation.errors import TableError
 from evaluation.tables import check_proposals
 
-# Proposals fused together: bounds the memory (a few arrays of 300 scores a proposal).
+# Proposals fused together: bounds the memory (a few arrays of 300 scores per proposal).
 _ROWS_AT_ONCE = 8192
 
 
@@ -153,7 +153,7 @@ def top_k(values: np.ndarray, k: int) -> np.ndarray:
 def _detections(
     proposals: pd.DataFrame, labels: np.ndarray, index: np.ndarray, score: np.ndarray
 ) -> pd.DataFrame:
-    """One row a proposal and class: index [n, K] into labels, score [n, K] of the class."""
+    """One row per proposal and class: index [n, K] into labels, score [n, K] of the class."""
     repeated = proposals[["video", "start", "end"]]
     repeated = repeated.take(np.repeat(np.arange(len(proposals)), index.shape[1]))
     final = proposals["score"].to_numpy(dtype=np.float64)[:, None] * score
@@ -181,7 +181,7 @@ def _check_class_scores(scores: np.ndarray, rows: int, classes: int | None, name
     """Scores must be [rows, classes], one class at least, finite."""
     wanted = f"[{rows}, {'classes' if classes is None else classes}]"
     if scores.ndim != 2 or len(scores) != rows or classes not in (None, scores.shape[1]):
-        raise TableError(f"{name}: shape {scores.shape}; give {wanted}, a row a proposal")
+        raise TableError(f"{name}: shape {scores.shape}; give {wanted}, a row per proposal")
     if not scores.shape[1]:
         raise TableError(f"{name}: no class; give at least one")
     bad = ~np.isfinite(scores).all(axis=1)

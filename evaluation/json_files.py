@@ -20,7 +20,7 @@ from evaluation.errors import SubmissionError
 from evaluation.json_stream import NotJSONError, NotTextError
 
 Made = TypeVar("Made")
-Read = Callable[[int], bytes]  # up to so many bytes of a file, none at its end
+Read = Callable[[int], bytes]  # up to this many bytes of a file, none at its end
 
 # The name the challenge servers look for inside an uploaded zip.
 ZIP_MEMBER = "test.json"
@@ -34,7 +34,7 @@ MOST_PACKED, ANY_PACKED = 100, 16 << 20
 def read_result_file(path: Path, use: Callable[[Read], Made]) -> Made:
     """What `use` makes of the bytes in a `.json`, `.json.gz` or a `.zip` that holds one JSON file.
 
-    Raises SubmissionError where the file is missing, damaged or not JSON.
+    Raises SubmissionError if the file is missing, damaged or not JSON.
     """
     try:
         return _opened(path, use)
@@ -47,13 +47,13 @@ def read_result_file(path: Path, use: Callable[[Read], Made]) -> Made:
     except NotJSONError as error:
         raise SubmissionError(f"{path}: is not JSON ({error})") from error
     except ValueError as error:
-        raise SubmissionError(f"{path}: is not JSON of a usual form ({error})") from error
+        raise SubmissionError(f"{path}: is not valid JSON for a result file ({error})") from error
 
 
 def write_result_file(path: Path, content: Any) -> None:
     """Write `.json`, `.json.gz` or `.zip` (one member, test.json) by a temporary file and a rename.
 
-    Raises SubmissionError where the folder cannot be written to, or something that is no file (a
+    Raises SubmissionError if the folder cannot be written to, or something that is not a file (a
     folder, a device) has the name.
     """
     text = json.dumps(content, allow_nan=False).encode()
@@ -70,7 +70,7 @@ def write_result_file(path: Path, content: Any) -> None:
     except OSError as error:
         raise SubmissionError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        with contextlib.suppress(OSError):  # a file system turned read-only refuses even this
+        with contextlib.suppress(OSError):  # a file system that became read-only refuses even this
             temporary.unlink(missing_ok=True)
 
 
@@ -98,14 +98,14 @@ def _opened(path: Path, use: Callable[[Read], Made]) -> Made:
     size = _plain_size(path)
     if size > LARGEST:
         raise SubmissionError(
-            f"{path}: has {size / 1e6:.0f} MB, more than {LARGEST >> 20} MB; no result file does"
+            f"{path}: has {size / 1e6:.0f} MB, more than {LARGEST >> 20} MB; no result file is that large"
         )
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".json")]
             if len(names) != 1:
                 raise SubmissionError(
-                    f"{path}: holds {len(names)} JSON files; an upload has one, {ZIP_MEMBER}"
+                    f"{path}: holds {len(names)} JSON files; an upload has only one, {ZIP_MEMBER}"
                 )
             with archive.open(names[0]) as member:
                 return use(_bounded(path, member))
@@ -119,7 +119,7 @@ def _opened(path: Path, use: Callable[[Read], Made]) -> Made:
 def _plain_size(path: Path) -> int:
     """Bytes of a plain file. Raises OSError for anything else: a pipe would block, a device never end."""
     if path.is_symlink() and not path.exists():
-        raise OSError("it is a link that leads to no file")
+        raise OSError("it is a link to a file that does not exist")
     found = path.stat()
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFDIR: "a folder"}
     kind = stat.S_IFMT(found.st_mode)
@@ -139,7 +139,7 @@ def _bounded(path: Path, packed: IO[bytes] | gzip.GzipFile) -> Read:
         left -= len(content)
         if left < 0:
             raise SubmissionError(
-                f"{path}: {size / 1e6:.2f} MB that unpacks to more than {most >> 20} MB; no result file does"
+                f"{path}: {size / 1e6:.2f} MB that unpacks to more than {most >> 20} MB; no result file is that large"
             )
         return content
 

@@ -20,16 +20,16 @@ _LIST_END = re.compile(r"\}[ \t\n\r]*\]")
 _LIST, _REST = (re.compile(rf"\[{taken}(?=[ \t\n\r]*\{{)") for taken in ("", r"0[ \t\n\r]*,"))
 _CUTS = 4  # places where a long list is tried to be cut
 
-# The list that a text is, None where it may be something else.
+# The list that a text is, None if it may be something else.
 Decode = Callable[[str], list[Any] | None]
 
 
 class NotTextError(ValueError):
-    """Bytes that are no text."""
+    """Bytes that are not text."""
 
 
 class NotJSONError(ValueError):
-    """Text that is no JSON, with the line and column of the whole text."""
+    """Text that is not JSON, with the line and column of the whole text."""
 
 
 class JSONStream:
@@ -114,7 +114,7 @@ class JSONStream:
             raise self._error("Extra data")
 
     def _whole(self) -> tuple[Any, ...]:
-        """The value here, alone in a tuple; an empty one where it goes on behind what is read."""
+        """The value here, alone in a tuple; an empty one where it goes on after what is read."""
         try:
             value, end = self._decode(self._text, self._at)
         except json.JSONDecodeError as error:
@@ -128,7 +128,7 @@ class JSONStream:
         return (value,)
 
     def _part(self) -> tuple[list[Any], bool] | None:
-        """The first items of the list here, and whether they are all; None where more text is needed.
+        """The first items of the list here, and whether they are all; None if more text is needed.
 
         The text up to the end of some object and a bracket is a list only where that object is one of its items.
         """
@@ -167,7 +167,7 @@ class JSONStream:
         return items, found is not None
 
     def _keep_rest(self, place: int) -> None:
-        """Go on at a place of a list, behind an item: what is left is a list too, with one to stand for those before."""
+        """Go on at a place of a list, after an item: what is left is a list too, with one to stand for those before."""
         self._at = place
         self._drop()
         self._text = "[0 " + self._text  # the space: what follows makes no other number of it

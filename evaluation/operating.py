@@ -12,7 +12,7 @@ import pandas as pd
 from evaluation.matched import matched
 from evaluation.ties import Ties
 
-_DIGITS = 17  # significant digits that tell any two scores apart
+_DIGITS = 17  # significant digits that distinguish any two scores
 
 
 @dataclass(frozen=True)

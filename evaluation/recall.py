@@ -1,4 +1,4 @@
-"""Average recall of proposals at a number a video (AR@AN), and the area under its curve."""
+"""Average recall of proposals at a number per video (AR@AN), and the area under its curve."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _first_ranks(pairs: Pairs, tiou: float, rank: np.ndarray, truths: int, most:
 def _recall_curves(
     pairs: Pairs, thresholds: np.ndarray, rank: np.ndarray, truths: int, most: int
 ) -> np.ndarray:
-    """Recall at each threshold by the 1, 2, ... `most` best proposals a video: float64 [T, most].
+    """Recall at each threshold by the 1, 2, ... `most` best proposals per video: float64 [T, most].
 
     pairs: ground truths (left) with proposals (right), whose places in their videos are `rank`.
     """
@@ -139,7 +139,7 @@ def _recall_curves(
 def _check_counts(counts: Sequence[int]) -> np.ndarray:
     values = np.asarray(counts).reshape(-1)
     if not len(values):
-        raise TableError("counts: none given; give at least one number of proposals a video")
+        raise TableError("counts: none given; give at least one number of proposals per video")
     whole = values.astype(np.int64)
     bad = (whole != values) | (whole < 1)
     if bad.any():

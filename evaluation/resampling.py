@@ -34,7 +34,7 @@ class Ranked:
 
 
 def ranked(found: Matched) -> Ranked:
-    """Matched detections as they are scored, a column a threshold."""
+    """Matched detections as they are scored, a column per threshold."""
     return Ranked(
         group=found.group,
         video=found.video,

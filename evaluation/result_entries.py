@@ -1,6 +1,6 @@
-"""The detections of a result file, some ten thousand at a time, as they stand in it.
+"""The detections of a result file, some ten thousand at a time, as they are in it.
 
-Those of the usual form are decoded by msgspec into objects with typed fields, six times as fast as the standard
+Those of the common form are decoded by msgspec into objects with typed fields, six times as fast as the standard
 library's; any others are its dictionaries, whose checks say what is wrong.
 """
 
@@ -30,7 +30,7 @@ _OTHERS = {list, str, int, float, bool, type(None)}  # what else JSON has where 
 class Entries:
     """Some detections of a result file, one after another.
 
-    path: the file; videos: their video ids; counts: int64 [videos], detections a video; rows: the detections as
+    path: the file; videos: their video ids; counts: int64 [videos], detections per video; rows: the detections as
     the file has them, all dictionaries or all objects whose fields are of the types that were asked for; before: how many of the first video came earlier.
     """
 
@@ -55,7 +55,7 @@ class Entries:
 
 @dataclass(frozen=True)
 class Contents:
-    """What else a result file says: its other keys, its video ids in their order, and detections a video, int64."""
+    """What else a result file says: its other keys, its video ids in their order, and detections per video, int64."""
 
     head: dict[str, Any]
     videos: list[str]
@@ -67,8 +67,8 @@ def read_entries(
 ) -> Contents:
     """Give the detections of a result file to `take`, at least once, and return what else is in it.
 
-    fields: name -> type of what a detection usually has. Raises SubmissionError where the file cannot be read, or its
-    form is another, or a video is there twice.
+    fields: name -> type of what a detection usually has. Raises SubmissionError if the file cannot be read, or its
+    form is another, or a video appears twice.
     """
     gathered = _Gathered(path, take)
     return read_result_file(path, partial(_go_through, path, gathered, _decoder(fields)))
@@ -101,7 +101,7 @@ def _go_through(path: Path, gathered: _Gathered, decode: Decode, read: Read) -> 
                 head[key] = stream.value()
                 continue
             if key in head:
-                raise SubmissionError(f'{path}: "results" is there twice; give it once')
+                raise SubmissionError(f'{path}: "results" appears twice; give it once')
             head[key] = {}
             for video in stream.members():
                 _take_video(stream, video, gathered, decode)
@@ -137,7 +137,7 @@ class _Gathered:
 
     def begin(self, video: str) -> None:
         if video in self.counts:
-            raise SubmissionError(f"{self.path}: video {video} is there twice; give it once")
+            raise SubmissionError(f"{self.path}: video {video} appears twice; give it once")
         self.counts[video] = self._own[video] = 0
 
     def add(self, video: str, rows: list[Any]) -> None:
@@ -155,7 +155,7 @@ class _Gathered:
         self._own, self._before = {video: 0}, self.counts[video]
 
     def hand_on(self) -> None:
-        """Give all that is gathered to whom it is for. Raises SubmissionError where one of them is no object."""
+        """Give all that is gathered to whom it is for. Raises SubmissionError if one of them is not an object."""
         rows, self._rows = self._rows, []
         counts = np.array([*self._own.values()], np.int64)
         entries = Entries(self.path, list(self._own), counts, rows, self._before)

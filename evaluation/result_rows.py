@@ -152,7 +152,7 @@ def check_labels(labels: Sequence[str], classes: Collection[str] | None, where: 
     if unknown:
         row = _first(labels, lambda label: label in unknown)
         raise SubmissionError(
-            f"{where(row)}: label {labels[row]!r} is none of the {len(classes)} classes; "
+            f"{where(row)}: label {labels[row]!r} is not one of the {len(classes)} classes; "
             "correct it or leave the detection out"
         )
 
@@ -163,7 +163,7 @@ def action_labels(verb: np.ndarray, noun: np.ndarray) -> list[str]:
 
 
 def first_bad(bad: np.ndarray) -> int | None:
-    """The first row where `bad` [n] holds, None where there is none."""
+    """The first row where `bad` [n] holds, None if there is none."""
     return int(bad.argmax()) if bad.any() else None
 
 

@@ -37,7 +37,7 @@ def read_epic_kitchens(
 ) -> pd.DataFrame:
     """Read an EPIC-KITCHENS-100 file: detections(video, start, end, label, score, verb, noun).
 
-    Label is "verb,noun"; rows stand in the file's order. `videos`: the ids that may appear (None:
+    Label is "verb,noun"; rows are in the file's order. `videos`: the ids that may appear (None:
     any); `zero_length`: take detections with start == end too.
     Raises SubmissionError naming file, video, row and value for anything the challenge would not
     take.
@@ -112,7 +112,7 @@ def _read(
     """A result file, and the columns of all its detections."""
     parts: list[Columns] = []
     contents = read_entries(path, fields, lambda entries: parts.append(columns(entries)))
-    # A column at a time, so that hardly more than one is there twice.
+    # A column at a time, so that hardly more than one appears twice.
     found = {name: np.concatenate([part.pop(name) for part in parts]) for name in [*parts[0]]}
     return contents, found
 

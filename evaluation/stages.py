@@ -1,4 +1,4 @@
-"""Which stage of a detector costs the points: detections with a part of them put right, scored alike.
+"""Which stage of a detector costs the points: detections with one part of them corrected, scored alike.
 
 A detector proposes segments and then names them. With true classes on its proposals, what is still missing is
 the proposals' fault; with its classes on true segments, the classifier's; with the best segments that it could

@@ -22,7 +22,7 @@ def check_annotations(frame: pd.DataFrame) -> None:
     _check_columns(frame, "annotations")
     _check_filled(frame, "annotations", "label")
     if frame.empty:
-        raise TableError("annotations: no row; there is nothing to evaluate against")
+        raise TableError("annotations: no row; there are no ground truths to evaluate against")
 
 
 def check_proposals(frame: pd.DataFrame, name: str = "proposals") -> None:
@@ -47,7 +47,7 @@ def check_detections(frame: pd.DataFrame) -> None:
 def check_tious(tious: Sequence[float]) -> np.ndarray:
     """Give the tIoU thresholds as float64 [T], each in (0, 1].
 
-    Raises TableError where there is none, or one is out of range.
+    Raises TableError if there is none, or one is out of range.
     """
     values = np.asarray(tious, dtype=np.float64).reshape(-1)
     if not len(values):
@@ -72,7 +72,7 @@ def shared_codes(
     """Number the values of a ground-truth column, and find those of another table among them.
 
     Returns (names sorted, codes of `truth` [n], codes of `other` [m], -1 where not in `truth`).
-    Raises TableError where one column is of numbers and the other of strings, so that none can
+    Raises TableError if one column is of numbers and the other of strings, so that none can
     agree.
     """
     codes, names = pd.factorize(truth, sort=True)
@@ -82,7 +82,7 @@ def shared_codes(
         raise TableError(
             f"{other_name}: column {truth.name!r} holds {other.dtype} values (for example "
             f"{other.iloc[0]!r}), that of the annotations {truth.dtype} ({truth.iloc[0]!r}); "
-            "give both one type"
+            "give both the same type"
         )
     return names.tolist(), np.asarray(codes, np.int64), np.asarray(found, np.int64)
 

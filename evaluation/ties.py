@@ -17,7 +17,7 @@ Ties = Literal["stable", "official"]
 
 
 def check_ties(ties: str) -> None:
-    """Raises TableError where it is none of the orders there are."""
+    """Raises TableError if it is none of the orders there are."""
     if ties not in get_args(Ties):
         raise TableError(f"ties: {ties!r}; give stable or official")
 

@@ -13,10 +13,10 @@ _CLOSE = 0.8  # how alike two ids are that may be one, of 1
 
 
 def resolve_ids(names: Sequence[str], videos: Collection[str]) -> list[str | None]:
-    """Each name as `videos` writes it, None where it is none of them.
+    """Each name as `videos` writes it, None if it is none of them.
 
-    ActivityNet ids come with and without `v_`. Names are compared in Unicode NFC: what a Mac calls a
-    file and what a table calls it may differ in bytes alone.
+    ActivityNet ids come with and without `v_`. Names are compared in Unicode NFC: what a Mac calls
+    per file and what a table calls it may differ in bytes alone.
     """
     known = {_nfc(video): video for video in videos} | {video: video for video in videos}
     return [_found(name, known) for name in names]
@@ -33,7 +33,7 @@ def known_ids(names: Sequence[str], videos: Collection[str] | None, source: str)
     for name, found in zip(names, resolve_ids(names, videos), strict=True):
         if found is None:
             raise SubmissionError(
-                f"{source}: video {name} is none of the {len(set(videos))} known videos; "
+                f"{source}: video {name} is not one of the {len(set(videos))} known videos; "
                 "correct the id or leave its detections out"
             )
         result.append(found)
@@ -47,13 +47,13 @@ def require_once(ids: Sequence[str], source: str) -> None:
         seen: set[str] = set()
         twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise SubmissionError(
-            f"{source}: video {twice} is there twice, with and without v_ or in two Unicode forms; "
+            f"{source}: video {twice} appears twice, with and without v_ or in two Unicode forms; "
             "give it once"
         )
 
 
 def near_miss(name: str, videos: Collection[str]) -> str | None:
-    """What is said of an unknown id that is nearly a known one; None where none is near."""
+    """What is reported about an unknown id that is nearly a known one; None if none is near."""
     plain = {_plain(video): video for video in videos}
     if (found := plain.get(_plain(name))) is not None:
         stem = name.lower().endswith(_ENDINGS)

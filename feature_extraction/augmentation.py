@@ -1,4 +1,4 @@
-"""Augmentation of training clips: drawn once a clip, the same for each of its frames.
+"""Augmentation of training clips: drawn once per clip, the same for each of its frames.
 
 Clips are uint8 [T, 3, H, W] and stay so. Every draw comes from the given generator, none from the
 global random state. What looks at a frame's statistics (contrast, equalize) takes the whole clip's:

@@ -29,7 +29,7 @@ class AskedMoments:
 
     @property
     def fps(self) -> float:
-        """The grid's frames a second: the video's last frame is that of the grid."""
+        """The grid's frames per second: the video's last frame is that of the grid."""
         return self.grid.fps
 
     def needed_times(self) -> Iterator[tuple[int, float]]:
@@ -54,7 +54,7 @@ def iter_clips(
     """Turn frames into the grid's clips uint8 [frames, 3, H, W], in order.
 
     `frames` gives (frame number, uint8 [3, H, W]) for every number of `grid.needed_frames()`
-    before the end, ascending, and (CLOSING, frame) for the very last number; `duration` is asked
+    before the end, ascending, and (CLOSING, frame) for the last number; `duration` is asked
     for the seconds of the video after that. Frames no later clip needs are let go.
     """
     window: dict[int, Tensor] = {}
@@ -86,7 +86,7 @@ def asked_clips(
     """Turn frames into (number, clip uint8 [frames, 3, H, W]), each clip as soon as it is complete.
 
     `frames` gives (frame number, uint8 [3, H, W]) in the order of `asked.needed_times()` before the
-    end of the video, then (CLOSING, frame), which stands for all that lie after it.
+    end of the video, then (CLOSING, frame), which stands for all that come after it.
     """
     length = asked.grid.frames
     waiting: dict[int, dict[int, Tensor]] = {}

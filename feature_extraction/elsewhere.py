@@ -11,19 +11,19 @@ from pathlib import Path
 class Elsewhere(os.PathLike[str], ABC):
     """A video that is brought to this machine when it is read. `open_video` takes it in place of a path.
 
-    As text it is the place where it lies.
+    As text it is the place where it is.
     """
 
     @abstractmethod
     def held(self) -> AbstractContextManager[Path]:
         """Its file on this machine, which stays as it is inside the `with` block.
 
-        Raises VideoError where it cannot be brought here.
+        Raises VideoError if it cannot be brought here.
         """
 
     @abstractmethod
     def __fspath__(self) -> str:
-        """The place where it lies, for messages; nothing is opened by it."""
+        """The place where it is, for messages; nothing is opened by it."""
 
     def __str__(self) -> str:
         return os.fspath(self)

@@ -75,7 +75,7 @@ class Outline(NamedTuple):
 
 
 def description_of(outline: Outline) -> bytes:
-    """An outline as it stands in a file."""
+    """An outline as it is in a file."""
     shape = {"clips": outline.clips, "channels": outline.channels}
     values = {name: kind(getattr(outline.meta, name)) for name, kind in _kinds().items()}
     return json.dumps(shape | values).encode()
@@ -89,7 +89,9 @@ def outline_of(path: str | os.PathLike[str], sealed: Sealed) -> Outline | None:
         values = json.loads(sealed.description)
         clips, channels = (int(values[name]) for name in ("clips", "channels"))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise FeatureFileError(f"{path}: not a feature file (what it says of itself)") from error
+        raise FeatureFileError(
+            f"{path}: not a feature file (its attributes are too large)"
+        ) from error
     if min(clips, channels) < 1 or 2 * clips * channels != sealed.size:
         raise FeatureFileError(f"{path}: not a feature file ({clips} x {channels} features)")
     return Outline(clips, channels, meta_of(path, values))
@@ -142,7 +144,7 @@ def check_expected(
     ]
     if differing:
         raise FeatureFileError(
-            f"{path}: made with other settings: {'; '.join(differing)}; extract again"
+            f"{path}: made with different settings: {'; '.join(differing)}; extract again"
         )
 
 

@@ -30,14 +30,14 @@ class Listing:
 
 
 def list_folder(folder: Path) -> Listing:
-    """What a folder holds. Raises OSError where it cannot be listed."""
+    """What a folder holds. Raises OSError if it cannot be listed."""
     return _listed(str(folder), os.stat(folder).st_mtime_ns)
 
 
 def chosen_set(folder: Path, pattern: str | None = None) -> FrameSet:
     """The frames of a folder: those of the pattern, or, without one, the only set there is.
 
-    Raises FrameNamesError where there is none, or more than one, ValueError for what is no pattern,
+    Raises FrameNamesError if there is none, or more than one, ValueError for what is not a pattern,
     and OSError where the folder cannot be listed.
     """
     listing = list_folder(folder)
@@ -51,18 +51,18 @@ def chosen_set(folder: Path, pattern: str | None = None) -> FrameSet:
         raise FrameNamesError(f"{folder}: holds no frames ({USUAL}, ...)")
     if len(listing.sets) > 1:
         raise FrameNamesError(
-            f"{folder}: holds frames of {len(listing.sets)} patterns, {listing.shown()}; keep one, or say "
-            f"which with dataset.frames={listing.sets[0].pattern}"
+            f"{folder}: holds frames of {len(listing.sets)} patterns, {listing.shown()}; keep one, or choose "
+            f"one with dataset.frames={listing.sets[0].pattern}"
         )
     return listing.sets[0]
 
 
 def whole_set(folder: Path, pattern: str | None = None) -> FrameSet:
-    """As `chosen_set`; raises FrameNamesError where frames are missing, naming the first."""
+    """As `chosen_set`; raises FrameNamesError if frames are missing, naming the first."""
     found = chosen_set(folder, pattern)
     if found.missing:
         raise FrameNamesError(
-            f"{folder}: {found.missing} frames are missing, the first is {found.first_missing}; get them again"
+            f"{folder}: {found.missing} frames are missing, the first is {found.first_missing}; restore them"
         )
     return found
 
@@ -76,7 +76,7 @@ def _listed(folder: str, changed: int) -> Listing:
 
 @lru_cache(maxsize=65536)
 def _given(folder: str, changed: int, pattern: str) -> FrameSet | None:
-    """The frames of a pattern, None where there are none."""
+    """The frames of a pattern, None if there are none."""
     wanted = parse_pattern(pattern)
     for one in _listed(folder, changed).sets:
         if one.pattern == wanted:

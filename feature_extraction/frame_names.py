@@ -84,17 +84,17 @@ def parse_pattern(text: str) -> FramePattern:
         else:
             sides[-1] += part[0].replace("%%", "%")
     if len(widths) != 1:
-        raise ValueError(f"{text!r} is no pattern of names with one number; {_LIKE}")
+        raise ValueError(f"{text!r} is not a pattern of names with one number; {_LIKE}")
     if "/" in text or "\\" in text:
         raise ValueError(
-            f"{text!r} names a folder; give the pattern of the names alone: the folder that holds the frames "
-            "has the name of the video"
+            f"{text!r} names a folder; give only the pattern of the names: the folder that contains "
+            "the frames has the name of the video"
         )
     before, after = sides
     if not after.lower().endswith(tuple(PICTURES)):
-        raise ValueError(f"{text!r} has no ending of pictures ({' '.join(PICTURES)}); {_LIKE}")
+        raise ValueError(f"{text!r} has no image file extension ({' '.join(PICTURES)}); {_LIKE}")
     if before[-1:].isdigit() or after[:1].isdigit():
-        raise ValueError(f"{text!r}: a digit stands beside the number; {_LIKE}")
+        raise ValueError(f"{text!r}: a digit is next to the number; {_LIKE}")
     return FramePattern(before, widths[0], after)
 
 
@@ -133,7 +133,7 @@ def frame_sets(names: Iterable[str]) -> tuple[list[FrameSet], list[str]]:
 
 
 def _sets(before: str, digits: list[str], after: str) -> list[FrameSet]:
-    """Numbers that differ in nothing but how many zeros stand in front of them."""
+    """Numbers that differ in nothing but how many leading zeros they have."""
     lengths = {len(text) for text in digits}
     padded = {len(text) for text in digits if text[0] == "0" and len(text) > 1}
     if len(lengths) == 1:

@@ -8,7 +8,7 @@ import numpy as np
 
 from feature_extraction.feature_meta import FeatureFileError
 
-# Bytes of a file: 10 hours with 15 clips a second of 2,304 channels have 2.5 GB.
+# Bytes of a file: 10 hours with 15 clips per second of 2,304 channels have 2.5 GB.
 LARGEST = 4 << 30
 FRAMING = 1 << 20  # of them around the features, more than it ever is
 
@@ -22,8 +22,8 @@ def to_half(path: Path, features: np.ndarray) -> np.ndarray:
         )
     if 2 * features.size > LARGEST - FRAMING:
         raise FeatureFileError(
-            f"{path}: {features.shape[0]} clips of {features.shape[1]} channels would have "
-            f"{2 * features.size / 1e9:.2f} GB, more than the {LARGEST / 1e9:.2f} GB of a feature file; "
+            f"{path}: {features.shape[0]} clips of {features.shape[1]} channels would "
+            f"take {2 * features.size / 1e9:.2f} GB, more than the {LARGEST / 1e9:.2f} GB of a feature file; "
             "take a larger stride"
         )
     if not np.isfinite(features).all():

@@ -1,4 +1,4 @@
-"""What tells whether two files hold the same pictures at the same times, without decoding them."""
+"""What decides whether two files hold the same frames at the same times, without decoding them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from feature_extraction.video.reader import VideoError
 def pictures_of(path: str | os.PathLike[str], fps: float) -> str | None:
     """A digest of a video's compressed pictures, and of which of them is shown at each k / fps seconds.
 
-    A file that another program packed anew (MP4 to MP4, to Matroska) has the digest of the one before.
-    None where the file tells no presentation times, is damaged, or is no video: nothing is claimed of it.
+    A file that another program remuxed (MP4 to MP4, to Matroska) has the digest of the one before.
+    None if the file has no presentation times, is damaged, or is not a video: nothing is claimed of it.
     """
     path = Path(path)
     try:
@@ -54,7 +54,7 @@ def _digest(path: Path, container: av.container.InputContainer, fps: float) -> s
         state.update(memoryview(packet))
         if not packet.is_discard:
             ticks.append(packet.pts)
-        if not looked:  # how it is shown stands beside the pictures
+        if not looked:  # how it is shown is stored beside the frames
             for frame in packet.decode():
                 state.update(
                     repr((orientation(frame), frame.color_range, frame.colorspace)).encode()

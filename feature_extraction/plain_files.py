@@ -15,7 +15,7 @@ _SPECIAL = {
 
 
 def what_else(path: str | os.PathLike[str]) -> str | None:
-    """What a path is that is no plain file, as messages say it; None of a plain file.
+    """What a path is that is not a plain file, as messages say it; None of a plain file.
 
     A link to nothing and one that leads back to itself count; FileNotFoundError where there is nothing at all.
     """
@@ -23,8 +23,8 @@ def what_else(path: str | os.PathLike[str]) -> str | None:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         if os.path.islink(path):
-            return f"a link to {os.readlink(path)}, which is not there"
+            return f"a link to {os.readlink(path)}, which does not exist"
         raise
     except OSError as error:
-        return f"not to be reached ({error.strerror})"
+        return f"cannot be reached ({error.strerror})"
     return None if stat.S_ISREG(mode) else _SPECIAL.get(stat.S_IFMT(mode), "a special file")

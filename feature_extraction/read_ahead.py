@@ -1,4 +1,4 @@
-"""Frames decoded and resized in a thread, a few ahead of whoever takes them."""
+"""Frames decoded and resized in a thread, a few ahead of the consumer."""
 
 from __future__ import annotations
 

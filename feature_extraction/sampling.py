@@ -26,11 +26,11 @@ class SamplingError(ValueError):
 
 
 class Moments(Protocol):
-    """Frames of a video that somebody needs, each with a number, at `fps` frames a second."""
+    """Frames of a video that somebody needs, each with a number, at `fps` frames per second."""
 
     @property
     def fps(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
 
     def needed_times(self) -> Iterator[tuple[int, float]]:
         """Give (number, seconds) of the needed frames, ascending in time, perhaps without end."""
@@ -165,7 +165,7 @@ def training_clip_times(
 def times_inside(times: np.ndarray, start: float, end: float, *, fps: float) -> np.ndarray:
     """Times moved into the segment [start, end), so that the frames nearest to them lie in it.
 
-    `fps`: frames a second of the video. The last time is half a frame before the end: the frame
+    `fps`: frames per second of the video. The last time is half a frame before the end: the frame
     nearest to the end itself may come after it. At the start it is the frame shown then, or the
     next; of a segment shorter than a frame, the one nearest to its start. Raises SamplingError.
     """
@@ -187,7 +187,7 @@ def segment_clip_times(start: float, end: float, *, places: np.ndarray) -> np.nd
         raise SamplingError(f"segment [{start}, {end}] s: start must not be after end")
     places = np.asarray(places, dtype=np.float64)
     if places.ndim != 1 or not places.size or not ((places >= 0) & (places <= 1)).all():
-        raise SamplingError("places must be numbers in [0, 1], one a frame")
+        raise SamplingError("places must be numbers in [0, 1], one per frame")
     parts = np.arange(len(places)) + places
     times: np.ndarray = start + (end - start) * parts / len(places)
     return times
@@ -199,5 +199,5 @@ def view_offsets(clips: int) -> np.ndarray:
     A single clip is the centred one (Section 5, evaluation).
     """
     if clips < 1:
-        raise SamplingError(f"{clips} clips: at least one")
+        raise SamplingError(f"{clips} clips: give at least one")
     return np.linspace(0.0, 1.0, clips) if clips > 1 else np.array([0.5])

@@ -1,8 +1,8 @@
-"""Feature files: one HDF5 file a video, self-describing, written whole or not at all.
+"""Feature files: one HDF5 file per video, self-describing, written whole or not at all.
 
 A file holds one dataset, `features` float16 [clips, channels], contiguous and uncompressed
 (measured fastest to write and read), and the fields of FeatureMeta as attributes. Any HDF5 reader reads
-it; one of other hands is refused here, as is one that was changed. The fields and the shape stand once more behind
+it; one of other hands is refused here, as is one that was changed. The fields and the shape appear once more after
 the HDF5 part, where they are found without it; older files lack that, and are read all the same (see seal.py).
 """
 
@@ -72,7 +72,7 @@ def feature_path(folder: str | os.PathLike[str], video: str) -> Path:
         raise FeatureFileError(f"video id {video!r} is not valid text; rename it") from error
     if longest > MAX_NAME_BYTES:
         raise FeatureFileError(
-            f"video id {video[:40]!r}... makes a file name of {longest} bytes, "
+            f"video id {video[:40]!r}... gives a file name of {longest} bytes, "
             f"more than {MAX_NAME_BYTES}; shorten it"
         )
     return Path(folder).joinpath(PurePosixPath(*parts[:-1]), parts[-1] + SUFFIX)
@@ -98,7 +98,7 @@ def write_features(path: str | os.PathLike[str], features: np.ndarray, meta: Fea
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        with suppress(OSError):  # a file system turned read-only refuses even this
+        with suppress(OSError):  # a file system that became read-only refuses even this
             temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
@@ -182,7 +182,7 @@ def _refusing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _check_size(path: str | os.PathLike[str]) -> None:
-    """Refuse what is no plain file, and what is larger than any feature file, before it is read."""
+    """Refuse what is not a plain file, and what is larger than any feature file, before it is read."""
     try:
         other = what_else(path)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -194,8 +194,8 @@ def _check_size(path: str | os.PathLike[str]) -> None:
     size = os.path.getsize(path)
     if size > LARGEST:
         raise FeatureFileError(
-            f"{path}: has {size / 1e9:.2f} GB, more than {LARGEST / 1e9:.2f} GB, which no feature file has; "
-            "delete it and extract again"
+            f"{path}: has {size / 1e9:.2f} GB, more than {LARGEST / 1e9:.2f} GB, too large for a "
+            "feature file; delete it and extract again"
         )
 
 

@@ -1,4 +1,4 @@
-"""Files of tensors in the safetensors form, held against their own size before a word of them is believed.
+"""Files of tensors in the safetensors form, compared with their own size before a word of them is believed.
 
 A file is eight bytes with the length of its header, the header, which is JSON, and the tensors' bytes. Here the
 header is read and checked, and bytes are read after it: a file that is cut short meanwhile is an error, where one mapped
@@ -38,7 +38,7 @@ class TensorFileError(ValueError):
 
 @dataclass(frozen=True)
 class Block:
-    """Where a tensor lies: its name, kind ("F32"), shape, first byte in the file, and number of bytes."""
+    """Where a tensor is: its name, kind ("F32"), shape, first byte in the file, and number of bytes."""
 
     name: str
     kind: str
@@ -72,7 +72,7 @@ def is_tensor_file(path: str | os.PathLike[str]) -> bool:
 def opened(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, Header]]:
     """A file to read tensors from, and its header, checked.
 
-    Raises TensorFileError where it is no plain file or not in the form, OSError where it cannot be read.
+    Raises TensorFileError if it is not a plain file or not in the form, OSError where it cannot be read.
     """
     other = what_else(path)
     if other is not None:
@@ -82,7 +82,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, Header]]:
 
 
 def read_header(stream: BinaryIO, size: int) -> Header:
-    """The header of a file of `size` bytes. Raises TensorFileError where anything in it cannot be."""
+    """The header of a file of `size` bytes. Raises TensorFileError if anything in it is invalid."""
     if size > LARGEST:
         raise TensorFileError(
             f"it has {size / 1e9:.0f} GB, and at most {LARGEST / 1e9:.0f} are read"
@@ -95,19 +95,19 @@ def read_header(stream: BinaryIO, size: int) -> Header:
     try:
         content = strict_json(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise TensorFileError(f"its header is no JSON ({_short(error)})") from error
+        raise TensorFileError(f"its header is not JSON ({_short(error)})") from error
     if not isinstance(content, dict):
         raise TensorFileError("its header names no tensors")
     metadata = content.pop(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
-        raise TensorFileError(f"its {METADATA} is not texts by name")
+        raise TensorFileError(f"its {METADATA} is not a mapping of names to strings")
     return Header(_blocks(content, _LENGTH + length, size), metadata)
 
 
 def read_block(stream: BinaryIO, block: Block, digest: str | None = None) -> np.ndarray:
     """The bytes of a tensor, uint8 [size], compared with their SHA-256 where one is given.
 
-    Raises TensorFileError where they are cut off or others.
+    Raises TensorFileError if they are cut off or others.
     """
     content = np.empty(block.size, np.uint8)
     stream.seek(block.begin)
@@ -115,34 +115,34 @@ def read_block(stream: BinaryIO, block: Block, digest: str | None = None) -> np.
     while done < block.size:
         count = stream.readinto(view[done:])  # type: ignore[attr-defined]  # a file that was opened has it
         if not count:
-            raise TensorFileError(f"it breaks off in the tensor {block.name}")
+            raise TensorFileError(f"it is truncated in the tensor {block.name}")
         done += count
     if digest is not None and hashlib.sha256(view).hexdigest() != digest:
-        raise TensorFileError(f"damaged: the tensor {block.name} is not what was written (SHA-256)")
+        raise TensorFileError(f"damaged: the tensor {block.name} does not match its SHA-256")
     return content
 
 
 def stated_digests(header: Header) -> dict[str, str]:
     """SHA-256 of tensors by name, as a file of ours states it of each; of another's nothing.
 
-    Raises TensorFileError where it does not.
+    Raises TensorFileError if it does not.
     """
     if OURS not in header.metadata:
         return {}
     try:
         content = strict_json(header.metadata[OURS])
     except (ValueError, RecursionError) as error:
-        raise TensorFileError(f"its metadata {OURS} is no JSON ({_short(error)})") from error
+        raise TensorFileError(f"its metadata {OURS} is not JSON ({_short(error)})") from error
     found = content.get("sha256") if isinstance(content, dict) else None
     if not isinstance(found, dict) or found.keys() != {block.name for block in header.blocks}:
-        raise TensorFileError(f"its metadata {OURS} has not one SHA-256 a tensor")
+        raise TensorFileError(f"its metadata {OURS} does not have one SHA-256 per tensor")
     if not all(isinstance(text, str) and _DIGEST.fullmatch(text) for text in found.values()):
-        raise TensorFileError(f"its metadata {OURS} has a SHA-256 that is none")
+        raise TensorFileError(f"its metadata {OURS} has an invalid SHA-256")
     return found
 
 
 def strict_json(text: str) -> Any:
-    """The value of a JSON text without what JSON has not, without keys that come twice, with finite numbers.
+    """The value of a JSON text without what JSON has not, without keys that appear twice, with finite numbers.
 
     Raises ValueError, and RecursionError where it is nested too deep.
     """
@@ -152,7 +152,7 @@ def strict_json(text: str) -> Any:
 
 
 def _blocks(content: dict[str, Any], first: int, size: int) -> tuple[Block, ...]:
-    """The tensors of a header, which must lie one behind the other from byte `first` to the end of the file."""
+    """The tensors of a header, which must lie one after the other from byte `first` to the end of the file."""
     if len(content) > MOST_TENSORS:
         raise TensorFileError(f"it has {len(content)} tensors, and at most {MOST_TENSORS} are read")
     found = [_block(name, value, first, size) for name, value in content.items()]
@@ -171,10 +171,10 @@ def _blocks(content: dict[str, Any], first: int, size: int) -> tuple[Block, ...]
 
 
 def _block(name: str, value: object, first: int, size: int) -> Block:
-    """A tensor as the header tells of it. Raises TensorFileError where it cannot be in a file of `size` bytes."""
+    """A tensor as the header describes it. Raises TensorFileError if it cannot be in a file of `size` bytes."""
     shown = name[:LONGEST_NAME]
     if len(name) > LONGEST_NAME or not isinstance(value, dict):
-        raise TensorFileError(f"its header says of the tensor {shown} nothing that can be")
+        raise TensorFileError(f"its header has an invalid entry for the tensor {shown}")
     kind, shape = value.get("dtype"), _counts(value.get("shape"))
     places = _counts(value.get("data_offsets"))
     if len(value) != 3 or not isinstance(kind, str) or kind not in SIZES:
@@ -185,7 +185,7 @@ def _block(name: str, value: object, first: int, size: int) -> Block:
         raise TensorFileError(f"the tensor {shown} has the shape {str(value.get('shape'))[:60]}")
     if places is None or len(places) != 2 or not places[0] <= places[1] <= size - first:
         said = str(value.get("data_offsets"))[:60]
-        raise TensorFileError(f"the tensor {shown} is said to lie at {said}, outside the file")
+        raise TensorFileError(f"the tensor {shown} is stated to be at {said}, outside the file")
     begin, end = places
     if math.prod(shape) * SIZES[kind] != end - begin:
         raise TensorFileError(
@@ -195,7 +195,7 @@ def _block(name: str, value: object, first: int, size: int) -> Block:
 
 
 def _counts(value: object) -> tuple[int, ...] | None:
-    """Numbers of bytes or of positions; None where a value is no list of such."""
+    """Numbers of bytes or of positions; None if a value is not a list of such."""
     if not isinstance(value, list) or not all(type(v) is int and 0 <= v <= LARGEST for v in value):
         return None
     return tuple(value)
@@ -206,13 +206,13 @@ def _no_header(start: bytes, length: int, size: int) -> str:
     if not size:
         return "it is empty"
     if start.startswith(b"PK"):
-        return "it is a zip archive, as torch.save writes, and no safetensors file"
+        return "it is a zip archive, as torch.save writes, not a safetensors file"
     if start.startswith(b"\x80") and length > 1 << 32:
-        return "it is a pickle, and no safetensors file"
+        return "it is a pickle, not a safetensors file"
     if length >> 32 or size < _LENGTH:
-        return "it is no safetensors file"
+        return "it is not a safetensors file"
     most = min(size - _LENGTH, LARGEST_HEADER)
-    return f"it claims a header of {length} bytes, and {most} are the most there can be"
+    return f"it claims a header of {length} bytes, at most {most} are possible"
 
 
 def _short(error: Exception) -> str:
@@ -225,13 +225,13 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise ValueError(f"{name[:60]!r} comes twice")
+                raise ValueError(f"{name[:60]!r} appears twice")
             seen.add(name)
     return content
 
 
 def _not_json(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 def _finite(text: str) -> float:

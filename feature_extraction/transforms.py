@@ -113,7 +113,7 @@ def spatial_crops(frames: Tensor, *, short_side: int, count: int) -> Tensor:
     a single one in the centre (Section 5: three crops of 256).
     """
     if count < 1:
-        raise TransformError(f"{count} crops: at least one")
+        raise TransformError(f"{count} crops: give at least one")
     resized = resize_short_side(frames, short_side)
     slack = max(resized.shape[-2:]) - short_side
     starts = (
@@ -127,7 +127,7 @@ def _resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear with antialiasing: uint8 [..., 3, H, W] to [..., 3, *size]."""
     flat = frames.reshape(-1, *frames.shape[-3:])
     if len(flat) == 1 and flat.is_contiguous(memory_format=torch.channels_last):
-        # The first stride of a single frame may be anything; with this one it is resized as it lies.
+        # The first stride of a single frame may be anything; with this one it is resized as it is.
         flat = flat.as_strided(flat.shape, (flat.numel(), *flat.stride()[1:]))
     whole = flat.device.type == "cpu" and _is_fast_on_bytes()
     given = flat if whole else flat.to(torch.float32)

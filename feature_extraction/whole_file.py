@@ -1,6 +1,6 @@
 """Names for files that are being written, and folders put on disk after a rename.
 
-A name says who writes, so that what a killed process left can be told from a user's own files:
+A name says who writes, so that what a killed process left can be distinguished from a user's own files:
 `.NAME.tada-HOST-PID-RANDOM.tmp`. The number in HOST is of the space that process ids are counted in.
 """
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from pipeline.plain_files import bytes_text, require_plain, too_large
 
-# Bytes of arrays: 10 hours with 15 clips a second of 2,304 channels have 5 GB as float32.
+# Bytes of arrays: 10 hours with 15 clips per second of 2,304 channels have 5 GB as float32.
 LARGEST_ARRAYS = 16 << 30
-# Times its size that an archive may unpack to, and what it may anyway: features pack to a half, zeros to nothing.
+# How many times its size an archive may unpack to, and what it may in any case: features pack to a half, zeros to nothing.
 MOST_PACKED, ANY_PACKED = 50, 256 << 20
 
 
@@ -75,7 +75,7 @@ def load_npz_member(path: Path, name: str) -> np.ndarray:
 
 
 def _check_header(path: Path, stream: IO[bytes], size: int) -> None:
-    """Hold what an array's header claims against the `size` bytes there are."""
+    """Compare what an array's header claims with the `size` bytes there are."""
     form = np.lib.format
     readers = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
     version = form.read_magic(stream)

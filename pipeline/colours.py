@@ -1,4 +1,4 @@
-"""How a class looks on every page and in every picture: colours that the colour-blind can tell apart, then lightness and hatching."""
+"""How a class looks on every page and in every picture: colours that colour-blind people can distinguish, then lightness and hatching."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Look:
 def looks_of(labels: Iterable[str], classes: Iterable[str] = ()) -> dict[str, Look]:
     """The look of each label, the same on every page and in every video.
 
-    It hangs on the label's place among `classes`, all the classes of a model, whichever of them a page shows: so
-    the first eight differ in hue. A label that is not among them has the look that its name alone decides.
+    It depends on the label's place among `classes`, all the classes of a model, whatever a page shows of them: so
+    the first eight differ in hue. A label that is not among them has a look that depends on its name alone.
     """
     places = {name: place for place, name in enumerate(sorted(set(classes)))}
     return {label: look(places.get(label, _by_name(label))) for label in labels}

@@ -18,7 +18,7 @@ from typing import Any
 # Bytes of a file that is read whole, unpacked. The largest of official annotations have under 100 MB.
 LARGEST_TEXT = 512 << 20
 LARGEST_FILE = 32 << 30  # of one that is not text; initial weights have 1 GB
-# Endings of packed files. Text packs to a tenth; what unpacks to more than this many times its size is no text.
+# Endings of packed files. Text packs to a tenth; what unpacks to more than this many times its size is not text.
 PACKED = (".gz", ".bz2", ".xz", ".zip")
 MOST_PACKED, ANY_PACKED = 100, 16 << 20  # times the file's size, and bytes that are always taken
 _KINDS = {
@@ -41,7 +41,7 @@ def require_plain(path: str | os.PathLike[str], largest: int | None = None) -> i
     except FileNotFoundError as error:
         if not os.path.islink(path):
             raise
-        said = f"it is a link to {os.readlink(path)}, which is not there"
+        said = f"it is a link to {os.readlink(path)}, which does not exist"
         raise OSError(errno.EINVAL, said, str(path)) from error
     if not stat.S_ISREG(found.st_mode):
         kind = _KINDS.get(stat.S_IFMT(found.st_mode), "a special file")
@@ -72,7 +72,7 @@ def read_bytes(path: Path, largest: int = LARGEST_TEXT, *, packed: bool = False)
 
 
 def read_text(path: Path, largest: int = LARGEST_TEXT, encoding: str = "utf-8") -> str:
-    """The text of a plain file, unpacked, with any line ends, without the mark some programs begin it with.
+    """The text of a plain file, unpacked, with any line ends, without a byte order mark.
 
     Raises OSError as `require_plain`, UnicodeDecodeError.
     """
@@ -87,13 +87,13 @@ def read_json(
 ) -> Any:
     """The value of a JSON file; `pairs` makes an object of what is in it.
 
-    Raises OSError as `require_plain`, ValueError and RecursionError where it is no JSON.
+    Raises OSError as `require_plain`, ValueError and RecursionError where it is not JSON.
     """
     return json.loads(read_text(path, largest), object_pairs_hook=pairs)
 
 
 def distinct_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of a JSON file, for `pairs`; of a key that comes twice json would take the last silently.
+    """An object of a JSON file, for `pairs`; of a key that appears twice, json would silently keep the last.
 
     Raises ValueError naming the key.
     """
@@ -102,19 +102,19 @@ def distinct_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise ValueError(f"{key[:200]!r} comes twice")
+                raise ValueError(f"{key[:200]!r} appears twice")
             seen.add(key)
     return content
 
 
 def too_large(path: str | os.PathLike[str], found: str, largest: int) -> OSError:
-    """The error of a file that holds more than is ever needed; `found` says how much."""
+    """The error for a file larger than is ever needed; `found` says how large."""
     said = f"it is too large: {found}, and at most {bytes_text(largest)} are read"
     return OSError(errno.EINVAL, said, str(path))
 
 
 def bytes_text(size: int) -> str:
-    """A number of bytes as messages say it."""
+    """A number of bytes as messages show it."""
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.2f} MB"
 
 

@@ -1,4 +1,4 @@
-"""Text on its way to a terminal: what names and files hold cannot steer it."""
+"""Text on its way to a terminal: what names and files contain cannot control it."""
 
 from __future__ import annotations
 

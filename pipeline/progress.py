@@ -1,4 +1,4 @@
-"""What long work shows: a bar with rate and time left on a terminal, a line now and then elsewhere."""
+"""What long work shows: a bar with rate and time left on a terminal, an occasional line elsewhere."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pipeline.printing import printable
 from pipeline.ranks import ranks
 
 LINE_SECONDS = 30.0
-NOTEBOOK_SECONDS = 2.0  # work that is done before shows no bar in a notebook
+NOTEBOOK_SECONDS = 2.0  # work that is already done shows no bar in a notebook
 
 
 def say(text: str, *, anyone: bool = False) -> None:
-    """A line on stderr, above a bar if one is shown; of several processes the main one speaks.
+    """A line on stderr, above a bar if one is shown; of several processes, only the main one writes.
 
     `anyone` is for what only this process knows. What is not printable is escaped, line ends too.
     """
@@ -35,7 +35,7 @@ def say(text: str, *, anyone: bool = False) -> None:
 
 @contextlib.contextmanager
 def _shown() -> Iterator[None]:
-    """A terminal that has gone away is no reason to stop work that goes on without one."""
+    """A closed terminal is no reason to stop work that does not need one."""
     try:
         yield
     except OSError as error:
@@ -56,7 +56,7 @@ class Progress:
         self._start = self._done = start
         self._bar = None
         if (sys.stderr.isatty() or _in_notebook()) and ranks().is_main:
-            # what a cell shows stays below it: a bar of a moment is not worth the empty line
+            # the output of a cell stays: a short-lived bar is not worth the empty line
             wait = NOTEBOOK_SECONDS if _in_notebook() else 0.0
             self._bar = tqdm(
                 total=total,
@@ -69,7 +69,7 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """Pieces that are done."""
+        """Pieces done so far."""
         return self._done
 
     def __enter__(self) -> Progress:
@@ -77,7 +77,7 @@ class Progress:
         return self
 
     def update(self, count: int = 1, **figures: float) -> None:
-        """Count pieces done; figures are shown beside the rate."""
+        """Add pieces that were done; figures are shown beside the rate."""
         self._done += count
         if self._bar is not None:
             with _shown():
@@ -88,7 +88,7 @@ class Progress:
             say(self._line(figures))
 
     def reach(self, done: int) -> None:
-        """So many pieces are done since it began, by whomever."""
+        """This many pieces are done since it began, by any process."""
         self.update(self._start + done - self._done)
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Which of the processes that share a run this one is, as torchrun's environment tells it."""
+"""Which of the processes that share a run this one is, from torchrun's environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Ranks:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes what there is one of, and speaks for all."""
+        """Whether this process writes shared files and prints for all."""
         return self.rank == 0
 
 

@@ -1,10 +1,10 @@
-"""Random numbers that depend on a place in the work alone, never on what ran before it."""
+"""Random numbers that depend only on a position in the work, never on what ran before."""
 
 from __future__ import annotations
 
 
 def step_seed(seed: int, *position: int) -> int:
-    """A seed that depends on the run's seed and the position alone, well mixed."""
+    """A well-mixed seed that depends only on the run's seed and the position."""
     state = seed & 0xFFFFFFFFFFFFFFFF
     for number in position:
         # SplitMix64's mixing: neighbouring positions must not give related streams.

@@ -1,4 +1,4 @@
-"""Which share of the videos a process is to make: as `--shard` says, or the scheduler that started it."""
+"""Which shard of the videos a process makes: as `--shard` says, or the scheduler that started it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SLURM = "SLURM_ARRAY_TASK_"
 
 @dataclass(frozen=True)
 class Shard:
-    """Share `index`, from 0, of `count`; of no known count (0) it says only where in the videos to begin.
+    """Shard `index`, from 0, of `count`; without a known count (0) it only says where in the videos to begin.
 
-    `source`: what says so.
+    `source`: where this comes from.
     """
 
     index: int
@@ -30,14 +30,16 @@ class Shard:
     def said(self) -> str:
         """A line for the user."""
         if self.count:
-            return f"shard {self} ({self.source}; --shard none takes part in all)"
-        return f"begins at place {self.index} ({self.source} gives no count), and takes part in all"
+            return f"shard {self} ({self.source}; --shard none works on all videos)"
+        return (
+            f"begins at place {self.index} ({self.source} gives no count), and works on all videos"
+        )
 
 
 def shard_of(text: str | None, environ: Mapping[str, str]) -> Shard | None:
-    """The share that `--shard` names, or, without it, a job array's environment; None: all that is free.
+    """The shard that `--shard` names or, without it, a job array's environment; None: all videos that are free.
 
-    Raises UsageError for a text that is none, and for an environment that contradicts itself.
+    Raises UsageError for another text, and for an environment that contradicts itself.
     """
     if text is not None:
         return _named(text)
@@ -53,21 +55,21 @@ def _named(text: str) -> Shard | None:
         return None
     match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if match is None:
-        raise UsageError(f"--shard {text!r}: is I/N, as 0/8, or none")
+        raise UsageError(f"--shard {text!r}: write I/N, such as 0/8, or none")
     return _checked(int(match[1]), int(match[2]), "--shard")
 
 
 def _checked(index: int, count: int, source: str) -> Shard:
     if not 0 <= index < count:
         raise UsageError(
-            f"{source}: {index}/{count} is no share: I of I/N counts from 0 and is below N; "
+            f"{source}: {index}/{count} is not a shard: I of I/N counts from 0 and is below N; "
             "give --shard I/N, or --shard none"
         )
     return Shard(index, count, source)
 
 
 def _of_slurm(environ: Mapping[str, str]) -> Shard | None:
-    """An array's tasks may have any numbers; of an even row the place is known, of others only the number."""
+    """An array's tasks may have any numbers; if these are evenly spaced the place is known, else only the number."""
     source = f"{_SLURM}ID"
     number = _whole(environ, source)
     if number is None:
@@ -76,7 +78,7 @@ def _of_slurm(environ: Mapping[str, str]) -> Shard | None:
     low, high, step, count = (_whole(environ, _SLURM + name) for name in names)
     step = step or 1
     if low is None or high is None:
-        # Of numbers in a row, whatever the first is, each has another remainder.
+        # Consecutive numbers, whatever the first is, all have different remainders.
         return Shard(number % count, count, source) if count else Shard(number, 0, source)
     whole_row = (high - low) // step + 1
     if count is not None and count != whole_row:  # a list with gaps, as 1,5,7
@@ -101,10 +103,10 @@ def _of_two(environ: Mapping[str, str], index: str, count: str) -> Shard | None:
 
 
 def _whole(environ: Mapping[str, str], name: str) -> int | None:
-    """A whole number of the environment; None where it is not set. Raises UsageError for another value."""
+    """A whole number of the environment; None if it is not set. Raises UsageError for another value."""
     text = environ.get(name, "")
     if not text:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise UsageError(f"{name}={text!r}: is no whole number; unset it, or give --shard I/N")
+        raise UsageError(f"{name}={text!r}: is not a whole number; unset it, or give --shard I/N")
     return int(text)

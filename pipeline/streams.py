@@ -1,4 +1,4 @@
-"""Standard streams that are closed, and those that nobody reads any more."""
+"""Standard streams that are closed, and those that nobody reads any longer."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def open_closed_streams() -> None:
             if opened != number:
                 os.dup2(opened, number)
                 os.close(opened)
-            os.set_inheritable(number, True)  # the workers are no better off
+            os.set_inheritable(number, True)  # the workers have none either
         if getattr(sys, name) is None:
             mode = "r" if number == 0 else "w"
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  # for good
 
 
 def outlive_readers() -> None:
-    """From here on a reader who goes away (`| head -1`) ends what is printed, not the work.
+    """From here on, a reader that goes away (`| head -1`) ends the output, not the work.
 
     Full disks and other failures to write stay errors.
     """

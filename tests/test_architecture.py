@@ -263,4 +263,4 @@ def test_tests_mirror_the_rooms():
     for path in (ROOT / "tests").rglob("test_*.py"):
         folder = path.parent.relative_to(ROOT / "tests")
         # what all rooms promise together is tested on its own
-        assert folder.name == "truth" or (ROOT / folder).is_dir(), f"{path} is of no room"
+        assert folder.name == "truth" or (ROOT / folder).is_dir(), f"{path} mirrors no folder"

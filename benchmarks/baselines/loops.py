@@ -77,7 +77,7 @@ def baseline_soft_nms(
     high: float,
     count: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Picks and their decayed scores; every pick is held against every remaining proposal.
+    """Picks and their decayed scores; every pick is compared with every remaining proposal.
 
     segments [n, 2] as shares of the video.
     """

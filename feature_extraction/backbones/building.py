@@ -46,7 +46,7 @@ Build = Callable[[Sequence[int], int, Sequence[MakeConv], MakeNorm, Classes, flo
 
 
 class Row(NamedTuple):
-    """What stands in the middle of a network's blocks, and what puts the network together.
+    """What is in the middle of a network's blocks, and what puts the network together.
 
     global_context: whether its calibration weights have a map of the clip's descriptor: the parameters
     that Table 2 adds say where not. aggregation: over time, in TAda2D (Eq. 7).
@@ -128,7 +128,7 @@ def blocks_of(depth: int | tuple[int, ...]) -> tuple[int, ...]:
     if isinstance(depth, int):
         if depth not in DEPTHS:
             known = ", ".join(map(str, DEPTHS))
-            raise ValueError(f"depth must be {known} or a tuple of blocks a stage, not {depth}")
+            raise ValueError(f"depth must be {known} or a tuple of blocks per stage, not {depth}")
         return DEPTHS[depth]
     return tuple(depth)
 

@@ -1,6 +1,6 @@
 """A copy of a trained network for inference: the same function in fewer passes over memory.
 
-In eval mode a batch norm is a fixed scale and shift. After a convolution it folds into the kernel
+In eval mode per batch norm is a fixed scale and shift. After a convolution it folds into the kernel
 and a bias; the aggregation of Eq. 7, two batch norms and an average pool, folds into three
 temporal taps a channel. Exact up to float rounding.
 """

@@ -69,8 +69,9 @@ class SlowFast(VideoNetwork):
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *arguments: Any
     ) -> None:
-        """Take weights saved when the lateral connections were called joints, too."""
-        for key in [key for key in state_dict if key.startswith(f"{prefix}joints.")]:
-            tail = key.removeprefix(f"{prefix}joints.")
+        """Also take weights saved when the lateral connections had another name."""
+        former = f"{prefix}joints."  # words: ok
+        for key in [key for key in state_dict if key.startswith(former)]:
+            tail = key.removeprefix(former)
             state_dict[f"{prefix}lateral.{tail}"] = state_dict.pop(key)
         super()._load_from_state_dict(state_dict, prefix, *arguments)

@@ -16,7 +16,7 @@ from feature_extraction.tadaconv.layout import to_clips
 class ClassMaps(NamedTuple):
     """Where each of n classes is seen in B clips of T frames, and the logits.
 
-    `maps` float32 [n, B, T, h, w]: above 0 what speaks for the class, below 0 what speaks against it. Their mean over
+    `maps` float32 [n, B, T, h, w]: above 0 where it supports the class, below 0 what speaks against it. Their mean over
     a clip's frames and places is the class's logit less its bias. `logits`: [B, classes] a head.
     """
 

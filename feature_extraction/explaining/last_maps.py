@@ -52,7 +52,7 @@ def _last_stages(network: VideoNetwork) -> tuple[tuple[nn.Module, ...], tuple[in
     if isinstance(network, VideoResNet):
         return (network.stages[-1],), (1,)
     raise NoFeatureMapsError(
-        f"a {type(network).__name__} has no feature maps over space: nothing to show in a frame"
+        f"a {type(network).__name__} has no feature maps over space: there is nothing to show in a frame"
     )
 
 

@@ -20,8 +20,8 @@ class Description:
     `name` is that of the configuration without a folder's path. `asked` and `revision`: which revision of a Hub's
     model was asked for, and the commit it was. `frames`: how many a clip has, None for any number that is a
     multiple of `every` and at least `least`. `short_side` and `crop` [pixels]: frames are brought to this shorter side, and their
-    central square of `crop` is cut out; None where the network takes frames of any size. `mean` and `std` of
-    red, green and blue, in shares of the brightest; None where the publisher says nothing. `architecture`:
+    central square of `crop` is cut out; None if the network takes frames of any size. `mean` and `std` of
+    red, green and blue, in shares of the brightest; None if the publisher says nothing. `architecture`:
     what transformers builds the network from, empty for other sources.
     """
 
@@ -53,15 +53,15 @@ def from_json(values: Mapping[str, Any]) -> Description:
         raise PublishedError(f"has no key {strangers[0]!r}" if strangers else "it lacks a name")
     for key in ("asked", "revision"):
         if not isinstance(values.get(key), str | None):
-            raise PublishedError(f"{key} is no text: {values[key]!r}")
+            raise PublishedError(f"{key} is not text: {values[key]!r}")
     for key in ("frames", "every", "least", "short_side", "crop"):
         value = values.get(key, 1)
         if not (_is_count(value) or (value is None and key not in ("every", "least"))):
-            raise PublishedError(f"{key} is no number from 1 to 65536: {value!r}")
+            raise PublishedError(f"{key} is not a number from 1 to 65536: {value!r}")
     colours = {key: _colours(key, values.get(key)) for key in ("mean", "std")}
     architecture = values.get("architecture", {})
     if not isinstance(architecture, Mapping):
-        raise PublishedError("its architecture is no mapping")
+        raise PublishedError("its architecture is not a mapping")
     if len(json.dumps(architecture, default=str)) > _LONGEST:
         raise PublishedError(f"its architecture has more than {_LONGEST} characters")
     return Description(**{**values, **colours, "architecture": dict(architecture)})
@@ -79,4 +79,4 @@ def _colours(key: str, value: object) -> Colours | None:
         numbers = [float(v) for v in value if isinstance(v, int | float) and least < v < 1e6]
         if len(numbers) == 3:
             return (numbers[0], numbers[1], numbers[2])
-    raise PublishedError(f"{key} is no three numbers of red, green and blue: {value!r}")
+    raise PublishedError(f"{key} is not three numbers (red, green, blue): {value!r}")

@@ -21,16 +21,16 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 def settings_files(
     published: Published, revision: str | None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, str | None]:
-    """The model's settings, those of its processor (None where it has none), and the commit they are of.
+    """The model's settings, those of its processor (None if it has none), and the commit they are of.
 
-    Of a folder the commit is None. Raises PublishedError where they cannot be had or read.
+    Of a folder the commit is None. Raises PublishedError if they cannot be had or read.
     """
     folder = published.folder
     if folder is not None:
         if revision is not None:
             raise PublishedError(f"{published} is a folder and has no revisions: {revision!r}")
         if not folder.is_dir():
-            raise PublishedError(f"{published}: no such folder, and no name of the Hub")
+            raise PublishedError(f"{published}: no such folder, and not a model name of the Hub")
         there = {name: folder / name for name in (CONFIG, *PROCESSORS)}
     else:
         first = _from_hub(published, CONFIG, revision)
@@ -51,7 +51,7 @@ def settings_files(
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files of a folder, by name.
 
-    Raises PublishedError where there are none: files of pickles can run code and are not read.
+    Raises PublishedError if there are none: files of pickles can run code and are not read.
     """
     if not folder.is_dir():
         raise PublishedError(f"hf:{folder}: no such folder")
@@ -61,7 +61,7 @@ def weight_files(folder: Path) -> list[Path]:
     pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
     if pickles:
         raise PublishedError(
-            f"hf:{folder}: its weights are in {pickles[0]}, a pickle, which can run code and is not read: where you "
+            f"hf:{folder}: its weights are in {pickles[0]}, a pickle, which can run code and is not read: if you "
             "trust it, load it with transformers and write it with save_pretrained, which makes model.safetensors"
         )
     raise PublishedError(f"hf:{folder}: the folder holds no weights (model.safetensors)")
@@ -72,8 +72,8 @@ def not_fetched(published: Published, what: str, reason: object) -> PublishedErr
     said = " ".join(str(reason).split())[:150]
     nowhere = "there is no such folder, and " if what == CONFIG else ""
     return PublishedError(
-        f"{published}: {nowhere}{what} is not in the cache of Hugging Face, and could not be fetched ({said}): fetch it where "
-        f"there is a network (`hf download {published.name}`) and take the cache along (HF_HOME), or give a folder "
+        f"{published}: {nowhere}{what} is not in the cache of Hugging Face, and could not be fetched ({said}): download it "
+        f"on a machine with a network (`hf download {published.name}`) and copy the cache (HF_HOME), or give a folder "
         "with its files (hf:FOLDER)"
     )
 
@@ -116,14 +116,14 @@ def _without_retries_said() -> Iterator[None]:
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         if path.stat().st_size > LARGEST:
-            raise PublishedError(f"{path}: more than {LARGEST} bytes, no file of settings")
+            raise PublishedError(
+                f"{path}: more than {LARGEST} bytes, too large for a settings file"
+            )
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, PublishedError):
             raise
-        raise PublishedError(
-            f"{path}: not JSON that can be read ({' '.join(str(error).split())})"
-        ) from error
+        raise PublishedError(f"{path}: not valid JSON ({' '.join(str(error).split())})") from error
     if not isinstance(content, Mapping):
-        raise PublishedError(f"{path}: holds no settings by name")
+        raise PublishedError(f"{path}: is not a mapping of settings")
     return content

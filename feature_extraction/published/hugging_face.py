@@ -26,14 +26,14 @@ _LEFT_OUT = {
     "transformers_version",
 }
 MOST_LAYERS = 1000  # V-JEPA 2 has 40
-LARGE = 1 << 28  # weights from which a model is held against its files before it is built
+LARGE = 1 << 28  # weights from which a model is compared with its files before it is built
 ANY_LENGTH = ("vjepa2",)  # kinds with positions relative to one another: clips of any length
 
 
 def describe(published: Published, revision: str | None = None) -> Description:
     """What is known of a model before it is built; `revision`: branch, tag or commit of the Hub.
 
-    Raises PublishedError where its files cannot be had, or say what no backbone can be.
+    Raises PublishedError if its files cannot be had, or say what no backbone can be.
     """
     config, processor, commit = settings_files(published, revision)
     architecture = _architecture(published, config)
@@ -70,7 +70,7 @@ def _architecture(published: Published, config: Mapping[str, Any]) -> dict[str, 
     if not isinstance(kind, str):
         raise PublishedError(f"{published}: its config.json names no model_type")
     if config.get("num_channels", 3) != 3 or config.get("in_chans", 3) != 3:
-        raise PublishedError(f"{published}: takes frames with other channels than red, green, blue")
+        raise PublishedError(f"{published}: takes frames with channels other than red, green, blue")
     kept = {k: v for k, v in config.items() if k not in _LEFT_OUT and not k.startswith("_")}
     return kept
 
@@ -93,7 +93,7 @@ def _require_plausible(published: Published, architecture: Mapping[str, Any]) ->
     least = layers * hidden * (4 * hidden + 2 * inner)
     if found and least > max(LARGE, sum(found)):
         raise PublishedError(
-            f"{published}: its config.json is of a model of {least:,} weights or more, and its safetensors files "
+            f"{published}: its config.json describes a model of {least:,} weights or more, and its safetensors files "
             f"have {sum(found):,} bytes"
         )
 
@@ -103,7 +103,7 @@ def _sizes(published: Published, architecture: Mapping[str, Any]) -> Description
     size = architecture.get("crop_size", architecture.get("image_size"))
     sides = size if isinstance(size, list | tuple) else [size]
     if len(set(sides)) != 1:
-        raise PublishedError(f"{published}: takes frames of {size}, and only squares are cut out")
+        raise PublishedError(f"{published}: takes frames of {size}, but only squares are supported")
     side = _count(published, "image_size", sides[0])
     tubelet = architecture.get("tubelet_size", 1)
     every = _count(published, "tubelet_size", tubelet[0] if isinstance(tubelet, list) else tubelet)
@@ -123,5 +123,5 @@ def _count(published: Published, key: str, value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= 65_536:
-        raise PublishedError(f"{published}: {key} is {value!r} in its config.json, no number")
+        raise PublishedError(f"{published}: {key} is {value!r} in its config.json, not a number")
     return value

@@ -38,21 +38,21 @@ class Published(NamedTuple):
 
 
 def parse_name(name: str) -> Published | None:
-    """The parts of a name, None for a network of our own. Raises PublishedError where nothing is named."""
+    """The parts of a name, None for a network of our own. Raises PublishedError if nothing is named."""
     source, colon, rest = name.partition(":")
     if not colon:
         return None
     if source not in SOURCES:
         raise PublishedError(
-            f"{name!r}: networks of others are hf:ORG/MODEL, hf:FOLDER, torchvision:NAME and timm:NAME"
+            f"{name!r}: networks of other publishers are hf:ORG/MODEL, hf:FOLDER, torchvision:NAME and timm:NAME"
         )
     if not rest.strip() or (source != "hf" and not re.fullmatch(r"[\w.-]+", rest)):
-        raise PublishedError(f"{name!r}: a name of {source} is to come after the colon")
+        raise PublishedError(f"{name!r}: give a name of {source} after the colon")
     return Published(source, rest)
 
 
 def without_path(name: str) -> str:
-    """A name without where its folder lies: of `hf:/data/models/tiny` it is `hf:tiny`."""
+    """A name without where its folder is: of `hf:/data/models/tiny` it is `hf:tiny`."""
     source, colon, rest = name.partition(":")
     if source != "hf" or not colon or _ON_THE_HUB.fullmatch(rest):
         return name
@@ -61,7 +61,7 @@ def without_path(name: str) -> str:
 
 
 def by_content(name: str) -> str:
-    """What a name says beside the content of what it names: of a model of Hugging Face's, whence it is, alone."""
+    """What a name says beside the content of what it names: of a model of Hugging Face's, its location alone."""
     return "hf" if name.partition(":")[0] == "hf" else name
 
 

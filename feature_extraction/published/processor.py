@@ -26,10 +26,10 @@ class Processing(NamedTuple):
 
 
 def processing_of(file: Mapping[str, Any]) -> Processing:
-    """What a processor's file says. Raises PublishedError for what is no size and no three numbers.
+    """What a processor's file says. Raises PublishedError for what is not a size and no three numbers.
 
     A processor multiplies bytes by `rescale_factor` (ViViT's takes 1 from that, `offset`) before mean and
-    standard deviation; both are told here for values from 0 to 1.
+    standard deviation; both are given here for values from 0 to 1.
     """
     inner = next((file[key] for key in _INSIDE if isinstance(file.get(key), Mapping)), file)
     crop = _side("crop_size", inner.get("crop_size")) if _does(inner, "do_center_crop") else None
@@ -45,7 +45,7 @@ def processing_of(file: Mapping[str, Any]) -> Processing:
         mean = _colours("image_mean", inner.get("image_mean", _HALF))
         std = _colours("image_std", inner.get("image_std", _HALF))
         if min(std) == 0:
-            raise PublishedError("image_std of its processor is 0: nothing can be divided by it")
+            raise PublishedError("image_std of its processor is 0, and frames are divided by it")
     scale, offset = 1.0, 0.0
     if _does(inner, "do_rescale"):
         scale = _number("rescale_factor", inner.get("rescale_factor", 1 / 255))
@@ -71,7 +71,7 @@ def _scaled(values: Colours, offset: float, bright: float) -> Colours:
 
 
 def _side(key: str, size: Any) -> int | None:
-    """The shorter side of a size in any of its forms, None where there is none."""
+    """The shorter side of a size in any of its forms, None if there is none."""
     if size is None:
         return None
     sides = list(size.values()) if isinstance(size, Mapping) else [size]
@@ -79,7 +79,7 @@ def _side(key: str, size: Any) -> int | None:
         named = {"shortest_edge"} & size.keys() or {"height", "width"} & size.keys()
         sides = [size[name] for name in named]
     if not sides or not all(isinstance(s, int) and 0 < s <= 65_536 for s in sides):
-        raise PublishedError(f"{key} {size!r} of its processor is no size in pixels")
+        raise PublishedError(f"{key} {size!r} of its processor is not a size in pixels")
     return int(max(sides))
 
 
@@ -93,5 +93,5 @@ def _colours(key: str, values: Any) -> Colours:
 
 def _number(key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-        raise PublishedError(f"{key} {value!r} of its processor is no number from 0 on")
+        raise PublishedError(f"{key} {value!r} of its processor is not a number from 0 on")
     return float(value)

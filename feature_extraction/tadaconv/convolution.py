@@ -3,7 +3,7 @@
 The gradient of the weight of a 1x1 convolution with a stride, of fewer than 16 input channels that
 lie last in memory (channels_last), is computed by oneDNN (in torch 2.15) in a buffer made for the
 channels there are, but filled 16 at a time on processors with AVX-512, 8 with AVX2. That ends the
-process, or changes what lies behind.
+process, or changes what comes after.
 """
 
 from __future__ import annotations

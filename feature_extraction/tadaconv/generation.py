@@ -112,7 +112,9 @@ def calibrated(sizes: tuple[int, ...], calibrate: Calibrate, proportion: float) 
     if not 0 < proportion <= 1:
         raise ValueError(f"proportion must be above 0 and at most 1, not {proportion}")
     if proportion < 1 and calibrate == "kernel":
-        raise ValueError('proportion is one of channels: calibrate "kernel" has none of them')
+        raise ValueError(
+            'proportion is a share of channels, which calibrate "kernel" does not have'
+        )
     return tuple(max(1, round(proportion * size)) for size in sizes)
 
 
@@ -135,7 +137,7 @@ def calibration_route(
 
 
 def complete(alpha: Tensor, made: tuple[int, ...], sizes: tuple[int, ...]) -> Tensor:
-    """Put ones behind the factors made: alpha [B, sum(made), T] -> [B, sum(sizes), T]."""
+    """Put ones after the factors made: alpha [B, sum(made), T] -> [B, sum(sizes), T]."""
     if made == sizes:
         return alpha
     parts = zip(torch.split_with_sizes(alpha, made, 1), made, sizes, strict=True)

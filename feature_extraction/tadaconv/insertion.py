@@ -25,7 +25,9 @@ class FrameTAdaConv2d(TAdaConv2d):
     def forward(self, video: Tensor, alpha: Tensor | None = None) -> Tensor:
         """Frames [B*T, Ci, H, W], clip after clip -> [B*T, Co, H', W']."""
         if len(video) % self.frames:
-            raise ValueError(f"{len(video)} frames are no whole clips of {self.frames}")
+            raise ValueError(
+                f"{len(video)} frames are not a multiple of the clip length {self.frames}"
+            )
         return self.forward_frames(video, self.frames, alpha)
 
 
@@ -60,7 +62,7 @@ def insert_tadaconv(
         kernels=kernels,
         global_context=global_context,
     )
-    made: dict[int, nn.Module] = {}  # a convolution that stands in two places is one again
+    made: dict[int, nn.Module] = {}  # a convolution that appears in two places is one again
     for name, conv in found:
         made.setdefault(id(conv), _adapted(name, conv, frames, options))
     for name, conv in found:
@@ -70,13 +72,13 @@ def insert_tadaconv(
 
 
 def _chosen(module: nn.Module, where: Where) -> list[tuple[str, Conv]]:
-    """The convolutions at `where` by name; one that stands in two places comes twice."""
+    """The convolutions at `where` by name; one that appears in two places appears twice."""
     everywhere = module.named_modules(remove_duplicate=False)
     convs = [(name, conv) for name, conv in everywhere if name and isinstance(conv, Conv)]
     found = [(name, conv) for name, conv in convs if _matches(name, conv, where)]
     if not found:
         some = ", ".join(name for name, _ in convs[:5]) or "none"
-        raise ValueError(f"no convolution at {where!r}; the first of the network's: {some}")
+        raise ValueError(f"no convolution matches {where!r}; the network's first are: {some}")
     return found
 
 
@@ -95,7 +97,9 @@ def _adapted(
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
         elif frames is None or frames < 1:
-            raise ValueError(f"{name} is an nn.Conv2d: give frames, how many a clip has")
+            raise ValueError(
+                f"{name} is an nn.Conv2d: give `frames`, the number of frames per clip"
+            )
         else:
             adapted = _adapted2d(conv, frames, options)
     adapted = adapted.to(conv.weight.dtype).train(conv.training)
@@ -109,7 +113,7 @@ def _require_plain(name: str, conv: Conv) -> None:
     if conv.groups != 1 or tuple(conv.dilation) != one or conv.padding_mode != "zeros":
         raise ValueError(f"{name}: {conv} has groups, dilation or a padding TAdaConv does not have")
     if parametrize.is_parametrized(conv) or isinstance(conv.weight, nn.UninitializedParameter):
-        raise ValueError(f"{name}: its weight is parametrized or not yet there")
+        raise ValueError(f"{name}: its weight is parametrized or not initialized yet")
 
 
 def _adapted3d(conv: nn.Conv3d, options: CalibrationOptions) -> TAdaConv3d:

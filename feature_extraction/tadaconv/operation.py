@@ -22,7 +22,7 @@ from feature_extraction.tadaconv.tap_factors import conv_with_tap_factors
 
 
 def scale_frames(frames: Tensor, alpha: Tensor) -> Tensor:
-    """Multiply frames [B*T, C, H, W] by factors alpha [B, C, T], one a channel and frame."""
+    """Multiply frames [B*T, C, H, W] by factors alpha [B, C, T], one per channel and frame."""
     factors = alpha.transpose(1, 2).flatten(0, 1).to(frames.dtype)
     return frames * factors[:, :, None, None]
 

@@ -65,7 +65,9 @@ class DecordReader(Reader):
     def close(self) -> None:
         """Release the file. Again is no error."""
         if not self._closed:
-            del self._frames  # decord knows no closing: the file goes with what holds it
+            del (
+                self._frames
+            )  # decord knows no closing: the file is closed when its holder is deleted
         super().close()
 
     def frames_at(
@@ -124,24 +126,24 @@ class DecordReader(Reader):
 
     def _check_kind(self, video: VideoFile) -> None:
         if not video.head.timed:
-            self._refuse(f"decord gives wrong frames of {video.head.format} files")
+            self._refuse(f"decord returns wrong frames for {video.head.format} files")
         if video.head.stream.codec_context.name == "hevc":
-            self._refuse("decord gives wrong frames of HEVC video")
+            self._refuse("decord returns wrong frames for HEVC video")
 
     def _packet_times(self, video: VideoFile) -> tuple[NDArray[np.float64], float]:
         """Presentation times [frames] in seconds and the end, from the packets alone."""
         head = video.head
         packets = [item.packet for item in video.items() if item.packet is not None]
         if any(packet.is_discard for packet in packets):
-            self._refuse("decord gives wrong frames of files with an edit list")
+            self._refuse("decord returns wrong frames for files with an edit list")
         if "mp4" in head.format and head.first != 0:
-            self._refuse("decord gives wrong frames of files with an edit list or a late start")
+            self._refuse("decord returns wrong frames for files with an edit list or a late start")
         shown = sorted((p.pts, p.duration or 0) for p in packets if p.pts is not None)
         if len(shown) < len(packets):
-            self._refuse("the packets carry no times to hold decord against")
+            self._refuse("the packets have no times to check decord against")
         times = np.array([head.seconds(ticks) for ticks, _ in shown])
         if np.diff(times).max(initial=0.0) > LONGEST_SECONDS:
-            self._refuse("the packets' times leap ahead")
+            self._refuse("the packets' times jump ahead")
         gap = times[-1] - times[-2] if len(times) > 1 else head.usual_seconds
         return times, float(times[-1] + (shown[-1][1] * head.tick or gap))
 
@@ -164,7 +166,7 @@ class DecordReader(Reader):
         """Hold decord's frame count and times against the packets'."""
         count = len(self._frames)
         if count != len(self._times):
-            self._refuse(f"decord counts {count} frames, the file holds {len(self._times)}")
+            self._refuse(f"decord counts {count} frames, the file has {len(self._times)}")
         found = np.asarray(self._frames.get_frame_timestamp(np.arange(count)), dtype=np.float64)
         starts = found.reshape(count, -1)[:, 0]
         sound = np.isfinite(starts).all() and (np.diff(starts) > 0).all()

@@ -76,7 +76,7 @@ class FramesReader(Reader):
         shown, picture, newest = -1, np.empty(0, dtype=np.uint8), -math.inf
         for index, time in enumerate(times):
             if not time >= newest:
-                raise ValueError(f"asked times must ascend: {time} s comes after {newest} s")
+                raise ValueError(f"requested times must ascend: {time} s comes after {newest} s")
             newest = time
             if time >= end - TIME_EPSILON:
                 break
@@ -106,18 +106,18 @@ class FramesReader(Reader):
         path = self._folder / self._pattern.name(self._first + number)
         try:
             if (other := what_else(path)) is not None:
-                raise VideoError(f"{path}: is {other}, not a frame; get it again")
+                raise VideoError(f"{path}: is {other}, not a frame; get the file again")
             with Image.open(path, formats=_FORMATS) as image:
                 if image.mode.startswith(_DEEP):
                     raise VideoError(
-                        f"{path}: has more than 8 bits a colour ({image.mode}); write it with 8"
+                        f"{path}: has more than 8 bits per colour ({image.mode}); write it with 8"
                     )
                 picture = np.array(image.convert("RGB"))  # a copy that may be written to
         except VideoError:
             raise
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             reason = " ".join(str(error).split())[:120]
-            raise VideoError(f"{path}: does not decode ({reason}); get it again") from error
+            raise VideoError(f"{path}: does not decode ({reason}); get the file again") from error
         if self._shape is None:
             self._shape = picture.shape
         if picture.shape != self._shape:
@@ -127,20 +127,22 @@ class FramesReader(Reader):
 
 
 def _rate(source: FrameFolder, count: int) -> float:
-    """The rate of a folder of `count` frames. Raises VideoError where none fits."""
+    """The rate of a folder of `count` frames. Raises VideoError if none fits."""
     rates = sorted({rate for rate in source.rates if rate > 0 and math.isfinite(rate)})
     if not rates:
-        raise VideoError(f"{source}: the frames a second of this folder are not known; state them")
+        raise VideoError(
+            f"{source}: the frames per second of this folder are not known; set them (dataset.frame_fps)"
+        )
     duration = source.duration
     if duration is None:
         if len(rates) > 1:
-            raise VideoError(f"{source}: of several frames a second, the duration must tell")
+            raise VideoError(f"{source}: frame_fps has several rates: give the video's duration")
         return rates[0]
     rate = min(rates, key=lambda rate: abs(count / rate - duration))
     allowed = max(RATE_TOLERANCE * duration, 2 / rate)
     if abs(count / rate - duration) > allowed:
         raise VideoError(
-            f"{source}: {count} frames last {count / rate:.2f} s at {rate:g} a second, but the video is "
-            f"{duration:.2f} s long; frames are missing, or the rate is another one"
+            f"{source}: {count} frames last {count / rate:.2f} s at {rate:g} per second, but the video is "
+            f"{duration:.2f} s long; frames are missing, or the rate is wrong"
         )
     return rate

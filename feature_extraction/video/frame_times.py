@@ -18,7 +18,7 @@ class UnplannableError(Exception):
 
 
 class LateSeekError(Exception):
-    """A seek landed behind the first wanted frame; start further ahead of it."""
+    """A seek landed after the first wanted frame; start further ahead of it."""
 
 
 class AskedTimes:
@@ -57,7 +57,7 @@ class AskedTimes:
             self._ended = True
             return
         if not time >= self._newest:
-            raise ValueError(f"asked times must ascend: {time} s comes after {self._newest} s")
+            raise ValueError(f"requested times must ascend: {time} s comes after {self._newest} s")
         self._newest = time
         self._times.append(time)
         self._indices.append(index)
@@ -206,7 +206,7 @@ class FramePlan:
 class Damage:
     """Spans of seconds, each from a damaged packet or frame to the next key frame that is sound.
 
-    What lies between may be decoded from damaged pictures, so it counts.
+    What is between may be decoded from damaged pictures, so it counts.
     """
 
     def __init__(self) -> None:

@@ -103,7 +103,7 @@ def first_shown(path: str | os.PathLike[str]) -> tuple[float, float]:
 
 
 def check_file(path: Path) -> None:
-    """Raise VideoError where a path is no file that may be a video; nothing of it is decoded."""
+    """Raise VideoError where a path is not a file that may be a video; nothing of it is decoded."""
     try:
         other = what_else(path)
     except FileNotFoundError as error:
@@ -114,4 +114,4 @@ def check_file(path: Path) -> None:
     if not os.access(path, os.R_OK):
         raise VideoError(f"{path}: no permission to read this video file")
     if path.stat().st_size == 0:
-        raise VideoError(f"{path}: the video file is empty (0 bytes); get it again")
+        raise VideoError(f"{path}: the video file is empty (0 bytes); get the file again")

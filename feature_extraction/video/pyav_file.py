@@ -78,7 +78,7 @@ class VideoFile:
                     undecodable = undecodable or packet
             begun.append(Item(packet, frames))
             if packet is None and not frames:
-                raise VideoError(f"{self.path}: no frame of this video decodes; get it again")
+                raise VideoError(f"{self.path}: no frame of this video decodes; get the file again")
         self.first_frame = frames[0]
         self.head.first = self.ticks(self.first_frame)
         self._clock.restart()
@@ -147,7 +147,7 @@ class VideoFile:
         elif packet is not None and packet.is_keyframe:
             time = self._time(packet)
             if gap is not None:
-                self._note(gap[0], f"{gap[1]:.2f} s are missing between pieces that were joined")
+                self._note(gap[0], f"{gap[1]:.2f} s are missing between joined pieces")
             if self._sound_from is None:
                 self._sound_from = time
             # without stored times, a lost frame moves all after it
@@ -172,12 +172,12 @@ class VideoFile:
         seconds = max(0.0, self.head.seconds(self.head.first if ticks is None else ticks))
         if not self.allow_partial:
             raise DamagedVideoError(
-                f"{self.path}: does not decode at {seconds:.2f} s ({why}); get it again"
+                f"{self.path}: does not decode at {seconds:.2f} s ({why}); get the file again"
             )
         self._damage.begin(seconds)
 
     def _time(self, at: Packet | av.VideoFrame) -> int:
-        """Ticks of a packet or a frame, as far as it tells."""
+        """Ticks of a packet or a frame, if it has them."""
         own = at.dts if self.head.decode_times or at.pts is None else at.pts
         return own if own is not None else self._clock.newest or self.head.first
 

@@ -53,7 +53,7 @@ CONTAINERS = (
 class VideoHead:
     """What the head of an open file says of its video stream: kind, clock, rate and length.
 
-    Raises VideoError where there is no stream to decode.
+    Raises VideoError if there is no stream to decode.
     """
 
     def __init__(self, path: Path, container: InputContainer) -> None:
@@ -86,17 +86,17 @@ class VideoHead:
 
     @property
     def usual_seconds(self) -> float:
-        """Seconds a frame at the file's average rate; 0.0 where it has none."""
+        """Seconds per frame at the file's average rate; 0.0 where it has none."""
         return 1 / self.fps if self.fps else 0.0
 
     @property
     def codec(self) -> str:
-        """FFmpeg's name of what the pictures are compressed with, whoever decodes it."""
+        """FFmpeg's name of what the pictures are compressed with, whatever decoder is used."""
         return self.stream.codec_context.codec.canonical_name
 
     @cached_property
     def whole(self) -> bool | None:
-        """Whether the file ends where its structure says; None where that does not tell."""
+        """Whether the file ends where its structure says; None if that does not show it."""
         return is_whole(self.path, self.format)
 
     @cached_property
@@ -113,7 +113,7 @@ class VideoHead:
         return None if self.shared or starts_late else self.claimed_duration()
 
     def claimed_duration(self) -> float | None:
-        """Seconds from the first frame to the end, as the file says, perhaps of its sound; None where it does not."""
+        """Seconds from the first frame to the end, as the file says, perhaps of its sound; None if it does not."""
         stream = self.stream
         if self.avi:  # FFmpeg takes an AVI's length from the size of the file
             return stream.frames * self.usual_seconds or None
@@ -126,7 +126,7 @@ class VideoHead:
         return None if tag is None else tag - self.first * self.tick
 
     def measured_duration(self) -> float | None:
-        """Seconds from the first frame to the end by all packets of the file; None where they do not tell."""
+        """Seconds from the first frame to the end by all packets of the file; None if they do not show it."""
         with closing(open_container(self.path)) as container:
             try:
                 end = pictures_end(container, self.stream.index, decode_times=self.decode_times)
@@ -146,7 +146,7 @@ class VideoHead:
 
     @cached_property
     def lost_from(self) -> float | None:
-        """Seconds of the first picture that a cut took from between others; None where it took none."""
+        """Seconds of the first picture that a cut took from between others; None if it took none."""
         if self.whole is not False or self.lengths_found or self.avi:
             return None
         with closing(open_container(self.path)) as container:
@@ -161,7 +161,7 @@ class VideoHead:
 
         A file that is whole falls short of nothing, whatever lengths it names.
         """
-        if self.whole and not self.avi:  # an AVI's list of frames can be whole and lie
+        if self.whole and not self.avi:  # an AVI's list of frames can be whole and wrong
             return None
         claimed = self.claimed_duration()
         if self.whole is False:
@@ -184,16 +184,18 @@ class VideoHead:
     def broken_off(self, end: float, claimed: float | None) -> DamagedVideoError:
         """The error of a file whose frames end at `end` seconds, `claimed` being what it says."""
         if claimed is None or claimed - end < 0.005:  # nothing, as it is written
-            return DamagedVideoError(f"{self.path}: breaks off at {end:.2f} s; get it again")
+            return DamagedVideoError(
+                f"{self.path}: is truncated at {end:.2f} s; get the file again"
+            )
         return DamagedVideoError(
-            f"{self.path}: breaks off: {end:.2f} of {claimed:.2f} s are there, "
-            f"{claimed - end:.2f} s are missing; get it again"
+            f"{self.path}: is truncated: {end:.2f} of {claimed:.2f} s exist, "
+            f"{claimed - end:.2f} s are missing; get the file again"
         )
 
 
 def open_container(path: Path, hardware: Any = None) -> InputContainer:
-    """Open a file for reading; `hardware`: an `HWAccel` that decodes. Raises VideoError where it holds no video."""
-    # PyAV 19 takes metadata that are no UTF-8 as they are; before, it had to be asked
+    """Open a file for reading; `hardware`: an `HWAccel` that decodes. Raises VideoError if it holds no video."""
+    # PyAV 19 takes metadata that are not UTF-8 as they are; before, it had to be asked
     more: dict[str, Any] = {} if PYAV_VERSION >= 19 else {"metadata_errors": "replace"}
     try:
         # an absolute path is never taken for an address
@@ -206,7 +208,7 @@ def open_container(path: Path, hardware: Any = None) -> InputContainer:
     except (av.FFmpegError, OSError, ValueError) as error:
         # what FFmpeg says of a kind that is not in the list; PyAV 15 has no name for it
         not_read = getattr(error, "errno", None) == errno.EINVAL
-        unknown = "of no kind that is read: a playlist, a picture, sound alone, text?"
+        unknown = "of an unsupported kind: a playlist, an image, only sound, text?"
         raise _no_video(path, unknown if not_read else reason(error)) from error
     return container
 
@@ -217,10 +219,10 @@ def _no_video(path: Path, said: str) -> VideoError:
 
 
 def moving_stream(path: Path, container: InputContainer) -> av.VideoStream:
-    """Give the stream of video. Raises VideoError where none moves, or none decodes it."""
+    """Give the stream of video. Raises VideoError if none moves, or none decodes it."""
     stream = video_stream(container)
     if stream is None:
-        still = ": a cover picture or a preview is none" if container.streams.video else ""
+        still = ": a cover image or a preview does not count" if container.streams.video else ""
         raise VideoError(
             f"{path}: has no video stream (only sound or data, or it is damaged{still})"
         )

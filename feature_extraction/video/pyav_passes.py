@@ -78,9 +78,9 @@ def planned_pass(
     from_start: bool = True,
     clamp: bool = False,
 ) -> Answers:
-    """Read packets ahead, let the decoder drop frames nobody needs, give the others.
+    """Read packets ahead, let the decoder drop frames that are not needed, give the others.
 
-    Raises UnplannableError where packets turn out not to tell what the decoder shows.
+    Raises UnplannableError if packets turn out not to show what the decoder returns.
     """
     plan = FramePlan(asked, video.head.first, video.head.tick, from_start=from_start, clamp=clamp)
     due = _Due()
@@ -101,7 +101,7 @@ def planned_pass(
             video.end = plan.end if plan.overrun else None
             return
     if due.ticks:
-        raise UnplannableError("the decoder did not show every frame")
+        raise UnplannableError("the decoder did not return every frame")
     video.end = plan.end
 
 
@@ -119,7 +119,7 @@ class _Due:
     def answer(self, ticks: int | None) -> list[int]:
         """Give what a shown frame answers; a frame that was due before it must have come."""
         if self.ticks and (ticks is None or ticks > self.ticks[0]):
-            raise UnplannableError("the decoder passed over a frame")
+            raise UnplannableError("the decoder skipped a frame")
         if not self.ticks or ticks != self.ticks[0]:
             return []
         heappop(self.ticks)
@@ -140,7 +140,7 @@ def _planned_items(video: VideoFile, plan: FramePlan, final_fps: float | None) -
             if final is not None and not any(
                 i.packet is not None and i.packet.pts == final for i in ahead
             ):
-                raise UnplannableError("the last frame of the grid has gone by")
+                raise UnplannableError("the last frame of the grid has passed")
         elif (packet := _shown(item)) is not None:
             plan.add(packet.pts, packet.duration)
         ahead.append(item)

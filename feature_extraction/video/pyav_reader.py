@@ -1,7 +1,7 @@
 """The default reader: PyAV, one sequential pass, or a seek for a clip; frames by their own times.
 
-Packets tell presentation times before anything is decoded, so a frame nobody asked for and no
-other frame refers to is not decoded at all. Where packets do not tell (AVI, missing or doubled
+Packets have presentation times before anything is decoded, so a frame that was not requested and no
+other frame refers to is not decoded at all. Where packets do not have them (AVI, missing or doubled
 times, frames the decoder drops), everything is decoded and the frames' own times decide.
 """
 

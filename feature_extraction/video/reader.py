@@ -31,7 +31,7 @@ class VideoError(ValueError):
 
 
 class DamagedVideoError(VideoError):
-    """A video that breaks off or does not decode in places: `allow_partial` takes what is sound of it."""
+    """A video that breaks off or does not decode in places: `allow_partial` uses its readable part."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Reader(ABC):
         """
 
     def measure(self) -> float:
-        """Seconds from the first frame to the end of the last, from the file's packets where they tell."""
+        """Seconds from the first frame to the end of the last, from the file's packets where possible."""
         if self.info.duration is not None:
             return self.info.duration
         for _ in self.frames_at([math.inf]):  # beyond any video: no frame is converted
@@ -110,7 +110,7 @@ class Reader(ABC):
         return self.end_time
 
     def key_frame_seconds(self) -> float | None:
-        """The longest time from one key frame to the next by the file's index; None where there is none."""
+        """The longest time from one key frame to the next by the file's index; None if there is none."""
         return None
 
     def touches_damage(self, times: Sequence[float]) -> bool:
@@ -148,7 +148,7 @@ class Reader(ABC):
             raise VideoError(f"{self._source}: the reader is closed")
 
     def _clip_times(self, times: Sequence[float]) -> NDArray[np.float64]:
-        """The times [T] of a clip. Raises VideoError where they are none."""
+        """The times [T] of a clip. Raises VideoError if they are none."""
         wanted = np.asarray(times, dtype=np.float64)
         if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
             raise VideoError(f"{self._source}: a clip's times must be finite numbers, at least one")

@@ -1,7 +1,7 @@
 """What a file of tensors claims to hold, found out before it is loaded: a kilobyte can claim terabytes.
 
 torch believes the sizes that a file states: of the records of its archive, and of the storages that tensors lie in.
-Here both are held against the file's size. No code of the file runs.
+Here both are compared with the file's size. No code of the file runs.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ _ELEMENT = {
 
 
 class ClaimError(ValueError):
-    """A file that claims more than it holds, or is no plain file; the text says what was found, and the limit."""
+    """A file that claims more than it holds, or is not a plain file; the text says what was found, and the limit."""
 
 
 def load_tensors(path: Path) -> Any:
     """What torch.load gives of a file onto the CPU, tensors and plain values only.
 
-    Raises ClaimError where it is no plain file or claims more than there is, FileNotFoundError, and
+    Raises ClaimError if it is not a plain file or claims more than there is, FileNotFoundError, and
     what torch.load raises, which is of many kinds.
     """
     other = what_else(path)
@@ -72,7 +72,7 @@ def load_tensors(path: Path) -> Any:
 
 
 def _check_archive(path: Path, size: int) -> None:
-    """Hold the records against the file: torch writes them as they are, one behind the other."""
+    """Hold the records against the file: torch writes them as they are, one after the other."""
     with zipfile.ZipFile(path) as archive:
         records = archive.infolist()
         held = sum(record.file_size for record in records)
@@ -81,7 +81,7 @@ def _check_archive(path: Path, size: int) -> None:
         # torch finds records whatever the case of their names
         sizes = {record.filename.lower(): record.file_size for record in records}
         if len(sizes) < len(records):
-            raise ClaimError("holds a record twice")
+            raise ClaimError("contains a record twice")
         folder = records[0].filename.partition("/")[0].lower() if records else ""
         names = (record for record in records if record.filename.lower() == f"{folder}/data.pkl")
         for record in names:

@@ -29,7 +29,7 @@ def read_checkpoint(path: str | Path) -> Mapping[str, object]:
     """Read a checkpoint file, tensors only, onto the CPU.
 
     It is one of PyTorch's, a safetensors file, or a model file of ours, of which the classifier's tensors are given;
-    what a file is is told from what is in it.
+    what a file is is found from its content.
     Raises CheckpointError on a missing, truncated or foreign file, and on one that holds Python
     objects other than tensors and plain values: their code is never run.
     """
@@ -47,7 +47,7 @@ def read_checkpoint(path: str | Path) -> Mapping[str, object]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path}: not a file of tensors alone (damaged, or with Python objects, which are "
-            "never run): save its state dict alone with torch.save"
+            "never run): save only its state dict with torch.save"
         ) from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -80,7 +80,7 @@ def imagenet_state(path: str | Path | None = None, *, depth: int = 50) -> Mappin
 def published_state(chosen: Any) -> Mapping[str, object]:
     """Weights that torchvision publishes (one of its `Weights`): from its cache, or downloaded.
 
-    Raises CheckpointError where they cannot be had.
+    Raises CheckpointError if they cannot be had.
     """
     try:
         with _waiting_at_most(SERVER_SECONDS):
@@ -89,7 +89,7 @@ def published_state(chosen: Any) -> Mapping[str, object]:
             )
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(
-            f"torchvision's {_name_of(chosen)} weights could not be had ({error}): "
+            f"torchvision's {_name_of(chosen)} weights could not be downloaded ({error}): "
             f"download {chosen.url} and give its path"
         ) from error
     return state

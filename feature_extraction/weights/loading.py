@@ -28,6 +28,7 @@ from feature_extraction.weights.names import (
 )
 
 # Keys that must have a place in the network, and what ImageNet has no weights for.
+# words: ok (an earlier name in saved weights)
 OURS = re.compile(r"(backbone|stem|stages|slow|fast|lateral|joints|s[1-9](_fuse)?)\.")
 NOT_IN_IMAGENET = re.compile(r"^head\.|\.route\.|\.pooled_norm\.")
 NOT_IN_R2PLUS1D = re.compile(r"\.conv\.temporal\.|\.aggregate\.norm\.")
@@ -61,12 +62,16 @@ def load_public_checkpoint(model: nn.Module, state_dict: Mapping[str, object]) -
         names = {key: name and one_pathway(name) for key, name in names.items()}
     if not any(name in own for name in names.values()):
         hint = " (torchvision's: use load_imagenet)" if "layer1.0.conv1.weight" in state else ""
-        raise CheckpointError(f"no key of the checkpoint is the network's: {some(state)}{hint}")
+        raise CheckpointError(
+            f"no key of the checkpoint belongs to the network: {some(state)}{hint}"
+        )
     heads = {key: name for key, name in names.items() if (name or key).startswith("head.")}
     backbone = {key: name for key, name in names.items() if key not in heads}
     unknown = [k for k, name in backbone.items() if name not in own and (name or OURS.match(k))]
     if unknown:
-        raise CheckpointError(f"the checkpoint has weights that the network lacks: {some(unknown)}")
+        raise CheckpointError(
+            f"the checkpoint has weights that the network does not have: {some(unknown)}"
+        )
     chosen = place_weights(own, state, {key: name for key, name in backbone.items() if name})
     own_head = {name for name in own if name.startswith("head.")}
     head = {key: name for key, name in heads.items() if name}
@@ -99,7 +104,9 @@ def load_imagenet(model: nn.Module, state_dict: Mapping[str, object]) -> LoadRep
     }
     unknown = [key for key, name in names.items() if name not in own]
     if unknown:
-        raise CheckpointError(f"the network has no place for the ImageNet weights {some(unknown)}")
+        raise CheckpointError(
+            f"the network has no parameters for the ImageNet weights {some(unknown)}"
+        )
     optional = {key for key in own if NOT_IN_IMAGENET.search(key)}
     if factorised:
         optional |= {key for key in own if NOT_IN_R2PLUS1D.search(key)}
@@ -114,7 +121,7 @@ def require_imagenet_has_it(model: nn.Module) -> None:
     """Raise CheckpointError for a network that ImageNet's weights do not go into: a SlowFast."""
     if any(name.startswith("lateral.") for name in model.state_dict()):
         raise CheckpointError(
-            "a SlowFast starts from random weights, as in its paper, or from a SlowFast checkpoint"
+            "a SlowFast starts from random weights, as in its paper, or from a SlowFast checkpoint; give one of these"
         )
 
 
@@ -151,7 +158,9 @@ def apply(
     missing = [name for name in own if name not in taken]
     needed = [n for n in missing if n not in optional and not n.endswith("num_batches_tracked")]
     if needed:
-        raise CheckpointError(f"the checkpoint lacks weights of the network: {some(needed)}")
+        raise CheckpointError(
+            f"weights of the network are missing from the checkpoint: {some(needed)}"
+        )
     merged = dict(own)
     merged.update({name: state[key].reshape(own[name].shape) for key, name in chosen.items()})
     model.load_state_dict(merged)

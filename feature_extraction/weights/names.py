@@ -42,7 +42,7 @@ PYSLOWFAST_BLOCK = {
     "branch2.c_bn": "expand.norm",
 }
 LATERAL = "lateral."
-FORMER_LATERAL = "joints."  # what our SlowFast's lateral connections were called once
+FORMER_LATERAL = "joints."  # words: ok (the earlier name of our SlowFast's lateral connections)
 PATHWAYS = ("slow.", "fast.")
 HEADS = {
     "head.out": "head.classifiers.0",

@@ -38,7 +38,7 @@ KINDS = {
 def read_network(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file by name; of a model file those of its classifier, by their own names.
 
-    Raises TensorFileError where it is not what it says or a number is not finite, OSError where it cannot be read.
+    Raises TensorFileError if it is not what it says or a number is not finite, OSError where it cannot be read.
     """
     with opened(path) as (stream, header):
         blocks, prefix = header.blocks, CLASSIFIER if OURS in header.metadata else ""
@@ -52,20 +52,20 @@ def read_tensors(
 ) -> dict[str, Tensor]:
     """Tensors by name, compared with the digests there are of them.
 
-    Raises TensorFileError where one is cut off, is another, or holds what is no finite number.
+    Raises TensorFileError if one is cut off, is another, or holds what is not a finite number.
     """
     found = {}
     for block in blocks:
         tensor = _tensor(read_block(stream, block, digests.get(block.name)), block)
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise TensorFileError(f"the tensor {block.name} has a number that is not finite")
+            raise TensorFileError(f"the tensor {block.name} has a value that is not finite")
         found[block.name] = tensor
     return found
 
 
 def _tensor(content: np.ndarray, block: Block) -> Tensor:
     """Bytes uint8 [size] as the tensor they are."""
-    if block.kind == "BOOL":  # any other byte is no truth value to torch
+    if block.kind == "BOOL":  # any other byte is not a truth value to torch
         return torch.from_numpy(content != 0).reshape(block.shape)
     if not block.size:
         return torch.empty(block.shape, dtype=KINDS[block.kind])

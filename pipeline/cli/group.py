@@ -72,9 +72,9 @@ class Commands(click.Group):
             raise _OneLine(error) from error
         except KeyboardInterrupt as error:
             stop = signal.Signals(getattr(error, "number", signal.SIGINT))
-            with contextlib.suppress(OSError):  # the terminal may be what is gone
+            with contextlib.suppress(OSError):  # the terminal itself may be gone
                 click.echo(
-                    f"Error: stopped by {stop.name}; the same command goes on from what is on disk",
+                    f"Error: stopped by {stop.name}; run the same command again to resume from what is on disk",
                     err=True,
                 )
             sys.exit(128 + stop)
@@ -102,8 +102,8 @@ def _name_variables(command: click.Command) -> None:
 
 
 def _printable(error: click.ClickException) -> click.ClickException:
-    """An error of click's, which quotes what was typed, made so that it steers no terminal."""
-    error.message = printable(error.message)  # type: ignore[misc]  # final, but for us nothing else prints it
+    """An error of click's, which quotes what was typed, made safe for the terminal."""
+    error.message = printable(error.message)  # type: ignore[misc]  # final, but nothing else prints it for us
     return error
 
 

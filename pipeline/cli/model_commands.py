@@ -1,4 +1,4 @@
-"""The commands around a model file: made of a run, and told of."""
+"""The commands around a model file: exported from a run, and described."""
 
 from __future__ import annotations
 

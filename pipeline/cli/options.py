@@ -1,4 +1,4 @@
-"""The options of the commands, each where it does something, and the run they name."""
+"""The options of the commands, and the run they name."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _assignments(
 
 
 def echo(text: str) -> None:
-    """Print a table or a line of ours on stdout; nothing in it steers the terminal."""
+    """Print a table or a line of ours on stdout; nothing in it controls the terminal."""
     click.echo(printable_lines(text))
 
 
@@ -57,11 +57,11 @@ JSON = click.option(
 
 
 def _of_why(context: click.Context, _: click.Parameter, value: float | None) -> float:
-    """The tIoU asked for, refused where it would do nothing."""
+    """The tIoU asked for, refused if it would have no effect."""
     from pipeline.errors import UsageError
 
     if value is not None and not context.params.get("why"):
-        raise UsageError("--at: is the tIoU of --why; add --why")
+        raise UsageError("--at: sets the tIoU of --why; add --why")
     return 0.5 if value is None else value
 
 
@@ -183,7 +183,7 @@ FRAME_FPS = click.option(
     metavar="RATE",
     help="Frames per second of videos that are folders of frames.",
 )
-ALL = tuple(_OPTIONS)  # what a command takes that reads annotations and videos and computes
+ALL = tuple(_OPTIONS)  # the options of a command that reads annotations and videos and computes
 
 
 def configured(*names: str, run_dir: bool = True) -> Callable[[Command], Command]:
@@ -220,7 +220,7 @@ def start(
 ) -> Run:
     """The run a command's options name. Raises UsageError for what is wrong.
 
-    What one `eval` is told of how to evaluate does not become the run's configuration.
+    What one `eval` is given about how to evaluate does not become the run's configuration.
     """
     from pipeline.cli.choosing import choose
     from pipeline.configuration.reading import dump_config, load_config

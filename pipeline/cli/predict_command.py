@@ -116,7 +116,7 @@ def predict(
     sources = find_inputs(videos, Frames(options.pop("frame_fps")), aside=target)
     options["shard"] = _shard(options["shard"], len(sources))
 
-    # Imports torch, for which a slip above need not wait.
+    # Imports torch, which a mistake above need not wait for.
     from pipeline.tools.predict.running import predict as predicted
 
     counts: list[int] = []
@@ -135,12 +135,12 @@ def _chosen(run_dir: Path | None, model: Path | None) -> Path:
     from pipeline.errors import UsageError
 
     if run_dir is not None and model is not None:
-        raise UsageError("--run-dir and --model are given: a model comes from one of both")
+        raise UsageError("--run-dir and --model are given: give one of the two")
     return model if model is not None else chosen_run(run_dir)
 
 
 def _shard(text: str | None, videos: int) -> Shard | None:
-    """The share of this process, said. Fewer videos than a job array has tasks are no work to share out.
+    """The share of this process, reported. Fewer videos than a job array has tasks are not shared out.
 
     A task of an array is often given a video of its own.
     """

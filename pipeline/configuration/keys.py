@@ -79,7 +79,7 @@ def restated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     """What a manifest holds, perhaps an older program's, as `result_fields` would say it today.
 
     Of the keys of `new`, what is set now, those it lacks have their default, or, where older programs
-    did not record them, the value of now; keys that change no result are gone.
+    did not record them, the current value; keys that change no result are dropped.
     """
     known = _keys()
     fields = {key: value for key, value in default_fields().items() if key in new}
@@ -89,7 +89,7 @@ def restated(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         field = known.get(name)
         if field is None:
             fields[name] = value
-        elif name not in new and name in _sometimes():  # beside the values of now
+        elif name not in new and name in _sometimes():  # with the current values
             continue
         elif _changes_results(field):
             fields[name] = _one_form(field, value)

@@ -30,7 +30,7 @@ MOST_SETTINGS = 200_000  # characters of the configuration; a shipped one has 4,
 
 
 def is_model_file(path: Path) -> bool:
-    """Whether a path is to be read as a model file: by what is in it, or by its name."""
+    """Whether a path is to be read as a model file: by its content, or by its name."""
     return path.suffix == ENDING or is_tensor_file(path)
 
 
@@ -48,24 +48,28 @@ def read_content(path: Path) -> dict[str, Any]:
 
 
 def content_of(header: Header, path: Path) -> dict[str, Any]:
-    """What the metadata of a model file holds; that its sections are mappings is looked at, and no more.
+    """What the metadata of a model file holds; only that its sections are mappings is checked.
 
-    Raises UserError where it is none, was changed, or is of a newer program.
+    Raises UserError if it is not one, was changed, or was written by a newer program.
     """
     text = header.metadata.get(OURS)
     if text is None:
         raise UserError(
-            f"{path}: a safetensors file, and no model of tada-loc (as weights, it can be backbone.pretrained)"
+            f"{path}: a safetensors file, but not a model of tada-loc (use it as weights with backbone.pretrained)"
         )
     try:
         content = strict_json(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: its metadata is no JSON ({str(error)[:120]})") from error
+        raise UserError(f"{path}: its metadata is not JSON ({str(error)[:120]})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(f"{path}: its metadata is not that of a model of tada-loc")
+        raise UserError(
+            f"{path}: its metadata is not that of a tada-loc model; export the model again"
+        )
     _require_version(content.get("version"), path)
     if content.get(CHECKSUM) != checksum(content):
-        raise UserError(f"{path}: damaged, or changed by hand: its metadata has another checksum")
+        raise UserError(
+            f"{path}: damaged, or changed by hand: its metadata does not match its checksum; get the file again"
+        )
     sections = content.get("configuration")
     if not isinstance(sections, dict) or not all(isinstance(v, dict) for v in sections.values()):
         raise UserError(f"{path}: its configuration has no sections")
@@ -80,13 +84,13 @@ def version_of(configuration: Mapping[str, Any]) -> int:
 
 
 def checksum(content: Mapping[str, Any]) -> str:
-    """SHA-256 of all that is in the metadata but the checksum itself, written in its one form."""
+    """SHA-256 of all that is in the metadata but the checksum itself, written in canonical form."""
     rest = {key: value for key, value in content.items() if key != CHECKSUM}
     return hashlib.sha256(written(rest).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def written(value: Any) -> str:
-    """JSON in one form: keys in their order, no spaces, every letter as it is."""
+    """JSON in canonical form: sorted keys, no spaces, letters unescaped."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
@@ -97,7 +101,7 @@ def not_a_model(path: Path, error: TensorFileError) -> UserError:
 
 def _require_version(version: object, path: Path) -> None:
     if type(version) is not int or version < 1:
-        raise UserError(f"{path}: its format is {str(version)[:40]!r}, which is none")
+        raise UserError(f"{path}: its format {str(version)[:40]!r} is not a format number")
     if version > VERSION:
         raise UserError(
             f"{path}: made by a newer tada-loc (format {version}; this one reads {VERSION}): update tada-loc"

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 from pipeline.configuration.keys import known_keys
 from pipeline.configuration.sections.urls import masked
 
-_LONGEST = 200  # characters of a value that is shown
+_LONGEST = 200  # characters of a value in a message
 
 
 def first_problem(error: ValidationError) -> tuple[str, str]:
-    """The dotted key of what is wrong, and what is said of it."""
+    """The dotted key of what is wrong, and what is reported about it."""
     problems = error.errors(include_url=False)
     # A misspelt key also makes the right one missing: name the misspelling first.
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
@@ -28,7 +28,7 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
     text = text[:1].lower() + text[1:]
     if not key:
         return key, text
-    if isinstance(problem["input"], Mapping):  # what is wrong is between its keys
+    if isinstance(problem["input"], Mapping):  # the mistake is between its keys
         return key, f"{key}: {text}"
     return key, f"{key} = {_shown(problem['input'])}: {text}"
 
@@ -39,7 +39,7 @@ def _shown(value: object) -> str:
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:
-    # Below a key pydantic goes on with the names of types and positions, which are no key of the user's.
+    # Below a key pydantic goes on with the names of types and positions, which are not a key of the user's.
     parts = [str(part) for part in location]
     known = known_keys()
     for length in range(len(parts), 0, -1):

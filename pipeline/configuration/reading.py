@@ -38,9 +38,9 @@ __all__ = [
     "read_config",
 ]
 
-RUNS = Path("runs")  # where run folders are, unless told
+RUNS = Path("runs")  # where run folders are by default
 LARGEST = 1_000_000  # bytes of a configuration; the shipped ones have 4,000
-RUN_CONFIG = "config.yaml"  # what a run folder keeps of its settings
+RUN_CONFIG = "config.yaml"  # the settings that a run folder keeps
 SHIPPED = Path(__file__).resolve().parents[1] / "configs"
 
 
@@ -51,7 +51,7 @@ def find_config(name: str) -> Path:
     """
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
-        if os.path.lexists(path):  # also what is no plain file: reading it says so
+        if os.path.lexists(path):  # also what is not a plain file: reading it says so
             return path
         raise UsageError(f"configuration {name}: no such file")
     shipped = SHIPPED / f"{name}.yaml"
@@ -60,7 +60,9 @@ def find_config(name: str) -> Path:
     if os.path.lexists(path) and not path.is_dir():
         return path
     names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.yaml")))
-    raise UsageError(f"configuration {name!r}: neither a file nor one of the shipped ({names})")
+    raise UsageError(
+        f"configuration {name!r}: neither a file nor a shipped configuration ({names})"
+    )
 
 
 def load_config(
@@ -69,7 +71,7 @@ def load_config(
     """Read and validate a configuration; `overrides` maps dotted keys to values.
 
     Of a model file it is the one the model was made with, the model itself the initial weights. Keys with an
-    old name are said, unless `quiet`.
+    old name are reported, unless `quiet`.
 
     Raises UsageError naming the file, the key, its value and the nearest known key.
     """
@@ -97,12 +99,12 @@ def read_config(
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UsageError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(data, dict):
-        raise UsageError(f"{path}: holds no sections; see a shipped configuration for the form")
+        raise UsageError(f"{path}: has no sections; see a shipped configuration for an example")
     return _validated(data, path, overrides, quiet=quiet)
 
 
 def _from_model(path: Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections that begin a new run from a model file. Raises UsageError where no data set is named."""
+    """The sections that begin a new run from a model file. Raises UsageError if no data set is named."""
     options = {"annotations": "--annotations FILE", "videos": "--videos DIR"}
     missing = [key for key in options if f"dataset.{key}" not in overrides]
     if missing:
@@ -123,7 +125,7 @@ def _validated(
     """Sections with what was set on the command line, as settings. Raises UsageError as `load_config` does."""
     overrides = dict(overrides or {})
     renamed = rename_keys(data)
-    if not (quiet or _is_of_run(path)):  # no file of the user's; the next stage writes it anew
+    if not (quiet or _is_of_run(path)):  # no file of the user's; the next stage writes it again
         _say_renamed(path, renamed)
     renamed = rename_overrides(overrides)
     if not quiet:
@@ -144,7 +146,7 @@ def _validated(
 def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
     """`section.key=value` strings to a mapping; values are read as YAML.
 
-    Raises UsageError for a string without `=` or with a value that is no YAML.
+    Raises UsageError for a string without `=` or with a value that is not YAML.
     """
     result: dict[str, Any] = {}
     for text in assignments:
@@ -161,14 +163,14 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
 
 
 def dump_config(config: Config) -> str:
-    """The configuration as YAML that `load_config` reads back to the same values; no sign in it is not printable."""
+    """The configuration as YAML that `load_config` reads back to the same values; all its characters are printable."""
     values = config.model_dump(mode="json")
     plain = json.dumps(values, ensure_ascii=False).isprintable()
     return write_yaml(values, sort_keys=False, allow_unicode=plain)
 
 
 def _is_of_run(path: Path) -> bool:
-    """Whether a file is what a run folder keeps of its settings."""
+    """Whether a file is the settings that a run folder keeps."""
     return path.name == RUN_CONFIG and any(path.parent.glob("*/manifest.json"))
 
 

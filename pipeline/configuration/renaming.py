@@ -1,4 +1,4 @@
-"""Keys that had another name once: the old one is still read."""
+"""Renamed keys: the old names are still read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pipeline.errors import UsageError
 
 
 def rename_keys(data: dict[str, Any]) -> dict[str, str]:
-    """Give keys of a file that have an old name their new one; tells which.
+    """Rename keys of a file that have an old name; returns which.
 
-    Raises UsageError where both names are there.
+    Raises UsageError if both names are there.
     """
     found = {}
     for old, new in new_names().items():
@@ -28,7 +28,7 @@ def rename_keys(data: dict[str, Any]) -> dict[str, str]:
 
 
 def rename_overrides(overrides: dict[str, Any]) -> dict[str, str]:
-    """As `rename_keys`, of a mapping by dotted keys. Raises UsageError where both names are there."""
+    """As `rename_keys`, of a mapping by dotted keys. Raises UsageError if both names are there."""
     found = {old: new for old, new in new_names().items() if old in overrides}
     for old, new in found.items():
         _refuse_both(old, new, new in overrides)
@@ -38,4 +38,6 @@ def rename_overrides(overrides: dict[str, Any]) -> dict[str, str]:
 
 def _refuse_both(old: str, new: str, both: bool) -> None:
     if both:
-        raise UsageError(f"{old} and {new} are given: {old} is the old name of {new}, give one")
+        raise UsageError(
+            f"{old} and {new} are both given: {old} is the old name of {new}; keep {new}"
+        )

@@ -131,13 +131,13 @@ class Config(Section):
         if bmn is not None and bmn.duration_scale > bmn.temporal_scale:
             raise ValueError(
                 f"bmn.duration_scale {bmn.duration_scale} is larger than bmn.temporal_scale "
-                f"{bmn.temporal_scale}: no proposal is longer than what the network sees"
+                f"{bmn.temporal_scale}: no proposal is longer than the network's input; lower duration_scale"
             )
         return self
 
     @property
     def ignored_labels(self) -> tuple[str, ...]:
-        """The labels that are no class; none where nothing is detected."""
+        """The labels that are not a class; none where nothing is detected."""
         return self.eval.ignore_labels if self.eval is not None else ()
 
     @property
@@ -160,15 +160,15 @@ class Config(Section):
     def section(self, name: str) -> Section:
         """A section by its name; of a head that is not the configuration's, and of ActionFormer, one at its defaults.
 
-        Raises UserError where the configuration does without it.
+        Raises UserError if the configuration does without it.
         """
         section: Section | None = getattr(self, name)
         if section is None and name in _AT_DEFAULTS and name not in self.lacking:
             section = _AT_DEFAULTS[name]
         if section is None:
             raise UserError(
-                f"the configuration has no section {name}: it is for a classifier alone; take the "
-                "section from one for detection (hacs, ek100) to go on"
+                f"the configuration has no section {name}: it is for a classifier only; copy the "
+                "section from one for detection (hacs, ek100)"
             )
         return section
 

@@ -1,4 +1,4 @@
-"""A configuration as it is stored beside trained weights: without what is of one machine or of one data set."""
+"""A configuration as it is stored beside trained weights: without what belongs to one machine or one data set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.configuration.sections.backbone import LATER
 from pipeline.configuration.settings import BackboneSettings, Config, DetectionConfig
 from pipeline.errors import UserError
 
-# What stays of a section that is about one data set; all other keys of it go.
+# What is kept of a section about one data set; all its other keys are removed.
 _KEPT = {
     "dataset": ("name", "format", "frame_fps", "frames", "train_subset", "eval_subset", "hold_out")
 }
@@ -30,7 +30,7 @@ _NAMES = (
     ("dataset", "name"),
     ("dataset", "frames"),
     ("backbone", "pretrained"),
-)  # perhaps once a path
+)  # may have been a path
 _DROPPED = {
     "finetune": ("proxies",),
     "classify": ("scores",),
@@ -80,7 +80,9 @@ def from_store(sections: Mapping[str, dict[str, Any]]) -> DetectionConfig:
     values = {name: dict(section) for name, section in sections.items()}
     rename_keys(values)
     for key in _strangers(values):
-        raise UserError(f"{key}: a model file has no such key: it is about one machine or data set")
+        raise UserError(
+            f"{key}: not allowed in a model file: the key is about one machine or data set"
+        )
     values.setdefault("dataset", {}).update(_PLACEHOLDERS)
     try:
         config = Config.model_validate(values).detection()
@@ -89,28 +91,30 @@ def from_store(sections: Mapping[str, dict[str, Any]]) -> DetectionConfig:
     for name, key in _NAMES:
         value = getattr(config.section(name), key)
         if value is not None and _last(value) != value:
-            raise UserError(f"{name}.{key} = {value!r}: a path, and a model file has none")
+            raise UserError(f"{name}.{key} = {value!r}: is a path, and a model file holds no paths")
     _require_known(config.backbone)
     return config
 
 
 def _require_known(backbone: BackboneSettings) -> None:
-    """Refuse a network of others that the file does not describe: nothing is looked up for a stranger's file."""
+    """Refuse a network of others that the file does not describe: nothing is looked up for an untrusted file."""
     if backbone.title != backbone.name:
-        raise UserError(f"backbone.name = {backbone.name!r}: a path, and a model file has none")
+        raise UserError(
+            f"backbone.name = {backbone.name!r}: is a path, and a model file holds no paths"
+        )
     if not backbone.name.startswith("hf:"):
         return
     takes = backbone.description
     if takes is None or (takes.name, takes.asked, backbone.revision) != (backbone.name, None, None):
-        raise UserError(f"backbone.published: describes no {backbone.name}")
+        raise UserError(f"backbone.published: does not describe {backbone.name}")
 
 
 def as_start(sections: Mapping[str, dict[str, Any]], initial: str) -> dict[str, Any]:
     """What is stored as the beginning of a new run's configuration: the model as initial weights, another data set.
 
-    Where the annotations and the videos lie is left to be said.
+    Where the annotations and the videos are is left to be said.
     """
-    from_store(sections)  # refuses what is no configuration
+    from_store(sections)  # refuses what is not a configuration
     values = {name: dict(section) for name, section in sections.items()}
     rename_keys(values)
     kept = {key: values["dataset"][key] for key in _OF_ANY if key in values["dataset"]}
@@ -129,5 +133,5 @@ def _strangers(sections: Mapping[str, dict[str, Any]]) -> Iterator[str]:
 
 
 def _last(path: str) -> str:
-    """The last part of a path, of whatever system."""
+    """The last part of a path of any system."""
     return path.replace("\\", "/").rstrip("/").rpartition("/")[2]

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 _FORM = "write start:step:end (0.5:0.05:0.95) or a comma list (0.3,0.5,0.7)"
 _MOST = 1000  # thresholds of a range
-_SLACK = 1e-6  # steps by which a range may miss its end for rounding
+_SLACK = 1e-6  # steps by which rounding may make a range miss its end
 
 
 def parse_iou(value: str | float | Iterable[float]) -> tuple[float, ...]:
@@ -37,7 +37,7 @@ def parse_iou(value: str | float | Iterable[float]) -> tuple[float, ...]:
     if ranged:
         return tuple(_steps(str(value), *numbers))
     if any(b <= a for a, b in pairwise(numbers)):
-        raise ValueError(f"{value!r}: tIoU thresholds must rise; {_FORM}")
+        raise ValueError(f"{value!r}: tIoU thresholds must increase; {_FORM}")
     return tuple(numbers)
 
 
@@ -49,7 +49,7 @@ def missed_end(value: object) -> str | None:
     if abs(found[-1] - end) < _SLACK:
         return None
     shown = ", ".join(map(_short, found[:5])) + (", ..." if len(found) > 5 else "")
-    return f"tIoU thresholds {value}: no step ends at {_short(end)}; they are {shown}"
+    return f"tIoU thresholds {value}: no step ends at {_short(end)}; the thresholds are {shown}"
 
 
 def _floats(parts: Iterable[str | float]) -> list[float]:
@@ -57,7 +57,7 @@ def _floats(parts: Iterable[str | float]) -> list[float]:
 
 
 def _in_range(value: object, numbers: list[float], *, ranged: bool) -> None:
-    """Refuse thresholds, or a start, step and end, that are not shares of 1. Raises ValueError."""
+    """Refuse thresholds, or a start, step and end, that are not in (0, 1]. Raises ValueError."""
     if numbers and all(0 < number <= 1 for number in numbers):
         return
     advice = _FORM
@@ -71,11 +71,11 @@ def _in_range(value: object, numbers: list[float], *, ranged: bool) -> None:
     elif ranged and numbers[0] == 0 and 0 < numbers[1] < numbers[2] <= 1:
         start, step, end = numbers[1], numbers[1], numbers[2]
         advice = f"write {_range(start, step, end)} without the 0, which every pair reaches"
-    raise ValueError(f"{value!r}: tIoU thresholds lie above 0 and at most at 1; {advice}")
+    raise ValueError(f"{value!r}: tIoU thresholds are above 0 and at most 1; {advice}")
 
 
 def _steps(text: str, start: float, step: float, end: float) -> list[float]:
-    """The thresholds from `start` to `end`, or to the last step before it. Raises ValueError where there is none."""
+    """The thresholds from `start` to `end`, or to the last step before it. Raises ValueError if there is none."""
     count = (end - start) / step
     if count > _MOST:
         raise ValueError(f"{text!r}: more than {_MOST} tIoU thresholds; take a larger step")
@@ -87,7 +87,7 @@ def _steps(text: str, start: float, step: float, end: float) -> list[float]:
         )
     if end < start or steps < 1:
         raise ValueError(
-            f"{text!r}: tIoU thresholds are start:step:end, and no step leads up to this end; "
+            f"{text!r}: tIoU thresholds are start:step:end, and no step reaches this end; "
             f"{_swapped(start, step, end) or _FORM}"
         )
     if abs(count - steps) > _SLACK:  # `missed_end` says so
@@ -98,7 +98,7 @@ def _steps(text: str, start: float, step: float, end: float) -> list[float]:
 
 
 def _swapped(start: float, step: float, end: float) -> str:
-    """What to write where start:end:step was written, as numpy has it; nothing where that is no range."""
+    """What to write where start:end:step was written, as numpy has it; nothing where that is not a range."""
     start, step, end = start, end, step
     count = (end - start) / step
     if not 0.999999 < count <= _MOST or abs(count - round(count)) > _SLACK:

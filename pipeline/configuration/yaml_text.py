@@ -1,4 +1,4 @@
-"""Text to values and back, by the core schema of YAML 1.2: what looks like a number to a reader is one.
+"""Text to values and back, by the core schema of YAML 1.2: what looks like a number is a number.
 
 PyYAML follows YAML 1.1, where `1:30` is 90, `0123` is 83, `1_000` is 1000, `1e-3` is text, `yes` is true
 and `2024-01-01` is a date. Here the first three, `yes` and the date are text or what they look like.
@@ -30,14 +30,14 @@ _SHOWN = 40  # characters of a key that are shown
 
 
 class RepeatedKeyError(yaml.YAMLError):
-    """A key that stands twice in a mapping."""
+    """A key that appears twice in a mapping."""
 
 
 def read_yaml(text: str) -> Any:
-    """The values of a text. Raises YAMLError, RecursionError or ValueError where it is no YAML.
+    """The values of a text. Raises YAMLError, RecursionError or ValueError if it is not YAML.
 
-    RepeatedKeyError names a key that stands twice and both lines. Aliases are refused (none is needed, and
-    nested ones can fill the memory), and keys that are no text.
+    RepeatedKeyError names a key that appears twice and both lines. Aliases are refused (none is needed, and
+    nested ones can fill the memory), and keys that are not text.
     """
     if _PLAIN.match(text):
         return next((_value(kind, text) for kind, form in _FORMS.items() if form.match(text)), text)
@@ -63,14 +63,16 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not allowed in a configuration")
+            raise yaml.YAMLError(
+                "aliases (*name) are not allowed in a configuration; write the values out"
+            )
         return super().compose_node(parent, index)
 
     def plain(self, node: yaml.ScalarNode) -> Any:
         """The value of a scalar of the core schema, named by its tag or found by its look."""
         kind, text = node.tag.rpartition(":")[2], self.construct_scalar(node)
         if not _FORMS[kind].match(text):  # only where the text says so: !!int 1_000
-            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {text!r} is no {kind}")
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {text!r} is not a valid {kind}")
         return _value(kind, text)
 
 
@@ -106,7 +108,7 @@ for _kind, (_, _first) in _KINDS.items():
 
 
 def _refuse_repeated(node: yaml.Node, path: tuple[str, ...]) -> None:
-    """Raises RepeatedKeyError with the dotted name and both lines, and YAMLError for a key that is no text."""
+    """Raises RepeatedKeyError with the dotted name and both lines, and YAMLError for a key that is not text."""
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
             _refuse_repeated(item, path)
@@ -117,7 +119,7 @@ def _refuse_repeated(node: yaml.Node, path: tuple[str, ...]) -> None:
         name = ".".join((*path, key if len(key) <= _SHOWN else key[: _SHOWN - 3] + "..."))
         if key in lines:
             raise RepeatedKeyError(
-                f"{name} stands twice, in lines {lines[key]} and {line}; keep one"
+                f"{name} appears twice, in lines {lines[key]} and {line}; keep one"
             )
         lines[key] = line
         _refuse_repeated(value, (*path, key))
@@ -128,5 +130,5 @@ def _keys(node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, int]]:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
             shown = repr(key.value)[:_SHOWN]
-            raise yaml.YAMLError(f"line {line}: the key {shown} is no text; put it in quotes")
+            raise yaml.YAMLError(f"line {line}: the key {shown} is not text; put it in quotes")
         yield key.value, value, line

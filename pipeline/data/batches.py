@@ -39,10 +39,10 @@ def read_batches(
     """The batches of `plan` (keys of samples) in order, read ahead by `workers` processes.
 
     No more of the plan is asked for than is read ahead: it may be long, and made while it is read. A worker that
-    dies or needs more than READ_SECONDS for a sample is ended; `lost(video, reason)` is told, and has to see to it
-    that `samples` does not read that video again, or to raise. Reading then goes on from the batch that did not come.
-    So no wait for a batch is without an end. Without workers nothing guards the reading. Raises UserError where reading a sample does. Signals to the whole group are this process's to obey.
-    With CUDA, tensors that workers read lie in pinned memory.
+    dies or needs more than READ_SECONDS for a sample is ended; `lost(video, reason)` is called, and has to make sure
+    that `samples` does not read that video again, or to raise. Reading then continues with the batch that did not come.
+    So no wait for a batch is without an end. Without workers nothing guards the reading. Raises UserError if reading a sample does. Signals to the whole group are this process's to obey.
+    With CUDA, tensors that workers read are in pinned memory.
     """
     if not workers:
         for keys in plan:
@@ -73,7 +73,7 @@ def stacked(samples: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def no_features_without(title: str) -> Callable[[str, str], None]:
-    """What is told of a video whose features cannot be read in a training. Raises UserError: none goes on without."""
+    """What is reported about a video whose features cannot be read in a training. Raises UserError: a training never continues without it."""
 
     def refuse(video: str, reason: str) -> None:
         raise UserError(
@@ -100,7 +100,7 @@ class _Ahead:
         return min(most, len(self._waiting))
 
     def get(self, number: int) -> Sequence[Any] | None:
-        """The keys of one of them; None where the plan ends before."""
+        """The keys of one of them; None if the plan ends before."""
         return self._waiting[number] if self.upcoming(number + 1) > number else None
 
     def drop(self) -> None:
@@ -175,8 +175,8 @@ class _Readers:
         """Note what the reader of the missing batch was reading, and others that are lost by now."""
         if not reader.about:
             raise UserError(
-                f"a process that reads videos ended between two of them: {reason}; the same command "
-                "goes on (--workers 0 reads in this process)"
+                f"a process that reads videos ended between two videos: {reason}; run the same "
+                "command again to resume (--workers 0 reads in this process)"
             )
         for worker in (reader, *self._workers):
             if worker.lost is not None and worker.about:

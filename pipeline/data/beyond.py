@@ -1,4 +1,4 @@
-"""Annotated segments against the real lengths of their videos: what lies behind an end, and why it may."""
+"""Annotated segments against the real lengths of their videos: what comes after an end, and why it may."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ DIFFERS_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Beyond:
-    """The segments of a subset that run behind their video's end.
+    """The segments of a subset that end after their video's end.
 
-    `count` segments have a video whose length is known; `late` are those of them that end behind it, with
+    `count` segments have a video whose length is known; `late` are those of them that end after it, with
     column `length` (seconds), of which `begin` begin there; `unit`: what their times may be instead of seconds;
     `odd`: what else is strange about the times.
     """
@@ -38,14 +38,14 @@ class Beyond:
 
     @property
     def share(self) -> float:
-        """The share of the segments that run behind their video's end."""
+        """The share of the segments that end after their video's end."""
         return len(self.late) / self.count if self.count else 0.0
 
     @property
     def text(self) -> str:
         """How many there are, and the first few."""
         return (
-            f"{len(self.late)} of {self.count} {self.subset} segments run behind their video's end, "
+            f"{len(self.late)} of {self.count} {self.subset} segments end after their video's end, "
             f"{self.begin} of them begin there ({some(self.examples())})"
         )
 
@@ -118,15 +118,15 @@ def require_within(
     measured: Mapping[str, Measured],
     skipped: Collection[str] = (),
 ) -> list[str]:
-    """What is worth a word of segments behind their videos' ends, and of durations that are not the files'.
+    """Messages about segments beyond their videos' ends, and of durations that are not the files'.
 
-    Raises UserError where of a subset more than `dataset.allow_beyond` run behind them.
+    Raises UserError if of a subset more than `dataset.allow_beyond` run behind them.
     """
     lines, (differing, compared) = [], contradictions(dataset, subsets, measured)
     if differing:
         lines.append(
             f"annotations: {len(differing)} of {compared} annotated durations are not the files' "
-            f"({some(differing)}); a training segment ends where the first of both does"
+            f"({some(differing)}); training segments are cut at the earlier of the two"
         )
     for subset in subsets:
         found = beyond_end(dataset, subset, measured, skipped)
@@ -136,7 +136,7 @@ def require_within(
             lines.append(f"annotations: {found.text}; {_what_becomes(settings, subset)}")
         if found.odd:
             lines.append(
-                f"annotations: warning: all {found.count} {subset} segments lie {found.odd}"
+                f"annotations: warning: all {found.count} {subset} segments are {found.odd}"
             )
     return lines
 
@@ -149,16 +149,16 @@ def some(texts: Sequence[str]) -> str:
 def how_to_fix(found: Beyond) -> str:
     """What to do about segments that are too many."""
     if found.unit:
-        return f"these look like {found.unit}: write seconds"
+        return f"these look like {found.unit}: write times in seconds"
     return (
-        "correct the times or the videos, or raise dataset.allow_beyond, the share that may be so"
+        "correct the times or the videos, or raise dataset.allow_beyond, the share that is allowed"
     )
 
 
 def _what_becomes(settings: DatasetSettings, subset: str) -> str:
     if subset == settings.train_subset:
         return "they are cut there, or left out of training"
-    return "nothing detected can reach what lies there"
+    return "no detection can reach them"
 
 
 def _files(settings: DatasetSettings) -> str:

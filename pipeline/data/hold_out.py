@@ -39,7 +39,7 @@ def hold_out_videos(videos: Sequence[str], share: float, seed: int) -> tuple[lis
 def training_parts(config: Config, dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The segments that train, both networks alike, and those of training videos held out.
 
-    Videos skipped are in neither. Raises UsageError where `runtime.skip` cannot be read.
+    Videos skipped are in neither. Raises UsageError if `runtime.skip` cannot be read.
     """
     rows, _ = training_rows(dataset, config.dataset.train_subset)
     rows = rows[~rows["video"].isin(skipped_ids(config.runtime.skip))]
@@ -69,7 +69,7 @@ def require_use(config: Config) -> None:
 
 
 def held_out_line(videos: Sequence[str], held_out: Collection[str]) -> str:
-    """How much is held out; `videos` are those of all segments, one a segment."""
+    """How much is held out; `videos` are those of all segments, one per segment."""
     apart = set(held_out)
     segments = sum(video in apart for video in videos)
     return (

@@ -35,7 +35,7 @@ def rows_by_video(rows: pd.DataFrame) -> dict[str, str]:
 def initial_identity(backbone: BackboneSettings) -> str | None:
     """What the initial weights of a network are known by; None for random ones.
 
-    Of a folder they are known by the digests of its weights, of the Hub by the commit. Raises UserError where
+    Of a folder they are known by the digests of its weights, of the Hub by the commit. Raises UserError if
     they are not there.
     """
     published, given = backbone.of_others, backbone.pretrained

@@ -23,13 +23,13 @@ _FRAMES = 20  # that an open decoder may hold
 _PIXEL_BYTES = 1.5
 
 Value = TypeVar("Value")
-_Place = tuple[str, str]  # where it lies, decoder
+_Place = tuple[str, str]  # where it is, decoder
 
 
 @dataclass(frozen=True)
 class _Kept:
     reader: Reader
-    stamp: tuple[int, ...]  # what tells another file at its place
+    stamp: tuple[int, ...]  # what shows that another file took its place
 
     @property
     def bytes(self) -> float:
@@ -102,7 +102,7 @@ def _owner() -> tuple[int, int]:
 
 
 def _stamp(source: Source) -> tuple[int, ...] | None:
-    """What tells one file from another at its place; None where there is none."""
+    """What distinguishes one file from another at its place; None if there is none."""
     try:
         found = os.stat(source)
     except OSError:

@@ -16,7 +16,7 @@ from pipeline.data.order import epoch_order, full_batches
 from pipeline.progress import say
 from pipeline.ranks import ranks
 
-FEW_STEPS = 300  # below this a network learns next to nothing
+FEW_STEPS = 300  # below this a network learns almost nothing
 LEAST_BATCH = 8  # batch norm sees too little in smaller ones
 
 Settings = TypeVar("Settings", bound=OptimisationSettings)
@@ -54,7 +54,7 @@ def finetune_length(settings: FinetuneSettings, segments: Segments) -> Length[Fi
 
 
 def bmn_length(settings: BMNSettings, windows: int) -> Length[BMNSettings]:
-    """How long a training of BMN on so many windows is."""
+    """How long a training of BMN on this many windows is."""
 
     def batches(settings: BMNSettings) -> list[list[int]]:
         return epoch_order(windows, settings.batch_size, settings.seed, 0)
@@ -66,7 +66,7 @@ def bmn_length(settings: BMNSettings, windows: int) -> Length[BMNSettings]:
 def actionformer_length(
     settings: ActionFormerSettings, videos: int
 ) -> Length[ActionFormerSettings]:
-    """How long a training of ActionFormer on so many videos is."""
+    """How long a training of ActionFormer on this many videos is."""
 
     def batches(settings: ActionFormerSettings) -> list[list[int]]:
         return full_batches(videos, settings.batch_size, settings.seed, 0)
@@ -78,10 +78,10 @@ def actionformer_length(
 def long_enough(
     settings: Settings, samples: int, steps_of: Callable[[Settings], int], *, least_batch: int = 1
 ) -> Settings:
-    """Settings with the batch and the epochs a set of so many samples needs for `min_steps` steps.
+    """Settings with the batch and the epochs a set of this many samples needs for `min_steps` steps.
 
     The batch is at most a quarter of the samples (at least `least_batch`, and one for each process of
-    the run); `steps_of` tells the steps of an epoch. The warm-up stays the same part of the training.
+    the run); `steps_of` gives the steps of an epoch. The warm-up stays the same part of the training.
     Without `min_steps` nothing changes.
     """
     if not settings.min_steps:
@@ -107,7 +107,7 @@ def length_warning(section: str, settings: OptimisationSettings, steps: int) -> 
     if total >= FEW_STEPS:
         return None
     return (
-        f"{total} steps teach a network next to nothing; set {section}.min_steps={FEW_STEPS} or more, which "
+        f"{total} steps are too few to train a network; set {section}.min_steps={FEW_STEPS} or more, which "
         f"raises the epochs"
     )
 

@@ -69,11 +69,11 @@ def require_one_each(matches: Mapping[str, list[_Place]]) -> None:
 
 
 def skipped_ids(path: Path | None) -> frozenset[str]:
-    """The ids in a `runtime.skip` file: one a line; empty lines and those that begin with # count for nothing.
+    """The ids in a `runtime.skip` file: one per line; empty lines and those that begin with # count for nothing.
 
     The name of a video's file stands for its id, too.
 
-    Raises UsageError where the file cannot be read.
+    Raises UsageError if the file cannot be read.
     """
     if path is None:
         return frozenset()

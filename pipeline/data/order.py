@@ -116,7 +116,7 @@ def numbered(epoch: int, place: int, numbers: list[int]) -> list[tuple[int, int]
 def deal(weights: Sequence[float], size: int) -> list[list[int]]:
     """Indices dealt to `size` processes so that their weights come out about equal.
 
-    The heaviest first, each to whoever has least; a process's own are in falling order.
+    The heaviest first, each to the process with the least; a process's own are in falling order.
     """
     order = sorted(range(len(weights)), key=lambda index: (-weights[index], index))
     loads = [(0.0, rank) for rank in range(size)]

@@ -1,10 +1,10 @@
-"""In which unit times were written that are no seconds: the one in which they fit into their videos."""
+"""The unit of times that are not seconds: the one in which they fit into their videos."""
 
 from __future__ import annotations
 
 import numpy as np
 
-RATES = (15.0, 24.0, 25.0, 30.0, 50.0, 60.0)  # frames a second that tools count at
+RATES = (15.0, 24.0, 25.0, 30.0, 50.0, 60.0)  # frames per second that tools count at
 TINY_UNITS = {"microseconds": 1e6, "nanoseconds": 1e9}
 SPREAD = 0.05  # how far into their videos three quarters of the ends come
 FITS = 0.98  # of the segments: real tables have some that are wrong in any unit
@@ -16,9 +16,9 @@ FEW = 5  # segments from which it means something that all lie at the beginning
 def guess_unit(
     starts: np.ndarray, ends: np.ndarray, lengths: np.ndarray, rates: np.ndarray
 ) -> str | None:
-    """What times [n] are that run behind their videos' ends; None where no unit makes them fit.
+    """What times [n] are that end after their videos' ends; None if no unit makes them fit.
 
-    `lengths` (seconds) and `rates` (frames a second, 0 where not known) are those of the segments' videos.
+    `lengths` (seconds) and `rates` (frames per second, 0 where not known) are those of the segments' videos.
     """
     times = np.concatenate([starts, ends])
     found = []
@@ -44,7 +44,7 @@ def suspected_unit(ends: np.ndarray, lengths: np.ndarray) -> str | None:
     if len(ends) < FEW:
         return None
     if ends.max() <= 1 and np.median(lengths) > 2:
-        return "inside the first second of their videos: are these fractions of a video?"
+        return "inside the first second of their videos: are these fractions of the video?"
     if np.max(lengths) > 60 and _reach(ends * 60, lengths) >= REACHED:
         return "inside the first sixtieth of their videos: are these minutes?"
     return None
@@ -64,7 +64,7 @@ def _frames(ends: np.ndarray, lengths: np.ndarray, rates: np.ndarray) -> str:
         if not (same and near):
             found[rate] = f"{rate:.4g}" if same else "each video's own rate"
     words = " or ".join(found.values())
-    return words if not words or "own" in words else f"{words} a second"
+    return words if not words or "own" in words else f"{words} per second"
 
 
 def _reach(seconds: np.ndarray, lengths: np.ndarray) -> float:

@@ -70,7 +70,7 @@ def make_dataset(
 
     The annotations have the columns video, start, end, label, subset: times in seconds, subset
     training or validation. The same arguments give the same frames; a folder made with others, or not
-    to its end, is written anew. `size`: width and height, pixels.
+    to its end, is written again. `size`: width and height, pixels.
     """
     width, height = size
     made_with = {
@@ -91,7 +91,7 @@ def make_dataset(
         write_video(folder / "videos" / f"{names[index]}.mp4", scene, fps, rng)
         return scene.actions
 
-    with ThreadPoolExecutor(workers) as pool:  # numpy and the encoder let go of the lock
+    with ThreadPoolExecutor(workers) as pool:  # numpy and the encoder release the GIL
         actions = list(pool.map(make, range(len(names))))
     _write_annotations(folder / "annotations.csv", names, actions)
     write_json(marker, made_with)
@@ -148,7 +148,7 @@ def write_video(path: Path, scene: Scene, fps: float, rng: np.random.Generator) 
 def _resting_place(rng: np.random.Generator) -> float:
     """Draw where a number of the pose rests, from 0 to 1.
 
-    Its density grows with the room there is to move. Actions that go anywhere in that room keep it,
+    Its density grows with the space there is to move. Actions that go anywhere in that space keep it,
     and going from one place to another is then as likely as going back: a video played backwards is
     as likely as the video.
     """
@@ -166,7 +166,7 @@ def _next_place(rng: np.random.Generator, place: float) -> float:
 
 
 def _room(place: float) -> tuple[float, float]:
-    """Tell how much room there is below and above a place, LEAST_MOVE left out."""
+    """How much space there is below and above a place, LEAST_MOVE left out."""
     return max(0.0, place - LEAST_MOVE), max(0.0, 1 - LEAST_MOVE - place)
 
 

@@ -21,7 +21,7 @@ TURNS = (-0.28, 0.28)  # its angle, in turns
 
 @dataclass(frozen=True)
 class Look:
-    """What one video's things look like: drawn once a video, never changed within it."""
+    """What one video's things look like: drawn once per video, never changed within it."""
 
     width: int
     height: int

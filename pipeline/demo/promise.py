@@ -1,4 +1,4 @@
-"""What the demo's figure is promised to be, and whether a run kept it."""
+"""The figure that is expected of the demo, and whether a run is within it."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ EXPECTED = {
 
 
 def verdict(config: Config, data: Path, average: float) -> str | None:
-    """The line that ends a demo with this average mAP (percent), None where nothing is promised.
+    """The line that ends a demo with this average mAP (percent), None if nothing is expected.
 
-    Something is promised of the shipped settings with a backbone of EXPECTED, on the videos that the
+    A figure is expected of the shipped settings with a backbone of EXPECTED, on the videos that the
     demo draws (in `data`); where and how it runs is free.
     """
     expected = EXPECTED.get(config.backbone.name)
@@ -51,12 +51,12 @@ def verdict(config: Config, data: Path, average: float) -> str | None:
 
 
 def is_shipped(config: Config) -> bool:
-    """Whether every setting that decides the figure is the shipped demo's, the backbone's name aside."""
+    """Whether every setting that decides the figure is the shipped demo's, apart from the backbone's name."""
     shipped = load_config(find_config("demo"), {"backbone.name": config.backbone.name})
     return _deciding(config) == _deciding(shipped)
 
 
 def _deciding(config: Config) -> dict[str, object]:
     fields = deciding_fields(config)
-    fields.pop("extract.batch_size")  # it rounds otherwise, as another machine does
+    fields.pop("extract.batch_size")  # it rounds differently, as another machine does
     return {"runtime.skip": config.runtime.skip, **fields}

@@ -1,4 +1,4 @@
-"""The demo: the dataset is drawn, all stages run on it, and the figure is held against the promised one."""
+"""The demo: the dataset is drawn, all stages run on it, and the figure is compared with the expected one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run_demo(
     """Draw the embedded dataset and run all stages on it.
 
     `overrides` are keys of the configuration. Gives the run and the line that holds its figure to the
-    promise, None where nothing is promised of these settings.
+    promise, None if nothing is expected of these settings.
     """
     folder = run_dir or RUNS / "demo" / backbone
     data = RUNS / "demo" / "data" if run_dir is None else folder / "data"

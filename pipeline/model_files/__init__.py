@@ -1,4 +1,4 @@
-"""A trained model as one file, safe to receive from a stranger: written, read, and told of.
+"""A trained model as one file, safe to receive from a stranger: written, read, and described.
 
 Knows nothing of videos, of what is written of predictions, and of the command line.
 """

@@ -51,11 +51,11 @@ class Content(BaseModel):
     def _names_are_text(cls, heads: list[list[str]]) -> list[list[str]]:
         for names in heads:
             if len(set(names)) < len(names):
-                raise ValueError(f"the class {_first_twice(names)[:80]!r} comes twice")
+                raise ValueError(f"the class {_first_twice(names)[:80]!r} appears twice")
             for name in names:
                 if not is_text(name):
                     raise ValueError(
-                        f"the class {name[:80]!r} is no plain text (a control character)"
+                        f"the class {name[:80]!r} is not plain text (a control character)"
                     )
         return heads
 
@@ -63,7 +63,7 @@ class Content(BaseModel):
     @classmethod
     def _note_is_text(cls, note: str) -> str:
         if not is_text(note, but="\n\r\t\f"):
-            raise ValueError("it is no plain text (a control character)")
+            raise ValueError("it is not plain text (a control character)")
         return note
 
     @field_validator("results")
@@ -75,7 +75,7 @@ class Content(BaseModel):
 
 
 def checked(values: Mapping[str, Any], path: Path) -> Content:
-    """The content of a model file. Raises UserError naming the file, and what in it cannot be."""
+    """The content of a model file. Raises UserError naming the file, and what in it is invalid."""
     try:
         return Content.model_validate(dict(values))
     except ValidationError as error:
@@ -86,7 +86,7 @@ def checked(values: Mapping[str, Any], path: Path) -> Content:
 
 
 def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a file to be written: with what form it has, which program wrote it, and its checksum."""
+    """The content of a file to be written: with its format version, which program wrote it, and its checksum."""
     version = version_of(values["configuration"])
     content = {"format": FORMAT, "version": version, "program": program(), **values}
     return content | {CHECKSUM: checksum(content)}
@@ -101,7 +101,7 @@ def program() -> str:
 
 
 def is_text(text: str, but: str = "") -> bool:
-    """Whether a text has no control characters, but those named, and no halves of characters."""
+    """Whether a text has no control characters apart from those named, and no lone surrogates."""
     return not any(mark not in but and unicodedata.category(mark) in _NO_TEXT for mark in text)
 
 

@@ -1,4 +1,4 @@
-"""A run's model into a file: what is refused before any weights are read, and what is said of it."""
+"""A run's model to a file: what is refused before any weights are read, and what is reported."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pipeline.plain_files import bytes_text, read_text
 
 
 def export_run(folder: Path, target: Path, *, note: str | None = None, force: bool = False) -> str:
-    """Write the model of a run; gives the lines that tell what was written.
+    """Write the model of a run; returns the lines that say what was written.
 
-    `note` is a text, or the path of a file that holds one. Raises UserError where there is no trained model, where
-    something lies at `target` (unless `force`), and where it cannot be written.
+    `note` is a text, or the path of a file that holds one. Raises UserError if there is no trained model, where
+    something exists at `target` (unless `force`), and where it cannot be written.
     """
     _require_free(target, force=force)
     text = _note(note)
@@ -37,23 +37,23 @@ def export_run(folder: Path, target: Path, *, note: str | None = None, force: bo
         f"digest {model.digest}",
     ]
     if not text:
-        lines.append("no note: whoever gets the file is told no licence (--note LICENSE)")
+        lines.append("no note: the file names no licence (add one with --note LICENSE)")
     return "\n".join(lines)
 
 
 def _require_free(target: Path, *, force: bool) -> None:
-    """Refuse a place where something lies that is not to be replaced. Raises UserError."""
+    """Refuse a place where something exists that is not to be replaced. Raises UserError."""
     if not os.path.lexists(target):
         return
     other = what_else(target)
     if other is not None:
-        raise UserError(f"--to {target}: it is {other}; give the name of a file")
+        raise UserError(f"--to {target}: is {other}; give the name of a file")
     if not force:
-        raise UserError(f"--to {target}: is there already; give --force to write it anew")
+        raise UserError(f"--to {target}: already exists; use --force to overwrite it")
 
 
 def _note(note: str | None) -> str:
-    """The text of a note: that of the file it names, else itself. Raises UserError where a file cannot be read."""
+    """The text of a note: that of the file it names, else itself. Raises UserError if a file cannot be read."""
     if note is None:
         return ""
     path = Path(note)
@@ -63,7 +63,7 @@ def _note(note: str | None) -> str:
         return read_text(path, 4 * LONGEST_NOTE).strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"--note {note}: cannot be read as a text ({reason})") from error
+        raise UserError(f"--note {note}: cannot be read as text ({reason})") from error
 
 
 def _accuracy(results: object) -> str:

@@ -1,4 +1,4 @@
-"""Do tensors fit the networks of a configuration? Found out from names and shapes, before anything is allocated."""
+"""Do tensors fit the networks of a configuration? Checked by names and shapes, before anything is allocated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.model_files.limits import require_bounded
 
 
 class Form(NamedTuple):
-    """What is known of a tensor without its numbers: its kind as safetensors names it, and its shape."""
+    """What is known of a tensor without its values: its kind as safetensors names it, and its shape."""
 
     kind: str
     shape: tuple[int, ...]
@@ -37,8 +37,8 @@ def require_fits(
         )
     wanted = wanted_tensors(config, heads)
     for what, names in (
-        ("lacks tensors of its networks", wanted.keys() - found.keys()),
-        ("has tensors that its networks have not", found.keys() - wanted.keys()),
+        ("is missing tensors of its networks", wanted.keys() - found.keys()),
+        ("has tensors that its networks do not have", found.keys() - wanted.keys()),
     ):
         if names:
             first, *more = sorted(names)
@@ -62,7 +62,7 @@ def wanted_tensors(config: DetectionConfig, heads: Sequence[Sequence[str]]) -> d
 
     if config.backbone.name not in BACKBONES and ":" not in config.backbone.name:
         raise UserError(
-            f"backbone.name = {config.backbone.name!r}: no network of this tada-loc ({', '.join(sorted(BACKBONES))})"
+            f"backbone.name = {config.backbone.name!r}: unknown to this tada-loc ({', '.join(sorted(BACKBONES))})"
         )
     sizes = tuple(len(names) for names in heads)
     # The tables of samples grow with the map's size, the weights do not.
@@ -78,7 +78,7 @@ def wanted_tensors(config: DetectionConfig, heads: Sequence[Sequence[str]]) -> d
         raise UserError(error.message) from error
     except (ValueError, RuntimeError, OverflowError, MemoryError) as error:
         raise UserError(
-            f"its sizes make no network ({' '.join(str(error).split())[:200]})"
+            f"its sizes do not make a network ({' '.join(str(error).split())[:200]})"
         ) from error
     kinds = {torch.float32: "F32", torch.int64: "I64"}
     return {

@@ -1,4 +1,4 @@
-"""What a model is, for people and for programs: classes, clips, network, sizes, where it is from, how good it is."""
+"""What a model is, for people and for programs: classes, clips, network, sizes, origin, accuracy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TITLES = {"bmn": "BMN", "actionformer": "ActionFormer"}
 def describe(path: Path) -> dict[str, Any]:
     """What a model file, or the model of a run's folder, is; as JSON values.
 
-    All of a file is read and checked. Raises UserError, in one line, where it is no model.
+    All of a file is read and checked. Raises UserError, in one line, where it is not a model.
     """
     if path.is_dir():
         from pipeline.prediction.from_run import model_of_run
@@ -169,7 +169,7 @@ def _clips_text(clips: Mapping[str, Any]) -> str:
         clips["crop"], f"its central square of {clips['crop']} pixels"
     )
     return (
-        f"{clips['frames']} frames of {clips['clip_seconds']:.3g} s ({clips['interval']} apart at {clips['fps']:g} a second), "
+        f"{clips['frames']} frames of {clips['clip_seconds']:.3g} s ({clips['interval']} apart at {clips['fps']:g} per second), "
         f"one clip every {clips['every_seconds']:.3g} s; shorter side {clips['short_side']} pixels, {seen}"
     )
 
@@ -177,7 +177,7 @@ def _clips_text(clips: Mapping[str, Any]) -> str:
 _CLASSIFIED = {
     "proposal": "classes are those of each proposal",
     "video": "classes are those of the whole video",
-    "own": "it names the classes itself",
+    "own": "it predicts the classes itself",
 }
 
 

@@ -1,6 +1,6 @@
-"""How large a model may be: what a stranger's settings can make a program allocate.
+"""How large a model may be: limits what an untrusted file can make a program allocate.
 
-Each limit is many times what the paper's models have, so that no model of anyone's comes near it.
+Each limit is many times what the paper's models have, so that no real model comes near it.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def require_bounded(config: DetectionConfig) -> None:
     """Refuse settings with which no model works. Raises UserError naming the key, its value and the limit."""
     for key, value, most in (*_each(config), *_together(config)):
         if value > most:
-            raise UserError(f"{key} = {value:g}: at most {most:g} is taken of a model file")
+            raise UserError(f"{key} = {value:g}: at most {most:g} is allowed in a model file")
 
 
 def _each(config: DetectionConfig) -> Iterator[tuple[str, float, float]]:
@@ -114,19 +114,19 @@ def _each(config: DetectionConfig) -> Iterator[tuple[str, float, float]]:
 
 
 def _architecture(config: DetectionConfig) -> Iterator[tuple[str, float, float]]:
-    """The sizes of a network that others publish. Raises UserError for a kind that no model file holds."""
+    """The sizes of a network that others publish. Raises UserError for a kind that model files do not hold."""
     takes = config.backbone.description
     if takes is None or not takes.architecture:
         return
     kind, values = takes.architecture.get("model_type"), dict(takes.architecture)
     if kind not in KINDS:
         raise UserError(
-            f"{takes.name}: is a {kind!r}, and model files hold networks of transformers of the kinds {', '.join(KINDS)}"
+            f"{takes.name}: is a {kind!r}; model files hold transformers networks of the kinds {', '.join(KINDS)}"
         )
     for key, value in values.items():
         parts = value if isinstance(value, list) else [value]
         if not all(part is None or isinstance(part, str | int | float) for part in parts):
-            raise UserError(f"backbone.published: {key} of its architecture is no plain value")
+            raise UserError(f"backbone.published: {key} of its architecture is not a plain value")
         for part in parts:
             if isinstance(part, int | float):
                 yield f"backbone.published: {key}", abs(part), LARGEST_SIZE

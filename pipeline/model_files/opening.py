@@ -1,4 +1,4 @@
-"""A model by its path, whichever of both it is: a file, or the folder of a run."""
+"""A model by its path: a file, or the folder of a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.prediction.model import Model
 
 
 def open_model(path: Path) -> Model:
-    """The model of a file, or of a run's folder. Raises UserError where there is none, in one line."""
+    """The model of a file, or of a run's folder. Raises UserError if there is none, in one line."""
     if path.is_dir():
         from pipeline.prediction.from_run import model_of_run
 

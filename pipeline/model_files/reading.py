@@ -1,8 +1,8 @@
-"""A model out of one file, which may be a stranger's: nothing in it is believed before it was looked at.
+"""Reads a model from one file, which may be untrusted: nothing in it is used before it is checked.
 
 In order: the header against the file's size, the metadata, the configuration's sizes, the names and shapes of the
-tensors against the networks. Only then are tensors read, compared with their digests, and looked at for numbers
-that are none.
+tensors against the networks. Only then are tensors read, compared with their digests, and checked for values that
+are not finite.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ def _require_fits(header: Header, content: Content, config: DetectionConfig) -> 
 
     forms = {block.name: Form(block.kind, block.shape) for block in header.blocks}
     if content.sha256.keys() != forms.keys():
-        raise UserError("it has not one SHA-256 a tensor")
+        raise UserError("it does not have one SHA-256 per tensor")
     require_fits(forms, config, content.classes)
 
 
 def _require_variances(tensors: dict[str, Tensor]) -> None:
-    """Refuse a batch norm whose variance is below zero: its root would be no number. Raises UserError."""
+    """Refuse a batch norm whose variance is below zero: its square root would be NaN. Raises UserError."""
     for name, tensor in tensors.items():
         if name.endswith("running_var") and bool((tensor < 0).any()):
             raise UserError(f"the tensor {name} has a variance below zero")

@@ -1,4 +1,4 @@
-"""A model into one file: the same model gives the same bytes, and nothing in them is of this machine."""
+"""A model to one file: the same model gives the same bytes, and nothing in them is about this machine."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def write_model(model: Model, path: Path, *, trained: str = "") -> None:
         read_header(io.BytesIO(image), len(image))
     except TensorFileError as error:
         raise UserError(
-            f"{path}: no reader would take the model: {error}; nothing was written"
+            f"{path}: readers would refuse the model: {error}; nothing was written"
         ) from error
     with atomic_path(path) as temporary:
         temporary.write_bytes(image)
 
 
 def _arrays(model: Model) -> dict[str, np.ndarray]:
-    """The weights of both networks by their names in the file. Raises UserError for what is no network's."""
+    """The weights of both networks by their names in the file. Raises UserError for weights of neither network."""
     import torch
 
     from feature_extraction.weights.tensors import CLASSIFIER
@@ -65,7 +65,7 @@ def _arrays(model: Model) -> dict[str, np.ndarray]:
     for name, tensor in named.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise UserError(
-                f"{model.name}: the weights {name} have a number that is not finite: the training went wrong"
+                f"{model.name}: the weights {name} have a value that is not finite: the training diverged; train again with a lower base_lr"
             )
         try:
             array: np.ndarray = tensor.detach().cpu().contiguous().numpy()

@@ -140,7 +140,7 @@ class Detector:
 
 
 def _tell(made: Prediction, none: str | None) -> None:
-    """Say what is wrong with a video, and why `none` of its detections is left."""
+    """Say what is wrong with a video, and why `none` of its detections are left."""
     if made.damaged:
         seconds = sum(end - start for start, end in made.damaged)
         say(f"video {made.video}: {seconds:.2f} s damaged or missing")

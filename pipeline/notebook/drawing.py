@@ -38,10 +38,10 @@ class Picture:
     def __call__(
         self, truth: Truth | None = None, ax: Axes | Sequence[Axes] | None = None, **pandas: Any
     ) -> Any:
-        """Draw a lane a class of each video, darker where the score is higher, over lines for the ground truth.
+        """Draw a lane per class of each video, darker where the score is higher, over lines for the ground truth.
 
         `truth`: a table of video, start, end (seconds), label, or files of annotations; None: the run's own, where
-        it has one. `ax`: axes to draw on, one a video; None makes a figure of the first videos. With options of
+        it has one. `ax`: axes to draw on, one per video; None makes a figure of the first videos. With options of
         pandas' `plot`, such as `kind`, it is that. Gives the axes, an array of them of several videos. Raises UserError.
         """
         if pandas:
@@ -59,7 +59,7 @@ class Picture:
 
 
 def with_truth(predictions: Sequence[Prediction], truth: Truth) -> list[Prediction]:
-    """The same videos with this ground truth; those that it does not name are said. Raises UserError."""
+    """The same videos with this ground truth; those that it does not name are reported. Raises UserError."""
     if not isinstance(truth, pd.DataFrame):
         paths = [truth] if isinstance(truth, str | os.PathLike) else truth
         truth = read_annotations([Path(path) for path in paths]).annotations
@@ -79,7 +79,7 @@ def with_truth(predictions: Sequence[Prediction], truth: Truth) -> list[Predicti
 def draw(predictions: Sequence[Prediction], ax: Axes | Sequence[Axes] | None = None) -> Any:
     """Draw each video on axes of its own, and give them: the axes of one video, an array of several.
 
-    `ax`: the axes to draw on, one a video; None makes a figure. Raises UserError where they are too few.
+    `ax`: the axes to draw on, one per video; None makes a figure. Raises UserError if they are too few.
     """
     if ax is None:
         import matplotlib.pyplot as plt
@@ -102,7 +102,7 @@ def draw(predictions: Sequence[Prediction], ax: Axes | Sequence[Axes] | None = N
         given = np.asarray(ax, dtype=object).reshape(-1)
         if len(given) < len(predictions):
             raise UserError(
-                f"plot: {len(predictions)} videos and {len(given)} axes; give one a video, or choose videos: "
+                f"plot: {len(predictions)} videos and {len(given)} axes; give one per video, or choose videos: "
                 "found.of(VIDEO).plot(ax=ax)"
             )
     for one, prediction in zip(given, predictions, strict=False):
@@ -136,7 +136,7 @@ def _draw_lane(axis: Axes, row: int, lane: Lane) -> None:
 
 
 def _words(name: str) -> str:
-    """A name as matplotlib draws it: short, printable, and a dollar begins no formula."""
+    """A name as matplotlib draws it: short, printable, and without formulas."""
     shown = printable(name)
     shown = shown if len(shown) <= _NAME else f"{shown[: _NAME - 1]}…"
     return shown.replace("$", r"\$")

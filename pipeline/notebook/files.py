@@ -1,4 +1,4 @@
-"""Where the files go that are made of a table: one of each video."""
+"""Where the files made from a table go: one per video."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def a_file_a_video(
 ) -> None:
     """Write a file of each video: of one video `path`, of several, or where `path` is a folder, path/VIDEO + ending.
 
-    Raises UserError where `path` is no folder and there are several videos, and for an id that is no plain name.
+    Raises UserError if `path` is not a folder and there are several videos, and for an id that is not a plain name.
     """
     target = Path(path)
     if len(videos) == 1 and not target.is_dir():

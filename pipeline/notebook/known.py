@@ -16,14 +16,14 @@ NUMBERS = ("start", "end", "score")
 
 
 def no_rows(columns: Iterable[str] = COLUMNS) -> pd.DataFrame:
-    """A table without a row."""
+    """A table without rows."""
     return pd.DataFrame(
         {name: pd.Series(dtype=float if name in NUMBERS else str) for name in columns}
     )
 
 
 def with_rows(known: Prediction | None, video: str, rows: pd.DataFrame) -> Prediction:
-    """A video with these rows as its detections, best first; one that nobody looked at ends with the last of them."""
+    """A video with these rows as its detections, best first; an unknown video ends with the last of them."""
     ordered = rows.sort_values("score", ascending=False, kind="stable", ignore_index=True)
     if known is not None:
         return replace(known, detections=ordered)
@@ -38,7 +38,7 @@ def without_rows(prediction: Prediction) -> Prediction:
 
 
 def together(predictions: Iterable[Prediction]) -> tuple[Prediction, ...]:
-    """Each video once, as it was seen last."""
+    """Each video once, as last seen."""
     found: Mapping[str, Prediction] = {one.video: one for one in predictions}
     return tuple(found.values())
 

@@ -1,4 +1,4 @@
-"""What a picture of a video's detections shows: a lane a class, the most certain class first."""
+"""What a picture of a video's detections shows: a lane per class, the class with the highest score first."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def left_out(lanes: list[Lane], more: int, bars: int) -> str:
 
 
 def end_of(prediction: Prediction) -> float:
-    """Where the picture of a video ends, seconds: the video's end, or that of what lies behind it."""
+    """Where the picture of a video ends, seconds: the video's end, or that of what comes after it."""
     ends = [prediction.duration, 0.0]
     ends += [float(prediction.detections["end"].max())] if len(prediction.detections) else []
     if prediction.truth is not None and len(prediction.truth):
@@ -69,7 +69,7 @@ def end_of(prediction: Prediction) -> float:
 
 
 def ticks(end: float, most: int = 8) -> list[float]:
-    """Round moments from 0 to `end` seconds, at most so many and the one at 0."""
+    """Round moments from 0 to `end` seconds, at most this many and the one at 0."""
     if end < 1:
         return [0.0]
     step = next((step for step in _STEPS if end / step <= most), end / most)

@@ -1,4 +1,4 @@
-"""A run that is there, read: its detections, proposals, annotations, features and figures."""
+"""A finished run, read: its detections, proposals, annotations, features and figures."""
 
 from __future__ import annotations
 

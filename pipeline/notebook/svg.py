@@ -1,4 +1,4 @@
-"""Detections in a notebook: a small timeline a video, as SVG that needs nothing else."""
+"""Detections in a notebook: a small timeline per video, as SVG that needs nothing else."""
 
 from __future__ import annotations
 

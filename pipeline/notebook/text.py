@@ -60,7 +60,7 @@ def found_table(prediction: Prediction, rows: int = 10) -> str:
 
 
 def _moment(seconds: float, end: float) -> str:
-    """A moment with two digits behind the point, by which a short detection's start and end differ."""
+    """A moment with two digits after the point, by which a short detection's start and end differ."""
     hundredths = round(100 * seconds)
     if end < 120:
         return f"{hundredths / 100:.2f} s"
@@ -86,7 +86,7 @@ def _can_write(text: str) -> bool:
 
 
 def _width(text: str) -> int:
-    """How many columns a terminal gives a text."""
+    """How many columns a text takes in a terminal."""
     return sum(
         0 if combining(mark) else 2 if east_asian_width(mark) in "WF" else 1 for mark in text
     )

@@ -17,7 +17,7 @@ _MOST_NUMBERS = 4  # averages in the first line
 def write_comparison(values: Mapping[str, Any], path: Path) -> None:
     """Write the page of what `pipeline.tools.compare.comparison` found, whole.
 
-    Raises UserError where it cannot be written.
+    Raises UserError if it cannot be written.
     """
     write_text(path, comparison_page(values))
 
@@ -61,7 +61,7 @@ def _said(first: str, name: str, one: Mapping[str, Any], level: float) -> str:
     if low > 0 or high < 0:
         which = "better" if low > 0 else "worse"
         return f"{name} is {which} than {first}: {points} ({interval})."
-    return f"{name} and {first} cannot be told apart on these videos: {points} ({interval})."
+    return f"{name} and {first} cannot be distinguished on these videos: {points} ({interval})."
 
 
 def _setting(value: Any) -> str:
@@ -70,7 +70,7 @@ def _setting(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Values a page may hold: numbers to two digits after the point, four that mean something where they are small."""
+    """Values a page may hold: numbers to two digits after the point, four significant ones if they are small."""
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

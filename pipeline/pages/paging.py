@@ -36,7 +36,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Packed:
-    """What the page holds of its videos: `listed` in the order of ids, `inside` JSON of them all, or else files.
+    """What the page holds about its videos: `listed` in the order of ids, `inside` JSON of them all, or else files.
 
     `files`: name -> text, of scripts; `where`: the file of each video, by its place in `names`.
     """
@@ -64,7 +64,7 @@ def pack(
 
 
 def _in_files(texts: Sequence[str]) -> tuple[list[str], list[int], dict[str, str]]:
-    """Scripts of about FILE_BYTES, named by their content: another report's file is never taken for one of this."""
+    """Scripts of about FILE_BYTES, named by their content: another report's file is never mistaken for one of this."""
     groups: list[list[str]] = [[]]
     where = []
     for text in texts:
@@ -160,5 +160,5 @@ def _times(table: pd.DataFrame) -> list[list[int]]:
 
 
 def _scores(scores: pd.Series) -> list[float]:
-    """Four digits that mean something, without what a text of them does not need."""
+    """Four significant digits, as short as possible."""
     return [float(f"{score:.4g}") for score in scores.to_numpy(float)]

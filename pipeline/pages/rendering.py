@@ -1,4 +1,4 @@
-"""From a template and values to one HTML file: style and script inside, and a policy that lets nothing else run."""
+"""From a template and values to one HTML file: style and script inside, and a policy that allows nothing else to run."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def render(
     """A page as text: `template` and `scripts` are names of files in templates/, `data` is what the scripts draw.
 
     `embedded`: more JSON as `embedded_json` makes it, by the id of its element. `loads`: the scripts load others
-    from beside the page; no element that stands in the page can. Values are escaped where the template sets
-    them; a name that a template uses and nobody gives is an error.
+    from beside the page; no element of the page itself can. Values are escaped where the template sets
+    them; a name that a template uses and that is not given is an error.
     """
     from markupsafe import Markup
 
     style = _source("style.css")
     script = "".join(_source(name) for name in scripts)
-    # 'strict-dynamic': what our own script asks for may run, and nothing that stands in the page.
+    # 'strict-dynamic': what our own script asks for may run, and nothing that is in the page.
     more = " 'strict-dynamic'" if loads else ""
     policy = _POLICY.format(script=_digest(script), style=_digest(style), more=more)
     return _environment().get_template(template).render(
@@ -55,7 +55,7 @@ def render(
 
 
 def embedded_json(value: Any) -> str:
-    """JSON that may stand in a script element whatever its texts hold. Raises ValueError for NaN and infinity."""
+    """JSON that is safe in a script element whatever its strings contain. Raises ValueError for NaN and infinity."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))  # ASCII: U+2028 is escaped
     for mark in "<>&":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
@@ -63,7 +63,7 @@ def embedded_json(value: Any) -> str:
 
 
 def address(path: str) -> str:
-    """A path as a relative address: nothing in a name is a scheme, a query, a fragment or a host."""
+    """A path as a relative address: no part of a name is read as a scheme, query, fragment or host."""
     quoted = quote(os.fsencode(path))
     return "/" + quoted.lstrip("/") if quoted.startswith("/") else quoted
 
@@ -88,5 +88,5 @@ def _source(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """What a policy names an inline style or script by."""
+    """The hash by which a policy names an inline style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

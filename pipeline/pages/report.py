@@ -33,12 +33,12 @@ _BINS = 40
 def write_report_page(report: Report, folder: Path) -> Path:
     """Write `index.html`, and files of videos where there are many, and give the path of the page.
 
-    The page appears last, whole; files of a former report that it does not load go then. Raises UserError where
+    The page appears last, whole; files of an earlier report that it does not load are then removed. Raises UserError if
     the folder cannot be written, or holds another `index.html`.
     """
     if (folder / PAGE).exists() and made_of(folder / PAGE) is None:
         raise UserError(
-            f"{folder / PAGE}: is there already, and is no report; give another folder (--to)"
+            f"{folder / PAGE}: already exists and is not a report; give another folder (--to)"
         )
     packed, text = report_page(report)
     for name, script in packed.files.items():
@@ -53,7 +53,7 @@ def write_report_page(report: Report, folder: Path) -> Path:
 
 
 def made_of(page: Path) -> str | None:
-    """What a page that lies there was made of (`Report.made_of`); None where there is none of ours."""
+    """What a page that exists there was made from (`Report.made_of`); None if there is none of ours."""
     try:
         with page.open("rb") as stream:
             found = _MADE_OF.search(stream.read(4096))
@@ -210,7 +210,7 @@ def _confusion(report: Report, places: Mapping[str, int]) -> dict[str, Any] | No
 
 
 def _durations(one: Durations | None) -> dict[str, Any] | None:
-    """A histogram, its bins of equal ratios: actions of a second stand beside those of minutes."""
+    """A histogram, its bins of equal ratios: actions of a second appear beside those of minutes."""
     if one is None or not len(one.seconds):
         return None
     seconds = np.maximum(np.asarray(one.seconds, float), 0.01)

@@ -1,4 +1,4 @@
-"""What the report shows, as values: filled by whoever knows a run, drawn by report.py. Figures are percent."""
+"""What the report shows, as values: filled by code that knows runs, drawn by report.py. Figures are percent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Numbers = Sequence[float] | np.ndarray
 
 @dataclass(frozen=True)
 class MapRow:
-    """mAP of someone at each threshold, None where not known; `ours`: of what the report is about."""
+    """mAP of someone at each threshold, None if not known; `ours`: of what the report is about."""
 
     name: str
     values: Sequence[float | None]
@@ -57,10 +57,10 @@ class Operating:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """A class: AP at the report's tIoU and over all thresholds, its counts, what it is at the score of its best F1.
+    """A class: AP at the report's tIoU and over all thresholds, its counts, and what it is at the score of its best F1.
 
     `curve`: recall and precision, percent, in rising order of recall. `confused`: the label that detections of
-    this ground truth most often have in its place, and how many; None where there is none.
+    this ground truth most often have in its place, and how many; None if there is none.
     """
 
     label: str
@@ -86,7 +86,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Training:
-    """The curves of one training: a value an epoch of each series, None where it has none; lines by kind."""
+    """The curves of one training: a value per epoch of each series, None if it has none; lines by kind."""
 
     name: str
     epochs: Sequence[int]
@@ -132,7 +132,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Videos:
-    """The evaluated videos: `ids` in the order of the report, tables as evaluated, and where each lies, if it does.
+    """The evaluated videos: `ids` in the order of the report, tables as evaluated, and where each is, if it does.
 
     truth: video, start, end, label, found_by (the score of the detection that is right for it; NaN: missed);
     detections: video, start, end, label, score, word (what it is: "right", or what is wrong with it); proposals:
@@ -171,8 +171,8 @@ class Report:
     """All that a report shows; what is None or empty is left out.
 
     `names`: what people call a label; `all_labels`: those of the model, for their colours. `stages`: what each
-    stage could still give. `recall`: AR at 1, 2, ... proposals. `without`: what the report does without, a sentence
-    each. `made_of`: names what it was made of, to know it again by.
+    stage could still give. `recall`: AR at 1, 2, ... proposals. `without`: what the report lacks, a sentence
+    each. `made_of`: identifies what it was made from.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What of a video goes into a page, so that it stays small and quick: the best rows, thinned curves, short numbers."""
+"""What a page shows of a video, so that it stays small and quick: the best rows, thinned curves, short numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEAST_SHARE = 0.3  # of the best score: what a page shows when it opens
 
 
 def best_rows(table: pd.DataFrame, most: int = MOST_ROWS) -> pd.DataFrame:
-    """The `most` rows with the highest scores, best first; of equal scores the earlier row first."""
+    """The `most` rows with the highest scores, best first; of equal scores, the earlier row first."""
     order = np.argsort(-table["score"].to_numpy(float), kind="stable")
     return table.iloc[order[:most]]
 
@@ -72,5 +72,5 @@ def seconds(values: Iterable[float]) -> list[float]:
 
 
 def short(values: Iterable[float], digits: int = 4) -> list[float]:
-    """Numbers to so many significant digits."""
+    """Numbers to this many significant digits."""
     return [float(f"{float(value):.{digits}g}") for value in values]

@@ -33,7 +33,7 @@ _SCORE_DIGITS = 6  # of detections: as many as a threshold is typed with, and mo
 def write_timeline(prediction: Prediction, path: Path) -> None:
     """Write the page whole. The video is named by its path from the page's folder, so both can move together.
 
-    Raises UserError where it cannot be written.
+    Raises UserError if it cannot be written.
     """
     video, begins = None, 0.0
     if prediction.is_file:
@@ -44,7 +44,7 @@ def write_timeline(prediction: Prediction, path: Path) -> None:
 
 
 def timeline_page(prediction: Prediction, *, video_path: str | None, begins: float = 0.0) -> str:
-    """The page as text. `video_path`: where the video lies, from the page's folder; None: nothing to play.
+    """The page as text. `video_path`: where the video is, from the page's folder; None: nothing to play.
 
     `begins`: when the video's first frame is shown by its own clock, seconds; times of the page count from there.
     """
@@ -151,7 +151,7 @@ def _step(prediction: Prediction) -> float:
 def _left_out(
     prediction: Prediction, detections: pd.DataFrame, proposals: pd.DataFrame
 ) -> list[str]:
-    """What the page does not hold, in words."""
+    """What the page leaves out, in words."""
     counts = [
         ("detections", len(detections), len(prediction.detections)),
         ("proposals", len(proposals), len(prediction.proposals)),

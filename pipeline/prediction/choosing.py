@@ -1,4 +1,4 @@
-"""Which of a model's detections are wanted: of which classes, from which score on, how many."""
+"""Which of a model's detections are wanted: of which classes, above which score, how many."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Choice:
     """Which detections of a video are wanted; the best `top` of those at or above `threshold`, of some `classes`.
 
     `classes` are names: labels, or of verbs and nouns a verb, a noun, both ("open drawer") or their numbers
-    ("3,17"). None, or no name, leaves all. Raises UsageError for what is no threshold and no number.
+    ("3,17"). None, or no name, leaves all. Raises UsageError for what is not a threshold and no number.
     """
 
     threshold: float | None = None
@@ -33,7 +33,7 @@ class Choice:
     def __post_init__(self) -> None:
         threshold, top = self.threshold, self.top
         if threshold is not None and not (isinstance(threshold, Real) and 0 <= threshold <= 1):
-            raise UsageError(f"threshold {threshold}: scores are from 0 to 1; give one of these")
+            raise UsageError(f"threshold {threshold}: give a score from 0 to 1")
         if top is not None and not (isinstance(top, Integral) and top >= 1):
             raise UsageError(
                 f"top {top}: give a whole number of at least 1, or leave it out for all"
@@ -53,7 +53,7 @@ def choose(prediction: Prediction, choice: Choice, heads: Heads) -> Prediction:
 
 
 def why_none(prediction: Prediction, choice: Choice, heads: Heads) -> str | None:
-    """A line on a video of whose detections none is wanted; None where one is, or where nothing was found at all."""
+    """A line on a video with detections of which none are wanted; None otherwise."""
     rows = prediction.detections
     if not len(rows) or len(choose(prediction, choice, heads).detections):
         return None
@@ -67,7 +67,7 @@ def why_none(prediction: Prediction, choice: Choice, heads: Heads) -> str | None
 
 
 def require_classes(heads: Heads, names: Sequence[str]) -> tuple[str, ...]:
-    """Class names, one each; a text that is no class is a list of them, `a,b`. Raises UsageError for others."""
+    """Class names, one each; a text that is not a class is a list of them, `a,b`. Raises UsageError for others."""
     found: list[str] = []
     for text in names:
         whole = text.strip()

@@ -33,7 +33,7 @@ Progress = Callable[[float], object]  # seconds of the video that are done
 
 
 class Extracted(NamedTuple):
-    """A video's features, as they are read back once stored, and its damaged spans in seconds."""
+    """A video's features, as they are read back once they are stored, and its damaged spans in seconds."""
 
     features: Features
     damaged: tuple[tuple[float, float], ...]
@@ -43,9 +43,9 @@ class Detector:
     """Both networks of a model on a device, ready for videos.
 
     `precision` ("float32", "bfloat16") takes the place of the model's own for the classifier, as
-    `extract.precision` does. `lanes`: batches of clips that are in the network at once (8 at most), each on one
-    thread of the CPU; it changes no digit. `allow_partial` takes damaged videos for what they hold, also where the
-    model's own settings do not. Raises UserError where the device is not there.
+    `extract.precision` does. `lanes`: batches of clips that are in the network at the same time (8 at most), each on one
+    thread of the CPU; it changes no result. `allow_partial` takes damaged videos for what they hold, also where the
+    model's own settings do not. Raises UserError if the device is not there.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Detector:
     ) -> Prediction:
         """What the model finds in a video, called `video` from here on.
 
-        The detections are those that the stages make of it to the last digit. Raises VideoError, ExtractionError.
+        The detections are those that the stages make of it exactly. Raises VideoError, ExtractionError.
         """
         return self.detect(
             source, video, self.features(source, progress=progress), progress=progress
@@ -139,7 +139,7 @@ class Detector:
         proposals: pd.DataFrame,
         heartbeat: Heartbeat,
     ) -> list[np.ndarray]:
-        """Class scores of the proposals, one array a head."""
+        """Class scores of the proposals, one array per head."""
         settings = self.config.classify
         if not settings.decodes:
             return scores_on_features(self._classifier, features, proposals, settings, self.device)
@@ -162,7 +162,7 @@ def with_changes(
 
 
 def as_stored(features: np.ndarray) -> np.ndarray:
-    """Features as a feature file gives them back. Raises ExtractionError where float16 does not hold one."""
+    """Features as a feature file gives them back. Raises ExtractionError if float16 does not hold one."""
     with np.errstate(over="ignore"):
         stored = features.astype(np.float16)
     if not np.isfinite(stored).all():
@@ -177,7 +177,7 @@ def best_first(detections: pd.DataFrame) -> pd.DataFrame:
 
 
 class _Counted:
-    """A heartbeat that says how many seconds of the video are done."""
+    """A heartbeat that reports how many seconds of the video are done."""
 
     def __init__(self, progress: Progress | None, config: DetectionConfig) -> None:
         self._progress = progress

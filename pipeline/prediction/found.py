@@ -1,4 +1,4 @@
-"""What a model finds in one video: the type that writers, pages and notebooks take."""
+"""What a model finds in one video: the type that writers, pages and notebooks use."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Prediction:
     (seconds), label, score, and of EPIC-KITCHENS verb and noun, best first. `proposals`: video, start, end,
     score, best first. `names`: what people call a label ("3,17" -> "open drawer"); a label that is not in it is its
     own name. `truth`: start, end, label of the ground truth, where there is some. `model` is the model's
-    name, `digest` what names it by content. `classes`: all the labels the model knows, found or not, so that a class
+    name, `digest` the digest of its content. `classes`: all the labels the model knows, found or not, so that a class
     has the same colour on every page; empty where they are pairs of a verb and a noun. `damaged`: spans
     of seconds that did not decode and were filled with the nearest frames, where the model takes such videos.
     """

@@ -1,4 +1,4 @@
-"""The trained model of a run: its weights, class names and settings, where all of them belong together."""
+"""The trained model of a run: its weights, class names and settings, if all of them belong together."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipeline.training.checkpoints import MODEL_FILE, saved_weights
 def model_of_run(folder: Path) -> Model:
     """The model that a run has trained. Its videos need not be there any more, nor its features.
 
-    Raises UserError where it is no run, is not trained far enough, cannot make features of a video (its features or
+    Raises UserError if it is not a run, is not trained far enough, cannot make features of a video (its features or
     its class scores came from elsewhere), or where what it holds does not belong together.
     """
     run = run_of(folder)
@@ -53,13 +53,13 @@ def model_of_run(folder: Path) -> Model:
 def _require_own(run: Run, config: DetectionConfig) -> None:
     if run.has_imported_features or config.finetune.source == "features":
         raise UserError(
-            f"{run.folder}: its features were imported, so nothing here makes those of a new video; take a run that "
+            f"{run.folder}: its features were imported, so features of a new video cannot be made; use a run that "
             f"extracted its own (`tada-loc finetune`, `tada-loc extract`, `tada-loc {row(run.ways.training).command}`)"
         )
     if run.ways.given_scores:
         raise UserError(
-            f"{run.folder}: its classes come from {config.classify.scores} (classify.scores), which knows no new video; "
-            "let the run's own classifier name them: `tada-loc classify --set classify.scores=null`"
+            f"{run.folder}: its classes come from {config.classify.scores} (classify.scores), which does not cover new videos; "
+            "let the run's own classifier predict them: `tada-loc classify --set classify.scores=null`"
         )
 
 
@@ -68,21 +68,21 @@ def _trained(run: Run, name: str) -> Manifest:
     manifest = read_manifest(run.path(name))
     if manifest is None:
         raise UserError(
-            f"{run.folder}: is not trained far enough: {name} has not been done; run `tada-loc {row(name).command} "
+            f"{run.folder}: is not trained: {name} has not been run; run `tada-loc {row(name).command} "
             f"--run-dir {run.folder}`"
         )
     if not manifest.complete or not (run.path(name) / MODEL_FILE).is_file():
         done = manifest.progress
         far = f" (step {done.done} of {done.total})" if done is not None else ""
         raise UserError(
-            f"{run.folder}: is not trained far enough: {name} is not complete{far}; go on with `tada-loc "
+            f"{run.folder}: is not trained far enough: {name} is not complete{far}; resume it with `tada-loc "
             f"{row(name).command} --run-dir {run.folder}`"
         )
     return manifest
 
 
 def _require_same_settings(run: Run, name: str, manifest: Manifest) -> None:
-    """Refuse weights of other settings than the run's configuration has: nothing would come of both. Raises UserError."""
+    """Refuse weights of other settings than the run's configuration has: the two do not belong together. Raises UserError."""
     sections = ("backbone.", f"{run.ways.training}.")
     wanted = _of_sections(setting_fields(run.config, row(name)), sections)
     recorded = _of_sections(restated(manifest.fields, wanted), sections)
@@ -90,7 +90,7 @@ def _require_same_settings(run: Run, name: str, manifest: Manifest) -> None:
     if different:
         raise UserError(
             f"{run.folder}: {name} was trained with other settings than config.yaml has ({'; '.join(different[:3])}); "
-            f"run `tada-loc {row(name).command} --run-dir {run.folder} --force`, or set them back"
+            f"run `tada-loc {row(name).command} --run-dir {run.folder} --force`, or restore the settings"
         )
 
 
@@ -101,7 +101,7 @@ def _of_sections(fields: Mapping[str, Any], sections: tuple[str, ...]) -> dict[s
 def _require_same_features(run: Run, trained: Mapping[str, Manifest]) -> None:
     """Refuse a head that was trained on features of another classifier. Raises UserError.
 
-    Where the features, or what was recorded of them, are gone, nothing is known against it.
+    Where the features, or what was recorded of them, are missing, it is accepted.
     """
     head = row(run.ways.training)
     read = trained[head.name].fields.get("features of training videos")

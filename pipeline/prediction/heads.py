@@ -21,7 +21,7 @@ Heads = tuple[tuple[str, ...], ...]
 
 
 class Seen(NamedTuple):
-    """What a head finds in a video: proposals, curves, and detections, None where the head names no classes."""
+    """What a head finds in a video: proposals, curves, and detections, None if the head names no classes."""
 
     proposals: pd.DataFrame
     curves: Curves
@@ -38,7 +38,7 @@ def look(
     *,
     lanes: int = 1,
 ) -> Seen:
-    """What the head finds, to the last digit as its stage does. `heads`: class names; `lanes`: as of `Detector`."""
+    """What the head finds, exactly as its stage does. `heads`: class names; `lanes`: as for `Detector`."""
     if config.detector.name == "bmn":
         return _proposed(network, features, video, config, device, lanes)
     assert isinstance(network, Networks)

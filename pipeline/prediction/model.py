@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Model:
-    """What detects actions in a video, and needs nothing else.
+    """All that is needed to detect actions in a video.
 
     `name` is for people: of a run its folder's, of a file that of the file. `heads`: class names, one tuple a
     classifier head, (labels,) or (verbs, nouns). `classifier` and `detector` are the state dicts of both

@@ -15,14 +15,14 @@ from pipeline.training.networks.heads import build_head
 
 
 def classifier_of(model: Model, device: torch.device) -> VideoNetwork:
-    """The model's classifier, in eval mode. Raises UserError where its weights are another network's."""
+    """The model's classifier, in eval mode. Raises UserError if its weights are another network's."""
     network = classifier_to_fill(model.config.backbone, model.num_classes)
     _fill(network, model.classifier, model.name)
     return network.to(device).eval()
 
 
 def head_of(model: Model, channels: int, device: torch.device) -> nn.Module:
-    """The model's head, BMN or ActionFormer, for features of so many channels, in eval mode. Raises UserError as above."""
+    """The model's head, BMN or ActionFormer, for features of this many channels, in eval mode. Raises UserError as above."""
     network = build_head(model.config, channels, tuple(map(len, model.heads)))
     _fill(network, model.detector, model.name)
     return network.to(device).eval()

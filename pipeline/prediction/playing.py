@@ -1,6 +1,6 @@
-"""Where the first frame of a video lies in the time of what plays it: all times of a prediction count from it.
+"""Where the first frame of a video is in the time of what plays it: all times of a prediction count from it.
 
-Most files begin with their first frame. Others begin with sound, or were cut out of a longer one and kept its clock.
+Most files begin with their first frame. Others begin with sound, or were cut out of a longer one and kept the clock of the longer one.
 """
 
 from __future__ import annotations

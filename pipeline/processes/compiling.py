@@ -1,6 +1,6 @@
-"""Where torch keeps what it compiled: nowhere, while nothing is; then where a user's caches are.
+"""Where torch caches what it compiled: nowhere until something is; then in the user's cache folder.
 
-Importing torchvision brings in torch's compiler, which at once makes a folder in the temporary one.
+Importing torchvision brings in torch's compiler, which immediately makes a temporary folder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def no_compiler_folder() -> Iterator[None]:
     if _KEY in os.environ:
         yield
         return
-    os.environ[_KEY] = tempfile.gettempdir()  # which is there: nothing has to be made
+    os.environ[_KEY] = tempfile.gettempdir()  # which exists: nothing has to be made
     try:
         yield
     finally:
@@ -36,7 +36,7 @@ def use_compiler_cache() -> None:
     if os.environ.get(_KEY, tempfile.gettempdir()) != tempfile.gettempdir():
         return
     os.environ.pop(_KEY, None)
-    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: nobody's home is known
+    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: the home folder is unknown
         caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         folder = caches / "tada-loc" / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,8 +46,8 @@ def use_compiler_cache() -> None:
 
 
 def _keep_headers_in(folder: Path) -> None:
-    """What torch compiled of its own headers goes there, too; of all it keeps, that knows one place alone."""
-    from torch._inductor import codecache  # slow, and of no use but now
+    """Headers that torch precompiles go there too; torch supports a single place for these."""
+    from torch._inductor import codecache  # slow, and of no later use
 
     for name, place in (("_HEADER_DIR", folder), ("_HEADER_LOCK_DIR", folder / "locks")):
         if hasattr(codecache, name):

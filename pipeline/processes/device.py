@@ -11,7 +11,7 @@ import torch
 from pipeline.errors import UserError
 from pipeline.ranks import ranks
 
-_MOST_LANES = 8  # each has its memory
+_MOST_LANES = 8  # each has its own memory
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -66,9 +66,9 @@ def lanes_on(device: torch.device, wanted: int | None = None) -> int:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """The CPU's work on one thread: several take sums in another order, and give other last digits.
+    """CPU work on one thread: with several, sums are taken in another order and the last digits differ.
 
-    Beside a GPU, too: threads that share single frames only wait for one another.
+    The same beside a GPU: threads that share single frames only wait for one another.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,6 +1,6 @@
 """Training and extraction over several processes: torch.distributed, one process a device.
 
-The same batch gives the same step however many processes share it: each computes a stretch of it,
+The same batch gives the same step however many processes share it: each computes a part of it,
 what the loss needs is gathered, every process computes the whole loss, and DDP averages gradients.
 """
 
@@ -30,7 +30,7 @@ PATIENCE = timedelta(days=7)
 
 @contextlib.contextmanager
 def process_group() -> Iterator[None]:
-    """The processes torchrun started, connected; alone there is nothing to connect."""
+    """The processes torchrun started, connected; a single process has nothing to connect."""
     if ranks().size == 1 or dist.is_initialized():
         yield
         return
@@ -55,7 +55,7 @@ def barrier() -> None:
 
 
 def any_rank(flag: bool) -> bool:
-    """Whether it is so for any process."""
+    """Whether it is true for any process."""
     if ranks().size == 1:
         return flag
     seen = torch.tensor([float(flag)])
@@ -64,7 +64,7 @@ def any_rank(flag: bool) -> bool:
 
 
 def from_main_process(make: Callable[[], Value]) -> Value:
-    """What the main process makes, given to all (plain values)."""
+    """What the main process computes, sent to all (plain values)."""
     if ranks().size == 1:
         return make()
     box: list[Any] = [make() if ranks().is_main else None]
@@ -143,7 +143,7 @@ def _replace_norms(module: nn.Module) -> nn.Module:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; what comes back for it is summed likewise."""
+    """The sum over all processes; its gradient is summed too."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -159,7 +159,7 @@ class _Sum(torch.autograd.Function):
 
 
 class _SharedNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch norm over all processes' samples on the CPU, for which torch has none."""
+    """Batch norm over all processes' samples on the CPU, which torch does not have."""
 
     running_mean: Tensor
     running_var: Tensor

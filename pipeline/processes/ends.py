@@ -1,4 +1,4 @@
-"""How processes end: what a death most likely means, and an end for waits on their pipes."""
+"""How processes end: what an exit code most likely means, and a limit to waits on their pipes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SURELY_TAKEN = 1 << 12  # bytes; a pipe holds more, whether anyone reads or not
 _TICK = 1.0  # seconds; of a wait in which this process was suspended no more than that is counted
 # What most likely sent a signal that the process itself or its machine did, and what helps.
 _CAUSES = {
-    "SIGKILL": "memory most likely ran out, and the system ended it; give fewer --workers or a smaller "
+    "SIGKILL": "memory most likely ran out, and the system killed it; use fewer --workers or a smaller "
     "--batch-size",
-    "SIGBUS": "memory or disk that it had mapped was not there (a full /dev/shm or disk); give "
-    "--workers 0, or a container more with `docker run --shm-size=1g`",
+    "SIGBUS": "memory or disk that it had mapped was missing (a full /dev/shm or disk); use "
+    "--workers 0, or give the container more with `docker run --shm-size=1g`",
     "SIGXCPU": "its processor time was used up (ulimit -t)",
     "SIGXFSZ": "a file grew beyond its limit (ulimit -f)",
 }
@@ -32,7 +32,7 @@ def death(code: int | None) -> str:
     None: it has not ended yet, though it was killed.
     """
     if code is None:
-        return "its process does not end (it waits for a disk or a network)"
+        return "its process does not end (it is waiting for a disk or a network)"
     if code >= 0:
         return f"its process died (exit code {code})"
     try:
@@ -59,7 +59,7 @@ def killed_after(process: BaseProcess, seconds: float) -> Iterator[None]:
         process.kill()
 
     watcher = threading.Thread(target=watch, daemon=True)
-    with contextlib.suppress(RuntimeError):  # no thread to be had: then nobody watches
+    with contextlib.suppress(RuntimeError):  # no thread is available: then nothing watches
         watcher.start()
     try:
         yield
@@ -70,7 +70,7 @@ def killed_after(process: BaseProcess, seconds: float) -> Iterator[None]:
 
 
 def send(pipe: Connection, process: BaseProcess, value: Any, seconds: float) -> None:
-    """Send a value to a process; one that does not take it in time is killed. Raises OSError where it is dead."""
+    """Send a value to a process; one that does not receive it in time is killed. Raises OSError if it is dead."""
     message = ForkingPickler.dumps(value)
     if len(message) < _SURELY_TAKEN:
         pipe.send_bytes(message)
@@ -82,14 +82,14 @@ def send(pipe: Connection, process: BaseProcess, value: Any, seconds: float) -> 
 def receive(pipe: Connection, process: BaseProcess, seconds: float) -> Any:
     """What a process has begun to send; it is killed where the rest does not come in time.
 
-    Raises EOFError or OSError where it is dead.
+    Raises EOFError or OSError if it is dead.
     """
     with killed_after(process, seconds):
         return pipe.recv()
 
 
 def let_go(process: BaseProcess) -> None:
-    """Do not wait at exit for a process that not even a kill ends: it waits for a disk or a network."""
+    """Do not wait at exit for a process that even a kill does not end: it is waiting for a disk or a network."""
     children = getattr(multiprocessing.process, "_children", None)
     if process.is_alive() and children is not None:
         children.discard(process)

@@ -1,4 +1,4 @@
-"""Batches on their way from one process to another: their tensors lie in memory that both share."""
+"""Batches on their way from one process to another: their tensors are in memory that both share."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class SharedBuffer(UnnamedMemory):
     """Memory of this process and of those forked later; it grows with what is put into it."""
 
     def tensor(self, size: int) -> Tensor:
-        """Its first bytes: uint8 [size], seen by every process. Raises UserError where there is no memory."""
+        """Its first bytes: uint8 [size], seen by every process. Raises UserError if there is no memory."""
         return torch.frombuffer(self.bytes(size), dtype=torch.uint8, count=size)
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a tensor lies in the buffer."""
+    """Where a tensor is in the buffer."""
 
     start: int
     shape: tuple[int, ...]
@@ -32,7 +32,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class Packed:
-    """A batch whose tensors lie in a buffer of which they take `size` bytes."""
+    """A batch whose tensors are in a buffer of which they take `size` bytes."""
 
     batch: Any
     size: int
@@ -56,7 +56,7 @@ def unpack(packed: Packed, buffer: SharedBuffer, *, pinned: bool) -> Any:
 
 
 def _view(memory: Tensor, place: _Place) -> Tensor:
-    """The tensor that lies somewhere in memory uint8 [bytes]."""
+    """The tensor that is somewhere in memory uint8 [bytes]."""
     count = place.dtype.itemsize
     for length in place.shape:
         count *= length

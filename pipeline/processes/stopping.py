@@ -1,4 +1,4 @@
-"""Stopping when asked to: signals are noted, and obeyed where nothing is lost by it."""
+"""Stopping on request: signals are noted, and obeyed where nothing is lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ class Interrupted(UserError):
 
     def __init__(self, number: int) -> None:
         name = signal.Signals(number).name
-        super().__init__(f"stopped by {name}; the checkpoint is written, the same command goes on")
+        super().__init__(
+            f"stopped by {name}; the checkpoint is written; run the same command again to resume"
+        )
         self.exit_code = 128 + number
 
 
@@ -58,7 +60,7 @@ class _Raised:
         self._sending = _thread.allocate_lock()
 
     def sent(self) -> bool:
-        """Whether the signal that a handler was just called for is one of ours; ask once a call."""
+        """Whether the signal that a handler was just called for is one of ours; call it once per call."""
         sent, self._sent = self._sent, False
         return sent
 
@@ -78,7 +80,7 @@ class _Raised:
 
     def _begin(self, number: int) -> bool:
         # Not threading.Thread: the signal may have interrupted its start, which holds locks.
-        with contextlib.suppress(RuntimeError):  # no thread to be had
+        with contextlib.suppress(RuntimeError):  # no thread is available
             _thread.start_new_thread(self._send, (number,))
             self._begun = True
         return self._begun
@@ -115,7 +117,7 @@ class Stop:
         if self._breakable:
             self._raised.throw(StopNow(), frame, number, sent)
         elif not sent:
-            with contextlib.suppress(OSError):  # the terminal may be what is gone
+            with contextlib.suppress(OSError):  # the terminal itself may be gone
                 # Not print: this may interrupt a print, which allows none inside it.
                 os.write(2, b"stopping at the next step ...\n")
 
@@ -139,7 +141,7 @@ class Stop:
 def stop_signals() -> Iterator[Stop]:
     """Collect signals instead of dying in the middle of a step; a second one kills.
 
-    One that nobody has looked for when this is left comes again, to the handler there was before.
+    A signal that was not checked for when this is left comes again, to the handler there was before.
     """
     stop = Stop()
     with _handled(stop.note, *SIGNALS):
@@ -180,7 +182,7 @@ def _handled_errors() -> Iterator[BaseException]:
 def _would_be_dropped(frame: FrameType | None) -> bool:
     """Whether Python would drop (and print) what is raised in a frame instead of passing it on.
 
-    It does so in destructors, in callbacks of weak references and in generators that nobody holds any more.
+    It does so in destructors, in callbacks of weak references and in generators without a reference.
     """
     if any(isinstance(error, GeneratorExit) for error in _handled_errors()):
         return True
@@ -208,7 +210,7 @@ def _to_main_thread(number: int) -> None:
 def unbroken(*hidden: signal.Signals) -> Iterator[None]:
     """Signals wait until this is left; processes started inside never see those `hidden` from them.
 
-    A start that is broken off leaves a process that complains of it, or an exception that nobody gets.
+    A start that is broken off leaves a process that reports an error, or an exception that nothing receives.
     """
     come: list[int] = []
 
@@ -239,7 +241,7 @@ def _blocked(*numbers: signal.Signals) -> Iterator[None]:
 @contextlib.contextmanager
 def _handled(handler: SignalHandler, *numbers: signal.Signals) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
-        yield  # whoever runs us handles signals
+        yield  # the caller handles signals
         return
     # What started this process with a signal ignored means it: nohup, a shell's job in the background.
     heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]

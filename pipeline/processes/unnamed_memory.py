@@ -1,6 +1,6 @@
 """Memory that processes share and that has no name: nothing of it stays, however they end.
 
-It needs no room in /dev/shm, of which a container often has little.
+It needs no space in /dev/shm, of which a container often has little.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class UnnamedMemory:
     def bytes(self, size: int) -> mmap.mmap:
         """Its first `size` bytes at least; it grows with what is asked for.
 
-        Raises UserError where the machine has no room for them.
+        Raises UserError if the machine does not have enough memory for them.
         """
         if self._map is None or len(self._map) < size:
             try:
@@ -34,19 +34,19 @@ class UnnamedMemory:
                 self._map = mmap.mmap(self._file.fileno(), size)
             except OSError as error:
                 raise UserError(
-                    f"no memory for {size / 1e6:.1f} MB that processes share ({error.strerror or error}); "
-                    "give fewer --workers (--workers 0 needs none) or a smaller --batch-size"
+                    f"not enough memory for {size / 1e6:.1f} MB that processes share ({error.strerror or error}); "
+                    "use fewer --workers (--workers 0 needs none) or a smaller --batch-size"
                 ) from error
         return self._map
 
     def close(self) -> None:
-        """Give the memory back, as soon as nothing looks at it any more."""
+        """Give the memory back, as soon as nothing refers to it any longer."""
         self._map = None
         self._file.close()
 
     def __getstate__(self) -> dict[str, Any]:
         """What a process that is being started is sent: the file itself."""
-        # DupFd is there where processes are sent files; its type is not told to type checkers.
+        # DupFd is there where processes are sent files; its type is not known to type checkers.
         return {"file": reduction.DupFd(self._file.fileno())}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -69,7 +69,7 @@ def _unnamed_file() -> BinaryIO:
 
 
 def _reserve(descriptor: int, size: int) -> None:
-    """Make a file that long, its memory or disk being there: it would else be missed by a signal that kills."""
+    """Make a file that long, its memory or disk being there: otherwise its lack would end the process by a signal."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(descriptor, 0, size)
     else:

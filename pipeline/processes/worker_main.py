@@ -34,12 +34,12 @@ Given = tuple[Callable[..., Handler], tuple[Any, ...]]  # what makes the handler
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a job: a result, the reason it failed, or what the user has to put right."""
+    """What came of a job: a result, the reason it failed, or what the user has to fix."""
 
     result: Any = None
     reason: str | None = None
     refused: str | None = None
-    trace: str = ""  # of a defect, for those who fix it
+    trace: str = ""  # of a bug, for those who fix it
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ _heartbeats: list[Heartbeat] = []  # of the worker that this process is
 
 
 def alive() -> None:
-    """Say that the job of this worker process makes progress; elsewhere nobody asks.
+    """Report that the job of this worker process makes progress; no effect in other processes.
 
-    For what lies too deep to be handed a heartbeat, as the copying of a file that is opened.
+    For what is too deep to be handed a heartbeat, as the copying of a file that is opened.
     """
     for heartbeat in _heartbeats:
         heartbeat()
@@ -145,7 +145,7 @@ def work(pipe: Connection, heartbeat: SharedHeartbeat, given: Given | None) -> N
             answer = _failed(error)
         try:
             pipe.send(answer)
-        except OSError:  # nobody is there any more
+        except OSError:  # the reader has gone
             return
 
 

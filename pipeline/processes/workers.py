@@ -25,7 +25,7 @@ from pipeline.processes.worker_main import SharedHeartbeat as Shared
 Watch = Callable[..., None]  # (job, about): what the process that does a job spoke of last
 
 __all__ = ["Handler", "Heartbeat", "Outcome", "Worker", "listen", "outcomes", "run_jobs"]
-START_SECONDS = 300.0  # a process may take for its imports and its network
+START_SECONDS = 300.0  # for a process to import its modules and build its network
 _LISTEN_SECONDS, _END_SECONDS, _ASK_SECONDS = 1.0, 5.0, 0.2
 
 
@@ -33,7 +33,7 @@ class Worker:
     """A child process that does jobs in the order they are given; `end` it, whatever happens.
 
     It is started apart from being made, so that a signal meanwhile finds it where it will be ended. It calls
-    `setup(*arguments)` once, and the handler which that returns once a job. `method` says whether it inherits
+    `setup(*arguments)` once, and the handler which that returns once per job. `method` says whether it inherits
     these (fork) or unpickles them (spawn). Silent for `timeout` s in a job (START_SECONDS at first), it is killed.
     """
 
@@ -53,7 +53,7 @@ class Worker:
         self.pipe: Connection
 
     def start(self) -> None:
-        """Start the process. Raises UserError where the machine has no room for one more."""
+        """Start the process. Raises UserError if the machine cannot start one more."""
         context: Any = multiprocessing.get_context(self._method)
         try:
             if self._method == "spawn":
@@ -70,14 +70,14 @@ class Worker:
                 atexit.register(self.end)  # multiprocessing would wait: workers obey no signals
         except OSError as error:
             reason = error.strerror or error
-            said = f"no process more could be started ({reason}); give fewer --workers"
+            said = f"no more processes could be started ({reason}); use fewer --workers"
             raise UserError(said) from error
         if forked is None:
             self._sent(self._work, START_SECONDS)
 
     @property
     def set_up(self) -> bool:
-        """Whether it has come as far as its first job."""
+        """Whether it has reached its first job."""
         return self._heartbeat.read()[0] > 0
 
     @property
@@ -121,7 +121,7 @@ class Worker:
         patience = self._timeout if count else max(self._timeout, START_SECONDS)
         if self._silent > patience:
             self._kill()
-            self.lost = f"no progress for {patience:g} s, given up"
+            self.lost = f"no progress for {patience:g} s; given up"
         return None
 
     def _note_death(self) -> None:
@@ -153,7 +153,7 @@ def listen(workers: Sequence[Worker], timeout: float) -> Iterator[tuple[Worker, 
     seconds = min(timeout, _LISTEN_SECONDS)
     began = time.monotonic()
     ready = wait([worker.pipe for worker in living], timeout=seconds)
-    # A run that was suspended meanwhile (Ctrl-Z, a scheduler) has not hung.
+    # A run that was suspended in the meantime (Ctrl-Z, a scheduler) did not hang.
     waited = min(time.monotonic() - began, seconds)
     for worker in living:
         answer = worker.hear(worker.pipe in ready, waited)
@@ -176,7 +176,7 @@ def run_jobs(
     """Run every job and yield outcomes as they come.
 
     A job is asked for when a process is free to do it; None says that there is none just now. Each process calls
-    `setup(*arguments)` once and the handler it returns once a job, which has a heartbeat to call; `watch` is shown what
+    `setup(*arguments)` once and the handler it returns once per job, which has a heartbeat to call; `watch` is shown what
     it says. One that is silent for `timeout` seconds is killed. A job whose process dies or whose handler raises has
     failed; UserError is raised here, and where a process ends before its first job. None outlives the iteration.
     """
@@ -216,7 +216,7 @@ def _ended(pool: list[Worker], coming: Coming) -> Iterator[Outcome]:
 
 
 def _require_set_up(worker: Worker) -> None:
-    """Raises UserError where a worker was lost before its first job: the next one would be, too."""
+    """Raises UserError if a worker was lost before its first job: the next one would be, too."""
     if worker.lost is not None and not worker.set_up:
         said = (
             f"a worker process ended before its first job: {worker.lost}; --workers 0 works without"
@@ -233,7 +233,7 @@ def outcomes(
     timeout: float,
     watch: Watch = _unwatched,
 ) -> Iterator[Outcome]:
-    """As `run_jobs`; with 0 workers in this process, where nothing guards against crashes and hangs."""
+    """As `run_jobs`; with 0 workers in this process, where nothing protects against crashes and hangs."""
     if workers:
         yield from run_jobs(setup, arguments, jobs, workers=workers, timeout=timeout, watch=watch)
         return

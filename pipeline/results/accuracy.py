@@ -19,7 +19,7 @@ from pipeline.processes import distributed
 from pipeline.processes.device import autocast
 from pipeline.training.networks.classifier import network_input
 
-GAP = 3.0  # points between the two accuracies that are worth a word
+GAP = 3.0  # points between the two accuracies that are worth a warning
 
 
 def validate(
@@ -32,7 +32,7 @@ def validate(
     """Accuracy in percent of the clip at each segment's middle: top-1 and top-5, or verb, noun and action.
 
     Seen as fine-tuning crops, and, with `extract_` before the name, as extraction will see it. Several
-    processes each take a part of the segments. Raises UserError where no segment could be read.
+    processes each take a part of the segments. Raises UserError if no segment could be read.
     """
     scores: dict[str, list[list[np.ndarray]]] = {}
     targets: list[np.ndarray] = []
@@ -45,7 +45,9 @@ def validate(
                 scores.setdefault(prefix, []).append(heads)
     parts = distributed.gather_values((scores, targets))
     if not any(tables for _, tables in parts):
-        raise UserError("finetune: no validation clip could be read; fix the videos")
+        raise UserError(
+            "finetune: no validation clip could be read; check the videos (tada-loc doctor)"
+        )
     target = np.concatenate([table for _, tables in parts for table in tables])
     figures: dict[str, float] = {}
     for prefix in dict.fromkeys(prefix for part, _ in parts for prefix in part):
@@ -76,7 +78,7 @@ def _stack_scores(
 
 
 def main_accuracy(figures: Mapping[str, float], prefix: str = "") -> float | None:
-    """The accuracy a classifier is judged by: top-1, or that of actions; None where there is none."""
+    """The accuracy a classifier is judged by: top-1, or that of actions; None if there is none."""
     return next((figures[prefix + k] for k in ("top1", "action") if prefix + k in figures), None)
 
 

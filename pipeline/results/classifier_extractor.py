@@ -1,4 +1,4 @@
-"""The fine-tuned classifier as an extractor: the network, and all that decides what it is shown."""
+"""The fine-tuned classifier as an extractor: the network, and everything that decides its input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.data.clips.geometry import clip_grid, extraction_view
 from pipeline.processes.compiling import use_compiler_cache
 from pipeline.training.networks.classifier import load_classifier
 
-SILENCE_SECONDS = 300.0  # a process that makes no batch of clips for so long hangs
+SILENCE_SECONDS = 300.0  # a process that makes no batch of clips for this long is hanging
 
 
 class OpenClassifier(NamedTuple):
@@ -29,7 +29,7 @@ def open_classifier(
 ) -> OpenClassifier:
     """The classifier of the run in `folder`, ready to extract as `config.extract` says.
 
-    Raises UserError where its weights are damaged or of another network.
+    Raises UserError if its weights are damaged or of another network.
     """
     model = load_classifier(config.backbone, num_classes, folder, device)
     return OpenClassifier(model, extractor_of(config, model, device))
@@ -40,7 +40,7 @@ def extractor_of(
 ) -> Extractor:
     """A trained network as what extracts features as `config.extract` says; `lanes`: batches at once.
 
-    Where a model of a GPU's decoder is used on a CPU, PyAV decodes there: the same frames.
+    If a model made with a GPU decoder is used on a CPU, PyAV decodes there: the same frames.
     """
     settings, view = config.extract, extraction_view(config.extract)
     if settings.compile:

@@ -41,8 +41,8 @@ def detect_video(
     """A video's detections, best first: video, start, end (seconds), label, score (and verb, noun).
 
     `heads` are the names of the classes. With `actionformer.classes: none` it is the segments that were found:
-    video, start, end, score. On a CPU one thread does it, so that no digit depends on how many there are.
-    Raises UserError where the network gives no numbers.
+    video, start, end, score. On a CPU one thread does it, so that results do not depend on how many there are.
+    Raises UserError if the network's outputs are not finite.
     """
     return found_in(model, features, video, config, heads, device).table
 
@@ -55,14 +55,16 @@ def found_in(
     heads: Sequence[Sequence[str]],
     device: torch.device,
 ) -> Found:
-    """As `detect_video`, and how many of the detections lie wholly beyond the video."""
+    """As `detect_video`, and how many of the detections are wholly beyond the video."""
     sizes = sizes_of(config.actionformer, heads)
     levels = video_levels(model, position_rows(features, config.actionformer), config, device)
     try:
         candidates = candidates_of(levels, model.first.strides, sizes, config.detections)
         kept = suppressed(candidates, config.detections)
     except ActionFormerError as error:
-        raise UserError(f"actionformer: video {video}: {error}; train again") from error
+        raise UserError(
+            f"actionformer: video {video}: {error}; train again with a lower actionformer.base_lr"
+        ) from error
     grid = position_grid(features.grid, features.duration, config.actionformer)
     return placed(kept, grid, features.duration, video, heads if sizes else ())
 
@@ -71,7 +73,7 @@ def found_in(
 def video_levels(
     model: Networks, rows: np.ndarray, config: DetectionConfig, device: torch.device
 ) -> list[list[Level]]:
-    """What each network says of a video's positions [L, C]: Levels of a batch of one, float32 on the CPU."""
+    """The output of each network for a video's positions [L, C]: Levels of a batch of one, float32 on the CPU."""
     settings: ActionFormerSettings = config.actionformer
     batch, mask = pad_batch(model.first, [torch.from_numpy(rows.T).to(device)])
     with one_thread(), autocast(device, settings.precision):
@@ -89,7 +91,7 @@ def segments_in(detections: pd.DataFrame) -> pd.DataFrame:
     """The segments of detections without their classes, each once, with its best score: video, start, end, score."""
     first = detections.drop_duplicates(
         ["video", "start", "end"]
-    )  # of several the best, for it comes first
+    )  # of several the best, since it comes first
     return first[["video", "start", "end", "score"]].reset_index(drop=True)
 
 

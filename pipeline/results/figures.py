@@ -34,7 +34,7 @@ class Figures(BaseModel):
     @model_validator(mode="after")
     def _one_a_threshold(self) -> Figures:
         if any(len(task.map) != len(self.iou) for task in self.tasks.values()):
-            raise ValueError("a task has not one mAP a threshold")
+            raise ValueError("a task does not have one mAP per threshold")
         return self
 
 
@@ -59,7 +59,7 @@ class Accuracies(BaseModel):
 
 
 def read_results(path: Path, command: str) -> dict[str, Any]:
-    """The figures a command wrote. Raises UserError where they are gone, damaged or cannot be read."""
+    """The figures a command wrote. Raises UserError if they are missing, damaged or cannot be read."""
     form: type[BaseModel] = Accuracies if command == "eval-classifier" else Figures
     try:
         content: dict[str, Any] = read_json(path)
@@ -79,4 +79,4 @@ def read_results(path: Path, command: str) -> dict[str, Any]:
 
 def _damaged(path: Path, reason: str, command: str) -> UserError:
     shown = " ".join(reason.split())[:200]
-    return UserError(f"{path}: damaged ({shown}); run `tada-loc {command}`, which makes it again")
+    return UserError(f"{path}: damaged ({shown}); run `tada-loc {command}` to make it again")

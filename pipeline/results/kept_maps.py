@@ -1,8 +1,8 @@
-"""What BMN says of a video, kept: proposals of other settings are made of it without the network.
+"""BMN's outputs for a video, kept: proposals of other settings are made of it without the network.
 
 Of the maps those cells are kept that proposals can be made of, pairs of a start peak and an end peak, in float32.
 Which these are follows from the boundary probabilities, whatever the powers of a score and soft-NMS, so
-proposals are the same to the last digit; whole maps, even in float16, would take more room.
+proposals are the same exactly; whole maps, even in float16, would take more space.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ AUTO = Room(64 << 20, 2 << 30)
 
 
 def room_of(keep: bool | int | Literal["auto"], processes: int = 1) -> Room:
-    """The room that `bmn.keep_maps` gives each of several processes."""
+    """The space that `bmn.keep_maps` gives each of several processes."""
     if keep == "auto":
         room = AUTO
     elif isinstance(keep, bool):
@@ -58,11 +58,11 @@ def room_of(keep: bool | int | Literal["auto"], processes: int = 1) -> Room:
 
 @dataclass
 class KeptMaps:
-    """The maps of a run's videos, a file a video in `folder`, each recorded with what it was made by and of.
+    """The maps of a run's videos, a file per video in `folder`, each recorded with what it was made by and of.
 
     `by` is what all are made by now, `of` what each video's is made of; others are not read. `center` is
     `bmn.boundary_center`. A process that works together with others has a `journal` of its own, and knows the
-    room that was taken when it began.
+    space that was taken when it began.
     """
 
     folder: Path
@@ -75,7 +75,7 @@ class KeptMaps:
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.folder, self.journal)
-        self.too_large = 0  # videos whose maps found no room
+        self.too_large = 0  # videos whose maps were too large
 
     def has(self, video: str) -> bool:
         """Whether a video's maps are there and current."""
@@ -83,7 +83,7 @@ class KeptMaps:
         return is_current(self._path(video), line, self.by, of, verify=self.verify)
 
     def read(self, video: str) -> VideoMaps | None:
-        """A video's maps as float32, zero in the cells that make no proposal; None where none are current."""
+        """A video's maps as float32, zero in the cells that make no proposal; None if none are current."""
         if not self.room.in_all or not self.has(video):
             return None
         try:
@@ -97,7 +97,7 @@ class KeptMaps:
         return VideoMaps(start, end, cells)
 
     def write(self, video: str, maps: VideoMaps) -> None:
-        """Keep a video's maps, where there is room. Raises UserError where they cannot be written."""
+        """Keep a video's maps, if there is space. Raises UserError if they cannot be written."""
         start, end, cells = (to_array(table) for table in maps)
         duration, first = self._cells(start, end, cells.shape[1])
         arrays = {"start": start, "end": end, "cells": cells[:, duration, first]}
@@ -113,7 +113,7 @@ class KeptMaps:
         self.ledger.note(Made(video=video, by=self.by, of=of, file=file, content=file.sha256))
 
     def record(self) -> None:
-        """Record what all processes have made in one file. Raises UserError where it cannot be written."""
+        """Record what all processes have made in one file. Raises UserError if it cannot be written."""
         fold(self.folder)
 
     def _cells(self, start: Table, end: Table, durations: int) -> tuple[np.ndarray, np.ndarray]:

@@ -43,7 +43,7 @@ def propose_video(
     """A video's proposals, best first: windows through the network, averaged, decoded, soft-NMS.
 
     A table of video, start and end (seconds) and score (Lin et al. 2019; Appendix A.2). Maps that are `kept` are
-    taken from there, others are kept there. Raises UserError where they cannot be written.
+    taken from there, others are kept there. Raises UserError if they cannot be written.
     """
     maps = kept.read(video) if kept is not None else None
     if maps is None:
@@ -134,8 +134,8 @@ def video_maps(
 ) -> VideoMaps:
     """What the network says of all positions of a video: its windows through it, averaged.
 
-    On a CPU each window is worked on by one thread, so that no digit depends on how many there are; `lanes` windows
-    are at once in the network, as many as torch has threads unless given.
+    On a CPU each window is worked on by one thread, so that results do not depend on how many there are; `lanes` windows
+    are in the network at the same time, as many as torch has threads unless given.
     """
     size = 1 if device.type == "cpu" else settings.batch_size
     lanes = lanes_on(device, lanes)

@@ -24,15 +24,15 @@ DETECTIONS = "detections.csv"
 MAPS = "maps"  # the folder of what BMN says of videos, in that of the proposals
 LARGEST = 16 << 30  # bytes of a table: some 200 million rows
 NAMES = ("video", "label")  # columns that hold what a user has named
-# What a spreadsheet takes for a formula or cuts off: such a sign in front, also behind white space, and in
-# the wide form of some keyboards. Apostrophes before it are ours, or the name's.
+# What a spreadsheet takes for a formula or cuts off: such a character at the start, also after white space, and in
+# the full-width form of some keyboards. Apostrophes before it are ours, or the name's.
 _FORMULA = re.compile(r"'*(\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
-# Classes are text, however they look.
+# Classes are text, even if they look like numbers.
 _TYPES = {"video": str, "label": str, "verb": "int64", "noun": "int64"} | dict.fromkeys(
     ("start", "end", "score"), float
 )
 
-# To the last digit, which pandas did only when told, until 3.1, and does now without.
+# Exact floats, which pandas did only on request until 3.1, and does by default now.
 _EXACT: Mapping[str, Any] = (
     {}
     if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1)
@@ -41,7 +41,7 @@ _EXACT: Mapping[str, Any] = (
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table atomically, its names so that no spreadsheet runs them. Raises UserError where it cannot be."""
+    """Write a table atomically, its names so that no spreadsheet evaluates them. Raises UserError if it cannot be."""
     names = [name for column in NAMES if column in table for name in table[column].unique()]
     # A bare carriage return would end the line where it is read.
     quoting = csv.QUOTE_NONNUMERIC if any("\r" in name for name in names) else csv.QUOTE_MINIMAL
@@ -50,25 +50,25 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def as_cell(name: str) -> str:
-    """A name as it stands in a CSV file: behind an apostrophe where a spreadsheet would run it.
+    """A name as it is in a CSV file: after an apostrophe if a spreadsheet would evaluate
 
-    One that looks so already gets one more; any other stays as it is.
+    it. A name that already has one gets one more; any other is unchanged.
     """
     return f"'{name}" if _FORMULA.match(name) else name
 
 
 def from_cell(cell: str) -> str:
-    """The name that `as_cell` made a cell of."""
+    """The name of a cell made by `as_cell`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def read_part(path: Path, video: str, *, command: str = "bmn") -> pd.DataFrame:
-    """One video's proposals: video, start, end (seconds), score. Raises UserError where damaged."""
+    """One video's proposals: video, start, end (seconds), score. Raises UserError if damaged."""
     return _read(path, check_proposals, {video}, command)
 
 
 def read_detected(path: Path, video: str, *, command: str = "detect") -> pd.DataFrame:
-    """One video's detections, as a head that names classes wrote them. Raises UserError where damaged."""
+    """One video's detections, as a head that names classes wrote them. Raises UserError if damaged."""
     return _read(path, check_detections, {video}, command)
 
 
@@ -77,7 +77,7 @@ def read_proposals(
 ) -> pd.DataFrame:
     """The proposals of a stage's folder: video, start, end (seconds), score.
 
-    Raises UserError where the table is damaged, or of other videos than the subset's.
+    Raises UserError if the table is damaged, or of other videos than the subset's.
     """
     return _read(folder / PROPOSALS, check_proposals, dataset.video_ids(subset), command)
 
@@ -87,7 +87,7 @@ def read_detections(
 ) -> pd.DataFrame:
     """The detections of a stage's folder: video, start, end (seconds), label, score (and verb, noun).
 
-    Raises UserError where the table is damaged, or of other videos or classes than the subset's.
+    Raises UserError if the table is damaged, or of other videos or classes than the subset's.
     """
     path = folder / DETECTIONS
     table = _read(path, check_detections, dataset.video_ids(subset), command)
@@ -105,9 +105,9 @@ def read_detections(
 
 
 def read_given(path: Path) -> pd.DataFrame:
-    """Anyone's table (.csv, .csv.gz) in the form of ours: detections where it has a label, else proposals.
+    """Any table (.csv, .csv.gz) in our form: detections where it has a label, else proposals.
 
-    Its videos and classes may be any. Raises UserError naming the file, and what in it is wrong.
+    Its videos and classes are not checked. Raises UserError naming the file and what is wrong in it.
     """
     content = io.BytesIO()
     try:
@@ -120,14 +120,14 @@ def read_given(path: Path) -> pd.DataFrame:
     except (ValueError, OverflowError, TableError) as error:
         reason = _wrong_cell(content) or " ".join(str(error).split())[:200]
         raise UserError(
-            f"{path}: is no table of detections (video,start,end,label,score; seconds) or of proposals "
+            f"{path}: is not a table of detections (video,start,end,label,score; seconds) or of proposals "
             f"(video,start,end,score): {reason}"
         ) from error
     return table
 
 
 def _wrong_cell(content: io.BytesIO) -> str | None:
-    """The first cell that is no number where one belongs, or a separator that is no comma; None where there is none."""
+    """The first cell that should be a number and is not, or a separator other than a comma; None if there is none."""
     content.seek(0)
     try:
         table = pd.read_csv(content, dtype=str, keep_default_na=False)
@@ -135,12 +135,12 @@ def _wrong_cell(content: io.BytesIO) -> str | None:
         return None
     heading = str(table.columns[0])
     if len(table.columns) == 1 and (";" in heading or "\t" in heading):
-        return "its columns are not parted by commas; write commas, and numbers with points"
+        return "its columns are not separated by commas; use commas, and decimal points in numbers"
     for name in (name for name, kind in _TYPES.items() if kind is not str and name in table):
         bad = pd.to_numeric(table[name], errors="coerce").isna().to_numpy()
         if bad.any():
             row = int(bad.argmax())
-            return f"row {row}: {name} {table[name].iloc[row][:40]!r} is no number"
+            return f"row {row}: {name} {table[name].iloc[row][:40]!r} is not a number"
     return None
 
 
@@ -157,7 +157,7 @@ def _read(
         check(table)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; run `tada-loc {command}`") from error
-    except (OSError, ValueError, OverflowError, TableError) as error:  # pandas' own are ValueErrors
+    except (OSError, ValueError, OverflowError, TableError) as error:  # pandas raises ValueErrors
         if isinstance(error, OSError) and was_refused(error):
             raise cannot_read(path, error) from error
         raise _damaged(path, " ".join(str(error).split())[:200], command) from error
@@ -184,5 +184,5 @@ def _require(path: Path, values: pd.Series, known: pd.Series, what: str, command
 
 def _damaged(path: Path, reason: str, command: str) -> UserError:
     return UserError(
-        f"{path}: cannot be used ({reason}); run `tada-loc {command}`, which makes it again"
+        f"{path}: cannot be used ({reason}); run `tada-loc {command}` to make it again"
     )

@@ -1,4 +1,4 @@
-"""What lies in a run folder and how it gets there: files written whole, manifests, the lock.
+"""What a run folder contains and how it is written: whole files, manifests, the lock.
 
 Knows no stage by name.
 """

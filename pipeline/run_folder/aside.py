@@ -1,4 +1,4 @@
-"""Folders moved aside beside where they lay, `NAME.DATE-TIME`, and taken back from there."""
+"""Folders moved aside, beside where they were, `NAME.DATE-TIME`, and taken back from there."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pipeline.run_folder.manifests import MANIFEST
 
 
 def moved_aside(folder: Path) -> Iterator[Path]:
-    """What was moved aside from a folder, the latest first."""
+    """The folders moved aside from a folder, the latest first."""
     pattern = re.compile(re.escape(folder.name) + r"\.\d{8}-\d{6}(-\d+)?")
     beside = sorted(folder.parent.iterdir(), reverse=True) if folder.parent.is_dir() else []
     yield from (path for path in beside if pattern.fullmatch(path.name) and path.is_dir())
 
 
 def move_aside(folder: Path) -> Path:
-    """Move a folder aside; where it lies now. Folders of other stages in it stay. Raises UserError."""
+    """Move a folder aside; where it is now. Folders of other stages in it stay. Raises UserError."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
     target = folder.with_name(f"{folder.name}.{stamp}")
     number = 1
@@ -34,13 +34,13 @@ def move_aside(folder: Path) -> Path:
 
 
 def take_back(aside: Path, folder: Path) -> None:
-    """Put a folder back where it lay; what lies there now is moved aside, other stages' folders stay.
+    """Put a folder back where it was; what is there now is moved aside, other stages' folders stay.
 
-    Raises UserError where that cannot be done.
+    Raises UserError if that cannot be done.
     """
     if folder.exists():
         target = move_aside(folder)
-        with contextlib.suppress(OSError):  # one with something in it stays
+        with contextlib.suppress(OSError):  # a folder that is not empty stays
             target.rmdir()
     if folder.exists():
         _move_stages(folder, aside)

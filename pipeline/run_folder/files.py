@@ -22,7 +22,7 @@ __all__ = [
     "write_report",
     "write_text",
 ]
-# What a file system answers that cannot put a folder on disk.
+# Errors of a file system that cannot flush a folder.
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF})
 
 
@@ -30,7 +30,7 @@ _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary name in the same folder, flushed and renamed into place when the block succeeds.
 
-    The folder is put on disk, too: after a power cut the file is there. Raises UserError where the file cannot be written.
+    The folder is flushed too: the file survives a power cut. Raises UserError if the file cannot be written.
     """
     temporary = temporary_path(path)
     try:
@@ -43,12 +43,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        with contextlib.suppress(OSError):  # a file system turned read-only refuses even this
+        with contextlib.suppress(OSError):  # a file system that became read-only refuses even this
             temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically. Raises UserError where it cannot be written."""
+    """Write a text file atomically. Raises UserError if it cannot be written."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -62,8 +62,8 @@ def write_report(path: Path, value: Any) -> None:
     """Write a JSON file where the user said (`--json FILE`), whatever is there.
 
     A device or a pipe (`/dev/stdout`) is written to, not replaced by a file, and a reader who has gone
-    away is no error; of a link, the file it points to is written anew. In the run folder neither is
-    followed: nobody put one there on purpose. Raises UserError where it cannot be written.
+    away is no error; of a link, the file it points to is written again. In the run folder neither
+    is followed: none is there on purpose. Raises UserError if it cannot be written.
     """
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
@@ -85,7 +85,7 @@ def _device(path: Path) -> TextIO:
 
 
 def remove(path: Path) -> None:
-    """Remove a file that may not be there. Raises UserError where the folder cannot be written."""
+    """Remove a file, if it exists. Raises UserError if the folder cannot be written."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -93,9 +93,9 @@ def remove(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the system put a folder's names on disk, so that a rename in it outlives a power cut.
+    """Flush a folder's entries to disk, so that a rename in it survives a power cut.
 
-    A file system that has no such thing is left alone. Raises OSError where it has, and fails.
+    A file system that has no such thing is left alone. Raises OSError if it has, and fails.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""What tells one state of things from another: fields compared, their digest, a file known by its content."""
+"""How two states are compared: fields, their digest, files by content."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pipeline.plain_files import require_plain
 # argument is the fields of today they will be compared with.
 Restate = Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 
-SHORT = 16  # characters of a digest where many stand side by side
-UNKNOWN = "?"  # the content of what is about to be made again of other inputs
-UNSURE = "??"  # of what is about to be made, and may well be what it was
+SHORT = 16  # characters of a digest where many are listed together
+UNKNOWN = "?"  # content that is about to be made again from other inputs
+UNSURE = "??"  # content that is about to be made again and may be unchanged
 _SHOWN = 5
 
 
@@ -34,7 +34,7 @@ class FileRecord:
 
 
 def record_of(path: Path) -> FileRecord:
-    """A file as it is. Raises UserError where it cannot be read."""
+    """A file as it is. Raises UserError if it cannot be read."""
     digest = file_digest(path)
     found = os.stat(path)
     return FileRecord(found.st_size, found.st_mtime_ns, digest)
@@ -43,7 +43,7 @@ def record_of(path: Path) -> FileRecord:
 def is_as_recorded(path: Path, record: FileRecord, *, verify: bool = False) -> bool:
     """Whether a file is what was recorded: by size and time, and by its bytes where the time differs.
 
-    `verify` compares the bytes always. Raises UserError where it is there and cannot be read.
+    `verify` compares the bytes always. Raises UserError if it exists and cannot be read.
     """
     try:
         found = path.stat()
@@ -59,7 +59,7 @@ def is_as_recorded(path: Path, record: FileRecord, *, verify: bool = False) -> b
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields through JSON once, so that tuples, paths and numbers compare as they will after reading back."""
+    """Fields converted through JSON, so that tuples, paths and numbers compare as they will after reading back."""
     plain: dict[str, Any] = json.loads(json.dumps(fields, sort_keys=True, default=str))
     return plain
 
@@ -69,7 +69,7 @@ def field_differences(
 ) -> list[str]:
     """A line for each field that differs once `old` is restated as it would be recorded today.
 
-    Of a mapping by video the videos that differ are named.
+    For a mapping by video, the videos that differ are named.
     """
     lines = []
     if restate is not None:
@@ -101,7 +101,7 @@ def as_recorded(
 ) -> dict[str, Any]:
     """Fields with what is marked (UNKNOWN, UNSURE) as it was recorded.
 
-    A video that was not recorded is `otherwise`, or goes where that is None.
+    A video that was not recorded gets `otherwise`, or is removed if that is None.
     """
     found: dict[str, Any] = {}
     for key, value in fields.items():
@@ -145,7 +145,7 @@ def fingerprint(fields: Mapping[str, Any]) -> str:
 
 
 def file_digest(path: Path, largest: int | None = None) -> str:
-    """SHA-256 of a file's bytes. Raises UserError where it cannot be read, or has more than `largest` bytes."""
+    """SHA-256 of a file's bytes. Raises UserError if it cannot be read, or has more than `largest` bytes."""
     digest = hashlib.sha256()
     try:
         require_plain(path, largest)

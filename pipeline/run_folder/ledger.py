@@ -1,7 +1,7 @@
-"""`videos.jsonl`: what each video's output was made by and of, and what it was like when it was written.
+"""`videos.jsonl`: what each video's output was made by and from, and its file as written.
 
-A line a video, appended when its output is in place; of several lines the last counts. A line that a kill
-cut off, or that is damaged, is none: its video is looked at again.
+A line per video, appended when its output is in place; of several lines the last counts. A line that is
+damaged or was cut off by a kill is ignored: its video is checked again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Made(BaseModel):
     """A video's output: what it was made `by` (settings and weights, a digest) and `of` (its inputs).
 
     `file` is the output as it was written, `content` a digest of what later stages read of it, `notes`
-    what else was found on the way.
+    other findings.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,7 +44,7 @@ class Made(BaseModel):
 class Ledger:
     """The lines of a stage's folder, by video, with those of processes at work there; read once, on first use.
 
-    One at work together with others adds its own to `journal`.
+    A process that works together with others appends to `journal`.
     """
 
     def __init__(self, folder: Path, journal: Path | None = None) -> None:
@@ -55,23 +55,23 @@ class Ledger:
 
     @property
     def lines(self) -> dict[str, Made]:
-        """The last line of each video. Raises UserError where the file cannot be read."""
+        """The last line of each video. Raises UserError if the file cannot be read."""
         if self._lines is None:
             self._lines = {line.video: line for line in self._read()}
             self.look()
         return self._lines
 
     def look(self) -> None:
-        """Take in what processes at work have recorded since the last time. Raises UserError where it cannot be read."""
+        """Read what processes at work have recorded since the last time. Raises UserError if it cannot be read."""
         news = (made_of(line) for line in self._journals.news())
         self.lines.update({made.video: made for made in news if made is not None})
 
     def get(self, video: str) -> Made | None:
-        """What is recorded of a video."""
+        """What is recorded about a video."""
         return self.lines.get(video)
 
     def note(self, made: Made) -> None:
-        """Record that a video's output is in place. Raises UserError where it cannot be written."""
+        """Record that a video's output is in place. Raises UserError if it cannot be written."""
         self.lines[made.video] = made
         append_line(self._journal or self._path, plain(made))
 
@@ -83,7 +83,7 @@ class Ledger:
             self.write()
 
     def write(self) -> None:
-        """Write the file anew, a line a video. Raises UserError where it cannot be written."""
+        """Rewrite the file, a line per video. Raises UserError if it cannot be written."""
         rows = (json.dumps(plain(self.lines[video])) + "\n" for video in sorted(self.lines))
         write_text(self._path, "".join(rows))
 
@@ -103,14 +103,14 @@ class Ledger:
 
 
 def fold(folder: Path) -> None:
-    """Put what processes at work have recorded into the one file; their journals go. Raises UserError."""
+    """Merge what processes at work have recorded into the one file and remove their journals. Raises UserError."""
     if any(True for _ in journal_lines(folder)):
         Ledger(folder).write()
     shutil.rmtree(folder / WORK, ignore_errors=True)
 
 
 def made_of(line: Mapping[str, object]) -> Made | None:
-    """A line of a journal; None where it is none of something made."""
+    """A line of a journal; None if it is none of something made."""
     try:
         return Made.model_validate(line)
     except ValidationError:
@@ -118,7 +118,7 @@ def made_of(line: Mapping[str, object]) -> Made | None:
 
 
 def intact(path: Path, made: Made, *, verify: bool = False) -> bool:
-    """Whether a video's output is what was written. Raises UserError where it cannot be read."""
+    """Whether a video's output is what was written. Raises UserError if it cannot be read."""
     return is_as_recorded(path, made.file, verify=verify)
 
 

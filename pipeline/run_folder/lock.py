@@ -1,4 +1,4 @@
-"""The lock of a folder that is written: one process, or several that share their work, whoever holds it named."""
+"""The lock of a folder that is written: by one process, or by several that share their work; the holder is named."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pipeline.progress import say
 from pipeline.run_folder.files import clear_temporary
 from pipeline.run_folder.temporary import is_gone
 
-if sys.platform != "win32":  # there a run folder is not guarded against a second process
+if sys.platform != "win32":  # there a run folder is not protected against a second process
     import fcntl
 
 LOCK = ".lock"
 _MOST_BYTES = 4000  # of names that are read
 Taken = Literal["alone", "shared"]
-_HELD = frozenset({errno.EACCES, errno.EAGAIN})  # what a lock answers that another process holds
-# What a file system answers that has no locks.
+_HELD = frozenset({errno.EACCES, errno.EAGAIN})  # errors of a lock that another process holds
+# Errors of a file system without locks.
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 # Another that comes to share it holds it alone for a moment.
 _SHARE_SECONDS, _ASK_SECONDS = 2.0, 0.05
@@ -36,12 +36,12 @@ _unguarded: set[tuple[int, int]] = set()  # folders without locks, which has bee
 
 @contextlib.contextmanager
 def locked(*folders: Path, shared: bool = False) -> Iterator[None]:
-    """Hold folders for this process; a lock goes with the process, however it ends.
+    """Hold folders for this process; a lock ends with the process, however it ends.
 
     Those that hold one `shared` hold it together: they claim what they do from one another. A folder may be held
-    several times, by whatever paths it is named. What killed processes left right in it is cleared. Where
-    the file system has no locks, that is said once (not where the folder is `shared`), and nothing guards the folder.
-    Raises UserError saying who holds it and since when.
+    several times, by whatever paths it is named. Temporary files that killed processes left directly in it are removed. Where
+    the file system has no locks, that is reported once (not where the folder is `shared`), and nothing protects the folder.
+    Raises UserError naming who holds it, and since when.
     """
     with contextlib.ExitStack() as stack:
         for folder in folders:
@@ -58,7 +58,7 @@ def _one_locked(folder: Path, shared: bool) -> Iterator[None]:
         raise _cannot_be_used(folder, error) from error
     key = (place.st_dev, place.st_ino)
     with contextlib.ExitStack() as stack:
-        # Opened once: whichever descriptor is closed, the process has given away its lock.
+        # Opened once: closing any descriptor would release the process's lock.
         if key not in _held:
             stack.enter_context(_lock_file(folder, key, shared))
         _held[key] = _held.get(key, 0) + 1
@@ -72,10 +72,10 @@ def _one_locked(folder: Path, shared: bool) -> Iterator[None]:
 
 
 def linked_folders(folder: Path, run: Path) -> list[Path]:
-    """What has to be locked besides `run` before a stage's `folder` in it is written; often nothing.
+    """What has to be locked in addition to `run` before a stage's `folder` in it is written; often nothing.
 
-    Where the folder, or one in it, is a link that leads outside: the folder it leads to, and the run
-    which that one is a part of. So two runs do not write to a folder that they share.
+    Where the folder, or one in it, is a link to the outside: the folder it points to, and the
+    run it belongs to. So two runs do not write to a folder that they share.
     """
     base = Path(os.path.realpath(run))
     found: set[Path] = set()
@@ -96,7 +96,7 @@ def _links(folder: Path) -> list[Path]:
 
 
 def _is_run(folder: Path) -> bool:
-    """Whether a folder is a run's: it has both of what a run leaves; one alone is often another program's."""
+    """Whether a folder is a run's: it has both files that a run leaves; one alone may be another program's."""
     return all(os.path.lexists(folder / name) for name in (LOCK, "config.yaml"))
 
 
@@ -120,7 +120,7 @@ def _lock_file(folder: Path, key: tuple[int, int], shared: bool) -> Iterator[Non
 
 
 def _opened(folder: Path, path: Path) -> int:
-    """`.lock`, made where there is none. A link is not followed, for what it leads to would be written over."""
+    """`.lock`, made where there is none. A link is not followed, because its target would be overwritten."""
     flags = os.O_RDWR | os.O_CREAT
     for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK"):
         flags |= getattr(os, name, 0)
@@ -137,12 +137,12 @@ def _opened(folder: Path, path: Path) -> int:
 
 
 def _no_file(path: Path) -> UserError:
-    return UserError(f"{path}: is a link or another thing than a file; remove it")
+    return UserError(f"{path}: is not a regular file; remove it")
 
 
 def _cannot_be_used(folder: Path, error: OSError) -> UserError:
     return UserError(
-        f"{folder}: cannot be used as a folder ({error.strerror}); make it writable, or name another one"
+        f"{folder}: cannot be used as a folder ({error.strerror}); make it writable, or choose another one"
     )
 
 
@@ -153,7 +153,7 @@ def _lock(descriptor: int, *, alone: bool) -> None:
 
 
 def _take(folder: Path, descriptor: int, key: tuple[int, int]) -> Taken | None:
-    """Lock the file; None where the file system has no locks. Raises UserError where another process has it."""
+    """Lock the file; None if the file system has no locks. Raises UserError if another process has it."""
     try:
         _lock(descriptor, alone=True)
     except OSError as error:
@@ -161,8 +161,8 @@ def _take(folder: Path, descriptor: int, key: tuple[int, int]) -> Taken | None:
             if key not in _unguarded:
                 _unguarded.add(key)
                 say(
-                    f"{folder}: its file system has no locks ({error.strerror}), so nothing guards it "
-                    "against a second process; start one at a time"
+                    f"{folder}: its file system has no locks ({error.strerror}), so it is not "
+                    "protected against a second process; start one at a time"
                 )
             return None
         raise _refused(folder, descriptor, error) from error
@@ -186,28 +186,28 @@ def _share(folder: Path, descriptor: int) -> Taken | None:
 
 
 def _refused(folder: Path, descriptor: int, error: OSError) -> UserError:
-    """What is said of a lock that was not given: who has it, where one has."""
+    """The message for a lock that is held by others: who holds it, if known."""
     if error.errno not in _HELD:
         return _cannot_be_used(folder, error)
     lines = os.pread(descriptor, _MOST_BYTES, 0).decode(errors="replace").split("\n")
     holders = "; ".join(line.strip() for line in lines if line.strip() and not _has_ended(line))
     return UserError(
-        f"{folder}: in use by {holders or 'another process'}; wait for it or name another folder"
+        f"{folder}: in use by {holders or 'another process'}; wait for it, or choose another folder"
     )
 
 
 def _has_ended(holder: str) -> bool:
-    """Whether what `_write_holder` wrote is of a process of this host that is no more."""
+    """Whether what `_write_holder` wrote is of a process of this host that has ended."""
     words = holder.split()
     known = len(words) > 3 and words[1].isdigit() and words[3] == socket.gethostname()
     return known and is_gone(int(words[1]), time.time())
 
 
 def _write_holder(descriptor: int, *, beside: bool) -> None:
-    """Straight to the file: what a buffer held back would fail again when it is closed."""
+    """Straight to the file: buffered data would fail again when the file is closed."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     line = f"process {os.getpid()} on {socket.gethostname()} since {now}"
-    if beside:  # at its end: those that share it are named one a line
+    if beside:  # at its end: those that share it are named one per line
         os.pwrite(descriptor, f"\n{line}".encode(), os.fstat(descriptor).st_size)
     else:
         os.ftruncate(descriptor, 0)

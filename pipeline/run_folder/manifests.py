@@ -1,6 +1,6 @@
-"""`manifest.json`: what a stage's folder says of itself.
+"""`manifest.json`: what a stage's folder states about itself.
 
-It carries the *fields* that the outputs depend on, and each output's size, time and SHA-256. It is written
+It holds the *fields* that the outputs depend on, and each output's size, time and SHA-256. It is written
 `partial` before any output and turns `complete` last.
 """
 
@@ -21,13 +21,13 @@ from pipeline.run_folder.identity import FileRecord, fingerprint, is_as_recorded
 
 MANIFEST = "manifest.json"
 GONE = "is gone"
-FORM = 2  # of what is recorded; 1 knew inputs by the settings of the stage that made them
+FORM = 2  # version of what is recorded; version 1 knew inputs by the settings of the stage that made them
 
 Text = Annotated[str, Field(max_length=200)]
 
 
 class WorkDone(BaseModel):
-    """How far a stage is."""
+    """How complete a stage is."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,8 +38,8 @@ class WorkDone(BaseModel):
 class Manifest(BaseModel):
     """A manifest as it is read.
 
-    `seconds`: of work so far; `weights`: digest of a trained network's; `former`: the fields as the older
-    program recorded them that made the outputs; `recipes`: by video, what features it read were made by and of.
+    `seconds`: of work so far; `weights`: digest of a trained network's; `former`: the fields as recorded
+    by the older program that made the outputs; `recipes`: by video, what features it read were made by and of.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -60,12 +60,12 @@ class Manifest(BaseModel):
 
     @property
     def complete(self) -> bool:
-        """Whether the stage came to its end; its outputs may be gone since."""
+        """Whether the stage finished; its outputs may have been removed since."""
         return self.state == "complete"
 
     @property
     def left_out(self) -> list[str]:
-        """The videos that the outputs do without."""
+        """The videos that the outputs lack."""
         names = self.summary.get("left_out")
         return [str(name) for name in names] if isinstance(names, list) else []
 
@@ -82,9 +82,9 @@ class Manifest(BaseModel):
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a stage's folder, or None where there is none.
+    """The manifest of a stage's folder, or None if there is none.
 
-    Raises UserError where it is damaged or cannot be read.
+    Raises UserError if it is damaged or cannot be read.
     """
     path = folder / MANIFEST
     try:
@@ -116,7 +116,7 @@ def readable_manifest(folder: Path) -> Manifest | None:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write a folder's manifest. Raises UserError where it cannot be written."""
+    """Write a folder's manifest. Raises UserError if it cannot be written."""
     content = manifest.model_dump(exclude_none=True)
     content["outputs"] = {name: asdict(record) for name, record in manifest.outputs.items()}
     plain = plain_fields(content)
@@ -126,10 +126,10 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def changed_outputs(
     folder: Path, names: tuple[str, ...], manifest: Manifest, *, verify: bool = False
 ) -> list[str]:
-    """Which outputs of a complete stage are not there, or not what was written, and which of both.
+    """Which outputs of a complete stage are missing or changed since they were written, and which of the two.
 
-    Of an older program's, which recorded none, only whether they are there is known. Raises UserError
-    where one cannot be read.
+    For an older program's manifest, which recorded none, only whether they exist is known. Raises
+    UserError if one cannot be read.
     """
     found = []
     for name in names:
@@ -142,12 +142,12 @@ def changed_outputs(
 
 
 def now() -> str:
-    """The time, as manifests say it."""
+    """The time, as manifests write it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def hours_text(hours: float) -> str:
-    """Hours as a person says them."""
+    """Hours as text for people."""
     if hours < 1 / 60:
         return f"{max(1, round(hours * 3600))} s"
     return f"{hours * 60:.0f} min" if hours < 1.5 else f"{hours:.1f} h"

@@ -1,4 +1,4 @@
-"""A stage's folder opened for work: go on, nothing to do, start anew, or take back what was moved aside."""
+"""A stage's folder opened for work: resume, nothing to do, start from scratch, or take back what was moved aside."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NOTE_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Stage(Wanted):
-    """A stage of a run and, once opened, how it stands. Of several processes one `writes`."""
+    """A stage of a run and, once opened, its state. One of several processes `writes`."""
 
     writes: bool = True
     complete: bool = False
@@ -43,10 +43,10 @@ class Stage(Wanted):
     noted: list[float] = field(default_factory=lambda: [-math.inf])
 
     def open(self, *, force: bool = False) -> Stage:
-        """Open the stage for work: go on, nothing to do, or, where its inputs are others now, anew.
+        """Open the stage for work: resume, nothing to do, or, if its inputs are different now, start from scratch.
 
         A training whose inputs are others is taken back from where it was moved aside, or moved aside with
-        `force`. Raises UserError where it would be lost otherwise.
+        `force`. Raises UserError if it would otherwise be lost.
         """
         self.require_files()
         self.require_free(force=force)
@@ -55,7 +55,7 @@ class Stage(Wanted):
             kept = self.aside()
             if kept is not None:
                 take_back(kept, self.folder)
-                say(f"{self.name}: {kept} has these settings and inputs and is taken back")
+                say(f"{self.name}: {kept} matches these settings and inputs and is restored")
             elif self.loses() is not None:
                 displaced = move_aside(self.folder)
         manifest = self.readable()
@@ -73,12 +73,12 @@ class Stage(Wanted):
         return opened
 
     def put_back(self) -> None:
-        """Where this stage failed for good: what was moved aside for it lies in its place again."""
+        """Call if this stage failed for good: what was moved aside for it is in its place again."""
         if self.writes and self.displaced is not None:
-            if self.loses() is None:  # it came to nothing
+            if self.loses() is None:  # it produced nothing
                 remove(self.folder / MANIFEST)
             take_back(self.displaced, self.folder)
-            say(f"{self.name}: the former one is in its place again")
+            say(f"{self.name}: the earlier one was restored")
 
     def follow(self) -> Stage:
         """The stage as another process has opened it: nothing is written here but outputs."""
@@ -88,7 +88,7 @@ class Stage(Wanted):
         return replace(opened, writes=False)
 
     def progress(self, done: int, total: int) -> None:
-        """Note how far the stage is, for `status`; once a second is often enough."""
+        """Record the progress of the stage, for `status`; at most once per second."""
         if self.writes and time.monotonic() - self.noted[0] > _NOTE_SECONDS:
             self.noted[0] = time.monotonic()
             self._write("partial", progress=WorkDone(done=done, total=total))

@@ -22,12 +22,12 @@ LONGEST_NAME = 255  # bytes, as common file systems allow
 _HOST_LETTERS = 60
 _DAY = 86400.0
 _MARKED = re.compile(r"\..*\.tada-([A-Za-z0-9_.-]+)-(\d{1,10})-[0-9a-f]{8}\.tmp", re.DOTALL)
-# What earlier versions left: nothing in these names says that they are ours, but their age.
+# Names used by earlier versions: only their age shows that they are ours.
 _OLD = re.compile(r"\..+\.\d{1,10}\.tmp|\.tmp-[0-9a-f]{16}\.h5", re.DOTALL)
 
 
 def temporary_path(path: Path) -> Path:
-    """A name for what will be `path`, in its folder; no other process, host or call gives it again."""
+    """A name for what will be `path`, in its folder; unique across processes, hosts and calls."""
     mark = f".tada-{this_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     room = LONGEST_NAME - len(mark) - 1
     kept = path.name.encode(errors="surrogateescape")[:room].decode(errors="ignore")
@@ -35,11 +35,11 @@ def temporary_path(path: Path) -> Path:
 
 
 def clear_temporary(folder: Path, *, below: bool = True) -> None:
-    """Remove what killed processes left half written in a folder, and in those below it.
+    """Remove incomplete files that killed processes left in a folder, and in those below it.
 
-    A file goes only where its name is one of ours and its process is gone: this host's by its id;
+    A file is removed only if its name is one of ours and its process is gone: this host's by its id;
     another host's, and those an earlier version named, a day after they were last written. Links are
-    not followed. What cannot be read or removed stays: it is never taken for a result.
+    not followed. Files that cannot be read or removed stay: they are never taken for results.
     """
     for entry in list(_entries(folder, below)):
         with suppress(OSError):
@@ -48,7 +48,7 @@ def clear_temporary(folder: Path, *, below: bool = True) -> None:
 
 
 def _entries(folder: Path, below: bool) -> Iterator[os.DirEntry[str]]:
-    """The files of a folder, and of those below it that are no links."""
+    """The files of a folder, and of those below it that are not links."""
     waiting = [os.fspath(folder)]
     while waiting:
         with suppress(OSError), os.scandir(waiting.pop()) as found:
@@ -60,7 +60,7 @@ def _entries(folder: Path, below: bool) -> Iterator[os.DirEntry[str]]:
 
 
 def _is_left(entry: os.DirEntry[str]) -> bool:
-    """Whether a file is a temporary one of ours, or of an earlier version, that nobody writes any more."""
+    """Whether a file is a temporary one of ours, or of an earlier version, that is no longer being written."""
     marked = _MARKED.fullmatch(entry.name)
     if marked is None and _OLD.fullmatch(entry.name) is None:
         return False
@@ -75,13 +75,13 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
 def is_gone(pid: int, written: float) -> bool:
     """Whether a process of this host has ended; `written` is when its file was last written, by its clock.
 
-    A process that has its id now, but started a day later, is another one.
+    A process with this id that started a day later is another one.
     """
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return True
-    except OSError:  # it lives, and is another user's
+    except OSError:  # it is alive, and belongs to another user
         pass
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -92,7 +92,7 @@ def is_gone(pid: int, written: float) -> bool:
         return False
     return (
         fields[0] in "ZX" or started - written > _DAY
-    )  # Z: dead, and its parent has not looked yet
+    )  # Z: dead, but not yet waited for by its parent
 
 
 @cache

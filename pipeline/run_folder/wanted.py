@@ -33,8 +33,8 @@ from pipeline.run_folder.manifests import (
 class Wanted:
     """A stage as it would be made now: its folder, and what its outputs depend on.
 
-    `outputs` are the files a complete stage has. `valuable`: files that are not thrown away unasked (a
-    training's); one that has none is made again in place. `restate` says what an older manifest would hold
+    `outputs` are the files a complete stage has. `valuable`: files that are not discarded without --force
+    (a training's); a stage without any is made again in place. `restate` says what an older manifest would hold
     today, `formerly` the fields an older program would record now, `weigh` gives the digest of trained weights.
     `because`: why what it reads is made again. `recipes`: what features it reads were made by and of. `verify`: bytes are compared always.
     """
@@ -57,21 +57,21 @@ class Wanted:
         return fingerprint(self.fields)
 
     def differences(self, manifest: Manifest) -> list[str]:
-        """What a manifest's outputs depend on that is otherwise now; of an older program's in its own terms."""
+        """Which inputs of a manifest's outputs are different now; for an older program, in its own terms."""
         wanted = self.fields
         if manifest.form < FORM and self.formerly is not None:
             wanted = self.formerly()
         return field_differences(manifest.fields, plain_fields(wanted), self.restate)
 
     def known_differences(self, manifest: Manifest) -> list[str]:
-        """As `differences`, what is not known yet left aside."""
+        """As `differences`, ignoring what is not known yet."""
         known = as_recorded(self.fields, manifest.fields, UNKNOWN)
         return replace(self, fields=known).differences(manifest)
 
     def why_again(self) -> list[str]:
         """Why the stage would do its work again: fields that differ, outputs that are not what was written.
 
-        None where it would not, and where it has not been done. Raises UserError where it cannot be read.
+        None if it would not, and where it has not been done. Raises UserError if it cannot be read.
         """
         manifest = read_manifest(self.folder)
         if manifest is None:
@@ -79,20 +79,20 @@ class Wanted:
         return self.differences(manifest) or self.changed(manifest)
 
     def is_changed(self) -> bool:
-        """Whether an output is there and not what was written."""
+        """Whether an output is there and changed since it was written."""
         manifest = self.readable()
         return manifest is not None and any(
             not text.endswith(GONE) for text in self.changed(manifest)
         )
 
     def loses(self) -> str | None:
-        """What of value is in the folder; None where nothing is."""
+        """The valuable output that is in the folder; None if there is none."""
         return next((name for name in self.valuable if (self.folder / name).is_file()), None)
 
     def aside(self) -> Path | None:
-        """A training that was moved aside and is what the stage would make now, or gone on with, if there is one.
+        """A training that was moved aside and is what the stage would make or resume now, if there is one.
 
-        What is not known yet of the inputs speaks against none.
+        Inputs that are not known yet are ignored.
         """
         for path in moved_aside(self.folder) if self.valuable else ():
             kept = replace(self, folder=path)
@@ -104,19 +104,19 @@ class Wanted:
         return None
 
     def require_free(self, *, force: bool = False) -> None:
-        """Refuse to throw away a training. Raises UserError saying what differs, what it cost, and the flag."""
+        """Refuse to discard a training. Raises UserError naming what differs, what it cost, and the flag."""
         reasons = self.against()
         name = self.loses()
         if not reasons or name is None or force or self.aside() is not None:
             return
-        what, way = "of other inputs", "with the former settings and inputs it is used as it is"
+        what, way = "of other inputs", "restore the earlier settings and inputs to use it"
         manifest = self.readable()
         if manifest is None or not self.differences(manifest):
-            what, way = "not as it was left", "put back as it was it is used again"
+            what, way = "not as it was left", "restore it to use it again"
         why = "; ".join([*reasons, *self.because])
         raise UserError(
-            f"{self.name}: {self.folder / name} is {what} ({why}); it is not thrown away unasked: {way}, or "
-            f"--force moves it aside and trains again{self._cost()}"
+            f"{self.name}: {self.folder / name} is {what} ({why}); it is kept: {way}, or use "
+            f"--force to move it aside and train again{self._cost()}"
         )
 
     def require_files(self) -> None:
@@ -124,7 +124,7 @@ class Wanted:
         for name in (*self.outputs, MANIFEST):
             if (self.folder / name).is_dir():
                 raise UserError(
-                    f"{self.folder / name}: is a folder where a file goes; move it away"
+                    f"{self.folder / name}: is a folder, but must be a file; move it away"
                 )
 
     def readable(self) -> Manifest | None:
@@ -132,7 +132,7 @@ class Wanted:
         return readable_manifest(self.folder)
 
     def against(self) -> list[str]:
-        """Why what is in the folder cannot be used or gone on with."""
+        """Why what is in the folder cannot be used or resumed."""
         try:
             manifest = read_manifest(self.folder)
         except UserError as error:
@@ -140,7 +140,7 @@ class Wanted:
                 raise
             return [error.message]
         if manifest is None:
-            return ["its manifest.json, which says what it was made with, is gone"]
+            return ["its manifest.json, which records what it was made with, is missing"]
         return self.differences(manifest) or [
             text for text in self.changed(manifest) if not text.endswith(GONE)
         ]

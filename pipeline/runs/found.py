@@ -1,4 +1,4 @@
-"""What a run has found: the tables of its proposals and detections, by whichever head."""
+"""What a run has found: the tables of its proposals and detections, by either head."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.runs.run import Run
 def proposals_of(run: Run) -> pd.DataFrame:
     """The proposals of a run's evaluation videos: video, start, end (seconds), score.
 
-    Raises UserError where the table is not there, damaged, or of other videos.
+    Raises UserError if the table is not there, damaged, or of other videos.
     """
     stage = row(run.ways.proposing)
     return read_proposals(run.path(stage.name), run.dataset, run.subsets[1], command=stage.command)
@@ -21,7 +21,7 @@ def proposals_of(run: Run) -> pd.DataFrame:
 def detections_of(run: Run) -> pd.DataFrame:
     """The detections of a run's evaluation videos: video, start, end (seconds), label, score (and verb, noun).
 
-    Raises UserError where the table is not there, damaged, or of other videos or classes.
+    Raises UserError if the table is not there, damaged, or of other videos or classes.
     """
     stage = row(run.ways.detecting)
     return read_detections(run.path(stage.name), run.dataset, run.subsets[1], command=stage.command)

@@ -17,8 +17,8 @@ class StageRow:
     `command` makes it; `run` is "module:function", called with the Run (and more, if `alone`). `folder`, below the run's, is
     also what the stages that read it name. `reads`: the folders of its inputs. `settings`: the sections
     of the configuration it depends on. `annotations`: the segments it depends on. `outputs`: the files a
-    complete one has, and later stages read. `valuable`: those of a training, which are not thrown away
-    unasked. `part`: the file it leaves of each VIDEO, and makes again only where it is not current. `who`
+    complete one has, and later stages read. `valuable`: those of a training, which are not discarded
+    without --force. `part`: the file it leaves of each VIDEO, and makes again only where it is not current. `who`
     does the work where several processes share a run. `alone`: not among the stages that `tada-loc run`
     does in order.
     """

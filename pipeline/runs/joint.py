@@ -1,4 +1,4 @@
-"""A stage that any number of processes make together: opened by the first, finished by whoever finds all done."""
+"""A stage that any number of processes make together: opened by the first, finished by the one that finds all done."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from pipeline.runs.run import Run
 def joined(
     run: Run, name: str, adopt: Callable[[Stage], None] = lambda stage: None
 ) -> Iterator[tuple[Stage, Work]]:
-    """Work at a stage together with whoever works at it; `adopt` is called where this process opens it.
+    """Work at a stage together with other processes; `adopt` is called where this process opens it.
 
-    Who comes to others that are at work goes on from what they have made. Where nobody is, what killed processes
-    recorded is taken over. Of processes connected by torchrun the main one opens it for all. Raises UserError where others
+    A process that joins others at work continues from what they have made. If there are none, what killed processes
+    recorded is taken over. Of processes connected by torchrun the main one opens it for all. Raises UserError if others
     work by other settings or inputs.
     """
     folder, many = run.path(name), ranks().size > 1 and row(name).who == "all"
@@ -55,7 +55,7 @@ def joined(
 
 @contextlib.contextmanager
 def finishing(stage: Stage, work: Work) -> Iterator[Stage | None]:
-    """The stage to be finished, by one process; None where another has done it.
+    """The stage to be finished, by one process; None if another has done it.
 
     What all have recorded is in the stage's own files by then; the seconds are those of all.
     """

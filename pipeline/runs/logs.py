@@ -1,4 +1,4 @@
-"""Who is told of a run's trainings and figures: its metrics.csv, and the trackers of `runtime.log`."""
+"""Where a run's trainings and figures are logged: its metrics.csv, and the trackers of `runtime.log`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.training.logs.opening import log_figures, open_log
 
 
 def training_log(run: Run, stage: Stage, batch: int) -> Log:
-    """The log of a training of `batch` samples a step. Raises UsageError where a tracker's package is missing."""
+    """The log of a training of `batch` samples a step. Raises UsageError if a tracker's package is missing."""
     return open_log(
         run.config.runtime.log,
         stage.folder,

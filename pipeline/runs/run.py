@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class Run:
     """One run, as the stages and tools take it; what is asked for is read on first use.
 
-    `force` moves a training of other inputs aside instead of refusing to go on; `verify` compares the bytes
+    `force` moves a training of other inputs aside instead of refusing to continue; `verify` compares the bytes
     of what was written, whatever size and time say; without `grid_of_imported` the clip grid is the given one even
     where features were imported. `kept`: the folder's configuration, where another. `shard`: this process's share.
     """
@@ -55,7 +55,7 @@ class Run:
     shard: Shard | None = None
 
     def __reduce__(self) -> tuple[type[Run], tuple[Path, Config, bool, bool]]:
-        """To another process it goes without what it has read."""
+        """Sent to another process, it leaves out what it has read."""
         return Run, (self.folder, self.given, self.force, self.grid_of_imported)
 
     @cached_property
@@ -67,7 +67,7 @@ class Run:
 
     @cached_property
     def detection(self) -> DetectionConfig:
-        """The configuration with every section that detection needs. Raises UserError where one is missing."""
+        """The configuration with every section that detection needs. Raises UserError if one is missing."""
         return self.config.detection()
 
     @cached_property
@@ -77,7 +77,7 @@ class Run:
 
     @cached_property
     def device(self) -> torch.device:
-        """The device of `runtime.device`. Raises UserError where it cannot be used."""
+        """The device of `runtime.device`. Raises UserError if it cannot be used."""
         from pipeline.processes.device import pick_device
 
         return pick_device(self.config.runtime.device)
@@ -114,7 +114,7 @@ class Run:
 
     @cached_property
     def skipped(self) -> frozenset[str]:
-        """The videos of `runtime.skip`. Raises UsageError where the file cannot be read."""
+        """The videos of `runtime.skip`. Raises UsageError if the file cannot be read."""
         return skipped_ids(self.config.runtime.skip)
 
     @property
@@ -123,13 +123,13 @@ class Run:
         return [video for subset in self.subsets for video in self.dataset.video_ids(subset)]
 
     def sources(self, videos: Iterable[str], left_out: LeftOut) -> dict[str, Source]:
-        """Where each video lies; those not there are counted by `left_out`. Raises UserError if too many."""
+        """Where each video is; those not there are counted by `left_out`. Raises UserError if too many."""
         from pipeline.data.videos.finding import require_videos
 
         return require_videos(self.config.dataset, self.dataset, videos, left_out)
 
     def classifier(self, num_classes: int | tuple[int, int]) -> OpenClassifier:
-        """The fine-tuned classifier, ready to extract. Raises UserError where its weights are damaged."""
+        """The fine-tuned classifier, ready to extract. Raises UserError if its weights are damaged."""
         from pipeline.results.classifier_extractor import open_classifier
 
         return open_classifier(self.detection, num_classes, self.folder, self.device)
@@ -165,7 +165,7 @@ class Run:
     def stage(self, name: str) -> Stage:
         """A stage, to be opened for work, and what its outputs depend on now.
 
-        Raises UserError where an input stage is not complete or an input file cannot be read.
+        Raises UserError if an input stage is not complete or an input file cannot be read.
         """
         return replace(self.facts().stage(name), writes=ranks().is_main)
 
@@ -173,7 +173,7 @@ class Run:
         """Open a stage for work; where it makes something, the settings are the run's `config.yaml`.
 
         Where several processes work at it, all come here: the main one opens it for all. `extra` are
-        fields that the stage's command adds. Raises UserError where a training would be lost.
+        fields that the stage's command adds. Raises UserError if a training would be lost.
         """
         if row(name).who == "main" or ranks().size == 1:
             return self.open_alone(name, extra or {})
@@ -192,9 +192,9 @@ class Run:
         write_text(self.folder / RUN_CONFIG, dump_config(self.kept or self.config))
 
     def state(self, name: str, facts: Facts | None = None) -> states.State:
-        """How a stage stands, once those before it are made again where they have to be.
+        """The state of a stage, once earlier stages are made again where necessary.
 
-        Raises UserError where something of it cannot be read.
+        Raises UserError if something of it cannot be read.
         """
         from pipeline.runs import states
 
@@ -214,7 +214,7 @@ class Run:
         return from_main_process(found)
 
     def left_out(self, stage: str, *, of: str | None = None, at_once: bool = False) -> LeftOut:
-        """Which videos a stage goes without, counted from here on; `of` is said in place of its name."""
+        """The videos a stage leaves out, counted from here on; `of` is reported in place of its name."""
         runtime = self.config.runtime
         return LeftOut(
             of or stage,
@@ -241,7 +241,7 @@ class Run:
 
 
 def run_of(folder: Path) -> Run:
-    """A run as it was made. Raises UserError where the folder holds none."""
+    """A run as it was made. Raises UserError if the folder holds none."""
     path = folder / RUN_CONFIG
     if not path.is_file():
         raise UserError(

@@ -1,4 +1,4 @@
-"""How a stage stands: done or not, current or not, why, by video, and what it cost last time."""
+"""The state of a stage: done or not, current or not, why, by video, and its cost last time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Videos = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class State:
-    """How a stage stands, and why it would do its work again.
+    """The state of a stage, and why it would run again.
 
     `videos`: those concerned, by what is wrong with them; `hours`: of work so far; `former`: made by an
     older program, which recorded less.
@@ -36,7 +36,7 @@ class State:
 
 
 def state_of(facts: Facts, name: str) -> State:
-    """How a stage stands. Raises UserError where something of it cannot be read."""
+    """The state of a stage. Raises UserError if something of it cannot be read."""
     stage = row(name)
     folder = facts.folder / stage.folder
     try:
@@ -47,7 +47,7 @@ def state_of(facts: Facts, name: str) -> State:
         return State("stale", error.message)
     if manifest is None:
         lost = next((file for file in stage.valuable if (folder / file).is_file()), None)
-        return State("stale", f"manifest.json of {lost} is gone") if lost else State("missing")
+        return State("stale", f"manifest.json of {lost} is missing") if lost else State("missing")
     hours, former = manifest.hours, manifest.form < FORM
     if name == "extract" and facts.is_imported:
         return _by_video(facts, stage, hours, former, done=manifest.complete)
@@ -57,12 +57,12 @@ def state_of(facts: Facts, name: str) -> State:
         reasons = changed_outputs(folder, stage.outputs, manifest, verify=facts.verify)
     if reasons:
         kept = opened.aside()
-        after = f"; {kept.name} is as wanted and is taken back" if kept is not None else ""
+        after = f"; {kept.name} matches these settings and is restored" if kept is not None else ""
         why = "; ".join([*reasons, *opened.because]) + after
         return State("stale", why, hours=hours, former=former)
     if name == "extract" and not former:
         return _by_video(facts, stage, hours, former, done=manifest.complete)
-    # An older program kept no lines of videos.
+    # An older program kept no lines for videos.
     recorded = manifest.former is None or bool(facts.ledger(name).lines)
     if stage.part and manifest.complete and manifest.form >= FORM and recorded:
         faults = _part_faults(facts, stage)
@@ -94,7 +94,7 @@ def feature_faults(facts: Facts) -> dict[str, str]:
             if line is None:
                 faults[video] = "missing"
             elif not imported and line.by != by:
-                faults[video] = "made by other settings or weights"
+                faults[video] = "made with other settings or weights"
             elif not imported and identity is not None and line.of != identity:
                 faults[video] = "of another video file"
             elif video in partial:

@@ -31,7 +31,7 @@ class Ways:
 
     @property
     def own_classes(self) -> bool:
-        """Whether the head names the classes of what it finds, and `classify` is no stage of the run."""
+        """Whether the head names the classes of what it finds, and `classify` is not a stage of the run."""
         return "detections" in HEADS[self.head]
 
     @property
@@ -63,7 +63,7 @@ def ways_of(config: Config, *, imported: bool) -> Ways:
 
 
 def reads_of(stage: StageRow, ways: Ways = USUAL) -> tuple[str, ...]:
-    """The folders a stage reads in a run of these ways."""
+    """The folders per stage reads in a run of these ways."""
     found = row(ways.proposing).folder
     if stage.name == "extract" and ways.imported:
         return ()

@@ -31,7 +31,7 @@ def run_stages(run: Run, stages: Sequence[StageRow], *, quiet: Collection[str] =
 
     Stages that they read are made again where they are not current, trainings excepted. Those named in `quiet`
     are run without a word when they are complete. A run whose stages are all complete is only read, since its folder
-    may be anyone's, unless they are another head's than the run had.
+    may belong to anyone, unless they are another head's than the run had.
     """
     extracts = any(stage.name == "extract" for stage in stages)
     if extracts and run.has_imported_features:
@@ -113,7 +113,7 @@ def work_ahead(run: Run) -> list[StageRow]:
 def put_back(run: Run, stage: Stage) -> None:
     """Where a stage failed for good: the training before, and its settings, are in their place again."""
     if stage.writes and stage.displaced is not None and stage.loses() is None:
-        forget_log(stage.folder)  # it came to nothing
+        forget_log(stage.folder)  # it produced nothing
     stage.put_back()
     if stage.writes and stage.former_config is not None:
         write_text(run.folder / RUN_CONFIG, stage.former_config)
@@ -127,7 +127,7 @@ def _nothing_to_do(run: Run, own: Sequence[StageRow]) -> None:
 
 
 def _keep_head(run: Run) -> None:
-    """Where the folder's `config.yaml` names another head it is written anew, if the folder may be written."""
+    """Where the folder's `config.yaml` names another head it is written again, if the folder may be written."""
     path, head = run.folder / RUN_CONFIG, run.given.detector.name
     try:
         kept = load_config(path, quiet=True).detector.name
@@ -143,7 +143,7 @@ def _over_imported(run: Run) -> Run:
     """The run as it extracts in place of imported features. Raises UserError without `force`."""
     if not run.force:
         raise UserError(
-            f"{run.path('extract')}: holds imported features; go on with `tada-loc {row(run.ways.training).command}`, or use --force "
+            f"{run.path('extract')}: holds imported features; continue with `tada-loc {row(run.ways.training).command}`, or use --force "
             "to move them aside and extract, or another --run-dir"
         )
     return replace(run, grid_of_imported=False)
@@ -176,7 +176,7 @@ def _bring_up_to_date(
 ) -> None:
     """Make stages that others read again, where they are not current and what reads them needs them.
 
-    Raises UserError where one has not been done, was broken off, is a training of other inputs, or
+    Raises UserError if one has not been done, was broken off, is a training of other inputs, or
     features that came from elsewhere.
     """
     done: list[StageRow] = []

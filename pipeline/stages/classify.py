@@ -42,23 +42,23 @@ from pipeline.stages.shares import Shares, failed_elsewhere, was_finished
 from pipeline.training.networks.classifier import load_classifier
 
 Groups = Mapping[str, np.ndarray]  # the rows of each video's proposals
-# Of a video: its name, its source, times [n, positions] in seconds, the right to make it (None: nobody else may).
+# Of a video: its name, its source, times [n, positions] in seconds, the claim to make it (None: no other process can).
 ScoreJob = tuple[str, Source, np.ndarray, Claim | None]
 Scored = tuple[Claim, Made | None]
 
 
 def run(run: Run) -> None:
-    """Write a file of class scores a video, then `classify/detections.csv` of all.
+    """Write a file of class scores per video, then `classify/detections.csv` of all.
 
     Its columns are video, start, end, label, score (and verb, noun). Only videos whose proposals, features,
     network or settings are others than they were are classified again.
     """
     while not _together(run):
-        say("classify: others took this process for dead; begins again")
+        say("classify: other processes took this one for dead; starting again")
 
 
 def _together(run: Run) -> bool:
-    """Take part until all is done, or this process's share is; False where it has to begin again."""
+    """Work until all is done, or this process's shard is; False if it has to start again."""
     with joined(run, "classify") as (stage, work):
         failed = read_failures(stage.folder)  # tried again
         if stage.complete and not failed and run.is_complete("classify"):
@@ -78,7 +78,7 @@ def _together(run: Run) -> bool:
             left_out.known(failed_elsewhere(stage.folder, missing, shares, run.shard, work))
             coming = [v for v in missing if not work.is_done(v) and v not in left_out.reasons]
             if coming:
-                to_come = f"{len(coming)} videos of other shares are to come"
+                to_come = f"{len(coming)} videos of other shards are not done yet"
                 say(f"classify: shard {run.shard} is done; {to_come}")
                 return True
             with finishing(stage, work) as last:
@@ -91,7 +91,7 @@ def _together(run: Run) -> bool:
 def _fuse(
     run: Run, stage: Stage, work: Work, parts: Parts, proposals: pd.DataFrame, left_out: LeftOut
 ) -> None:
-    """Write the detections of all videos with scores. Raises UserError where too much has failed."""
+    """Write the detections of all videos with scores. Raises UserError if too much has failed."""
     left_out.take({video: str(line["reason"]) for video, line in work.failed.items()})
     left_out.settle()
     without = sorted(left_out.reasons)
@@ -154,7 +154,7 @@ def _scored(
 
 
 def _given(run: Run, todo: Todo, parts: Parts, left_out: LeftOut) -> Iterator[Scored]:
-    """Parts of scores made elsewhere, one row a video; videos without any are counted."""
+    """Parts of scores made elsewhere, one row per video; videos without any are counted."""
     scores = scores_of(run.detection, run.dataset)
     for note in scores.notes:
         say(f"classify: {scores.file}: {note}")

@@ -66,7 +66,7 @@ def _require_networks(runs: Sequence[Run]) -> None:
 
 
 def accuracy_table(run: Run) -> str:
-    """The figures as a user sees them: accuracy in percent, a row a task. Raises UserError without any."""
+    """The figures as a user sees them: accuracy in percent, a row per task. Raises UserError without any."""
     results = read_results(run.path(STAGE) / RESULTS, STAGE)
     rows = [f"{results['segments']} segments, {results['runs']} run(s) averaged"]
     for name, task in results["tasks"].items():

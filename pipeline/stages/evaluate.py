@@ -34,12 +34,12 @@ def run(run: Run) -> None:
 
 
 def numbers(run: Run) -> dict[str, Any]:
-    """The numbers of a run. Raises UserError where it has none."""
+    """The numbers of a run. Raises UserError if it has none."""
     return read_results(run.path("eval") / RESULTS, "eval")
 
 
 def results_table(run: Run) -> str:
-    """The numbers of a run as a user sees them. Raises UserError where it has none."""
+    """The numbers of a run as a user sees them. Raises UserError if it has none."""
     results, settings = numbers(run), run.detection.eval
     if "best_f1" not in results:  # of a run that was evaluated before it was written
         detections = detections_of(run)
@@ -51,7 +51,7 @@ def results_table(run: Run) -> str:
 
 
 def recall_of_proposals(run: Run) -> str | None:
-    """AR@AN of the proposals of a run that has no classes, as a user sees it; None where they are not current."""
+    """AR@AN of the proposals of a run that has no classes, as a user sees it; None if they are not current."""
     if not run.is_complete(run.ways.proposing):
         return None
     figures = {"iou": [], "tasks": {}, "average_recall": _recall(run)}
@@ -88,7 +88,7 @@ def ties_of(run: Run) -> Ties:
 
 
 def _recall(run: Run) -> dict[str, float]:
-    """AR in percent by number of proposals a video."""
+    """AR in percent by number of proposals per video."""
     settings = run.detection.eval
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
     proposals = proposals_of(run)

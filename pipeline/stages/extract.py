@@ -47,11 +47,11 @@ def run(run: Run) -> None:
     `extract/failures.json`; UserError when they are more than `runtime.allow_failures`. A later run tries them again.
     """
     while not _together(run):
-        say("extract: others took this process for dead; begins again")
+        say("extract: other processes took this one for dead; starting again")
 
 
 def _together(run: Run) -> bool:
-    """Take part until all is done, or this process's share is; False where it has to begin again."""
+    """Work until all is done, or this process's shard is; False if it has to start again."""
     device = run.device  # before work: it may not be there
     with joined(run, "extract", partial(_take_unrecorded, run)) as (stage, work):
         left_out = run.left_out("extract")
@@ -86,7 +86,7 @@ def _shares(run: Run, ids: Sequence[str], paths: Mapping[str, Source]) -> Shares
 
 
 def _take_unrecorded(run: Run, stage: Stage) -> None:
-    """Record feature files that nobody recorded: an older program's, or made just before a kill."""
+    """Record feature files that were not recorded: an older program's, or made just before a kill."""
     run.features.clear_temporary()
     ledger = Ledger(stage.folder)
     by, identities = made_by(stage.fields), run.sightings.identities
@@ -118,7 +118,7 @@ def _line(video: str, by: str, of: str, written: Written, notes: Mapping[str, st
 
 def extract_handler(run: Run, num_classes: int | tuple[int, int]) -> Handler:
     """What a worker process does with a job: write a video's feature file, give what was written."""
-    # Two processes of one thread beat one of two; beside a GPU threads would only share single frames.
+    # Two processes of one thread are faster than one of two; beside a GPU threads would only share single frames.
     torch.set_num_threads(1)
     model, extractor = run.classifier(num_classes)
     store = run.features

@@ -39,11 +39,11 @@ def check(run: Run) -> None:
         if stage.complete and not faults:
             say(f"extract: complete ({len(ids)} videos)")
         elif not finish(run, stage, work, ToMake(ids, faults, {}, Shares((), ()), ()), left_out):
-            say("extract: complete; another process has finished it")
+            say("extract: complete; another process finished it")
 
 
 def _require_all(run: Run, faults: Collection[str], failures: Collection[str], total: int) -> None:
-    """Raises UserError where videos are missing, or where failed ones may be tried again just now."""
+    """Raises UserError if videos are missing, or where failed ones may be tried again just now."""
     missing = [video for video in faults if video not in failures]
     known = [video for video in faults if video in failures]
     workers = workers_in(run.path("extract"))
@@ -52,14 +52,14 @@ def _require_all(run: Run, faults: Collection[str], failures: Collection[str], t
         return
     lost = f"{len(missing)} of {total} videos are missing ({named(missing)})" if missing else ""
     failed = f"{len(known)} failed ({named(known)})" if known else ""
-    at_work = "; ".join(worker.told for worker in workers) or "nobody is at work"
-    how = "run `tada-loc extract`" if missing else "wait for those who may try them again"
+    at_work = "; ".join(worker.told for worker in workers) or "no process is at work"
+    how = "run `tada-loc extract`" if missing else "wait for the processes that may try them again"
     raise UserError(f"extract: {', '.join(filter(None, (lost, failed)))}; {at_work}; {how}")
 
 
 @dataclass(frozen=True)
 class ToMake:
-    """The videos a stage is to have, why some are made, where these lie, the shares of all, and this process's of these."""
+    """The videos a stage is to have, why some are made, where these are, the shares of all, and this process's of these."""
 
     ids: Sequence[str]
     faults: Mapping[str, str]
@@ -72,11 +72,13 @@ def finish(run: Run, stage: Stage, work: Work, making: ToMake, left_out: LeftOut
     """Finish the stage where all is done; False where another has."""
     work.look()
     known = failed_elsewhere(stage.folder, making.faults, making.shares, run.shard, work)
-    # Where they are too many, and this process has tried none: who tries them again says so.
+    # Where they are too many, and this process has tried none: the process that tries them again reports it.
     waits = not making.share and len(known) > left_out.allowed
     coming = [v for v in making.paths if not work.is_done(v) and (waits or v not in known)]
     if coming:
-        say(f"extract: shard {run.shard} is done; {len(coming)} videos of other shares are to come")
+        say(
+            f"extract: shard {run.shard} is done; {len(coming)} videos of other shards are not done yet"
+        )
         return True
     with finishing(stage, work) as last:
         if last is None:

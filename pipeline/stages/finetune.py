@@ -176,7 +176,7 @@ def _fitted(
     settings: FinetuneSettings,
     left_out: LeftOut,
 ) -> Fitted:
-    """Train. Raises UserError where that fails; a former training then lies in its place again."""
+    """Train. Raises UserError if that fails; a former training is then in its place again."""
     try:
         log = training_log(run, stage, settings.batch_size)
         return fit(model, task, settings, stage, run.device, log)
@@ -191,7 +191,7 @@ def _network(run: Run, settings: FinetuneSettings) -> VideoNetwork:
     """The network with its initial weights, on the run's device."""
     backbone = run.config.backbone
     model = new_classifier(backbone, run.dataset.num_classes, settings.seed)
-    if run.config.bmn is not None:  # else it would say so after all of this
+    if run.config.bmn is not None:  # otherwise it would report this only later
         require_groups(run.config.bmn, model.feature_dim)
     if isinstance(model, SlowFast):
         seen = -(-settings.frames // model.alpha)
@@ -199,7 +199,7 @@ def _network(run: Run, settings: FinetuneSettings) -> VideoNetwork:
     model.to(device=run.device, memory_format=torch.channels_last)
     model = distributed.synchronize_norms(model, run.device)
     if settings.activation_checkpointing and not model.checkpoint_activations():
-        say(f"finetune.activation_checkpointing: {backbone.title} has no blocks for it: no effect")
+        say(f"finetune.activation_checkpointing: {backbone.title} does not support it: no effect")
     return model
 
 
@@ -210,7 +210,7 @@ def _task(
     validation: Segments,
     left_out: LeftOut,
 ) -> Task:
-    """Fine-tuning as the training loop takes it. Raises UserError where processes cannot share its batches."""
+    """Fine-tuning as the training loop takes it. Raises UserError if processes cannot share its batches."""
     config = run.config.model_copy(update={"finetune": settings})
     sizes = [len(batch) for batch in epoch_clips(train, settings, 0)]
     _require_shared(sizes, settings)

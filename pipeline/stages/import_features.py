@@ -96,7 +96,7 @@ def _on_stated_grid(run: Run, stated: Stated, known: Mapping[str, Known]) -> tup
 
 
 def _as_they_are(config: DetectionConfig, count: int) -> str:
-    """The keys by which the head sees videos rescaled to `count` features so; nothing where it does, or cannot."""
+    """The keys that make the head use videos rescaled to `count` features; empty if it does already, or cannot."""
     name, length, seen = "bmn", "temporal_scale", config.bmn.temporal_scale
     mode: str = config.bmn.mode
     if config.detector.name == "actionformer":
@@ -110,7 +110,7 @@ def _as_they_are(config: DetectionConfig, count: int) -> str:
 
 
 def imported_stage(run: Run, fields: Mapping[str, object]) -> Stage:
-    """The stage of features from elsewhere; those that a network made here are not lost for them unasked."""
+    """The stage of features from elsewhere; those that a network made here are not lost without being asked for."""
     stage = run.facts().stage_with(row(STAGE), fields)
     valuable = () if run.has_imported_features else (MANIFEST,)
     return replace(stage, valuable=valuable, weigh=None)
@@ -136,7 +136,7 @@ def _metas(
 def _is_current(
     store: FeatureStore, ledger: Ledger, checked: Checked, meta: FeatureMeta, by: str
 ) -> bool:
-    """Whether a video's file is what was made of these features, on the grid and of the length of now."""
+    """Whether a video's file is what was made of these features, on the current grid and of the current length."""
     path, video = store.path(meta.video), meta.video
     if not is_current(path, ledger.get(video), by, checked.digests[video]):
         return False
@@ -159,7 +159,9 @@ def _take(
     for done, (video, meta) in enumerate(todo.items(), start=1):
         read = read_video(checked.places[video], layout)
         if read.digest != checked.digests[video]:
-            raise UserError(f"{checked.places[video][0]}: changed while it was read; import again")
+            raise UserError(
+                f"{checked.places[video][0]}: changed while it was read; run `tada-loc import-features` again"
+            )
         file, content = store.save(read.features, meta)
         ledger.note(Made(video=video, by=by, of=read.digest, file=file, content=content))
         stage.progress(done, len(todo))
@@ -193,7 +195,7 @@ def _require_few(run: Run, sources: Sequence[Path], checked: Checked, allowed: i
             raise UserError(f"{text}; fix the files, {how_to_go_on(len(checked.problems))}")
         say(text)
     if not checked.places:
-        raise UserError(f"{source}: no file of features that can be used")
+        raise UserError(f"{source}: no usable feature file")
     if run.config.detector.name != "bmn":
         return
     if (line := groups_line(run.detection.bmn, checked.channels)) is not None:

@@ -81,9 +81,9 @@ def _segments(run: Run, left_out: LeftOut) -> Segments:
 
 
 def _read_part(path: Path) -> dict[str, np.ndarray] | None:
-    """Ranks that an earlier run has left; None where there are none, or they are damaged.
+    """Ranks that an earlier run has left; None if there are none, or they are damaged.
 
-    Raises UserError where they cannot be read.
+    Raises UserError if they cannot be read.
     """
     try:
         with open_npz(path) as stored:
@@ -108,7 +108,7 @@ class _Reader:
     device: torch.device
 
     def ranks(self, indices: range, bar: Progress) -> dict[str, np.ndarray]:
-        """Ranks of the targets, and the targets, of some segments. Raises UserError where none can be read."""
+        """Ranks of the targets, and the targets, of some segments. Raises UserError if none can be read."""
         settings = [classifier.settings for classifier in self.classifiers]
         rows: list[dict[str, int]] = []
         targets: list[np.ndarray] = []
@@ -131,7 +131,7 @@ class _Reader:
         return table | {"target": np.stack(targets)}
 
     def _scores(self, views: Sequence[Tensor]) -> list[np.ndarray]:
-        """Probabilities [views, classes], one array a head: runs have as many views each, so that
+        """Probabilities [views, classes], one array per head: runs have as many views each, so that
         averaging views averages runs.
         """
         of_runs = [

@@ -47,7 +47,7 @@ class Shares:
 def failed_elsewhere(
     folder: Path, missing: Iterable[str], shares: Shares, shard: Shard | None, work: Work
 ) -> dict[str, Failure]:
-    """Of videos that are not done, those that are listed as failed, and that nobody tries again now.
+    """Of videos that are not done, those that are listed as failed, and that no process tries again now.
 
     Who has them in its share does.
     """
@@ -63,13 +63,13 @@ def failed_elsewhere(
 def was_finished(run: Run, stage: Stage, name: str, missing: Iterable[str]) -> bool:
     """Whether the work is done although this process did not finish it; `missing` are the videos without an output.
 
-    Raises UserError where too much has failed.
+    Raises UserError if too much has failed.
     """
     missing, failures = set(missing), listed_failures(stage.folder)
     if missing - failures.keys():
         return False
     if is_finished(stage):
-        say(f"{name}: complete; another process has finished it")
+        say(f"{name}: complete; another process finished it")
         return True
     left_out = run.left_out(name)
     left_out.known({video: failures[video] for video in missing})
@@ -90,5 +90,5 @@ def _size(source: Source | None) -> int:
         return source.size
     try:
         return 0 if source is None else os.stat(source).st_size
-    except OSError:  # a broken link: reading it will say so
+    except OSError:  # a broken link: reading it reports so
         return 0

@@ -1,4 +1,4 @@
-"""What is no stage: estimates, pictures, features for other programs.
+"""What is not a stage: estimates, pictures, features for other programs.
 
 Makes no result that a stage reads.
 """

@@ -30,7 +30,7 @@ def convert(
     subset: str | None = None,
     force: bool = False,
 ) -> list[str]:
-    """Read annotations and write them to `target` whole; the lines a user is told.
+    """Read annotations and write them to `target` whole; returns the lines to print.
 
     `target` ends in .csv or .json. `inputs` says the classes, the videos and the rate; its files are not
     looked at. `subset` is that of all videos where the annotations name none. Raises UserError for what
@@ -47,7 +47,7 @@ def convert(
     dataset = _whole_names(read_format(name, inputs))
     if (dataset.annotations["end"] == math.inf).any():
         raise UserError(
-            f"{files[0]}: {FORMATS[name].title} has a class for each whole file, and no segments to convert"
+            f"{files[0]}: {FORMATS[name].title} has one class per whole file and no segments to convert"
         )
     named = HELD_OUT not in dataset.notes
     dataset = _readable(dataset) if kind == ".csv" else dataset
@@ -61,10 +61,10 @@ def convert(
 def _check_target(target: Path, files: Sequence[Path], *, force: bool) -> None:
     if target.exists() and not force:
         raise UserError(
-            f"{target}: exists; name another with --to, or use --force to write it anew"
+            f"{target}: exists; choose another with --to, or use --force to overwrite it"
         )
     if any(file.exists() and target.exists() and file.samefile(target) for file in files):
-        raise UserError(f"{target}: is what is read; name another with --to")
+        raise UserError(f"{target}: is also the input; choose another with --to")
 
 
 def _whole_names(dataset: Dataset) -> Dataset:
@@ -91,11 +91,11 @@ def _readable(dataset: Dataset) -> Dataset:
 
 
 def _with_subset(dataset: Dataset, subset: str | None, file: Path, *, named: bool) -> Dataset:
-    """The same with `subset` as that of every video. Raises UsageError where the annotations name subsets."""
+    """The same with `subset` as that of every video. Raises UsageError if the annotations name subsets."""
     if subset is None:
         return dataset
     if not subset.strip():
-        raise UsageError("--subset: is empty; name the subset")
+        raise UsageError("--subset: is empty; name a subset")
     known = sorted(set(dataset.videos["subset"]))
     if named:
         raise UsageError(f"--subset {subset}: {file} names subsets itself: {', '.join(known)}")
@@ -164,6 +164,6 @@ def _told(dataset: Dataset, target: Path, title: str, files: int, *, kept: bool)
         lines.append(f"videos by subset: {shown}")
     else:
         lines.append(
-            "no subsets are named: training holds out every fifth video; --subset NAME writes one"
+            "no subsets are named: training holds out every fifth video; --subset NAME sets one"
         )
     return lines

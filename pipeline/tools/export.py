@@ -22,7 +22,7 @@ GRID_FILE = "grid.json"
 def export_features(run: Run, target: Path) -> None:
     """Write `target`/VIDEO.npy float32 [clips, C] of every video of both subsets, and grid.json.
 
-    Raises UserError where features are missing, damaged, or not what would be made now.
+    Raises UserError if features are missing, damaged, or not what would be made now.
     """
     _require_current(run)
     videos: dict[str, dict[str, object]] = {}
@@ -54,7 +54,11 @@ def _require_current(run: Run) -> None:
     wrong = {video: why for video, why in faults.items() if why != "missing"}
     if wrong:
         first, reason = next(iter(wrong.items()))
-        again = "import them again" if run.has_imported_features else "run `tada-loc extract` first"
+        again = (
+            "import them again (tada-loc import-features)"
+            if run.has_imported_features
+            else "run `tada-loc extract` first"
+        )
         raise UserError(
             f"{run.features.path(first)}: {reason}, as are features of {len(wrong)} videos in all "
             f"({named(wrong)}); {again}"
@@ -69,7 +73,7 @@ def _grid(
     fps = None if own else grid.fps
     middle = f"(i * stride + {centre:g})" if grid.shift else "(i + 0.5) * stride"
     return {
-        "format": "float32 [features, channels], one VIDEO.npy a video",
+        "format": "float32 [features, channels], one VIDEO.npy per video",
         "fps": fps,
         "clip_frames": grid.frames,
         "frame_interval": grid.interval,
@@ -79,7 +83,7 @@ def _grid(
         "centre_of_feature_0": None if own else centre / grid.fps,
         "channels": channels,
         "backbone": backbone,
-        # What these detectors must be told so that their times are ours. ActionFormer places feature i
+        # The settings these detectors need to get the same times as ours. ActionFormer places feature i
         # at (i * feat_stride + num_frames / 2) / fps, OpenTAD at (i * stride + offset_frames) / fps.
         "actionformer": {
             "feat_stride": grid.stride,

@@ -21,13 +21,13 @@ from pipeline.results.detecting import found_in
 from pipeline.tools.rates import pieces_a_second
 from pipeline.training.networks import actionformer, bmn
 
-_LEARNING = 0.1  # of the points, at a guess; more or fewer take the same time
+_LEARNING = 0.1  # of the points, as an estimate; more or fewer take the same time
 
 
 def head_training_rate(
     config: DetectionConfig, channels: int, sizes: Sequence[int], device: torch.device
 ) -> float:
-    """Samples a second of the training of the head on features of so many channels; `sizes` count the classes."""
+    """Samples per second of the training of the head on features of this many channels; `sizes` count the classes."""
     if config.detector.name == "bmn":
         return _rate_of_bmn(config.bmn, channels, device)
     own = sizes if config.names_own_classes else ()
@@ -37,7 +37,7 @@ def head_training_rate(
 def detection_rate(
     config: DetectionConfig, channels: int, heads: Sequence[Sequence[str]], device: torch.device
 ) -> float:
-    """Positions a second of ActionFormer on a video that is as long as a training sample, NMS included.
+    """Positions per second of ActionFormer on a video that is as long as a training sample, NMS included.
 
     The network is an untrained one, which finds something everywhere: a trained one leaves NMS less to do.
     """

@@ -1,4 +1,4 @@
-"""How long a run's trainings will be, told from annotations and durations before any features are there."""
+"""How long a run's trainings will be, from annotations and durations before any features exist."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def finetune_outlook(
 def head_outlook(
     config: DetectionConfig, dataset: Dataset, seconds: Mapping[str, float]
 ) -> Length[OptimisationSettings]:
-    """How long the head's training will be, of videos of so many `seconds`.
+    """How long the head's training will be, of videos of this many `seconds`.
 
     BMN's samples are windows, and 0 where none holds a segment; ActionFormer's are videos. One whose length is not
     known (0) has none.
@@ -73,7 +73,7 @@ def rows_that_train(config: Config, dataset: Dataset) -> pd.DataFrame:
 def feature_channels(run: Run) -> int:
     """Channels of the features: of those that were imported, else of those the network will make.
 
-    Raises UserError where the files differ, UsageError for a network that cannot be.
+    Raises UserError if the files differ, UsageError for a network that cannot be.
     """
     if run.ways.imported:
         there = run.facts().ledger("extract").lines

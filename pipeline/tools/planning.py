@@ -36,13 +36,13 @@ from pipeline.training.networks.classifier import untrained_classifier
 
 PROBED_VIDEOS = 3
 PROBED_SECONDS = 4.0  # of each of them
-_SMALLER = " on frames of half the size (--quick): their cost is taken to go by area"
+_SMALLER = " on frames of half the size (--quick): their cost is scaled by area"
 USUAL_SIZE = (456, 256)  # pixels, where there is no video to look at
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A stage: how many pieces of work, pieces a second of one process, and bytes read and written."""
+    """A stage: how many pieces of work, pieces per second of one process, and bytes read and written."""
 
     stage: str
     unit: str
@@ -57,7 +57,7 @@ class Cost:
 
 
 def estimate(run: Run, *, quick: bool = False) -> list[Cost]:
-    """Look at the annotations and a few videos, time a few steps, and estimate the whole; what is timed is said.
+    """Look at the annotations and a few videos, time a few steps, and estimate the whole; reports what is timed.
 
     `quick` times networks on frames of half the size, and takes their steps to cost by area. Of imported features
     nothing is extracted, and where a file names the classes no classifier is trained.
@@ -111,7 +111,7 @@ def _finetune_cost(
 
 
 def cost_table(costs: list[Cost], processes: int) -> str:
-    """What `tada-loc plan` prints."""
+    """The output of `tada-loc plan`."""
     rows = [("stage", "work", "rate of one", f"hours with {processes}", "read", "written")]
     for cost in costs:
         rate = f"{cost.rate:.3g}/s" if cost.rate else "not measured"
@@ -173,7 +173,7 @@ def _seconds(run: Run) -> dict[str, dict[str, float]]:
 def _probe_videos(
     paths: Mapping[str, Source], grid: ClipGrid, view: View
 ) -> tuple[tuple[int, int], float, float]:
-    """Size of a clip's frames, seconds of video decoded and resized a second, bytes a second of video."""
+    """Size of a clip's frames, seconds of video decoded and resized per second, bytes per second of video."""
     sizes: list[tuple[int, int]] = []
     rates: list[float] = []
     spent = seen = 0.0

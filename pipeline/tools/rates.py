@@ -1,4 +1,4 @@
-"""How fast this machine does a step of each kind of work: a few are timed."""
+"""How fast this machine does each kind of work: a few steps are timed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.training.networks.classifier import classification_loss
 
 
 def pieces_a_second(step: Callable[[], object], count: int, device: torch.device) -> float:
-    """Pieces a second of a step that does `count`: the median of three after one to warm up."""
+    """Pieces per second of a step that does `count`: the median of three after one to warm up."""
     times = []
     for _ in range(4):
         began = time.perf_counter()
@@ -36,7 +36,7 @@ def network_rate(
     *,
     quick: bool = False,
 ) -> float:
-    """Clips a second of extraction, of frames of `size` (height, width); `quick` times smaller ones, uncompiled."""
+    """Clips per second of extraction, of frames of `size` (height, width); `quick` times smaller ones, uncompiled."""
     compiled = settings.compile and not quick
     network = for_inference(model, precision=settings.precision, compiled=compiled)
     network.to(device)
@@ -53,7 +53,7 @@ def training_rate(
     *,
     quick: bool = False,
 ) -> float:
-    """Clips a second of fine-tuning; `whole` is the size of frames as extraction sees them, `quick` as above."""
+    """Clips per second of fine-tuning; `whole` is the size of frames as extraction sees them, `quick` as above."""
     crop = training_crop(settings)
     # Whole frames as training sees them: those of extraction, at the middle of the jittered short sides.
     scale = sum(settings.short_side) / 2 / min(whole)
@@ -88,7 +88,7 @@ def head_rate(
     num_classes: int | tuple[int, int],
     device: torch.device,
 ) -> float:
-    """Segments a second of the training of a linear classifier on features of so many channels."""
+    """Segments per second of the training of a linear classifier on features of this many channels."""
     count, heads = settings.batch_size, 2 if isinstance(num_classes, tuple) else 1
     model = FeatureClassifier(channels, num_classes).to(device).train()
     features = torch.randn(count, channels, device=device)

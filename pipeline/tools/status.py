@@ -1,4 +1,4 @@
-"""How the stages of a run stand: what `tada-loc status` prints."""
+"""The state of a run's stages: what `tada-loc status` prints."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Standing:
 
 
 def standings(run: Run) -> list[Standing]:
-    """How every stage stands, the first first; what cannot be read is said in its place."""
+    """How every stage stands, the first first; what cannot be read is reported in its place."""
     found = []
     facts = None
     for stage in in_order(run.ways):
@@ -64,13 +64,13 @@ def standings(run: Run) -> list[Standing]:
 
 
 def _made(facts: Facts, stage: StageRow) -> int:
-    """How many videos of a stage are made by the settings of now."""
+    """How many videos of a stage are made with the current settings."""
     by = facts.by(stage.name)
     return sum(line.by == by for line in facts.ledger(stage.name).lines.values())
 
 
 def status_table(run: Run, found: list[Standing]) -> str:
-    """A row a stage: its state, how far it is, what it took, when it was written to, why it would run again."""
+    """A row per stage: its state, how far it is, what it took, when it was written to, why it would run again."""
     rows = [COLUMNS, *(tuple(map(printable, _cells(one))) for one in found)]
     widths = [max(len(cells[i]) for cells in rows) for i in range(len(COLUMNS) - 1)]
     lines = [

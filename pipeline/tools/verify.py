@@ -28,25 +28,25 @@ class Checked:
     def text(self) -> str:
         """What a user sees."""
         if not self.faults:
-            return f"{self.files} files are what was written"
+            return f"{self.files} files are as they were written"
         return "\n".join(
-            [*self.faults, f"{len(self.faults)} of {self.files} files are not what was written"]
+            [*self.faults, f"{len(self.faults)} of {self.files} files are not as they were written"]
         )
 
 
 def verify_run(run: Run) -> Checked:
-    """Compare every output that was recorded. Raises UserError where there is none."""
+    """Compare every output that was recorded. Raises UserError if there is none."""
     faults: list[str] = []
     records = list(_records(run, faults))
     if not records and not faults:
-        raise UserError(f"{run.folder}: nothing is recorded here; see --run-dir")
+        raise UserError(f"{run.folder}: nothing is recorded here; check --run-dir")
     with Progress(len(records), "verify", unit="file") as bar:
         for path, record in records:
             try:
                 if not path.is_file():
-                    faults.append(f"{path}: is gone")
+                    faults.append(f"{path}: is missing")
                 elif not is_as_recorded(path, record, verify=True):
-                    faults.append(f"{path}: is not what was written")
+                    faults.append(f"{path}: is not as it was written")
             except UserError as error:
                 faults.append(error.message)
             bar.update(1)
@@ -76,5 +76,5 @@ def _records(run: Run, faults: list[str]) -> Iterator[tuple[Path, FileRecord]]:
                 yield folder / stage.part_of(video), line.file
         for video, line in Ledger(folder / MAPS).lines.items():
             path = folder / MAPS / f"{video}.npz"
-            if path.exists():  # nothing is lost where they are gone
+            if path.exists():  # nothing is lost if they are missing
                 yield path, line.file

@@ -17,15 +17,15 @@ def require_finite(figures: Mapping[str, float], epoch: int) -> None:
     for name, value in figures.items():
         if not math.isfinite(value):
             raise UserError(
-                f"{name} of the validation is {value} after epoch {epoch}; lower base_lr or look at the "
-                "videos it is validated on"
+                f"{name} of the validation is {value} after epoch {epoch}; lower base_lr or "
+                "check the validation videos"
             )
 
 
 class BestEpoch:
     """The best score so far, the epoch it came with (from 1; 0: none yet) and, where kept, its weights.
 
-    Part of a checkpoint: a training that goes on remembers it.
+    Part of a checkpoint: a resumed training remembers it.
     """
 
     def __init__(self, *, keeps_weights: bool) -> None:
@@ -50,6 +50,6 @@ class BestEpoch:
         return {"score": self.score, "epoch": self.epoch, "weights": self._weights}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict`."""
+        """Restore a `state_dict`."""
         self.score, self.epoch = float(state["score"]), int(state["epoch"])
         self._weights = dict(state["weights"])

@@ -1,4 +1,4 @@
-"""What trainings write: weights, and checkpoints with all it takes to go on as if never stopped."""
+"""What trainings write: weights, and checkpoints with all it takes to resume as if never stopped."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Stateful(Protocol):
         """The state as plain values and tensors."""
 
     def load_state_dict(self, state_dict: dict[str, Any], /) -> object:
-        """Go on from a state."""
+        """Resume from a state."""
 
 
 @dataclass
 class Position:
     """Where a training stands: epoch and step, both from 0, and the figures so far.
 
-    `history` has a row an epoch that ended, `sums` the loss terms summed over this epoch's steps.
+    `history` has a row per epoch that ended, `sums` the loss terms summed over this epoch's steps.
     """
 
     epoch: int = 0
@@ -64,7 +64,7 @@ class Checkpoint:
     def restore(self, device: torch.device, steps: int) -> Position:
         """Put the states back into the parts and give the position; the start where there is no file.
 
-        `steps` are those of an epoch. Raises UserError where the file is damaged, or of another
+        `steps` are those of an epoch. Raises UserError if the file is damaged, or of another
         training.
         """
         if not self.path.exists():
@@ -73,8 +73,8 @@ class Checkpoint:
         try:
             if content.get("fingerprint") != self.identity or content["step"] > steps:
                 raise UserError(
-                    f"{self.path}: belongs to a training with other settings or samples (have videos "
-                    "been added or taken away?); delete it to start this training again"
+                    f"{self.path}: belongs to a training with other settings or samples (were "
+                    "videos added or removed?); delete it to start this training again"
                 )
             for name, part in self.parts.items():
                 if part is not None:
@@ -82,7 +82,7 @@ class Checkpoint:
                     if isinstance(part, nn.Module):
                         part.to(device)
             position = Position(**{name: content[name] for name in vars(Position())})
-            say(f"going on from epoch {position.epoch + 1}, step {position.step}")
+            say(f"resuming from epoch {position.epoch + 1}, step {position.step}")
             return position
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
@@ -98,14 +98,14 @@ def training_identity(stage: str, samples: Mapping[str, str]) -> str:
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
-    """Write a network's weights. Raises UserError where they cannot be written."""
+    """Write a network's weights. Raises UserError if they cannot be written."""
     save_state(path, {"model": model.state_dict()})
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
     """Put saved weights into a network.
 
-    Raises UserError where the file is damaged or of another architecture.
+    Raises UserError if the file is damaged or of another architecture.
     """
     weights = saved_weights(path)
     try:
@@ -115,12 +115,12 @@ def load_weights(model: nn.Module, path: Path) -> None:
 
 
 def saved_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of saved weights, by name. Raises UserError where the file is damaged or another's."""
+    """The tensors of saved weights, by name. Raises UserError if the file is damaged or another's."""
     weights = load_state(path).get("model")
     if not isinstance(weights, dict):
         raise _not_its_weights(path, "'model'")
     if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in weights.items()):
-        raise _not_its_weights(path, "not tensors by name")
+        raise _not_its_weights(path, "not a mapping of names to tensors")
     return weights
 
 
@@ -131,7 +131,7 @@ def _not_its_weights(path: Path, reason: str) -> UserError:
 
 
 def save_state(path: Path, content: Mapping[str, Any]) -> None:
-    """Write tensors and plain values atomically. Raises UserError where they cannot be written."""
+    """Write tensors and plain values atomically. Raises UserError if they cannot be written."""
     # In memory first: on a full disk torch's writer ends with an assertion that hides the reason.
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
@@ -142,7 +142,7 @@ def save_state(path: Path, content: Mapping[str, Any]) -> None:
 def load_state(path: Path) -> dict[str, Any]:
     """What `save_state` wrote, tensors and plain values only.
 
-    Raises UserError where it is missing, cannot be read, is damaged or holds code.
+    Raises UserError if it is missing, cannot be read, is damaged or holds code.
     """
     try:
         content = load_tensors(path)

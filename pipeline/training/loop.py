@@ -1,7 +1,7 @@
 """THE training loop: fine-tuning and BMN share it, with its optimiser, schedule, checkpoint and resume.
 
 Everything random in a step follows from (seed, epoch, step or sample), never from what ran before it, so
-a killed run that goes on from its checkpoint takes the very steps an unbroken one takes.
+a killed run that resumes from its checkpoint takes exactly the steps of an unbroken one.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def fit(
     device: torch.device,
     log: Log | None = None,
 ) -> Fitted:
-    """Train `model` on a task; go on from the checkpoint in the stage's folder if there is one.
+    """Train `model` on a task; resume from the checkpoint in the stage's folder if there is one.
 
     The weights that `settings.keep` asks for are left in `model`. With `settings.ema_decay` the
     exponential moving average of the weights is validated and kept. `settings.patience` ends the
-    training after so many epochs without a better score. Raises UserError on a loss, gradient or
+    training after this many epochs without a better score. Raises UserError on a loss, gradient or
     validation that is not finite; Interrupted after a signal, once the checkpoint is written.
-    `log` is told of every step and epoch, of each once, however often the training is stopped.
+    `log` receives every step and epoch, each once, however often the training is stopped.
     """
     log = log or Silent()
     try:
@@ -79,7 +79,7 @@ def keep_result(
     write_json(stage.folder / "history.json", fitted.history)
     figures = {**fitted.history[fitted.kept - 1], "kept_epoch": fitted.kept, **summary}
     stage.finish(figures, weights=weights_digest(model))
-    # Last: killed before this line, the stage is complete; killed before `finish`, it goes on from here.
+    # Last: killed before this line, the stage is complete; killed before `finish`, it resumes from here.
     remove(stage.folder / CHECKPOINT_FILE)
 
 
@@ -136,7 +136,7 @@ class _Training:
                     self._advance(stop, bar)
             except StopNow:
                 self._save()
-                distributed.barrier()  # none is gone while the first still writes
+                distributed.barrier()  # no process leaves while the first still writes
                 raise Interrupted(stop.number or signal.SIGTERM) from None
         return self._finish()
 
@@ -150,7 +150,7 @@ class _Training:
         return self._settings.epochs * self._task.steps
 
     def _has_waited(self) -> bool:
-        """Whether it has gone on for long enough without a better epoch."""
+        """Whether enough epochs have passed without a better one."""
         best, patience = self._best.epoch, self._settings.patience
         return patience is not None and best > 0 and self._at.epoch - best >= patience
 
@@ -223,7 +223,7 @@ class _Training:
             self._task.on_checkpoint()
 
     def _finish(self) -> Fitted:
-        """Leave in the model the weights that are kept, and say which."""
+        """Leave in the model the weights that are kept, and report which."""
         ended, best, keep = self._at.epoch, self._best, self._settings.keep
         title = self._task.title
         if ended < self._settings.epochs:

@@ -1,7 +1,7 @@
 """Mixup and CutMix: a training clip becomes a mixture of two of its batch, and its label too.
 
 A clip's partner is the next one of the batch of all processes, the last one's the first: the order of
-a batch is drawn anew in every epoch, so partners are, too. The label need not be made: cross-entropy
+a batch is drawn again in every epoch, so partners are, too. The label need not be made: cross-entropy
 is linear in it, so a mixture's loss is the mixture of the losses with either clip's class, label
 smoothing included.
 """
@@ -25,7 +25,7 @@ from pipeline.ranks import ranks
 class Mix:
     """How the clips of a batch are mixed: each with its partner, keeping the share `own`.
 
-    `box`: the pixels that are the partner's (top, bottom, left, right); None where all are blended.
+    `box`: the pixels that are the partner's (top, bottom, left, right); None if all are blended.
     """
 
     own: float
@@ -33,11 +33,11 @@ class Mix:
 
 
 def draw_mix(video: Tensor, settings: AugmentSettings, generator: torch.Generator) -> Mix | None:
-    """Draw how a batch's clips [b, ..., H, W] are mixed; None where neither mixup nor cutmix is on.
+    """Draw how a batch's clips [b, ..., H, W] are mixed; None if neither mixup nor cutmix is on.
 
     With both on either is as likely. One share for all clips, from a beta distribution. The batch is
     what is computed at once: that of the step, or a piece of it (`gradient_accumulation`). One number
-    is taken from `generator`, whatever comes of it; the same in every process.
+    is taken from `generator`, in any case; the same in every process.
     """
     if not (settings.mixup or settings.cutmix):
         return None

@@ -122,7 +122,7 @@ def moving_average(model: nn.Module, decay: float, *, from_start: bool = False) 
     """An exponential moving average (EMA) of a model's weights and of its batch norms' averages.
 
     After each step: average = decay x average + (1 - decay) x weights; it begins at the first step's, or at
-    the weights of now (`from_start`).
+    the current weights (`from_start`).
     """
     update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]  # torch gives it no types
     average = AveragedModel(model, multi_avg_fn=update, use_buffers=True)

@@ -52,7 +52,7 @@ class Stepper:
         shown = ", ".join(list(dict.fromkeys(batch.get("names", ())))[:8])
         raise UserError(
             f"{fault} at step {number}, learning rate {rate:.3g}, batch of {shown}; "
-            "lower base_lr or look at these videos"
+            "lower base_lr or check these videos"
         )
 
     def _step(self, pieces: Sequence[tuple[Batch, float]]) -> tuple[dict[str, float], str | None]:

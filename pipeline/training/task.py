@@ -15,16 +15,16 @@ from pipeline.training.steps import Batch, Loss
 
 @dataclass(frozen=True)
 class Task:
-    """A training as the loop takes it; how it is optimised is told by its settings and `recipe`.
+    """A training as the loop takes it; how it is optimised follows from its settings and `recipe`.
 
-    title: the word before what is said of it, its settings section.
+    title: the word before what is reported about it, its settings section.
     batches: (epoch, step) -> this process's parts of the batches from that position to the end of
         the training: mappings of tensors, with `names` (what the samples are called) and, with
         `gradient_accumulation`, `pieces` (of which piece of the batch each sample is, in order).
     loss: named terms of the whole batch of all processes, with `total` among them.
     steps: of an epoch.
     samples: digests of what it trains on and is judged by; a checkpoint of others is refused.
-    validate: the figures of an epoch; None where nothing is validated.
+    validate: the figures of an epoch; None if nothing is validated.
     judge: one score of an epoch's figures, higher being better; None for an epoch without one.
     on_checkpoint: called after each checkpoint, by the main process alone.
     """

@@ -46,7 +46,7 @@ def cut_clips(
 ) -> list[Path]:
     """Write each detection as an MP4 into a folder; give the files, best first.
 
-    A clip holds the pictures whose times are in [start, end). Detections without one are counted and said. Clips
+    A clip holds the pictures whose times are in [start, end). Detections without one are counted and reported. Clips
     of other detections that were cut into this folder before are removed. `source` as of `render_video`.
     Raises VideoError, and UserError where a file cannot be written.
     """
@@ -60,8 +60,8 @@ def cut_clips(
     lost = len(wanted) - len(made)
     if lost:
         say(
-            f"{prediction.video}: {lost} of {len(wanted)} detections hold no picture (no length, or behind the "
-            "video's end); no clip is made of them"
+            f"{prediction.video}: {lost} of {len(wanted)} detections hold no picture (no length, or after "
+            "the video's end); no clip is made of them"
         )
     return [clip.path for clip in wanted if clip.path in made]
 

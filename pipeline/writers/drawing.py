@@ -84,7 +84,7 @@ class Overlay:
         return patch(self._line.picture(running), 0, self._line.top, space=self._space)
 
     def _lines(self, running: Iterable[int]) -> list[Patch]:
-        """A line a label, the best one on top, above the time line; what has no room is counted."""
+        """A line per label, the best one on top, above the time line; what does not fit is counted."""
         best: dict[str, float] = {}
         for number in running:
             best.setdefault(self._labels[number], self._scores[number])

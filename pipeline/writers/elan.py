@@ -35,10 +35,10 @@ def write_elan(
 ) -> None:
     """Write a video's detections as a document of ELAN.
 
-    Annotations of one tier cannot overlap: those that do stand in further tiers (`detections 2`, ...), the best in the
+    Annotations of one tier cannot overlap: those that do go into further tiers (`detections 2`, ...), the best in the
     first. Labels are a controlled vocabulary, the detected ones and then `classes`, from which a person picks. Times are
-    whole milliseconds. `media` is where the video lies, in place of the way from the file to it. Raises
-    UserError where the file cannot be written.
+    whole milliseconds. `media` is where the video is, in place of the way from the file to it. Raises
+    UserError if the file cannot be written.
     """
     say_folders([prediction], path, "ELAN")
     labels = choices([prediction], classes)
@@ -47,7 +47,7 @@ def write_elan(
     )
     if len(tiers) > _MANY_TIERS:
         say(
-            f"{path}: so many detections overlap that they stand in {len(tiers)} tiers; a higher threshold leaves fewer"
+            f"{path}: so many detections overlap that they take {len(tiers)} tiers; a higher threshold leaves fewer"
         )
     root = ET.Element(
         "ANNOTATION_DOCUMENT",

@@ -21,9 +21,9 @@ from pipeline.run_folder.files import atomic_path, write_json
 from pipeline.writers.labels import Segment, one_line, say_folders, segments_of
 
 LOCAL_FILES = "/data/local-files/?d="  # what Label Studio serves from its document root
-USUAL_RATE = 25.0  # frames a second, where a video says none
+USUAL_RATE = 25.0  # frames per second, where a video says none
 _FILTERED = 10  # labels from which on a box to search in them helps
-# Colours that the colour-blind can tell apart, dark enough for white letters.
+# Colours that colour-blind people can distinguish, dark enough for white letters.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _CONTROL, _VIDEO = "label", "video"  # names of the tags of the configuration
 
@@ -39,10 +39,10 @@ def write_label_studio(
 ) -> Path:
     """Write a task a video, to be imported after the configuration; gives `root`.
 
-    `rates`: frames a second of videos by id; of others the video file is asked. A detection is a prediction, which a
+    `rates`: frames per second of videos by id; of others the video file is asked. A detection is a prediction, which a
     person takes over and submits; `accepted`: it is an annotation, as if a person had. A video is looked for at
     `address` and the way from `root` to it; `root` is by default the folder above that of all videos, which
-    LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT has to be. Raises UserError where a video does not lie in `root`, or the
+    LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT has to be. Raises UserError if a video is not in `root`, or the
     file cannot be written.
     """
     say_folders(predictions, path, "Label Studio")
@@ -61,7 +61,7 @@ def write_label_studio(
 def write_label_studio_config(labels: Sequence[str], path: Path) -> None:
     """Write the labeling configuration for `labels`, which `choices` gives: the XML of a project's settings.
 
-    Raises UserError where the file cannot be written.
+    Raises UserError if the file cannot be written.
     """
     view = ET.Element("View")
     ET.SubElement(
@@ -126,7 +126,7 @@ def _rate_of(found: Prediction) -> float:
 
 
 def _folder_above(predictions: Sequence[Prediction]) -> Path:
-    """The folder above the one that all videos lie in: Label Studio serves no file of its root itself."""
+    """The folder above the one that all videos are in: Label Studio serves no file of its root itself."""
     folders = [os.path.realpath(found.source.parent) for found in predictions]
     if not folders:
         return Path.cwd()
@@ -142,6 +142,6 @@ def _inside(source: Path, root: Path, written: Path) -> str:
         return real.relative_to(os.path.realpath(root)).as_posix()
     except ValueError as error:
         raise UserError(
-            f"{written}: the video {source} does not lie in {root}, from which Label Studio serves; "
-            "name a folder that all videos lie in"
+            f"{written}: the video {source} is not in {root}, from which Label Studio serves; "
+            "name a folder that all videos are in"
         ) from error

@@ -25,12 +25,12 @@ class Segment(NamedTuple):
 
 
 def one_line(text: str) -> str:
-    """A text as one line of any file: white space is one blank, what is no text stands as Python writes it."""
+    """A text as one line of any file: white space is one blank, what is not text stands as Python writes it."""
     return _NO_TEXT.sub(lambda mark: ascii(mark[0])[1:-1], " ".join(text.split()))
 
 
 def shown(prediction: Prediction, label: str) -> str:
-    """A label as people pick it in an annotation tool, from which the class can be told.
+    """A label as people pick it in an annotation tool, from which the class can be read back.
 
     A label is its own text; one that has a name stands before it: "3,17 open drawer".
     """

@@ -1,4 +1,4 @@
-"""A video written anew with its running actions drawn in: an MP4 with the original's sound."""
+"""A video written again with its running actions drawn in: an MP4 with the original's sound."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def render_video(
 
     `source` takes the place of `prediction.source`: a `FrameFolder`, where frames have several patterns. Without one,
     the frames of a folder last the prediction's duration. Sound is kept as it is where MP4 takes it. A damaged
-    video is written as far as it decodes, which is said. Raises VideoError, and UserError where the file cannot be
+    video is written as far as it decodes, which is reported. Raises VideoError, and UserError where the file cannot be
     written.
     """
     source = prediction.source if source is None else source

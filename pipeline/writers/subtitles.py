@@ -29,7 +29,7 @@ Cue = tuple[int, int, tuple[str, ...]]  # start and end in milliseconds, and the
 def write_srt(prediction: Prediction, path: Path) -> None:
     """Write a video's detections as SubRip subtitles, without any as an empty file; times are those of players.
 
-    Raises UserError where the file cannot be written.
+    Raises UserError if the file cannot be written.
     """
     cues = cues_of(prediction)
     texts = [
@@ -45,7 +45,7 @@ def write_srt(prediction: Prediction, path: Path) -> None:
 def write_vtt(prediction: Prediction, path: Path) -> None:
     """Write a video's detections as WebVTT subtitles, without any as a file without cues; times are those of browsers.
 
-    Raises UserError where the file cannot be written.
+    Raises UserError if the file cannot be written.
     """
     cues = cues_of(prediction)
     texts = [
@@ -93,7 +93,7 @@ def _span(start: float, end: float, end_of_video: float) -> tuple[int, int]:
 
 
 def _apart(times: np.ndarray) -> np.ndarray:
-    """Of sorted times those that lie SHORTEST behind the one kept before.
+    """Of sorted times those that are SHORTEST after the one kept before.
 
     What spans SHORTEST begins and ends at different ones: its end is kept, or another within it.
     """

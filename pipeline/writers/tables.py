@@ -25,7 +25,7 @@ def write_detections_csv(predictions: Sequence[Prediction], path: Path) -> None:
     """Write the detections as video, start, end (seconds), label, score, a video after the other, best first.
 
     EPIC-KITCHENS adds verb and noun, the numbers of classes, and name. `pipeline.results.tables.read_given` gives
-    every number back bit for bit. Raises UserError where the file cannot be written.
+    every number back bit for bit. Raises UserError if the file cannot be written.
     """
     write_table(path, _table(predictions))
 
@@ -39,7 +39,7 @@ def write_detections_json(
 
     A video without a detection has an empty list. Of EPIC-KITCHENS the keys of its own result file are there too,
     so that `tada-loc score` reads either. `external_data`: what else was trained on, as the file shall say it. Raises
-    UserError where two videos have one id, or the file cannot be written.
+    UserError if two videos have one id, or the file cannot be written.
     """
     results: dict[str, Any] = {}
     videos: dict[str, Any] = {}

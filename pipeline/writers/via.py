@@ -36,8 +36,8 @@ def write_via(
     """Write the detections of videos as a project of VIA 3.
 
     Each label is a row of its timeline, the detected ones first, then `classes`. Times are seconds to the
-    millisecond. A video is looked for by the way from the folder of `path`, where VIA's page has to lie too;
-    `media` is the folder or the address to look in instead ("https://server/videos/"). Raises UserError where the file
+    millisecond. A video is looked for by the way from the folder of `path`, where VIA's page has to be too;
+    `media` is the folder or the address to look in instead ("https://server/videos/"). Raises UserError if the file
     cannot be written.
     """
     say_folders(predictions, path, "VIA")

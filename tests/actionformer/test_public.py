@@ -59,12 +59,12 @@ def test_keys_left_out_are_as_in_the_public_code():
         ({"num_classes": "three"}, "num_classes must be a whole number, not 'three'"),
         (
             {"backbone_type": "conv"},
-            "backbone_type 'conv' is not built here: only 'convTransformer'",
+            "backbone_type 'conv' is not supported: only 'convTransformer'",
         ),
-        ({"fpn_type": "fpn"}, "fpn_type 'fpn' is not built here: only 'identity'"),
-        ({"scale_factor": 4}, "scale_factor 4 is not built"),
-        ({"fpn_dim": 16}, "fpn_dim 16 is not built here: only 8"),
-        ({"head_with_ln": False}, "head_with_ln False is not built"),
+        ({"fpn_type": "fpn"}, "fpn_type 'fpn' is not supported: only 'identity'"),
+        ({"scale_factor": 4}, "scale_factor 4 is not supported"),
+        ({"fpn_dim": 16}, "fpn_dim 16 is not supported: only 8"),
+        ({"head_with_ln": False}, "head_with_ln False is not supported"),
         ({"backbone_arch": [2, 5]}, r"backbone_arch \[2, 5\] must be three whole numbers"),
         ({"train_cfg": [1]}, "train_cfg must be a mapping"),
         ({"model": "x"}, "model must be a mapping"),
@@ -111,7 +111,7 @@ def test_checkpoints_that_do_not_fit_are_refused_and_change_nothing():
         (state | {name: torch.zeros(5)}, rf"{name} has shape \(5,\), this model's \(3,\)"),
         (state | {name: "x"}, rf"{name} has shape str"),
         ({"state_dict_ema": {}}, "missing keys"),
-        ([1, 2], "a checkpoint is a mapping of names to weights, not list"),
+        ([1, 2], "a checkpoint must be a mapping of names to weights, not list"),
     ):
         with pytest.raises(ActionFormerError, match=message):
             load_public_checkpoint(model, given)

@@ -178,7 +178,7 @@ def test_the_given_arrays_are_not_changed():
     ("changed", "word"),
     [
         ({"segments": [[0.0, 1.0, 2.0]]}, r"shape \(1, 3\)"),
-        ({"segments": [[1.0, 0.0]]}, "segment 0 .* ends first"),
+        ({"segments": [[1.0, 0.0]]}, "segment 0 .* ends before it starts"),
         ({"segments": [[0.0, np.nan]]}, "not finite"),
         ({"scores": [np.nan]}, "finite scores"),
         ({"scores": [0.5, 0.5]}, "1 segments need"),

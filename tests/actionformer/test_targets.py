@@ -119,7 +119,7 @@ def test_segments_outside_or_between_points_are_never_learnt():
     [
         ([[0.0, 1.0]], [0, 1], "1 segments need labels"),
         ([0.0, 1.0], [0, 1], r"shape \(2,\)"),
-        ([[0.0, 1.0], [1.0, 0.0]], [0, 0], r"segment 1 .* ends first"),
+        ([[0.0, 1.0], [1.0, 0.0]], [0, 0], r"segment 1 .* ends before it starts"),
         ([[0.0, np.nan]], [0], "not finite"),
         ([[0.0, np.inf]], [0], "not finite"),
         ([[0.0, 1.0]], [3], "0 to 2"),

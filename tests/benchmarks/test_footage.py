@@ -1,4 +1,4 @@
-"""The study of joined footage: the footage is made where it is told to, and a run's figures are read."""
+"""The study of joined footage: the footage is made where asked, and a run's figures are read."""
 
 from __future__ import annotations
 

@@ -183,6 +183,6 @@ def test_no_segments_give_no_moves_and_bad_input_is_refused():
     proposals, moves = perfect()
     with pytest.raises(BMNError, match="shape"):
         move_proposals(proposals, moves[0], seconds_per_position=1.0)
-    with pytest.raises(BMNError, match="no cell"):
+    with pytest.raises(BMNError, match="not a cell"):
         move_proposals(proposals, moves[:, :2], seconds_per_position=1.0)
     assert move_proposals(proposals[:0], moves).shape == (0, 7)

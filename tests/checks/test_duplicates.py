@@ -1,4 +1,4 @@
-"""Blocks that stand twice are found, and only those."""
+"""Blocks that appear twice are found, and only those."""
 
 from __future__ import annotations
 

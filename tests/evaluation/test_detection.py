@@ -165,14 +165,14 @@ def crowd(seed, n=25, m=300):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a, d: (a.iloc[:0], d), "nothing to evaluate"),
+        (lambda a, d: (a.iloc[:0], d), "no ground truths to evaluate"),
         (lambda a, d: (a.drop(columns="label"), d), "annotations: no column 'label'"),
         (lambda a, d: (a.assign(end=[1.0, np.nan]), d), "row 1 (video b): end is nan"),
         (lambda a, d: (a, d.assign(start=[9.0])), "row 0 (video a): ends at 1.0 s, before"),
         (lambda a, d: (a, d.assign(score=[np.inf])), "detections, row 0 (video a): score is inf"),
         (lambda a, d: (a, d.assign(score=["high"])), "column 'score' holds"),
         (lambda a, d: (a, d.assign(label=[None])), "detections, row 0: no label"),
-        (lambda a, d: (a, d.assign(label=[3])), "give both one type"),
+        (lambda a, d: (a, d.assign(label=[3])), "give both the same type"),
         (lambda a, d: (a.assign(video=[1, 2]), d), "column 'video' holds"),
     ],
 )

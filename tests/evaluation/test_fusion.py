@@ -98,7 +98,7 @@ def test_bad_scores_are_refused():
         fusion.video_level(proposals, {"a": good[0]}, "xy", 1)
     with pytest.raises(TableError, match="row 0 holds NaN"):
         fusion.per_proposal(proposals, good * np.nan, "xyz", 1)
-    with pytest.raises(TableError, match="a row a proposal"):
+    with pytest.raises(TableError, match="a row per proposal"):
         fusion.verb_noun(proposals, good, np.ones((2, 3)))
     with pytest.raises(TableError, match="probabilities"):
         fusion.verb_noun(proposals, good, -good)

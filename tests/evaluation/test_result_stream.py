@@ -34,7 +34,7 @@ def whole_value(content):
 
 
 def told(read):
-    """A table, or what is said instead of it."""
+    """A table, or what is reported instead of it."""
     try:
         return read()
     except SubmissionError as error:
@@ -168,8 +168,8 @@ def test_lists_without_detections_are_read_without_a_look_at_those_behind_them()
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"results": {"a": [], "b": [], "a": []}}', "video a is there twice; give it once"),
-        ('{"results": {}, "results": {}}', '"results" is there twice; give it once'),
+        ('{"results": {"a": [], "b": [], "a": []}}', "video a appears twice; give it once"),
+        ('{"results": {}, "results": {}}', '"results" appears twice; give it once'),
         ('{"results": {}} x', "is not JSON (Extra data: line 1 column 17 (char 16))"),
         ("[]", 'no "results" of the form'),
         ("", "is not JSON (Expecting value: line 1 column 1 (char 0))"),

@@ -1,4 +1,4 @@
-"""Oracles: what is put right is right, the rest stays, and each is scored as detections are."""
+"""Oracles: what is corrected is right, the rest stays, and each is scored as detections are."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_missing_field_and_wrong_row_are_named(tmp_path):
         ({"sls_pt": "2"}, "sls_pt is '2'"),
         ({"results": []}, 'no "results"'),
         ({"results": {"P01_11": {}}}, "video P01_11 holds a dict"),
-        ({"results": {"P99_99": []}}, "video P99_99 is none of the 1 known videos"),
+        ({"results": {"P99_99": []}}, "video P99_99 is not one of the 1 known videos"),
     ],
 )
 def test_bad_heads_are_named(tmp_path, change, message):
@@ -189,7 +189,7 @@ def test_a_zip_holds_one_json(tmp_path):
         ({"verb": [3, 0, 97], "label": ["3,17", "0,299", "97,0"]}, "verb is 97"),
         ({"verb": [3.0, 0.0, 96.0]}, "no column 'verb' of whole numbers"),
         ({"label": ["3,17", "0,299", "96,1"]}, "label is '96,1', verb 96 and noun 0"),
-        ({"video": ["P01_11", "P9", "P01_11"]}, "video P9 is none of the 2 known videos"),
+        ({"video": ["P01_11", "P9", "P01_11"]}, "video P9 is not one of the 2 known videos"),
     ],
 )
 def test_bad_tables_are_not_written(tmp_path, change, message):
@@ -204,7 +204,7 @@ def test_bad_tables_are_not_written(tmp_path, change, message):
 def test_writing_checks_levels_labels_and_folder(tmp_path):
     with pytest.raises(SubmissionError, match="three levels from 0 to 5"):
         submission.write_epic_kitchens(tmp_path / "a.json", epic_table(), supervision=(2, 3, 6))
-    with pytest.raises(SubmissionError, match="label '3,17' is none of the 1 classes"):
+    with pytest.raises(SubmissionError, match="label '3,17' is not one of the 1 classes"):
         submission.write_activitynet(tmp_path / "a.json", epic_table(), classes={"run"})
     with pytest.raises(SubmissionError, match="label is 3; give the class name"):
         submission.write_activitynet(tmp_path / "a.json", epic_table().assign(label=3))

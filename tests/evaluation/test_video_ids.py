@@ -20,7 +20,7 @@ def test_ids_come_with_and_without_v_and_in_two_unicode_forms():
 
 def test_two_names_of_one_video_are_refused():
     for names in (["a", "v_a"], [COMPOSED, APART]):
-        with pytest.raises(SubmissionError, match="is there twice"):
+        with pytest.raises(SubmissionError, match="appears twice"):
             known_ids(names, ["a", COMPOSED], "f.json")
 
 

@@ -91,11 +91,11 @@ def test_every_numbered_picture_is_in_one_set_under_its_own_name(names):
         ("img_%5d.jpg", "one number"),
         ("%s.jpg", "one number"),
         ("%d_%d.jpg", "one number"),
-        ("img_%05d", "no ending of pictures"),
-        ("img_%05d.mp4", "no ending of pictures"),
+        ("img_%05d", "no image file extension"),
+        ("img_%05d.mp4", "no image file extension"),
         ("img/%05d.jpg", "names a folder"),
-        ("1%d.jpg", "a digit stands beside"),
-        ("%d2.jpg", "a digit stands beside"),
+        ("1%d.jpg", "a digit is next to"),
+        ("%d2.jpg", "a digit is next to"),
         ("", "one number"),
         ("100%.jpg", "one number"),
     ],
@@ -124,7 +124,7 @@ def test_the_set_of_a_folder(tmp_path):
     with pytest.raises(FrameNamesError, match=r"3 frames are missing, the first is img_3\.jpg"):
         whole_set(tmp_path)
     touch("img_3.jpg", "img_5.jpg", "img_6.jpg", "flow_1.jpg")
-    line = "2 patterns, img_%d.jpg (7), flow_%d.jpg (1); keep one, or say which with dataset.frames=img_%d.jpg"
+    line = "2 patterns, img_%d.jpg (7), flow_%d.jpg (1); keep one, or choose one with dataset.frames=img_%d.jpg"
     with pytest.raises(FrameNamesError, match=re.escape(line)):
         chosen_set(tmp_path)
     assert whole_set(tmp_path, "img_%d.jpg").numbers == range(1, 8)

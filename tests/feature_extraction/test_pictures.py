@@ -1,4 +1,4 @@
-"""Whether two files hold the same pictures at the same times: told without decoding, and never claimed wrongly."""
+"""Whether two files hold the same pictures at the same times: found without decoding, and never claimed wrongly."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_shift_is_recorded_and_may_be_negative(tmp_path):
         meta = replace(META, clip_shift=shift)
         write_features(tmp_path / "v_1.h5", np.ones((3, 2), np.float32), meta)
         assert read_meta(tmp_path / "v_1.h5") == meta
-    with pytest.raises(FeatureFileError, match="made with other settings: clip_shift is -2.5"):
+    with pytest.raises(FeatureFileError, match="made with different settings: clip_shift is -2.5"):
         read_features(tmp_path / "v_1.h5", {"clip_shift": 0.0})
     with pytest.raises(FeatureFileError, match="'clip_shift' is nan"):
         write_features(tmp_path / "w.h5", np.ones((3, 2)), replace(META, clip_shift=np.nan))
@@ -153,7 +153,7 @@ def test_files_that_are_none_of_ours(tmp_path):
         read_features(path)
     with h5py.File(path, "w") as file:
         file["features"] = np.zeros((2, 2), dtype=np.float16)
-    with pytest.raises(FeatureFileError, match="no seal"):
+    with pytest.raises(FeatureFileError, match="no checksum"):
         read_features(path)
 
 
@@ -181,7 +181,7 @@ def test_a_span_is_read_without_looking_at_the_rest(written):
         offset = file["features"].id.get_offset()
     content[offset] ^= 1  # in the first clip
     path.write_bytes(content)
-    with pytest.raises(FeatureFileError, match="not those that were written"):
+    with pytest.raises(FeatureFileError, match="differ from what was written"):
         read_features(path)
     found, _ = read_features(path, span=slice(5, 9))
     np.testing.assert_allclose(found, features[5:9], rtol=1e-3, atol=1e-3)
@@ -241,7 +241,7 @@ def test_edited_files_are_refused(edit, written, tmp_path, monkeypatch, edit_sea
     with pytest.raises(FeatureFileError) as caught:
         read_features(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-    assert "seal" not in str(caught.value) and "damaged" not in str(caught.value)
+    assert "checksum at its end" not in str(caught.value) and "damaged" not in str(caught.value)
 
 
 def test_feature_paths(tmp_path):
@@ -295,7 +295,7 @@ def test_a_sparse_file_of_gigabytes_is_not_read(written):
 
 
 def test_features_too_large_to_be_read_are_not_written(tmp_path, monkeypatch):
-    """10 hours with 15 clips a second of 2,304 channels fit."""
+    """10 hours with 15 clips per second of 2,304 channels fit."""
     assert 2 * 10 * 3600 * 15 * 2304 < half.LARGEST - half.FRAMING
     monkeypatch.setattr(half, "LARGEST", half.FRAMING + 2 * 10 * 16)
     write_features(tmp_path / "v_1.h5", np.ones((10, 16), np.float32), META)

@@ -1,4 +1,4 @@
-"""Pixels to network input: one resizer, draws once a clip."""
+"""Pixels to network input: one resizer, draws once per clip."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def setup(offset):
         if job == "hang":
             time.sleep(600)
         if job == "full disk":
-            raise UserError("no room")
+            raise UserError("no space")
         if job == "bad":
             raise ValueError("bad job")
         if job == "huge":

@@ -74,7 +74,7 @@ def encode(
 
 
 def even_ticks(frames: int) -> list[int]:
-    """When frames at 30 a second are shown, in ticks of 1/90000 s."""
+    """When frames at 30 per second are shown, in ticks of 1/90000 s."""
     return [number * 3000 for number in range(frames)]
 
 
@@ -138,6 +138,6 @@ def nearest(times: np.ndarray, time: float) -> int:
 
 
 def read_to_end(path: Path, **options: Any) -> tuple[int, float | None]:
-    """How many frames a pass at 30 a second gives, and the end in seconds."""
+    """How many frames a pass at 30 per second gives, and the end in seconds."""
     with open_video(path, **options) as reader:
         return sum(1 for _ in reader.frames_at(k / 30 for k in count())), reader.end_time

@@ -1,4 +1,4 @@
-"""A trained model's detections against those of the run that trained it: to the last digit, in whatever order."""
+"""A trained model's detections against those of the run that trained it: exactly, in whatever order."""
 
 from __future__ import annotations
 

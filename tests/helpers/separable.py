@@ -31,7 +31,7 @@ ACTIONFORMER = [
 
 
 def make_data(folder: Path) -> Path:
-    """`annotations.json`, and a feature a second of each video in `features`; a video has one class."""
+    """`annotations.json`, and a feature per second of each video in `features`; a video has one class."""
     rng = np.random.default_rng(0)
     basis, database = 3 * rng.normal(size=(len(CLASSES), CHANNELS)), {}
     (folder / "features").mkdir(parents=True)

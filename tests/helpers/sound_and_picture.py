@@ -34,7 +34,7 @@ def write(
     late: float = 0.0,
     **options: str,
 ) -> Path:
-    """Numbered frames at 30 a second, and noise of so many seconds between them; `options` of the container.
+    """Numbered frames at 30 per second, and noise of this many seconds between them; `options` of the container.
 
     The pictures begin `late` seconds after the sound.
     """

@@ -69,7 +69,7 @@ def many(rows: int, *, seconds: float, classes: int, positions: int) -> dict[str
 
 
 def small_video(path: Path, late: float = 0.0) -> Path:
-    """Eight seconds of VP8, ten frames a second, with a key frame a second; the first is shown `late` seconds in."""
+    """Eight seconds of VP8, ten frames per second, with a key frame per second; the first is shown `late` seconds in."""
     ticks = [round(1000 * late) + 100 * number for number in range(80)]
     options = {"codec": "libvpx", "tick": Fraction(1, 1000), "g": "10", "deadline": "realtime"}
     return encode(path, ticks, **options)

@@ -39,7 +39,7 @@ def batches_of(
 
 
 def settings_of(epochs: int, **keys: Any) -> BMNSettings:
-    """How a tiny training is optimised: by Adam, with a warm-up of an epoch unless told otherwise."""
+    """How a tiny training is optimised: by Adam, with a warm-up of an epoch by default."""
     fields = {"base_lr": 0.05, "base_batch": None, "warmup_epochs": 1, "warmup_lr": 0.01, "seed": 3}
     fields |= {"epochs": epochs, "keep": "last", "patience": None, "weight_decay": 0.1} | keys
     assignments = {f"bmn.{key}": value for key, value in fields.items()}
@@ -48,7 +48,7 @@ def settings_of(epochs: int, **keys: Any) -> BMNSettings:
 
 @dataclass
 class TinyStage:
-    """The stage of a training, without manifests; `noted`, `summary` and `weights` are what it was told."""
+    """The stage of a training, without manifests; `noted`, `summary` and `weights` are what it was given."""
 
     folder: Path
     fingerprint: str = "f"

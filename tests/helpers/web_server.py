@@ -1,4 +1,4 @@
-"""A small web server of a folder, on this machine: lists folders, gives parts of files, fails when told to."""
+"""A small web server of a folder, on this machine: lists folders, gives parts of files, fails on request."""
 
 from __future__ import annotations
 

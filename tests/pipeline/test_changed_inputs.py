@@ -83,7 +83,7 @@ def repack(path: Path, suffix: str) -> Path:
 def test_videos_that_are_packed_anew_cost_nothing_and_that_is_said(whole, run, own, suffix):
     for name in ("training_001", "validation_000"):
         repack(own / f"videos/{name}.mp4", suffix)
-    said = "2 video files are others with the same pictures (training_001, validation_000)"
+    said = "2 video files changed but show the same frames (training_001, validation_000)"
     assert said in tada("status", *options(own, run)).output
     does_nothing(own, run)
     # Also what is made from now on is made of the video that it was.
@@ -187,7 +187,7 @@ def test_a_training_segment_moves_both_trainings_aside_and_back(whole, run, own,
     # With the former segments both are taken back, and trained by nobody.
     shutil.copy(data / "annotations.csv", own)
     done = tada("run", *options(own, run))
-    assert done.exit_code == 0 and done.output.count("is taken back") == 2, done.output
+    assert done.exit_code == 0 and done.output.count("is restored") == 2, done.output
     assert "epoch" not in done.output
     same_results(whole, run)
     assert tada("verify", *options(own, run)).exit_code == 0

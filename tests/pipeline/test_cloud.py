@@ -45,11 +45,11 @@ def test_all_stages_from_a_web_server_through_a_small_cache(data, whole, tmp_pat
         assert "1 of 6 videos to do" in said
         server.busy = 10**6
         before = len(server.asked)
-        # nobody answers: it is said, and what was known is shown
+        # nobody answers: it is reported, and what was known is shown
         said = tada("status", "--run-dir", str(run))
         assert said.exit_code == 0 and "extract        complete" in said.output, said.output
-        assert said.output.count("its videos are taken as they were") == 1
-        assert said.output.count("the copy in") == 1
+        assert said.output.count("assuming that its videos are unchanged") == 1
+        assert said.output.count("using the existing copy in") == 1
         assert len(server.asked) - before <= 12  # tries of two questions, no video
         said = tada("extract", "--run-dir", str(run)).output
         assert "extract: complete, nothing to do" in said

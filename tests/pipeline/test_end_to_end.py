@@ -96,14 +96,14 @@ def test_a_training_of_other_settings_is_refused_moved_aside_and_taken_back(
     (aside,) = run.glob(f"{stage}.*")
     assert (aside / "model.pt").read_bytes() == before[run / stage / "model.pt"]
     assert (run / stage / "model.pt").read_bytes() != before[run / stage / "model.pt"]
-    # With the former settings it is taken back and trained by nobody.
+    # With the former settings it is restored and trained by nobody.
     result = tada("run", *options(data, run))
-    assert result.exit_code == 0 and "is taken back" in result.output, result.output
+    assert result.exit_code == 0 and "is restored" in result.output, result.output
     assert "epoch" not in result.output
     same_results(whole, run)
     # And so is the other one.
     result = tada("run", *options(data, run, setting))
-    assert result.exit_code == 0 and "is taken back" in result.output
+    assert result.exit_code == 0 and "is restored" in result.output
     assert "epoch" not in result.output, result.output
 
 

@@ -52,7 +52,9 @@ def test_features_without_a_standard_error(whole, data, tmp_path):
 def test_a_log_on_a_full_disk(tmp_path):
     answer = shell('"$@" >/dev/full', "status", "--run-dir", str(tmp_path / "run"))
     assert answer.returncode == 1
-    assert "the output: cannot be written (No space left on device); make room" in answer.stderr
+    assert (
+        "the output: cannot be written (No space left on device); free some space" in answer.stderr
+    )
 
 
 def out_of_memory(*_, **__):

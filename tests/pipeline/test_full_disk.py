@@ -83,7 +83,7 @@ def test_a_full_disk_ends_a_stage_and_room_lets_it_go_on(whole, data, disk, stag
         assert left and stage in {"classify", "eval"}
     else:
         said = error_line(result)
-        assert "cannot be written (No space left on device)" in said and "make room" in said
+        assert "cannot be written (No space left on device)" in said and "free some space" in said
         assert "failed:" not in result.output, "a video was blamed"
     assert not halves(run)
     disk.free()
@@ -128,7 +128,7 @@ def test_results_and_exports_on_a_full_disk(whole, data, disk, tmp_path):
     exported = disk.path / "exported"
     disk.fill(4096)
     said = error_line(tada("export-features", *options(data, run), "--to", str(exported)))
-    assert "make room" in said and not halves(disk.path)
+    assert "free some space" in said and not halves(disk.path)
     disk.free()
     result = tada("export-features", *options(data, run), "--to", str(exported))
     assert result.exit_code == 0, result.output

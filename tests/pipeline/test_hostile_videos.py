@@ -1,4 +1,4 @@
-"""Videos that hang or kill their decoder, are damaged or skipped: each costs itself, and is told of."""
+"""Videos that hang or kill their decoder, are damaged or skipped: each costs itself, and is reported."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_damage_in_the_middle_fails_or_is_told_of(whole, data, videos, tmp_path)
     ((begin, end),) = told["spans"]
     assert 0 < begin < end <= 14.1 and told["seconds"] == pytest.approx(end - begin, abs=1e-3)
     assert summary(run, "extract")["damaged"] == ["validation_001"]
-    # Whole again, it is made again, and nothing is told of it any more.
+    # Whole again, it is made again, and nothing is reported about it any more.
     assert tada("run", *options(data, run)).exit_code == 0
     assert not (run / "extract/damaged/validation_001.json").exists()
     same_results(whole, run)
@@ -278,7 +278,7 @@ def test_a_half_file_is_refused_or_told_of(whole, data, videos, tmp_path):
     bad.write_bytes(bad.read_bytes()[: bad.stat().st_size // 2])
     line = ["extract", *options(data, run, f"dataset.videos={videos}")]
     said = error_line(tada(*line))
-    assert "validation_001" in said and "of 14.00 s are there" in said
+    assert "validation_001" in said and "of 14.00 s exist" in said
     result = tada(*line, "--set", "extract.allow_partial=true")
     assert result.exit_code == 0, result.output
     told = json.loads((run / "extract/damaged/validation_001.json").read_text())

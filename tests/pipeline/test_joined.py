@@ -101,7 +101,7 @@ def test_shares_together_are_all_and_the_last_finishes(whole, data, tmp_path, mo
     assert "6 of 6 videos are missing" in error_line(tada(*line, "--check"))
     result = tada(*line, "--shard", "1/3")
     assert result.exit_code == 0, result.output
-    assert "shard 1/3 is done; 4 videos of other shares are to come" in result.output
+    assert "shard 1/3 is done; 4 videos of other shards are not done yet" in result.output
     assert read_manifest(run / "extract").state == "partial"
     table = tada("status", *options(data, run)).output
     assert "4 and" not in table and " partial " in table
@@ -109,9 +109,9 @@ def test_shares_together_are_all_and_the_last_finishes(whole, data, tmp_path, mo
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
     result = tada(*line)
     assert "extract: shard 0/3 (SLURM_ARRAY_TASK_ID" in result.output
-    assert "2 videos of other shares are to come" in result.output
+    assert "2 videos of other shards are not done yet" in result.output
     said = error_line(tada(*line, "--check"))
-    assert "2 of 6 videos are missing" in said and "nobody is at work" in said
+    assert "2 of 6 videos are missing" in said and "no process is at work" in said
     result = tada(*line, "--shard", "2/3")
     assert result.exit_code == 0 and "extract: 6 videos complete" in result.output
     same_stage(whole / "extract", run / "extract", "features/*")
@@ -133,7 +133,7 @@ def test_a_training_has_no_shares(whole, data, tmp_path):
     run = tmp_path / "run"
     without_stages(whole, run, "bmn")
     said = error_line(tada("bmn", *options(data, run), "--shard", "0/2"))
-    assert "a training has no shares" in said and "without --shard first" in said
+    assert "a training cannot be sharded" in said and "without --shard first" in said
 
 
 def test_failures_of_all_shares_count_together(whole, data, tmp_path):
@@ -167,14 +167,16 @@ def test_what_is_tried_again_is_no_failure_meanwhile(whole, data, tmp_path, fork
     assert tada(*line).exit_code == 1
     shutil.copy(data / "videos/validation_000.mp4", bad)
     result = tada(*line, "--shard", "0/6")
-    assert result.exit_code == 0 and "1 videos of other shares are to come" in result.output
+    assert result.exit_code == 0 and "1 videos of other shards are not done yet" in result.output
     process = forked.start(line)
     while not any(worker.holds for worker in workers_in(run / "extract")):
         time.sleep(0.005)
     os.kill(process, signal.SIGSTOP)
     for allowed in ("0", "1"):
         result = tada(*line, "--shard", "0/6", "--allow-failures", allowed)
-        assert result.exit_code == 0 and "1 videos of other shares are to come" in result.output
+        assert (
+            result.exit_code == 0 and "1 videos of other shards are not done yet" in result.output
+        )
         said = error_line(tada(*line, "--check", "--allow-failures", allowed))
         assert "1 failed (validation_000)" in said and f"process {process} on " in said
     os.kill(process, signal.SIGCONT)
@@ -217,7 +219,7 @@ def test_who_is_at_work_is_shown_and_other_settings_are_refused(whole, data, tmp
     assert f"in use by process {process} on " in said
     forked.kill(process)
     table = tada("status", *options(data, run)).output
-    assert f"extract: process {process} on " in table and " is gone: " in table
+    assert f"extract: process {process} on " in table and " has ended: " in table
     with locked(run):
         pass
     assert tada(*line).exit_code == 0

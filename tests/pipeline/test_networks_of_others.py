@@ -198,7 +198,7 @@ def test_tools_work_or_say_one_line(data, run, tmp_path):
         assert "Traceback" not in result.output and "unexpected" not in result.output, command
         assert "Error" not in result.output, result.output
     said = error_of(tada("explain", "--run-dir", folder, video))
-    assert "its backbone is hf:tiny; explain shows what networks of ours look at" in said
+    assert "its backbone is hf:tiny; explain supports built-in networks only" in said
 
 
 def test_training_on_from_a_model_file(data, run, tmp_path):
@@ -256,9 +256,9 @@ def test_tadaconv_in_networks_of_others(data, tmp_path):
         ),
         ("hf:{model}", ["backbone.tokens=first"], "no class token"),
         ("hf:{model}", ["backbone.insert=layer*"], "not into this one"),
-        ("hf:{model}", ["backbone.pretrained=imagenet"], "is of networks of ours"),
+        ("hf:{model}", ["backbone.pretrained=imagenet"], "applies to built-in networks only"),
         ("hf:{model}", ["backbone.pretrained=gone.pt"], "gone.pt"),
-        ("torchvision:r3d_18", ["backbone.insert=gone"], "no convolution at 'gone'"),
+        ("torchvision:r3d_18", ["backbone.insert=gone"], "no convolution matches 'gone'"),
         ("torchvision:r3d_18", ["backbone.pretrained=gone.pt"], "gone.pt: no such file"),
         (
             "torchvision:s3d",
@@ -309,7 +309,7 @@ def test_a_model_files_architecture_is_bounded(run, tmp_path):
     assert "layers" in said_of(num_hidden_layers=10**5)
     assert "hidden_size" in said_of(hidden_size=10**6, image_size=4096)
     assert "is a 'llama'" in said_of(model_type="llama")
-    assert "no plain value" in said_of(vision_config={"a": {}})
+    assert "is not a plain value" in said_of(vision_config={"a": {}})
     assert "other.tada" in said_of(hidden_act="nothing")
     assert "other.tada" in said_of(patch_size=0)
     assert json.loads((folder / "eval/results.json").read_text())

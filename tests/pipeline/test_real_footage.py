@@ -111,7 +111,7 @@ def test_own_videos_through_all_stages(real_data, tmp_path, monkeypatch):
         assert result.exit_code == 0, result.output
     results = json.loads(Path("runs/tada-loc/eval/results.json").read_text())["tasks"]["mAP"]
     print(f"real footage: mAP@0.5 {results['map'][0]:.2f}, average {results['average']:.2f}")
-    # A network that had learnt nothing would find next to nothing at 0.5 among six classes.
+    # A network that had learnt nothing would find almost nothing at 0.5 among six classes.
     assert results["map"][0] > 30
 
 

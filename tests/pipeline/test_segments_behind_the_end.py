@@ -1,4 +1,4 @@
-"""Segments against their videos' real lengths, by command: units, cuts, refusals before any work, and what is said."""
+"""Segments against their videos' real lengths, by command: units, cuts, refusals before any work, and what is reported."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def scaled(factor, rounded=True):
 
 
 UNITS = {
-    "frames at 30 a second": scaled(30),
-    "frames at 15 or 30 a second, or percent of the video": scaled(15),
+    "frames at 30 per second": scaled(30),
+    "frames at 15 or 30 per second, or percent of the video": scaled(15),
     "milliseconds": scaled(1000),
     "percent of the video": scaled(100 / SECONDS, rounded=False),
 }
@@ -96,7 +96,9 @@ def test_right_times_go_through_every_stage_and_each_file_is_looked_at_once(
     own = table()
     result = tada("run", *on(own, videos))
     assert result.exit_code == 0, result.output
-    assert "behind their video's end" not in result.output and "warning: all" not in result.output
+    assert (
+        "end after their video's end" not in result.output and "warning: all" not in result.output
+    )
     assert sorted(looked) == sorted(VIDEOS)
     for command in ("run", "status", "eval", "eval-classifier"):
         result = tada(command, *on(own, videos))
@@ -117,25 +119,25 @@ def test_a_few_are_cut_or_left_out_and_counted_and_allowed_as_far_as_the_key_say
     line = error_line(result)
     assert result.exit_code == 1 and not (own.parent / "run").exists()
     assert (
-        f"{own}: 2 of 7 training segments run behind their video's end, 1 of them begin there"
+        f"{own}: 2 of 7 training segments end after their video's end, 1 of them begin there"
         in line
     )
     assert "v00 of 4.00 s: 3 to 6" in line and "dataset.allow_beyond" in line
     result = tada("run", *on(own, videos, "dataset.allow_beyond=0.5"))
     assert result.exit_code == 0, result.output
-    assert "2 of 7 training segments run behind" in result.output
+    assert "2 of 7 training segments end after" in result.output
     assert (
         "annotations, training: 1 segments: begins after the video's end, left out" in result.output
     )
     assert (
         "annotations, training: 1 segments: ends after the video's end, cut there" in result.output
     )
-    assert "2 of 5 validation segments run behind" in result.output
-    assert "nothing detected can reach what lies there" in result.output
+    assert "2 of 5 validation segments end after" in result.output
+    assert "no detection can reach them" in result.output
     assert "finetune: 6 training" in result.output
     truth = json.loads((own.parent / "run/eval/results.json").read_text())
-    assert truth["tasks"]["mAP"]["map"][0] <= 80  # a truth behind the end counts, as officially
-    # What is finished is held against the key of this moment, too.
+    assert truth["tasks"]["mAP"]["map"][0] <= 80  # a truth after the end counts, as officially
+    # What is finished is compared with the key of this moment, too.
     again = tada("run", *on(own, videos, "dataset.allow_beyond=0.3"))
     assert again.exit_code == 1 and "2 of 5 validation segments" in error_line(again)
 
@@ -153,7 +155,7 @@ def test_rows_that_change_later_are_refused_by_the_stage_that_reads_them(table, 
 def test_rounding_at_the_very_end_is_nothing(table, videos):
     own = table(v00=[(0.5, 1.5, "right"), (2.0, SECONDS + 0.05, "down")])
     result = tada("plan", *on(own, videos))
-    assert result.exit_code == 0 and "behind" not in result.output
+    assert result.exit_code == 0 and "end after" not in result.output
 
 
 def test_fractions_and_minutes_are_a_warning(table, videos):
@@ -194,7 +196,7 @@ def test_durations_that_contradict_the_files_are_counted(videos, tmp_path):
         "1 of 5 annotated durations are not the files' (v01 of 3.97 s, annotated 40.00 s)"
         in result.output
     )
-    assert "ends where the first of both does" in result.output
+    assert "ends where the earlier of the two does" in result.output
 
 
 def test_segments_the_wrong_way_round(videos, tmp_path, table):
@@ -206,7 +208,7 @@ def test_segments_the_wrong_way_round(videos, tmp_path, table):
     line = error_line(tada("run", *on(path, videos, "dataset.format=activitynet")))
     assert "no segment to train on (6 zero length or end before start, left out)" in line
     line = error_line(tada("run", *on(table(swapped), videos)))
-    assert "10 of 10 rows are so: swap start and end" in line
+    assert "10 of 10 rows are like this: swap start and end" in line
 
 
 def test_features_from_elsewhere_say_how_long_their_videos_are(table, videos, tmp_path):
@@ -234,7 +236,7 @@ def test_features_from_elsewhere_say_how_long_their_videos_are(table, videos, tm
 
 
 def test_the_table_with_frames_of_the_cases(tmp_path):
-    """Made again: ten videos of 9 s, frames counted at 15 a second, whatever the rate of the videos."""
+    """Made again: ten videos of 9 s, frames counted at 15 per second, whatever the rate of the videos."""
     folder = tmp_path / "videos"
     folder.mkdir()
     encode(folder / "v00.mp4", [3000 * k for k in range(270)])
@@ -248,8 +250,8 @@ def test_the_table_with_frames_of_the_cases(tmp_path):
     own = tmp_path / "own.csv"
     own.write_text("\n".join(["video,start,end,label,subset", *rows]))
     line = error_line(tada("run", *on(own, folder)))
-    assert "12 of 12 training segments run behind their video's end, 12 of them begin there" in line
-    assert "frames at 15 or 30 a second" in line
+    assert "12 of 12 training segments end after their video's end, 12 of them begin there" in line
+    assert "frames at 15 or 30 per second" in line
 
 
 def test_the_key_is_described():

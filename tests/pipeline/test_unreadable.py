@@ -109,8 +109,8 @@ def test_a_checkpoint_from_elsewhere_says_why(tmp_path, unreadable):
 
 def test_the_line_says_what_to_do(tmp_path):
     for number, fix in (
-        (errno.EACCES, "the right to read"),
-        (errno.EIO, "keep it; see to the disk"),
+        (errno.EACCES, "permission to read"),
+        (errno.EIO, "keep it; check the disk"),
     ):
         assert fix in str(cannot_read(tmp_path, OSError(number, os.strerror(number))))
 

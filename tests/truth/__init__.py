@@ -1,7 +1,7 @@
 """Does a finished run show the truth after its inputs, its settings or its files were changed?
 
 The rule: what a command shows equals what a run from scratch in an empty folder, with the settings
-and inputs of this moment, would show. Training aside, which is never thrown away unasked.
+and inputs of this moment, would show. Training aside, which is never discarded without being asked.
 
 One test is one change. It is made to a finished run of a few seconds (`world.py`), then `status`, `run`
 and, where it is asked for, `run --force` are called, and all results are compared, byte for byte, with

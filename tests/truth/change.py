@@ -48,5 +48,5 @@ class Change:
     base: str = "plain"
     scratch: Literal["now", "base"] = "now"
     on_run: bool = False
-    brief: bool = False  # ends with what `run` says or does: another change goes on from there
+    brief: bool = False  # ends with what `run` says or does: another change continues from there
     must_differ: bool = False  # from scratch it must come to other results, or the test is none

@@ -51,7 +51,7 @@ CHANGES = [
         must_differ=True,
     ),
     _of_file("in another order", _scores(lambda lines: [lines[0], *lines[:0:-1]]), videos=()),
-    _of_file("labels spelt otherwise", _scores(_spelt_otherwise), videos=()),
+    _of_file("labels spelled differently", _scores(_spelt_otherwise), videos=()),
     _of_file("without the heading", _scores(lambda lines: lines[1:]), videos=()),
     _of_file(
         "a video without",

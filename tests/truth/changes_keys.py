@@ -262,7 +262,9 @@ OF_THE_OTHER_HEAD = {
 }  # fmt: skip
 # Another head has other stages; tests/pipeline/stages/heads are about those.
 OTHER_STAGES = {"detector.name"}
-WORDS = {"backbone.pretrained": "pretrained weights"}  # what they are is said, not where they lie
+WORDS = {
+    "backbone.pretrained": "pretrained weights"
+}  # what they are is reported, not where they are
 # A compiler takes minutes, and is not on every machine.
 NOT_RUN = {"finetune.compile", "extract.compile"}
 

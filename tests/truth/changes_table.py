@@ -158,7 +158,7 @@ SAME: dict[str, Callable[[World], object]] = {
     "empty rows between": _text(lambda text: text.replace("\n", "\n\n,,,,\n")),
     "names of files": _text(lambda text: re.sub(r"(?m)^(\w+_\d+),", r"\1.mp4,", text)),
     "hh:mm:ss": _text(lambda text: re.sub(r"\b(\d)\.(\d{3})\b", r"00:00:0\1.\2", text)),
-    "as ActivityNet's JSON, told by itself": _as_json,
+    "as ActivityNet's JSON, detected by itself": _as_json,
     "2.000 as 2": _text(lambda text: text.replace("2.000", "2").replace("5.000", "5.")),
     "0.500 as 5e-1": _text(lambda text: text.replace(",0.500,", ",5e-1,")),
     "one more column": _more_columns,

@@ -97,7 +97,7 @@ def touch(path: Path) -> None:
 
 
 def link(path: Path) -> None:
-    """A link to its own content, which lies beside."""
+    """A link to its own content, which is beside it."""
     real = path.with_name(f"real_{path.name}.moved")
     path.rename(real)
     path.symlink_to(real.name)

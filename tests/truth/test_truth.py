@@ -91,7 +91,7 @@ def test_every_file_of_a_run_is_changed(machine):
 
 
 def test_the_machine_sees_what_is_wrong(machine):
-    """A change whose outcome is said wrongly fails; a table with another digit is no match."""
+    """A change whose outcome is reported wrongly fails; a table with another digit is no match."""
     wrong = Change("nothing", lambda world: None, first=("eval",))
     with pytest.raises(AssertionError, match="status says eval is complete"):
         machine.check(wrong)

@@ -223,7 +223,7 @@ def write_scores(path: Path, **first: str) -> None:
 
 
 def _write_features(folder: Path) -> None:
-    """Features of all videos, made elsewhere: a clip every 4 frames at 15 a second."""
+    """Features of all videos, made elsewhere: a clip every 4 frames at 15 per second."""
     folder.mkdir()
     generator = np.random.default_rng(0)
     for video in (*TRAIN, *VAL):

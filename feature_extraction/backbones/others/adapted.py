@@ -56,12 +56,12 @@ class AdaptedNetwork(VideoNetwork):
     def insert_tadaconv(self, where: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         """Put TAdaConv in the place of convolutions (`insert_tadaconv`); their names.
 
-        A 2-D convolution is told with every clip how many frames it has. Raises ValueError.
+        A 2-D convolution is given the number of frames of each clip. Raises ValueError.
         """
         return insert_tadaconv(self.network, where, frames=1, **options)
 
     def tell_frames(self, count: int) -> None:
-        """Say to each 2-D TAdaConv how many frames a clip has."""
+        """Say to each 2-D TAdaConv how many frames per clip has."""
         for module in self.network.modules():
             if isinstance(module, FrameTAdaConv2d):
                 module.frames = count

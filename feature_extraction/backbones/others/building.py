@@ -39,7 +39,7 @@ def published_backbone(
     """
     published = parse_name(name)
     if published is None:
-        raise PublishedError(f"{name!r} is no network of others: build_backbone knows ours")
+        raise PublishedError(f"{name!r} is not a network of another publisher; use build_backbone")
     takes = describe(name) if takes is None else takes
     network = _network(published, takes, weights)
     model = _adapted(published, network, takes, num_classes, dropout, tokens)
@@ -49,10 +49,10 @@ def published_backbone(
 
 
 def describe(name: str, revision: str | None = None) -> Description:
-    """What a network of others takes, and is made of. Raises PublishedError where that cannot be had."""
+    """What a network of others takes, and is made of. Raises PublishedError if that cannot be had."""
     published = parse_name(name)
     if published is None:
-        raise PublishedError(f"{name!r} is no network of others")
+        raise PublishedError(f"{name!r} is not a network of another publisher")
     if published.source == "hf":
         return described_hf.describe(published, revision)
     if revision is not None:
@@ -103,7 +103,7 @@ def _adapted(
             network, takes, num_classes=num_classes, dropout=dropout, tokens=tokens
         )
     if tokens != "mean":
-        raise PublishedError(f"{published}: tokens = {tokens!r} is of hf: networks alone")
+        raise PublishedError(f"{published}: tokens = {tokens!r} applies to hf: networks only")
     if published.source == "timm":
         from feature_extraction.backbones.others.timm_frames import TimmNetwork
 
@@ -118,7 +118,7 @@ def _insert(
 ) -> None:
     if published.source == "hf":
         raise PublishedError(
-            f"{published}: TAdaConv goes into torchvision: and timm: networks, not into this one"
+            f"{published}: TAdaConv can be inserted into torchvision: and timm: networks, not into this one"
         )
     try:
         model.insert_tadaconv(where, options)

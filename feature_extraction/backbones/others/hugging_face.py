@@ -33,7 +33,7 @@ class HuggingFaceNetwork(AdaptedNetwork):
     """A model of transformers: its tokens [B, tokens, C] averaged, or the first of them (`tokens` "first").
 
     A model of frames is asked for each frame, and the frames' features are averaged. Maps [B, C, h, w] are
-    averaged over space. Raises PublishedError where a model has no first token of the whole clip.
+    averaged over space. Raises PublishedError if a model has no first token of the whole clip.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class HuggingFaceNetwork(AdaptedNetwork):
         has_first = any("cls_token" in name or "class_embedding" in name for name in names)
         if tokens == "first" and not has_first:
             raise PublishedError(
-                f"{takes.name} has no class token: its tokens can be averaged (mean)"
+                f"{takes.name} has no class token; average its tokens instead (mean)"
             )
         for part in _UNUSED_PARTS:
             module = getattr(network, part, None)
@@ -96,7 +96,7 @@ class HuggingFaceNetwork(AdaptedNetwork):
 
 
 def untrained(takes: Description) -> nn.Module:
-    """The model of a description, with random weights. Raises PublishedError where it makes none."""
+    """The model of a description, with random weights. Raises PublishedError if it makes none."""
     config = _settings(takes)
     from transformers import AutoModel
 
@@ -114,7 +114,7 @@ def untrained(takes: Description) -> nn.Module:
 def pretrained(name: str, takes: Description) -> nn.Module:
     """The model with the weights that are published under `name` (hf:...).
 
-    From safetensors files alone, without code of others. Raises PublishedError where they cannot be had,
+    From safetensors files alone, without code of others. Raises PublishedError if they cannot be had,
     or do not fill the model.
     """
     config = _settings(takes)
@@ -160,7 +160,7 @@ def _require_filled(name: str, report: Mapping[str, Any]) -> None:
         )
         count = len(missing) + len(wrong)
         more = f" and {count - 1} more" if count > 1 else ""
-        raise PublishedError(f"{name}: its weights do not fill the model: they {what}{more}")
+        raise PublishedError(f"{name}: its weights do not fit the model: they {what}{more}")
 
 
 def _settings(takes: Description) -> Any:
@@ -172,7 +172,7 @@ def _settings(takes: Description) -> Any:
     kind = takes.architecture.get("model_type")
     if kind not in CONFIG_MAPPING:
         raise PublishedError(
-            f"{takes.name}: this transformers has no {kind!r} of its own, and code of others is never run"
+            f"{takes.name}: this version of transformers has no {kind!r}, and remote code is never run"
         )
     kinds = CONFIG_MAPPING[kind]
     try:
@@ -180,14 +180,16 @@ def _settings(takes: Description) -> Any:
         known -= _HOW_IT_ANSWERS
         return kinds(**{k: v for k, v in takes.architecture.items() if k in known})
     except Exception as error:  # kinds check their values each in its own way
-        raise PublishedError(f"{takes.name}: no settings of a {kind} ({_line(error)})") from error
+        raise PublishedError(
+            f"{takes.name}: not the settings of a {kind} ({_line(error)})"
+        ) from error
 
 
 def _usable(model: nn.Module, takes: Description) -> nn.Module:
     names = inspect.signature(model.forward).parameters
     if getattr(model, "main_input_name", None) not in ("pixel_values", "pixel_values_videos"):
         raise PublishedError(
-            f"{takes.name}: a {type(model).__name__} takes no pixels of frames alone"
+            f"{takes.name}: a {type(model).__name__} does not take pixels of frames alone"
         )
     needed = [
         n for n, p in names.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD

@@ -25,10 +25,12 @@ def load_into_published(model: AdaptedNetwork, state_dict: Mapping[str, object])
     state, own = tensors_of(state_dict), model.state_dict()
     places = {key: _place(key, own) for key in state}
     if not any(name.startswith(_PREFIX) for name in places.values() if name):
-        raise CheckpointError(f"no key of the checkpoint is the network's: {some(state)}")
+        raise CheckpointError(f"no key of the checkpoint belongs to the network: {some(state)}")
     unknown = [key for key, name in places.items() if name is None and not _THEIR_HEAD.match(key)]
     if unknown:
-        raise CheckpointError(f"the checkpoint has weights that the network lacks: {some(unknown)}")
+        raise CheckpointError(
+            f"the checkpoint has weights that the network does not have: {some(unknown)}"
+        )
     chosen = {key: name for key, name in places.items() if name}
     head = {key: name for key, name in chosen.items() if name.startswith("head.")}
     own_head = {name for name in own if name.startswith("head.")}

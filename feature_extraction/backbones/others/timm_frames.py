@@ -54,7 +54,7 @@ def describe(published: Published) -> Description:
     size = values.get("input_size") or (3, 224, 224)
     if size[0] != 3 or size[1] != size[2]:
         raise PublishedError(
-            f"{published} takes frames of {size}, and not squares of three colours"
+            f"{published} takes frames of {size}, but only squares of three colours are supported"
         )
     mean, std = (
         tuple(float(v) for v in values[key]) if key in values else None for key in ("mean", "std")
@@ -81,7 +81,7 @@ def untrained(published: Published) -> nn.Module:
 def pretrained(published: Published) -> nn.Module:
     """The network with the weights that timm publishes under its name, from a safetensors file of the Hub.
 
-    Raises PublishedError where there are none, or they cannot be had.
+    Raises PublishedError if there are none, or they cannot be had.
     """
     timm = _library(published)
     _require_known(published)
@@ -89,7 +89,7 @@ def pretrained(published: Published) -> nn.Module:
     place = None if config is None else config.hf_hub_id
     if not place:
         raise PublishedError(
-            f"{published}: timm publishes no weights of it as safetensors: give a file"
+            f"{published}: timm publishes no weights for it as safetensors: give a file"
         )
     try:
         from huggingface_hub import hf_hub_download
@@ -101,8 +101,8 @@ def pretrained(published: Published) -> nn.Module:
     except Exception as error:  # the Hub's errors, its client's and the system's share no class
         said = " ".join(str(error).split())[:150]
         raise PublishedError(
-            f"{published}: its weights could not be had ({said}): fetch https://huggingface.co/{place} where there is "
-            "a network, and give the path of its model.safetensors"
+            f"{published}: its weights could not be downloaded ({said}): fetch https://huggingface.co/{place} on a machine "
+            "with a network, and give the path of its model.safetensors"
         ) from error
     return network
 

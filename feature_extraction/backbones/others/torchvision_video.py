@@ -108,7 +108,7 @@ def _channels(last: nn.Module) -> int:
             return module.in_features
         if isinstance(module, nn.Conv3d):
             return module.in_channels
-    raise ValueError(f"a {type(last).__name__} is no classifier")
+    raise ValueError(f"a {type(last).__name__} is not a classifier")
 
 
 def _colours(values: Any) -> Colours:

@@ -1,4 +1,4 @@
-"""Bits of compressed pictures: fields of so many bits, numbers of variable length, units between start codes."""
+"""Bits of compressed pictures: fields of this many bits, numbers of variable length, units between start codes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def start_codes(content: bytes) -> Iterator[int]:
 
 
 def units(content: bytes, length_size: int) -> Iterator[bytes]:
-    """The NAL units of a packet: behind start codes where `length_size` is 0, else each behind its length."""
+    """The NAL units of a packet: after start codes where `length_size` is 0, else each after its length."""
     if length_size:
         place = 0
         while place + length_size < len(content):

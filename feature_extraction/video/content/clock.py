@@ -46,11 +46,11 @@ class Clock:
         """The presentation time of the next frame of the decoder, in ticks; always rising.
 
         AVI stores no presentation times, and of packed pictures they are another's: there the decode
-        times, which rise one a frame shown, are the ones to go by. Raises VideoError where times run far back or leap ahead.
+        times, which rise one per frame shown, are the ones to choose settings by. Raises VideoError if times run far back or leap ahead.
         """
         own = frame.dts if self._head.decode_times or frame.pts is None else frame.pts
         if self._sought and frame.pts is None:
-            raise LateSeekError  # only the way from the start tells when this is shown
+            raise LateSeekError  # only reading from the start shows when this is displayed
         if self.newest is None:
             self.newest = own if own is not None else self._head.first
             return self.newest

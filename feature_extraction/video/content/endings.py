@@ -1,4 +1,4 @@
-"""Whether a file ends where its own structure says: told from the sizes in it, without reading its pictures.
+"""Whether a file ends where its own structure says: found from the sizes in it, without reading its pictures.
 
 A length in seconds in a file's head may be the sound's, or wrong. Sizes of boxes, elements and packets are not:
 where the last one goes beyond the end of the file, the file was cut; where all end with it, nothing is missing.
@@ -18,7 +18,7 @@ RIFF_SLACK = 16  # some writers count the eight bytes in front of the size, too
 
 
 def is_whole(path: Path, kind: str) -> bool | None:
-    """Whether a file of FFmpeg's format `kind` is whole; None where its structure does not tell.
+    """Whether a file of FFmpeg's format `kind` is whole; None if its structure does not show it.
 
     False is sure: a part of the file itself is not there. True is sure as far as the structure goes.
     """
@@ -94,7 +94,7 @@ def _matroska(file: BinaryIO, size: int) -> bool | None:
 def _element(file: BinaryIO) -> tuple[int, int | None]:
     """The name and the size of the next EBML element; None is a size that is not known.
 
-    Raises EOFError where the file ends in it, IndexError for what is none.
+    Raises EOFError if the file ends in it, IndexError for what is none.
     """
     name, width = _number(file)
     if width > 4:
@@ -124,7 +124,9 @@ def _avi(file: BinaryIO, size: int) -> bool | None:
         if name != b"RIFF" or length in (0, 0xFFFFFFFF):
             return None
         place += 8 + length + length % 2
-    return False if place > size + RIFF_SLACK else None  # whole by this may be an index that lies
+    return (
+        False if place > size + RIFF_SLACK else None
+    )  # whole by this may be an index that is wrong
 
 
 def _flv(file: BinaryIO, size: int) -> bool | None:
@@ -138,7 +140,7 @@ def _flv(file: BinaryIO, size: int) -> bool | None:
         if tag[0] & 31 not in (8, 9, 18):
             return None
         place += 11 + int.from_bytes(tag[1:4], "big") + 4
-    # tags alone do not say how many there should be; some writers leave out the size behind the last one
+    # tags alone do not say how many there should be; some writers leave out the size after the last one
     return None if size in (place, place - 4) else False
 
 
@@ -165,7 +167,7 @@ def _transport(file: BinaryIO, size: int) -> bool | None:
         for first in range(len(tail) - 1, len(tail) - 1 - length, -1):
             marks = tail[first::-length][:6]
             if len(marks) == 6 and set(marks) == {0x47}:
-                before = 4 if length == 192 else 0  # of a packet, what stands in front of its mark
+                before = 4 if length == 192 else 0  # of a packet, what precedes its mark
                 return False if len(tail) - (first - before) < length else None
     return None
 

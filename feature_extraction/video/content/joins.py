@@ -1,6 +1,6 @@
 """Whether the gaps in a transport stream are where segments were joined, with nothing missing.
 
-The packets of each stream count on from 0 to 15. Joined as they are, segments begin to count anew, and FFmpeg
+The packets of each stream count on from 0 to 15. Joined as they are, segments start counting again, and FFmpeg
 flags the pictures there as damaged, though they are whole.
 """
 
@@ -26,7 +26,7 @@ GAP_SECONDS, GAP_FRAMES = 0.2, 4  # between the times of two segments, this much
 def only_joins(path: Path, pid: int) -> bool:
     """Whether the stream `pid` counts on from its first packet to its last but where segments were joined.
 
-    A segment begins with the table of programs, which begins to count anew, too, and with a key frame. False, too,
+    A segment begins with the table of programs, which starts counting again, too, and with a key frame. False, too,
     where there is no gap at all, or a packet says itself that it is damaged.
     """
     packets = _packets(path)
@@ -51,7 +51,7 @@ def only_joins(path: Path, pid: int) -> bool:
 
 
 def _packets(path: Path) -> NDArray[np.uint8] | None:
-    """The packets [n, length] of a file from its first one on; None where they do not follow each other."""
+    """The packets [n, length] of a file from its first one on; None if they do not follow each other."""
     content = np.memmap(path, dtype=np.uint8, mode="r")
     for length in LENGTHS:
         for first in range(min(length, len(content))):

@@ -1,4 +1,4 @@
-"""Whether a packet begins with a picture that decoding may start at: told by the picture, not by the container.
+"""Whether a packet begins with a picture that decoding may start at: found from the picture, not from the container.
 
 A container's mark of key frames can be missing or wrong. What is asked here is more than a picture without
 references: no picture shown after it may need one from before it. So an I picture of H.264 that is not
@@ -28,7 +28,7 @@ _DECODER_TELLS = frozenset({
 def starts_alone(codec: str, content: bytes, extradata: bytes) -> bool | None:
     """Whether decoding may start at a packet; `codec` is FFmpeg's name, `extradata` what the container has of it.
 
-    None: the packet does not tell, and the decoder's word on its first frame has to be taken.
+    None: the packet does not say, and the decoder's value for its first frame has to be taken.
     """
     if codec in _ALONE:
         return True
@@ -159,7 +159,7 @@ def _av1(content: bytes, extradata: bytes) -> bool:
 
 
 def _leb128(content: bytes, place: int) -> tuple[int, int]:
-    """A number of seven bits a byte, the lowest first, and the place behind it."""
+    """A number of seven bits a byte, the lowest first, and the place after it."""
     value = 0
     for shift in range(0, 56, 7):
         byte = content[place]

@@ -1,4 +1,4 @@
-"""What a file is that no video could be read from, and what to do about it: told from its first bytes."""
+"""What a file is that no video could be read from, and what to do about it: found from its first bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from feature_extraction.video.content.endings import boxes, is_whole
 
 HEAD_BYTES = 4096
-AGAIN = "get it again or convert it"
+AGAIN = "get the file again or convert it"
 _ARCHIVES = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
@@ -71,7 +71,7 @@ def _text(head: bytes, size: int) -> tuple[str, str] | None:
     lower = start[:1024].lower()
     if lower.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in lower:
         return (
-            "a web page (HTML): the server sent a page, perhaps of a login or an error, in place of the file",
+            "a web page (HTML): the server sent a page, perhaps a login or error page, instead of the file",
             "get it again, signed in or from another address",
         )
     if start.startswith(b"version https://git-lfs"):
@@ -84,8 +84,8 @@ def _text(head: bytes, size: int) -> tuple[str, str] | None:
     if size < HEAD_BYTES and b"annex/objects/" in start:
         return "a git-annex pointer that stands for a file", "run `git annex get` on it"
     if lower.startswith((b"#extm3u", b"ffconcat", b"[playlist]", b"<mpd", b"<asx")):
-        return "a playlist, which names other files", "get the video that it names"
-    return ("text, not pictures", "get it again") if _is_text(head) else None
+        return "a playlist, which refers to other files", "get the video that it refers to"
+    return ("text, not video", "get it again") if _is_text(head) else None
 
 
 def _is_text(head: bytes) -> bool:
@@ -107,7 +107,7 @@ def _binary(head: bytes) -> tuple[str, str] | None:
     for marks, what, fix in (
         (_ARCHIVES, "an archive ({})", "unpack it"),
         (_PICTURES, "a picture ({})", "give the video, or the folder of frames"),
-        (_SOUND, "sound alone ({}), without pictures", "give the video"),
+        (_SOUND, "only sound ({}), without pictures", "give the video"),
     ):
         for mark, name in marks.items():
             if head.startswith(mark):
@@ -116,11 +116,11 @@ def _binary(head: bytes) -> tuple[str, str] | None:
         return "an archive (tar)", "unpack it"
     if head[:4] == b"RIFF" and head[8:12] in (b"WAVE", b"WEBP"):
         if head[8:12] == b"WAVE":
-            return "sound alone (WAV), without pictures", "give the video"
+            return "only sound (WAV), without pictures", "give the video"
         return "a picture (WEBP)", "give the video, or the folder of frames"
     if head and not head.strip(b"\0"):
         return (
-            f"it begins with {len(head)} zero bytes: room that a download or a copy never filled",
+            f"it begins with {len(head)} zero bytes: space that a download or a copy never filled",
             "get it again",
         )
     return None
@@ -143,14 +143,14 @@ def _mp4(path: Path, size: int) -> tuple[str, str] | None:
         return None
     if b"moof" in names:
         return (
-            "pieces of an MP4 without the first one, which says what they hold (no moov)",
+            "pieces of an MP4 without the first one, which describes them (no moov)",
             "put the first piece (init.mp4) in front of them",
         )
     if b"ftyp" not in names and b"mdat" not in names:
         return None
-    cut = " it ends in the middle of its pictures;" if place > size and b"mdat" in names else ""
+    cut = " it ends in the middle of its frames;" if place > size and b"mdat" in names else ""
     return (
-        f"an MP4 without its index (no moov), which is written last:{cut} a recording or a download that was interrupted",
+        f"an MP4 without its index (no moov), which is written last:{cut} an interrupted recording or download",
         "get it again, or repair a recording with its camera or a tool for that",
     )
 
@@ -164,4 +164,4 @@ def _cut(path: Path, head: bytes) -> tuple[str, str] | None:
 
 
 def _only(size: int, name: str) -> str:
-    return f"{name} of which only {size:,} bytes are there: a recording or a download that was interrupted"
+    return f"{name} of which only {size:,} bytes exist: an interrupted recording or download"

@@ -1,4 +1,4 @@
-"""When pictures and sound end, and how far key frames lie apart: told without decoding anything."""
+"""When pictures and sound end, and how far apart key frames are: found without decoding anything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def last_end(container: InputContainer) -> float:
 
 
 def pictures_end(container: InputContainer, index: int, *, decode_times: bool) -> int | None:
-    """Ticks at which the last picture of stream `index` ends; None where a packet does not tell its time.
+    """Ticks at which the last picture of stream `index` ends; None if a packet has no time.
 
     A last picture without a length is shown as long as the one before. `decode_times`: of AVI.
     """
@@ -47,7 +47,7 @@ def pictures_end(container: InputContainer, index: int, *, decode_times: bool) -
 def first_missing(container: InputContainer, index: int) -> int | None:
     """Ticks of the first picture that lacks among the last ones of stream `index` of a file that was cut.
 
-    Pictures stored behind the one shown last may be gone, and nothing is shorter for it. None where none is,
+    Pictures stored after the one shown last may be gone, and nothing is shorter for it. None if none is,
     or where pictures are stored in the order shown, so that all that is gone was shown later.
     """
     packets = container.demux(container.streams[index])
@@ -67,7 +67,7 @@ def longest_without_key(
 ) -> float | None:
     """The longest time from a key frame in the index of stream `index` to the next, or to its end at `seconds`.
 
-    None where this PyAV shows no index (before 16), or the file has none.
+    None if this PyAV shows no index (before 16), or the file has none.
     """
     stream = container.streams[index]
     if not hasattr(stream, "index_entries") or not stream.time_base:

@@ -24,7 +24,7 @@ def disposition(stream: Any) -> int:
 
 
 def video_stream(container: InputContainer) -> av.VideoStream | None:
-    """The stream FFmpeg takes for the best of those that move, or None where none does.
+    """The stream FFmpeg takes for the best of those that move, or None if none does.
 
     A stream marked as default comes first, then what has more frames and bytes.
     """

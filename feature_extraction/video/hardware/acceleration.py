@@ -1,4 +1,4 @@
-"""Whether this machine decodes videos on an NVIDIA GPU, and what PyAV is told so that it does."""
+"""Whether this machine decodes videos on an NVIDIA GPU, and the options PyAV needs for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def require_nvdec(device: str | torch.device = "cuda") -> None:
 def acceleration(device: str | torch.device = "cuda") -> Any:
     """An `HWAccel` of PyAV that decodes on a CUDA device, and leaves frames there where this PyAV can.
 
-    PyAV before 17 downloads every frame. Raises VideoError where there is no such device.
+    PyAV before 17 downloads every frame. Raises VideoError if there is no such device.
     """
     number = str(_index(device))
     options: dict[str, Any] = {"device": number, "allow_software_fallback": True}
@@ -48,7 +48,7 @@ def _index(device: str | torch.device) -> int:
     if "cuda" not in hwaccel.hwdevices_available():
         _refuse("this PyAV was built without it")
     if not torch.cuda.is_available():
-        _refuse("there is no CUDA GPU here that torch can use")
+        _refuse("torch finds no CUDA GPU")
     chosen = torch.device(device)
     if chosen.type != "cuda":
         _refuse(f"the device is {chosen}, and it decodes for a network on a CUDA GPU")

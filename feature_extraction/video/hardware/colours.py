@@ -1,4 +1,4 @@
-"""Decoded colours to RGB in torch, on whatever device they lie: the very numbers that FFmpeg's converter gives.
+"""Decoded colours to RGB in torch, on whatever device they lie: exactly the numbers that FFmpeg's converter gives.
 
 FFmpeg (swscale) turns 8-bit 4:2:0 into RGB with whole numbers: each product of a colour and a coefficient is cut to a
 whole level, and each chroma sample stands for its four pixels. This does the same, so that a picture converted

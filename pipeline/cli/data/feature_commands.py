@@ -88,7 +88,7 @@ def import_features(
     Example: tada-loc import-features --config hacs --from features --fps 30 --stride 16
     """
     if channels_first and layout == "nc":
-        raise click.UsageError("--channels-first and --layout nc say two things; give one")
+        raise click.UsageError("--channels-first and --layout nc contradict each other; give one")
     rates, count = _rates(options)
     from pipeline.data.foreign.finding import may_be_features
     from pipeline.data.remote.copies import local_paths
@@ -104,7 +104,7 @@ def import_features(
 def _rates(options: dict[str, Any]) -> tuple[str, int]:
     """Whether each video has a rate of its own, and how many features it was rescaled to.
 
-    Takes what is no key out of the options. Raises click.UsageError where they do not go together.
+    Takes what is not a key out of the options. Raises click.UsageError where they do not go together.
     """
     count, fps = options.pop("rescaled"), options["fps"]
     if count is not None:
@@ -112,7 +112,7 @@ def _rates(options: dict[str, Any]) -> tuple[str, int]:
         if wrong:
             option = wrong[0].replace("_", "-")
             raise click.UsageError(
-                f"--rescaled {count} says the time of each feature; leave --{option} out"
+                f"--rescaled {count} already gives the time of each feature; leave --{option} out"
             )
         options["interval"] = options["frames"] = options["stride"] = 1
         return "rescaled", count
@@ -128,7 +128,7 @@ def _rates(options: dict[str, Any]) -> tuple[str, int]:
     try:
         options["fps"] = float(fps)
     except ValueError:
-        raise click.UsageError(f"--fps {fps}: a number of frames a second, or `video`") from None
+        raise click.UsageError(f"--fps {fps}: a number of frames per second, or `video`") from None
     return "", 0
 
 

@@ -154,7 +154,9 @@ def print_scores(
         from pipeline.tools.why.tables import why_table
 
         if "label" not in given.table:
-            raise UserError(f"{file}: holds proposals, and --why is about detections with labels")
+            raise UserError(
+                f"{file}: holds proposals, and --why needs detections with labels; leave --why out"
+            )
         results["why"] = why_of_file(given, at)
         text += "\n\n" + why_table(results["why"])
     if json_file is not None:
@@ -165,13 +167,13 @@ def print_scores(
 
 
 def require_nothing_idle(options: dict[str, Any]) -> None:
-    """Refuse what was given on the command line and a file is not scored by. Raises UsageError."""
+    """Refuse options on the command line that scoring a file does not use. Raises UsageError."""
     from pipeline.errors import UsageError
 
     assigned = [text.partition("=")[0] for text in (*options["assignments"], *options["keys"])]
     for name in ("skip", "allow_failures"):
         if options.get(name) is not None or f"runtime.{name}" in assigned:
             raise UsageError(
-                f"--{name.replace('_', '-')} (runtime.{name}) does nothing where a file is scored: every video "
+                f"--{name.replace('_', '-')} (runtime.{name}) has no effect when a file is scored: every video "
                 "of the subset counts; leave it out, or name videos in dataset.exclude_videos"
             )

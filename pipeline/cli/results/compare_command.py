@@ -97,7 +97,9 @@ def _results(paths: tuple[Path, ...], options: dict[str, Any]) -> list[Result]:
         given = [name for name, value in options.items() if value]
         if given:
             option = given[0].replace("assignments", "set")
-            raise UsageError(f"--{option}: is about result files; runs have their own settings")
+            raise UsageError(
+                f"--{option}: applies to result files only; runs have their own settings. Leave it out"
+            )
         return [of_runs[path] for path in paths]
     if of_runs and not any(options.values()):
         settings = next(iter(of_runs.values())).config

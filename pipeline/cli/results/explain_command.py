@@ -63,7 +63,7 @@ def explain(video: str, run_dir: Path | None, model: Path | None, **options: Any
     from pipeline.tools.predict.inputs import Frames
 
     if run_dir is not None and model is not None:
-        raise UsageError("--run-dir and --model are given: a model comes from one of both")
+        raise UsageError("--run-dir and --model are given: give one of the two")
     chosen = model if model is not None else chosen_run(run_dir)
     choice = Choice(*(options.pop(name) for name in ("threshold", "top", "classes")))
     frames = Frames(options.pop("frame_fps"))

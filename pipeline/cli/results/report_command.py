@@ -1,4 +1,4 @@
-"""The command that makes the report of a run, or of anyone's detections; the small form that others leave."""
+"""The command that makes the report of a run, or of any detections; and the small form that other commands leave."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def report(
 
     if detections is None:
         if unknown_videos is not None:
-            raise UsageError("--unknown-videos: is about --detections; a run has no such rows")
+            raise UsageError(
+                "--unknown-videos: applies to --detections only; a run has no such rows. Leave it out"
+            )
         page = make_report(start(None, options), target)
     else:
         require_nothing_idle(options)
@@ -69,7 +71,7 @@ def report(
 
 
 def say_report(run: Run) -> None:
-    """See that there is a report of an evaluated run's results, and say where, as the last line."""
+    """Make sure there is a report of an evaluated run's results, and print where, as the last line."""
     from pipeline.progress import say
     from pipeline.ranks import ranks
     from pipeline.tools.report.making import make_small_report

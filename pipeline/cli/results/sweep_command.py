@@ -109,7 +109,7 @@ def _apply(asked: Sweep, found: Mapping[int, Measured]) -> None:
 
     folder, best = asked.run.folder, best_of(asked, found)
     if best == asked.present:
-        say(f"sweep: {folder / RUN_CONFIG} stays as it is: its setting is the best")
+        say(f"sweep: {folder / RUN_CONFIG} is unchanged: its setting is the best")
         return
     apply(asked, best)
     say(

@@ -1,4 +1,4 @@
-"""The stages of a command, done; where they end in figures, these are printed."""
+"""Run the stages of a command, and print the figures they end in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] = ()) -> Run:
-    """Do the stages of a command, all of them without one; where they end in figures, print these.
+    """Run the stages of a command, or all without one, and print the figures they end in.
 
     Those named in `quiet` are done before, unless they are complete.
     """
@@ -44,9 +44,9 @@ def do(command: str | None, options: dict[str, Any], *, quiet: Collection[str] =
 
 
 def _sharing(run: Run, stages: Sequence[StageRow], text: str | None) -> Run:
-    """The run with the share of this process, said. Raises UsageError for a training that is still to be done.
+    """The run with the share of this process, reported. Raises UsageError for a training that is still to be done.
 
-    What torchrun connects shares its work without.
+    Processes connected by torchrun share their work without it.
     """
     from pipeline.errors import UsageError
     from pipeline.progress import say
@@ -58,10 +58,10 @@ def _sharing(run: Run, stages: Sequence[StageRow], text: str | None) -> Run:
         return run
     for stage in stages:
         if stage.valuable and run.state(stage.name).state != "complete":
-            if text is None:  # a training in a job array is this task's alone
+            if text is None:  # a training in a job array belongs to this task alone
                 return run
             raise UsageError(
-                f"--shard {text}: a training has no shares, and {stage.folder} is still to be trained; run "
+                f"--shard {text}: a training cannot be sharded, and {stage.folder} is not trained yet; run "
                 f"`tada-loc {stage.command}` without --shard first, or with --shard none"
             )
     say(f"{stages[-1].command}: {shard.said}")
@@ -91,11 +91,11 @@ def _no_such_stage(run: Run, command: str) -> Exception:
     head = run.config.detector.name
     if command == "bmn":
         return UsageError(
-            f"detector.name = {head!r}: this run's head is not bmn; run `tada-loc detect`, or give "
+            f"detector.name = {head!r}: this run's head is not bmn; run `tada-loc detect`, or set "
             "--set detector.name=bmn"
         )
     return UsageError(
-        "actionformer.classes = 'own': the head names the classes, and there is nothing to classify; run "
+        "actionformer.classes = 'own': the head predicts the classes, so there is nothing to classify; run "
         "`tada-loc eval`, or give --set actionformer.classes=none"
     )
 

@@ -87,7 +87,7 @@ def submit(engine: str, array: int, gpus: int | None, dry_run: bool, **options: 
     wanted = gpus if gpus is not None else int(engine == "slurm" and _uses_gpu(run))
     jobs = jobs_to_do(run, words, array=array, gpus=wanted)
     if not jobs:
-        echo(f"{run.folder}: every stage is complete, nothing to submit")
+        echo(f"{run.folder}: every stage is complete; nothing to submit")
     elif dry_run:
         _show(engine, jobs, resources)
     else:
@@ -110,7 +110,9 @@ def _submit(
     still = record.alive(former)
     if still:
         names = ", ".join(f"{job.name} (job {job.number})" for job in still)
-        say(f"{run.folder}: jobs submitted before still wait or run: {names}; none does work twice")
+        say(
+            f"{run.folder}: jobs submitted earlier are still waiting or running: {names}; no work is done twice"
+        )
     if engine == "local":
         work_through(run.folder, jobs, resources, still, dealt=dealt)
         if jobs[-1].name == "eval":
@@ -122,7 +124,7 @@ def _submit(
 
 
 def _results(run: Run) -> None:
-    """The figures of a run that has come to its end."""
+    """The figures of a finished run."""
     from dataclasses import replace
 
     from pipeline.stages.evaluate import results_table
@@ -153,7 +155,7 @@ def _many(count: int, name: str) -> str:
 
 
 def _resources(engine: str, options: dict[str, Any]) -> Resources:
-    """What was asked of every job. Raises UsageError for what the engine has not."""
+    """The resources asked for every job. Raises UsageError for those the engine does not have."""
     from pipeline.tools.submit.resources import Resources, minutes, sbatch_options
 
     time, slurm = options.pop("time"), options.pop("slurm")
@@ -186,11 +188,11 @@ def _words(options: dict[str, Any]) -> list[str]:
 
 
 def _word(key: str, value: Any) -> str:
-    """KEY=VALUE that is read as that value."""
+    """KEY=VALUE that is read back as that value."""
     from pipeline.configuration.yaml_text import read_yaml
 
     try:
         plain = isinstance(value, str) and read_yaml(value) == value
-    except Exception:  # as YAML it is something else, or nothing
+    except Exception:  # as YAML it would be another value, or nothing
         plain = False
     return f"{key}={value if plain else json.dumps(value)}"

@@ -1,4 +1,4 @@
-"""A configuration whose network others publish: completed with what is said of it, and held against that."""
+"""A configuration whose network others publish: completed with what is said of it, and compared with that."""
 
 from __future__ import annotations
 

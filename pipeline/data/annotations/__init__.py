@@ -84,7 +84,7 @@ def load_annotations(settings: DatasetSettings, ignore: Collection[str] = ()) ->
 
 
 def read_annotations(paths: Sequence[Path]) -> Dataset:
-    """Annotations of whatever form, told from what is in them, without a configuration. Raises UserError."""
+    """Annotations of any form, detected from their content, without a configuration. Raises UserError."""
     files = expanded(paths)
     return in_one_form(read_format(format_of(files), Inputs(files)), str(files[-1]))
 
@@ -99,7 +99,7 @@ def annotation_files(settings: DatasetSettings) -> dict[str, Path]:
 
 
 def _form(settings: DatasetSettings, files: Sequence[Path]) -> str:
-    """The name of the form. Raises UserError where it is told and needs further keys of its own."""
+    """The name of the form. Raises UserError if it is detected and needs further keys of its own."""
     if settings.format != AUTO:
         return settings.format
     name = format_of(files)
@@ -109,7 +109,7 @@ def _form(settings: DatasetSettings, files: Sequence[Path]) -> str:
 
 
 def _paths(settings: DatasetSettings, role: str) -> list[Path]:
-    """The files or folders of a key, on this machine. Raises UserError where a store does not give one."""
+    """The files or folders of a key, on this machine. Raises UserError if a store does not give one."""
     value: tuple[Path | Url, ...] | Path | Url | None = getattr(settings, role)
     places = value if isinstance(value, tuple) else () if value is None else (value,)
     return local_paths(places, settings, may_be_annotations)

@@ -86,7 +86,7 @@ def _segments(entry: dict[str, Any], video: str, subset: str, where: str) -> lis
     if annotations is None:  # nothing happens in it
         return []
     if not isinstance(annotations, list):
-        raise UserError(f"{where}: annotations is no list")
+        raise UserError(f"{where}: annotations is not a list")
     rows = []
     for number, item in enumerate(annotations):
         here = f"{where}, annotation {number}"
@@ -112,11 +112,11 @@ def _seconds(value: Any, where: str) -> float:
             raise TypeError
         return float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{where}: {value!r} is no number of seconds") from error
+        raise UserError(f"{where}: {value!r} is not a number of seconds") from error
 
 
 def listed_names(file: Path) -> tuple[str, ...]:
-    """The class names of a file that has one a line, after a heading or not. Raises UserError."""
+    """The class names of a file that has one per line, after a heading or not. Raises UserError."""
     try:
         lines = [line.strip() for line in read_text(file).splitlines()]
     except (OSError, UnicodeDecodeError) as error:
@@ -125,5 +125,5 @@ def listed_names(file: Path) -> tuple[str, ...]:
     if names and names[0].lower() in {"action", "label", "class"}:
         names = names[1:]
     if len(set(names)) != len(names) or not names:
-        raise UserError(f"{file}: expected distinct class names, one a line")
+        raise UserError(f"{file}: expected distinct class names, one per line")
     return tuple(names)

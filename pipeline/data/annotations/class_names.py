@@ -26,14 +26,14 @@ def heads_digest(heads: Sequence[Sequence[str]]) -> str:
 
 
 def write_class_names(folder: Path, heads: Heads) -> None:
-    """Keep the class names of a training in its folder. Raises UserError where they cannot be written."""
+    """Keep the class names of a training in its folder. Raises UserError if they cannot be written."""
     write_json(folder / CLASSES, heads)
 
 
 def class_names_of(folder: Path, digest: object, of_annotations: Callable[[], Heads]) -> Heads:
     """The class names of the training in `folder`, whose `digest` its manifest has.
 
-    Where it did not keep them, as older programs did not, those `of_annotations`. Raises UserError where neither
+    Where it did not keep them, as older programs did not, those `of_annotations`. Raises UserError if neither
     are those of the training.
     """
     kept = _kept(folder / CLASSES)
@@ -43,7 +43,7 @@ def class_names_of(folder: Path, digest: object, of_annotations: Callable[[], He
         heads = of_annotations()
     except UserError as error:
         raise UserError(
-            f"{folder}: does not hold its class names, and the annotations do not give them: {error.message}"
+            f"{folder}: does not contain its class names, and the annotations do not give them: {error.message}"
         ) from error
     if digest is not None and heads_digest(heads) != digest:
         raise UserError(

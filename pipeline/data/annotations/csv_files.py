@@ -55,7 +55,7 @@ def read_rows(file: Path) -> Rows:
 def rows_of(text: str, file: Path) -> Rows:
     """The rows of a CSV text that are not empty, nor of separators alone; blanks after a separator go.
 
-    Raises UserError naming the line of what is no CSV, as a quote that is not closed.
+    Raises UserError naming the line of what is not CSV, as a quote that is not closed.
     """
     csv.field_size_limit(LARGEST_TEXT)
     separator, skipped, text = _separator(text)
@@ -109,14 +109,14 @@ def as_frame(rows: Rows, file: Path) -> pd.DataFrame:
 def float_column(frame: pd.DataFrame, column: str, file: Path) -> pd.Series:
     """A text column as floats.
 
-    Raises UserError naming file, line and value of the first that is no number.
+    Raises UserError naming file, line and value of the first that is not a number.
     """
     values = pd.to_numeric(frame[column], errors="coerce")
     bad = values.isna()
     if bad.any():
         place = int(bad.to_numpy().argmax())
         value = frame[column].iloc[place]
-        raise UserError(f"{file}, line {frame.index[place]}: {column} {value!r} is no number")
+        raise UserError(f"{file}, line {frame.index[place]}: {column} {value!r} is not a number")
     return values.astype(float)
 
 
@@ -138,7 +138,7 @@ def after_remarks(text: str) -> tuple[int, str]:
 
 
 def _separator(text: str) -> tuple[str, int, str]:
-    """What parts the fields, how many lines stand before the heading, and the text after them.
+    """The separator of fields, how many lines stand before the heading, and the text after them.
 
     `sep=;`, as Excel writes, says the separator; remarks say nothing.
     """

@@ -20,8 +20,8 @@ from pipeline.data.remote.videos import RemoteFolder
 from pipeline.errors import UserError
 
 LONGEST_ID = 220  # bytes; a file system takes 255, and files made of an id have endings
-ROUNDING = 0.1  # seconds, a frame or so: an end so far behind the last frame's is not wrong
-TEMPORARY = ".tmp-"  # how half-written feature files begin; what begins so is cleared away
+ROUNDING = 0.1  # seconds, a frame or so: an end so far after the last frame's is not wrong
+TEMPORARY = ".tmp-"  # how names of incomplete feature files begin; these are removed
 _NO_TEXT = ("Cc", "Cs")  # control characters and half characters, by their Unicode category
 _LINE_ENDS = ("Zl", "Zp")  # a --skip file has an id a line
 
@@ -42,7 +42,7 @@ class Inputs:
     fps: float | None = None
 
     def class_file(self) -> Path | None:
-        """The file with class names, of a format that takes one. Raises UserError where there are more."""
+        """The file with class names, of a format that takes one. Raises UserError if there are more."""
         if len(self.classes) > 1:
             raise UserError("dataset.classes: give one file with a class name a line")
         return self.classes[0] if self.classes else None
@@ -55,8 +55,8 @@ class Dataset:
     `annotations`: video, subset, start, end (seconds), label; EPIC-KITCHENS adds int columns verb and
     noun and has "verb,noun" as label. `videos`: video, subset, duration (seconds) and fps, NaN where
     the files do not say. `heads`: class names, one tuple a classifier head: (labels,) or (verbs, nouns).
-    `notes`: counts of what was unusual in the files, by a line that says what. `ignored`: labels that are no
-    class: their segments are neither trained on nor to be found. `excluded`: videos of the files that are not
+    `notes`: counts of what was unusual in the files, by a line that says what. `ignored`: labels that are
+    not a class: their segments are neither trained on nor evaluated. `excluded`: videos of the files that are not
     part of the data set.
     """
 
@@ -123,7 +123,7 @@ def training_rows(
     The rule: a segment that ends at or before its start is left out; a repeated row is used once; a
     segment that begins after its video's end is left out, and one that ends after it is cut there;
     segments that overlap another are kept, and counted. A video ends where its annotated duration does, or,
-    if that is earlier, where `seconds` says that its file does; ROUNDING behind the latter is not cut.
+    if that is earlier, where `seconds` says that its file does; ROUNDING after the latter is not cut.
     Evaluation keeps every row as annotated, as the official evaluators do.
     """
     if not seconds and (known := dataset.trainable.get(subset)):
@@ -164,7 +164,7 @@ def _overlapping(rows: pd.DataFrame) -> int:
 def check_video_id(video: str, where: str) -> str:
     """Refuse an id that no file of a later stage could have; give it back otherwise.
 
-    Those are names with a folder, of temporary files, and such with characters that end a line or steer
+    Those are names with a folder, of temporary files, and such with characters that end a line or control
     a terminal. Raises UserError naming the file and the id.
     """
     # Surrogates (half characters) cannot be a file name; they are counted here and refused below.
@@ -183,18 +183,18 @@ def check_video_id(video: str, where: str) -> str:
             plain = without_ending(re.split(r"[/\\]", video)[-1])
             name = f": write {plain}" if plain.strip(".") and not _holds(plain, _NO_TEXT) else ""
             raise UserError(
-                f"{where}: video id {shown!r} is no plain file name, it names a folder{name} (videos are "
+                f"{where}: video id {shown!r} is not a plain file name, it contains a folder{name} (videos are "
                 "found in all folders below dataset.videos)"
             )
         long = f" ({size} bytes; at most {LONGEST_ID})" if size > LONGEST_ID else ""
         raise UserError(
-            f"{where}: video id {shown!r}{long} is no plain file name; rename the video"
+            f"{where}: video id {shown!r}{long} is not a plain file name; rename the video"
         )
     return video
 
 
 def in_one_form(dataset: Dataset, where: str) -> Dataset:
-    """The same with each id in its one form of Unicode (NFC), whatever a file's or a Mac's is.
+    """The same with each id in canonical form of Unicode (NFC), whatever a file's or a Mac's is.
 
     Raises UserError naming two ids that become one.
     """
@@ -205,8 +205,8 @@ def in_one_form(dataset: Dataset, where: str) -> Dataset:
         other = written.setdefault(one_form(video), video)
         if other != video:
             raise UserError(
-                f"{where}: video ids {spelled(other)!r} and {spelled(video)!r} are one name in two forms of "
-                "Unicode; write one of them"
+                f"{where}: video ids {spelled(other)!r} and {spelled(video)!r} are one name in two "
+                "forms of Unicode; use one of them"
             )
     return replace(
         dataset,
@@ -225,8 +225,8 @@ def check_label(label: str, where: str) -> str:
     if _holds(label, _NO_TEXT):
         shown = label if len(label) < 80 else label[:77] + "..."
         raise UserError(
-            f"{where}: label {shown!r} is no plain text (a tab, a line end or another control "
-            "character is in it); write it without"
+            f"{where}: label {shown!r} is not plain text (a tab, a line end or another control "
+            "character is in it); remove it"
         )
     return label
 
@@ -241,7 +241,7 @@ def check_times(start: float, end: float, where: str) -> None:
     Raises UserError naming the row and the times.
     """
     if not (math.isfinite(start) and math.isfinite(end)) or start < 0 or end < 0:
-        raise UserError(f"{where}: start {start}, end {end}: times are seconds from 0 on")
+        raise UserError(f"{where}: start {start}, end {end}: times must be seconds, 0 or more")
 
 
 def segments_frame(rows: Iterable[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:

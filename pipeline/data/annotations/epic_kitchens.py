@@ -1,8 +1,8 @@
 """The EPIC-KITCHENS-100 CSV files; times come from the timestamps, never from frame numbers.
 
-A row a segment: `video_id,start_timestamp,stop_timestamp,verb_class,noun_class` and more, timestamps
+A row per segment: `video_id,start_timestamp,stop_timestamp,verb_class,noun_class` and more, timestamps
 `HH:MM:SS.ss`; class files are `id,key`, the file about the videos `video_id,duration,fps`. The frame
-columns count at 60 (or 50) frames a second whatever the video's real rate is.
+columns count at 60 (or 50) frames per second whatever the video's real rate is.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def _read_timestamps(file: Path, subset: str, heads: tuple[tuple[str, ...], ...]
         if bad.any():
             line = int(bad.to_numpy().argmax())
             raise UserError(
-                f"{file}, line {frame.index[line]}: {column} {frame[column].iloc[line]} is none of the "
-                f"{len(heads[head])} classes"
+                f"{file}, line {frame.index[line]}: {column} {frame[column].iloc[line]} is not "
+                f"one of the {len(heads[head])} classes"
             )
         result[name] = values.astype(np.int64)
     result["label"] = result["verb"].astype(str) + "," + result["noun"].astype(str)

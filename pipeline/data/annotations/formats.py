@@ -26,7 +26,7 @@ from pipeline.data.annotations.label_tools import audacity, boris, cvat, elan, l
 from pipeline.errors import UsageError, UserError
 
 AUTO = "auto"
-# Files of a folder that may be annotations; others (videos, pictures) lie beside them.
+# Files of a folder that may be annotations; others (videos, pictures) are beside them.
 _ENDINGS = frozenset({".json", ".xml", ".csv", ".tsv", ".txt", ".eaf", ".gz"})
 _MOST_FILES = 100_000
 
@@ -156,7 +156,7 @@ def format_of(files: Sequence[Path]) -> str:
         if name != names[first]:
             raise UserError(
                 f"{file}: looks like {FORMATS[name].title}, and {first} like {FORMATS[names[first]].title}; "
-                "give files of one form"
+                "give files of one format"
             )
     return names[first]
 
@@ -177,7 +177,7 @@ def read_format(name: str, inputs: Inputs) -> Dataset:
         if not form.recognises(file) and (name, file.json is None) != ("thumos14", False):
             other = _name_of(file)
             raise UserError(
-                f"{path}: is not of {form.title}; it looks like {FORMATS[other].title}: "
+                f"{path}: is not {form.title}; it looks like {FORMATS[other].title}: "
                 f"dataset.format: {other} (tada-loc convert: --format {other})"
             )
         founds.append(form.find(file))
@@ -220,5 +220,5 @@ def _name_of(file: OpenedFile) -> str:
     table.require_heading(file.rows, file.path)
     find_columns(file.rows.cells[0], file.path)
     raise UserError(
-        f"{file.path}: no form of annotations known here; docs/reference/annotations.md lists them"
+        f"{file.path}: not a known annotation format; docs/reference/annotations.md lists them"
     )

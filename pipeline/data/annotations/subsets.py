@@ -1,4 +1,4 @@
-"""Which part of what the files say is the data set: without some videos, without some labels."""
+"""Which part of the annotation files is the data set: without some videos, without some labels."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pipeline.errors import UserError
 
 
 def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) -> Dataset:
-    """The data set, its ids in their one form, without some videos, and with labels that are no class of it.
+    """The data set, its ids in their one form, without some videos, and with labels that are not a class of it.
 
     Segments of ignored labels stay in `annotations`; `rows` does not give them, and `heads` does not name
     them. Names that are not in the files are counted in `notes`: another file of the data set has them.
-    Raises UserError for an ignored label that the files spell otherwise.
+    Raises UserError for an ignored label that the files spell differently.
     """
     for label in labels:
         other = other_spelling(label, dataset.annotations["label"].unique().tolist())
         if other is not None:
             raise UserError(
-                f"eval.ignore_labels: {label!r} is {other!r} in the annotations; write it so"
+                f"eval.ignore_labels: {label!r} is {other!r} in the annotations; use that spelling"
             )
     videos = {one_form(video) for video in videos}
     there = dataset.videos["video"]
@@ -35,9 +35,7 @@ def without(dataset: Dataset, videos: Collection[str], labels: Collection[str]) 
     notes["names in dataset.exclude_videos that are not annotated"] += len(videos - set(there))
     kept = dataset.annotations[~dataset.annotations["video"].isin(excluded)]
     ignored = kept["label"].isin(labels) if len(labels) else pd.Series(False, index=kept.index)
-    notes["segments of eval.ignore_labels, neither trained on nor to be found"] += int(
-        ignored.sum()
-    )
+    notes["segments of eval.ignore_labels, neither trained on nor evaluated"] += int(ignored.sum())
     heads = dataset.heads
     if len(heads) == 1 and labels:
         heads = (tuple(name for name in heads[0] if name not in labels),)

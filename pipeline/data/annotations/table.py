@@ -1,4 +1,4 @@
-"""A table of one's own: `video,start,end,label[,subset]`, a row a segment, times in seconds.
+"""A table of one's own: `video,start,end,label[,subset]`, a row per segment, times in seconds.
 
 `video` is the name of the video's file. A row of a video alone, with no start, end and label, says that
 nothing happens in it. Separators, headings, times and encodings may be as people and spreadsheets write them.
@@ -50,7 +50,9 @@ def read(inputs: Inputs) -> Dataset:
     ]
     rows = pd.concat(tables, ignore_index=True)
     if not rows["happens"].any():
-        raise UserError(f"{files[0]}: no annotation; each row is video,start,end,label[,subset]")
+        raise UserError(
+            f"{files[0]}: no annotation; each row must be video,start,end,label[,subset]"
+        )
     if rows["subset"].isna().any():
         apart = held_out(rows["video"])
         rows["subset"] = np.where(rows["video"].isin(apart), eval_subset, train_subset)
@@ -130,23 +132,23 @@ def _without_remarks(rows: Rows, columns: Columns, notes: Counter[str]) -> Rows:
             )
     if all(kept):
         return rows
-    notes["lines that begin with # and are no segment, passed over"] += kept.count(False)
+    notes["lines that begin with # and are not segments, ignored"] += kept.count(False)
     lines, cells_kept = compress(rows.lines, kept), compress(rows.cells, kept)
     return Rows(rows.separator, list(lines), list(cells_kept))
 
 
 def _name_videos(table: pd.DataFrame, file: Path, notes: Counter[str]) -> None:
-    """Ids for what may be names of files. Raises UserError where two files are one id."""
+    """Ids for what may be names of files. Raises UserError if two files are one id."""
     ids = {name: id_of_file(name) for name in table["video"].unique()}
     one_file_each(ids.items(), str(file))
     both = sum(name != video and video in ids for name, video in ids.items())
-    notes["videos named with and without the file's ending, taken as one"] += both
+    notes["videos named with and without the file extension, taken as the same"] += both
     lines = table.index[~table["video"].duplicated()]
     for line, video in zip(lines, ids.values(), strict=True):
         if not video:
             raise UserError(
-                f"{file}, line {line}: names no video; of merged cells a spreadsheet saves the first alone: "
-                "write the name in every row"
+                f"{file}, line {line}: names no video; a spreadsheet saves only the first of "
+                "merged cells: write the name in every row"
             )
         check_video_id(video, f"{file}, line {line}")
     table["video"] = table["video"].map(ids)
@@ -175,7 +177,7 @@ def _check_rows(table: pd.DataFrame, subset: str | None, file: Path) -> None:
         where = f"{file}, line {row.Index}"
         check_times(row.start, row.end, where)
         count = int((end < start).sum())
-        others = f"; {count} of {len(start)} rows are so" if count > 1 else ""
+        others = f"; {count} of {len(start)} rows are like this" if count > 1 else ""
         fix = ": swap start and end" if 2 * count > len(start) and count > 1 else ""
         raise UserError(
             f"{where}: video {row.video} ends at {row.end}, before its start {row.start}{others}{fix}"

@@ -68,7 +68,7 @@ def _dataset(
                 number = _number(label)
                 if number is None or number >= len(names):
                     raise UserError(
-                        f"{file}: video {video}: label {label!r} is none of the classes"
+                        f"{file}: video {video}: label {label!r} is not one of the classes"
                     )
                 label = names[number]
             rows.append(

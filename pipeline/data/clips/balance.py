@@ -87,7 +87,7 @@ def _drawn_times(
     laid = np.lexsort((generator.random(len(expected)), classes))
     ends = np.cumsum(expected[laid])
     ends *= total / ends[-1]
-    # Marks lie at shift, shift + 1, ...: so many are before each end.
+    # Marks lie at shift, shift + 1, ...: this many are before each end.
     before = np.ceil(ends - generator.random()).clip(0, total)
     before[-1] = total
     times = np.empty(len(expected), np.int64)

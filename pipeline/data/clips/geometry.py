@@ -72,7 +72,7 @@ def interval_times(
 ) -> np.ndarray:
     """Seconds [frames] of a clip of frames at a fixed interval.
 
-    `video_fps`: the video's frames a second (0 where it does not say), for `short_segments: inside`.
+    `video_fps`: the video's frames per second (0 where it does not say), for `short_segments: inside`.
     """
     times = training_clip_times(
         start,
@@ -88,7 +88,7 @@ def interval_times(
 
 
 def agree(settings: FinetuneSettings, extract: ExtractSettings) -> bool:
-    """Whether fine-tuning's validation shows the very clips that extraction will, so that one look is enough."""
+    """Whether fine-tuning's validation shows exactly the clips that extraction will, so that one look is enough."""
     grid = clip_grid(extract)
     own, seen = validation_view(settings), extraction_view(extract)
     middle = grid.stride / 2 + grid.shift  # frames from the video's start to clip 0's centre
@@ -110,7 +110,7 @@ def centred_clips(
 
     Fine-tuning's own, and what extraction will see at the segment's middle where a run extracts and
     that is another. `video_fps` is that of `interval_times`, `duration` the video's in seconds, None
-    where it is not known: after it, extraction repeats the last frame of its own rate.
+    if it is not known: after it, extraction repeats the last frame of its own rate.
     """
     settings = config.finetune
     if settings.sampling == "segments":

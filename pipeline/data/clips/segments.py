@@ -1,4 +1,4 @@
-"""Trimmed segments of the annotations: where they lie, their classes and the files they are read from."""
+"""Trimmed segments of the annotations: where they are, their classes and the files they are read from."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ COUNTER_WORDS = tuple(w + gap + "clockwise" for w in ("counter", "anti") for gap
 class Segments:
     """Segments to read clips of: times in seconds, class indices [n, heads] and video files.
 
-    `shapes` [n]: segments of one number have frames of one shape; None where that does not matter.
+    `shapes` [n]: segments of one number have frames of one shape; None if that does not matter.
     `takes_parts`: whether clips in damaged parts of videos are left out and counted, or are failures of their
-    videos (False; None where no key would change it). `rates`, `lengths`: frames a second and seconds of videos
+    videos (False; None if no key would change it). `rates`, `lengths`: frames per second and seconds of videos
     that are read from proxies.
     """
 
@@ -42,7 +42,7 @@ class Segments:
     lengths: Mapping[str, float] = field(default_factory=dict)
 
     def rate(self, index: int, reader: Reader) -> float:
-        """Frames a second of a segment's video as its file says, 0 where it does not; of a proxy, its source's."""
+        """Frames per second of a segment's video as its file says, 0 where it does not; of a proxy, its source's."""
         return self.rates.get(self.videos[index], reader.info.fps)
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class Segments:
 
 
 def segments_digest(segments: Segments) -> str:
-    """What tells one list of training segments from another, the shapes that make batches included."""
+    """What distinguishes one list of training segments from another, the shapes that make batches included."""
     state = hashlib.sha256("\0".join(segments.videos).encode())
     for table in (segments.starts, segments.ends, segments.targets):
         state.update(np.ascontiguousarray(table).tobytes())
@@ -99,7 +99,7 @@ def span_of(segments: Segments, index: int, reader: Reader) -> tuple[float, floa
     if reader.info.duration is None:
         for _ in reader.frames_at([math.inf]):
             pass
-        assert reader.end_time is not None  # a pass to the end tells it
+        assert reader.end_time is not None  # a pass to the end determines it
         return start, reader.end_time
     return start, reader.info.duration
 

@@ -41,7 +41,7 @@ def training_segments(
     """Training and validation segments; videos skipped or not there are counted by `left_out`.
 
     `seconds`: how long the videos are whose length is known; segments are cut there. With `dataset.hold_out` some of the training videos are validated on, and train nothing. What is
-    left out is said. Raises UserError where more videos are missing than allowed, or nothing trains,
+    left out is reported. Raises UserError if more videos are missing than allowed, or nothing trains,
     or there is nothing to choose the epoch by.
     """
     for line, count in dataset.notes.items():
@@ -74,7 +74,7 @@ def training_segments(
 def judged_by(config: Config, train: Segments, validation: Segments) -> tuple[Segments, Segments]:
     """The segments that train and those that are validated on: of training videos held out, if any are.
 
-    Raises UserError where there is nothing to choose the epoch by.
+    Raises UserError if there is nothing to choose the epoch by.
     """
     settings = config.finetune
     videos = list(dict.fromkeys(train.videos))
@@ -107,7 +107,7 @@ def aspect_shapes(segments: Segments, workers: int) -> np.ndarray:
 
 
 def shapes_of(videos: Sequence[str], infos: Mapping[str, VideoInfo]) -> np.ndarray:
-    """A number a segment [n], one for all whose videos have nearly one aspect; `videos` [n] are theirs.
+    """A number per segment [n], one for all whose videos have nearly one aspect; `videos` [n] are theirs.
 
     A video of which nothing is known has the commonest: among others' clips its own can be left out.
     """

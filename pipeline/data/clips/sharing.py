@@ -18,7 +18,7 @@ def with_clips_for_all(batch: dict[str, Any], pieces: int) -> dict[str, Any]:
     """The batch; where a process could read none of its clips, one of those that the others have read.
 
     A batch has names, pieces, and, unless it is empty, target [b, heads] and clip (b of them). Raises
-    UserError where all have read fewer clips than there are processes.
+    UserError if all have read fewer clips than there are processes.
     """
     if not distributed.any_rank(not batch["names"]):
         return batch

@@ -142,7 +142,7 @@ def clip_batches(
 def epoch_clips(segments: Segments, settings: FinetuneSettings, epoch: int) -> list[list[int]]:
     """Clip numbers of an epoch's batches; each segment gives `clips_per_segment` clips.
 
-    With `balance`, more or fewer. A last batch of a single clip gives batch norm next to nothing:
+    With `balance`, more or fewer. A last batch of a single clip gives batch norm almost nothing:
     it joins the one before. Clips of whole frames share a batch with those of their shape.
     """
     numbers, size = clip_numbers(segments, settings, epoch), settings.batch_size

@@ -1,4 +1,4 @@
-"""Features of videos: those of a run with the times they stand for, whoever made them.
+"""Features of videos: those of a run with the times they stand for, whatever made them.
 
 Knows nothing of windows and networks.
 """

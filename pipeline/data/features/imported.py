@@ -28,8 +28,8 @@ def has_own_rates(folder: Path) -> bool:
 def on_imported_grid(config: Config, folder: Path) -> Config:
     """The configuration with the clip grid that the imported features of a folder were stated to have, if any.
 
-    No other grid can be read from them, so theirs holds whatever the configuration says. Raises UserError
-    where what was recorded of them is no grid.
+    No other grid can be read from them, so theirs holds whatever the configuration says. Raises
+    UserError if what was recorded of them is not a grid.
     """
     fields = _recorded(folder)
     if IMPORTED not in fields or config.extract is None:
@@ -39,7 +39,7 @@ def on_imported_grid(config: Config, folder: Path) -> Config:
         extract = type(config.extract).model_validate(settings)
     except ValueError as error:
         raise UserError(
-            f"{folder}: its manifest names no clip grid of imported features; import them again"
+            f"{folder}: its manifest names no clip grid of imported features; import them again (tada-loc import-features)"
         ) from error
     return config.model_copy(update={"extract": extract})
 

@@ -48,7 +48,7 @@ class FeatureStore:
     """The feature files of a run; `store(video)` gives a video's `Features`.
 
     `folder` is that of the stage that made them, `made` says how, but for video and duration, and for the
-    weights where no classifier is there. With `own_rates` each video has frames a second of its own.
+    weights where no classifier is there. With `own_rates` each video has frames per second of its own.
     Files are opened where they are read, so a store may go to other processes.
     """
 
@@ -61,7 +61,7 @@ class FeatureStore:
     def __call__(self, video: str, clips: slice = slice(None)) -> Features:
         """A video's features, or those of a span of clips (not below 0).
 
-        Raises UserError where the file is missing, damaged or made with other settings.
+        Raises UserError if the file is missing, damaged or made with other settings.
         """
         with self._refusing():
             array, meta = read_features(self.path(video), self.expected_attributes, span=clips)
@@ -84,7 +84,7 @@ class FeatureStore:
         return self._paths[video]
 
     def shape(self, video: str) -> tuple[int, int]:
-        """How many clips and channels a video's features have. Raises UserError where there are none."""
+        """How many clips and channels a video's features have. Raises UserError if there are none."""
         try:
             return self._outline(video)[:2]
         except FeatureFileError as error:
@@ -136,7 +136,7 @@ class FeatureStore:
         return found
 
     def available(self, videos: Sequence[str], left_out: LeftOut) -> list[str]:
-        """The videos whose features are on disk, without skipped ones; the others are counted and said.
+        """The videos whose features are on disk, without skipped ones; the others are counted and reported.
 
         Raises UserError when features are missing that are not among the failures the user allowed.
         """
@@ -148,10 +148,10 @@ class FeatureStore:
         return [video for video in videos if video in there]
 
     def written(self, video: str, identity: str | None) -> Written | None:
-        """What a file that nobody recorded holds, where it was made as these are, of the video `identity`.
+        """The record of a file that was not recorded, if it was made as these are, of the video `identity`.
 
-        None where there is none, or it is damaged, or was made otherwise. An older program's file does not
-        say of which video it is, and is taken. Raises UserError where it cannot be read.
+        None if there is none, or it is damaged, or was made differently. An older program's file does not
+        say of which video it is, and is taken. Raises UserError if it cannot be read.
         """
         path = self.path(video)
         if not _is_there(path):
@@ -169,7 +169,7 @@ class FeatureStore:
         return Written(record_of(path), content_of(array, meta))
 
     def save(self, features: np.ndarray, meta: FeatureMeta) -> Written:
-        """Write a video's features. Raises UserError where the disk is full or read-only: no video's fault."""
+        """Write a video's features. Raises UserError if the disk is full or read-only: no video's fault."""
         path = self.path(meta.video)
         self._outlines.pop(meta.video, None)
         try:
@@ -179,12 +179,12 @@ class FeatureStore:
         return Written(record_of(path), content_of(features, meta))
 
     def remove(self, video: str) -> None:
-        """Remove the features of a video. Raises UserError where the folder cannot be written."""
+        """Remove the features of a video. Raises UserError if the folder cannot be written."""
         self._outlines.pop(video, None)
         remove(self.path(video))
 
     def clear_temporary(self) -> None:
-        """Remove what a killed process left half written."""
+        """Remove incomplete files that a killed process left."""
         clear_temporary(self.folder / FEATURES)
 
     @cached_property

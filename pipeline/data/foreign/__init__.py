@@ -1,4 +1,4 @@
-"""Features that other programs made: where each video's lie, in which form, and whether they fit the video.
+"""Features that other programs made: where each video's are, in which form, and whether they fit the video.
 
 Knows nothing of run folders; what is taken becomes feature files in `pipeline.stages.import_features`.
 """

@@ -37,7 +37,7 @@ class UnfitError(ValueError):
 
 
 def require_readable(path: Path) -> None:
-    """Raise UnfitError for what is no plain file, or has too many bytes: reading it would not end."""
+    """Raise UnfitError for what is not a plain file, or has too many bytes: reading it would not end."""
     try:
         require_plain(path, LARGEST_ARRAYS)
     except OSError as error:

@@ -22,7 +22,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Checked:
-    """The features that can be used, by video: where they lie, a digest of each, their grid, their number.
+    """The features that can be used, by video: where they are, a digest of each, their grid, their number.
 
     `digest`: of all of them; `channels`: what most of them have. `problems`: what is wrong, by video;
     `strangers`: a few words on names that are of no known video, "" where there are none.
@@ -47,7 +47,7 @@ def check_features(
     """Read and check the features of the `known` videos, one video at a time.
 
     `sources`: folders or files of all videos, each with a part of the channels. `ids`: all videos of the
-    annotations. Raises UserError where there is no such folder, or two files of one video.
+    annotations. Raises UserError if there is no such folder, or two files of one video.
     """
     names = Names(ids)
     all_found = [find(source, names) for source in sources]

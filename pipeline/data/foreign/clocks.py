@@ -16,9 +16,9 @@ Measure = Callable[[Sequence[str]], Mapping[str, Measured]]
 
 @dataclass(frozen=True)
 class Known:
-    """A video's seconds, the end of its last segment (seconds, 0 without one) and its frames a second.
+    """A video's seconds, the end of its last segment (seconds, 0 without one) and its frames per second.
 
-    NaN where nothing tells.
+    NaN if unknown.
     """
 
     duration: float
@@ -41,7 +41,7 @@ class Stated:
     count: int = 0
 
     def grid_of(self, known: Known, number: int) -> ClipGrid:
-        """The grid of a video of so many features. Raises UnfitError where what it takes is not known."""
+        """The grid of a video of this many features. Raises UnfitError if what it takes is not known."""
         if self.rates == "video":
             if not known.fps > 0:
                 raise UnfitError(
@@ -74,7 +74,7 @@ def seconds_of(known: Known, grid: ClipGrid, number: int) -> float:
 def what_is_known(
     dataset: Dataset, videos: Sequence[str], measure: Measure, *, rates: bool
 ) -> dict[str, Known]:
-    """Of each video, by the annotations; what they do not tell (with `rates`, frames a second too) by its file.
+    """Of each video, by the annotations; what they do not give (with `rates`, frames per second too) by its file.
 
     `measure` looks at the files of some videos, those that are there; it is asked only for what is needed.
     """

@@ -1,4 +1,4 @@
-"""Where the features of each video lie: in a folder with sub-folders, or in one file of all videos."""
+"""Where the features of each video are: in a folder with sub-folders, or in one file of all videos."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OF_ALL = "numpy.savez('features.npz', **pickle.load(open('FILE', 'rb')))"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a video's features lie: a file of its own, or a `key` in a file of many."""
+    """Where a video's features are: a file of its own, or a `key` in a file of many."""
 
     path: Path
     key: str | None = None
@@ -59,7 +59,7 @@ class Found:
     number: int = 0
 
     def take(self, video: str, place: Place) -> None:
-        """A further video. Raises UserError where it has a place."""
+        """A further video. Raises UserError if it has a place."""
         before = self.places.get(video)
         if before is not None and _unlikely(before) == _unlikely(place):
             raise UserError(
@@ -79,7 +79,7 @@ class Found:
 def find(source: Path, names: Names) -> Found:
     """The features of known videos below a folder, or in a file of all videos (HDF5 or .npz).
 
-    Raises UserError where there is no such folder or file, it is of no known form, or two are of one video.
+    Raises UserError if there is no such folder or file, it is of no known form, or two are of one video.
     """
     found = Found()
     try:
@@ -141,7 +141,7 @@ def _look_at(path: Path, names: Names, found: Found) -> None:
 
 
 def _look_inside(path: Path, names: Names, found: Found) -> None:
-    """The videos in a file of many. Raises UserError where it cannot be read."""
+    """The videos in a file of many. Raises UserError if it cannot be read."""
     try:
         if path.suffix.lower() == ".npz":
             keys, others = _npz_keys(path, names)

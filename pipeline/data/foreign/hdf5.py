@@ -1,4 +1,4 @@
-"""Features in HDF5: one file of all videos, or one a video; MATLAB's .mat of version 7.3 is HDF5, too."""
+"""Features in HDF5: one file of all videos, or one per video; MATLAB's .mat of version 7.3 is HDF5, too."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def keys_of_videos(path: Path, names: Names) -> tuple[dict[str, list[str]], int]
     """The keys of each video in a file of many, and how many keys are of no known video.
 
     A key is a dataset, or a group with the datasets of one video; around them may be groups of others.
-    Raises OSError where it is no HDF5.
+    Raises OSError if it is not HDF5.
     """
     found: dict[str, list[str]] = {}
     others = 0
@@ -66,7 +66,7 @@ def read_hdf5(path: Path, key: str | None = None) -> np.ndarray:
 
 
 def _own(group: h5py.Group, key: str) -> Any:
-    """What lies in the file itself; None for links, which could lead to any file of this machine."""
+    """What is in the file itself; None for links, which could lead to any file of this machine."""
     return group[key] if isinstance(group.get(key, getlink=True), h5py.HardLink) else None
 
 

@@ -192,7 +192,8 @@ def _fitting(factor: float, stated: Stated) -> str:
     if stated.rates != "video" and abs(common / rate - 1) <= _RATE and common != grid.fps:
         fits, given = [*fits, f"--fps {common:g}"], [*given, f"{grid.fps:g}"]
     if not fits:
-        return f"the features fit a rate of {1 / (grid.seconds_per_clip * factor):.4g} a second" + (
-            f", not {1 / grid.seconds_per_clip:.4g}"
+        return (
+            f"the features fit a rate of {1 / (grid.seconds_per_clip * factor):.4g} per second"
+            + (f", not {1 / grid.seconds_per_clip:.4g}")
         )
     return f"the features fit {' or '.join(fits)}, not {' and '.join(given)}"

@@ -25,7 +25,7 @@ class Names:
         self._ids |= {video: video for video in ids}  # of two that are composed alike, each its own
 
     def video(self, name: str) -> str | None:
-        """The id that a name without its ending stands for; None where there is none, or more than one.
+        """The id that a name without its ending stands for; None if there is none, or more than one.
 
         First the name itself, then with `v_` put before it or taken away, then without the ending of a
         video or a known mark (`_features`, `_rgb`).

@@ -22,7 +22,7 @@ _LONGEST_LINE = 4 << 20  # bytes; 4,096 channels have 0.1 MB
 def read_table(path: Path) -> np.ndarray:
     """The numbers of a table, a row a feature; a heading and a column of row numbers are left out.
 
-    Fields are parted by tabs, commas, semicolons or blanks. Raises UnfitError and OSError.
+    Fields are separated by tabs, commas, semicolons or blanks. Raises UnfitError and OSError.
     """
     require_plain(path, LARGEST_TEXT)
     with path.open("rb") as stream:

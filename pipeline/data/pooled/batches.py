@@ -40,6 +40,6 @@ def feature_batches(
 
 
 def pooled_digest(pooled: Pooled) -> str:
-    """What tells one list of segments with features from another."""
+    """What distinguishes one list of segments with features from another."""
     content = hashlib.sha256(np.ascontiguousarray(pooled.features).tobytes()).hexdigest()
     return segments_digest(pooled.segments) + content

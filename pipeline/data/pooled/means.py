@@ -24,7 +24,7 @@ class Pooled:
 
 
 def pooled(store: FeatureStore, segments: Segments, channels: int) -> Pooled:
-    """Read the features of each video once. Raises UserError where a file is missing or damaged."""
+    """Read the features of each video once. Raises UserError if a file is missing or damaged."""
     features = np.zeros((len(segments), channels), np.float32)
     rows: dict[str, list[int]] = {}
     for row, video in enumerate(segments.videos):

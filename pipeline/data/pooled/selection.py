@@ -21,7 +21,7 @@ def pooled_segments(
     """Training and validation segments with their mean features; videos without features are counted.
 
     With `dataset.hold_out` some of the training videos are validated on, and train nothing. What is
-    left out is said. Raises UserError where more features are missing than allowed, or nothing
+    left out is reported. Raises UserError if more features are missing than allowed, or nothing
     trains, or there is nothing to choose the epoch by.
     """
     for line, count in dataset.notes.items():
@@ -46,7 +46,7 @@ def pooled_segments(
 def _segments(
     dataset: Dataset, rows: pd.DataFrame, subset: str, durations: dict[str, float]
 ) -> Segments:
-    """The segments of videos with features; those behind the features' end are left out and said."""
+    """The segments of videos with features; those beyond the features' end are left out and reported."""
     rows = rows[rows["video"].isin(list(durations))]
     late = rows["start"] >= rows["video"].map(durations).astype(float)
     if late.any():

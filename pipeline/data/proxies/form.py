@@ -1,4 +1,4 @@
-"""What a proxy is: its size, how often it has a key frame, where it lies, and what it is made by."""
+"""What a proxy is: its size, how often it has a key frame, where it is, and what it is made by."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPTIONS = {
 
 
 def proxies_folder(config: Config, run: Path) -> Path:
-    """Where the proxies of a run lie: `dataset.proxies`, or a folder of its own."""
+    """Where the proxies of a run are: `dataset.proxies`, or a folder of its own."""
     return config.dataset.proxies or run / FOLDER
 
 
@@ -41,7 +41,7 @@ def proxy_path(folder: Path, video: str) -> Path:
 def proxy_size(width: int, height: int, side: int) -> tuple[int, int]:
     """Width and height of the proxy of a video of this size (as displayed): even, the shorter side `side` pixels.
 
-    A video that is smaller keeps its size; an odd side of it gets a pixel more.
+    A video that is smaller keeps its size; an odd side gets one more pixel.
     """
     if min(width, height) <= side:
         return width + width % 2, height + height % 2

@@ -11,7 +11,7 @@ from pipeline.data.proxies.form import made_by, proxy_path
 from pipeline.data.videos.finding import Source
 from pipeline.run_folder.ledger import Ledger, is_current
 
-FPS, SECONDS = "fps", "seconds"  # notes: frames a second and length, as the source says
+FPS, SECONDS = "fps", "seconds"  # notes: frames per second and length, as the source says
 
 
 @dataclass
@@ -39,7 +39,7 @@ def standing(
 ) -> Standing:
     """How the proxies of videos stand; `identities` says which file each video is now.
 
-    `verify` compares the bytes of each proxy. Raises UserError where one cannot be read.
+    `verify` compares the bytes of each proxy. Raises UserError if one cannot be read.
     """
     found, by, ledger = Standing(), made_by(side), Ledger(folder)
     for video in dict.fromkeys(videos):

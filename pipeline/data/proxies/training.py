@@ -23,7 +23,7 @@ def on_proxies(
 ) -> Segments:
     """The segments with the proxies in `folder` for their videos; folders of frames stay as they are.
 
-    Videos without a current proxy are counted by `left_out`. Raises UserError where they are too many: none is
+    Videos without a current proxy are counted by `left_out`. Raises UserError if they are too many: none is
     read from the original in its place.
     """
     found = distributed.from_main_process(

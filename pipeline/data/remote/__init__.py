@@ -1,4 +1,4 @@
-"""Files that lie in cloud stores, on web servers or on slow disks, brought to this machine whole and within a limit.
+"""Files in cloud stores, on web servers or on slow disks, brought to this machine whole and within a limit.
 
 Knows nothing of what is in them, and reads none.
 """

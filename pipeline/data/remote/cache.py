@@ -1,8 +1,8 @@
 """A folder of copies that never holds more than its limit, shared by all processes of a machine.
 
 Locks of the system (flock) say what is in use, so a killed process leaves none: a copy that is read is locked for sharing,
-and who copies a file locks `NAME.lock`. Room is made by one process at a time (`.room`), of the copies that nobody
-reads, least recently used first; room that is given stands as `NAME.SIZE.part` until the copy is whole and renamed.
+and who copies a file locks `NAME.lock`. Space is freed by one process at a time (`.room`), from copies that are not in
+use, least recently used first; space that is reserved is kept as `NAME.SIZE.part` until the copy is whole and renamed.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from pipeline.progress import say
 PATIENCE = 1800.0  # seconds that one waits for copies in use to be free
 _POLL = 0.1
 _WATCH = 5.0  # seconds from look to look at a copy that is being made
-_FIRST_WORD = 10.0  # seconds of waiting before it is said
+_FIRST_WORD = 10.0  # seconds of waiting before it is reported
 _NO_NAME = re.compile(r"[^\w.-]+")
-# Names of copies, and of copies being made; whatever else lies there is not ours, and stays.
+# Names of copies, and of copies being made; whatever else is there is not ours, and stays.
 _OURS = re.compile(r"([0-9a-f]{20}-.*?)(?:\.(\d+)\.part)?", re.DOTALL)
 
 
 class NoRoomError(ValueError):
-    """A file that the cache has no room for, alone or beside those in use."""
+    """A file that does not fit into the cache, alone or together with those in use."""
 
 
 def copy_name(version: str, name: str) -> str:
-    """What the copy of a file is called: `version` tells it from all others, `name` is for people."""
+    """What the copy of a file is called: `version` distinguishes it from all others, `name` is for people."""
     digest = hashlib.sha256(version.encode("utf-8", "surrogateescape")).hexdigest()[:20]
     stem, dot, ending = _NO_NAME.sub("_", name).rpartition(".")
     return f"{digest}-{stem[:60]}{dot}{ending[:10]}"
@@ -78,7 +78,7 @@ class Cache:
         return False
 
     def _taken(self, name: str, size: int) -> int | None:
-        """A descriptor whose lock keeps the copy there; None where there is none."""
+        """A descriptor whose lock keeps the copy there; None if there is none."""
         path = self.folder / name
         try:
             descriptor = os.open(path, os.O_RDONLY)
@@ -115,7 +115,7 @@ class Cache:
                 fetch(part)
             descriptor = os.open(part, os.O_RDONLY)
             os.fsync(descriptor)  # after a power cut, it would have its size and not its bytes
-            # before it has its name: from then on it may be removed by whoever needs room
+            # before it has its name: from then on it may be removed by any process that needs space
             fcntl.flock(descriptor, fcntl.LOCK_SH)
             os.replace(part, self.folder / name)
             return descriptor
@@ -123,7 +123,7 @@ class Cache:
             part.unlink(missing_ok=True)
 
     def _wait_for_room(self, part: Path, size: int) -> None:
-        """Make room and take it. Raises NoRoomError where there is none for long; UserError where the disk is full."""
+        """Free space and reserve it. Raises NoRoomError if there is none for long; UserError where the disk is full."""
         if size > self.limit:
             raise NoRoomError(
                 f"{bytes_text(size)} do not fit into the {bytes_text(self.limit)} of dataset.cache_size; raise it"
@@ -138,19 +138,19 @@ class Cache:
             waited = time.monotonic() - began
             if waited > PATIENCE:
                 raise NoRoomError(
-                    f"no room for {bytes_text(size)} in {waited:.0f} s: the {bytes_text(self.limit)} of "
+                    f"no space for {bytes_text(size)} in {waited:.0f} s: the {bytes_text(self.limit)} of "
                     "dataset.cache_size are in use; raise it, or give fewer --workers"
                 )
             if waited > _FIRST_WORD and not said:
                 said = True
                 say(
-                    f"{self.folder}: full of videos that are being read, waiting (dataset.cache_size)",
+                    f"{self.folder}: full of videos in use; waiting (raise dataset.cache_size to avoid this)",
                     anyone=True,
                 )
             time.sleep(_POLL)
 
     def _has_room(self, size: int) -> bool:
-        """Whether there is room for so many bytes, with unused copies removed as far as it takes."""
+        """Whether there is space for this many bytes, after removing unused copies as needed."""
         entries, used = self._entries()
         short = used + size - self.limit
         unwritten = sum(max(0, one.size - one.written) for one in entries)
@@ -162,7 +162,7 @@ class Cache:
                 short -= entry.size
         if short > 0 and not entries:
             raise UserError(
-                f"{self.folder}: the disk has no room for {bytes_text(size)}; make room, or set dataset.cache to "
+                f"{self.folder}: the disk has no space for {bytes_text(size)}; free some, or set dataset.cache to "
                 "a folder on another disk"
             )
         return short <= 0
@@ -187,7 +187,7 @@ class Cache:
         return entries, sum(entry.size for entry in entries)
 
     def _is_left(self, name: str) -> bool:
-        """Whether nobody makes this copy any more; the lock of who did goes, too."""
+        """Whether no process makes this copy any longer; its stale lock is removed too."""
         with locked(self.folder / f"{name}.lock") as mine:
             return mine
 

@@ -1,6 +1,6 @@
 """Files with an address that are read whole, and often: annotations, features of others. Each has its copy on disk.
 
-The copies lie in the cache's folder `files`, by the names of their address, with a note of which version each is.
+The copies are in the cache's folder `files`, by the names of their address, with a note of which version each is.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NOTED = 256  # files after which those that are there are noted
 
 
 def cache_folder(settings: DatasetSettings) -> Path:
-    """`dataset.cache`, or the folder in which programs of this user keep what can be had again."""
+    """`dataset.cache`, or the user's cache folder."""
     if settings.cache is not None:
         return settings.cache
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -45,7 +45,7 @@ def local_paths(
     settings: DatasetSettings,
     wanted: Callable[[str], bool] | None = None,
 ) -> list[Path]:
-    """The places on this machine: paths as they are, what has an address as its copy of now.
+    """The places on this machine: paths as they are, what has an address as its current copy.
 
     Of a folder the files are copied whose names are `wanted`; without it no folder is taken. Raises UserError with the address and the reason.
     """
@@ -60,7 +60,7 @@ def local_paths(
 
 @dataclass(frozen=True)
 class _Copies:
-    """What lies at an address, a file or a folder, on this machine."""
+    """What is at an address, a file or a folder, on this machine."""
 
     url: Url
     cache: Path
@@ -80,7 +80,7 @@ class _Copies:
                 error.unreachable and before and all(map(self._is_there, before, before.values()))
             ):
                 raise UserError(str(error)) from error
-            say(f"{error}; the copy in {self.target} is taken as it is")
+            say(f"{error}; using the existing copy in {self.target}")
             return self.target
         todo = [
             inside
@@ -120,7 +120,7 @@ class _Copies:
         return inside
 
     def _listed(self, wanted: Callable[[str], bool] | None) -> dict[str, Facts]:
-        """The facts of each file, by what stands behind the address. Raises StoreError."""
+        """The facts of each file, by what comes after the address. Raises StoreError."""
         if wanted is None or not is_folder(self.url):
             return {"": facts_of(self.url)}
         found = {
@@ -137,7 +137,7 @@ class _Copies:
         return {inside: facts or told[inside] for inside, facts in found.items()}
 
     def _require_room(self, listed: Mapping[str, Facts], todo: list[str]) -> None:
-        """Raises UserError where the copies would be more than the limit."""
+        """Raises UserError if the copies would be more than the limit."""
         if not todo:
             return
         folder = self.cache / "files"
@@ -151,7 +151,7 @@ class _Copies:
         if needed > self.limit:
             raise UserError(
                 f"{self.url}: with it {folder} would hold {bytes_text(needed)}, and {bytes_text(self.limit)} are "
-                "allowed; raise dataset.cache_size, or remove there what is not needed any more"
+                "allowed; raise dataset.cache_size, or remove from it what is no longer needed"
             )
 
     def _path(self, inside: str) -> Path:

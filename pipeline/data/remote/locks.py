@@ -1,4 +1,4 @@
-"""Locks of the system on files of a folder (flock): whoever ends, or is killed, lets go of them."""
+"""Locks of the system on files of a folder (flock): released when a process ends or is killed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[bool]:
 
 
 def removed(path: Path) -> bool:
-    """Remove a copy that nobody reads; False where somebody does."""
+    """Remove a copy that is not in use; False if it is in use."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Stores of files by their addresses, through fsspec: what lies there, of which version, its bytes.
+"""Stores of files by their addresses, through fsspec: what is there, of which version, its bytes.
 
 Nothing but the standard library is loaded before an address is used.
 """
@@ -21,7 +21,7 @@ _TAGS = (
     "etag", "e_tag", "md5hash", "content-md5", "content_md5", "md5", "generation", "version_id", "blob_id",
     "lastmodified", "last-modified", "last_modified", "mtime", "updated", "modified", "created",
 )  # fmt: skip
-# Errors of the stores' own packages that come of a network, by name: none of them is loaded for this.
+# Network errors of the stores' own packages, by name: none of them is loaded for this.
 _OF_NETWORKS = frozenset(
     {
         "ClientConnectionError",
@@ -46,7 +46,7 @@ _Result = TypeVar("_Result")
 class StoreError(ValueError):
     """A store that gives no file: the message is one line with the address and the reason.
 
-    `unreachable`: nobody answered; the file may be there.
+    `unreachable`: no answer; the file may exist.
     """
 
     def __init__(self, url: str, reason: str, *, unreachable: bool = False) -> None:
@@ -63,7 +63,7 @@ class Facts:
 
 
 def facts_of(url: str) -> Facts:
-    """What a store says of a file. Raises StoreError, also where it does not tell one version from another."""
+    """What a store says of a file. Raises StoreError, also if it does not distinguish versions."""
     info = _tried(url, lambda: _store(url).info(_path(url)))
     if info.get("type") == "directory":
         raise StoreError(url, "is a folder, not a file")
@@ -71,7 +71,7 @@ def facts_of(url: str) -> Facts:
     if found is None:
         raise StoreError(
             url,
-            "the store tells no size, or neither a version nor a time; copy it to a disk",
+            "the store reports no size, or neither a version nor a time; copy the file to a disk",
         )
     return found
 
@@ -93,9 +93,9 @@ def is_folder(url: str) -> bool:
 
 
 def files_below(url: str) -> dict[str, Facts | None]:
-    """The files below an address, by what stands behind it; None where a listing does not tell the facts.
+    """The files below an address, by what comes after it; None if a listing does not contain them.
 
-    Raises StoreError where it is not there or nothing lies below it, and for a name that leads out of it.
+    Raises StoreError if it is not there or nothing is below it, and for a name that leads out of it.
     """
 
     def look() -> dict[str, Facts | None]:
@@ -108,12 +108,12 @@ def files_below(url: str) -> dict[str, Facts | None]:
 
     found = _tried(url, look)
     if not found:
-        raise StoreError(url, "no such folder, or nothing in it")
+        raise StoreError(url, "no such folder, or it is empty")
     return found
 
 
 def read_pieces(url: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
-    """The bytes [start, end) of each span. Raises StoreError, also where the store gives others than were asked for."""
+    """The bytes [start, end) of each span. Raises StoreError, also if the store returns other bytes than requested."""
 
     def look(asked: Sequence[tuple[int, int]]) -> list[bytes]:
         starts, ends = [start for start, _ in asked], [end for _, end in asked]
@@ -121,7 +121,9 @@ def read_pieces(url: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
             [_path(url)] * len(asked), starts, ends, on_error="raise"
         )
         if [len(piece) for piece in given] != [end - start for start, end in asked]:
-            raise StoreError(url, "the store gives no parts of files")
+            raise StoreError(
+                url, "the store does not support reading parts of files; set dataset.cache"
+            )
         return given
 
     # the first alone: a web server may give the whole file each time
@@ -140,7 +142,7 @@ def _named(url: str, root: str, found: Mapping[str, Any]) -> Iterator[tuple[str,
             continue
         inside = path.removeprefix(root)
         if inside == path or any(name in ("", ".", "..") for name in inside.split("/")):
-            raise StoreError(url, f"lists {path!r}, which does not lie in it")
+            raise StoreError(url, f"lists {path!r}, which is not in it")
         yield inside, _facts(info)
 
 
@@ -173,13 +175,13 @@ def _path(url: str) -> str:
 
 
 def _tried(url: str, ask: Callable[[], _Result]) -> _Result:
-    """What a store answers, asked again where nobody does. Raises StoreError; OSError where the disk here is full."""
+    """What a store answers, asked again if there is no answer. Raises StoreError; OSError where the disk here is full."""
     for wait in (*WAITS, None):
         try:
             return ask()
         except ImportError as error:
             raise StoreError(url, _package_for(url, error)) from error
-        except Exception as error:  # each store raises what its package has
+        except Exception as error:  # each store raises its package's own errors
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
             if isinstance(error, StoreError):
@@ -200,7 +202,7 @@ def _cause(error: Exception) -> Exception:
 
 
 def _passes(error: Exception) -> bool:
-    """Whether the same may succeed later: nobody answered, or somebody who is busy."""
+    """Whether a retry may succeed: no answer, or a busy server."""
     status = getattr(error, "status", None)
     if isinstance(status, int):
         return status in _BUSY

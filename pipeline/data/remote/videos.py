@@ -1,4 +1,4 @@
-"""Videos that lie elsewhere, as files of the cache when they are read."""
+"""Videos that are elsewhere, as files of the cache when they are read."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from pipeline.run_folder.temporary import clear_temporary, temporary_path
 
 VIDEOS = "videos"  # the folder of a cache that they are in
 _ASKING = 16  # threads that wait for a store
-_END = 1 << 20  # bytes of a video's beginning, and of its end, that tell how long it is
+_END = 1 << 20  # bytes of a video's beginning, and of its end, that show how long it is
 
 
 @dataclass(frozen=True)
 class RemoteVideo(Elsewhere):
     """A video with an address, or at a path that is not read from directly (`lies_at`), and the cache it is copied to.
 
-    `facts` say which version of it is meant; None: the store did not tell, and whoever reads it asks again.
+    `facts` say which version of it is meant; None: the store did not say, and the reader asks again.
     """
 
     url: str
@@ -56,7 +56,7 @@ class RemoteVideo(Elsewhere):
 
     @property
     def size(self) -> int:
-        """Its bytes; 0 where the store did not tell."""
+        """Its bytes; 0 if the store did not say."""
         return 0 if self.facts is None else self.facts.size
 
     def known(self) -> Facts:
@@ -65,7 +65,7 @@ class RemoteVideo(Elsewhere):
 
     @contextlib.contextmanager
     def held(self) -> Iterator[Path]:
-        """See Elsewhere.held. Raises UserError where the disk of the cache is full."""
+        """See Elsewhere.held. Raises UserError if the disk of the cache is full."""
         with contextlib.ExitStack() as stack:
             try:
                 known = self.known()
@@ -109,7 +109,7 @@ class RemoteVideo(Elsewhere):
 
 @contextlib.contextmanager
 def local_file(source: os.PathLike[str]) -> Iterator[Path]:
-    """The file of a video on this machine, inside the block. Raises VideoError where it cannot be brought here."""
+    """The file of a video on this machine, inside the block. Raises VideoError if it cannot be brought here."""
     if isinstance(source, Elsewhere):
         with source.held() as path:
             yield path
@@ -118,7 +118,7 @@ def local_file(source: os.PathLike[str]) -> Iterator[Path]:
 
 
 def path_of(source: os.PathLike[str]) -> Path:
-    """Where a video lies, for those who name it; of one with an address the name of its file."""
+    """Where a video is, for those who name it; of one with an address the name of its file."""
     if isinstance(source, RemoteVideo):
         return source.lies_at or Path(source.name)
     return Path(source)
@@ -126,7 +126,7 @@ def path_of(source: os.PathLike[str]) -> Path:
 
 @dataclass(frozen=True)
 class Ends(Elsewhere):
-    """A video of which only the first and the last bytes are there, between them zeros: enough to tell how long most are."""
+    """A video of which only the first and the last bytes are there, between them zeros: enough to find how long most are."""
 
     video: RemoteVideo
 
@@ -157,7 +157,7 @@ class Ends(Elsewhere):
 
 @dataclass(frozen=True)
 class RemoteFolder:
-    """The address that videos lie below, and the cache they are copied to."""
+    """The address that videos are below, and the cache they are copied to."""
 
     url: Url
     cache: Cache
@@ -179,7 +179,7 @@ class RemoteFolder:
 
 
 class UnlistedError(UserError):
-    """An address of which nobody tells now what lies below it."""
+    """An address whose contents cannot be listed now."""
 
 
 def cache_of(settings: DatasetSettings) -> Cache:
@@ -188,7 +188,7 @@ def cache_of(settings: DatasetSettings) -> Cache:
 
 
 def folder_of(settings: DatasetSettings) -> Path | RemoteFolder:
-    """Where the videos of a data set lie."""
+    """Where the videos of a data set are."""
     videos = settings.videos
     return videos if isinstance(videos, Path) else RemoteFolder(videos, cache_of(settings))
 
@@ -196,7 +196,7 @@ def folder_of(settings: DatasetSettings) -> Path | RemoteFolder:
 def through_cache(
     found: Mapping[str, Path | RemoteVideo], settings: DatasetSettings
 ) -> dict[str, Path | RemoteVideo]:
-    """The videos as they are read: with `dataset.cache` from copies of them, folders of frames from where they lie."""
+    """The videos as they are read: with `dataset.cache` from copies of them, folders of frames from where they are."""
     remote = {video: place for video, place in found.items() if isinstance(place, RemoteVideo)}
     if settings.cache is not None:
         cache = cache_of(settings)
@@ -208,7 +208,7 @@ def through_cache(
 
 
 def _with_facts(videos: Mapping[str, RemoteVideo]) -> dict[str, RemoteVideo]:
-    """The same, each asked for its facts where a listing did not tell them; without where it gives none."""
+    """The same, each asked for its facts if a listing did not contain them; without where it gives none."""
 
     def ask(video: RemoteVideo) -> RemoteVideo:
         if video.facts is not None:
@@ -226,5 +226,5 @@ def _folder_of_ends(cache: Cache) -> Path:
 
 
 def _called(video: RemoteVideo, facts: Facts) -> str:
-    """The name of its copy: another version of it has another."""
+    """The name of its copy: each version has its own."""
     return copy_name(f"{video.url}\n{facts.size}\n{facts.tag}", video.name)

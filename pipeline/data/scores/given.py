@@ -31,7 +31,7 @@ NONE = -1.0  # of a class that the file gives a video no score of
 class GivenScores:
     """Class scores [classes] by video, float64, in the order of the annotations' classes.
 
-    NONE of a class without one. `notes`: what was taken otherwise than it stands, or left out.
+    NONE of a class without one. `notes`: what was read differently from how it is written, or left out.
     `unscored`: the classes of evaluation segments that the file never names.
     """
 
@@ -42,7 +42,7 @@ class GivenScores:
     unscored: tuple[str, ...]
 
     def require_few(self, videos: Sequence[str], allowed: int) -> list[str]:
-        """The videos without scores. Raises UserError where these and the classes without are too many."""
+        """The videos without scores. Raises UserError if these and the classes without are too many."""
         missing = [video for video in videos if video not in self.rows]
         lacking = []
         if missing:
@@ -66,7 +66,7 @@ class GivenScores:
 def scores_of(config: Config, dataset: Dataset) -> GivenScores:
     """The scores of `classify.scores`, of evaluation videos. A file that is as it was is read once.
 
-    Raises UserError where it cannot be read, has another form, or does not fit the classes.
+    Raises UserError if it cannot be read, has another form, or does not fit the classes.
     """
     place = config.detection().classify.scores
     if place is None:
@@ -92,7 +92,7 @@ def scores_of(config: Config, dataset: Dataset) -> GivenScores:
 @lru_cache(maxsize=2)
 def _read(
     file: Path,
-    when: tuple[int, int, int],  # told apart by it alone
+    when: tuple[int, int, int],  # distinguished by it alone
     classes: tuple[str, ...],
     videos: tuple[str, ...],
     known: tuple[frozenset[str], frozenset[str]],
@@ -117,7 +117,7 @@ def _parsed(file: Path) -> Raw:
         text = read_bytes(file, packed=file.suffix.lower() in PACKED).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(
-            f"{file}: classify.scores is no text ({error}); give JSON or a table video,label,score"
+            f"{file}: classify.scores is not text ({error}); give JSON or a table video,label,score"
         ) from error
     except OSError as error:
         raise _unreadable(file, error) from error
@@ -192,11 +192,11 @@ def _notes(
     if (raw.rows and raw.classes is None) or (matched.numbered and raw.classes is None):
         first = ", ".join(f"{place} {name}" for place, name in enumerate(classes[:3]))
         notes.append(
-            f"it lists no class names: classes are taken in the annotations' order ({first}, ...)"
+            f"it lists no class names: the order of the annotations' classes is used ({first}, ...)"
         )
     if matched.respelt:
         pairs = [f"{label!r} is {name!r}" for label, name in matched.respelt.items()]
-        notes.append(f"{len(pairs)} labels are spelt otherwise: {shown(pairs)}")
+        notes.append(f"{len(pairs)} labels are spelled differently: {shown(pairs)}")
     if matched.unknown:
         some = named(map(str, matched.unknown))
         notes.append(

@@ -1,6 +1,6 @@
 """The published JSON forms of video-level class scores.
 
-`{"results": {ID: [a score a class]}, "class": [names]}` as ActivityNet's classifiers give them (a row in a
+`{"results": {ID: [a score per class]}, "class": [names]}` as ActivityNet's classifiers give them (a row in a
 list of its own as HACS's do), `{"results": {ID: [{"label", "score"}]}}` as challenge files have them,
 and the same without `results`, as pairs [label, score], as {label: score}, as {"labels": [...], "scores": [...]},
 or as a list of such with `video`.
@@ -56,7 +56,7 @@ def parse_json(text: str, file: Path) -> Raw:
 
 
 def _class_names(content: Mapping[str, Any], file: Path) -> tuple[str, ...] | None:
-    """The names a file lists, by number; None without a list. Raises UserError where there is one of another form."""
+    """The names a file lists, by number; None without a list. Raises UserError if there is one of another form."""
     key = next((key for key in CLASSES if content.get(key) is not None), None)
     if key is None:
         return None
@@ -65,18 +65,18 @@ def _class_names(content: Mapping[str, Any], file: Path) -> tuple[str, ...] | No
         names = _in_order(names)
     if not isinstance(names, list):
         raise UserError(
-            f"{file}: {key}: neither a list of class names nor each name's number, from 0; give such"
+            f"{file}: {key}: neither a list of class names nor a mapping of names to numbers from 0; give one of these"
         )
     wrong = [name for name in names if not isinstance(name, str)]
     twice = [] if wrong else [name for name, count in Counter(names).items() if count > 1]
     if wrong or twice:
-        what = f"{wrong[0]!r} is no name" if wrong else f"{twice[0]!r} is there twice"
-        raise UserError(f"{file}: {key}: {what}; give each class's name once")
+        what = f"{wrong[0]!r} is not a name" if wrong else f"{twice[0]!r} appears twice"
+        raise UserError(f"{file}: {key}: {what}; give each class name once")
     return tuple(names)
 
 
 def _in_order(numbered: Mapping[str, Any]) -> list[Any] | None:
-    """The names of {name: number} or {number: name} by their numbers; None where these are not 0, 1, 2, ..."""
+    """The names of {name: number} or {number: name} by their numbers; None if these are not 0, 1, 2, ..."""
     if all(type(number) is int for number in numbered.values()):
         names: dict[int, Any] = {number: name for name, number in numbered.items()}
     elif all(number.isdecimal() and len(number) < 7 for number in numbered):
@@ -105,7 +105,7 @@ def _take_list(raw: Raw, results: list[Any]) -> None:
 def _take(raw: Raw, video: str, value: Any) -> None:
     """What one video has; nothing of an empty list."""
     if video in raw.rows or video in raw.labelled:
-        raise UserError(f"{raw.file}: video {video} is there twice; keep one entry")
+        raise UserError(f"{raw.file}: video {video} appears twice; keep one entry")
     if isinstance(value, dict):
         row = _first(value, _ROW)
         labels = _first(value, _LABELS)
@@ -156,7 +156,7 @@ def _take_one(raw: Raw, video: str, one: Any) -> None:
 
 
 def _is_row(inner: list[Any], raw: Raw) -> bool:
-    """Whether the only list in a list is a score a class, and not a label with its score."""
+    """Whether the only list in a list is a score per class, and not a label with its score."""
     if any(isinstance(value, str) for value in inner):
         return False
     return len(inner) != 2 or (raw.classes is not None and len(raw.classes) == 2)
@@ -168,7 +168,7 @@ def _first(value: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
 
 def _no_form(raw: Raw, video: str) -> UserError:
     return UserError(
-        f"{raw.file}: video {video}: neither a list of scores, one a class, nor of labels with scores "
+        f"{raw.file}: video {video}: neither a list of scores, one per class, nor of labels with scores "
         '([{"label": ..., "score": ...}])'
     )
 
@@ -177,9 +177,9 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)!r} appears twice")
     return found
 
 
 def _no_number(value: str) -> float:
-    raise ValueError(f"{value} is no score")
+    raise ValueError(f"{value} is not a score")

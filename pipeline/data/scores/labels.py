@@ -1,4 +1,4 @@
-"""Whose class a label of a file is: by name, by a name spelt otherwise, or by number."""
+"""Whose class a label of a file is: by name, by a name spelled differently, or by number."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Matched:
 def match_labels(raw: Raw, classes: Sequence[str]) -> Matched:
     """Find the class of each label of a file; `classes` are those of the annotations, in their order.
 
-    Raises UserError where a label could be several classes, or several labels one, or a number is none.
+    Raises UserError if a label could be several classes, or several labels one, or a number is none.
     """
     of_rows: Sequence[Label] = raw.classes or range(len(classes))
     labels = list(of_rows) if raw.rows else raw.labels
@@ -58,7 +58,9 @@ def _by_name(
         found = alike.get(_plain(name), [])
         if len(found) > 1:
             both = " or ".join(map(repr, found))
-            raise UserError(f"{raw.file}: label {name!r} could be {both}; write it as the class")
+            raise UserError(
+                f"{raw.file}: label {name!r} could be {both}; write it exactly as the class"
+            )
         if found and found[0] in taken:
             raise UserError(
                 f"{raw.file}: labels {taken[found[0]]!r} and {name!r} are both class {found[0]!r}; keep one"
@@ -74,7 +76,7 @@ def _by_number(label: Label, raw: Raw, classes: Sequence[str]) -> int | None:
     names, number = raw.classes or tuple(classes), int(label)
     if not 0 <= number < len(names):
         raise UserError(
-            f"{raw.file}: label {label!r} is the number of no class; there are {len(names)}, from 0"
+            f"{raw.file}: label {label!r} is not a class number; there are {len(names)} classes, counted from 0"
         )
     if raw.classes is None:
         return number

@@ -1,4 +1,4 @@
-"""What a file of class scores holds, whatever its form: a row of scores or labels with scores a video."""
+"""What a file of class scores holds, whatever its form: a row of scores or labels with scores per video."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Label = str | int  # a name, or the number of a class
 
 @dataclass
 class Raw:
-    """The scores of a file as they stand in it.
+    """The scores of a file as they are in it.
 
     `classes`: the file's own list of class names, in the order of rows and numbers; None without one.
-    `rows`: by video, a score a class; `labelled`: by video, labels with their scores.
+    `rows`: by video, a score per class; `labelled`: by video, labels with their scores.
     """
 
     file: Path
@@ -37,12 +37,12 @@ class Raw:
         return list(dict.fromkeys(label for one in self.labelled.values() for label in one))
 
     def add_row(self, video: str, scores: Iterable[Any]) -> None:
-        """Take a video's score of each class. Raises UserError where one is no number."""
+        """Take a video's score of each class. Raises UserError if one is not a number."""
         where = f"{self.file}: video {video}"
         self.rows[video] = [number(value, where) for value in scores]
 
     def add_label(self, video: str, label: Any, score: Any, where: str = "") -> None:
-        """Take one label's score of a video. Raises UserError where it is no score, or there is one already."""
+        """Take one label's score of a video. Raises UserError if it is not a score, or there is one already."""
         where = where or f"{self.file}: video {video}"
         if isinstance(label, bool) or not isinstance(label, (str, int)):
             raise UserError(f"{where}: label {label!r} is neither a name nor the number of a class")
@@ -55,13 +55,13 @@ class Raw:
 
 
 def number(value: Any, where: str) -> float:
-    """A score. Raises UserError for what is no finite number."""
+    """A score. Raises UserError for what is not a finite number."""
     try:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError
         found = float(value)
     except (ValueError, OverflowError) as error:
-        raise UserError(f"{where}: score {value!r} is no number") from error
+        raise UserError(f"{where}: score {value!r} is not a number") from error
     if not math.isfinite(found):
         raise UserError(f"{where}: score {value!r} is not finite")
     return found

@@ -44,19 +44,19 @@ def parse_table(text: str, file: Path) -> Raw:
 
 
 def _mark_of(line: str) -> str:
-    """What stands between columns: the mark that the first line has two of or more."""
+    """The separator of columns: the character that the first line has at least two of."""
     return next((mark for mark in _MARKS if line.count(mark) >= 2), ",")
 
 
 def _places(cells: Sequence[str], where: str) -> Sequence[int] | None:
-    """Where a heading has the columns; None where the line is no heading. Raises UserError where one lacks."""
+    """Where a heading has the columns; None if the line is no heading. Raises UserError if one lacks."""
     names = [_ALSO.get(cell.lower(), cell.lower()) for cell in cells]
     if not set(COLUMNS) & set(names):
         return None
     lacking = [name for name in COLUMNS if names.count(name) != 1]
     if lacking:
         raise UserError(
-            f"{where}: no column {', '.join(lacking)}, or two of it; it has {', '.join(cells[:10])}"
+            f"{where}: no column {', '.join(lacking)}, or more than one; it has {', '.join(cells[:10])}"
         )
     return [names.index(name) for name in COLUMNS]
 
@@ -66,4 +66,4 @@ def _score(cell: str, mark: str, where: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise UserError(f"{where}: score {cell!r} is no number") from error
+        raise UserError(f"{where}: score {cell!r} is not a number") from error

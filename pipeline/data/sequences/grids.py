@@ -1,4 +1,4 @@
-"""Where ActionFormer's positions lie in a video, and what stands there."""
+"""Where ActionFormer's positions are in a video, and the features there."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class PositionGrid:
 
 
 def position_grid(grid: ClipGrid, duration: float, settings: ActionFormerSettings) -> PositionGrid:
-    """The grid of a video of `duration` seconds with these clips: a position stands in the middle of the cell of the clips it is made of.
+    """The grid of a video of `duration` seconds with these clips: a position is in the middle of the cell of the clips it is made from.
 
-    `every` takes the first clip of a group, and stands in the middle of that one. A video brought to a fixed
+    `every` takes the first clip of a group, and is in the middle of that one. A video brought to a fixed
     length is divided into equal parts.
     """
     if settings.mode == "rescale":
@@ -52,7 +52,7 @@ def position_grid(grid: ClipGrid, duration: float, settings: ActionFormerSetting
 
 
 def position_count(clips: int, settings: ActionFormerSettings) -> int:
-    """How many positions a video of so many clips has."""
+    """How many positions a video of this many clips has."""
     return settings.max_length if settings.mode == "rescale" else -(-clips // settings.feature_step)
 
 

@@ -43,7 +43,7 @@ def training_videos(
     """The videos a run trains on, and how many of their segments are cut or never learnt, by reason.
 
     A segment is cut where its video ends as it was decoded. One that holds no position of a level that it is for
-    is learnt by none; the video trains all the same. Raises UserError where that is so of every segment.
+    is learnt by none; the video trains all the same. Raises UserError if that is true of every segment.
     """
     samples, counts, learning = videos_holding(store, settings, dataset, rows, videos)
     if not learning:
@@ -70,7 +70,7 @@ def videos_holding(
             samples.append(sample)
             held = learnt(sample.segments, sample.length, settings)
             learning += int(held.sum())
-            counts["hold no position that learns them"] += int((~held).sum())
+            counts["contain no position that learns them"] += int((~held).sum())
     return samples, +counts, learning
 
 
@@ -92,7 +92,7 @@ def _sample(
 
 
 def samples_digest(samples: Sequence[Sample]) -> str:
-    """What tells one list of training videos from another."""
+    """What distinguishes one list of training videos from another."""
     state = hashlib.sha256()
     for sample in samples:
         state.update(f"{sample.video}\0{sample.length}\0{sample.reach}\n".encode())

@@ -17,9 +17,9 @@ from pipeline.data.sequences.learnt import video_points
 
 
 def padded_length(length: int, settings: ActionFormerSettings) -> int:
-    """Positions that a sequence of so many is padded to: `max_length`, or what the strides divide and is longer."""
+    """Positions that a sequence of this length is padded to: `max_length`, or what the strides divide and is longer."""
     largest = 2 ** (settings.levels - 1)
-    longer = (-(-length // largest) + 1) * largest  # with padding behind it, as at test
+    longer = (-(-length // largest) + 1) * largest  # with padding after it, as at test
     return settings.max_length if length <= settings.max_length else longer
 
 
@@ -32,8 +32,8 @@ def targets_of(
 ) -> Targets:
     """The targets of a padded sequence of `length` positions: classes [P, K], offsets [P, 2], positive [P].
 
-    segments [N, 2]: in positions. classes [N, heads]: of each the number of its class; verbs and nouns stand beside
-    one another, K = V + N, and where there are no classes K is 1. Points lie level by level.
+    segments [N, 2]: in positions. classes [N, heads]: of each the number of its class; verbs and nouns are
+    side by side, K = V + N, and where there are no classes K is 1. Points lie level by level.
     """
     hot = np.ones((len(segments), 1), np.float32)
     if sizes:

@@ -1,4 +1,4 @@
-"""What is said of segments that no position learns."""
+"""What is reported about segments that no position learns."""
 
 from __future__ import annotations
 

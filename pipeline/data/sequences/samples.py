@@ -1,4 +1,4 @@
-"""ActionFormer's samples: a part of each training video, drawn anew in every epoch, or a whole video."""
+"""ActionFormer's samples: a part of each training video, drawn again in every epoch, or a whole video."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sequence_batches(
     """Batches of videos from a position of the training to its end, in an unbroken run's order.
 
     What is seen of a video follows from (seed, epoch, number of the video), whatever came before. `sizes` are the
-    numbers of classes. Of the whole batch of all processes each sample is told how many points learn a
+    numbers of classes. Of the whole batch of all processes each sample gets how many points learn a
     segment (`positives`), how many `samples` there are, and whether it is of the `last` piece.
     """
     plan = TrainingPlan(

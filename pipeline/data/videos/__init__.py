@@ -1,4 +1,4 @@
-"""Which videos there are, and which of them a stage goes without.
+"""Which videos there are, and which of them a stage skips.
 
 Knows nothing of what is done with their frames.
 """

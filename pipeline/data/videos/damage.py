@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # workers that look at videos come by here, and need no setti
 
 DAMAGED = "damaged"
 KEY = "extract.allow_partial=true"
-HINT = f", or take what is sound of it ({KEY})"
+HINT = f", or use its readable part ({KEY})"
 
 
 class DamagedClipError(VideoError):
@@ -25,19 +25,19 @@ class DamagedClipError(VideoError):
 def sound_clip(reader: Reader, times: Sequence[float]) -> Picture:
     """The frames uint8 [T, H, W, 3] of a clip from a reader that takes a part of a video.
 
-    Raises DamagedClipError where one of them is not what the video had there.
+    Raises DamagedClipError if one of them is not what the video had there.
     """
     frames = reader.clip(times)
     if reader.touches_damage(times):
         low, high = min(times), max(times)
         raise DamagedClipError(
-            f"{reader.info.path}: does not decode, or is missing, in or near {low:.2f} to {high:.2f} s; get it again"
+            f"{reader.info.path}: does not decode, or is missing, in or near {low:.2f} to {high:.2f} s; get the file again"
         )
     return frames
 
 
 def takes_parts(config: Config) -> bool | None:
-    """Whether damaged videos are taken for what they hold; None where no key of the configuration says it."""
+    """Whether damaged videos are used for what they hold; None if no key of the configuration says it."""
     return None if config.extract is None else config.extract.allow_partial
 
 
@@ -68,8 +68,8 @@ def note_damage(
 ) -> None:
     """Write and say the damaged spans (seconds) of a video `duration` long; without any, forget old ones.
 
-    A file a video, `damaged/VIDEO.json` in the stage's folder, written before its features: none are
-    there without it. Raises UserError where it cannot be written.
+    A file per video, `damaged/VIDEO.json` in the stage's folder, written before its features: none are
+    there without it. Raises UserError if it cannot be written.
     """
     path = folder / DAMAGED / f"{video}.json"
     if not spans:

@@ -32,7 +32,7 @@ class Failure:
 def read_failures(folder: Path) -> dict[str, Failure]:
     """The videos a stage's folder lists, and those that have failed where processes are at work.
 
-    Raises UserError where the list is damaged.
+    Raises UserError if the list is damaged.
     """
     return listed_failures(folder) | failures_at_work(journal_lines(folder))
 
@@ -59,7 +59,7 @@ def failure_of(row: Mapping[str, Any]) -> Failure:
 
 
 def listed_failures(folder: Path) -> dict[str, Failure]:
-    """The videos a stage's folder lists. Raises UserError where the list is damaged."""
+    """The videos a stage's folder lists. Raises UserError if the list is damaged."""
     path = folder / FAILURES
     try:
         rows = read_json(path)

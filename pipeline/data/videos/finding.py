@@ -1,4 +1,4 @@
-"""Where the videos of a dataset lie: files or folders of frames, flat or in folders, with or without `v_`."""
+"""Where the videos of a dataset are: files or folders of frames, flat or in folders, with or without `v_`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _Found = Path | RemoteVideo
 
 @dataclass
 class _Index:
-    """What lies below a folder, by name in its one form: video files without their ending, folders of frames.
+    """What is below a folder, by name in canonical form: video files without their ending, folders of frames.
 
     `wanted`: names a video may have; only a folder with one of them is looked at for frames. `pattern`:
     how frames are named; None: as the numbered pictures that are there.
@@ -73,7 +73,7 @@ class _Index:
 
 
 def is_folder(path: Path | Url) -> bool:
-    """Whether there is such a folder; of an address nobody asks. Raises UserError where one may not look."""
+    """Whether there is such a folder; of an address this is not asked. Raises UserError if one may not look."""
     try:
         return isinstance(path, Url) or path.is_dir()
     except OSError as error:
@@ -87,8 +87,8 @@ def find_videos(
 
     Folders of frames are as `dataset.frame_fps` and `dataset.frames` say. An id matches what has its name, in any form of
     Unicode and with or without the ending of a video, or its name with `v_` put before it or taken away. Raises
-    UserError where the folder does not exist, two files match an id or two ids a file, and for a folder of frames
-    whose rate nothing tells or whose frames are of several patterns.
+    UserError if the folder does not exist, two files match an id or two ids a file, and for a folder of frames
+    whose rate is unknown or whose frames are of several patterns.
     """
     folder, pattern = settings.videos, settings.frames
     if not is_folder(folder):
@@ -108,7 +108,7 @@ def find_videos(
 def find_files(folder: Path | RemoteFolder, ids: Iterable[str]) -> dict[str, _Found]:
     """The video file of each id that has one below a folder, which may be missing; not folders of frames.
 
-    Raises UserError where two files match an id or two ids a file.
+    Raises UserError if two files match an id or two ids a file.
     """
     if isinstance(folder, Path) and not is_folder(folder):
         return {}
@@ -123,7 +123,7 @@ def videos_there(
     try:
         return find_videos(settings, dataset, ids)[0] if is_folder(settings.videos) else {}
     except UnlistedError as error:
-        say(f"{error.message}; its videos are taken as they were")
+        say(f"{error.message}; assuming that its videos are unchanged")
         return {}
 
 
@@ -132,7 +132,7 @@ def require_videos(
 ) -> dict[str, Source]:
     """As `find_videos`: the sources of all ids that have one; the others are counted by `left_out`.
 
-    Raises UserError naming the first missing ones where they are too many, and what lies there in their place.
+    Raises UserError naming the first missing ones where they are too many, and what is there in their place.
     """
     paths, missing = find_videos(settings, dataset, ids)
     hint = ""
@@ -157,7 +157,7 @@ def _walk(folder: Path, index: _Index, seen: set[str]) -> None:
         wanted = name in index.wanted
         frames = wanted and _holds_frames(folder, index.pattern)
         if not frames and (folder / _USUAL_FIRST).is_file():
-            return  # of a video that nobody asks for, or not of the pattern
+            return  # of a video that is not asked for, or not of the pattern
         if frames and not list_folder(folder).has_others:
             index.folders.setdefault(name, []).append(folder)
             return
@@ -204,10 +204,10 @@ def _require_one_set(folders: Mapping[str, Path], pattern: str | None) -> None:
     several = [path for path in folders.values() if len(list_folder(path).sets) > 1]
     if several:
         listing = list_folder(several[0])
-        more = f" (so do {len(several) - 1} more folders)" if len(several) > 1 else ""
+        more = f" (and so do {len(several) - 1} more folders)" if len(several) > 1 else ""
         raise UserError(
-            f"{several[0]}: holds frames of {len(listing.sets)} patterns, {listing.shown()}{more}; say which "
-            f"with dataset.frames={listing.sets[0].pattern} (tada-loc init: --frames), or keep one"
+            f"{several[0]}: holds frames of {len(listing.sets)} patterns, {listing.shown()}{more}; choose "
+            f"one with dataset.frames={listing.sets[0].pattern} (tada-loc init: --frames), or keep one"
         )
 
 

@@ -1,8 +1,8 @@
-"""Which video a file is: known by its content, wherever it lies and whenever it was written.
+"""Which video a file is: known by its content, wherever it is and whenever it was written.
 
 Size and time are a quick look; where they differ from what was seen before, a digest of the size and of
 a fixed sample of the bytes decides. Of a folder of frames it is how many there are, which are missing, and a
-sample: how they are named, and what else lies there, changes nothing.
+sample: how they are named, and what else is there, changes nothing.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def read_sightings(folder: Path) -> dict[str, Sighting]:
 
 
 def write_sightings(folder: Path, sightings: Mapping[str, Sighting]) -> None:
-    """Remember them. Raises UserError where the folder cannot be written."""
+    """Remember them. Raises UserError if the folder cannot be written."""
     write_json(folder / SOURCES, {video: asdict(seen) for video, seen in sightings.items()})
 
 
@@ -113,7 +113,7 @@ def _sampled(path: Path, size: int) -> str:
 
 
 def _sample(size: int) -> list[tuple[int, int]]:
-    """Where the bytes [start, end) lie that tell a file of a size from others."""
+    """Where the bytes [start, end) lie that distinguish a file of a given size from others."""
     if size <= _WHOLE:
         return [(0, size)]
     starts = [(size - _PIECE) * piece // (_PIECES - 1) for piece in range(_PIECES)]

@@ -1,6 +1,6 @@
-"""The videos a stage goes without, and why: skipped, not there, failed, without features.
+"""The videos a stage leaves out, and why: skipped, missing, failed, without features.
 
-The only place that counts them, lists them in `failures.json` and says them.
+The only place that counts them, lists them in `failures.json` and reports them.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ NO_FEATURES = "no features"
 
 
 class LeftOut:
-    """The videos one stage goes without; UserError where they are more than the user allowed.
+    """The videos one stage leaves out; UserError if they are more than the user allowed.
 
     `allowed` counts videos that are missing or fail (`runtime.allow_failures`); those of the file `skip`
-    (`runtime.skip`) are the user's wish and count for nothing. With `at_once` one too many ends the
-    stage where it fails, else when all were tried (`settle`). Of several processes one `writes` the list,
-    in `folder`, the stage's; without a folder there is none. `identities` tells which file a video is. `skips`:
+    (`runtime.skip`) are chosen by the user and do not count. With `at_once` one too many ends the
+    stage where it fails, else when all were tried (`settle`). One of several processes `writes` the list,
+    in `folder`, the stage's; without a folder there is none. `identities` says which file a video is. `skips`:
     whether the command has an option for `skip`.
 
     `reasons`: why, by video, of this run and of those remembered; `given_up`: those that are not to be
@@ -75,7 +75,7 @@ class LeftOut:
                 self.reasons[video] = failure.reason
 
     def without_skipped(self, videos: Iterable[str]) -> list[str]:
-        """The videos to use, each once, in their order; skipped ones are counted and said."""
+        """The videos to use, each once, in their order; skipped ones are counted and reported."""
         skip = skipped_ids(self._skip)
         videos = list(dict.fromkeys(videos))
         left = [video for video in videos if video in skip]
@@ -88,7 +88,7 @@ class LeftOut:
     def not_there(
         self, missing: Sequence[str], total: int, place: Path | str, hint: str = ""
     ) -> None:
-        """Count videos without a file, `missing` of `total`. Raises UserError where they are too many."""
+        """Count videos without a file, `missing` of `total`. Raises UserError if they are too many."""
         if len(missing) > self.allowed:
             raise UserError(
                 f"{place}: {len(missing)} of {total} videos are missing ({shown(missing)}); {hint}add "
@@ -100,7 +100,7 @@ class LeftOut:
     def without_features(self, missing: Sequence[str], place: Path, known: Iterable[str]) -> None:
         """Count videos without features; `known` are those whose extraction failed.
 
-        Raises UserError where others are among them, or they are too many.
+        Raises UserError if others are among them, or they are too many.
         """
         if not missing:
             return
@@ -142,11 +142,9 @@ class LeftOut:
         self.reasons |= reasons
 
     def damaged(self, video: str, reason: str) -> None:
-        """Count a clip in the damaged part of a video that is taken for what it holds; say it once a video."""
+        """Count a clip in the damaged part of a video that is taken for what it holds; say it once per video."""
         if video not in self.parts:
-            line = (
-                f"video {video} is taken in part, clips in what is damaged are left out: {reason}"
-            )
+            line = f"video {video} is used in part; clips in damaged spans are left out: {reason}"
             say(f"{self.stage}: {line}", anyone=True)
         self.parts[video] = self.parts.get(video, 0) + 1
 
@@ -186,7 +184,7 @@ class LeftOut:
             self._require_few(next(reversed(self.reasons)))
 
     def settle(self) -> None:
-        """List what the stage went without, and nothing else. Raises UserError where it is too much."""
+        """List what the stage went without, and nothing else. Raises UserError if it is too much."""
         self._list({})
         own = self._own()
         if len(own) > self.allowed:
@@ -236,8 +234,8 @@ class LeftOut:
 
 def how_to_go_on(count: int, *, skips: bool = True) -> str:
     """What a user can do about videos that fail; not every command `skips` those of a file."""
-    skip = " or --skip FILE (their ids, one a line)" if skips else ""
-    return f"or go on without with --allow-failures {count}{skip}"
+    skip = " or --skip FILE (their ids, one per line)" if skips else ""
+    return f"or continue without them with --allow-failures {count}{skip}"
 
 
 def shown(videos: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ LOOK_SECONDS = 60.0  # after which a file whose decoder says nothing has no leng
 
 @dataclass(frozen=True)
 class Measured:
-    """A video's length in seconds (0.0: it does not open), its frames a second (0.0: not known), and how much longer it may be."""
+    """A video's length in seconds (0.0: it does not open), its frames per second (0.0: not known), and how much longer it may be."""
 
     seconds: float
     fps: float = 0.0
@@ -39,7 +39,7 @@ def known_lengths(
     *,
     workers: int | None,
 ) -> dict[str, Measured]:
-    """The length of each video of `sources` that can be told; one that does not open has none.
+    """The length of each video of `sources` that can be found; one that does not open has none.
 
     `known` are lengths by the digest of a video's content (`identities`); what is looked at is added there.
     `workers` processes look, 0 looks here, and None looks at none.
@@ -61,7 +61,7 @@ def known_lengths(
 def look_at_ends(
     sources: Mapping[str, Source], workers: int, *, timeout: float = LOOK_SECONDS
 ) -> tuple[dict[str, VideoInfo], dict[str, str]]:
-    """As `probe_all`; of videos that lie elsewhere only the ends are brought here, and all of those that these do not tell."""
+    """As `probe_all`; of videos that are elsewhere only the ends are brought here, or the whole file if these do not suffice."""
     ends: dict[str, Source | Elsewhere] = {
         v: Ends(place) if isinstance(place, RemoteVideo) else place for v, place in sources.items()
     }
@@ -85,7 +85,7 @@ def read_lengths(folder: Path) -> dict[str, Measured]:
 
 
 def write_lengths(folder: Path, known: Mapping[str, Measured]) -> None:
-    """Remember them. Raises UserError where the folder cannot be written."""
+    """Remember them. Raises UserError if the folder cannot be written."""
     write_json(folder / LENGTHS, {digest: asdict(one) for digest, one in known.items()})
 
 

@@ -1,4 +1,4 @@
-"""What lies in the place of videos that are missing: unfinished downloads, other spellings, dead links, ..."""
+"""What is in the place of videos that are missing: unfinished downloads, other spellings, dead links, ..."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _STREAM = re.compile(
     r"\.f[0-9]+(-[0-9]+)?", re.IGNORECASE
 )  # v00.f137.mp4: pictures without the sound
 _APART = re.compile(r"[\s_.\-]+")
-# What is said of each kind; the first that is found of a video counts.
+# What is reported about each kind; the first that is found of a video counts.
 _SAID = {
-    "unfinished": "a download that did not finish",
-    "link": "a link to {why}, which is not there",
+    "unfinished": "an unfinished download",
+    "link": "a link to {why}, which does not exist",
     "folder": "a folder {why}",
-    "case": "{video} is spelled otherwise: upper and lower case",
-    "spelling": "{video} is spelled otherwise",
-    "ending": "it has no ending of a video (.mp4, .mkv, ...)",
-    "longer": "a longer name that has {video} in it",
+    "case": "{video} is spelled differently (upper and lower case)",
+    "spelling": "{video} is spelled differently",
+    "ending": "it does not have a video file extension (.mp4, .mkv, ...)",
+    "longer": "a longer name that contains {video}",
 }
 _LEAST = 5  # letters of an id that is looked for in longer names
 _MOST = 50  # videos that are
@@ -41,7 +41,7 @@ _MOST = 50  # videos that are
 
 @dataclass
 class _Lying:
-    """What lies below a folder, by the name a video would have: what to show, by kind."""
+    """What is below a folder, by the name a video would have: what to show, by kind."""
 
     unfinished: dict[str, str] = field(default_factory=dict)
     link: dict[str, os.DirEntry[str]] = field(default_factory=dict)
@@ -53,9 +53,9 @@ class _Lying:
 
 
 def near_misses(folder: Path | Url, missing: Sequence[str], pattern: str | None = None) -> str:
-    """A sentence on what lies below a folder where videos are missing, of each kind one and how many; "" for nothing.
+    """A sentence on what is below a folder where videos are missing, of each kind one and how many; "" for nothing.
 
-    `pattern`: how frames are named (`dataset.frames`). Of an address nothing is said. Raises UserError where one
+    `pattern`: how frames are named (`dataset.frames`). Of an address nothing is reported. Raises UserError if one
     may not look.
     """
     if isinstance(folder, Url):
@@ -80,7 +80,7 @@ def near_misses(folder: Path | Url, missing: Sequence[str], pattern: str | None 
 def _near(
     video: str, lying: _Lying, pattern: str | None, *, longer: bool
 ) -> tuple[str, str] | None:
-    """The kind of what lies there for a video, and what is said of it."""
+    """The kind of what is there for a video, and what is reported about it."""
     stem = without_ending(video)
     names = dict.fromkeys((video, stem, other_prefix(video), other_prefix(stem)))
     for kind in ("unfinished", "link", "folder", "case", "spelling", "ending"):
@@ -93,16 +93,16 @@ def _near(
                     linked = isinstance(shown, os.DirEntry)
                     why = os.readlink(shown) if linked else _why(Path(shown), pattern)
                 text = _SAID[kind].format(video=video, why=why)
-                return kind, f"{shown if isinstance(shown, str) else shown.name} lies there: {text}"
+                return kind, f"{shown if isinstance(shown, str) else shown.name} exists: {text}"
     if longer and len(stem) >= _LEAST:
         for name in lying.videos:
             if stem in name:
-                return "longer", f"{name} lies there: {_SAID['longer'].format(video=video)}"
+                return "longer", f"{name} exists: {_SAID['longer'].format(video=video)}"
     return None
 
 
 def _why(folder: Path, pattern: str | None) -> str:
-    """Why a folder is no video."""
+    """Why a folder is not a video."""
     try:
         names = os.listdir(folder)
         if not names:
@@ -115,10 +115,10 @@ def _why(folder: Path, pattern: str | None) -> str:
                 f"without frames {pattern} (dataset.frames): it holds {list_folder(folder).shown()}"
             )
         if not sets:
-            return "that holds no numbered pictures (img_00001.jpg, ...) and no video of this name"
+            return "that holds no numbered frames (img_00001.jpg, ...) and no video of this name"
     except OSError as error:
         return f"that cannot be read ({error.strerror})"
-    return "of pictures beside a video of another name; set dataset.frames if these are its frames"
+    return "of frames next to a video of another name; set dataset.frames if these are its frames"
 
 
 def _look(folder: Path) -> _Lying:

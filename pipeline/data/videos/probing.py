@@ -1,4 +1,4 @@
-"""Every video of a dataset looked at: does it decode, how long is it, at how many frames a second."""
+"""Every video of a dataset looked at: does it decode, how long is it, at how many frames per second."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _WORTH_A_START = 8  # videos looked at while a process starts: 0.04 s against 0.
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look at a video found: its `info`, spans of seconds that are damaged, and how far key frames lie apart.
+    """What a look at a video found: its `info`, spans of seconds that are damaged, and how far apart key frames are.
 
-    `key_frame_seconds` is the longest time from one to the next, None where the file's index does not tell.
+    `key_frame_seconds` is the longest time from one to the next, None if the file's index does not show it.
     """
 
     info: VideoInfo

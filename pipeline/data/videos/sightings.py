@@ -1,4 +1,4 @@
-"""Which video each id is now: known by content, and by its pictures where a file was only packed anew."""
+"""Which video each id is now: known by content, and by its pictures where a file was only remuxed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PICTURES = "pictures"  # a note of the extract stage's ledger: digest, and the r
 
 @dataclass(frozen=True)
 class Sightings:
-    """The videos as they are: `identities` by id, and `repacked`, whose files are others with the same pictures.
+    """The videos as they are: `identities` by id, and `repacked`, whose files changed but show the same frames.
 
-    `measured`: lengths by digest, which grow as videos are looked at; `sources`: where the videos lie.
+    `measured`: lengths by digest, which grow as videos are looked at; `sources`: where the videos are.
     """
 
     identities: Mapping[str, str]
@@ -32,18 +32,18 @@ class Sightings:
     remembered: Mapping[str, Measured] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
-        """What is worth a word."""
+        """A message for the user, if any."""
         if not self.repacked:
             return []
         return [
-            f"{len(self.repacked)} video files are others with the same pictures ({named(self.repacked)}): "
-            "what was made of them stays"
+            f"{len(self.repacked)} video files changed but show the same frames ({named(self.repacked)}): "
+            "their results stay valid"
         ]
 
     def lengths(self, videos: Iterable[str], workers: int | None) -> dict[str, Measured]:
         """The length of each video that is known; `workers` look at the others (`known_lengths`).
 
-        That of a video which is not there any more is known by what it was.
+        That of a video which does not exist any more is known by what it was.
         """
         digests = {v: seen.digest for v, seen in self.seen.items()}
         wanted = [video for video in dict.fromkeys(videos) if video in self.identities]
@@ -56,7 +56,7 @@ class Sightings:
         return found
 
     def keep(self, folder: Path) -> None:
-        """Remember them, and their lengths, in the run's folder. Raises UserError where it cannot be written."""
+        """Remember them, and their lengths, in the run's folder. Raises UserError if it cannot be written."""
         if dict(self.seen) != dict(self.before):
             write_sightings(folder, {**self.before, **self.seen})
         if self.measured != self.remembered:

@@ -21,7 +21,7 @@ def training_windows(
     """The windows a run trains on, and how many segments were cut or are in none, by reason.
 
     A window is one with a segment at least `min_inside` inside; segments are cut at the video's end
-    as it was decoded, which annotations overrun. `bmn.random_windows` moves these windows anew
+    as it was decoded, which annotations overrun. `bmn.random_windows` moves these windows again
     every epoch (`training_batches`); a rescaled video stays as it is, whatever it says. Raises
     UserError when there is no window.
     """

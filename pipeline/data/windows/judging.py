@@ -40,8 +40,8 @@ def judging_samples(
 ) -> list[Sample]:
     """The samples whose loss chooses the epoch to keep; none where none is chosen.
 
-    Those of the training videos held out, else those of the evaluation subset, which is said, as is
-    what is left out. `training` is the section. Raises UserError where features are missing, or there is none.
+    Those of the training videos held out, else those of the evaluation subset, which is reported, as is
+    what is left out. `training` is the section. Raises UserError if features are missing, or there is none.
     """
     settings = config.section(training)
     assert isinstance(settings, OptimisationSettings)
@@ -49,7 +49,7 @@ def judging_samples(
         return []
     subset = config.dataset.train_subset if held_out else config.dataset.eval_subset
     rows, counts = training_rows(dataset, subset)
-    if not held_out:  # of the training subset it is said already
+    if not held_out:  # of the training subset it is reported already
         for reason, count in counts.items():
             say(f"annotations, {subset}: {count} segments: {reason}")
     videos = held_out or store.available(list(rows["video"].unique()), left_out)

@@ -1,4 +1,4 @@
-"""BMN's training windows: the segments they hold, and the places they take anew every epoch."""
+"""BMN's training windows: the segments they hold, and the places they take in every epoch."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Window:
-    """A training sample: where it lies in its video, and the segments it is trained on.
+    """A training sample: where it is in its video, and the segments it is trained on.
 
     `offset` counts positions (0 for a rescaled video, below 0 for a window that begins before its
     video), `span` is (start, end) in seconds, `segments` [N, 2] are seconds of the video; `around`
@@ -68,7 +68,7 @@ def window_offsets(length: int, settings: BMNSettings) -> np.ndarray:
 
 
 def redrawn(window: Window, settings: BMNSettings, epoch: int, index: int) -> Window:
-    """The window where it lies in an epoch, as (seed, epoch, index) alone has it.
+    """The window where it is in an epoch, as (seed, epoch, index) alone has it.
 
     A place with no training segment inside is drawn again; after DRAWS of them it stays in place.
     """
@@ -98,12 +98,12 @@ def _reach(offset: int, length: int, settings: BMNSettings) -> tuple[int, int]:
 
 
 def windows_digest(windows: Sequence[Window]) -> str:
-    """What tells one list of training windows from another, what they are redrawn from included."""
+    """What distinguishes one list of training windows from another, what they are redrawn from included."""
     state = hashlib.sha256()
     around = None
     for window in windows:
         state.update(f"{window.video}\0{window.offset}\0{window.segments.tolist()}\n".encode())
-        if window.around is not None and window.around is not around:  # once a video
+        if window.around is not None and window.around is not around:  # once per video
             around = window.around
             state.update(f"{around.grid}\0{around.length}\0{around.segments.tolist()}\n".encode())
     return state.hexdigest()

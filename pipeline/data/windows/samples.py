@@ -56,7 +56,7 @@ def regular_batches(
     *,
     workers: int,
 ) -> Iterator[dict[str, Any]]:
-    """Batches of the windows of these numbers, at their regular places."""
+    """Batches of the windows of these numbers, at their regular positions."""
     samples = _Windows(store, settings, windows)
     keys = [[(None, index) for index in numbers] for numbers in plan]
     yield from read_batches(samples, keys, stacked, workers=workers, lost=_REFUSE)

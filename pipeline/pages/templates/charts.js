@@ -1,6 +1,6 @@
 
 // Charts as inline SVG: lines, bars, a matrix. Each has a title and a description that say what it shows, is drawn
-// anew for the width it has, and tells lines apart by dashes as well as by colour.
+// again for its width, and distinguishes lines by dashes as well as by colour.
 
 const DASHES = ["", "7 3", "2 3", "9 3 2 3", "1 4", "12 4"];
 const LOOKS_OF_LINES = DASHES.length;

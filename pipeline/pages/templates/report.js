@@ -50,7 +50,7 @@ async function openVideo(number, { at = null, look = false } = {}) {
   try {
     await loaded(number);
   } catch {
-    if (asked === number) byId("video-numbers").textContent = `The rows of this video are in ${data.videos.folder}/, which does not lie beside this page, or is of another report.`;
+    if (asked === number) byId("video-numbers").textContent = `The rows of this video are in ${data.videos.folder}/, which is not in the folder of this page, or belongs to another report.`;
     return;
   }
   if (asked !== number) return; // someone asked for another meanwhile
@@ -81,7 +81,7 @@ function watchAt(url, number) {
   playable = there;
   video.hidden = !there;
   byId("no-video").hidden = there;
-  byId("no-video").textContent = data.videos.paths.length ? "This video is no file that plays." : "The videos are not there: nothing plays.";
+  byId("no-video").textContent = data.videos.paths.length ? "This video is no file that plays." : "The videos are missing: nothing plays.";
   showStills(number, !there);
   byId("beside").classList.toggle("alone", !there && !byId("stills").childElementCount);
   if (there) video.src = url;
@@ -90,7 +90,7 @@ function watchAt(url, number) {
 
 onNoVideo.push(() => {
   if (!video.getAttribute("src")) return;
-  byId("no-video").textContent = "The video is not there, or not of a form this browser plays.";
+  byId("no-video").textContent = "The video is missing, or in a format this browser does not play.";
   showStills(current, true);
 });
 
@@ -120,7 +120,7 @@ function showHits(on = true) {
     item.addEventListener("pointerdown", (event) => { event.preventDefault(); take(row); });
     return item;
   }));
-  if (on && !found.length) hits.append(element("li", { class: "note" }, "no video has this in its name"));
+  if (on && !found.length) hits.append(element("li", { class: "note" }, "no video name contains this"));
   hits.hidden = !on;
   field.setAttribute("aria-expanded", String(on));
   if (active >= 0) field.setAttribute("aria-activedescendant", `hit-${active}`);

@@ -51,7 +51,7 @@ const shownAt = (time) => time + begins;
 const pageTime = () => Math.max(video.currentTime - begins, 0);
 
 function withoutVideo() {
-  // A video that is not where it was may lie beside the page: someone moved both into one folder.
+  // A video that is not where it was may be beside the page: both were moved into one folder.
   const url = video.getAttribute("src") ?? "", beside = url.split("/").at(-1);
   if (beside && beside !== url && !url.startsWith("blob:")) {
     video.src = beside;
@@ -110,7 +110,7 @@ function watchVideo() {
   // Someone who moves the video by its own slider leaves the part that was playing.
   video.addEventListener("seeking", () => { if (Math.abs(pageTime() - state.target) > 0.05) state.until = null; });
   video.addEventListener("error", withoutVideo);
-  if (video.error) withoutVideo(); // it was told before we listened
+  if (video.error) withoutVideo(); // the error came before we listened
 }
 
 // ---- drawing ----
@@ -178,7 +178,7 @@ function drawBar(row, y, height) {
   row.bar.append(label);
 }
 
-// Overlapping rows one below the other: each, in this order, in the first line that is free where it lies. So a
+// Overlapping rows one below the other: each, in this order, in the first line that is free at its place. So a
 // lower threshold adds bars, and moves none.
 function stacked(rows) {
   const lines = [];

@@ -1,4 +1,4 @@
-"""Class scores by video: a part file a video, recorded when it is there, read back when all are fused."""
+"""Class scores by video: one part file per video, recorded once written, read back when all are fused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARTS = "videos"
 
 @dataclass(frozen=True)
 class Parts:
-    """Scores by video in `folder`/videos: arrays [rows, classes], one a head.
+    """Scores by video in `folder`/videos: arrays [rows, classes], one per head.
 
     `by` is what all are made by, `of` what each video's is made of; others are not current.
     """
@@ -35,7 +35,7 @@ class Parts:
         return [video for video in videos if not self._is_current(video, ledger.get(video))]
 
     def write(self, video: str, scores: Sequence[np.ndarray]) -> Made:
-        """Write a video's scores; what is to be recorded. Raises UserError where they cannot be written."""
+        """Write a video's scores; returns what is to be recorded. Raises UserError if they cannot be written."""
         path = self._path(video)
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, *scores)
@@ -45,7 +45,7 @@ class Parts:
         )
 
     def read(self, video: str) -> list[np.ndarray]:
-        """A video's scores, one array a head. Raises UserError where there is no whole part."""
+        """A video's scores, one array per head. Raises UserError if there is no whole part."""
         path = self._path(video)
         try:
             with open_npz(path) as archive:
@@ -55,9 +55,13 @@ class Parts:
         except OSError as error:
             if was_refused(error):
                 raise cannot_read(path, error) from error
-            raise UserError(f"{path}: damaged ({error}); run `tada-loc classify`") from error
+            raise UserError(
+                f"{path}: damaged ({error}); run `tada-loc classify` to make it again"
+            ) from error
         except (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: damaged ({error}); run `tada-loc classify`") from error
+            raise UserError(
+                f"{path}: damaged ({error}); run `tada-loc classify` to make it again"
+            ) from error
 
     def _is_current(self, video: str, line: Made | None) -> bool:
         of = self.of.get(video, "")

@@ -32,13 +32,13 @@ def scores_on_features(
     *,
     on_means: bool = False,
 ) -> list[np.ndarray]:
-    """Probabilities of a video's features, one array a head: [1, classes] of the video, or [n, classes] of n proposals.
+    """Probabilities of a video's features, one array per head: [1, classes] of the video, or [n, classes] of n proposals.
 
     With `on_means` the network sees means of features, which it was trained on; else its probabilities are averaged.
     """
     if settings.mode == "video":
         return class_probabilities(model, features.array.mean(0, keepdims=True), device)
-    # Imported videos may each have a rate, and clips of a length, of their own.
+    # Each imported video may have its own rate and clip length.
     cells = features.at(times_of(settings, proposals, features.grid))
     if on_means:
         return class_probabilities(model, features.array[cells].mean(1), device)
@@ -54,7 +54,7 @@ def scores_on_clips(
     *,
     heartbeat: Heartbeat | None = None,
 ) -> list[np.ndarray]:
-    """Probabilities of clips decoded at `times` [n, positions] of a video, means by row: [n, classes], one array a head.
+    """Probabilities of clips decoded at `times` [n, positions] of a video, means by row: [n, classes], one array per head.
 
     Raises VideoError.
     """

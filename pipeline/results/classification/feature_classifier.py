@@ -1,4 +1,4 @@
-"""The linear classifier on features of a run: new, as it was trained, and how well it does."""
+"""The linear classifier on features of a run: new, trained, and its accuracy."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def load_feature_classifier(
 ) -> FeatureClassifier:
     """The run's classifier on features, in eval mode.
 
-    Raises UserError where the file is damaged or holds no such classifier.
+    Raises UserError if the file is damaged or holds no such classifier.
     """
     path = run / "finetune" / MODEL_FILE
     mean = saved_weights(path).get("mean")
     if mean is None or mean.ndim != 1 or not len(mean):
         raise UserError(
-            f"{path}: holds no linear classifier on features, which finetune.source=features trains; run "
+            f"{path}: holds no linear classifier on features (trained with finetune.source=features); run "
             "`tada-loc finetune`"
         )
     model = FeatureClassifier(len(mean), num_classes)

@@ -1,4 +1,4 @@
-"""Proposals and class scores to detections, and where on a proposal its class is looked for."""
+"""Proposals and class scores to detections, and at which times of a proposal its class is predicted."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def fused(
 ) -> pd.DataFrame:
     """Proposals x class scores: of a video for each of its proposals, or of the proposals themselves.
 
-    `of_video`: of each video with proposals its scores, arrays [rows, classes], one a head. Each video's
-    detections come best first, with the digits that mean something.
+    `of_video`: of each video with proposals its scores, arrays [rows, classes], one per head. Each video's
+    detections come best first, with significant digits.
     """
     return presented(_fused(settings, heads, proposals, of_video))
 
 
 def presented(detections: pd.DataFrame) -> pd.DataFrame:
-    """Detections as they are handed on: videos in their order, each best first (equal scores in their order).
+    """Detections in the form that later stages read: videos in their order, each best first (equal scores in their order).
 
-    Times are milliseconds' and scores have seven digits, those of the float32 that networks compute in. What is so
-    short that it would end where it begins keeps its times.
+    Times are rounded to milliseconds and scores have seven digits, those of the float32 that networks compute in. Rows so
+    short that they would end where they begin keep their times.
     """
     video, _ = pd.factorize(detections["video"])
     order = np.lexsort((-detections["score"].to_numpy(), video))
@@ -53,7 +53,7 @@ def _fused(
     if settings.scores is not None:
         means = {video: scores[0][0] for video, scores in of_video.items()}
         found = fusion.video_level(proposals, means, heads[0], settings.top)
-        # NONE stands for a class the file gives the video no score of: that is no detection.
+        # NONE stands for a class the file gives the video no score of: that is not a detection.
         return found[~np.signbit(found["score"])].reset_index(drop=True)
     if settings.mode == "video" and len(heads) == 1:
         means = {video: scores[0][0] for video, scores in of_video.items()}

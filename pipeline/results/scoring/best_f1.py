@@ -1,4 +1,4 @@
-"""From which score on detections are worth believing: the threshold with the best F1, as a figure and a line."""
+"""The score threshold with the best F1, as a figure and a line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def best_f1(
     ties: Ties = "stable",
     ignored: pd.DataFrame | None = None,
 ) -> dict[str, float]:
-    """The score threshold with the best F1, all classes together, and what it leaves; percent but for it.
+    """The score threshold with the best F1, all classes together, and the figures at it; percent except for the threshold.
 
     Empty where nothing is detected, or nothing right. Raises UserError for tables that cannot be scored.
     """
@@ -47,7 +47,7 @@ def as_figures(point: OperatingPoint, tiou: float) -> dict[str, float]:
 
 
 def f1_line(figures: dict[str, Any]) -> str | None:
-    """What a user is told of it; None where nothing is known."""
+    """The line for the user; None if nothing is known."""
     if not figures or not math.isfinite(figures["threshold"]):
         return None
     return (

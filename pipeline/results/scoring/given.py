@@ -1,4 +1,4 @@
-"""Anyone's detections or proposals to figures: official result files, and tables as the stages write them."""
+"""Any detections or proposals to figures: official result files, and tables as the stages write them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pipeline.results.tables import read_given
 
 @dataclass(frozen=True)
 class Given:
-    """A file of anyone's beside the ground truth it is scored against.
+    """A file to score, with its ground truth.
 
     `table` holds detections, or proposals where it has no label; `noted` what a report says of unknown videos.
     """
@@ -44,7 +44,7 @@ def read_scored(
 ) -> Given:
     """Read the annotations of `dataset.eval_subset` and a result file or a table, nothing else.
 
-    `unknown_videos`: what happens to rows of videos that are not evaluated. Raises UserError where one of them
+    `unknown_videos`: how to treat rows of videos that are not evaluated. Raises UserError if a row
     cannot be scored, naming file, video, row and value.
     """
     dataset = load_annotations(_without_training(settings.dataset), settings.ignored_labels)
@@ -94,7 +94,7 @@ def score_given(settings: DetectionConfig, given: Given, path: Path) -> dict[str
 
 
 def _ties(settings: DetectionConfig, *, is_table: bool) -> Ties:
-    """The order of equal scores: a table of ours scores as it did in its run."""
+    """The order of equal scores: a table of a run scores as it did in that run."""
     if settings.eval.ties == "auto":
         return "stable" if is_table else "official"
     return settings.eval.ties
@@ -137,7 +137,9 @@ def _without_training(settings: DatasetSettings) -> DatasetSettings:
     )
     if missing:
         update["classes"] = None
-        say(f"dataset.classes: {missing[0]} is not there; the 97 verbs and 300 nouns go by number")
+        say(
+            f"dataset.classes: {missing[0]} does not exist; the 97 verbs and 300 nouns are used by number"
+        )
     return settings.model_copy(update=update)
 
 
@@ -156,7 +158,7 @@ def _result_file(settings: DatasetSettings, dataset: Dataset, path: Path) -> pd.
 
 
 def _listed_classes(settings: DatasetSettings, dataset: Dataset) -> tuple[str, ...] | None:
-    """The classes there may be; None without a list, as those of the ground truth may be a part of them."""
+    """The allowed classes; None without a list, since the ground truth may contain only some of them."""
     return (*dataset.heads[0], *dataset.ignored) if settings.classes else None
 
 
@@ -170,7 +172,7 @@ def _classed(
         if bad.any():
             row = int(bad.to_numpy().argmax())
             raise UserError(
-                f"{path}, row {row}: label {table['label'].iloc[row]!r} is none of the classes; correct it or "
+                f"{path}, row {row}: label {table['label'].iloc[row]!r} is not one of the classes; correct it or "
                 "leave the detection out"
             )
         return table

@@ -1,4 +1,4 @@
-"""Which data sets the published figures are of: by name and by classes, so that no other shows them."""
+"""Which data sets the published figures are of: by name and by classes, so that they are not shown for others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CLASSES = {
 
 
 def class_digest(names: Sequence[str]) -> str:
-    """What a list of class names is known by, in whatever order it is."""
+    """A digest of a list of class names that does not depend on its order."""
     text = "\n".join(sorted(one_form(name) for name in names))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
@@ -51,14 +51,18 @@ def withheld(evaluation: EvalSettings, settings: DatasetSettings, dataset: Datas
 def _not_of(figures: str, name: str, dataset: Dataset) -> str | None:
     benchmark = _benchmark(figures)
     if benchmark is None:
-        return f"they are of {figures!r}, which is no benchmark known here"
+        return f"they are of {figures!r}, which is not a benchmark known here"
     if _benchmark(name) != benchmark:
         return f"they are of {benchmark}, dataset.name is {name!r}"
     sizes = tuple(map(len, dataset.heads))
     found = " and ".join(map(str, sizes))
     if benchmark not in _CLASSES:
         verbs_and_nouns = sizes == _VERBS_AND_NOUNS
-        return None if verbs_and_nouns else f"{benchmark} has 97 verbs and 300 nouns, this {found}"
+        return (
+            None
+            if verbs_and_nouns
+            else f"{benchmark} has 97 verbs and 300 nouns, this data set {found}"
+        )
     number, digest = _CLASSES[benchmark]
     if len(sizes) == 1 and class_digest(dataset.heads[0]) == digest:
         return None

@@ -1,4 +1,4 @@
-"""The figures as a user sees them: ours, and below them the paper's and others' on the same data set."""
+"""The figures as printed: ours, and below them the paper's and other published ones on the same data set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = tuple[str, list[float | None]]
 def map_table(
     results: dict[str, Any], settings: EvalSettings | None, *, published: bool = True
 ) -> str:
-    """The mAP table a user sees: a row a task, a column a threshold, the average last.
+    """The mAP table a user sees: a row per task, a column per threshold, the average last.
 
     The paper's row, of the network `eval.paper` was written for, stands under ours with the figures of
     the same thresholds, its average only where ours is over the same ones; so do the rows of
@@ -42,7 +42,7 @@ def map_table(
 def map_rows(
     results: dict[str, Any], settings: EvalSettings | None, *, published: bool = True
 ) -> list[Row]:
-    """The rows of that table: a name, and a figure a threshold and the average, None where it is not known."""
+    """The rows of that table: a name, and a figure a threshold and the average, None if it is not known."""
     rows: list[Row] = []
     for name, task in results["tasks"].items():
         rows.append((name, [*task["map"], task["average"]]))

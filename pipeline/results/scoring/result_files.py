@@ -1,4 +1,4 @@
-"""The result file of a run, as its benchmark takes it."""
+"""The result file of a run, in its benchmark's format."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_result_files(
 
     EPIC-KITCHENS-100: submission.json and submission.zip, the upload; other data sets with labels: submission.json in
     ActivityNet's form, which HACS takes too; a table of one's own has no official form. Detections of no length,
-    which no benchmark takes, are left out and said. Raises UserError for anything else it would not take.
+    which no benchmark takes, are left out and reported. Raises UserError for anything else it would not take.
     """
     if settings.dataset.format == "table":
         return []

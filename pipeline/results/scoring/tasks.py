@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 
 
 def truth_rows(settings: DatasetSettings, dataset: Dataset) -> pd.DataFrame:
-    """The segments to evaluate against, every row as annotated. Raises UserError where there is none."""
+    """The segments to evaluate against, every row as annotated. Raises UserError if there is none."""
     truth = dataset.rows(settings.eval_subset)
     if truth.empty:
         raise UserError(
@@ -36,9 +36,9 @@ def score_tasks(
     ties: Ties = "stable",
     ignored: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
-    """mAP and AP per class (percent) of each task, the leading one first.
+    """mAP and AP per class (percent) of each task, the main one first.
 
-    `ties`: the order of equal scores; `ignored`: segments that are neither right nor wrong to detect. Raises
+    `ties`: the order of equal scores; `ignored`: segments that count neither as right nor as wrong when detected. Raises
     UserError for tables that cannot be scored.
     """
     tasks = {}
@@ -72,19 +72,19 @@ def recall_figures(
 
 
 def task_columns(dataset: Dataset) -> dict[str, str]:
-    """The tasks mAP is reported for, and the column that holds their class; the leading one first."""
+    """The tasks mAP is reported for, and the column that holds their class; the main one first."""
     if len(dataset.heads) == 2:
         return {"action": "label", "verb": "verb", "noun": "noun"}
     return {"mAP": "label"}
 
 
 def task_names(dataset: Dataset, task: str) -> tuple[str, ...] | None:
-    """The names of a task's classes; None where its labels are their own, as pairs of verb and noun are."""
+    """The names of a task's classes; None if its labels are their own, as pairs of verb and noun are."""
     return dataset.heads[0 if task != "noun" else 1] if task != "action" else None
 
 
 def as_thresholds(tious: Sequence[float]) -> list[float]:
-    """Thresholds as they are written and compared: without what their spacing rounds."""
+    """Thresholds as they are written and compared: without rounding errors of their spacing."""
     return [round(tiou, 10) for tiou in tious]
 
 

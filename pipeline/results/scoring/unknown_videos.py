@@ -1,4 +1,4 @@
-"""Rows of videos that are not evaluated: refused, counted as false positives, or left out; always said."""
+"""Rows of videos that are not evaluated: refused, counted as false positives, or left out; always reported."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def settle_videos(
     """Write the ids of a table as the annotations do, and deal with those that are not evaluated.
 
     Videos that the data set excludes are left out whatever `how` says, as the official evaluators leave
-    out what is blocked. Raises UserError where `how` is `refuse` and a row is of an unknown video, or where
+    out what is blocked. Raises UserError if `how` is `refuse` and a row is of an unknown video, or where
     no row is left.
     """
     codes, names = pd.factorize(table["video"])
@@ -90,22 +90,22 @@ def _decide(
         other = _only_subset(names, dataset)
         instead = f"; dataset.eval_subset={other} evaluates that one" if other else ""
         raise UserError(
-            f"{what}{instead}; --unknown-videos count takes them as false positives, as the official evaluators do, "
-            "--unknown-videos leave-out does without them"
+            f"{what}{instead}; --unknown-videos count counts them as false positives, as the official evaluators do, "
+            "--unknown-videos leave-out ignores them"
         )
     done = "counted as false positives" if how == "count" else "left out"
     say(f"{what}; {done}")
 
 
 def _only_subset(names: Sequence[str], dataset: Dataset) -> str | None:
-    """The subset that all of these videos are of, if it is one."""
+    """The subset of all of these videos, if they have the same one."""
     subsets = dict(zip(dataset.videos["video"], dataset.videos["subset"], strict=True))
     found = {subsets.get(other or "") for other in resolve_ids(names, list(subsets))}
     return found.pop() if len(found) == 1 else None
 
 
 def _reasons(names: Sequence[str], dataset: Dataset, subset: str) -> str:
-    """Where unknown videos are, a part a reason: in another subset, in none, nearly one of ours."""
+    """Where unknown videos are, one part per reason: in another subset, in none, or spelled almost like an evaluated one."""
     elsewhere = dataset.videos[dataset.videos["subset"] != subset]
     subsets = dict(zip(elsewhere["video"], elsewhere["subset"], strict=True))
     parts: dict[str, list[str]] = {}

@@ -25,9 +25,9 @@ def validation_loss(
 ) -> dict[str, float]:
     """The terms of ActionFormer's loss (Zhang et al. 2022, Eq. 7), means over videos: val_total, ...
 
-    There are so many `videos`; `read` gives those of the numbers it is asked for, whole and one at a time. The sums
+    There are this many `videos`; `read` gives those of the numbers it is asked for, whole and one at a time. The sums
     of a video are divided by how many of its own points learn a segment, so that weights alone decide the figures.
-    Several processes each take a part. Raises UserError where there is no video.
+    Several processes each take a part. Raises UserError if there is no video.
     """
     require_samples("actionformer", videos, "video")
 
@@ -51,7 +51,7 @@ def _terms(
     with autocast(device, settings.precision):
         made: list[list[Level]] = model(batch["features"], batch["mask"])
     targets = Targets(*(batch[key] for key in Targets._fields))
-    # An average of this number and this number: what is divided by is the number.
+    # An average of a number and itself: the divisor is the number.
     own = targets.positive.sum().clamp(min=1).to(model.normalizer)
     terms, _ = loss_terms(made, targets, own, settings, sizes)
     return {name: float(term) for name, term in terms.items()}

@@ -25,11 +25,11 @@ def validation_loss(
 ) -> dict[str, float]:
     """The terms of BMN's loss (Lin et al. 2019), means over windows: val_total, val_tem, ...
 
-    There are so many `windows`; `read` gives batches of those of the numbers it is asked for, at
-    their regular places. The same windows and weights give the same figures in every epoch and, but
+    There are this many `windows`; `read` gives batches of those of the numbers it is asked for, at
+    their regular positions. The same windows and weights give the same figures in every epoch and, but
     for rounding, in batches of any size: a window's loss is its own, and the cells its regression
     picks follow from bmn.seed and the window's number alone. Several processes each take a part.
-    Raises UserError where there is no window.
+    Raises UserError if there is no window.
     """
     require_samples("bmn", windows, "window")
     size, numbers = settings.batch_size, range(windows)

@@ -37,6 +37,6 @@ def mean_terms(
 
 
 def require_samples(title: str, count: int, unit: str) -> None:
-    """Refuse a validation on nothing. Raises UserError."""
+    """Refuse an empty validation set. Raises UserError."""
     if not count:
-        raise UserError(f"{title}: there is no {unit} to validate on; raise dataset.hold_out")
+        raise UserError(f"{title}: no {unit} to validate on; raise dataset.hold_out")

@@ -1,4 +1,4 @@
-"""Many processes at work in one folder: who they are, which video each has claimed, what each has made.
+"""Many processes at work in one folder: who they are, which videos each has claimed, what each has made.
 
-Knows no stage, and nothing of why a video fails.
+Knows no stage, and not why videos fail.
 """

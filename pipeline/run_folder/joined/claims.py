@@ -1,8 +1,8 @@
 """Who makes which video: a file a claim, made exclusively, `.tada-work/claims/DIGEST.GENERATION`.
 
-The highest generation holds. The claim of a member that is gone is taken over by the next generation: of two
-that try, one can make its file. A first generation goes when it is released; a later one stays, released,
-since it is what tells a process that was suspended that its claim is no longer its own.
+The highest generation holds. The claim of a dead member is taken over by the next generation: of two that
+try, only one can create its file. A first generation is removed when it is released; a later one stays, released,
+because it shows a process that was suspended that its claim is no longer its own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RELEASED = ""
 
 @dataclass(frozen=True)
 class Claim:
-    """What a member has claimed; it may go to another process."""
+    """What a member has claimed; it may be passed to another process."""
 
     folder: Path
     name: str
@@ -31,7 +31,7 @@ class Claim:
     member: str
 
     def holds(self) -> bool:
-        """Whether it is still the member's own: nobody has taken it over."""
+        """Whether it is still the member's own: no other member has taken it over."""
         after = _path(self.folder, self.name, self.generation + 1)
         if after.exists():
             return False
@@ -48,7 +48,7 @@ class Claims:
         self.held: dict[str, Claim] = {}
 
     def take(self, name: str) -> Claim | None:
-        """Claim it; None where a living member holds it. Raises UserError where the folder cannot be written."""
+        """Claim it; None if a living member holds it. Raises UserError if the folder cannot be written."""
         top = 1
         while _path(self.folder, name, top + 1).exists():
             top += 1
@@ -72,7 +72,7 @@ class Claims:
         return claim
 
     def release(self, claim: Claim) -> None:
-        """Give it away; what was made is in place, and recorded."""
+        """Release it; the output is in place, and recorded."""
         self.held.pop(claim.name, None)
         path = _path(self.folder, claim.name, claim.generation)
         with contextlib.suppress(OSError):
@@ -85,20 +85,20 @@ class Claims:
                 path.write_text(_text(_RELEASED, claim.name), encoding="utf-8")
 
     def _withdraw(self, claim: Claim) -> None:
-        """As if it had never been made: a released one would say that the generations before hold no more."""
+        """Remove it as if it had never been made: a released one would mean that earlier generations no longer hold."""
         self.held.pop(claim.name, None)
         with contextlib.suppress(OSError):
             _path(self.folder, claim.name, claim.generation).unlink(missing_ok=True)
 
     def release_all(self) -> None:
-        """Give away what is still held."""
+        """Release what is still held."""
         for claim in list(self.held.values()):
             self.release(claim)
 
     def clear(self) -> None:
-        """Remove the claims of all others, who are gone."""
+        """Remove the claims of all others, which have ended."""
         own = {_path(claim.folder, claim.name, claim.generation) for claim in self.held.values()}
-        # Of what this one holds, what tells others that they are too late stays.
+        # Of this member's claims, those that show others that they are too late are kept.
         held = {path.stem for path in own}
         with contextlib.suppress(OSError):
             for path in list(self.folder.iterdir()):
@@ -106,7 +106,7 @@ class Claims:
                     path.unlink(missing_ok=True)
 
     def _is_free(self, member: str | None, seen: float) -> bool:
-        """Whether what stands in a claim holds no more; None: its maker did not come to write its name."""
+        """Whether a claim no longer holds; None: its maker had not written its name yet."""
         if member is None:
             return self.member.age(seen) > STALE_SECONDS
         return member == _RELEASED or self.member.is_gone(member, seen)
@@ -151,7 +151,7 @@ def _path(folder: Path, name: str, generation: int) -> Path:
 
 
 def _read(path: Path) -> tuple[str | None, float] | None:
-    """Who made a claim, and when; None where there is none."""
+    """The member that made a claim, and when; None if there is none."""
     try:
         seen = path.stat().st_mtime
         text = path.read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
-"""What each member has made and what failed: a file of lines of its own, so that no two write to one.
+"""What each member has made and what failed: a file of lines of its own, so that no two processes write to one file.
 
-`.tada-work/journals/MEMBER.jsonl`, appended to; a line is a JSON object. One that a kill cut off is none.
+`.tada-work/journals/MEMBER.jsonl`, appended to; a line is a JSON object. A line cut off by a kill is ignored.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def journal_path(folder: Path, member: str) -> Path:
 
 
 def append_line(path: Path, line: Mapping[str, Any]) -> None:
-    """Add a line to a file, at once or not at all. Raises UserError where it cannot be written."""
-    # On a line of its own even where a kill cut off the last one: an empty line is none.
+    """Append a line to a file, whole or not at all. Raises UserError if it cannot be written."""
+    # On its own line even after a line cut off by a kill: empty lines are ignored.
     write_new(path, f"\n{json.dumps(line)}\n".encode(), os.O_APPEND)
 
 
 def journal_lines(folder: Path) -> Iterator[Line]:
-    """All that the members of a folder have written. Raises UserError where it cannot be read."""
+    """Everything that the members of a folder have written. Raises UserError if it cannot be read."""
     return Journals(folder).news()
 
 
@@ -44,7 +44,7 @@ class Journals:
     def news(self) -> Iterator[Line]:
         """The lines since the last time; a member's seconds of work, and its id, are in each.
 
-        Raises UserError where a journal cannot be read.
+        Raises UserError if a journal cannot be read.
         """
         try:
             with os.scandir(self._folder) as entries:
@@ -69,7 +69,7 @@ class Journals:
             return
         except OSError as error:
             raise cannot_read(path, error) from error
-        whole = text[: text.rfind(b"\n") + 1]  # the last one may not be all there yet
+        whole = text[: text.rfind(b"\n") + 1]  # the last one may not be complete yet
         self._read[path.name] = start + len(whole)
         for line in whole.split(b"\n"):
             try:

@@ -1,7 +1,7 @@
 """The processes at work in a folder: a file each, whose time a thread renews while its process lives.
 
-`.tada-work/members/HOST-PID-RANDOM.json`. A member is gone where its process is, if that was of this host, or where its
-file is much older than one's own. Both times are the file server's: no clock of a machine counts.
+`.tada-work/members/HOST-PID-RANDOM.json`. A member counts as dead if its process of this host has ended, or if its
+file is much older than one's own. Both times are the file server's: machine clocks do not matter.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from pipeline.errors import cannot_write
 from pipeline.plain_files import read_text
 from pipeline.run_folder.temporary import is_gone, this_host
 
-WORK = ".tada-work"  # the folder of what processes at work say to one another; no folder of a user is called so
+WORK = ".tada-work"  # the folder in which processes at work exchange messages; no user folder has this name
 HEARTBEAT_SECONDS = 15.0
 _TRIES = 20
 STALE_SECONDS = 180.0  # longer than a network file system remembers the times of a file
 
 
 class Note(BaseModel):
-    """What a member says of itself: where and since when it works, `by` which settings (a digest), its share.
+    """What a member states about itself: where and since when it works, `by` which settings (a digest), its share.
 
-    Without `by` it has come, and has not begun.
+    Without `by` it has joined, but not begun.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -49,9 +49,9 @@ class Note(BaseModel):
 
 
 class Member:
-    """This process, as one of those at work in a folder; leave it, whatever happens.
+    """This process, as one of those at work in a folder; always leave it.
 
-    `over`: its file is gone, since others took it for dead or all is done: what it claimed is others' now.
+    `over`: its file was removed, because other processes took it for dead or all is done: its claims belong to them.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,7 +66,7 @@ class Member:
         self._note = Note(host=host, pid=os.getpid(), since=since)
 
     def come(self) -> None:
-        """Be seen from here on, or again. Raises UserError where the folder cannot be written."""
+        """Become visible to others, or visible again. Raises UserError if the folder cannot be written."""
         self._write()
         self.over = False
         if self._thread is None or not self._thread.is_alive():
@@ -74,18 +74,18 @@ class Member:
             self._thread.start()
 
     def sign(self, **said: str | int) -> None:
-        """Say that the work has begun, and what else is known of it: fields of `Note`."""
+        """Record that the work has begun, with other fields of `Note`."""
         self._note = self._note.model_copy(update=said)
         self._write()
 
     def leave(self) -> None:
-        """Be seen no more."""
+        """Become invisible to others."""
         self._ended.set()
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 
     def look(self) -> bool:
-        """See for oneself whether the work is over."""
+        """Check whether the work is over."""
         self.over = self.over or not self._path.exists()
         return self.over
 
@@ -102,7 +102,7 @@ class Member:
         return self.age(seen if renewed is None else renewed) > STALE_SECONDS
 
     def age(self, seen: float) -> float:
-        """Seconds from the time of a file to that of one's own; 0 where that is gone."""
+        """Seconds from the time of a file to that of one's own; 0 if that is missing."""
         try:
             return self._path.stat().st_mtime - seen
         except OSError:
@@ -118,7 +118,7 @@ class Member:
             except FileNotFoundError:
                 self.over = True
                 return
-            except OSError:  # a server that is away for a moment
+            except OSError:  # a server that is unavailable for a moment
                 continue
 
 
@@ -135,7 +135,7 @@ def members(folder: Path) -> Iterator[tuple[str, Note, float]]:
 
 
 def forget_member(folder: Path, member: str) -> None:
-    """Remove the file of a member that is gone. Raises UserError where the folder cannot be written."""
+    """Remove the file of a dead member. Raises UserError if the folder cannot be written."""
     path = _path(folder / WORK, member)
     try:
         path.unlink(missing_ok=True)
@@ -147,7 +147,7 @@ def write_new(path: Path, content: bytes, flags: int) -> None:
     """Write a small file, its folder made where it is not there. Raises UserError, and FileExistsError with O_EXCL."""
     for left in reversed(range(_TRIES)):
         try:
-            # It may be there, and the next moment not: the last one at work removes the empty folder.
+            # It may disappear at any moment: the last member at work removes the empty folder.
             with contextlib.suppress(FileExistsError):
                 path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o666)
@@ -155,7 +155,7 @@ def write_new(path: Path, content: bytes, flags: int) -> None:
                 if os.write(descriptor, content) < len(content):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError:
-                if flags & os.O_EXCL:  # without a name in it, it would hold for long
+                if flags & os.O_EXCL:  # without a name in it, it would hold for a long time
                     path.unlink()
                 raise
             finally:

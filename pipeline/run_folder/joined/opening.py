@@ -1,4 +1,4 @@
-"""How work that many processes share begins and ends: one at a time opens it, joins it, or finishes it."""
+"""How work that many processes share begins and ends: one process at a time opens it, joins it, or finishes it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _ALONE = "opening or finishing"  # what one process does at a time
 
 @contextlib.contextmanager
 def opening(work: Work) -> Iterator[None]:
-    """Inside, no other process opens or finishes the work; sign (`Member.sign`) before the end."""
+    """Inside, no other process opens or finishes the work; sign (`Member.sign`) before leaving it."""
     with work.section(_ALONE):
-        work.member.come()  # again: whoever finished the work of before may have taken its file along
+        work.member.come()  # again: the process that finished earlier work may have removed its file
         yield
 
 
 def joins(work: Work, title: str, by: str) -> bool:
-    """Whether others are at work, which is said; False: this process opens it.
+    """Whether others are at work, which is reported; False: this process opens it.
 
-    Raises UserError where they work by other settings or inputs.
+    Raises UserError if they work by other settings or inputs.
     """
     others = work.others()
     if others:
@@ -36,7 +36,7 @@ def joins(work: Work, title: str, by: str) -> bool:
 def closing(work: Work, keep: Callable[[], None]) -> Iterator[bool]:
     """Whether this process is the one that finishes the work, inside; False where another has.
 
-    `keep` puts what all have recorded into files of its own before: at the end their records go.
+    Before that, `keep` puts what all have recorded into files of its own: at the end their records are removed.
     """
     with work.section(_ALONE):
         if work.member.look():

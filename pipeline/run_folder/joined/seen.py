@@ -1,4 +1,4 @@
-"""Who is at work in a stage's folder, as anyone sees it who is not."""
+"""Which processes are at work in a stage's folder, as seen by another process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipeline.run_folder.temporary import is_gone, this_host
 class Worker:
     """A process at work: what it says of itself, how many videos it has made, and those it has claimed.
 
-    `gone`: it has ended, or was not heard of for long.
+    `gone`: it has ended, or was not seen for long.
     """
 
     note: Note
@@ -29,11 +29,11 @@ class Worker:
 
     @property
     def told(self) -> str:
-        """A line for people."""
+        """A line for users."""
         share = f", shard {self.note.shard}" if self.note.shard else ""
         now = f", makes {named(self.holds)} now" if self.holds and not self.gone else ""
         held = f", held {named(self.holds)}" if self.holds and self.gone else ""
-        gone = " is gone" if self.gone else ""
+        gone = " has ended" if self.gone else ""
         return f"{self.note.name}{share}{gone}: {self.made} videos made{now}{held}"
 
     def as_json(self) -> Mapping[str, object]:
@@ -43,7 +43,7 @@ class Worker:
 
 
 def workers_in(folder: Path) -> list[Worker]:
-    """The processes at work in a stage's folder, gone ones, too. Raises UserError where a journal cannot be read."""
+    """The processes at work in a stage's folder, including those that have ended. Raises UserError if a journal cannot be read."""
     found = [entry for entry in members(folder) if entry[1].by]
     if not found:
         return []
@@ -52,7 +52,7 @@ def workers_in(folder: Path) -> list[Worker]:
     for name, member in holders(folder):
         if not name.startswith("/"):  # a section, no video
             holds.setdefault(member, []).append(name)
-    # Each other's clock, the file server's, where there are several; this machine's for one alone.
+    # Compared by the file server's clock if there are several; by this machine's if there is only one.
     now = max(renewed for _, _, renewed in found) if len(found) > 1 else time.time()
     seen = []
     for member, note, renewed in found:

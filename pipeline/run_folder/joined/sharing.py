@@ -16,12 +16,12 @@ from pipeline.run_folder.joined.journals import JOURNALS, Journals, append_line,
 from pipeline.run_folder.joined.members import WORK, Member, Note, forget_member, members
 from pipeline.run_folder.temporary import temporary_path
 
-ASK_SECONDS = 0.2  # between looks at whether a claim is free
+ASK_SECONDS = 0.2  # between checks whether a claim is free
 SAY_SECONDS = 30.0
 
 
 class Work:
-    """One process's part in it.
+    """One process's part in shared work.
 
     `made` and `failed` are what all members have recorded since the work was opened: lines by video.
     """
@@ -42,12 +42,12 @@ class Work:
         return journal_path(self.folder, self.member.id)
 
     def note(self, line: Mapping[str, Any]) -> None:
-        """Record that a video's output is in place. Raises UserError where it cannot be written."""
+        """Record that a video's output is in place. Raises UserError if it cannot be written."""
         self.made[str(line["video"])] = line
         append_line(self.journal, {**line, "seconds": self._seconds()})
 
     def fail(self, video: str, line: Mapping[str, Any]) -> None:
-        """Record that a video failed, so that nobody tries it again in this work."""
+        """Record that a video failed, so that no process tries it again in this work."""
         self.failed[video] = line
         append_line(self.journal, {"failed": video, **line, "seconds": self._seconds()})
 
@@ -63,7 +63,7 @@ class Work:
                 self.made[line["video"]] = line
 
     def is_done(self, video: str) -> bool:
-        """Whether someone has made it, or it has failed."""
+        """Whether any process has made it, or it has failed."""
         return video in self.made or video in self.failed
 
     @property
@@ -77,7 +77,7 @@ class Work:
         return self.member.over
 
     def others(self) -> list[Note]:
-        """The living members, but for this one, that have begun."""
+        """The other living members that have begun."""
         return [
             note
             for member, note, renewed in members(self.folder)
@@ -86,9 +86,9 @@ class Work:
 
     @contextlib.contextmanager
     def section(self, name: str) -> Iterator[None]:
-        """What one member does at a time; waited for, and taken over from one that is gone."""
+        """Work that one member does at a time; waited for, and taken over from a dead member."""
         said = time.monotonic()
-        while (claim := self.claims.take(f"/{name}")) is None:  # no video's id begins so
+        while (claim := self.claims.take(f"/{name}")) is None:  # no video id begins like this
             time.sleep(ASK_SECONDS)
             if time.monotonic() - said > SAY_SECONDS:
                 said = time.monotonic()
@@ -99,7 +99,7 @@ class Work:
             self.claims.release(claim)
 
     def claim(self, video: str) -> Claim | None:
-        """Claim a video that is not done; None where another has it, or has done it."""
+        """Claim a video that is not done; None if another has it, or has done it."""
         claim = self.claims.take(video)
         if claim is not None:
             self.look()
@@ -109,7 +109,7 @@ class Work:
         return claim
 
     def clear(self) -> None:
-        """Remove what members that are gone have left, once it is recorded elsewhere."""
+        """Remove what dead members have left, once it is recorded elsewhere."""
         for member, _, renewed in list(members(self.folder)):
             if member != self.member.id and self.member.is_gone(member, renewed):
                 forget_member(self.folder, member)
@@ -121,9 +121,9 @@ class Work:
         self._journals = Journals(self.folder)
 
     def remove(self) -> None:
-        """All is done and recorded elsewhere: the others see it by their files that are gone.
+        """All is done and recorded elsewhere: the others notice that their files are missing.
 
-        Whoever comes from now on begins anew, so that nothing of theirs goes.
+        Processes that join from now on start from scratch, so that nothing of theirs is lost.
         """
         self.member.leave()
         gone = temporary_path(self.folder / WORK)
@@ -137,7 +137,7 @@ class Work:
 
 @contextlib.contextmanager
 def at_work(folder: Path) -> Iterator[Work]:
-    """Be a member of those at work in a folder; what is claimed inside is given away at the end."""
+    """Join the processes at work in a folder; claims made inside are released at the end."""
     work = Work(folder)
     work.member.come()
     try:
@@ -153,13 +153,13 @@ def require_same(others: list[Note], by: str, folder: Path) -> None:
     for other in others:
         if other.by != by:
             raise UserError(
-                f"{folder}: {other.name} is at work here with other settings or inputs; wait for it, give the same, "
+                f"{folder}: {other.name} is at work here with other settings or inputs; wait for it, use the same settings, "
                 "or name another folder"
             )
 
 
 def _tidy(folder: Path) -> None:
-    """Remove the folders that are empty, where nobody is at work any more."""
+    """Remove the folders that are empty, where no process is at work any more."""
     for name in ("members", "claims", JOURNALS, ""):
         with contextlib.suppress(OSError):
             (folder / WORK / name).rmdir()

@@ -1,4 +1,4 @@
-"""The videos that are still to be made, given one at a time to whoever is free to make one."""
+"""The videos that are still to be made, handed out one at a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Iterator
 from pipeline.run_folder.joined.claims import Claim
 from pipeline.run_folder.joined.sharing import ASK_SECONDS, Work
 
-_MOST_SECONDS = 5.0  # between looks at what others hold: a file server has more to do
+_MOST_SECONDS = 5.0  # between checks of what others hold: a file server has more to do
 
 
 class Todo:
-    """The videos of a member's share, in the order in which it would like them.
+    """The videos of a member's share, in its preferred order.
 
     `over` where the work is no longer this member's (see `Member`).
     """
@@ -41,9 +41,9 @@ class Todo:
         return bool(self._waiting or self._held or self._work.claims.held)
 
     def claims(self) -> Iterator[Claim | None]:
-        """Claimed videos until all are done, by whomever; None where none is free just now: ask again.
+        """Claimed videos until all are done by any process; None if none is free right now: ask again.
 
-        One is made by whoever asks, and its claim then released, or given `back`.
+        The caller makes the video and then releases its claim, or gives it `back`.
         """
         while not self.over and self.left:
             yield self.free()
@@ -62,7 +62,7 @@ class Todo:
             yield claim
 
     def free(self) -> Claim | None:
-        """A claimed video; None where none is free just now."""
+        """A claimed video; None if none is free just now."""
         if not self._waiting:
             self._look_again()
         while self._waiting and not self.over:
@@ -80,11 +80,11 @@ class Todo:
         time.sleep(ASK_SECONDS)
 
     def leave(self, videos: Collection[str]) -> None:
-        """Go without these."""
+        """Skip these."""
         self._waiting = deque(video for video in self._waiting if video not in videos)
 
     def back(self, video: str) -> None:
-        """It was not made, since its claim was taken over: it is looked at again."""
+        """It was not made because its claim was taken over: it is checked again."""
         self._held.append(video)
 
     def _look_again(self) -> None:

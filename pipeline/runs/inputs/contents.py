@@ -51,7 +51,7 @@ def foreseen(
 def remembered(readers: Sequence[Manifest], video: str, recipe: str, content: str) -> str:
     """What features made again will be, where a stage has read such, made by and of the same; else `content`.
 
-    UNKNOWN where what it read was made otherwise.
+    UNKNOWN if what it read was made differently.
     """
     for manifest in readers:
         former = manifest.recipes.get(video)
@@ -91,7 +91,7 @@ def values_of(fields: Mapping[str, Any]) -> set[object]:
 
 
 def manifest_of(folder: Path, name: str) -> Manifest | None:
-    """The manifest of a stage of the run in `folder`, None where it is not there or damaged."""
+    """The manifest of a stage of the run in `folder`, None if it is not there or damaged."""
     return readable_manifest(folder / row(name).folder)
 
 
@@ -101,7 +101,7 @@ def weights_in(folder: Path, manifest: Manifest) -> str:
 
 
 def weigh(folder: Path) -> str:
-    """Digest of the weights that a training left in its folder. Raises UserError where they are damaged."""
+    """Digest of the weights that a training left in its folder. Raises UserError if they are damaged."""
     from feature_extraction.weights.loading import state_digest
     from pipeline.training.checkpoints import MODEL_FILE, saved_weights
 

@@ -53,7 +53,7 @@ from pipeline.runs.ways import reads_of, ways_of
 class Facts:
     """The contents of a run that stages depend on.
 
-    `ahead`: what is about to be made again counts as UNKNOWN where its inputs are others now, and as
+    `ahead`: what is about to be made again counts as UNKNOWN if its inputs are different now, and as
     it was where they are not; otherwise only what is there counts. `look` gives which video each id is.
     """
 
@@ -82,7 +82,7 @@ class Facts:
         return self._identities
 
     def stage(self, name: str) -> Stage:
-        """A stage with what it depends on. Raises UserError where a file cannot be read."""
+        """A stage with what it depends on. Raises UserError if a file cannot be read."""
         if name not in self._stages:
             stage = row(name)
             manifest = self.manifest(name)
@@ -114,7 +114,7 @@ class Facts:
         )
 
     def manifest(self, name: str) -> Manifest | None:
-        """A stage's manifest, None where it is not there or damaged."""
+        """A stage's manifest, None if it is not there or damaged."""
         if name not in self._manifests:
             self._manifests[name] = manifest_of(self.folder, name)
         return self._manifests[name]
@@ -187,7 +187,7 @@ class Facts:
         return file_digest(path) if path.is_file() else UNSURE
 
     def reasons(self, name: str) -> list[str]:
-        """What a stage depends on that is otherwise now, or will be; none where it has not been done."""
+        """Which inputs of a stage are different now, or will be; none where it has not been done."""
         if name not in self._reasons:
             manifest = self.manifest(name)
             self._reasons[name] = [] if manifest is None else self.stage(name).differences(manifest)

@@ -30,8 +30,8 @@ VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
 # Fields with what was read of the features of each video.
 FEATURES_READ = ("features of training videos", "features of evaluation videos", "videos")
 TRAINED_ON = "training videos"  # of fine-tuning: which video each was
-VIDEOS = "videos"  # the field with a digest a video, of a stage that leaves a file a video
-# Of `classify`, what works on scores that are there; what they are made of is said by video.
+VIDEOS = "videos"  # the field with a digest per video, of a stage that leaves a file per video
+# Of `classify`, what works on scores that are there; what they are made of is reported by video.
 _FUSED = (
     "content.proposals",
     "classify.top",
@@ -44,13 +44,13 @@ _FUSED = (
 def stage_fields(facts: Facts, stage: StageRow) -> dict[str, Any]:
     """The fields of a stage: its settings and, by content, what it reads.
 
-    Raises UserError where a file cannot be read.
+    Raises UserError if a file cannot be read.
     """
     return setting_fields(facts.config, stage) | _INPUTS[stage.name](facts)
 
 
 def setting_fields(config: Config, stage: StageRow) -> dict[str, Any]:
-    """The settings of a stage alone. Raises UserError where the configuration lacks a section."""
+    """The settings of a stage alone. Raises UserError if the configuration lacks a section."""
     fields: dict[str, Any] = {}
     for section in stage.settings:
         fields |= result_fields(section, config.section(section))
@@ -236,7 +236,7 @@ def _made_of(*inputs: str | None) -> str:
 
 
 def short(digests: Digests) -> dict[str, str]:
-    """Digests by video, short: many of them stand in one manifest."""
+    """Digests by video, short: many of them are in one manifest."""
     return {video: digest[:SHORT] for video, digest in digests.items()}
 
 

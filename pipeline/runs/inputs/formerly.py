@@ -1,6 +1,6 @@
 """What an older program recorded of a stage: its inputs by whole files and by the settings they were made with.
 
-A folder it made is current where it would record the same today. Opened for work, it is recorded anew.
+A folder it made is current where it would record the same today. Opened for work, it is recorded again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _READS = {
 def former_fields(config: Config, folder: Path, stage: StageRow) -> dict[str, Any]:
     """The fields of a stage as they were recorded once; `folder` is the run's.
 
-    Raises UserError where a file cannot be read.
+    Raises UserError if a file cannot be read.
     """
     fields: dict[str, Any] = {}
     for source in _READS.get(stage.name, ()):
@@ -50,7 +50,7 @@ def former_fields(config: Config, folder: Path, stage: StageRow) -> dict[str, An
 
 
 def former_of(manifest: Manifest) -> dict[str, Any] | None:
-    """The fields an older program recorded, None where this one made the stage."""
+    """The fields an older program recorded, None if this one made the stage."""
     return manifest.fields if manifest.form < FORM else manifest.former
 
 

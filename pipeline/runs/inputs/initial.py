@@ -15,8 +15,8 @@ FIELD = "content.pretrained weights"  # of fine-tuning
 def initial_fields(backbone: BackboneSettings, run: Path) -> dict[str, str]:
     """The field of fine-tuning that says what its network begins with; none for random weights.
 
-    Where a folder of Hugging Face's is gone once the training is done, it is what the run recorded: all that
-    comes after needs the folder no more. Raises UserError where the weights are not there otherwise.
+    If a Hugging Face folder is removed after the training is done, it is what the run recorded: all that
+    comes after needs the folder no more. Raises UserError if the weights are not there otherwise.
     """
     known = _recorded(backbone, run) or initial_identity(backbone)
     return {} if known is None else {FIELD: known}

@@ -1,4 +1,4 @@
-"""Segments behind their videos' ends are refused before a stage reads them."""
+"""Segments beyond their videos' ends are refused before a stage reads them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _READ = {
 
 
 def require_lengths(run: Run, names: Sequence[str], *, look: bool = True) -> list[str]:
-    """What to say of segments behind their videos' ends, of those these stages read. Raises UserError: too many.
+    """What to say of segments beyond their videos' ends, of those these stages read. Raises UserError: too many.
 
     Without `look` only videos count that were looked at before.
     """

@@ -19,7 +19,7 @@ from pipeline.ranks import ranks
 from pipeline.runs.run import Run
 from pipeline.runs.soundness.lengths import require_lengths
 
-# Whether one of a video's segments [N, 2] could be trained on, in a video of so many seconds (NaN: unknown).
+# Whether one of a video's segments [N, 2] could be trained on, in a video of this many seconds (NaN: unknown).
 Holds = Callable[[np.ndarray, float], bool]
 
 
@@ -93,35 +93,35 @@ def _judges(run: Run) -> tuple[pd.DataFrame, bool]:
 
 def _some_holds(run: Run, rows: pd.DataFrame, holds: Holds) -> bool:
     """Whether one of the segments could be trained on, were its video as long as it can be."""
-    told: Mapping[str, float] = dict(
+    seconds: Mapping[str, float] = dict(
         zip(run.dataset.videos["video"], run.dataset.videos["duration"], strict=True)
     )
     for video, group in rows.groupby("video", sort=False):
         segments = group[["start", "end"]].to_numpy(float)
         if not np.isfinite(segments).all():
-            return True  # that these are no segments to detect is said of the evaluation
-        if holds(segments, told[str(video)]):
+            return True  # that these are no segments to detect is reported by the evaluation
+        if holds(segments, seconds[str(video)]):
             return True
     return False
 
 
-def _window_holds(config: DetectionConfig, segments: np.ndarray, told: float) -> bool:
-    """Whether a window of BMN holds one of a video's segments [N, 2]; `told` seconds long, or unknown (NaN)."""
+def _window_holds(config: DetectionConfig, segments: np.ndarray, seconds: float) -> bool:
+    """Whether a window of BMN holds one of a video's segments [N, 2]; `seconds` seconds long, or unknown (NaN)."""
     from pipeline.data.windows.cells import windows_with_segments  # loads torch
 
     scale = config.bmn.temporal_scale * config.bmn.feature_step
     window = scale * config.extract.stride / config.extract.fps
-    longest = np.nanmax([segments.max(), told]) + window
+    longest = np.nanmax([segments.max(), seconds]) + window
     return windows_with_segments(config, segments, float(longest)) > 0
 
 
-def _position_learns(config: DetectionConfig, segments: np.ndarray, told: float) -> bool:
-    """Whether a position of ActionFormer learns one of a video's segments [N, 2]; `told` as above."""
+def _position_learns(config: DetectionConfig, segments: np.ndarray, seconds: float) -> bool:
+    """Whether a position of ActionFormer learns one of a video's segments [N, 2]; `seconds` as above."""
     from pipeline.data.sequences.learning import learns_some  # loads torch
 
-    if np.isnan(told) and config.actionformer.mode == "rescale":
+    if np.isnan(seconds) and config.actionformer.mode == "rescale":
         return True  # how long a position is, is not known
-    longest = float(np.nanmax([segments.max(), told]))
+    longest = float(np.nanmax([segments.max(), seconds]))
     return learns_some(config, segments, longest)
 
 

@@ -69,7 +69,7 @@ def run(run: Run) -> None:
 def training_and_judging(run: Run, left_out: LeftOut) -> tuple[list[Sample], list[Sample], int]:
     """The videos that train, those whose loss chooses the epoch, and the features' channels.
 
-    What is left out, and what no position learns, is said.
+    What is left out, and what no position learns, is reported.
     """
     config, settings = run.detection, run.detection.actionformer
     rows, training, held_out, channels = rows_to_train(run, "actionformer", left_out)

@@ -51,7 +51,7 @@ def run(run: Run) -> None:
 def training_and_judging(run: Run, left_out: LeftOut) -> tuple[list[Window], list[Window], int]:
     """The windows that train, those whose loss chooses the epoch, and the features' channels.
 
-    What is left out is said.
+    What is left out is reported.
     """
     config, settings = run.detection, run.detection.bmn
     rows, training, held_out, channels = rows_to_train(run, "bmn", left_out)

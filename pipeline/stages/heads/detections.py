@@ -31,30 +31,30 @@ from pipeline.stages.heads.parts import (
 )
 from pipeline.training.networks.actionformer import Networks, load_network, sizes_of
 
-_BEYOND = "beyond"  # noted of a video: how much was found wholly behind its end
+_BEYOND = "beyond"  # noted of a video: how much was found wholly after its end
 
 
 def detect(run: Run) -> None:
-    """Write a file a video, then `actionformer/detections/detections.csv` of all and `proposals.csv` beside it.
+    """Write a file per video, then `actionformer/detections/detections.csv` of all and `proposals.csv` beside it.
 
     The proposals are the segments of the detections, each once, with its best score.
     """
     while not _together(run, "detections", _write_detections):
-        say("actionformer: others took this process for dead; begins again")
+        say("actionformer: other processes took this one for dead; starting again")
 
 
 def propose(run: Run) -> None:
-    """Write a file a video, then `actionformer/proposals/proposals.csv` of all: video, start, end, score."""
+    """Write a file per video, then `actionformer/proposals/proposals.csv` of all: video, start, end, score."""
     while not _together(run, "segments", _write_proposals):
-        say("actionformer: others took this process for dead; begins again")
+        say("actionformer: other processes took this one for dead; starting again")
 
 
 def _together(
     run: Run, name: str, write: Callable[[Stage, pd.DataFrame, dict[str, object]], None]
 ) -> bool:
-    """Take part until all is done, or this process's share is; False where it has to begin again.
+    """Work until all is done, or this process's shard is; False if it has to start again.
 
-    Only videos whose features, network or settings are others than they were are looked at again.
+    Only videos whose features, network or settings changed are processed again.
     """
     with joined(run, name) as (stage, work):
         what = "detections" if name == "detections" else "proposals"
@@ -76,7 +76,7 @@ def _together(
 def _found_in_all(
     run: Run, stage: Stage, videos: Sequence[str], what: str
 ) -> tuple[pd.DataFrame, int]:
-    """What is found in all videos, and how much lay behind their ends. Raises UserError where nothing is."""
+    """What is found in all videos, and how much was after their ends. Raises UserError if nothing is."""
     read = read_detected if what == "detections" else partial(read_part, command="detect")
     tables = [read(part_of(stage, video), video) for video in videos]
     counts = {video: len(table) for video, table in zip(videos, tables, strict=True)}
@@ -85,7 +85,7 @@ def _found_in_all(
     lines = Ledger(stage.folder).lines
     beyond = sum(int(lines[video].notes.get(_BEYOND, 0)) for video in videos)
     if beyond:
-        say(f"actionformer: {beyond} {what} lay wholly behind the ends of their videos, left out")
+        say(f"actionformer: {beyond} {what} lay wholly after the ends of their videos, left out")
     return pd.concat(tables, ignore_index=True), beyond
 
 

@@ -37,7 +37,7 @@ def part_of(stage: Stage, video: str) -> Path:
 
 
 def videos_to_do(run: Run, left_out: LeftOut) -> list[str]:
-    """The evaluation videos that have features. Raises UserError where there is none."""
+    """The evaluation videos that have features. Raises UserError if there is none."""
     videos = run.features.available(run.dataset.video_ids(run.subsets[1]), left_out)
     if not videos:
         raise UserError(f"dataset.eval_subset {run.subsets[1]!r}: no video to propose for")
@@ -74,13 +74,15 @@ def make_parts(
 
 @contextlib.contextmanager
 def all_made(run: Run, stage: Stage, work: Work, coming: Sequence[str]) -> Iterator[Stage | bool]:
-    """The stage to be finished, where this process is to do that; else whether its part is done (False: begin again)."""
+    """The stage to be finished, where this process is to do that; else whether its part is done (False: start again)."""
     over = distributed.any_rank(work.over)
     if not over and not stage.writes:
         yield True
     elif not over and coming:
         title = maker(stage.name).command
-        say(f"{title}: shard {run.shard} is done; {len(coming)} videos of other shares are to come")
+        say(
+            f"{title}: shard {run.shard} is done; {len(coming)} videos of other shards are not done yet"
+        )
         yield True
     elif over:
         yield is_finished(stage)
@@ -123,14 +125,14 @@ def _make(
 
 
 def require_some(run: Run, title: str, what: str, hint: str, counts: Mapping[str, int]) -> None:
-    """Say for which videos nothing was found. Raises UserError where that is so of all: no number comes of that.
+    """Report the videos in which nothing was found. Raises UserError if that is true of all: there would be no figures.
 
     `title`: the section of the head. `what` it finds. `hint`: the keys that may allow none.
     """
     without = [video for video, count in counts.items() if not count]
     if len(without) == len(counts):
         raise UserError(
-            f"{title}: no {what} for any of {len(counts)} videos: the network has learnt nothing, or "
+            f"{title}: no {what} for any of {len(counts)} videos: the network learned nothing, or "
             f"{hint} allow none; see the loss in {run.path(title)}/history.json, and "
             f"train again with a higher {title}.min_steps or another {title}.base_lr (--force)"
         )

@@ -35,16 +35,16 @@ from pipeline.training.networks.bmn import load_network
 
 
 def run(run: Run) -> None:
-    """Write a file a video, then `bmn/proposals/proposals.csv` of all: video, start, end, score.
+    """Write a file per video, then `bmn/proposals/proposals.csv` of all: video, start, end, score.
 
-    Only videos whose features, network or settings are others than they were are proposed for again.
+    Only videos whose features, network or settings changed get new proposals.
     """
     while not _together(run):
-        say("bmn: others took this process for dead; begins again")
+        say("bmn: other processes took this one for dead; starting again")
 
 
 def _together(run: Run) -> bool:
-    """Take part until all is done, or this process's share is; False where it has to begin again."""
+    """Work until all is done, or this process's shard is; False if it has to start again."""
     with joined(run, "proposals", _take_unrecorded) as (stage, work):
         if stage.complete and run.is_complete("proposals"):
             say("bmn: proposals complete, nothing to do")

@@ -1,4 +1,4 @@
-"""What the trainings of both heads do alike: which segments train, and the training itself."""
+"""What the trainings of both heads have in common: which segments train, and the training itself."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class TrainingRows(NamedTuple):
 
 
 def rows_to_train(run: Run, title: str, left_out: LeftOut) -> TrainingRows:
-    """The training subset's segments in videos with features. What is left out is said.
+    """The training subset's segments in videos with features. What is left out is reported.
 
-    Videos are held out as fine-tuning holds them out: a head is not judged on features of videos the
-    classifier has learnt by heart.
+    Videos are held out as fine-tuning holds them out: a head is not judged on features of videos
+    the classifier was trained on.
     """
     settings, seed = run.config.dataset, run.config.finetune.seed
     rows, counts = training_rows(run.dataset, settings.train_subset)

@@ -1,4 +1,4 @@
 """`tada-loc compare`: results side by side, with how sure their differences are.
 
-Gives plain values and their table; knows no page and no command.
+Returns plain values and their table; knows no page and no command.
 """

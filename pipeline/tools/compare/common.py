@@ -12,9 +12,9 @@ from pipeline.tools.compare.results import Result
 
 
 def on_common_videos(results: Sequence[Result]) -> tuple[list[Result], list[str]]:
-    """The results on the videos that all have with the same ground truth, and what to say of the others.
+    """The results on the videos that all have with the same ground truth, and what to report about the others.
 
-    Raises UserError where there is no such video, or they are of other tasks.
+    Raises UserError if there is no such video, or they are of other tasks.
     """
     first = results[0]
     for other in results[1:]:
@@ -36,7 +36,7 @@ def on_common_videos(results: Sequence[Result]) -> tuple[list[Result], list[str]
     if len(shared) < len(everything):
         notes.append(f"{len(everything) - len(shared)} videos are not evaluated in all; left out")
     if len(same) < len(shared):
-        notes.append(f"{len(shared) - len(same)} videos are annotated otherwise; left out")
+        notes.append(f"{len(shared) - len(same)} videos are annotated differently; left out")
     return [result.of_videos(common) for result in results], notes
 
 

@@ -41,7 +41,7 @@ def comparison(
     classes: name, segments, runs (AP over the thresholds), differences (difference, low, high)
     errors: at; kinds: kind, counts, runs (points), differences. recall: counts, runs, differences; None for files
     settings: key, values, of those that differ. changed: videos whose F1 at each best score differs most
-    Raises UserError where they share no video, UsageError for one alone, or one given twice.
+    Raises UserError if they share no video, UsageError for one alone, or one given twice.
     """
     results, notes = on_common_videos(named(results))
     first = results[0]

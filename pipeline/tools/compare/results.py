@@ -1,4 +1,4 @@
-"""What is compared: the results of runs, or result files of anyone, with the ground truth they are of."""
+"""What is compared: the results of runs, or any result files, with their ground truth."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Result:
 
 
 def result_of_run(folder: Path) -> Result:
-    """What a run has found. Raises UserError where it has not been evaluated."""
+    """What a run has found. Raises UserError if it has not been evaluated."""
     run = run_of(folder)
     subset = run.subsets[1]
     if not (run.path(run.ways.detecting) / DETECTIONS).is_file():
@@ -72,8 +72,8 @@ def result_of_run(folder: Path) -> Result:
         )
     if not run.is_complete("eval"):
         say(
-            f"{folder}: its figures are not of its settings and inputs of now; `tada-loc eval --run-dir {folder}` "
-            "makes them again"
+            f"{folder}: its figures are outdated: settings or inputs changed; run `tada-loc eval "
+            "--run-dir {folder}`"
         )
     return Result(
         name=folder.resolve().name,
@@ -92,7 +92,7 @@ def result_of_run(folder: Path) -> Result:
 
 
 def result_of_file(config: DetectionConfig, path: Path) -> Result:
-    """What a result file, or a table of detections, holds. Raises UserError where it cannot be scored."""
+    """What a result file, or a table of detections, holds. Raises UserError if it cannot be scored."""
     given = read_scored(config, path)
     if "label" not in given.table:
         raise UserError(f"{path}: holds proposals; compare takes detections with labels, or runs")
@@ -111,16 +111,16 @@ def result_of_file(config: DetectionConfig, path: Path) -> Result:
 
 
 def named(results: Sequence[Result]) -> list[Result]:
-    """The results with names that tell them apart: their paths where names are the same.
+    """The results with distinct names: their paths where names are the same.
 
     Raises UsageError for one alone, or one that is given twice.
     """
     if len(results) < 2:
-        raise UsageError("compare takes two runs or result files at least; name another")
+        raise UsageError("compare needs at least two runs or result files; name another")
     paths = [result.path.resolve() for result in results]
     if len(set(paths)) < len(paths):
         twice = next(path for path in paths if paths.count(path) > 1)
-        raise UsageError(f"{twice}: is given twice; give results to compare")
+        raise UsageError(f"{twice}: is given twice; name different results")
     names = [result.name for result in results]
     return [
         replace(result, name=str(result.path)) if names.count(result.name) > 1 else result

@@ -68,7 +68,7 @@ def difference(
 
 
 def ends(low: float, high: float, *, alone: bool) -> dict[str, float | None]:
-    """Both ends of an interval, fractions, in percent; None where it says nothing.
+    """Both ends of an interval, fractions, in percent; None if it says nothing.
 
     Which is so for NaN, and for one without width where the ground truth is of one video `alone`: drawn again it
     stays the same, however little it tells of other videos.

@@ -1,4 +1,4 @@
-"""A comparison as a user sees it."""
+"""A comparison as printed."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _settings(settings: Sequence[Mapping[str, Any]], names: Sequence[str]) -> li
 
 
 def _table(title: str, names: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """A row a figure: the value of each result, and behind those after the first how they differ."""
+    """A row a figure: the value of each result, and for those after the first how they differ."""
     body = []
     for name, values, differences in rows:
         cells = [f"{values[0]:.2f}"]

@@ -51,7 +51,7 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
     findings = _annotations(dataset, run.subsets)
     skipped = videos["video"].isin(skipped_ids(config.runtime.skip))
     if skipped.any():
-        text = f"{skipped.sum()} of {len(videos)} are in {config.runtime.skip} and not looked at"
+        text = f"{skipped.sum()} of {len(videos)} are in {config.runtime.skip} and not checked"
         findings.append(Finding("videos", NOTE, text, tuple(videos["video"][skipped])))
         videos = videos[~skipped]
     # Nothing reads the videos of a run whose features are there already.
@@ -75,7 +75,7 @@ def examine(run: Run, *, deep: bool = False) -> list[Finding]:
 
 
 def _refused(run: Run, findings: Sequence[Finding]) -> list[Finding]:
-    """What a stage will refuse, where nothing above is the reason."""
+    """What a stage will refuse for other reasons."""
     try:
         check_stages(run, [stage.name for stage in in_order(run.ways)])
     except UserError as error:
@@ -104,7 +104,7 @@ def _annotations(dataset: Dataset, subsets: tuple[str, str]) -> list[Finding]:
 
 
 def _held_out(config: Config) -> list[Finding]:
-    """Whether videos are held out for nothing."""
+    """Whether videos are held out without any use."""
     try:
         require_use(config)
     except UserError as error:
@@ -168,7 +168,7 @@ def _leaks(dataset: Dataset, found: Mapping[str, Source]) -> list[Finding]:
 
 
 def _network_and_disk(run: Run, seconds: Sequence[float]) -> Finding:
-    """Whether there is such a network, and room for its features: float16 [clips, channels] a video."""
+    """Whether there is such a network, and space for its features: float16 [clips, channels] a video."""
     try:
         channels = feature_channels(run)
         if run.ways.head == "bmn":

@@ -13,7 +13,7 @@ OK, NOTE, WRONG = "ok", "note", "WRONG"
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report: what was looked at, how it stands, the videos or classes concerned, figures."""
+    """One line of the report: what was checked, its state, the videos or classes concerned, figures."""
 
     check: str
     state: str
@@ -23,7 +23,7 @@ class Finding:
 
 
 def findings_table(findings: Sequence[Finding]) -> str:
-    """The table a user sees."""
+    """The table to print."""
     width = max(len(finding.check) for finding in findings)
     lines = []
     for finding in findings:

@@ -1,4 +1,4 @@
-"""What both heads are asked of segments: how many are shorter or longer than what the head can tell."""
+"""What both heads are asked of segments: how many are shorter or longer than the head can represent."""
 
 from __future__ import annotations
 

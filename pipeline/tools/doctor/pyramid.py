@@ -34,7 +34,7 @@ class Fit(NamedTuple):
 
 
 def fit_of(config: DetectionConfig, rows: pd.DataFrame, seconds: Mapping[str, float]) -> Fit:
-    """How segments (video, start, end) fit the positions of their videos, which are so many `seconds` long."""
+    """How segments (video, start, end) fit the positions of their videos, which are `seconds` long."""
     settings, clips = config.actionformer, clip_grid(config.extract)
     position, possible, actual = np.zeros((3, len(rows)))
     lengths = {}
@@ -86,7 +86,7 @@ def _learnt(check: str, fit: Fit) -> Finding:
 
 
 def _levels(settings: ActionFormerSettings, lengths: np.ndarray) -> Finding:
-    """How many segments, of so many positions, each level learns, and whether there are too few or too many levels."""
+    """How many segments, of this many positions, each level learns, and whether there are too few or too many levels."""
     counts = np.bincount(levels_of(lengths, settings), minlength=settings.levels)
     text = f"segments by level, the finest first: {', '.join(map(str, counts))}"
     numbers = {f"level {level}": float(count) for level, count in enumerate(counts)}
@@ -94,7 +94,7 @@ def _levels(settings: ActionFormerSettings, lengths: np.ndarray) -> Finding:
     if settings.ranges is not None or abs(needed - settings.levels) <= 1:
         return Finding("levels", OK, text, numbers=numbers)
     few = needed > settings.levels
-    why = "the longest reach far beyond the last" if few else "the coarsest have next to nothing"
+    why = "the longest reach far beyond the last" if few else "the coarsest learn almost nothing"
     return Finding("levels", NOTE, f"{text}; {why}: actionformer.levels={needed}", numbers=numbers)
 
 
@@ -109,7 +109,7 @@ def _samples(settings: ActionFormerSettings, fit: Fit, length: np.ndarray) -> Fi
     text += f"{settings.max_length}"
     numbers = {"longest": longest, "median": float(np.median(lengths)), "cut": cut}
     if long:
-        text += f": of {len(long)} of {len(lengths)} an epoch trains on a part"
+        text += f": of {len(long)} of {len(lengths)} an epoch trains on only a part"
         text += f"; {cut} segments are longer than any part" if cut else ""
         state = NOTE if cut else OK
         return Finding(

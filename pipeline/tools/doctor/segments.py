@@ -21,20 +21,20 @@ from pipeline.tools.doctor.pyramid import pyramid_findings
 def time_findings(
     config: Config, dataset: Dataset, subset: str, measured: Mapping[str, Measured]
 ) -> list[Finding]:
-    """Segments of a subset that run behind their video's end, or end before their start."""
+    """Segments of a subset that end after their video's end, or end before their start."""
     found = beyond_end(dataset, subset, measured, skipped_ids(config.runtime.skip))
     check, rows = f"times, {subset}", dataset.rows(subset)
     findings = []
     if found.count:
         wrong = found.share > config.dataset.allow_beyond
-        text = f"{len(found.late)} of {found.count} segments run behind their video's end"
+        text = f"{len(found.late)} of {found.count} segments end after their video's end"
         if len(found.late):
             text += f", {found.begin} of them begin there"
         text += f"; {how_to_fix(found)}" if wrong else ""
         state = WRONG if wrong else NOTE if len(found.late) else OK
         findings.append(Finding(check, state, text, found.examples()))
     if found.odd:
-        findings.append(Finding(check, NOTE, f"all {found.count} segments lie {found.odd}"))
+        findings.append(Finding(check, NOTE, f"all {found.count} segments are {found.odd}"))
     swapped = rows[rows["end"] < rows["start"]]
     if len(swapped):
         most = 2 * len(swapped) > len(rows)
@@ -51,7 +51,7 @@ def time_findings(
 def segment_findings(
     config: DetectionConfig, dataset: Dataset, subset: str, seconds: Mapping[str, float]
 ) -> list[Finding]:
-    """How a subset's segments fit clips and what the head can tell; `seconds` are the videos' durations."""
+    """How a subset's segments fit clips and the head; `seconds` are the videos' durations."""
     rows = dataset.rows(subset)
     rows = rows[(rows["end"] > rows["start"]) & (rows["video"].map(seconds) > 0)]
     if rows.empty:

@@ -23,7 +23,7 @@ def training_findings(
 ) -> list[Finding]:
     """Samples, batch, epochs and steps of a run's trainings; `seconds` are the videos' durations.
 
-    A training with nothing to train on is said elsewhere, but for BMN where segments fit no window. `finetunes`:
+    A training with nothing to train on is reported elsewhere, but for BMN where segments fit no window. `finetunes`:
     whether the run has a classifier of its own.
     """
     finetune = finetune_outlook(config, dataset, infos)
@@ -36,7 +36,7 @@ def training_findings(
 def _finding(length: Length[OptimisationSettings]) -> Finding:
     check, settings, steps = f"training, {length.section}", length.settings, length.steps
     if not length.samples and length.section != "bmn":
-        return Finding(check, WRONG, "of no training video with segments the length is known")
+        return Finding(check, WRONG, "the length of no training video with segments is known")
     if not length.samples:
         text = "no window holds a whole training segment; raise bmn.temporal_scale or feature_step"
         return Finding(check, WRONG, text)

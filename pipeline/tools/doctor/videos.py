@@ -70,7 +70,7 @@ def _damage(seen: Mapping[str, Seen]) -> list[Finding]:
         for video, one in seen.items()
         if one.damaged
     )
-    text = f"{len(damaged)} of {len(seen)} break off or do not decode in places, and are taken for what they hold"
+    text = f"{len(damaged)} of {len(seen)} are truncated or do not decode in places, and are used as far as they decode"
     return [Finding("decoding", NOTE, text, damaged)] if damaged else []
 
 
@@ -80,7 +80,7 @@ def _key_frames(seen: Mapping[str, Seen]) -> list[Finding]:
     slow = tuple(f"{v} ({gap:.0f} s)" for v, gap in far.items() if gap > KEY_FRAME_SECONDS)
     text = (
         f"{len(slow)} of {len(seen)} have key frames more than {KEY_FRAME_SECONDS:g} s apart: reading clips of them to "
-        "fine-tune is slow; packed anew with more (ffmpeg -i IN -g 60 OUT.mp4) it is not"
+        "fine-tune is slow; re-encode them with more (ffmpeg -i IN -g 60 OUT.mp4)"
     )
     return [Finding("key frames", NOTE, text, slow)] if slow else []
 
@@ -107,7 +107,7 @@ def compare_durations(
             "durations",
             WRONG if differing else OK,
             f"{len(differing)} of {compared} annotated durations differ from the video's by {limit}"
-            + ("; a training segment ends where the first of both does" if differing else ""),
+            + ("; training segments are cut at the earlier of the two" if differing else ""),
             tuple(differing),
         ),
     ]
@@ -123,7 +123,7 @@ def measured_of(infos: Mapping[str, VideoInfo]) -> dict[str, Measured]:
 
 
 def compare_rates(config: DetectionConfig, infos: Mapping[str, VideoInfo]) -> list[Finding]:
-    """Whether the videos have as many frames a second as are sampled."""
+    """Whether the videos have as many frames per second as are sampled."""
     rates = {video: info.fps for video, info in infos.items()}
     if not rates:
         return []
@@ -131,9 +131,9 @@ def compare_rates(config: DetectionConfig, infos: Mapping[str, VideoInfo]) -> li
     shown = ", ".join(f"{rate:g}" for rate in known[:6]) + (", ..." if len(known) > 6 else "")
     wanted = max(config.extract.fps, config.finetune.fps)
     slow = tuple(f"{v} ({rate:g})" for v, rate in rates.items() if rate < 0.95 * wanted)
-    text = f"{shown} frames a second, sampled at {config.extract.fps:g} by time"
+    text = f"{shown} frames per second, sampled at {config.extract.fps:g} by time"
     if slow:
-        text += f"; {len(slow)} videos have fewer, whose frames are used more than once"
+        text += f"; {len(slow)} videos have fewer, so their frames are repeated"
     return [Finding("fps", NOTE if slow else OK, text, slow)]
 
 

@@ -51,7 +51,7 @@ def painted(frame: np.ndarray, heat: np.ndarray, scale: float) -> np.ndarray:
 
 @cache
 def _palette() -> np.ndarray:
-    """256 colours float [256, 3] from dark to bright, which the colour-blind tell apart."""
+    """256 colours float [256, 3] from dark to bright, which colour-blind people can distinguish."""
     from matplotlib import colormaps
 
     return 255 * np.asarray(colormaps["inferno"](np.linspace(0, 1, 256)))[:, :3]

@@ -27,7 +27,7 @@ from pipeline.writers.film.sources import Look
 from pipeline.writers.film.upright import FromPictures
 from pipeline.writers.overlay.fonts import fitted, font_for
 
-_MOST_RATE = 30.0  # pictures a second
+_MOST_RATE = 30.0  # pictures per second
 _SMALLEST, _LARGEST = 224, 360  # pixels of a frame's height in the film
 _BAR, _TEXT, _GAP = 26, 14, 8
 _PAPER, _INK = (16, 16, 16), (240, 240, 240)
@@ -81,7 +81,7 @@ def _pictures(
 
 
 def _sized(frame: np.ndarray) -> np.ndarray:
-    """A frame of a height that is looked at with ease."""
+    """A frame at a comfortable height for viewing."""
     height, width = frame.shape[:2]
     wanted = min(max(height, _SMALLEST), _LARGEST)
     size = (max(2, round(width * wanted / height)), wanted)
@@ -91,7 +91,7 @@ def _sized(frame: np.ndarray) -> np.ndarray:
 def _composed(
     panels: Sequence[np.ndarray], titles: Sequence[str], head: str, clock: str, count: int
 ) -> np.ndarray:
-    """Panels side by side, room for `count` of them, titles above, and what is shown below."""
+    """Panels side by side, space for `count` of them, titles above, and what is shown below."""
     height, width = panels[0].shape[:2]
     whole = Image.new("RGB", (count * (width + _GAP) - _GAP, height + 2 * _BAR), _PAPER)
     draw = ImageDraw.Draw(whole)

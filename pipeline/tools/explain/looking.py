@@ -37,7 +37,7 @@ class Explained:
     """A moment as the classifier sees it, by frame in order of time; where clips overlap, the frame of the nearer one.
 
     `times` [F] seconds, `frames` uint8 [F, H, W, 3] as the network is shown them, `maps` float32 [n, F, h, w] of the
-    moment's n targets: above 0 what speaks for the class. `centres` [clips], `logits` and `probabilities` [n, clips].
+    moment's n targets: above 0 where it supports the class. `centres` [clips], `logits` and `probabilities` [n, clips].
     `stages`: the calibration weights by stage, empty where the network has no TAdaConv.
     """
 
@@ -52,7 +52,7 @@ class Explained:
 
     @property
     def evidence(self) -> np.ndarray:
-        """What each frame says of a target [n, F]: over all frames of a clip the mean is its logit less its bias."""
+        """The evidence of each frame for a target [n, F]: over all frames of a clip the mean is its logit less its bias."""
         found: np.ndarray = self.maps.mean((2, 3))
         return found
 
@@ -71,7 +71,7 @@ def look_at(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Explained:
-    """Explain a moment of a video; `progress` is told how many clips are done. Raises UserError, VideoError."""
+    """Explain a moment of a video; `progress` is called with how many clips are done. Raises UserError, VideoError."""
     network = extractor.network.network
     assert isinstance(network, VideoNetwork)
     centres = moment.centres(extractor.grid)

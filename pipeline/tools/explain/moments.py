@@ -53,14 +53,14 @@ def detected_moments(
     against: tuple[Target, ...],
     video: str,
 ) -> list[Moment]:
-    """The wanted detections of a video, best first. Raises UserError where there is none."""
+    """The wanted detections of a video, best first. Raises UserError if there is none."""
     choice = replace(choice, top=choice.top or TOP)
     rows = choose(_as_prediction(detections, video), choice, heads).detections
     if not len(rows):
         best = detections["score"].max() if len(detections) else None
         found = f"{len(detections)}, the best with a score of {best:.3f}" if best else "none at all"
         raise UserError(
-            f"video {video}: no such detection (of {found}); lower --threshold, leave out --classes, or explain a "
+            f"video {video}: no detection is selected (of {found}); lower --threshold, leave out --classes, or explain a "
             "moment with --at SECONDS"
         )
     names = names_of(heads, rows)

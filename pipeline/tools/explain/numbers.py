@@ -30,7 +30,7 @@ def as_json(video: str, model: Model, explained: Sequence[Explained]) -> dict[st
 
 
 def table(explained: Sequence[Explained]) -> str:
-    """A line a moment, and below it a line a class: mean probability and evidence, and when it is strongest."""
+    """A line per moment, and below it a line per class: mean probability and evidence, and when it is strongest."""
     lines = []
     for number, one in enumerate(explained, start=1):
         lines.append(headline(number, one))

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 MOST = 12  # moments in the plot
 _LONGEST = 60
-# Okabe and Ito's, which the colour-blind tell apart; dashes beside them
+# Okabe and Ito's, which colour-blind people can distinguish; dashes beside them
 _HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442")
 _DASHES = ("-", "--", "-.", ":")
 
 
 def write_plot(path: Path, network: str, explained: Sequence[Explained]) -> None:
-    """Write the PNG: a row a moment. Raises UserError where it cannot be written."""
+    """Write the PNG: a row per moment. Raises UserError if it cannot be written."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -62,7 +62,7 @@ class Request:
 
 
 class Written(NamedTuple):
-    """What a user is told: the table, the folder, and the files in it."""
+    """What is printed: the table, the folder, and the files in it."""
 
     table: str
     folder: Path
@@ -85,7 +85,7 @@ def explain(request: Request) -> Written:
             found = _detections(request, run, model, video, source, device)
             if model.config.names_own_classes:
                 say(
-                    "explain: ActionFormer named the detections; the classifier on clips is what is looked into"
+                    "explain: ActionFormer predicted the detections; the maps show the classifier on clips"
                 )
             moments = detected_moments(found, request.choice, model.heads, against, video)
         else:
@@ -100,25 +100,27 @@ def explain(request: Request) -> Written:
 
 
 def _require_explainable(model: Model) -> None:
-    """Refuse networks of others: where their features lie in a frame is not known here. Raises UserError."""
+    """Refuse networks of others: the positions of their features in a frame are not known. Raises UserError."""
     try:
         published = model.config.backbone.of_others
     except PublishedError as error:
         raise UserError(f"{model.name}: backbone.name: {error}") from error
     if published is not None:
         raise UserError(
-            f"{model.name}: its backbone is {model.config.backbone.title}; explain shows what networks of ours look "
-            "at (docs/how-to/backbones.md)"
+            f"{model.name}: its backbone is {model.config.backbone.title}; explain supports built-in "
+            "networks only (docs/how-to/backbones.md)"
         )
 
 
 def _find(request: Request, run: Run | None) -> tuple[str, Source]:
-    """The video's name and where it lies. Raises UserError."""
+    """The video's name and where it is. Raises UserError."""
     if run is not None and not os.path.lexists(request.video):
         if request.video not in run.videos:
             near = difflib.get_close_matches(request.video, run.videos, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise UserError(f"{request.video}: is no video of {run.folder}, and no such file{hint}")
+            raise UserError(
+                f"{request.video}: is not a video of {run.folder}, and there is no such file{hint}"
+            )
         sources, _ = find_videos(run.config.dataset, run.dataset, [request.video])
         if request.video not in sources:
             raise UserError(
@@ -144,7 +146,9 @@ def _detections(
     if run is not None and not os.path.lexists(request.video) and _is_evaluated(run, video):
         rows = detections_of(run)
         return rows[rows["video"] == video].reset_index(drop=True)
-    say(f"explain: {video}: looking for actions in the whole video first (--at SECONDS does not)")
+    say(
+        f"explain: {video}: detecting actions in the whole video first (not needed with --at SECONDS)"
+    )
     return Detector(model, device=str(device)).predict(source, video).detections
 
 

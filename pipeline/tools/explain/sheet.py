@@ -16,13 +16,13 @@ from pipeline.tools.explain.targets import Target
 from pipeline.writers.overlay.fonts import fitted, font_for
 
 COLUMNS = 8
-_TILE = 150  # pixels a frame's height or width at most
+_TILE = 150  # pixels per frame's height or width at most
 _LEFT, _GAP, _TEXT = 150, 6, 13
 _INK, _FAINT, _PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 
 
 def write_sheet(path: Path, title: str, explained: Sequence[Explained]) -> None:
-    """Write the PNG of a video's moments under its title. Raises UserError where it cannot be written."""
+    """Write the PNG of a video's moments under its title. Raises UserError if it cannot be written."""
     blocks = [_block(number, one) for number, one in enumerate(explained, start=1)]
     width = max(block.width for block in blocks)
     head = 3 * _TEXT
@@ -49,7 +49,7 @@ def headline(number: int, one: Explained) -> str:
 
 
 def row_title(target: Target) -> str:
-    """What stands beside a class's row."""
+    """The text beside a class's row."""
     return f"against {target.name}" if target.against else target.name
 
 
@@ -61,7 +61,7 @@ def columns_of(one: Explained, count: int = COLUMNS) -> np.ndarray:
 
 
 def _block(number: int, one: Explained) -> Image.Image:
-    """A moment: its headline, a row of frames, a row a class, the times."""
+    """A moment: its headline, a row of frames, a row per class, the times."""
     height, width = one.frames.shape[1:3]
     zoom = _TILE / max(height, width)
     tile = max(1, round(width * zoom)), max(1, round(height * zoom))

@@ -10,7 +10,7 @@ from pipeline.prediction.choosing import Heads, require_classes
 
 
 class Target(NamedTuple):
-    """A class of a head: its number, its name, and whether it is the one that others are held against."""
+    """A class of a head: its number, its name, and whether it is the one that the others are compared with."""
 
     head: int
     number: int
@@ -43,7 +43,7 @@ def targets_named(heads: Heads, names: Sequence[str], *, against: bool) -> tuple
 
 
 def with_against(targets: tuple[Target, ...], against: tuple[Target, ...]) -> tuple[Target, ...]:
-    """The classes, and those they are held against that are not among them."""
+    """The classes, and those they are compared with that are not among them."""
     known = {target.key for target in targets}
     return (*targets, *(target for target in against if target.key not in known))
 

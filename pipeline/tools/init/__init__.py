@@ -1,4 +1,4 @@
-"""`tada-loc init`: from someone's own videos and table to a configuration.
+"""`tada-loc init`: from a user's own videos and table to a configuration.
 
-Trains nothing; every choice says its reason.
+Trains nothing; every choice states its reason.
 """

@@ -1,7 +1,7 @@
-"""The configuration that suits someone's own footage, and why: what `tada-loc init` writes.
+"""The configuration that suits a user's own footage, and why: what `tada-loc init` writes.
 
-Every number is a key of the configuration with the reason for it; `docs/how-to/own-data.md` tells what was
-measured.
+Every number is a key of the configuration with the reason for it; `docs/how-to/own-data.md` shows the
+measurements.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipeline.tools.init.footage import Footage
 from pipeline.tools.init.heads import Entry
 
 FRAMES = 8  # of a clip, as in the paper
-LONGEST_CLIP = 1.1  # seconds: 8 frames, 8 apart, at 60 a second, as on EPIC-KITCHENS-100; longer ones blur boundaries
+LONGEST_CLIP = 1.1  # seconds: 8 frames, 8 apart, at 60 per second, as on EPIC-KITCHENS-100; longer ones blur boundaries
 POSITIONS_IN_SHORTEST = 8  # boundaries are found to about a position
 LENGTHS_BEYOND = 1.25  # the longest proposal over the longest usual action
 FAR_APART = 4  # commonest over rarest class from which rare ones are drawn more often
@@ -27,7 +27,7 @@ FAR_APART = 4  # commonest over rarest class from which rare ones are drawn more
 class Machine:
     """What a kind of machine can train in reasonable time.
 
-    `fps` is the most frames a second worth decoding, `clips` the most clips of all footage together,
+    `fps` is the most frames per second worth decoding, `clips` the most clips of all footage together,
     `durations` the most BMN durations.
     """
 
@@ -66,7 +66,7 @@ MACHINES = {"cpu": CPU, "gpu": GPU}
 
 @dataclass(frozen=True)
 class Grid:
-    """Clips and positions: frames a second, frames from one to the next, frames from clip to clip.
+    """Clips and positions: frames per second, frames from one to the next, frames from clip to clip.
 
     `why` says what decided the stride.
     """
@@ -99,7 +99,7 @@ def choose_grid(footage: Footage, machine: Machine) -> Grid:
         (footage.seconds / machine.clips, f"else there are more than {machine.clips} of them"),
     )
     if position * fps < 1:
-        why = "each frame, and nothing lies closer"
+        why = "every frame, the smallest stride"
     stride = max(1, round(position * fps))
     return Grid(fps, interval, stride, max(4, math.ceil(wanted * fps / stride)), why)
 
@@ -125,23 +125,21 @@ def advice(footage: Footage, kind: str) -> dict[str, list[Entry]]:
         "detector": heads.detector(),
         "bmn": _bmn(footage, machine, grid),
         "proposals": [
-            ("boundary_power", 0.0, "the boundary scores pick, and do not weigh"),
-            ("voting", 0.75, "proposals around a pick move its ends"),
+            ("boundary_power", 0.0, "the boundary scores select proposals and do not weight them"),
+            ("voting", 0.75, "overlapping proposals refine the ends of a picked one"),
         ],
         "actionformer": heads.actionformer(footage, machine.former, grid.position),
         "classify": [
-            ("mode", "proposal", "each proposal has classes of its own"),
-            ("spread", "inside", "clips that hang over a proposal's ends see what is beside it"),
+            ("mode", "proposal", "each proposal has its own classes"),
+            ("spread", "inside", "clips that reach beyond a proposal's ends see its surroundings"),
         ],
-        "eval": [("iou", "0.1:0.1:0.5", "another: tada-loc eval --iou 0.5:0.05:0.95")],
+        "eval": [("iou", "0.1:0.1:0.5", "others: tada-loc eval --iou 0.5:0.05:0.95")],
     }
 
 
 def _clip(footage: Footage, machine: Machine, grid: Grid) -> list[Entry]:
     """What a clip is, in fine-tuning and extraction alike."""
-    rate = (
-        f"the videos have {footage.fps:.4g}; more than {machine.fps:g} costs time and gains little"
-    )
+    rate = f"the videos have {footage.fps:.4g}; more than {machine.fps:g} takes longer and gains little"
     span = (
         f"a clip spans {FRAMES * grid.interval / grid.fps:.2g} s; a quarter of the actions are shorter than "
         f"{footage.quarter:.2g} s"
@@ -158,7 +156,7 @@ def _backbone(machine: Machine, kind: str) -> list[Entry]:
         "depth": "small: trains in minutes without a GPU" if kind == "cpu" else "ResNet-50",
         "width": "channels of the first stage",
         "dropout": "a small network needs none",
-        "pretrained": "or the path of a Kinetics checkpoint: better, and fewer epochs",
+        "pretrained": "or the path of a Kinetics checkpoint: more accurate, and needs fewer epochs",
     }
     entries: list[Entry] = [("name", "tada2d", "")]
     return entries + [(key, value, why[key]) for key, value in machine.backbone.items()]
@@ -172,12 +170,12 @@ def _finetune(footage: Footage, machine: Machine) -> list[Entry]:
         (
             "short_side",
             [low, high],
-            f"pixels, drawn anew for each batch; the videos have {footage.short_side}",
+            f"pixels, drawn for each batch; the videos have {footage.short_side}",
         ),
-        ("crop", "whole", "training sees what extraction will"),
+        ("crop", "whole", "training sees what extraction will see"),
         ("eval_short_side", low, "as in extract"),
         ("optimizer", "adamw", ""),
-        ("base_lr", values["base_lr"], "of batch_size; change both together"),
+        ("base_lr", values["base_lr"], "for this batch_size; change both together"),
         ("batch_size", values["batch_size"], ""),
         ("epochs", values["epochs"], f"of {footage.training_segments} training segments"),
         ("min_steps", values["min_steps"], "raises the epochs of a small set"),
@@ -207,20 +205,20 @@ def _bmn(footage: Footage, machine: Machine, grid: Grid) -> list[Entry]:
         (
             "temporal_scale",
             scale,
-            f"positions a window: {scale * grid.position:.3g} s seen at once",
+            f"positions per window: {scale * grid.position:.3g} s seen at once",
         ),
         (
             "duration_scale",
             grid.durations,
             f"proposals of up to {longest:.3g} s; 98 of 100 actions are shorter than {footage.longest:.3g} s",
         ),
-        ("window_step", scale - grid.durations, "so that each action lies whole in a window"),
-        ("random_windows", True, "each epoch cuts the videos anew"),
+        ("window_step", scale - grid.durations, "so that each action fits whole into a window"),
+        ("random_windows", True, "windows shift in every epoch"),
         ("boundary_center", 0.5, "boundaries without bias, up to a video's end"),
         *[(key, machine.bmn[key], "") for key in machine.bmn if key != "base_lr"],
         ("optimizer", "adamw", ""),
         ("base_lr", machine.bmn["base_lr"], ""),
-        ("batch_size", 8, "at most a quarter of the windows is taken"),
+        ("batch_size", 8, "at most a quarter of the windows is used"),
         ("epochs", 20, ""),
         ("min_steps", 600, "raises the epochs of a small set"),
         ("warmup_epochs", 1, ""),
@@ -243,7 +241,7 @@ def configuration_text(heading: str, sections: dict[str, list[Entry]]) -> str:
         lines += ["", f"{section}:"]
         for key, value, reason in entries:
             entry = f"  {key}: {_value(value)}"
-            # A label may hold signs that would end the comment.
+            # A label may contain characters that would end the comment.
             said = "".join(mark if mark.isprintable() else "?" for mark in reason)
             lines.append(f"{entry:31s} # {said}" if said else entry)
     return "\n".join(lines) + "\n"

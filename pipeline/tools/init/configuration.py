@@ -1,4 +1,4 @@
-"""`tada-loc init`: someone's own videos and table to a configuration that suits them."""
+"""`tada-loc init`: a user's own videos and table to a configuration that suits them."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def write_configuration(
     workers: int = 2,
     force: bool = False,
 ) -> str:
-    """Look at the footage and write `target`; the lines a user is told.
+    """Look at the footage and write `target`; returns the lines to print.
 
     `dataset` is its dataset section, as `dataset_section` gives it.
-    `kind` is cpu, gpu, or auto: a GPU where torch sees one. Raises UserError where `target` exists and
+    `kind` is cpu, gpu, or auto: a GPU where torch sees one. Raises UserError if `target` exists and
     `force` is not given, and for what is wrong with videos and annotations.
     """
     if target.exists() and not force:
         raise UserError(
-            f"{target}: exists; name another with --to, or use --force to write it anew"
+            f"{target}: exists; choose another with --to, or use --force to overwrite it"
         )
     if kind == "auto":
         kind = "gpu" if torch.cuda.is_available() else "cpu"
@@ -48,7 +48,7 @@ def write_configuration(
     sections: dict[str, list[Entry]] = {"dataset": [(k, v, "") for k, v in dataset.items()]}
     sections |= advice(footage, kind)
     text = configuration_text(_heading(footage, kind, target), sections)
-    read_config(text, target)  # before an older file is lost
+    read_config(text, target)  # before an older file is overwritten
     write_text(target, text)
     return _told(footage, target)
 
@@ -64,15 +64,15 @@ def dataset_section(
     eval_subset: str | None = None,
     allow_beyond: float | None = None,
 ) -> dict[str, Any]:
-    """The dataset section, with the form of the annotations told from the files; keys that are None left out.
+    """The dataset section, with the annotation format detected from the files; keys that are None left out.
 
-    Raises UserError where there is no such folder, and for files and rates it cannot take.
+    Raises UserError if there is no such folder, and for files and rates it cannot take.
     """
     if not is_folder(videos):
         raise UserError(f"{videos}: no such folder of videos")
     for option, rate in (("--frame-fps", frame_fps), ("--annotation-fps", annotation_fps)):
         if rate is not None and not 0 < rate < math.inf:
-            raise UsageError(f"{option} {rate:g}: give the frames a second, above 0")
+            raise UsageError(f"{option} {rate:g}: give a number of frames per second above 0")
     if frames is not None:
         try:
             parse_pattern(frames)

@@ -1,4 +1,4 @@
-"""What one's own videos and table are like: the figures a configuration is chosen from."""
+"""Statistics of a user's own videos and table: the figures a configuration is chosen from."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Footage:
 def look_at(settings: DatasetSettings, workers: int) -> Footage:
     """Read the annotations and the first frame of every video.
 
-    Raises UserError where there is no video, or no segment, to go by. What cannot be read is said, and
+    Raises UserError if there is no video, or no segment, to choose settings by. What cannot be read is reported, and
     what lies beyond a video's end.
     """
     dataset = load_annotations(settings)
@@ -81,7 +81,7 @@ def look_at(settings: DatasetSettings, workers: int) -> Footage:
         if not (lengths[of_it] > 0).any() or not len(train):
             raise UserError(
                 f"{_files(settings)}: no segment of subset {subset!r} lasts longer than 0 s in a video that "
-                "can be read; training and validation need one each at least"
+                "can be read; training and validation need at least one each"
             )
     return _figures(dataset, infos, rows, train)
 
@@ -125,7 +125,7 @@ def _figures(
 def _readable(
     settings: DatasetSettings, dataset: Dataset, ids: list[str], workers: int
 ) -> dict[str, VideoInfo]:
-    """What each video that can be read says of itself; the others are said."""
+    """What each video that can be read says of itself; the others are reported."""
     paths, missing = find_videos(settings, dataset, ids)
     if missing:
         near = near_misses(settings.videos, missing, settings.frames)
@@ -156,7 +156,7 @@ def _check_split(settings: DatasetSettings, dataset: Dataset) -> None:
         )
     raise UserError(
         f"{_files(settings)}: no video of subset {settings.train_subset!r} to train on; it has "
-        f"{', '.join(sorted(known))}; say which is which with --train-subset NAME --eval-subset NAME"
+        f"{', '.join(sorted(known))}; set them with --train-subset NAME --eval-subset NAME"
     )
 
 

@@ -61,7 +61,7 @@ def actionformer(footage: Footage, machine: Former, position: float) -> list[Ent
         ),
         *(pairs if footage.verbs_and_nouns else []),
         ("base_lr", machine.base_lr, ""),
-        ("batch_size", 4, "videos; at most a quarter of them is taken"),
+        ("batch_size", 4, "videos; at most a quarter of them is used"),
         ("epochs", 30, ""),
         ("min_steps", 400, "raises the epochs of a small set; about as long as BMN takes"),
         ("ema_decay", 0.99, "of a short training; 0.999 would still hold its initial weights"),
@@ -69,7 +69,7 @@ def actionformer(footage: Footage, machine: Former, position: float) -> list[Ent
 
 
 def _max_length(footage: Footage, machine: Former, position: float, least: int) -> tuple[int, str]:
-    """Positions of a training sample, a multiple of `least`, and why so many."""
+    """Positions of a training sample, a multiple of `least`, and why this many."""
     seconds = footage.longest_video or footage.seconds / max(1, footage.videos)
     whole = seconds / position
     action = WITHIN_SAMPLE * footage.longest / position

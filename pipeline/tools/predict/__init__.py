@@ -1,4 +1,4 @@
-"""`tada-loc predict`: a trained model on any videos, what it finds kept by video, and written as people need it.
+"""`tada-loc predict`: a trained model on any videos, its detections kept per video and written in many formats.
 
 Knows nothing of the command line.
 """

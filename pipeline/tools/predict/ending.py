@@ -29,7 +29,7 @@ from pipeline.tools.predict.working import Job
 
 
 class Found:
-    """What is wanted of each video that was looked at so far."""
+    """What is wanted of each video that was processed so far."""
 
     def __init__(self, choice: Choice, heads: Sequence[tuple[str, ...]]) -> None:
         self._choice, self._heads = choice, tuple(heads)
@@ -46,7 +46,7 @@ class Found:
 
 
 def keep_records(folder: Path) -> None:
-    """Put what processes at work recorded into files of the folder of predictions, without what killed ones left half.
+    """Put what processes at work recorded into files of the folder of predictions, without incomplete files of killed processes.
 
     Raises UserError.
     """
@@ -76,14 +76,14 @@ def finish(
 ) -> bool:
     """Write the files of all videos together where all is done; False where another process has.
 
-    Raises UserError where more videos failed than are allowed.
+    Raises UserError if more videos failed than are allowed.
     """
     work.look()
     known = failed_elsewhere(request.folder, making.jobs, making.shares, request.shard, work)
     coming = [video for video in making.jobs if not work.is_done(video) and video not in known]
     if coming:
         say(
-            f"predict: shard {request.shard} is done; {len(coming)} videos of other shares are to come"
+            f"predict: shard {request.shard} is done; {len(coming)} videos of other shards are not done yet"
         )
         return True
     with closing(work, partial(keep_records, request.folder)) as last:
@@ -113,7 +113,7 @@ def _write_all(
 
 
 def was_finished(videos: Videos, model: Model, request: Request) -> bool:
-    """Whether the work is done although this process did not finish it. Raises UserError where too much has failed."""
+    """Whether the work is done although this process did not finish it. Raises UserError if too much has failed."""
     left, failures = jobs_of(videos, model, request), listed_failures(request.folder)
     if left.keys() - failures.keys():
         return False

@@ -19,13 +19,13 @@ from pipeline.errors import UserError, cannot_read
 from pipeline.plain_files import read_text
 from pipeline.tools.predict.written import Written
 
-LISTS = frozenset({".txt", ".lst", ".list"})  # files of paths, one a line
+LISTS = frozenset({".txt", ".lst", ".list"})  # files of paths, one per line
 _WILD = ("*", "?", "[")
 
 
 @dataclass(frozen=True)
 class Frames:
-    """How folders of frames are read: frames a second, and how frames are named; None: not said."""
+    """How folders of frames are read: frames per second, and how frames are named; None: not said."""
 
     fps: float | None = None
     pattern: str | None = None
@@ -38,7 +38,7 @@ def find_inputs(
 
     A folder stands for the videos in it and below, or is a folder of frames; a pattern (`*`, `**`) for what
     matches; a file ending in .txt for the paths in it. What `predict` wrote, into `aside` and before, is left alone
-    unless it is named itself. Raises UserError for what is not there, is no video, or cannot have a name.
+    unless it is named itself. Raises UserError for what is not there, is not a video, or cannot have a name.
     """
     frames, written = frames or Frames(), Written(aside)
     paths = list(dict.fromkeys(path for text in given for path in _meant(text, frames, written)))
@@ -69,18 +69,20 @@ def _meant(text: str, frames: Frames, written: Written) -> Iterator[Path]:
 
 
 def _require_no_stream(text: str) -> None:
-    """Refuse what is no file: an address, a camera, standard input. Raises UserError."""
+    """Refuse what is not a file: an address, a camera, standard input. Raises UserError."""
     if not text.strip():
         raise UserError("a video's path is empty; name a file or a folder")
     if "://" in text and not os.path.lexists(text):
         raise UserError(
-            f"{text}: an address or a live source is no video file; save it to a file, then give that"
+            f"{text}: an address or a live source is not a video file; save it to a file and give that file"
         )
     if text == "-":
-        raise UserError("-: standard input is no video file; save it to a file, then give that")
+        raise UserError(
+            "-: standard input is not a video file; save it to a file and give that file"
+        )
     if (text.isdigit() and not os.path.lexists(text)) or text.startswith("/dev/"):
         raise UserError(
-            f"{text}: a camera or device is no video file; record it to a file, then give that"
+            f"{text}: a camera or device is not a video file; record it to a file and give that file"
         )
 
 
@@ -93,10 +95,10 @@ def _matching(pattern: str, frames: Frames, written: Written) -> Iterator[Path]:
     own = [path for path in videos if written.has(path, root)]
     videos = [path for path in videos if path not in set(own)]
     if not videos:
-        of_predict = f", and {len(own)} were written by predict (name those that are meant)"
-        what = f"of {len(paths)} that match none is a video" if paths else "nothing matches"
+        of_predict = f", and {len(own)} were written by predict (to use these, name them)"
+        what = f"none of the {len(paths)} matches is a video" if paths else "nothing matches"
         what += of_predict * bool(own)
-        raise UserError(f"{pattern}: {what}; quote the pattern, and give ** for folders below")
+        raise UserError(f"{pattern}: {what}; quote the pattern, and use ** for subfolders")
     for path in videos:
         if not path.is_dir():
             yield path
@@ -118,15 +120,15 @@ def _listed(path: Path, frames: Frames, written: Written) -> Iterator[Path]:
     except OSError as error:
         raise cannot_read(path, error) from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is no text of paths, one a line ({error})") from error
+        raise UserError(f"{path}: is not a text file of paths, one per line ({error})") from error
     texts = [line.strip() for line in lines]
     texts = [text for text in texts if text and not text.startswith("#")]
     if not texts:
-        raise UserError(f"{path}: names no video; write a path a line")
+        raise UserError(f"{path}: names no video; write one path per line")
     for text in texts:
         beside = path.parent / text
         if Path(text).suffix.lower() in LISTS:
-            raise UserError(f"{path}: {text}: a list in a list is not read; give it by itself")
+            raise UserError(f"{path}: {text}: a list inside a list is not read; give it separately")
         try:
             yield from _meant(
                 str(beside) if not os.path.lexists(text) and beside.exists() else text,
@@ -221,7 +223,7 @@ def _names(paths: Sequence[Path]) -> dict[str, Path]:
             depth[path] += 1
     if equal:
         some = ", ".join(str(path) for path in equal[:2])
-        raise UserError(f"{some}: videos of one name; rename one, or give one at a time")
+        raise UserError(f"{some}: videos with the same name; rename one, or give one at a time")
     for name, (path, *_) in called.items():
         try:
             feature_path("", name)

@@ -27,7 +27,7 @@ _KEPT = 1  # the form of what is kept of a video
 
 @dataclass(frozen=True)
 class Videos:
-    """The videos that are asked for: where they lie, what they are, what is true of them, how long they are [s]."""
+    """The videos that are asked for: where they are, what they are, what is true of them, how long they are [s]."""
 
     sources: Mapping[str, Source]
     seen: Mapping[str, Sighting]
@@ -44,13 +44,13 @@ class Videos:
         return {video: one.digest for video, one in self.seen.items()}
 
     def shown(self, video: str, model: Model, request: Request) -> Prediction:
-        """What was found in a video, all of it, beside its ground truth. Raises UserError where that is not whole."""
+        """What was found in a video, all of it, beside its ground truth. Raises UserError if that is not whole."""
         found = read_raw(request.folder, video, self.sources[video], model)
         return with_truth(found, self.truth.get(video), model.heads)
 
 
 def look(sources: Mapping[str, Source], model: Model, request: Request) -> Videos:
-    """The videos as they are, remembered in the folder. Raises UserError where it cannot be written."""
+    """The videos as they are, remembered in the folder. Raises UserError if it cannot be written."""
     before = read_sightings(request.folder)
     seen = identify(sources, before)
     if any(before.get(video) != one for video, one in seen.items()):
@@ -59,8 +59,8 @@ def look(sources: Mapping[str, Source], model: Model, request: Request) -> Video
         changed = video in before and before[video].digest != one.digest
         if changed and raw_path(request.folder, video).exists():
             say(
-                f"predict: video {video}: {Path(sources[video])} is another video than before; what is found in it "
-                "takes the place of what was found in that"
+                f"predict: video {video}: {Path(sources[video])} is a different video than before; "
+                "its predictions replace the earlier ones"
             )
     identities = {video: one.digest for video, one in seen.items()}
     known = read_lengths(request.folder)

@@ -1,4 +1,4 @@
-"""A trained model on many videos, by any number of processes: each does what is free, whoever finds all done finishes."""
+"""A trained model on many videos, by any number of processes: each does what is free, and the one that finds all done finishes."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def predict(sources: Mapping[str, Source], request: Request) -> Iterator[Predict
     found = Found(choice, model.heads)
     with locked(request.folder, shared=True):
         while not (yield from _together(sources, model, request, found)):
-            say("predict: others took this process for dead; begins again")
+            say("predict: other processes took this one for dead; starting again")
 
 
 def _together(
     sources: Mapping[str, Source], model: Model, request: Request, found: Found
 ) -> Generator[Prediction, None, bool]:
-    """Take part until all is done, or this process's share is; False where it has to begin again."""
+    """Work until all is done, or this process's shard is; False if it has to start again."""
     with at_work(request.folder) as work:
         videos = _opened(work, sources, model, request)
         left_out = LeftOut(

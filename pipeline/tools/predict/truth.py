@@ -30,8 +30,8 @@ def truth_of(
         found = _segments(read_annotations([annotations]), list(identities))
         if not found and identities:
             raise UserError(
-                f"{annotations}: has segments of none of the videos ({next(iter(identities))}, ...); its names have to "
-                "be those of the video files"
+                f"{annotations}: has no segments for any of the videos ({next(iter(identities))}, ...); "
+                "its names must be those of the video files"
             )
         return found
     if not model.is_dir():
@@ -42,7 +42,7 @@ def truth_of(
         return {}
     try:
         return _segments(run_of(model).dataset, same)
-    except UserError as error:  # nobody asked for it
+    except UserError as error:  # not asked for
         say(f"predict: no ground truth is shown: {error.message}")
         return {}
 

@@ -60,7 +60,7 @@ class Task:
 
 
 class Job(NamedTuple):
-    """A video: its name, where it lies, what it is (a digest); `raw`: what was found before, where that is current."""
+    """A video: its name, where it is, what it is (a digest); `raw`: what was found before, where that is current."""
 
     video: str
     source: Source
@@ -78,16 +78,16 @@ class Claimed(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came of a video, besides files that are recorded: lines that a user is told, damaged seconds."""
+    """What came of a video, besides files that are recorded: lines to print, damaged seconds."""
 
     said: tuple[str, ...]
     damaged: float
 
 
 def predict_handler(task: Task) -> Handler:
-    """What a worker process does with a `Claimed` job; gives an `Answer`, or None where the claim was lost.
+    """What a worker process does with a `Claimed` job; gives an `Answer`, or None if the claim was lost.
 
-    Raises UserError where the model cannot be used.
+    Raises UserError if the model cannot be used.
     """
     process = _Process(task)
     return process.handle
@@ -167,7 +167,7 @@ class _Process:
     def _write(
         self, chosen: Prediction, claimed: Claimed, of: str, report: Report
     ) -> list[str] | None:
-        """Write the files that are not current; what a user is told. None where the claim was lost."""
+        """Write the files that are not current; the lines to print. None if the claim was lost."""
         said: list[str] = []
         job = claimed.job
         for form in forms_of(self._task.options):

@@ -1,4 +1,4 @@
-"""What `predict` itself has written: rendered videos and clips are no input of another call."""
+"""What `predict` itself has written: rendered videos and clips are not an input of another call."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pipeline.run_folder.ledger import LEDGER, Ledger
 
 
 class Written:
-    """Tells what `predict` wrote: what lies in `folder`, where it writes now, and what a ledger beside it lists.
+    """Tells what `predict` wrote: what is in `folder`, where it writes now, and what a ledger beside it lists.
 
-    `folder` is None where nothing is written.
+    `folder` is None if nothing is written.
     """
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -31,7 +31,7 @@ _BEAT_FRAMES = 32
 class Encoded:
     """A proxy that was written: its frames and seconds.
 
-    And what its source says of itself: frames a second (0.0: not known), and seconds, else those of the proxy.
+    And what its source says of itself: frames per second (0.0: not known), and seconds, else those of the proxy.
     """
 
     frames: int
@@ -46,7 +46,7 @@ def encode_proxy(
     """Write the proxy of a video, its shorter side `side` pixels where the video's is larger.
 
     Every frame is there, shown as long as in the source, turned and mirrored as that says, without sound. Raises
-    VideoError where the source is damaged, and where what was written does not hold its times; OSError.
+    VideoError if the source is damaged, and where what was written does not hold its times; OSError.
     """
     check_file(source)
     with closing(VideoFile(source, allow_partial=False, threads=1)) as video:
@@ -63,7 +63,7 @@ def encode_proxy(
             film.finish()
         video.check_end(until * video.head.tick)
         if any(video.damaged(until * video.head.tick)):
-            raise VideoError(f"{source}: is damaged; get it again")
+            raise VideoError(f"{source}: is damaged; get the file again")
         _require_times(source, target, np.array(ticks), look.tick)
         seconds = until * video.head.tick
         duration = video.head.known_duration()

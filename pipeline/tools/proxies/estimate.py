@@ -17,7 +17,7 @@ _USUAL_FPS = 30.0
 
 
 def estimated_bytes(videos: Mapping[str, Path], side: int, workers: int) -> float | None:
-    """Bytes that the proxies of videos will take, about, by some of them; None where none of these opens.
+    """Bytes that the proxies of videos will take, about, by some of them; None if none of these opens.
 
     `workers` processes look at these: a file may kill its decoder.
     """
@@ -28,7 +28,7 @@ def estimated_bytes(videos: Mapping[str, Path], side: int, workers: int) -> floa
 
 
 def free_bytes(folder: Path) -> int:
-    """Bytes that are free where a folder lies or will lie."""
+    """Bytes that are free where a folder is or will lie."""
     place = folder.absolute()
     while not place.exists():
         place = place.parent

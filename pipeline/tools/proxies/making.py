@@ -23,14 +23,14 @@ from pipeline.runs.run import Run
 from pipeline.tools.proxies.encoding import encode_proxy
 from pipeline.tools.proxies.estimate import estimated_bytes, free_bytes, size_text
 
-SILENCE_SECONDS = 300.0  # a worker that encodes nothing for so long hangs
+SILENCE_SECONDS = 300.0  # a worker that encodes nothing for this long is hanging
 Job = tuple[str, Path, str]  # video, its file, which file that is
 
 
 def make_proxies(run: Run) -> None:
     """Make the proxies of all training videos that have no current one; each is recorded as soon as it is there.
 
-    Videos that fail are listed in `failures.json` beside the proxies. Raises UsageError where
+    Videos that fail are listed in `failures.json` beside the proxies. Raises UsageError if
     `finetune.proxies` says no size, UserError where more videos fail than allowed.
     """
     side = _side(run)
@@ -86,7 +86,7 @@ def proxy_handler(folder: Path, side: int) -> Handler:
 def _side(run: Run) -> int:
     settings = run.config.finetune
     if settings.source == "features":
-        raise UsageError("finetune.source = 'features': no video is read; proxies do nothing there")
+        raise UsageError("finetune.source = 'features': no video is read; proxies have no effect")
     if settings.proxies is None:
         least = max(settings.short_side)
         raise UsageError(
@@ -118,14 +118,14 @@ def _say_work(todo: Mapping[str, Path], folder: Path, side: int, workers: int) -
     text = (
         "size unknown"
         if estimate is None
-        else f"about {size_text(estimate)} (a third of it to three times)"
+        else f"about {size_text(estimate)} (a factor of three either way)"
     )
     say(
         f"proxies: {len(todo)} videos to do, shorter side {side} px, {text}, "
         f"{size_text(free)} free at {folder}"
     )
     if estimate is not None and estimate > free:
-        say("proxies: that may not fit; dataset.proxies names another folder")
+        say("proxies: that may not fit; set dataset.proxies to another folder")
 
 
 def _make_all(

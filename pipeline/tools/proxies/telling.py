@@ -1,4 +1,4 @@
-"""How the proxies of a run stand, for those who only look: `status` and `doctor`."""
+"""The state of a run's proxies, for `status` and `doctor`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipeline.runs.run import Run
 
 
 def proxies_of(run: Run, sources: Mapping[str, Source]) -> Standing | None:
-    """How the proxies of those training videos that have `sources` stand; None where none are read.
+    """How the proxies of those training videos that have `sources` stand; None if none are read.
 
-    Raises UserError where one cannot be read.
+    Raises UserError if one cannot be read.
     """
     settings = run.config.finetune
     if settings.proxies is None or settings.source == "features":
@@ -32,7 +32,7 @@ def proxies_of(run: Run, sources: Mapping[str, Source]) -> Standing | None:
 
 
 def proxies_line(run: Run) -> list[str]:
-    """What is worth a word before fine-tuning; nothing where that is done, reads none or all are there."""
+    """A message before fine-tuning; none where that is done, reads none or all are there."""
     try:
         manifest = read_manifest(run.path("finetune"))
         if manifest is not None and manifest.complete:

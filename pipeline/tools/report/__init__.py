@@ -1,4 +1,4 @@
-"""What the report of a run, or of anyone's detections, shows: plain values, gathered from what is on disk.
+"""What the report of a run, or of any detections, shows: plain values, gathered from what is on disk.
 
 Knows no HTML and no command line: pages draw the values.
 """

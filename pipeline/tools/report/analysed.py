@@ -24,11 +24,11 @@ WORDS = (*KINDS[:MISSED], "right", NOT_COUNTED_WORD)
 _MOST_CONFUSED = 24  # classes of the matrix
 _NOTES = {
     "wrong label": "the right place, another class",
-    "boundaries off": "the right class, a tIoU of 0.1 or more, and too little",
+    "boundaries off": "the right class, a tIoU of at least 0.1 but below the threshold",
     "both": "near a ground truth of another class",
-    "nothing there": "a tIoU of less than 0.1 with anything",
-    "twice": "right, but a better one has the ground truth already",
-    "missed": "a ground truth that nothing fits",
+    "nothing there": "a tIoU below 0.1 with every ground truth",
+    "twice": "right, but the ground truth is already matched by a better detection",
+    "missed": "a ground truth without a matching detection",
 }
 
 
@@ -103,8 +103,8 @@ def _errors(types: ErrorTypes) -> list[shown.Bar]:
     unfound = int((types.truth_kind != RIGHT).sum())
     return [
         *bars,
-        shown.Bar("all false positives", 100 * types.false_positives, wrong, "were all of them gone", sum=True),
-        shown.Bar("all not found", 100 * types.false_negatives, unfound, "were none of them to be found", sum=True),
+        shown.Bar("all false positives", 100 * types.false_positives, wrong, "if all of them were removed", sum=True),
+        shown.Bar("all missed", 100 * types.false_negatives, unfound, "if all of them were found", sum=True),
     ]  # fmt: skip
 
 
@@ -142,7 +142,7 @@ def _classes(
     truth: pd.DataFrame,
     judged: pd.DataFrame,
 ) -> list[shown.ClassRow]:
-    """A row a class of the ground truth, the lowest AP first."""
+    """A row per class of the ground truth, the lowest AP first."""
     curves = _curves(judged, dict(truth["label"].value_counts()))
     rows = []
     for place, label in enumerate(ap.classes):

@@ -26,7 +26,7 @@ _WHOLE, _SMALL = "whole", "small"
 def make_report(run: Run, folder: Path | None = None) -> Path:
     """Write the whole report of a run, by default into its folder, and give the path of the page.
 
-    Raises UserError where the run is not evaluated, or no longer as its settings say.
+    Raises UserError if the run is not evaluated, or no longer as its settings say.
     """
     if not run.folder.is_dir():
         raise UserError(f"{run.folder}: no such run folder")
@@ -41,7 +41,7 @@ def make_report(run: Run, folder: Path | None = None) -> Path:
     try:
         known = why_of(run)
     except UserError as error:
-        say(f"report: what each stage could give is not known: {error.message}")
+        say(f"report: the gain of each stage is not known: {error.message}")
     report = report_of_run(run, folder, frames=True, why=known)
     return write_report_page(replace(report, made_of=f"{_identity(run)} {_WHOLE}"), folder)
 
@@ -49,7 +49,7 @@ def make_report(run: Run, folder: Path | None = None) -> Path:
 def make_small_report(run: Run) -> Path | None:
     """See that the run's folder holds a report of its results: the small form, unless one of them is there.
 
-    None where it cannot be written, which is said: the results are there all the same.
+    None if it cannot be written, which is reported: the results are there all the same.
     """
     folder = run.folder / FOLDER
     try:
@@ -70,7 +70,7 @@ def make_file_report(
 ) -> Path:
     """Write the report of a result file or a table of detections, and give the path of the page.
 
-    `unknown_videos`: what happens to rows of videos that are not evaluated. Raises UserError where it cannot be scored.
+    `unknown_videos`: how to treat rows of videos that are not evaluated. Raises UserError if it cannot be scored.
     """
     report = report_of_file(settings, path, folder, unknown_videos=unknown_videos)
     return write_report_page(report, folder)

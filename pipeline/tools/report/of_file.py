@@ -1,4 +1,4 @@
-"""Anyone's detections as the report shows them: without a run, what only a run knows is left out."""
+"""Any detections as the report shows them: without a run, what only a run knows is left out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def report_of_file(
 ) -> Report:
     """The report of a result file or a table of detections, for a page in `folder`.
 
-    Raises UserError where one of them cannot be scored, and for a table of proposals.
+    Raises UserError if one of them cannot be scored, and for a table of proposals.
     """
     given = scoring.read_scored(settings, path, unknown_videos)
     if "label" not in given.table:
@@ -110,7 +110,7 @@ def _without(sources: int, failed: list[str]) -> list[str]:
     ]
     if not sources:
         said.append(
-            "The videos are not there: nothing plays, and mistakes have no frames (--videos says where they are)."
+            "The videos are missing: nothing plays, and mistakes have no frames (--videos says where they are)."
         )
     if failed:
         said.append(f"{len(failed)} videos could not be read for frames, {failed[0]} first.")

@@ -37,7 +37,7 @@ def report_of_run(
     """The report of a run that was evaluated, for a page in `folder`.
 
     Without `frames` no video is opened. `why`: what `pipeline.tools.why` says of its stages, if that is known.
-    Raises UserError where the run has no results, or they cannot be read.
+    Raises UserError if the run has no results, or they cannot be read.
     """
     subset = run.subsets[1]
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
@@ -133,7 +133,7 @@ def _durations(config: DetectionConfig, truth: pd.DataFrame, step: float) -> Dur
     by_bmn = config.detector.name == "bmn"
     if (bmn if by_bmn else former).mode == "rescale":
         count = bmn.temporal_scale if by_bmn else former.max_length
-        said = f"Every video is {count} positions long, so what can be found hangs on its length."
+        said = f"Every video is {count} positions long, so the shortest action that can be found depends on its length."
         return Durations(seconds, None, None, [said])
     if by_bmn:
         longest, key = step * bmn.duration_scale, "bmn.duration_scale"
@@ -150,7 +150,10 @@ def _durations(config: DetectionConfig, truth: pd.DataFrame, step: float) -> Dur
         if count
     ]
     return Durations(
-        seconds, step, longest, notes or ["All segments are within what the grid can propose."]
+        seconds,
+        step,
+        longest,
+        notes or ["All segments are within the range that the grid can propose."],
     )
 
 
@@ -158,14 +161,14 @@ def _without(*, frames: bool, stages: bool, sources: int, failed: list[str]) -> 
     """What the page does without."""
     said = []
     if not sources:
-        said.append("The videos are not there: nothing plays, and mistakes have no frames.")
+        said.append("The videos are missing: nothing plays, and mistakes have no frames.")
     elif not frames:
         said.append(
             "This is the small form, made without opening a video: `tada-loc report` adds frames of the mistakes."
         )
     if not stages:
         said.append(
-            "What each stage could give was not asked: `tada-loc report`, or `eval --why`, says it."
+            "The gain of each stage was not computed: use `tada-loc report` or `eval --why`."
         )
     if failed:
         said.append(f"{len(failed)} videos could not be read for frames, {failed[0]} first.")

@@ -46,7 +46,7 @@ def labels_of(dataset: Dataset, *tables: pd.DataFrame) -> Labels:
 
 
 def paths_from(folder: Path, sources: Mapping[str, Source]) -> dict[str, str]:
-    """Where the videos that are files lie, from the page's folder: by names, as a browser goes."""
+    """Where the videos that are files are, from the page's folder: by names, as a browser goes."""
     base = os.path.abspath(folder)
     files = {
         video: source.lies_at if isinstance(source, RemoteVideo) else source

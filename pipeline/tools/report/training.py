@@ -30,7 +30,7 @@ def trainings(run: Run) -> list[Training]:
 
 
 def training_of(path: Path, name: str) -> Training | None:
-    """One training; None where there is no history, or none that can be drawn."""
+    """One training; None if there is no history, or none that can be drawn."""
     try:
         history = read_json(path)
     except (OSError, ValueError, RecursionError):

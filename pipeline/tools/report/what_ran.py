@@ -1,4 +1,4 @@
-"""What ran: settings that differ from the shipped ones, data, versions, hours a stage."""
+"""What ran: settings that differ from the shipped ones, data, versions, hours per stage."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def network_name(run: Run) -> str:
 
 
 def _differing(config: Config) -> tuple[str, list[tuple[str, str, str]]]:
-    """The shipped configuration that is nearest to this one, and the keys that are others than there."""
+    """The shipped configuration that is nearest to this one, and the keys that differ from it."""
     own = _flat(config)
     unused = tuple(f"{name}." for name in _OF_HEADS if name not in config.head_sections)
     best: tuple[str, list[tuple[str, str, str]]] | None = None

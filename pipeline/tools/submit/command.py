@@ -1,4 +1,4 @@
-"""A command as submitit runs it in a job: stopped in time, and started again by whoever queues the job again."""
+"""A command as submitit runs it in a job: stopped in time, and started again when the job is requeued."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CommandFailed(Exception):
 
 
 class StageCommand:
-    """A command line that goes on from what is on disk when it is run again, so that a job may be queued again.
+    """A command line that resumes from what is on disk when it is run again, so that a job may be queued again.
 
     `words` run in `folder` with the variables of the job, but for `variables` (None: without it). The command is
     in a session of its own: what asks the job to stop comes to it once, from here, as SIGTERM.

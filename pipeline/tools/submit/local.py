@@ -37,13 +37,13 @@ def work_through(
 ) -> None:
     """Do jobs in order, the tasks of one at the same time, to the end of the last.
 
-    They are recorded behind those `before`. GPUs are `dealt` to them, or all of them see all. Raises UserError for the first job that fails.
+    They are recorded after those `before`. GPUs are `dealt` to them, or all of them see all. Raises UserError for the first job that fails.
     """
     done: list[Submitted] = []
     devices = [_devices(job) if dealt else [_as_it_is()] * job.tasks for job in jobs]
     for job, variables in zip(jobs, devices, strict=True):
         begun = time.monotonic()
-        # What asks this process to stop is not for them: they are told below, and then end in order.
+        # What asks this process to stop is not for them: they are asked below, and then end in order.
         with unbroken(signal.SIGINT, signal.SIGHUP):
             handles = start("local", run, job, resources, variables)
         try:
@@ -60,7 +60,7 @@ def work_through(
             raise
         lines = [line for handle in handles if (line := _failure(job, handle))]
         if lines:
-            raise UserError(f"{lines[0]}{_and_more(lines)}; the same command goes on from there")
+            raise UserError(f"{lines[0]}{_and_more(lines)}; run the same command again to resume")
         say(f"{job.name}: done in {time.monotonic() - begun:.0f} s")
 
 
@@ -73,10 +73,10 @@ def _and_more(lines: Sequence[str]) -> str:
 
 
 def _failure(job: Job, handle: Handle[None]) -> str:
-    """What is said of a task that failed; empty for one that ended well."""
+    """What is reported about a task that failed; empty for one that ended well."""
     log = handle.paths.stderr
     if not handle.paths.result_pickle.is_file():
-        return failed(job.name, handle.job_id, log, "its process was killed, or its time was over")
+        return failed(job.name, handle.job_id, log, "its process was killed, or its time ran out")
     error = handle.exception()
     if error is None:
         return ""
@@ -109,15 +109,15 @@ def _as_it_is() -> Mapping[str, str | None]:
 
 
 def _devices(job: Job) -> list[Mapping[str, str | None]]:
-    """GPUs of their own for the tasks of a job. Raises UserError where there are too few."""
+    """GPUs of their own for the tasks of a job. Raises UserError if there are too few."""
     if not job.gpus:
         return [{VISIBLE: ""}] * job.tasks
     visible, wanted = os.environ.get(VISIBLE), job.gpus * job.tasks
     there = visible.split(",") if visible else [str(number) for number in range(_count())]
     if len(there) < wanted:
         raise UserError(
-            f"{job.name}: {job.tasks} x {job.gpus} GPUs are asked for and this machine has {len(there)}; give fewer "
-            "with --gpus or --array, or leave --gpus out and all see all"
+            f"{job.name}: {job.tasks} x {job.gpus} GPUs are asked for and this machine has {len(there)}; use fewer "
+            "with --gpus or --array, or leave --gpus out so that all tasks see all GPUs"
         )
     pieces = [there[first : first + job.gpus] for first in range(0, wanted, job.gpus)]
     return [{VISIBLE: ",".join(piece)} for piece in pieces]

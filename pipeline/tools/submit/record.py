@@ -31,7 +31,7 @@ class Submitted:
 
 
 def record(run: Path, jobs: Sequence[Submitted]) -> None:
-    """Keep what was submitted. Raises UserError where it cannot be written."""
+    """Keep what was submitted. Raises UserError if it cannot be written."""
     write_json(run / JOBS / "jobs.json", [asdict(job) for job in jobs])
 
 
@@ -59,7 +59,7 @@ def alive(jobs: Sequence[Submitted]) -> list[Submitted]:
 
 
 def failures(jobs: Sequence[Submitted]) -> list[str]:
-    """A line for each task of Slurm that ended otherwise than well: its job, log and reason."""
+    """A line for each task of Slurm that failed: its job, log and reason."""
     by_number = {job.number: job for job in jobs if job.engine == "slurm"}
     if not by_number:
         return []

@@ -23,7 +23,7 @@ ENGINES: Mapping[str, Mapping[str, str]] = {
     "local": {"time": "timeout_min"},
 }
 SIGNAL_SECONDS = (
-    120  # before its time is over a job of Slurm is told, so that it writes its checkpoint
+    120  # before its time is over a job of Slurm gets a signal, so that it writes its checkpoint
 )
 DAY, YEAR = 24 * 60, 365 * 24 * 60  # minutes
 # What we tell sbatch ourselves.
@@ -60,12 +60,12 @@ class Resources:
         for field in fields(self):
             if getattr(self, field.name) and field.name not in ENGINES[engine]:
                 raise UsageError(
-                    f"--{field.name}: --engine {engine} has no such thing; leave it out, or use --engine slurm"
+                    f"--{field.name}: --engine {engine} does not support it; leave it out, or use --engine slurm"
                 )
 
 
 def parameters(engine: str, job: Job, resources: Resources) -> dict[str, object]:
-    """What submitit is told of a job."""
+    """The parameters of a job for submitit."""
     found = {
         name: value
         for key, name in ENGINES[engine].items()
@@ -92,7 +92,7 @@ def minutes(text: str) -> int:
     else:
         raise UsageError(f"--time {text!r}: write hours (12, 1.5), H:MM:SS or D-H:MM:SS")
     if not 0 < found <= YEAR:
-        raise UsageError(f"--time {text!r}: give more than nothing and at most a year")
+        raise UsageError(f"--time {text!r}: give more than 0 and at most a year")
     return math.ceil(found)
 
 
@@ -107,7 +107,7 @@ def sbatch_options(words: tuple[str, ...]) -> dict[str, str | bool]:
     for word in words:
         key, given, value = word.lstrip("-").partition("=")
         if not re.fullmatch(r"[a-z][a-z-]*", key) or not value.isprintable():
-            raise UsageError(f"--slurm {word!r}: write an option of sbatch as KEY=VALUE, or as KEY")
+            raise UsageError(f"--slurm {word!r}: write an sbatch option as KEY=VALUE or KEY")
         if key in _OURS:
             raise UsageError(f"--slurm {word!r}: tada-loc sets {key} itself; leave it out")
         found[key] = value if given else True

@@ -21,7 +21,7 @@ REQUEUES = 20  # times that a job whose time is over is queued again
 
 
 def require_submitit() -> None:
-    """Raises UserError where submitit is not installed."""
+    """Raises UserError if submitit is not installed."""
     try:
         import submitit  # noqa: F401
     except ImportError:
@@ -35,13 +35,13 @@ def queue(
 ) -> list[Submitted]:
     """Queue jobs, each for when the one before it has ended well: a run folder is trained in by one at a time.
 
-    They are recorded behind those `before`. Raises UserError where there is no Slurm, or it refuses a job; what was
+    They are recorded after those `before`. Raises UserError if there is no Slurm, or it refuses a job; what was
     queued until then stays, and is named.
     """
     for program in ("sbatch", "srun"):
         if shutil.which(program) is None:
             raise UserError(
-                f"{program}: not found, so there is no Slurm on this machine; run this on a login node, or use --engine local"
+                f"{program}: not found, so Slurm is not on this machine; run this on a login node, or use --engine local"
             )
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
@@ -90,5 +90,5 @@ def _refused(job: Job, error: Exception, done: Sequence[Submitted]) -> UserError
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = (lines[-1] if lines else type(error).__name__).removeprefix("sbatch: ")
     numbers = " ".join(each.number for each in done)
-    left = f"; queued before it and left: `scancel {numbers}` ends them" if done else ""
+    left = f"; already queued: `scancel {numbers}` ends them" if done else ""
     return UserError(f"{job.name}: sbatch refuses the job ({reason}){left}")

@@ -20,20 +20,20 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _SPAN = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
 # Why a key cannot be swept, by itself or by its section.
 _TRAINED = (
-    "{key} changes a training, which a sweep does not do: set it and run `tada-loc {command}`"
+    "{key} changes a training, and a sweep does not train: set it and run `tada-loc {command}`"
 )
 _REFUSED = {
     "finetune": _TRAINED.replace("{command}", "finetune"),
     "backbone": _TRAINED.replace("{command}", "finetune"),
-    "dataset": "{key} says what the run is made of: a sweep takes the run as it is",
-    "views": "{key} is of eval-classifier, and a sweep tries what is made of the networks' outputs",
+    "dataset": "{key} defines the run's data: a sweep takes the run as it is; leave it out",
+    "views": "{key} is used by eval-classifier only; leave it out",
     "extract": "{key} changes the features: set it and run `tada-loc extract`, then train the head again",
     "bmn": _TRAINED.replace("{command}", "bmn"),
     "actionformer": _TRAINED.replace("{command}", "detect"),
     "detector": "{key} chooses the head: set it and run `tada-loc run`",
-    "bmn.keep_maps": "{key} changes no result",
-    "eval": "{key} says how results are measured: set it for `tada-loc eval`; a sweep takes the run's",
-    "runtime": "{key} changes no result",
+    "bmn.keep_maps": "{key} changes no result; leave it out",
+    "eval": "{key} sets how results are measured: set it for `tada-loc eval`; a sweep uses the run's",
+    "runtime": "{key} changes no result; leave it out",
     "classify.scores": "{key} names a file: give it to `tada-loc eval` first, then sweep",
 }
 
@@ -76,7 +76,7 @@ def parse_axes(words: Sequence[str], configuration: Path) -> tuple[Axis, ...]:
         if not found or not key:
             raise UsageError(f"{word!r}: write KEY=VALUE,VALUE,... as proposals.alpha=0.3,0.4")
         if key in given:
-            raise UsageError(f"{key} is given twice: write all its values behind one =")
+            raise UsageError(f"{key} is given twice: write all its values after one =")
         _require_swept(key)
         given[key] = _values(key, text)
     fixed = {
@@ -96,7 +96,7 @@ class _Taken(NamedTuple):
 
 
 def _range_of(values: Sequence[Any]) -> re.Match[str] | None:
-    """The range that the values of a key are, None where they are values."""
+    """The range that the values of a key are, None if they are values."""
     alone = values[0] if len(values) == 1 else None
     return _SPAN.fullmatch(alone) if isinstance(alone, str) else None
 
@@ -114,18 +114,18 @@ def _values(key: str, text: str) -> list[Any]:
     try:
         values = read_yaml(f"[{text}]")
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UsageError(f"{key}={text}: is no list of YAML values") from error
+        raise UsageError(f"{key}={text}: is not a list of YAML values") from error
     if not isinstance(values, list) or not values:
         raise UsageError(f"{key}={text}: no value is given; write {key}=VALUE,VALUE,...")
     if any(isinstance(value, (list, dict)) for value in values):
-        raise UsageError(f"{key}={text}: values of a sweep are single ones, no lists")
+        raise UsageError(f"{key}={text}: values in a sweep are single values, not lists")
     return values
 
 
 def _span(key: str, match: re.Match[str], taken: _Taken) -> Span:
     low, high = (float(text) for text in match.groups())
     if not low < high:
-        raise UsageError(f"{key}={match[0]}: the range's end is not above its start")
+        raise UsageError(f"{key}={match[0]}: the end of the range must be above its start")
     whole = _takes_whole(key, low, taken)
     for text in match.groups():
         _checked(

@@ -46,7 +46,7 @@ class Measured:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Measured:
-        """What `as_json` gave. Raises KeyError and TypeError where it is something else."""
+        """What `as_json` gave. Raises KeyError and TypeError if it is something else."""
         halves = [_figures(values[n]) if n in values else None for n in ("chosen_on", "held_out")]
         return cls(_figures(values), *halves)
 
@@ -63,12 +63,14 @@ class Halves:
 def halves_of(run: Run, seed: int) -> Halves:
     """The halves of a run's evaluation videos, annotated ones and others each halved.
 
-    Raises UserError where fewer than two have segments.
+    Raises UserError if fewer than two have segments.
     """
     truth = scoring.truth_rows(run.config.dataset, run.dataset)
     annotated = set(truth["video"])
     if len(annotated) < 2:
-        raise UserError("--honest: one evaluation video has segments, and two halves need two")
+        raise UserError(
+            "--honest: only one evaluation video has segments, but two halves need at least two; annotate more or leave --honest out"
+        )
     rng = np.random.default_rng(seed)
     halves: tuple[set[str], set[str]] = (set(), set())
     videos = sorted(run.dataset.video_ids(run.subsets[1]))

@@ -1,4 +1,4 @@
-"""What all settings of a sweep work on: decoded maps, features, class scores; read or made once a process."""
+"""What all settings of a sweep work on: decoded maps, features, class scores; read or made once per process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HELD = 1 << 30  # bytes that a process holds of what it has read
 class Material:
     """The evaluation videos of a run, in the order of the annotations, and what is known of each.
 
-    Raises UserError where a stage that is read has not been done.
+    Raises UserError if a stage that is read has not been done.
     """
 
     def __init__(self, run: Run) -> None:
@@ -91,7 +91,7 @@ class Material:
     def scores(
         self, video: str, proposals: pd.DataFrame, settings: ClassifySettings
     ) -> list[np.ndarray]:
-        """A video's class scores, one array a head: [1, classes], or a row a proposal; as `classify` makes them."""
+        """A video's class scores, one array per head: [1, classes], or a row per proposal; as `classify` makes them."""
         if settings.scores is not None:
             return [self.given.rows[video][None]]
         if settings.decodes:  # those of the run's own proposals, which alone are asked for
@@ -112,13 +112,13 @@ class Material:
 
     @cached_property
     def without_scores(self) -> frozenset[str]:
-        """The videos that `classify.scores` has nothing of. Raises UserError where these are too many."""
+        """The videos that `classify.scores` has nothing of. Raises UserError if these are too many."""
         if not self.run.ways.given_scores:
             return frozenset()
         allowed = self.run.config.runtime.allow_failures
         missing = frozenset(self.given.require_few(self.videos, allowed))
         if len(missing) == len(self.videos):
-            raise UserError(f"{self.given.file}: no class scores of any video that has features")
+            raise UserError(f"{self.given.file}: no class scores for any video that has features")
         return missing
 
     def _has_room(self, array: np.ndarray) -> bool:

@@ -1,4 +1,4 @@
-"""`sweep/figures.json` of a run: the figures of settings that were tried, so that a stopped sweep goes on."""
+"""`sweep/figures.json` of a run: the figures of settings that were tried, so that a stopped sweep resumes."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Remembered:
             return None
 
     def note(self, setting: Setting, measured: Measured) -> None:
-        """Remember a setting's figures. Raises UserError where they cannot be written."""
+        """Remember a setting's figures. Raises UserError if they cannot be written."""
         self._found[self._key(setting)] = measured.as_json()
         if time.monotonic() - self._saved > _WRITE_SECONDS:
             self.write()
 
     def write(self) -> None:
-        """Write what is known. Raises UserError where it cannot be written."""
+        """Write what is known. Raises UserError if it cannot be written."""
         if self._writes and self._found:
             write_json(self._path, {"of": self._of, "figures": self._found})
         self._saved = time.monotonic()

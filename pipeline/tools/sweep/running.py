@@ -93,7 +93,7 @@ def results(sweep: Sweep) -> Iterator[tuple[int, Measured]]:
 
 
 def apply(sweep: Sweep, best: int) -> None:
-    """Write a setting to the run's configuration. Raises UserError where it cannot be written."""
+    """Write a setting to the run's configuration. Raises UserError if it cannot be written."""
     run, setting = sweep.run, sweep.settings[best]
     pairs = zip(sweep.axes, setting.values, strict=True)
     values = {axis.key: value for axis, value in pairs}
@@ -113,7 +113,7 @@ def _measured(sweep: Sweep, todo: Sequence[int]) -> Iterator[tuple[int, Measured
         timeout=_SILENCE_SECONDS,
     ):
         if outcome.reason is not None:
-            raise UserError(f"sweep: a setting could not be tried: {outcome.reason}")
+            raise UserError(f"sweep: a setting failed: {outcome.reason}")
         job: Job = outcome.job
         for classify, measured in zip(job.classify, outcome.result, strict=True):
             for n in todo:
@@ -136,7 +136,7 @@ def _keep_maps(material: Material) -> None:
             material.keep_maps(video)
             bar.update(1)
             if maps.too_large:
-                say("sweep: maps larger than bmn.keep_maps allows are made on the way, each time")
+                say("sweep: maps larger than bmn.keep_maps allows are recomputed each time")
                 return
 
 
@@ -150,7 +150,7 @@ def _require_trained(run: Run) -> None:
         if state.state != "complete":
             why = f" ({state.why})" if state.why else ""
             raise UserError(
-                f"{run.folder}: stage {stage.name} is {state.state}{why}, and a sweep trains nothing: run `tada-loc "
+                f"{run.folder}: stage {stage.name} is {state.state}{why}, and a sweep does not train: run `tada-loc "
                 f"{stage.command} --run-dir {run.folder}` first"
             )
 

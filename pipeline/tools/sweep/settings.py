@@ -54,12 +54,12 @@ def require_used(axes: Sequence[Axis], config: DetectionConfig) -> None:
     for axis in axes:
         if axis.section == "classify" and config.names_own_classes:
             raise UsageError(
-                f"{axis.key} says nothing here: the head names the classes itself (actionformer.classes=own); sweep "
+                f"{axis.key} has no effect here: the head predicts the classes itself (actionformer.classes=own); sweep "
                 f"keys of {found}"
             )
         if axis.section not in (found, "classify"):
             raise UsageError(
-                f"{axis.key} says nothing of a run with detector.name={head}; sweep keys of {found}"
+                f"{axis.key} has no effect on a run with detector.name={head}; sweep keys of {found}"
             )
 
 
@@ -68,14 +68,14 @@ def settings_to_try(
 ) -> tuple[Setting, ...]:
     """The grid of all values, or `trials` different settings drawn by `seed`; with the present one in any case.
 
-    Raises UsageError where there are too many, or a range is given without `trials`.
+    Raises UsageError if there are too many, or a range is given without `trials`.
     """
     span = next((axis for axis in axes if axis.span is not None), None)
     count = math.prod(len(axis.values) for axis in axes)
     if trials is None and span is not None and span.span is not None:
         low, high = span.span[:2]
         raise UsageError(
-            f"{span.key}={low:g}..{high:g} is a range: say with --trials N how many settings are drawn, or write "
+            f"{span.key}={low:g}..{high:g} is a range: set with --trials N how many settings to draw, or write "
             "its values one by one"
         )
     if trials is None and count > MOST:

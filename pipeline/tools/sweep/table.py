@@ -119,19 +119,21 @@ def _sentences(sweep: Sweep, found: Found) -> list[str]:
     best, own, halves = best_of(sweep, found), sweep.present, sweep.halves
     total = len(sweep.settings)
     count = f"{len(found)} settings" if len(found) == total else f"{len(found)} of {total} settings"
-    lines = [f"{count}; * is the run's own; mAP in percent"]
-    lines += [f"{key}: no value of it changes a figure" for key in _without_effect(sweep, found)]
+    lines = [f"{count}; * is the run's setting; mAP in percent"]
+    lines += [
+        f"{key}: its values do not change any figure" for key in _without_effect(sweep, found)
+    ]
     if own not in found:
         return lines
     if best == own:
-        return [*lines, "none is better than the run's own"]
+        return [*lines, "none is better than the run's setting"]
     gain = found[best].all.average - found[own].all.average
     lines.append(
-        f"best: {said(sweep, best)}: {found[best].all.average:.2f}, the run's own "
+        f"best: {said(sweep, best)}: {found[best].all.average:.2f}, the run's "
         f"{found[own].all.average:.2f} ({gain:+.2f})"
     )
     if halves is None:
-        lines.append("chosen on the videos it is measured on: --honest gives a number that is not")
+        lines.append("chosen on the videos it is measured on: --honest gives an unbiased number")
         return lines
     there, here = _of(found[best].held_out), _of(found[own].held_out)
     lines.append(

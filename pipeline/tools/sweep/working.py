@@ -64,7 +64,7 @@ def detections_of(material: Material, job: Job, heartbeat: Heartbeat) -> Iterato
 
 
 def _found(material: Material, settings: Finding, heartbeat: Heartbeat) -> dict[str, pd.DataFrame]:
-    """What is found in every video that has class scores, by video. Raises UserError where there is none."""
+    """What is found in every video that has class scores, by video. Raises UserError if there is none."""
     tables = {}
     for video in material.videos:
         if video not in material.without_scores:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-_WORTH = 0.5  # points that are worth a word
+_WORTH = 0.5  # points below which nothing is said
 CLASSES_OF = "classes of"  # how the oracle with the other way of naming classes begins
 
 
@@ -36,7 +36,7 @@ class Remedies:
 
 
 _BMN = Remedies(
-    classes="the classifier ({}): longer fine-tuning, more frames a clip",
+    classes="the classifier ({}): longer fine-tuning, more frames per clip",
     looser="a larger proposals.count, a larger proposals.alpha",
     chosen="longer training (bmn.epochs), other score powers (proposals.cls_power, proposals.reg_power)",
     finer="a smaller extract.stride, a larger bmn.duration_scale",
@@ -53,7 +53,7 @@ _SEGMENTS = replace(
 )
 _OWN = replace(
     _SEGMENTS,
-    classes="the head's classes ({}): longer training (actionformer.epochs), features that tell them better "
+    classes="the head's classes ({}): longer training (actionformer.epochs), features that separate them better "
     "(longer fine-tuning)",
 )
 # By head, as `pipeline.runs.ways` names it.
@@ -75,7 +75,7 @@ def next_step(
     if points >= _WORTH:
         return f"next step: {text}"
     if not errors or max(errors.values()) < _WORTH:
-        return "next step: none of these costs much; another network, or more training videos"
+        return "next step: no error costs much; another network, or more training videos"
     return f"next step: {of_errors(errors, head=head)}"
 
 
@@ -92,7 +92,7 @@ def _choices(averages: Averages, helps: Remedies) -> list[tuple[float, str]]:
         choices.append((averages.gain("true classes"), text))
     lost = averages.gain("before NMS", "nearest kept")
     text = (
-        f"loosen NMS (the best it drops would give {lost:.1f} points more): {helps.looser}; `tada-loc sweep` tries "
+        f"loosen NMS (the best proposals it drops would give {lost:.1f} points more): {helps.looser}; `tada-loc sweep` tries "
         "both in a minute"
     )
     choices.append((lost, text))
@@ -126,10 +126,10 @@ def of_errors(errors: Mapping[str, float], *, head: str = "bmn") -> str:
 
 
 _AGAINST: Mapping[str, str] = {
-    "wrong label": "a better classifier (longer fine-tuning, more frames a clip)",
+    "wrong label": "a better classifier (longer fine-tuning, more frames per clip)",
     "boundaries off": "better boundaries (a finer grid, longer training of the proposal network)",
     "both": "better proposals and a better classifier",
-    "nothing there": "scores that tell something from nothing (longer training, more background)",
+    "nothing there": "scores that separate actions from background (longer training, more background)",
     "twice": "stricter NMS ({helps.stricter})",
     "missed": "more proposals (looser NMS: {helps.looser}), or a grid that fits ({helps.finer})",
 }

@@ -34,7 +34,7 @@ def why(run: Run, at: float = TIOU, *, stages: bool = True) -> dict[str, Any]:
     `errors`: as `errors_of` gives them. `stages`: a list of name, what, note, and `tasks` by name with map,
     average and gain (points above the run's average); empty without `stages`, for then no network is loaded.
     `best_f1`: at `at`. Taken from `eval/why.json` where that is of this run as it is, kept there otherwise.
-    Raises UserError where the run is not evaluated.
+    Raises UserError if the run is not evaluated.
     """
     kept = kept_why(run, at)
     if kept is not None and (kept["stages"] or not stages):
@@ -51,13 +51,13 @@ def why(run: Run, at: float = TIOU, *, stages: bool = True) -> dict[str, Any]:
 
 
 def kept_why(run: Run, at: float = TIOU) -> dict[str, Any] | None:
-    """The analyses that `why` kept of this run as it is; None where there are none."""
+    """The analyses that `why` kept of this run as it is; None if there are none."""
     kept = _kept(run)
     return kept if kept is not None and kept["inputs"] == _inputs(run, at) else None
 
 
 def why_of_file(given: Given, at: float = TIOU) -> dict[str, Any]:
-    """The same of anyone's detections: error types alone, for their stages are not known. Raises UserError."""
+    """The same for any detections: error types alone, for their stages are not known. Raises UserError."""
     made = _errors(
         given.truth, given.table, given.dataset, at, ties=given.ties, ignored=given.ignored
     )
@@ -127,7 +127,7 @@ def _inputs(run: Run, at: float) -> str:
 
 
 def _kept(run: Run) -> dict[str, Any] | None:
-    """The analyses that were kept, None where there are none, or not whole."""
+    """The analyses that were kept, None if there are none, or not whole."""
     try:
         kept: Any = read_json(run.path("eval") / WHY)
     except (OSError, ValueError, RecursionError):

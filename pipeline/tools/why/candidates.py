@@ -23,7 +23,7 @@ _COLUMNS = ["video", "start", "end", "score"]
 def nearest_candidates(run: Run, truth: pd.DataFrame) -> pd.DataFrame:
     """Of each true segment the nearest of all proposals before soft-NMS: video, start, end, score.
 
-    What the head says is made again, a video at a time. Raises UserError where network or features are damaged.
+    What the head says is made again, a video at a time. Raises UserError if network or features are damaged.
     """
     if run.ways.head != "bmn":
         return _nearest_points(run, truth)
@@ -54,7 +54,7 @@ def _nearest_points(run: Run, truth: pd.DataFrame) -> pd.DataFrame:
 def scores_of_kept(run: Run, kept: pd.DataFrame, table: pd.DataFrame) -> Scores:
     """Class scores of segments, each those of the kept proposal nearest to it in its video.
 
-    Raises UserError where the scores of `classify` are damaged.
+    Raises UserError if the scores of `classify` are damaged.
     """
     parts = Parts(run.path("classify"), "", {})
     own = kept.groupby("video", sort=False).indices

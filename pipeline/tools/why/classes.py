@@ -27,7 +27,7 @@ from pipeline.runs.run import Run
 from pipeline.stages.classify import score_handler
 from pipeline.training.networks.classifier import load_classifier
 
-Scores = dict[str, list[np.ndarray]]  # by video, one array a head: [rows, classes]
+Scores = dict[str, list[np.ndarray]]  # by video, one array per head: [rows, classes]
 DECODED = "why"  # below the folder of `eval`
 
 
@@ -39,7 +39,7 @@ class Classes:
 
     @cached_property
     def model(self) -> VideoNetwork:
-        """The run's classifier. Raises UserError where it has none or it is damaged."""
+        """The run's classifier. Raises UserError if it has none or it is damaged."""
         classes, folder = self.run.dataset.num_classes, self.run.folder
         if self.run.config.finetune.source == "features":
             return load_feature_classifier(classes, folder, self.run.device)
@@ -56,7 +56,7 @@ class Classes:
         return {video: [rows[video][None]] for video in table["video"].unique() if video in rows}
 
     def on_features(self, table: pd.DataFrame, settings: ClassifySettings) -> Scores:
-        """Scores on stored features, of each row or, with mode `video`, one row a video."""
+        """Scores on stored features, of each row or, with mode `video`, one row per video."""
         found: Scores = {}
         means = self.run.config.finetune.source == "features"
         for video, rows in table.groupby("video", sort=False).indices.items():
@@ -73,7 +73,7 @@ class Classes:
     def decoded(self, table: pd.DataFrame) -> Scores:
         """Scores of clips decoded at each row, kept beside the figures of `eval`.
 
-        Raises UserError where a video is not there or does not decode.
+        Raises UserError if a video is not there or does not decode.
         """
         run = self.run
         settings, grid = run.detection.classify, run.features.grid

@@ -1,4 +1,4 @@
-"""A run's detections with one part put right, a table each: which stage costs the points."""
+"""A run's detections with one part corrected, a table each: which stage costs the points."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _Make = Callable[[], tuple[pd.DataFrame, str]]
 
 @dataclass(frozen=True)
 class Oracle:
-    """Detections with a part put right. `what` says which; without a `table`, `note` says why there is none."""
+    """Detections with one part corrected. `what` says which; without a `table`, `note` says why there is none."""
 
     name: str
     what: str
@@ -60,7 +60,7 @@ def oracles(run: Run, truth: pd.DataFrame) -> list[Oracle]:
             "our classes, on the nearest of all proposals before NMS",
             by.nearest_before,
         ),
-        ("nearest kept", "our classes, on the nearest of the proposals NMS kept", by.nearest_kept),
+        ("nearest kept", "our classes, on the nearest proposals that NMS kept", by.nearest_kept),
     ]
     if own is None:
         other = "of each proposal" if made.by_video else "of the whole video"
@@ -113,7 +113,7 @@ class _Making:
         except UserError as error:
             if self.run.has_imported_features:
                 raise
-            note = f"on stored features, for clips cannot be decoded ({error.message})"
+            note = f"on stored features, because clips cannot be decoded ({error.message})"
             return self._fused(there, self.classes.on_features(there, self.settings)), note
 
     def on_grid(self) -> tuple[pd.DataFrame, str]:
@@ -160,7 +160,7 @@ class _Making:
         """Detections of chosen proposals by the run's own classes."""
         if self.settings.decodes:
             table = table[table["video"].isin(kept["video"])].reset_index(drop=True)
-            note = "each named as the kept proposal nearest to it"
+            note = "each with the class of the nearest kept proposal"
             return self._fused(table, scores_of_kept(self.run, kept, table)), note
         if self.settings.scores is not None:
             return self._fused(table, self.classes.given(table)), ""

@@ -21,7 +21,7 @@ from pipeline.training.networks.actionformer import Networks, load_network, size
 
 
 class Points(NamedTuple):
-    """A video of `length` positions, and what is said at each of its P points, level by level.
+    """A video of `length` positions, and what is reported at each of its P points, level by level.
 
     segments [P, 2]: seconds, cut to the video. scores: an array [P, K] a set of classes, or one [P, 1] without.
     """
@@ -43,7 +43,7 @@ class Points(NamedTuple):
 def points_of_videos(run: Run, truth: pd.DataFrame) -> Iterator[tuple[np.ndarray, str, Points]]:
     """Of each annotated video that has features the rows of the truth, its name, and its points.
 
-    Raises UserError where network or features are damaged.
+    Raises UserError if network or features are damaged.
     """
     config, groups = run.detection, truth.groupby("video", sort=False).indices
     videos = [video for video in groups if run.features.path(video).is_file()]

@@ -21,14 +21,14 @@ def why_table(made: Mapping[str, Any]) -> str:
         title = "mAP" if name == "mAP" else f"{name} mAP"
         lines += [
             "",
-            f"WHERE THE POINTS GO at tIoU {at:g}, {title} {task['map']:.2f}: points won if a kind were fixed alone",
+            f"WHERE THE POINTS GO at tIoU {at:g}, {title} {task['map']:.2f}: points won if only this kind were fixed",
             *_errors(task, groups=not number),
         ]
         if not number:
             lines += _worst(task["by_class"])
     lines += _stages(made["stages"])
     if not made["stages"]:
-        lines += ["", "which stage costs the points is known of a run alone (--run-dir)"]
+        lines += ["", "which stage costs the points is known only for a run (--run-dir)"]
     line = f1_line(made["best_f1"]) if at != TIOU else None  # which stands under the mAP
     if line is not None:
         lines.append(line)
@@ -45,8 +45,8 @@ def _errors(task: Mapping[str, Any], *, groups: bool) -> list[str]:
         label = f"{kind} ({DETAD_NAMES[kind]})" if kind != "missed" else kind
         rows.append((label, [str(count), *(f"{value:.2f}" for value in points)]))
     for name, key in (
-        ("all that is wrong", "false_positives"),
-        ("all not found", "false_negatives"),
+        ("all false positives", "false_positives"),
+        ("all missed", "false_negatives"),
     ):
         rows.append((name, ["", f"{task[key]:.2f}"]))
     if groups:
@@ -83,7 +83,7 @@ def _worst(classes: Sequence[Mapping[str, Any]]) -> list[str]:
             losses.append((group["gains"][kind], group["name"], kind))
     losses.sort(key=lambda loss: (-loss[0], loss[1]))
     shown = [f"{printable(name)} {points:.1f} ({kind})" for points, name, kind in losses[:_WORST]]
-    return ["classes that lose most AP to one kind: " + ", ".join(shown)] if shown else []
+    return ["classes that lose the most AP to one kind: " + ", ".join(shown)] if shown else []
 
 
 def _stages(stages: Sequence[Mapping[str, Any]]) -> list[str]:

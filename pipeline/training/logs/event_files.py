@@ -19,7 +19,7 @@ _NOT_SHOWN = frozenset({"row", "step", "seconds"})
 class EventFiles:
     """What TensorBoard shows of a training: scalars `step/NAME` and `epoch/NAME` over steps, settings as text.
 
-    A training that goes on is written anew from its rows, at the times they were made at: no step stands twice.
+    A resumed training is written again from its rows, at the times they were made at: no step appears twice.
     """
 
     def __init__(self, folder: Path, settings: str) -> None:

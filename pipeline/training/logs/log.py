@@ -1,4 +1,4 @@
-"""What the training loop tells of its steps and epochs, and who is told."""
+"""What the training loop tells of its steps and epochs, and who receives it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Log(Protocol):
     """Who a training tells what it does; nothing of it comes back."""
 
     def begin(self, taken: int, ended: int) -> None:
-        """Go on after so many steps and epochs of the training; what was told of later ones is forgotten."""
+        """Resume after this many steps and epochs of the training; what was recorded of later ones is forgotten."""
 
     def step(self, epoch: int, step: int, rate: float, terms: Mapping[str, float]) -> None:
         """A step was taken: its number and that of its epoch, from 1, its learning rate and the terms of its loss."""
@@ -22,20 +22,20 @@ class Log(Protocol):
         """An epoch has ended after this step; `figures` is its row of the history."""
 
     def save(self) -> None:
-        """What was told so far outlives this process: a checkpoint is written next."""
+        """What was recorded so far outlives this process: a checkpoint is written next."""
 
     def close(self) -> None:
-        """Nothing more will be told."""
+        """Nothing more will be recorded."""
 
 
 class Tracker(Protocol):
-    """A program that shows rows of metrics as a training goes on."""
+    """A program that shows rows of metrics while a training runs."""
 
     def begin(self, rows: Iterable[Row]) -> None:
         """Begin with the rows that were written before this process."""
 
     def add(self, row: Row) -> None:
-        """Show a row more."""
+        """Show another row."""
 
     def save(self) -> None:
         """Write what is waiting."""
@@ -45,7 +45,7 @@ class Tracker(Protocol):
 
 
 class Silent:
-    """The log of a training that nobody asks: in tests, and in processes beside the main one."""
+    """The log of a training without one: in tests, and in processes beside the main one."""
 
     def begin(self, taken: int, ended: int) -> None:
         """See Log.begin."""

@@ -1,4 +1,4 @@
-"""`metrics.csv`: a line a step and a line an epoch of a training, written as it goes on."""
+"""`metrics.csv`: a line per step and a line per epoch of a training, written as it runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class MetricsFile:
     """The file of one training. Columns: `FIRST`, then the terms of the loss and the figures of validation by name.
 
     A line of a step has the step's values, one of an epoch the epoch's means and its validation. A file that a kill
-    cut off in the middle of a line goes on before that line.
+    cut off in the middle of a line is continued before that line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +34,7 @@ class MetricsFile:
         self._written = time.monotonic()
 
     def begin(self, taken: int, ended: int) -> list[Row]:
-        """Forget all after so many steps and epochs; give the rows that are left. Raises UserError."""
+        """Forget all after this many steps and epochs; give the rows that are left. Raises UserError."""
         names, rows = _read(self._path)
         kept = [row for row in rows if _is_before(row, taken, ended)]
         if not kept:
@@ -46,7 +46,7 @@ class MetricsFile:
         return kept
 
     def add(self, row: Row) -> None:
-        """Add a row; it is written within some seconds. Raises UserError where that fails."""
+        """Add a row; it is written within some seconds. Raises UserError if that fails."""
         if new := [name for name in row if name not in self._names]:
             self._widen(new)
         self._waiting.append(_line(self._names, row))
@@ -54,7 +54,7 @@ class MetricsFile:
             self.save()
 
     def save(self) -> None:
-        """Write the rows that wait, all in one piece. Raises UserError where it cannot be written."""
+        """Write the rows that wait, all in one piece. Raises UserError if it cannot be written."""
         text, self._waiting = "".join(self._waiting), []
         self._written = time.monotonic()
         if not text:
@@ -117,7 +117,7 @@ def _read(path: Path) -> tuple[list[str], list[Row]]:
 
 
 def _values(names: list[str], cells: list[str]) -> Row | None:
-    """A row's values by name, without empty ones; None where it is no row of ours."""
+    """A row's values by name, without empty ones; None if it is not a row of ours."""
     if len(cells) != len(names) or cells[0] not in (STEP, EPOCH):
         return None
     row: dict[str, float | str] = {"row": cells[0]}

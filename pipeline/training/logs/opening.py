@@ -39,8 +39,8 @@ def open_log(
 ) -> Log:
     """The log of a training in its stage's folder; in processes beside the main one, none.
 
-    `run` is the run's name, `title` the stage's, `settings` what a tracker is told of both. `batch`: samples of
-    a step. Raises UsageError where a package is missing.
+    `run` is the run's name, `title` the stage's, `settings` what a tracker records of both. `batch`: samples of
+    a step. Raises UsageError if a package is missing.
     """
     if not ranks().is_main:
         return Silent()
@@ -56,7 +56,7 @@ def open_log(
 
 
 def forget_log(folder: Path) -> None:
-    """Remove what a training that came to nothing has told in its folder."""
+    """Remove what a training that was given up has logged in its folder."""
     for name in (METRICS, wandb_run.ID_FILE):
         remove(folder / name)
     for name in (event_files.FOLDER, wandb_run.FOLDER):
@@ -71,7 +71,7 @@ def log_figures(
     settings: Mapping[str, Any],
     figures: Mapping[str, float],
 ) -> None:
-    """Tell the trackers the figures of an evaluation, by name. Raises UsageError where a package is missing."""
+    """Tell the trackers the figures of an evaluation, by name. Raises UsageError if a package is missing."""
     require_trackers(kinds)
     for kind in dict.fromkeys(kinds):
         if kind == TENSORBOARD:

@@ -19,8 +19,8 @@ FOLDER = "wandb"  # which W&B makes
 class WandbRun:
     """A training's rows as W&B shows them, `step/NAME` and `epoch/NAME`.
 
-    The environment decides as it does for any program (WANDB_MODE=offline, WANDB_PROJECT, WANDB_API_KEY). A training
-    that goes on is the same run of theirs.
+    The environment decides as it does for any program (WANDB_MODE=offline, WANDB_PROJECT, WANDB_API_KEY). A resumed
+    training is the same run of theirs.
     """
 
     def __init__(self, folder: Path, run: str, title: str, settings: Mapping[str, Any]) -> None:
@@ -65,7 +65,7 @@ def write_figures(
 
 
 def _begin(folder: Path, run: str, title: str, settings: Mapping[str, Any], name: str) -> Any:
-    """A run of theirs, begun. Raises UserError where W&B refuses."""
+    """A run of theirs, begun. Raises UserError if W&B refuses."""
     import os
 
     import wandb

@@ -57,7 +57,7 @@ def sizes_of(settings: ActionFormerSettings, heads: Sequence[Sequence[str]]) -> 
 
 
 def build_network(settings: ActionFormerSettings, channels: int, sizes: Sequence[int]) -> Networks:
-    """The network of the settings for features of so many channels, with random weights.
+    """The network of the settings for features of this many channels, with random weights.
 
     `sizes` are the numbers of classes: of the one set there is, of verbs and nouns, or of none (), where
     segments have no class.
@@ -111,7 +111,7 @@ def load_network(
 ) -> Networks:
     """The run's trained network, in eval mode; `sizes` as for `build_network`.
 
-    Raises UserError where the file is damaged or of another architecture.
+    Raises UserError if the file is damaged or of another architecture.
     """
     model = build_network(settings, channels, sizes)
     load_weights(model, run / "actionformer" / MODEL_FILE)
@@ -122,8 +122,8 @@ def detection_loss(model: Networks, settings: ActionFormerSettings, sizes: Seque
     """The terms of ActionFormer's loss (Zhang et al. 2022, Eq. 7) on a batch of videos of all processes.
 
     A batch has features [b, C, T], mask [b, T] and the targets classes [b, P, K], offsets [b, P, 2] and
-    positive [b, P], and of the whole batch, once a sample: `positives`, how many points learn a segment,
-    `samples`, and whether this is its `last` piece. `model` holds the normalizer: it changes once a batch,
+    positive [b, P], and of the whole batch, once per sample: `positives`, how many points learn a segment,
+    `samples`, and whether this is its `last` piece. `model` holds the normalizer: it changes once per batch,
     by the positives of all of it, so that a batch in pieces gives the step that it gives whole.
     """
 

@@ -17,14 +17,14 @@ from pipeline.training.steps import Batch, Loss
 
 
 def groups_line(settings: BMNSettings, channels: int) -> str | None:
-    """What is wrong with groups that do not divide the features' channels, and what would; None where they do."""
+    """What is wrong with groups that do not divide the features' channels, and what would; None if they do."""
     if channels % settings.groups == 0:
         return None
     fits = max(
         k for k in range(1, settings.groups) if (channels % k, settings.hidden_1d % k) == (0, 0)
     )
     return (
-        f"bmn.groups = {settings.groups}: the {channels} channels of the features are no multiple of it; "
+        f"bmn.groups = {settings.groups}: the {channels} channels of the features are not a multiple of it; "
         f"set bmn.groups={fits}"
     )
 
@@ -37,9 +37,9 @@ def require_groups(settings: BMNSettings, channels: int) -> None:
 
 
 def build_network(settings: BMNSettings, channels: int) -> BMN:
-    """The network of the settings for features of so many channels, with random weights.
+    """The network of the settings for features of this many channels, with random weights.
 
-    Raises UsageError where their groups do not divide them.
+    Raises UsageError if their groups do not divide them.
     """
     require_groups(settings, channels)
     return BMN(
@@ -60,7 +60,7 @@ def build_network(settings: BMNSettings, channels: int) -> BMN:
 def load_network(settings: BMNSettings, channels: int, run: Path, device: torch.device) -> BMN:
     """The run's trained network, in eval mode.
 
-    Raises UserError where the file is damaged or of another architecture.
+    Raises UserError if the file is damaged or of another architecture.
     """
     model = build_network(settings, channels)
     load_weights(model, run / "bmn" / MODEL_FILE)

@@ -52,7 +52,7 @@ def classifier_to_fill(
 def new_classifier(
     settings: BackboneSettings, num_classes: int | tuple[int, int], seed: int
 ) -> VideoNetwork:
-    """A classifier with its initial weights; what was and was not loaded is said.
+    """A classifier with its initial weights; what was and was not loaded is reported.
 
     Raises UserError for weights that do not fit, UsageError for an unknown backbone.
     """
@@ -80,7 +80,7 @@ def load_classifier(
 ) -> VideoNetwork:
     """The run's fine-tuned classifier, in eval mode.
 
-    Raises UserError where the file is damaged or of another architecture.
+    Raises UserError if the file is damaged or of another architecture.
     """
     model = classifier_to_fill(settings, num_classes)
     load_weights(model, run / "finetune" / MODEL_FILE)

@@ -11,7 +11,7 @@ from pipeline.training.networks import actionformer, bmn
 
 
 def build_head(config: DetectionConfig, channels: int, sizes: Sequence[int]) -> nn.Module:
-    """The head for features of so many channels and class names of these `sizes`, one number a set of them.
+    """The head for features of this many channels and class names of these `sizes`, one number a set of them.
 
     Raises UsageError for settings that do not fit these.
     """

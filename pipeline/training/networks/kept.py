@@ -23,8 +23,8 @@ def freeze_norms(network: nn.Module) -> list[str]:
     Frozen are those whose running mean and variance came with the initial weights: they normalise
     by these, which stay as they are, and their weight and bias are not trained. A norm whose
     statistics are still 0 and 1 was not loaded (after ImageNet's weights: in TAdaConv's routes and
-    in the temporal aggregation). It has nothing to keep and is trained as ever. Raises UserError
-    where no norm was loaded.
+    in the temporal aggregation). It has nothing to keep and is trained as ever. Raises
+    UserError if no norm was loaded.
     """
     kinds = nn.modules.batchnorm._BatchNorm
     norms = {name: m for name, m in network.named_modules() if isinstance(m, kinds)}
@@ -42,6 +42,6 @@ def freeze_norms(network: nn.Module) -> list[str]:
 
 
 def _was_loaded(norm: nn.modules.batchnorm._BatchNorm) -> bool:
-    """Whether a batch norm's statistics are others than those it is made with."""
+    """Whether a batch norm's statistics differ from those it was created with."""
     mean, variance = norm.running_mean, norm.running_var
     return mean is not None and variance is not None and bool(mean.any() or (variance != 1).any())

@@ -32,8 +32,8 @@ def our_network(settings: BackboneSettings, num_classes: int | tuple[int, int]) 
     for key in _OF_OTHERS:
         if getattr(settings, key) != BackboneSettings.model_fields[key].default:
             raise UsageError(
-                f"backbone.{key} = {getattr(settings, key)!r}: has no effect on {settings.name}, which is a network "
-                "of ours: leave it out (docs/how-to/backbones.md)"
+                f"backbone.{key} = {getattr(settings, key)!r}: has no effect on {settings.name}, which is a "
+                "built-in network: leave it out (docs/how-to/backbones.md)"
             )
     first, *second = settings.kernels
     try:
@@ -59,7 +59,7 @@ def our_network(settings: BackboneSettings, num_classes: int | tuple[int, int]) 
 
 
 def load_initial(model: VideoNetwork, settings: BackboneSettings) -> LoadReport | None:
-    """Put the initial weights in; None where they stay random. Raises CheckpointError for others than fit."""
+    """Put the initial weights in; None if they stay random. Raises CheckpointError if they do not fit."""
     if settings.pretrained is None:
         return None
     if settings.pretrained == "imagenet":

@@ -1,4 +1,4 @@
-"""What is said of initial weights: whence they are, what of them was used, and what is left at random."""
+"""What is reported about initial weights: where they are, what of them was used, and what is left at random."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def their_network(
 def their_initial_network(
     settings: BackboneSettings, num_classes: int | tuple[int, int]
 ) -> AdaptedNetwork:
-    """The network with its initial weights; which they are is said.
+    """The network with its initial weights; which they are is reported.
 
     Raises UserError for weights that cannot be had or do not fit.
     """
@@ -77,7 +77,7 @@ def published_weights(settings: BackboneSettings) -> str | None:
         return None
     if given == "imagenet":
         raise UsageError(
-            f"backbone.pretrained = imagenet: is of networks of ours; {settings.title} takes a file, or published"
+            f"backbone.pretrained = imagenet: applies to built-in networks only; give {settings.title} a file, or published"
         )
     named = _NAMED.get(published.source)
     is_name = given in named if named else given.isidentifier()

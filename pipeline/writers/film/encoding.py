@@ -29,7 +29,7 @@ class Film:
     """An MP4 being written to `path`; a context manager. Left by an error, the file is not finished.
 
     `lean` is for many at once: one thread, little memory. `options` are x264's in place of the usual ones; there
-    has to be x264 then. Times are ticks of `look.tick` seconds. Raises OSError where the file cannot be written.
+    has to be x264 then. Times are ticks of `look.tick` seconds. Raises OSError if the file cannot be written.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Film:
             self.mux(packet)
 
     def mux(self, packet: Any) -> None:
-        """Write a packet of one of the streams. Raises OSError where it cannot be written."""
+        """Write a packet of one of the streams. Raises OSError if it cannot be written."""
         try:
             self.container.mux(packet)
         except av.FFmpegError as error:

@@ -1,4 +1,4 @@
-"""The sound of a video by time: decoded piece by piece, and encoded anew beside pictures."""
+"""The sound of a video by time: decoded piece by piece, and encoded again beside pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from feature_extraction.video.pyav_opening import open_container
 from pipeline.writers.film.encoding import Film
 
 Samples = NDArray[np.float32]  # [channels, samples]
-# samples a second that AAC takes
+# samples per second that AAC takes
 RATES = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 USUAL_RATE = 48000
 BITS_A_CHANNEL = 96_000
@@ -49,7 +49,7 @@ def readable_packets(container: InputContainer, stream: Any) -> Iterator[Any]:
 
 
 def sound_stream(container: InputContainer) -> av.AudioStream | None:
-    """The stream that players play; None where there is none that can be decoded."""
+    """The stream that players play; None if there is none that can be decoded."""
     best = container.streams.best("audio")
     found = [one for one in container.streams.audio if one.codec_context is not None]
     return next((one for one in found if best is not None and one.index == best.index), None)
@@ -143,7 +143,7 @@ class Track:
         self._taken = self._written = 0  # samples
 
     def put(self, piece: Piece) -> None:
-        """Add a piece behind those before; what comes early is cut, and before what comes late is silence."""
+        """Add a piece after those before; what comes early is cut, and before what comes late is silence."""
         samples = piece.samples
         late = round(piece.seconds * self._rate) - self._taken
         if self._taken and abs(late) <= LOOSE * self._rate:

@@ -21,13 +21,13 @@ from feature_extraction.video.pyav_file import VideoFile
 from feature_extraction.video.reader import VideoError
 from pipeline.writers.film.upright import Colours, FromPictures, Upright, pixel_aspect
 
-USUAL_RATE = Fraction(30)  # frames a second, of a file that does not say
+USUAL_RATE = Fraction(30)  # frames per second, of a file that does not say
 MOST_RATE = 1000
 SEEK_BACK = 10.0  # seconds further back where a first seek landed too late
 
 
 class Look(NamedTuple):
-    """What an encoder has to know: size in pixels (even), a tick in seconds, frames a second, shape of a pixel."""
+    """What an encoder has to know: size in pixels (even), a tick in seconds, frames per second, shape of a pixel."""
 
     size: tuple[int, int]
     tick: Fraction
@@ -206,11 +206,13 @@ class _Folder(Pictures):
 
 
 def _rate_of(folder: Path, duration: float) -> float:
-    """Frames a second of a folder whose frames last so many seconds. Raises VideoError."""
+    """Frames per second of a folder whose frames last so many seconds. Raises VideoError."""
     try:
         frames = whole_set(folder, None)
     except (ValueError, OSError) as error:
         raise VideoError(str(error)) from error
     if not (math.isfinite(duration) and duration > 0):
-        raise VideoError(f"{folder}: the frames a second of this folder are not known; state them")
+        raise VideoError(
+            f"{folder}: the frames per second of this folder are not known; set them (dataset.frame_fps)"
+        )
     return len(frames.numbers) / duration

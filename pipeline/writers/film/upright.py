@@ -31,7 +31,7 @@ class Colours(NamedTuple):
 
 
 class FromPictures:
-    """Turns RGB pictures uint8 [H, W, 3] into what the encoder takes; the last row or column of an odd side stands twice."""
+    """Turns RGB pictures uint8 [H, W, 3] into what the encoder takes; the last row or column of an odd side appears twice."""
 
     def __init__(self, width: int, height: int) -> None:
         self.size = (width + width % 2, height + height % 2)
@@ -101,7 +101,7 @@ def planes(frame: av.VideoFrame) -> list[NDArray[np.uint8]]:
 
 
 def pixel_aspect(stream: av.VideoStream, turned: tuple[bool, bool, bool]) -> Fraction | None:
-    """Width to height of a pixel as displayed; None where the file does not say, or says 1."""
+    """Width to height of a pixel as displayed; None if the file does not say, or says 1."""
     found = stream.sample_aspect_ratio
     if not found or found <= 0 or found == 1:
         return None

@@ -30,7 +30,7 @@ class Patch:
     add: tuple[NDArray[np.uint16], ...]
 
     def put(self, frame: av.VideoFrame, *, left: int | None = None) -> None:
-        """Mix it into a frame, at its place or at another `left` (even). What lies outside of the frame is cut off."""
+        """Mix it into a frame, at its place or at another `left` (even). What is outside the frame is cut off."""
         left = self.left if left is None else left
         for number, plane in enumerate(planes(frame)):
             half = 1 if number == 0 else 2

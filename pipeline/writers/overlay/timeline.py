@@ -33,7 +33,7 @@ class Part(NamedTuple):
 class Timeline:
     """The `parts`, the most important first, of a video of `size` pixels and `duration` seconds.
 
-    The first ones have a lane where nothing else is; others lie behind them in the last lane. A part has its name in
+    The first ones have a lane where nothing else is; others are drawn behind them in the last lane. A part has its name in
     it where that fits.
     """
 

@@ -16,6 +16,7 @@ def small(seed: int) -> nn.Module:
 
 
 def formerly(state):
+    # words: ok
     renamed = {key.replace("lateral.", "joints."): value for key, value in state.items()}
     assert renamed.keys() != state.keys()
     return renamed

@@ -123,8 +123,8 @@ def test_a_model_of_clips_keeps_its_own_crop_and_one_of_frames_the_processors(tm
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("{", "not JSON"),
-        ("[1]", "no settings by name"),
+        ("{", "not valid JSON"),
+        ("[1]", "is not a mapping of settings"),
         ({"hidden_size": 3}, "no model_type"),
         ({**VIDEOMAE, "num_channels": 1}, "red, green, blue"),
         ({**VIDEOMAE, "image_size": [224, 112]}, "only squares"),

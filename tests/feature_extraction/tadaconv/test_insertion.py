@@ -82,7 +82,7 @@ def test_frames_as_a_batch():
     torch.testing.assert_close(
         conv(video.transpose(1, 2).flatten(0, 1)), alone(video).transpose(1, 2).flatten(0, 1)
     )
-    with pytest.raises(ValueError, match="7 frames are no whole clips of 6"):
+    with pytest.raises(ValueError, match="7 frames are not a multiple of the clip length 6"):
         model(frames[:7])
 
 
@@ -112,11 +112,11 @@ def conv3d(**options) -> nn.Module:
         (conv3d(kernel_size=2), {}, "0: over time the kernel must be odd"),
         (conv3d(padding=0), {}, "0: over time the kernel must be odd"),
         (conv3d(kernel_size=(3, 2, 2), padding="same"), {}, "not symmetric"),
-        (nn.Sequential(nn.Conv2d(4, 4, 3)), {}, "0 is an nn.Conv2d: give frames"),
+        (nn.Sequential(nn.Conv2d(4, 4, 3)), {}, "0 is an nn.Conv2d: give `frames`"),
         (
             nn.Sequential(nn.Linear(4, 4)),
             {},
-            "no convolution at '\\*'; the first of the network's: none",
+            "no convolution matches '\\*'; the network's first are: none",
         ),
         (
             nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Conv3d(4, 4, 1))),
@@ -136,5 +136,7 @@ def test_what_cannot_be_replaced_is_refused_and_nothing_changes(model, options, 
 
 
 def test_a_pattern_that_meets_nothing_names_convolutions():
-    with pytest.raises(ValueError, match="at 'layer9'; the first of the network's: stem.0, layer1"):
+    with pytest.raises(
+        ValueError, match="matches 'layer9'; the network's first are: stem.0, layer1"
+    ):
         insert_tadaconv(r3d_18(), "layer9")

@@ -119,7 +119,7 @@ def test_a_proportion_of_the_channels_is_calibrated(calibrate):
         ({"kernels": ()}, "one or two"),
         ({"proportion": 0.0}, "proportion must be above 0"),
         ({"proportion": 1.5}, "proportion must be above 0"),
-        ({"proportion": 0.5, "calibrate": "kernel"}, "has none of them"),
+        ({"proportion": 0.5, "calibrate": "kernel"}, "does not have"),
     ],
 )
 @pytest.mark.parametrize("shape", ["1d", "2d", "3d"])

@@ -67,7 +67,7 @@ def test_impossible_times_are_refused(videos, monkeypatch):
     with pytest.raises(VideoError, match=r"constant.mp4: .* impossible; use --decoder pyav"):
         open_video(videos["constant.mp4"][0], "decord")
     monkeypatch.setattr(Reader, "__len__", lambda self: 91)
-    with pytest.raises(VideoError, match="counts 91 frames, the file holds 90"):
+    with pytest.raises(VideoError, match="counts 91 frames, the file has 90"):
         open_video(videos["constant.mp4"][0], "decord")
 
 

@@ -152,7 +152,7 @@ def test_two_sets_in_a_folder_are_refused_until_one_is_asked_for(tmp_path):
         VideoError, match=r"holds no frames x_%d\.jpg; it holds img_%05d\.jpg \(5\), "
     ):
         open_video(FrameFolder(folder, (5.0,), pattern="x_%d.jpg"))
-    with pytest.raises(VideoError, match="no pattern of names"):
+    with pytest.raises(VideoError, match="is not a pattern of names"):
         open_video(FrameFolder(folder, (5.0,), pattern="x.jpg"))
 
 
@@ -161,14 +161,14 @@ def test_gaps_are_named_as_the_frames_are(tmp_path):
     for number in (3, 4, 7):
         (folder / f"{number}.png").unlink()
     with pytest.raises(
-        VideoError, match=r"3 frames are missing, the first is 3\.png; get them again"
+        VideoError, match=r"3 frames are missing, the first is 3\.png; restore them"
     ):
         open_video(FrameFolder(folder, (5.0,)))
 
 
 def test_colours_of_16_bits_are_not_cut_to_white(tmp_path):
     Image.fromarray(np.full((64, 96), 700, np.uint16)).save(tmp_path / "1.png")
-    with pytest.raises(VideoError, match=r"1\.png: has more than 8 bits a colour"):
+    with pytest.raises(VideoError, match=r"1\.png: has more than 8 bits per colour"):
         open_video(FrameFolder(tmp_path, (5.0,)))
 
 

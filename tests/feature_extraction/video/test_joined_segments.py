@@ -1,4 +1,4 @@
-"""Segments of a transport stream joined as they are: their counters start anew, and nothing is damaged."""
+"""Segments of a transport stream joined as they are: their counters start from scratch, and nothing is damaged."""
 
 from __future__ import annotations
 

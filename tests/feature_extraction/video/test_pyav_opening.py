@@ -1,4 +1,4 @@
-"""What is no video is refused by name; what the head of a file says of its length."""
+"""What is not a video is refused by name; what the head of a file says of its length."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ LENGTHS = {
 @pytest.mark.parametrize("name", sorted(LENGTHS))
 @pytest.mark.parametrize("factor", [0.5, 3.0])
 def test_a_container_that_lies_about_its_length(name, factor, videos, tmp_path):
-    """The frames there are decide; only a length beyond them cannot be told from a file broken off."""
+    """The frames there are decide; only a length beyond them cannot be distinguished from a truncated file."""
     content = videos[name][0].read_bytes()
     for field in LENGTHS[name]:
         content = _with_value(content, *field, factor)
@@ -152,7 +152,7 @@ def test_a_container_that_lies_about_its_length(name, factor, videos, tmp_path):
         true_end = reader.end_time
     refused = factor > 1 and name == "mpeg4.avi"
     if refused:
-        with pytest.raises(VideoError, match=r"of 9\.00 s are there"):
+        with pytest.raises(VideoError, match=r"of 9\.00 s exist"):
             read_to_end(path)
     with open_video(path, allow_partial=refused) as reader:
         found = [frame for _, frame in reader.frames_at(k / 7 for k in count())]

@@ -16,7 +16,7 @@ from feature_extraction.video.reader import Reader, VideoError
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """90 frames at 30 a second, as "constant.mp4" has them."""
+    """90 frames at 30 per second, as "constant.mp4" has them."""
     folder = tmp_path_factory.mktemp("frames")
     for number in range(90):
         picture = Image.fromarray(draw_number(number, 96, 64))

@@ -132,11 +132,11 @@ def test_refuses_what_does_not_fit(public):
     extra = {**public, "backbone.conv3.res_2.conv_branch.d.weight": torch.zeros(3)}
     torchvision = {"conv1.weight": torch.zeros(1), "layer1.0.conv1.weight": torch.zeros(1)}
     for state, words in (
-        (lacking, "lacks weights of the network: stages.1.1.conv.route.g.weight"),
+        (lacking, "missing from the checkpoint: stages.1.1.conv.route.g.weight"),
         (wrong, "conv3.res_2.conv_branch.b_rf.g.weight has shape"),
-        (extra, "that the network lacks: backbone.conv3.res_2.conv_branch.d.weight"),
+        (extra, "that the network does not have: backbone.conv3.res_2.conv_branch.d.weight"),
         (torchvision, "use load_imagenet"),
-        ({"encoder.weight": torch.zeros(2)}, "no key of the checkpoint is the network's"),
+        ({"encoder.weight": torch.zeros(2)}, "no key of the checkpoint belongs to the network"),
         ({"epoch": 3}, "holds no tensors, only epoch"),
     ):
         with pytest.raises(CheckpointError) as error:
@@ -146,13 +146,13 @@ def test_refuses_what_does_not_fit(public):
 
 
 def test_refuses_another_architecture(public):
-    with pytest.raises(CheckpointError, match="that the network lacks"):
+    with pytest.raises(CheckpointError, match="that the network does not have"):
         load_public_checkpoint(build_backbone("tsn", width=8, num_classes=10), public)
-    with pytest.raises(CheckpointError, match="that the network lacks"):
+    with pytest.raises(CheckpointError, match="that the network does not have"):
         load_public_checkpoint(small("tsn"), small("tada2d").state_dict())
-    with pytest.raises(CheckpointError, match="lacks weights of the network"):
+    with pytest.raises(CheckpointError, match="missing from the checkpoint"):
         load_public_checkpoint(small("tada2d"), small("tsn").state_dict())
-    with pytest.raises(CheckpointError, match="that the network lacks"):
+    with pytest.raises(CheckpointError, match="that the network does not have"):
         load_public_checkpoint(small(), public)
 
 
@@ -196,7 +196,7 @@ def test_imagenet_is_strict():
     lacking = {key: value for key, value in state.items() if key != "layer2.1.bn2.weight"}
     with pytest.raises(CheckpointError, match="stages.1.1.aggregate.norm.weight"):
         load_imagenet(model, lacking)
-    with pytest.raises(CheckpointError, match="no place for the ImageNet weights layer9.0"):
+    with pytest.raises(CheckpointError, match="no parameters for the ImageNet weights layer9.0"):
         load_imagenet(model, {**state, "layer9.0.conv1.weight": torch.zeros(1)})
     with pytest.raises(CheckpointError, match="conv1.weight has shape"):
         load_imagenet(small("tsn"), state)
@@ -278,6 +278,7 @@ def test_a_slowfast_of_before_its_connections_had_their_name_has_the_same_digest
     torch.manual_seed(0)
     model = build_backbone("slowfast_8x8_tada", num_classes=5, depth=(1, 1, 1, 1), width=8)
     assert any(name.startswith("lateral.") for name in model.state_dict())
+    # words: ok
     former = {k.replace("lateral.", "joints."): v for k, v in model.state_dict().items()}
     again = build_backbone("slowfast_8x8_tada", num_classes=5, depth=(1, 1, 1, 1), width=8)
     again.load_state_dict(former)

@@ -1,4 +1,4 @@
-"""Which configuration and run folder a command takes where it is not told."""
+"""Which configuration and run folder a command takes by default."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_what_is_told_is_taken_without_a_word(capsys):
     Path("own.yaml").write_text("")
     assert choose("own.yaml", None) == (Path("own.yaml"), Path("runs/own"))
     assert capsys.readouterr().err == ""
-    with pytest.raises(UsageError, match="neither a file nor one of the shipped"):
+    with pytest.raises(UsageError, match="neither a file nor a shipped configuration"):
         choose("nothing", None)
 
 
@@ -62,7 +62,7 @@ def test_of_several_run_folders_none_is_taken():
     with pytest.raises(UsageError) as caught:
         choose(None, None)
     assert caught.value.message == (
-        f"several run folders here ({named}): say which with --run-dir or --config"
+        f"several run folders here ({named}); choose one with --run-dir or --config"
     )
 
 

@@ -150,7 +150,7 @@ def test_a_stopped_command_says_how_to_go_on(tmp_path, monkeypatch, number):
     assert done.exit_code == 128 + number
     name = signal.Signals(number).name
     assert done.stderr == (
-        f"Error: stopped by {name}; the same command goes on from what is on disk\n"
+        f"Error: stopped by {name}; run the same command again to resume from what is on disk\n"
     )
 
 

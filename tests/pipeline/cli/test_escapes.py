@@ -97,7 +97,7 @@ TABLE = "video,start,end,label,subset\n"
 
 @pytest.fixture
 def evil(data, tmp_path, monkeypatch):
-    """A dataset whose videos, classes and folder have names that would steer a terminal."""
+    """A dataset whose videos, classes and folder have names that would control a terminal."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / f"videos{EVIL}"
     folder.mkdir()

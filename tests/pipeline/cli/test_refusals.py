@@ -99,8 +99,8 @@ BOMB = "a0: &a0 [x, x]\n" + "\n".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for 
         ("bomb.yaml", BOMB, "aliases"),
         ("code.yaml", "!!python/object/apply:os.system [touch ran]", "not valid YAML"),
         ("deep.yaml", "[" * 20000, "not valid YAML"),
-        ("list.yaml", "- a\n- b\n", "holds no sections"),
-        ("empty.yaml", "", "holds no sections"),
+        ("list.yaml", "- a\n- b\n", "has no sections"),
+        ("empty.yaml", "", "has no sections"),
         ("bytes.yaml", b"\xff\xfe\x00\x01", "cannot be read"),
         ("large.yaml", "a: " + "x" * 1_100_000, "too large: 1.10 MB"),
         ("half.yaml", "dataset: {name: x, form", "not valid YAML"),
@@ -203,7 +203,7 @@ def test_json_that_is_none_and_ids_that_come_twice(data, tmp_path):
     twice.write_text(f'{{"database": {{"a": {entry}, "a": {entry}}}}}')
     own = f"dataset.annotations={twice}"
     line = refused("finetune", *options(data, tmp_path / "run", *extra, own))
-    assert "twice.json" in line and "'a' comes twice" in line
+    assert "twice.json" in line and "'a' appears twice" in line
     one, two = tmp_path / "one.json", tmp_path / "two.json"
     for path in (one, two):
         path.write_text(json.dumps(database(annotations=segment(0, 2))))
@@ -490,7 +490,7 @@ def test_a_link_loop_among_the_videos_ends(whole, data, tmp_path):
     (videos / "training_001.mp4").symlink_to(tmp_path / "nowhere.mp4")
     without_stages(whole, run, "extract")
     said = refused("extract", *options(data, run, f"dataset.videos={videos}"))
-    assert "training_001" in said and "a link to" in said and "which is not there" in said
+    assert "training_001" in said and "a link to" in said and "which does not exist" in said
 
 
 def test_unknown_labels_of_detections_cannot_reach_the_table(whole, data, tmp_path):
@@ -507,7 +507,7 @@ def test_unknown_labels_of_detections_cannot_reach_the_table(whole, data, tmp_pa
 
 
 def test_reports_into_a_pipe(whole, data, tmp_path):
-    """`--json` names something that is no file: it stays what it is."""
+    """`--json` names something that is not a file: it stays what it is."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     held = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # both ends: nothing waits for anybody

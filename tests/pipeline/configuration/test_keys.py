@@ -21,7 +21,7 @@ RENAMED = {
     "bmn.average": "bmn.ema_decay",
     "bmn.accumulate": "bmn.gradient_accumulation",
 }
-# Where things lie, how much is done at once, how often is saved, what is only printed.
+# Where things are, how much is done at once, how often is saved, what is only printed.
 WITHOUT_EFFECT = {
     "dataset.name", "dataset.annotations", "dataset.videos", "dataset.video_info", "dataset.cache", "dataset.cache_size", "dataset.proxies",
     "dataset.classes", "dataset.format", "dataset.frame_fps", "dataset.annotation_fps", "dataset.frames", "dataset.allow_beyond", "dataset.train_subset",
@@ -116,7 +116,7 @@ def test_features_made_before_the_batch_was_recorded_stay_valid_whatever_it_is(s
     assert new["extract.batch_size"] == size
     old = {key: value for key, value in new.items() if key != "extract.batch_size"}
     assert not field_differences(old, new, restated)
-    # That they are other features for another reason is said, and the batch is not.
+    # That they are other features for another reason is reported, and the batch is not.
     slower = old | {"extract.stride": 99}
     assert field_differences(slower, new, restated) == ["extract.stride: 99 -> 16"]
 

@@ -115,7 +115,7 @@ def test_a_slowfast_protocol_differs_in_network_clip_and_row_alone(name):
         ("backbone.global_context=off", "input should be true or false"),
         ("backbone.kernels=[3, '3']", "backbone.kernels = '3': input should be a number"),
         ("eval.iou=['0.5']", "tIoU"),
-        ("eval.paper={mAP: {average: 1, average: 2}}", "mAP.average stands twice"),
+        ("eval.paper={mAP: {average: 1, average: 2}}", "mAP.average appears twice"),
         ("eval.paper={mAP: {0.5: 1}}", "not valid YAML"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_key_that_stands_twice_is_named_with_the_file_and_both_lines(tmp_path)
     lines = find_config("demo").read_text().splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("  epochs:"))
     path.write_text("\n".join([*lines[: first + 1], "  epochs: 3", *lines[first + 1 :]]))
-    said = f"{path}: finetune.epochs stands twice, in lines {first + 1} and {first + 2}"
+    said = f"{path}: finetune.epochs appears twice, in lines {first + 1} and {first + 2}"
     with pytest.raises(UsageError, match=re.escape(said)):
         load_config(path)
 
@@ -257,7 +257,7 @@ def test_wrong_iou_is_refused(text):
         ("0:0.1:0.5", "write 0.1:0.1:0.5 without the 0"),
         ("10:10:50", "in percent? write 0.1:0.1:0.5"),
         ("30,50,70", "in percent? write 0.3,0.5,0.7"),
-        ("0.1:0.1:1.2", "at most at 1"),
+        ("0.1:0.1:1.2", "at most 1"),
         ("0.1:0:0.5", "the step between tIoU thresholds, in the middle, is above 0"),
         ("0.1:-0.1:0.5", "the step between tIoU thresholds, in the middle, is above 0"),
         ("0.1:0.5", "write start:step:end"),
@@ -359,7 +359,7 @@ def test_a_renamed_key_is_read_and_its_new_name_said(old, new, value, tmp_path, 
     assert capsys.readouterr().err == ""
     assert load_config(find_config("hacs"), {old: value}) == expected
     assert capsys.readouterr().err == f"renamed keys: {old} is now {new}\n"
-    # A file of before, under the old names; of a run folder's own no word is said at every command.
+    # A file of before, under the old names; of a run folder's own no word is reported at every command.
     section, name = new.split(".")
     path = tmp_path / "mine.yaml"
     path.write_text(dump_config(expected).replace(f" {name}:", f" {old.split('.')[1]}:"))
@@ -380,7 +380,7 @@ def test_a_renamed_key_is_read_and_its_new_name_said(old, new, value, tmp_path, 
 
 @pytest.mark.parametrize(("old", "new", "value"), OLD_NAMES)
 def test_a_key_with_both_its_names_is_refused(old, new, value, tmp_path):
-    said = f"{old} and {new} are given: {old} is the old name of {new}, give one"
+    said = f"{old} and {new} are both given: {old} is the old name of {new}; keep {new}"
     with pytest.raises(UsageError, match=said):
         load_config(find_config("hacs"), {old: value, new: value})
     section = new.rpartition(".")[0]

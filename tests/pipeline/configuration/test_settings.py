@@ -31,7 +31,7 @@ def test_a_detection_configuration_is_the_configuration():
 def test_the_section_that_is_missing_is_named(name):
     config = load_config(find_config("hacs")).model_copy(update={name: None})
     text = (
-        f"the configuration has no section {name}: it is for a classifier alone; take the section "
+        f"the configuration has no section {name}: it is for a classifier only; copy the section "
     )
     with pytest.raises(UserError) as caught:
         config.detection()

@@ -56,11 +56,11 @@ def test_a_tag_makes_no_number_of_what_is_none(text):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nb: 2\na: 3\n", "a stands twice, in lines 1 and 3"),
-        ("a: 1\n'a': 3\n", "a stands twice, in lines 1 and 2"),
-        ("s:\n  b: 1\n  c: 2\n\n  b: 1\n", "s.b stands twice, in lines 2 and 5"),
-        ("s: [{b: {c: 1, c: 2}}]", "s.b.c stands twice, in lines 1 and 1"),
-        ("s: {}\ns:\n  b: 1\n", "s stands twice, in lines 1 and 2"),
+        ("a: 1\nb: 2\na: 3\n", "a appears twice, in lines 1 and 3"),
+        ("a: 1\n'a': 3\n", "a appears twice, in lines 1 and 2"),
+        ("s:\n  b: 1\n  c: 2\n\n  b: 1\n", "s.b appears twice, in lines 2 and 5"),
+        ("s: [{b: {c: 1, c: 2}}]", "s.b.c appears twice, in lines 1 and 1"),
+        ("s: {}\ns:\n  b: 1\n", "s appears twice, in lines 1 and 2"),
     ],
 )
 def test_a_key_that_stands_twice_is_refused_with_both_lines(text, said):
@@ -77,7 +77,7 @@ def test_a_name_may_stand_in_two_sections():
 
 @pytest.mark.parametrize("text", ["1: 2", "{0.5: 3}", "? [a]\n: 1", "null: 1", "true: 1"])
 def test_a_key_is_text(text):
-    with pytest.raises(yaml.YAMLError, match="line 1: the key .* is no text"):
+    with pytest.raises(yaml.YAMLError, match="line 1: the key .* is not text"):
         read_yaml(text)
 
 

@@ -120,7 +120,7 @@ def test_a_worker_that_hangs_costs_the_video_it_was_reading(monkeypatch):
     monkeypatch.setattr(batches, "READ_SECONDS", 1.5)
     found, lost = read([[0], ["hang"], [1], ["hang", 2], [3]])
     assert found == [[0], ["no hang"], [1], ["no hang", 2], [3]]
-    assert lost == [("video hang", "no progress for 1.5 s, given up")]
+    assert lost == [("video hang", "no progress for 1.5 s; given up")]
 
 
 class Slow(Numbers):
@@ -161,7 +161,7 @@ def test_a_worker_that_dies_between_two_videos_is_told_of():
     """No video is to blame: memory that ran out, most likely."""
     stream = read_batches(Numbers(), [[n] for n in range(6)], killed, workers=2, lost=print)
     assert [next(stream) for _ in range(3)] == [[0], [1], [2]]
-    with pytest.raises(UserError, match=r"between two of them: its process died \(SIGKILL\)"):
+    with pytest.raises(UserError, match=r"between two videos: its process died \(SIGKILL\)"):
         next(stream)
 
 
@@ -171,7 +171,7 @@ def test_idle_workers_that_are_killed_cost_no_batch_that_has_come():
     time.sleep(0.5)  # both have read ahead as far as they may
     for process in multiprocessing.active_children():
         process.kill()
-    with pytest.raises(UserError, match="between two of them"):
+    with pytest.raises(UserError, match="between two videos"):
         found.extend(stream)
     assert found == [[n] for n in range(len(found))] and len(found) >= 4
 

@@ -72,6 +72,6 @@ def test_memory_that_is_not_there_is_one_line_and_no_videos_fault(monkeypatch):
         workers=1,
         lost=lambda *told: lost.append(told),
     )
-    with pytest.raises(UserError, match=r"no memory for 0\.0 MB .*--workers 0"):
+    with pytest.raises(UserError, match=r"not enough memory for 0\.0 MB .*--workers 0"):
         next(stream)
     assert not lost

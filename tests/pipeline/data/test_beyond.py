@@ -88,7 +88,7 @@ def test_contradictions_are_more_than_half_a_second_and_five_percent():
 def test_too_many_are_refused_and_one_is_not_if_the_key_says_so():
     settings = {"name": "x", "format": "table", "annotations": "own.csv", "videos": "."}
     lengths = {"a": Measured(10.0), "b": Measured(60.0)}
-    with pytest.raises(UserError, match=r"own\.csv: 3 of 6 training segments run behind"):
+    with pytest.raises(UserError, match=r"own\.csv: 3 of 6 training segments end after"):
         require_within(DatasetSettings(**settings), dataset(ROWS), ["training"], lengths)
     allowed = DatasetSettings(**settings, allow_beyond=0.5)
     (line,) = require_within(allowed, dataset(ROWS), ["training"], lengths)

@@ -64,7 +64,7 @@ def test_who_chooses_is_said():
     assert line.endswith("by 3 training videos held out (dataset.hold_out)")
     line = chosen_by(load_config(find_config("demo"), {}).dataset, 7, held_out=False)
     assert "by the 7 videos of validation, which flatters" in line and "hold_out=0.2" in line
-    # What is said is what happened, not what was asked for: of a single video none is held out.
+    # What is reported is what happened, not what was asked for: of a single video none is held out.
     line = chosen_by(held.dataset, 7, held_out=False)
     assert "by the 7 videos of validation, which flatters" in line and "two training videos" in line
 

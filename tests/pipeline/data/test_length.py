@@ -1,4 +1,4 @@
-"""How long a training is: epochs raised to so many steps, batches of a quarter, and what is said of it."""
+"""How long a training is: epochs raised to this many steps, batches of a quarter, and what is reported about it."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_what_is_said_of_a_training():
     few = math.ceil(FEW_STEPS / 44)
     assert length_warning("finetune", chosen, few) is None
     assert length_warning("finetune", chosen, few - 1) == (
-        "264 steps teach a network next to nothing; set finetune.min_steps=300 or more, which raises "
+        "264 steps are too few to train a network; set finetune.min_steps=300 or more, which raises "
         "the epochs"
     )
 
@@ -134,4 +134,4 @@ def test_both_trainings_say_it_and_train_so_long(data, whole, tmp_path):
         assert total == epochs * steps >= least and (epochs == 2 or total - steps < least)
         history = json.loads((run / stage / "history.json").read_text())
         assert len(history) == epochs
-        assert f"{stage}: warning: {total} steps teach a network next to nothing" in done.output
+        assert f"{stage}: warning: {total} steps are too few to train a network" in done.output

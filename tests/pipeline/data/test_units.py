@@ -23,7 +23,7 @@ def guessed(factor, rate, *, rounded=True, lengths=LENGTHS):
 
 @pytest.mark.parametrize("rate", [10, 15, 24, 25, 29.97, 30, 50, 59.94])
 def test_frames_at_the_videos_own_rate(rate):
-    assert guessed(rate, rate) == f"frames at {rate:g} a second"
+    assert guessed(rate, rate) == f"frames at {rate:g} per second"
 
 
 @pytest.mark.parametrize("rate", [15, 24, 25, 30, 50, 60])
@@ -33,7 +33,7 @@ def test_frames_at_another_rate(rate):
 
 
 def test_frames_at_a_lower_rate_than_the_videos_are_told_with_the_videos_own():
-    assert guessed(15, 30) == "frames at 15 or 30 a second"
+    assert guessed(15, 30) == "frames at 15 or 30 per second"
 
 
 def test_videos_of_several_rates():
@@ -80,11 +80,11 @@ def test_a_few_wrong_rows_do_not_hide_the_unit():
     starts, ends = np.round(STARTS * 25), np.round(ENDS * 25)
     many = [np.tile(values, 5) for values in (starts, ends, LENGTHS, np.full(40, 25.0))]
     many[1][0] *= 100
-    assert guess_unit(*many) == "frames at 25 a second"
+    assert guess_unit(*many) == "frames at 25 per second"
 
 
 def test_fractions_and_minutes_lie_at_the_beginning():
     assert "fractions" in suspected_unit(ENDS / LENGTHS, LENGTHS)
     assert "minutes" in suspected_unit(ENDS / 60, LENGTHS)
     assert suspected_unit(ENDS, LENGTHS) is None
-    assert suspected_unit(ENDS[:3] / 60, LENGTHS[:3]) is None  # so few may well lie there
+    assert suspected_unit(ENDS[:3] / 60, LENGTHS[:3]) is None  # so few may well be there

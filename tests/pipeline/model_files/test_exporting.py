@@ -71,7 +71,7 @@ def test_the_same_run_is_the_same_file(run, exported, tmp_path):
     line = ["export", "--run-dir", str(moved), "--to", str(tmp_path / "b.tada"), "--note", "CC0"]
     assert tada(*line).exit_code == 0
     assert (tmp_path / "b.tada").read_bytes() == exported.read_bytes()
-    assert "is there already; give --force" in error_line(tada(*line))
+    assert "already exists; use --force" in error_line(tada(*line))
     assert tada(*line, "--force").exit_code == 0
     assert (tmp_path / "b.tada").read_bytes() == exported.read_bytes()
 
@@ -92,7 +92,7 @@ def test_a_note_is_a_text_or_a_file(run, tmp_path):
         done = tada(
             "export", "--run-dir", str(run), "--to", str(target), "--note", str(note), "--force"
         )
-        assert "cannot be read as a text" in error_line(done)
+        assert "cannot be read as text" in error_line(done)
     done = tada("export", "--run-dir", str(run), "--to", str(target), "--force")
     assert "no note" in done.stdout
 
@@ -108,7 +108,7 @@ def test_what_is_no_place_for_a_file(run, tmp_path):
 def test_what_is_no_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "give --run-dir" in error_line(tada("export", "--to", "a.tada")).replace(
-        "say which with", "give"
+        "choose one with", "give"
     )
     assert "nothing" in error_line(tada("export", "--run-dir", "nothing", "--to", "a.tada"))
     assert list(tmp_path.iterdir()) == []

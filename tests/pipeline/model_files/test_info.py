@@ -1,4 +1,4 @@
-"""What is told of a model: to people in a table that nothing in it can steer, to programs as JSON."""
+"""What is said about a model: to people in a table that nothing in it can control, to programs as JSON."""
 
 from __future__ import annotations
 

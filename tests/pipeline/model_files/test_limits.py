@@ -118,7 +118,7 @@ HOSTILE = {
     "actionformer__levels": (10**12, "levels"),
     "actionformer__stem_layers": (10**6, "at most 32"),
     "actionformer__window": (4, "odd"),
-    "actionformer__head_layers": (4, "lacks tensors of its networks"),
+    "actionformer__head_layers": (4, "is missing tensors of its networks"),
     "actionformer__head_width": (16, "the network's F32"),
     "actionformer__trunk": ("separate", None),  # of one set of classes the same network
     "detections__top": (10**9, "at most 100000"),

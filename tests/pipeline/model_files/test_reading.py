@@ -96,24 +96,24 @@ def many_classes(found):
 HOSTILE = {
     # the file as such
     "empty": (cut(0), "it is empty"),
-    "five bytes": (cut(5), "it is no safetensors file"),
+    "five bytes": (cut(5), "it is not a safetensors file"),
     "cut in the header": (cut(500), "claims a header"),
     "cut in the tensors": (cut(-40), "outside the file"),
     "longer": (lambda p: p.write_bytes(p.read_bytes() + b"more"), "cut off or changed"),
     "torch": (torch_file, "a zip archive"),
     "pickle": (lambda p: p.write_bytes(b"\x80\x04\x95" + b"x" * 100), "it is a pickle"),
     "zip": (zipped, "a zip archive"),
-    "text": (lambda p: p.write_text("dataset:\n  name: x\n" * 9), "no safetensors file"),
+    "text": (lambda p: p.write_text("dataset:\n  name: x\n" * 9), "is not a safetensors file"),
     # the header
-    "header of 2**63": (long_header(2**63), "no safetensors file"),
+    "header of 2**63": (long_header(2**63), "is not a safetensors file"),
     "header of 3 GB": (long_header(3 << 30), "claims a header"),
-    "header behind the end": (long_header(4096), "claims a header"),
-    "no JSON": (lambda p: put_together(p, "{nothing", b""), "its header is no JSON"),
+    "header after the end": (long_header(4096), "claims a header"),
+    "no JSON": (lambda p: put_together(p, "{nothing", b""), "its header is not JSON"),
     "a list": (lambda p: put_together(p, "[]", b""), "names no tensors"),
-    "nested": (nested, "its header is no JSON"),
-    "a tensor twice": (twice, "comes twice"),
-    "NaN in the header": (lambda p: put_together(p, '{"a": NaN}', b""), "no number"),
-    "offsets behind the end": (lambda p: with_header(p, offsets(0, 10**12)), "outside the file"),
+    "nested": (nested, "its header is not JSON"),
+    "a tensor twice": (twice, "appears twice"),
+    "NaN in the header": (lambda p: put_together(p, '{"a": NaN}', b""), "is not a number"),
+    "offsets after the end": (lambda p: with_header(p, offsets(0, 10**12)), "outside the file"),
     "offsets backwards": (lambda p: with_header(p, offsets(9, 3)), "outside the file"),
     "offsets below zero": (lambda p: with_header(p, offsets(-4, 0)), "outside the file"),
     "offsets of text": (lambda p: with_header(p, offsets("0", "1")), "outside the file"),
@@ -128,20 +128,20 @@ HOSTILE = {
     "unknown type": (lambda p: with_header(p, lambda h: h[HEAD].update(dtype="F8")), "has the type F8"),
     "counter of another type": (lambda p: with_header(p, lambda h: h[COUNT].update(dtype="F64")), "F64 []"),
     # the metadata
-    "no metadata": (lambda p: with_header(p, lambda h: h.pop("__metadata__")), "no model of tada-loc"),
-    "metadata no texts": (lambda p: with_header(p, lambda h: h.update(__metadata__={"a": 1})), "not texts"),
-    "metadata no JSON": (lambda p: with_header(p, metadata("{'a'}")), "metadata is no JSON"),
-    "metadata nested": (lambda p: with_header(p, metadata("[" * 100_000)), "metadata is no JSON"),
-    "another program's": (lambda p: with_header(p, metadata('{"format": "other"}')), "not that of a model"),
+    "no metadata": (lambda p: with_header(p, lambda h: h.pop("__metadata__")), "but not a model of tada-loc"),
+    "metadata no texts": (lambda p: with_header(p, lambda h: h.update(__metadata__={"a": 1})), "is not a mapping of names"),
+    "metadata no JSON": (lambda p: with_header(p, metadata("{'a'}")), "metadata is not JSON"),
+    "metadata nested": (lambda p: with_header(p, metadata("[" * 100_000)), "metadata is not JSON"),
+    "another program's": (lambda p: with_header(p, metadata('{"format": "other"}')), "not that of a tada-loc model"),
     "newer": (lambda p: with_content(p, content(version=3)),
               "made by a newer tada-loc (format 3; this one reads 2): update tada-loc"),
-    "version of text": (lambda p: with_content(p, content(version="1")), "its format is '1'"),
-    "changed by hand": (lambda p: with_content(p, content(note="x"), seal=False), "another checksum"),
+    "version of text": (lambda p: with_content(p, content(version="1")), "its format '1' is not a format number"),
+    "changed by hand": (lambda p: with_content(p, content(note="x"), seal=False), "does not match its checksum"),
     "unknown key": (lambda p: with_content(p, content(run="rm -rf")), "run: extra inputs"),
     "no classes": (lambda p: with_content(p, content(classes=[])), "classes:"),
     "three heads": (lambda p: with_content(p, content(classes=[["a"]] * 3)), "classes:"),
     "classes no text": (lambda p: with_content(p, content(classes=[[1, 2, 3]])), "classes.0.0: "),
-    "a class twice": (lambda p: with_content(p, content(classes=[["a", "b", "a"]])), "'a' comes twice"),
+    "a class twice": (lambda p: with_content(p, content(classes=[["a", "b", "a"]])), "'a' appears twice"),
     "a class that steers": (lambda p: with_content(p, content(classes=[["a", "b", "\x1b[2J"]])), "control"),
     "a class of two lines": (lambda p: with_content(p, content(classes=[["a", "b", "c\nd"]])), "control"),
     "half a character": (lambda p: with_content(p, content(note="\ud800")), "note: "),
@@ -152,7 +152,7 @@ HOSTILE = {
     "results of truth": (lambda p: with_content(p, content(results=figures(map=[True]))), "results.tasks.mAP.map.0"),
     "no overlap": (lambda p: with_content(p, content(results=figures() | {"iou": [-0.5]})), "results.iou.0"),
     "sections no mappings": (lambda p: with_content(p, content(configuration={"bmn": 3})), "no sections"),
-    "no digest": (lambda p: with_content(p, lambda c: c["sha256"].pop(HEAD)), "not one SHA-256"),
+    "no digest": (lambda p: with_content(p, lambda c: c["sha256"].pop(HEAD)), "does not have one SHA-256"),
     "wrong digest": (lambda p: with_content(p, lambda c: c["sha256"].update({HEAD: "0" * 64})), f"{HEAD} is not what"),
     # the configuration
     "no such key": (lambda p: with_settings(p, bmn__hidden=3), "unknown key bmn.hidden"),
@@ -163,13 +163,13 @@ HOSTILE = {
     "a path": (lambda p: with_settings(p, backbone__pretrained="../a.pth"), "backbone.pretrained"),
     "decoder": (lambda p: with_settings(p, extract__decoder="/bin/sh"), "extract.decoder"),
     "a long value": (lambda p: with_settings(p, backbone__mean="x" * 5000), "...: "),
-    "architecture": (lambda p: with_settings(p, backbone__name="resnet"), "no network of this tada-loc"),
+    "architecture": (lambda p: with_settings(p, backbone__name="resnet"), "unknown to this tada-loc"),
     "another network": (lambda p: with_settings(p, backbone__name="r3d_tada"), "networks"),
     "no bmn": (lambda p: with_content(p, lambda c: c["configuration"].pop("bmn")), "no section bmn"),
     "a million blocks": (lambda p: with_settings(p, backbone__depth=[1] * 60_000), "the stages of backbone.depth"),
     "blocks": (lambda p: with_settings(p, backbone__depth=[1, 1, 1, 2**31 - 1]), "the blocks of backbone.depth"),
     "depth": (lambda p: with_settings(p, backbone__depth=7), "depth must be"),
-    "more blocks": (lambda p: with_settings(p, backbone__depth=[1, 1, 2, 1]), "lacks tensors"),
+    "more blocks": (lambda p: with_settings(p, backbone__depth=[1, 1, 2, 1]), "is missing tensors"),
     "no stage": (lambda p: with_settings(p, backbone__depth=[]), "own.tada"),
     "width": (lambda p: with_settings(p, backbone__width=2**31 - 1), "backbone.width"),
     "negative width": (lambda p: with_settings(p, backbone__width=-4), "backbone.width"),
@@ -195,10 +195,10 @@ HOSTILE = {
     "NaN": (lambda p: with_bytes(p, HEAD, number(float("nan"))), "not finite"),
     "infinity": (lambda p: with_bytes(p, HEAD, number(float("inf"))), "not finite"),
     "variance": (lambda p: with_bytes(p, VARIANCE, number(-1.0)), "a variance below zero"),
-    "missing": (lambda p: without_tensor(p, HEAD), f"lacks tensors of its networks: {HEAD}"),
-    "missing counter": (lambda p: without_tensor(p, COUNT), f"lacks tensors of its networks: {COUNT}"),
-    "one more": (lambda p: with_tensor(p, "classifier.more", "F32", [1], b"\0" * 4), "networks have not: classifier.more"),
-    "of no network": (lambda p: with_tensor(p, "more\x1b[2J", "F32", [0], b""), "networks have not: more"),
+    "missing": (lambda p: without_tensor(p, HEAD), f"is missing tensors of its networks: {HEAD}"),
+    "missing counter": (lambda p: without_tensor(p, COUNT), f"is missing tensors of its networks: {COUNT}"),
+    "one more": (lambda p: with_tensor(p, "classifier.more", "F32", [1], b"\0" * 4), "networks do not have: classifier.more"),
+    "of no network": (lambda p: with_tensor(p, "more\x1b[2J", "F32", [0], b""), "networks do not have: more"),
 }  # fmt: skip
 
 
@@ -272,7 +272,7 @@ def test_little_memory_and_time_are_enough_to_refuse_what_claims_much(written_fi
         HOSTILE[fault][0](paths[-1])
     # as many lists as a header can hold
     paths.append(put_together(tmp_path / "lists.tada", '{"a":[' + "[]," * 1_300_000 + "0]}", b""))
-    sparse = tmp_path / "sparse.tada"  # 20 GB that take no room on a disk
+    sparse = tmp_path / "sparse.tada"  # 20 GB that take no space on a disk
     header = {"a": {"dtype": "F32", "shape": [5 * 10**9], "data_offsets": [0, 20 * 10**9]}}
     put_together(sparse, header, b"")
     os.truncate(sparse, sparse.stat().st_size + 20 * 10**9)

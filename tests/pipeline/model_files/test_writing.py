@@ -139,13 +139,13 @@ def broken(model, **tensors):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda m: broken(m, **{"stem.conv.weight": torch.full((4, 3, 7, 7), float("nan"))}), "went wrong"),
-        (lambda m: broken(m, more=torch.zeros(1)), "networks have not: classifier.more"),
-        (lambda m: replace(m, classifier=dict(list(m.classifier.items())[1:])), "lacks tensors"),
+        (lambda m: broken(m, **{"stem.conv.weight": torch.full((4, 3, 7, 7), float("nan"))}), "diverged"),
+        (lambda m: broken(m, more=torch.zeros(1)), "networks do not have: classifier.more"),
+        (lambda m: replace(m, classifier=dict(list(m.classifier.items())[1:])), "is missing tensors"),
         (lambda m: replace(m, heads=(("dive", "jump"),)), "the network's F32 [2, "),
-        (lambda m: replace(m, heads=(("dive", "jump", "jump"),)), "'jump' comes twice"),
+        (lambda m: replace(m, heads=(("dive", "jump", "jump"),)), "'jump' appears twice"),
         (lambda m: replace(m, heads=(("dive", "jump", "a\nb"),)), "control character"),
-        (lambda m: replace(m, note="\x1b[2J"), "note: it is no plain text"),
+        (lambda m: replace(m, note="\x1b[2J"), "note: it is not plain text"),
         (lambda m: replace(m, note="x" * 300_000), "note: "),
         (lambda m: replace(m, note="\ud800"), "note: "),
         (lambda m: broken(m, **{"head.classifiers.0.bias": torch.zeros(3).bfloat16()}), "bfloat16"),

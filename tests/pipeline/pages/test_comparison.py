@@ -25,7 +25,7 @@ def comparison(names=("tsn", "tada2d"), **changes):
         "runs": [{"name": name, "path": f"runs/{name}", "history": {"finetune": curve, "bmn": []}} for name in names],
         "videos": 24,
         "segments": 154,
-        "notes": ["2 videos are annotated otherwise; left out"],
+        "notes": ["2 videos are annotated differently; left out"],
         "iou": [0.5, 0.7],
         "resamples": 1000,
         "level": 0.95,
@@ -54,7 +54,7 @@ def test_it_says_which_is_better():
     values = comparison()
     task = values["tasks"]["mAP"]["differences"][0]
     task["average"] = by(0.5, -1.0, 2.0)
-    assert "tada2d and tsn cannot be told apart" in comparison_page(values)
+    assert "tada2d and tsn cannot be distinguished" in comparison_page(values)
     task["average"] = by(-2.0, -3.0, -1.0)
     assert "tada2d is worse than tsn" in comparison_page(values)
 

@@ -87,7 +87,7 @@ def test_files_of_others_in_the_folder_are_left(report, tmp_path):
 
 def test_a_page_of_someone_else_is_not_written_over(report, tmp_path):
     (tmp_path / PAGE).write_text("<h1>mine</h1>")
-    with pytest.raises(UserError, match="is no report"):
+    with pytest.raises(UserError, match="is not a report"):
         write_report_page(report, tmp_path)
     assert (tmp_path / PAGE).read_text() == "<h1>mine</h1>"
 

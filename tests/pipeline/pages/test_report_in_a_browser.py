@@ -232,7 +232,7 @@ def test_a_video_that_was_moved_beside_the_report_is_found_and_another_is_said_t
     assert page.locator("#video").is_visible() and page.locator("#no-video").is_hidden()
     page.keyboard.press("]")
     page.wait_for_function("() => document.getElementById('video').hidden")
-    assert page.locator("#no-video").inner_text().startswith("The video is not there")
+    assert page.locator("#no-video").inner_text().startswith("The video is missing")
     page.keyboard.press("[")
     page.wait_for_function("() => document.getElementById('video').readyState >= 1")
     assert page.locator("#video").is_visible() and page.locator("#no-video").is_hidden()
@@ -301,7 +301,7 @@ def test_many_videos_are_loaded_from_files_and_a_missing_file_is_said(
     page.locator("#search").fill("kitchen 05" if first != "kitchen 05" else "kitchen 06")
     page.keyboard.press("Enter")
     page.wait_for_function(
-        "() => document.getElementById('video-numbers').textContent.includes('not lie beside')"
+        "() => document.getElementById('video-numbers').textContent.includes('not in the folder')"
     )
 
 

@@ -399,7 +399,7 @@ def test_without_its_video_the_page_works_and_says_so_once(open_page, tmp_path):
     opened = open_page(tmp_path / "t.html")
     page = opened.page
     page.wait_for_function("() => document.querySelector('video').hidden")
-    assert page.get_by_text("The video is not there").count() == 1
+    assert page.get_by_text("The video is missing").count() == 1
     assert "gone.webm" in page.locator("#no-video").inner_text()
     page.locator("#found .bar").first.click(position={"x": 3, "y": 5})
     assert page.locator("#now").inner_text() == "0:01.00 of 0:08"

@@ -1,4 +1,4 @@
-"""What a trained model finds is what the stages find, to the last digit."""
+"""What a trained model finds is what the stages find, exactly."""
 
 from __future__ import annotations
 

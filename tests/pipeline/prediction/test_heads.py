@@ -1,4 +1,4 @@
-"""A model whose head is ActionFormer finds what its stages find, to the last digit, with its own classes and without."""
+"""A model whose head is ActionFormer finds what its stages find, exactly, with its own classes and without."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_file_is_the_model_of_its_run(form, runs, tmp_path):
     assert ours.detector.keys() == theirs.detector.keys()
     said = info_table(describe(path))
     named = (
-        "it names the classes itself" if form[0] == "o" else "classes are those of each proposal"
+        "it predicts the classes itself" if form[0] == "o" else "classes are those of each proposal"
     )
     assert "ActionFormer" in said and named in said and "BMN" not in said
     assert describe(run)["digest"] == theirs.digest and describe(run)["trained"]
@@ -133,13 +133,13 @@ def test_tools_read_a_run_whose_head_is_actionformer(runs, tmp_path):
     status = tada("status", "--run-dir", run).stdout
     assert "actionformer/detections" in status and "bmn" not in status and "classify" not in status
     checked = tada("verify", "--run-dir", run)
-    assert checked.exit_code == 0 and "are what was written" in checked.stdout
+    assert checked.exit_code == 0 and "are as they were written" in checked.stdout
     shown = tada("explain", "validation_000", "--run-dir", run, "--top", "1", "--device", "cpu")
-    assert shown.exit_code == 0 and "ActionFormer named the detections" in shown.stderr, (
+    assert shown.exit_code == 0 and "ActionFormer predicted the detections" in shown.stderr, (
         shown.output
     )
     page = tada("report", "--run-dir", run)
     assert page.exit_code == 0, page.output
     damaged = tmp_path / "run/actionformer/detections/detections.csv"
     damaged.write_text(damaged.read_text() + "x")
-    assert "detections.csv: is not what was written" in tada("verify", "--run-dir", run).stdout
+    assert "detections.csv: is not as it was written" in tada("verify", "--run-dir", run).stdout

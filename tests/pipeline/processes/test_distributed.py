@@ -113,7 +113,7 @@ def test_a_process_that_dies_ends_the_run_and_the_same_command_goes_on(data, tmp
     _, said = process.communicate(timeout=120)
     assert process.returncode != 0 and "SIGKILL" in said
     done = execute(line)
-    assert done.returncode == 0 and "going on from epoch" in done.stderr, done.stderr
+    assert done.returncode == 0 and "resuming from epoch" in done.stderr, done.stderr
     assert (run / "finetune/model.pt").is_file()
 
 
@@ -142,7 +142,7 @@ def mixed(tmp_path_factory):
 
 def test_two_processes_train_whole_frames_of_two_shapes_as_one_does(mixed, tmp_path):
     more = ("finetune.crop=whole", "finetune.keep=best", "finetune.flip=0.5")
-    # Adam makes rounding as large as the gradients where those are next to nothing.
+    # Adam makes rounding as large as the gradients where those are almost nothing.
     more += ("finetune.optimizer=sgd", "finetune.base_lr=0.05")
     runs = [tmp_path / "1", tmp_path / "2"]
     for processes, run in enumerate(runs, start=1):

@@ -1,4 +1,4 @@
-"""How deaths are told, and waits on pipes that have an end."""
+"""How deaths are reported, and waits on pipes that have an end."""
 
 from __future__ import annotations
 

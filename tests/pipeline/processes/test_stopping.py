@@ -88,7 +88,7 @@ def stopped(process: subprocess.Popen, run: Path, sign: str, number: int) -> str
 def test_training_writes_its_checkpoint_at_the_next_step(
     whole, data, tmp_path, stage, workers, number
 ):
-    """Long before the next checkpoint is due; the same command then goes on from that very step."""
+    """Long before the next checkpoint is due; the same command then resumes from exactly that step."""
     run = tmp_path / "run"
     without_stages(whole, run, stage)
     extra = (*LONG, f"{stage}.checkpoint_seconds=0.5")
@@ -102,7 +102,7 @@ def test_training_writes_its_checkpoint_at_the_next_step(
     (run / stage / "first.pt").write_bytes((run / stage / "checkpoint.pt").read_bytes())
     process = started(line)
     for said in process.stderr:
-        if "going on from" in said:
+        if "resuming from" in said:
             assert f"epoch {before[0] + 1}, step {before[1]}" in said
             break
     process.kill()

@@ -56,5 +56,5 @@ def test_where_there_is_no_room_one_line_says_what_helps(monkeypatch, number, ca
     if call == "ftruncate":
         monkeypatch.delattr(unnamed_memory.os, "posix_fallocate")
     monkeypatch.setattr(unnamed_memory.os, call, refused)
-    with pytest.raises(UserError, match=r"no memory for 5\.0 MB .*--workers 0"):
+    with pytest.raises(UserError, match=r"not enough memory for 5\.0 MB .*--workers 0"):
         UnnamedMemory().bytes(5_000_000)

@@ -93,7 +93,7 @@ def test_large_jobs_arrive():
 
 
 def test_what_is_no_jobs_fault_ends_them_all():
-    with pytest.raises(UserError, match="no room"):
+    with pytest.raises(UserError, match="no space"):
         results(["full disk", *range(50)], workers=1)
     assert not multiprocessing.active_children()
 

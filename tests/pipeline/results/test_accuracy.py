@@ -110,7 +110,9 @@ def test_a_batch_of_which_nothing_can_be_read_counts_for_nothing(model, segments
     assert 0 < len(rest) < len(segments)
     assert validate(model, broken, chosen, left_out, CPU) == figures(model, rest, chosen)
     assert list(left_out.reasons) == [bad]
-    with pytest.raises(UserError, match="no validation clip could be read; fix the videos"):
+    with pytest.raises(
+        UserError, match="no validation clip could be read; check the videos (tada-loc doctor)"
+    ):
         figures(model, broken.only(np.array([video == bad for video in broken.videos])), chosen)
 
 

@@ -1,4 +1,4 @@
-"""Kept maps give the proposals of the maps they were made of, to the last digit, and nothing else is believed."""
+"""Kept maps give the proposals of the maps they were made of, exactly, and nothing else is believed."""
 
 from __future__ import annotations
 

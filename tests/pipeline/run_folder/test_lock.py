@@ -152,7 +152,7 @@ def test_what_is_no_file_is_neither_followed_nor_waited_for(tmp_path, kind):
         path.symlink_to(mine)
         if kind == "link":
             mine.write_text("mine")
-    with pytest.raises(UserError, match=r"run/\.lock: is a link or another thing"), locked(run):
+    with pytest.raises(UserError, match=r"run/\.lock: is not a regular file"), locked(run):
         pass
     assert mine.exists() == (kind == "link") and (kind != "link" or mine.read_text() == "mine")
     assert not lock._held

@@ -1,4 +1,4 @@
-"""A stage opened for work: the same inputs go on, others are made again, and no training is lost unasked."""
+"""A stage opened for work: the same inputs go on, others are made again, and no training is lost without being asked."""
 
 from __future__ import annotations
 

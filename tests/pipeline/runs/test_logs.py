@@ -72,7 +72,7 @@ def test_tensorboard_shows_trainings_and_figures(whole, data, tmp_path):
     assert (
         "AR/100" in read["eval"].Tags()["scalars"] and "mAP/0.5" in read["eval"].Tags()["scalars"]
     )
-    # nothing that was told changes what was trained
+    # nothing that was logged changes what was trained
     for name in ("bmn/history.json", "classify/detections.csv", "eval/results.json"):
         assert (run / name).read_bytes() == (whole / name).read_bytes(), name
     assert tada("verify", "--run-dir", str(run)).exit_code == 0

@@ -24,7 +24,7 @@ ROWS = [
 
 @pytest.fixture
 def folder(tmp_path):
-    """Annotations, and a file a video: nothing of these looks inside."""
+    """Annotations, and a file per video: nothing of these looks inside."""
     (tmp_path / "videos").mkdir()
     for video in "abcde":
         (tmp_path / f"videos/{video}.mp4").touch()

@@ -144,7 +144,7 @@ def test_of_several_processes_each_does_its_work(run, done, monkeypatch, rank, e
 def test_extraction_does_not_run_over_imported_features(run, done, monkeypatch):
     fields = {"imported": "x", "extract.fps": 7.0, "extract.frames": 3, "extract.interval": 2}
     imported_stage(run, fields | {"extract.stride": 5}).open().finish()
-    with pytest.raises(UserError, match=r"holds imported features; go on with `tada-loc bmn`"):
+    with pytest.raises(UserError, match=r"holds imported features; continue with `tada-loc bmn`"):
         work.run_stages(run, of_commands("extract"))
     monkeypatch.setattr(Run, "state", lambda self, name, facts=None: State("complete"))
     work.run_stages(run, of_commands("bmn"))

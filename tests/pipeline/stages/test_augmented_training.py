@@ -42,7 +42,7 @@ def test_resumed_equals_unbroken(data, tmp_path, monkeypatch):
         with pytest.raises(Killed):
             tada("finetune", *options(data, resumed, *ALL))
     done = tada("finetune", *options(data, resumed, *ALL))
-    assert done.exit_code == 0 and "going on from epoch" in done.output, done.output
+    assert done.exit_code == 0 and "resuming from epoch" in done.output, done.output
     assert "finetune: balance sqrt: an epoch takes about" in done.output
     histories = [(run / "finetune/history.json").read_text() for run in (whole, resumed)]
     assert json.loads(histories[0]) == json.loads(histories[1])

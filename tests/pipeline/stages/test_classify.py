@@ -61,5 +61,5 @@ def test_clips_inside_a_proposal_have_the_length_of_their_own_video(store, monke
 
 def test_lengths_may_be_short_by_a_clip_of_the_video_itself(store):
     lengths = store.lengths(["slow", "fast"])
-    assert lengths["slow"].slack == pytest.approx(1.0)  # 9 frames and a stride at 10 a second
+    assert lengths["slow"].slack == pytest.approx(1.0)  # 9 frames and a stride at 10 per second
     assert lengths["fast"].slack == pytest.approx(0.25)

@@ -73,7 +73,7 @@ def test_a_run_on_squares_is_a_run_on_videos_cut_beforehand(whole, center, squar
         assert meta.source_duration == plain.source_duration
         with h5py.File(path) as one, h5py.File(other / "extract/features" / path.name) as two:
             assert one.attrs["crop"] == "center" and "crop" not in two.attrs
-    # Proposals come of the features, class scores of clips decoded anew.
+    # Proposals come of the features, class scores of clips decoded again.
     for name in ("bmn/proposals/proposals.csv", "classify/detections.csv"):
         assert (center / name).read_bytes() == (other / name).read_bytes()
 

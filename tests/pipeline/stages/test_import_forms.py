@@ -1,4 +1,4 @@
-"""Every form that packs of features have goes in as it is; what is done to it is said."""
+"""Every form that packs of features have goes in as it is; what is done to it is reported."""
 
 from __future__ import annotations
 
@@ -336,10 +336,16 @@ def test_another_annotated_length_is_taken_over(data):
     [
         (("--fps", 10), "Missing option '--stride'"),
         (("--stride", 10), "Missing option '--fps'"),
-        (("--fps", "fast", "--stride", 10), "--fps fast: a number of frames a second, or `video`"),
+        (
+            ("--fps", "fast", "--stride", 10),
+            "--fps fast: a number of frames per second, or `video`",
+        ),
         (("--rescaled", 20, "--fps", 10), "leave --fps out"),
         (("--rescaled", 20, "--offset-frames", 1), "leave --offset-frames out"),
-        (("--fps", 10, "--stride", 10, "--channels-first", "--layout", "nc"), "say two things"),
+        (
+            ("--fps", 10, "--stride", 10, "--channels-first", "--layout", "nc"),
+            "contradict each other",
+        ),
     ],
 )
 def test_options_that_do_not_go_together(data, stated, said):
@@ -350,7 +356,9 @@ def test_options_that_do_not_go_together(data, stated, said):
 def test_channels_that_groups_do_not_divide_are_said_with_what_would(data):
     more = ("--set", "bmn.groups=8")
     result = take(data, *more)
-    line = "bmn.groups = 8: the 12 channels of the features are no multiple of it; set bmn.groups=4"
+    line = (
+        "bmn.groups = 8: the 12 channels of the features are not a multiple of it; set bmn.groups=4"
+    )
     assert result.exit_code == 0 and line in result.output
     result = tada("bmn", *options(data), *more)
     assert result.exit_code == 2 and line in result.output

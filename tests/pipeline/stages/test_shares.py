@@ -15,14 +15,14 @@ from pipeline.stages.shares import Shares, failed_elsewhere, lengths_of
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
-@pytest.mark.parametrize("told", [True, False])
-def test_shares_are_all_videos_by_their_length(tmp_path, size, told):
+@pytest.mark.parametrize("annotated", [True, False])
+def test_shares_are_all_videos_by_their_length(tmp_path, size, annotated):
     """By the seconds the annotations tell, else by the bytes of the files."""
     lengths = (900, 100, 300, 300, 200)
     paths = {str(number): tmp_path / f"{number}.mp4" for number in range(len(lengths))}
     for path, length in zip(paths.values(), lengths, strict=True):
-        path.write_bytes(bytes(7 if told else length))
-    seconds = [float(length) if told else float("nan") for length in lengths]
+        path.write_bytes(bytes(7 if annotated else length))
+    seconds = [float(length) if annotated else float("nan") for length in lengths]
     table = pd.DataFrame({"video": list(paths), "duration": seconds})
     weights = lengths_of(list(paths), paths, Dataset(pd.DataFrame(), table, (("a",),)))
     shares = [Shares(list(paths), weights).of(Shard(place, size)) for place in range(size)]

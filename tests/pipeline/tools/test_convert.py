@@ -93,7 +93,7 @@ def test_verbs_and_nouns(tmp_path):
     [
         (["in.csv", "--to", "own.txt"], "a .csv (a table) or a .json", 2),
         (["in.csv", "--to", "in.csv"], "exists", 1),
-        (["in.csv", "--to", "in.csv", "--force"], "is what is read", 1),
+        (["in.csv", "--to", "in.csv", "--force"], "is also the input", 1),
         (["none.csv", "--to", "own.csv"], "none.csv: cannot be read", 1),
         (["in.csv", "--to", "own.csv", "--format", "excel"], "--format excel", 2),
         (["in.csv", "--to", "own.csv", "--format", "via"], "dataset.format: table", 1),
@@ -101,7 +101,7 @@ def test_verbs_and_nouns(tmp_path):
         (["in.csv", "--to", "own.csv", "--fps", "0"], "--fps", 2),
         (["in.csv", "--to", "own.csv", "--videos", "none"], "no such folder", 2),
         (["in.csv", "--to", "own.csv", "--subset", " "], "--subset", 2),
-        (["in.csv", "kinetics.csv", "--to", "own.csv"], "give files of one form", 1),
+        (["in.csv", "kinetics.csv", "--to", "own.csv"], "give files of one format", 1),
         (["kinetics.csv", "--to", "own.csv"], "no segments to convert", 1),
         (["cvat.xml", "--to", "own.csv"], "--fps RATE", 1),
         (["in.csv"], "--to", 2),

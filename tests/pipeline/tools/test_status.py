@@ -1,4 +1,4 @@
-"""The table of `tada-loc status`: a row a stage, in order, each state with what it needs said."""
+"""The table of `tada-loc status`: a row per stage, in order, each state with what it needs said."""
 
 from __future__ import annotations
 

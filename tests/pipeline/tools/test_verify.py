@@ -51,7 +51,7 @@ def test_a_run_as_it_was_written_is_sound(data, run):
     assert outputs == 5 and parts == 6 + 2 + 2 + 2
     code, printed, found = verify(data, run)
     assert (code, found) == (0, {"files": outputs + parts, "faults": []})
-    assert printed == f"{outputs + parts} files are what was written\n"
+    assert printed == f"{outputs + parts} files are as they were written\n"
 
 
 @pytest.mark.parametrize("name", WRITTEN)
@@ -68,9 +68,11 @@ def test_what_is_not_what_was_written_is_named(data, run, name, how):
             path.mkdir()
     before = {p: p.stat().st_mtime_ns for p in run.rglob("*")}
     code, printed, found = verify(data, run)
-    said = f"{path}: is not what was written" if how in {"one bit", "cut"} else f"{path}: is gone"
+    said = (
+        f"{path}: is not as it was written" if how in {"one bit", "cut"} else f"{path}: is missing"
+    )
     assert code == 1 and found["faults"] == [said]
-    assert printed == f"{said}\n1 of {found['files']} files are not what was written\n"
+    assert printed == f"{said}\n1 of {found['files']} files are not as they were written\n"
     assert {p: p.stat().st_mtime_ns for p in run.rglob("*")} == before, "it changes nothing"
 
 

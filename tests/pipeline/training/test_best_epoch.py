@@ -22,7 +22,7 @@ def copied(model):
 
 
 class Training:
-    """A training whose epochs score as told; what was validated is kept, by epoch from 1."""
+    """A training whose epochs score as given; what was validated is kept, by epoch from 1."""
 
     def __init__(self, path, scores=SCORES, **options):
         self.path, self.scores, self.options = path, scores, options

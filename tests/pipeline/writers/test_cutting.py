@@ -43,7 +43,7 @@ def check(prediction, clips, times):
 
 
 def many(count, duration, seed=0):
-    """Detections that overlap, some of no length, some behind the end."""
+    """Detections that overlap, some of no length, some after the end."""
     random = np.random.default_rng(seed)
     starts = random.uniform(0, duration, count)
     ends = starts + random.choice([0.0, 0.02, 0.3, 1.5], count)

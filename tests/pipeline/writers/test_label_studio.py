@@ -176,7 +176,7 @@ def test_the_root_that_label_studio_serves_from(tmp_path):
         tmp_path, *predictions, address="https://server/", root=tmp_path / "in/videos"
     )
     assert task["data"]["video"] == "https://server/a/v06.mp4"
-    with pytest.raises(UserError, match="does not lie in"):
+    with pytest.raises(UserError, match="is not in"):
         written(tmp_path, *predictions, root=tmp_path / "in" / "videos" / "a")
 
 

@@ -131,7 +131,7 @@ def test_sound_that_mp4_takes_is_copied_bit_by_bit(codec, ending, tmp_path):
 
 
 def opus(path):
-    """Opus is at 48000 samples a second alone."""
+    """Opus is at 48000 samples per second alone."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=30)
         video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
@@ -194,7 +194,7 @@ def test_a_folder_of_frames(tmp_path):
     stated = tmp_path / "stated.mp4"
     render_video(found_in(folder, *SOME), stated, source=FrameFolder(folder, (50.0,)))
     assert times_of(stated) == pytest.approx(np.arange(25) / 50, abs=1e-4)
-    with pytest.raises(VideoError, match="frames a second"):
+    with pytest.raises(VideoError, match="frames per second"):
         render_video(found_in(folder, *SOME, duration=float("nan")), stated)
 
 

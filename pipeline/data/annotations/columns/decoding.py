@@ -15,14 +15,14 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_LOOKED_AT = 4096  # bytes that tell UTF-16 without a mark
+_LOOKED_AT = 4096  # bytes by which UTF-16 without a mark is recognized
 _WINDOWS = "cp1252"
 
 
 def decoded(content: bytes, file: Path) -> str:
     """The text of a file, without a byte order mark.
 
-    Raises UserError where it is in no encoding that can be told.
+    Raises UserError if it is in no encoding that can be detected.
     """
     encoding = _encoding(content)
     try:

@@ -82,7 +82,9 @@ def find_columns(headings: Sequence[str], file: Path) -> Columns:
             units[role] = SECONDS if exact or other else _IN_UNITS[plain[found[0]]][1]
     missing = [role for role in NEEDED if role not in places]
     if missing:
-        hint = "; columns are parted by a comma, a semicolon or a tab" if len(headings) == 1 else ""
+        hint = (
+            "; columns are separated by a comma, a semicolon or a tab" if len(headings) == 1 else ""
+        )
         raise UserError(f"{file}: no column {', '.join(missing)}; it has {shown(headings)}{hint}")
     if units["start"] != units["end"]:
         raise UserError(
@@ -101,7 +103,7 @@ def are_headings(headings: Sequence[str]) -> bool:
 
 
 def shown(headings: Sequence[str]) -> str:
-    """The first columns of a file; one that is no table can have columns without end."""
+    """The first columns of a file; one that is not a table can have columns without end."""
     names = [name if len(name) <= 40 else name[:37] + "..." for name in map(str.strip, headings)]
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return f"{', '.join(names[:10])}{more}"

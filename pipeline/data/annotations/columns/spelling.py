@@ -1,4 +1,4 @@
-"""Labels that are probably one class spelled twice: said, never joined."""
+"""Labels that are probably one class spelled twice: reported, never joined."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 
-_MOST = 20  # pairs that are said; a file of free text has them without end
+_MOST = 20  # pairs that are reported; a file of free text has them without end
 
 
 def spelled_twice(labels: Iterable[str]) -> Counter[str]:
@@ -33,12 +33,12 @@ def spelled_twice(labels: Iterable[str]) -> Counter[str]:
             else:
                 left += 1
     if left:
-        notes["more labels that are probably one class spelled twice"] = left
+        notes["more labels that are probably one class with two spellings"] = left
     return notes
 
 
 def joined_blanks(written: Iterable[str]) -> Counter[str]:
-    """A note for each label that stands in a table with and without blanks around it, which are left away.
+    """A note for each label that is in a table with and without blanks around it, which are left away.
 
     Where a file has a blank before every label, as after each comma, there is nothing to say.
     """
@@ -54,7 +54,7 @@ def joined_blanks(written: Iterable[str]) -> Counter[str]:
 
 
 def other_spelling(label: str, labels: Iterable[str]) -> str | None:
-    """The one of `labels` that is probably `label` spelled otherwise; None where it is itself there, or none is."""
+    """The one of `labels` that is probably `label` with another spelling; None if it is itself there, or none is."""
     known = sorted(set(labels))
     if label in known:
         return None

@@ -19,10 +19,10 @@ _FRAMES = re.compile(r"\d+:\d{1,2}:\d{1,2}[:;]\d+")
 def seconds_column(
     texts: Sequence[str], lines: Sequence[int], name: str, file: Path, separator: str
 ) -> list[float]:
-    """The times of a column in seconds; `lines` are the lines of the file they stand in.
+    """The times of a column in seconds; `lines` are the lines of the file they are on.
 
-    A decimal comma is one where `separator` is no comma, or where it cannot be a thousands separator.
-    Raises UserError naming file, line and value of the first that is no time.
+    A decimal comma is one where `separator` is not a comma, or where it cannot be a thousands separator.
+    Raises UserError naming file, line and value of the first that is not a time.
     """
     seconds = []
     for place, text in enumerate(texts):
@@ -37,7 +37,7 @@ def seconds_column(
 
 
 def clock_seconds(text: str) -> float | None:
-    """Seconds of hh:mm:ss(.fff) or mm:ss(.fff), None where it is no such time."""
+    """Seconds of hh:mm:ss(.fff) or mm:ss(.fff), None if it is no such time."""
     found = _CLOCK.fullmatch(text.strip())
     if found is None:
         return None
@@ -53,25 +53,25 @@ def _other(text: str) -> float:
 
 
 def _written(text: str, separator: str) -> float:
-    """Seconds of what is no plain number. Raises ValueError with what is wrong."""
+    """Seconds of what is not a plain number. Raises ValueError with what is wrong."""
     text = text.strip().lower()
     text = re.sub(r"(?<=\d)\s*(s|sec|secs|seconds)$", "", text)
     if text.isascii() and _NUMBER.fullmatch(text):
         return float(text)
     if len(text) > 40:
-        raise ValueError("is no number")
+        raise ValueError("is not a number")
     seconds = clock_seconds(text) if text.isascii() else None
     if seconds is not None:
         return seconds
     if _FRAMES.fullmatch(text):
         raise ValueError("ends in a frame number; write seconds or hh:mm:ss.fff")
     if separator == "," and _THOUSANDS.fullmatch(text):
-        raise ValueError("may be thousands or a decimal comma; write a point")
+        raise ValueError("may be a thousands or a decimal comma; use a decimal point")
     if _COMMA.fullmatch(text) and text.isascii():
         return float(text.replace(",", "."))
     if ":" in text:
-        raise ValueError("is no time; write seconds, mm:ss.fff or hh:mm:ss.fff")
-    raise ValueError("is no number")
+        raise ValueError("is not a time; write seconds, mm:ss.fff or hh:mm:ss.fff")
+    raise ValueError("is not a number")
 
 
 def is_clock(text: str) -> bool:

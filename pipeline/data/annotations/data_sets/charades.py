@@ -26,7 +26,7 @@ def recognises(file: OpenedFile) -> bool:
 
 
 def recognises_json(file: OpenedFile) -> bool:
-    """Whether a file is the JSON with a list of numbered actions a video."""
+    """Whether a file is the JSON with a list of numbered actions per video."""
     entries = objects_of(file.json)
     return bool(entries) and all({"actions", "subset"} <= set(entry) for entry in entries[:20])
 

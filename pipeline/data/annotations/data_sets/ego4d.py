@@ -65,7 +65,7 @@ def _clip(found: Found, clip: dict[str, Any], subset: str | None, where: str) ->
         for label in labels:
             _label(found, video, mapping(label, where), where)
     if annotators > 1:
-        found.notes["clips annotated more than once, all annotations taken"] += 1
+        found.notes["clips annotated more than once, all annotations are used"] += 1
 
 
 def _clip_entry(found: Found, name: str, entry: dict[str, Any]) -> None:

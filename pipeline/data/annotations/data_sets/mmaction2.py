@@ -45,7 +45,7 @@ def read(file: OpenedFile) -> Found:
 
 
 def with_subsets(found: Found, video_info: Path) -> Found:
-    """The same with the subsets that a file about the videos tells. Raises UserError where it lacks one."""
+    """The same with the subsets from a file about the videos. Raises UserError if it lacks one."""
     frame = read_csv(video_info, ["video", "subset"])
     told = dict(zip(frame["video"], frame["subset"], strict=True))
     for name in list(found.videos):

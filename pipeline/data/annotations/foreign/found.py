@@ -12,7 +12,7 @@ from pipeline.data.annotations.parts.names import plain_id
 
 @dataclass(frozen=True)
 class FoundVideo:
-    """A video as a file tells of it: seconds and frames a second are NaN where it does not say."""
+    """A video as described by a file: seconds and frames per second are NaN where it does not say."""
 
     written: str
     subset: str | None = None
@@ -69,7 +69,7 @@ class Found:
 
 
 def _together(before: FoundVideo | None, now: FoundVideo) -> FoundVideo:
-    """What two entries of one video tell, the first first."""
+    """The union of two entries of one video, the first preferred."""
     if before is None:
         return now
     return FoundVideo(

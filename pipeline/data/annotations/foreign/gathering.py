@@ -60,7 +60,7 @@ def gather(
 
 
 def _videos(founds: Sequence[Found], inputs: Inputs, *, pair: bool) -> pd.DataFrame:
-    """The videos of all files, once each. Raises UserError where one is in two subsets."""
+    """The videos of all files, once each. Raises UserError if one is in two subsets."""
     told = any(v.subset is not None for found in founds for v in found.videos.values())
     by_file = pair and len(founds) == 2 and not told
     rows: dict[str, dict[str, object]] = {}

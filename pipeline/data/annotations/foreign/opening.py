@@ -1,4 +1,4 @@
-"""A file of anyone's, opened once: its text, and what is in it as JSON, XML or rows. Nothing in it is run."""
+"""Any annotation file, opened once: its text, and what is in it as JSON, XML or rows. Nothing in it is run."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _DEEPEST = 100  # elements within one another; annotation files have about ten
 
 
 class OpenedFile:
-    """A file of annotations that is yet to be told what it is; each form of it is made on first use."""
+    """A file of annotations whose form is not known yet; each view of it is made on first use."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file (packed: what is in it). Raises UserError where it cannot be read or is no text."""
+        """Read the file (packed: what is in it). Raises UserError if it cannot be read or is not text."""
         self.path = path
         try:
             self._content = read_bytes(path, packed=True)
@@ -36,12 +36,12 @@ class OpenedFile:
 
     @cached_property
     def text(self) -> str:
-        """The text. Raises UserError where it is none."""
+        """The text. Raises UserError if it is none."""
         return decoded(self._content, self.path)
 
     @cached_property
     def json(self) -> Any:
-        """The JSON value, None where the file does not begin as JSON. Raises UserError where it is broken."""
+        """The JSON value, None if the file does not begin as JSON. Raises UserError if it is broken."""
         if self.text.lstrip()[:1] not in ("{", "["):
             return None
         try:
@@ -51,7 +51,7 @@ class OpenedFile:
 
     @cached_property
     def xml(self) -> Element | None:
-        """The root element, None where the file does not begin as XML. Raises UserError where it is broken."""
+        """The root element, None if the file does not begin as XML. Raises UserError if it is broken."""
         if not self.text.lstrip().startswith("<"):
             return None
         return _parsed(self._content, self.path)
@@ -63,7 +63,7 @@ class OpenedFile:
 
     @cached_property
     def columns(self) -> frozenset[str]:
-        """The headings as they are written, none where the first rows are no CSV."""
+        """The headings as they are written, none where the first rows are not CSV."""
         if self.json is not None or self.xml is not None:
             return frozenset()
         try:
@@ -73,7 +73,7 @@ class OpenedFile:
 
     @cached_property
     def tabbed(self) -> list[tuple[int, list[str]]]:
-        """The lines that are not empty, parted at tabs, with their numbers; quotes mean nothing."""
+        """The lines that are not empty, split at tabs, with their numbers; quotes mean nothing."""
         lines = enumerate(self.text.splitlines(), start=1)
         return [(number, line.split("\t")) for number, line in lines if line.strip()]
 
@@ -90,11 +90,11 @@ def number(value: Any, where: str) -> float:
             return float(value)
         except (ValueError, OverflowError):
             pass
-    raise UserError(f"{where}: {_short(value)} is no number")
+    raise UserError(f"{where}: {_short(value)} is not a number")
 
 
 def rate_of(value: Any) -> float:
-    """A rate or a length a file tells beside its segments; NaN where it is none, which is no error."""
+    """A rate or a length in a file beside its segments; NaN where it is none, which is no error."""
     try:
         found = float(value) if not isinstance(value, bool) else float("nan")
     except (TypeError, ValueError, OverflowError):
@@ -107,7 +107,7 @@ def string(value: Any, where: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18:
         return str(value)
     if not isinstance(value, str) or not value.strip():
-        raise UserError(f"{where}: {_short(value)} is no text")
+        raise UserError(f"{where}: {_short(value)} is not text")
     return value
 
 
@@ -116,14 +116,14 @@ def listed(value: Any, where: str) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise UserError(f"{where}: {_short(value)} is no list")
+        raise UserError(f"{where}: {_short(value)} is not a list")
     return value
 
 
 def mapping(value: Any, where: str) -> dict[str, Any]:
     """A JSON object. Raises UserError naming the place."""
     if not isinstance(value, dict):
-        raise UserError(f"{where}: {_short(value)} is no object")
+        raise UserError(f"{where}: {_short(value)} is not an object")
     return value
 
 

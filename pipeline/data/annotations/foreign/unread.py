@@ -35,9 +35,9 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"version https://git-lfs", "a Git LFS pointer; fetch the file: git lfs pull"),
 )
 _ENDINGS = {
-    ".pkl": "a pickle, which could run anything and is not opened; write it as JSON or CSV with the program "
+    ".pkl": "a pickle, which could run code and is not opened; write it as JSON or CSV with the program "
     "that made it",
-    ".pickle": "a pickle, which could run anything and is not opened; write it as JSON or CSV with the "
+    ".pickle": "a pickle, which could run code and is not opened; write it as JSON or CSV with the "
     "program that made it",
     ".srt": "subtitles; import them into ELAN or Audacity and export labels, or write video,start,end,label",
     ".vtt": "subtitles; import them into ELAN or Audacity and export labels, or write video,start,end,label",
@@ -65,7 +65,7 @@ _TEXTS = {
 
 
 def refuse_binary(path: Path, content: bytes) -> None:
-    """Refuse what is no text at all, or another program's own file. Raises UserError with the way in."""
+    """Refuse what is not text at all, or another program's own file. Raises UserError with the way in."""
     head = content[:600]
     known = next((said for mark, said in _BEGINNINGS if head.startswith(mark)), None)
     if known is None and head.startswith(b"PK\x03\x04"):
@@ -95,12 +95,12 @@ def refuse_xml(path: Path, root: Element) -> NoReturn:
         "file": "a Sportscode export; write video,start,end,label",
         "recording": "Mangold or Observer XML; export a table of events",
         "project": "an editor's project; export a table of its markers",
-    }.get(tag, f"XML with the root {root.tag[:40]!r}, which no format read here has")
+    }.get(tag, f"XML with the root {root.tag[:40]!r}, which is not a known format")
     raise UserError(f"{path}: not read: it is {known}; {KNOWN}")
 
 
 def refuse_json(path: Path, value: Any) -> NoReturn:
-    """Refuse JSON of no known kind. Raises UserError that names the kind where it can be told."""
+    """Refuse JSON of no known kind. Raises UserError that names the kind if it can be recognized."""
     keys = set(value) if isinstance(value, dict) else set()
     first = value[0] if isinstance(value, list) and value else None
     inner = set(first) if isinstance(first, dict) else set()
@@ -126,7 +126,7 @@ def refuse_json(path: Path, value: Any) -> NoReturn:
         said = "a notebook"
     else:
         names = ", ".join(sorted(map(str, keys or inner))[:6])
-        said = f"JSON of no kind known here ({f'with {names[:120]}' if names else 'without names'})"
+        said = f"JSON of an unknown kind ({f'with {names[:120]}' if names else 'without names'})"
     raise UserError(f"{path}: not read: it is {said}; {KNOWN}")
 
 

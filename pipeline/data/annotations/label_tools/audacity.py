@@ -28,7 +28,7 @@ def read(file: OpenedFile) -> Found:
             raise UserError(f"{where}: not start, end and label with tabs between them")
         start, end = (number(cell.replace(",", "."), where) for cell in cells[:2])
         if start == end:
-            found.notes["point labels, which have no length, left out"] += 1
+            found.notes["point labels without a length, left out"] += 1
             continue
         found.add(video, start, end, " ".join(cells[2:]), where)
     return found

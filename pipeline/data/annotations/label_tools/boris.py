@@ -1,4 +1,4 @@
-"""BORIS: tables of events, aggregated (a row a segment) or tabular (a row a start or a stop), CSV or TSV."""
+"""BORIS: tables of events, aggregated (a row per segment) or tabular (a row a start or a stop), CSV or TSV."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _aggregated(found: Found, row: Row, line: int, separator: str) -> None:
     where = f"{found.file}, line {line}"
     video = _video(found, row, where)
     if row.get("behavior_type", "").upper() == "POINT":
-        found.notes["point events, which have no length, left out"] += 1
+        found.notes["point events without a length, left out"] += 1
         return
     start, end = (
         seconds_column([row.get(side, "")], [line], side, found.file, separator)[0]
@@ -82,7 +82,7 @@ def _tabular(found: Found, table: Sequence[tuple[int, Row]], separator: str) -> 
         video = _video(found, row, where)
         kind = (row.get("behavior_type") or row.get("status") or row.get("type") or "").upper()
         if kind == "POINT":
-            found.notes["point events, which have no length, left out"] += 1
+            found.notes["point events without a length, left out"] += 1
             continue
         time = seconds_column([row.get("time", "")], [line], "Time", found.file, separator)[0]
         label = row.get("behavior", "")
@@ -95,7 +95,7 @@ def _tabular(found: Found, table: Sequence[tuple[int, Row]], separator: str) -> 
                 f"{where}: {label!r} starts again before it stops (line {begun[key][1]})"
             )
         if kind == "STOP" and key not in begun:
-            raise UserError(f"{where}: {label!r} stops and has not started")
+            raise UserError(f"{where}: {label!r} stops without having started")
         if key in begun:
             found.add(video, begun.pop(key)[0], time, label, where)
         else:
@@ -108,13 +108,13 @@ def _tabular(found: Found, table: Sequence[tuple[int, Row]], separator: str) -> 
 
 
 def _video(found: Found, row: Row, where: str) -> str:
-    """The video of an event. Raises UserError where the times run on through several media files."""
+    """The video of an event. Raises UserError if the times run on through several media files."""
     written = next((row[name] for name in _MEDIA if row.get(name)), "")
     files = [part for part in re.split(r"[;|]", _PLAYER.sub("", written)) if part.strip()]
     if len(files) > 1:
         raise UserError(
-            f"{where}: its observation plays {len(files)} media files ({written[:80]!r}), and its times run "
-            "on through them; export an observation of each video"
+            f"{where}: its observation plays {len(files)} media files ({written[:80]!r}), and its times "
+            "continue across them; export an observation of each video"
         )
     name = files[0] if files else row.get("observation_id", "") or Path(found.file).stem
     length = rate_of(next((row[key] for key in _LENGTH if row.get(key)), None))

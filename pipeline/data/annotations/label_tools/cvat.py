@@ -31,7 +31,7 @@ def read(file: OpenedFile) -> Found:
     """The segments of an export. Raises UserError naming track and value."""
     found, root = Found(file.path), file.xml
     if root is None or root.tag != "annotations":
-        raise UserError(f"{file.path}: no XML of CVAT (its root is annotations)")
+        raise UserError(f"{file.path}: not CVAT XML (whose root is `annotations`)")
     tasks = _tasks(root)
     step = max([_step(task) for task in tasks] or [1])
     only = _source(tasks[0]) if len(tasks) == 1 else None
@@ -77,10 +77,10 @@ def _step(task: Element) -> int:
 
 
 def _own_name(found: Found, tasks: Iterable[Element]) -> str:
-    """The annotation file's own name, where it names no video. Raises UserError where it has several."""
+    """The annotation file's own name, where it names no video. Raises UserError if it has several."""
     if len(list(tasks)) > 1:
         raise UserError(f"{found.file}: a task names no source video; export each task alone")
-    found.notes["files that name no video, taken for the video of their own name"] = 1
+    found.notes["files that name no video, matched to a video by file name"] = 1
     return Path(found.file).stem
 
 
@@ -120,14 +120,14 @@ def _images(found: Found, root: Element, only: str | None, tasks: list[Element],
         for label in tags:
             frames.setdefault((video, label), []).append(frame)
     if shapes:
-        found.notes["boxes and shapes of single frames, which are no segments, left out"] = shapes
+        found.notes["boxes and shapes of single frames, which are not segments, left out"] = shapes
     for (video, label), numbers in frames.items():
         for first, after in _runs(numbers, step):
             found.add_frames(video, first, after, label, f"{found.file}, tag {label}")
 
 
 def _folder_of(image: Element) -> str | None:
-    """The video of a frame that lies in a folder of its own: v06/frame_000022.jpg."""
+    """The video of a frame in a folder of its own: v06/frame_000022.jpg."""
     folder = image.get("name", "").replace("\\", "/").rpartition("/")[0]
     return folder or None
 

@@ -18,7 +18,7 @@ from pipeline.data.annotations.parts.names import is_media
 from pipeline.errors import UserError
 
 _OFFSET = re.compile(r"\s+-- offset:\s*(-?\d+)\s*$")  # of a media file, in milliseconds
-_MANY_TIERS = "tiers in one file, the labels of all taken"
+_MANY_TIERS = "tiers in one file, the labels of all are used"
 
 
 def recognises(file: OpenedFile) -> bool:
@@ -41,7 +41,7 @@ def read(file: OpenedFile) -> Found:
     elif file.xml.tag == "ANNOTATION_DOCUMENT":
         _document(found, file.xml)
     else:
-        raise UserError(f"{file.path}: no document of ELAN (its root is ANNOTATION_DOCUMENT)")
+        raise UserError(f"{file.path}: not an ELAN document (whose root is ANNOTATION_DOCUMENT)")
     return found
 
 
@@ -52,7 +52,7 @@ def _document(found: Found, root: Element) -> None:
     ]
     named = [url for url in media if is_media(url)] or [url for url in media if url]
     if len(named) > 1:
-        found.notes["more media files of one document, left out"] = len(named) - 1
+        found.notes["further media files of a document, left out"] = len(named) - 1
     video = found.video(named[0] if named else found.file.stem)
     origins = [m.get("TIME_ORIGIN") for m in root.iter("MEDIA_DESCRIPTOR") if m.get("TIME_ORIGIN")]
     shift = number(origins[0], f"{found.file}: TIME_ORIGIN") / 1000 if origins else 0.0
@@ -97,7 +97,7 @@ def _spans(root: Element) -> dict[str | None, tuple[str | None, str | None]]:
 
 
 def _lines(file: OpenedFile) -> list[tuple[int, list[str]]]:
-    """The lines parted at tabs, or, in a CSV file that says where it comes from (`"#file:`), at commas."""
+    """The lines split at tabs, or, in a CSV file that says where it comes from (`"#file:`), at commas."""
     if "\t" in file.text or not file.text.lstrip().lstrip('"').startswith("#file:"):
         return file.tabbed
     return [
@@ -122,7 +122,7 @@ def _text(found: Found, file: OpenedFile) -> None:
         start, end, before, after = _parted(cells, heading, where)
         if is_media(before):
             raise UserError(
-                f"{where}: a video stands where ELAN's text has the tier; if this is a table of your own, its "
+                f"{where}: a video is where ELAN's text has the tier; if this is a table of your own, its "
                 "first line must name the columns: video,start,end,label"
             )
         media = next((c for c in after if is_media(c) or c.lower().endswith(".eaf")), None)
@@ -144,7 +144,7 @@ def _parted(
 ) -> tuple[float, float, str, list[str]]:
     """Start, end, the tier before them, and the cells after all times.
 
-    Begin, end and duration each stand in the same forms, one after the other.
+    Begin, end and duration each have the same forms, one after the other.
     """
     clocks = _clocks(cells)
     if len(clocks) >= 2:

@@ -2,7 +2,7 @@
 
 Ranges on a video's timeline count frames from 1, the last included; regions of sound and of time series
 are seconds; boxes that follow an object last while they are enabled. Frames count at the `frameRate` of the
-<Video> tag, which is 24 where it is not set, whatever rate the video has: that is said.
+<Video> tag, which is 24 where it is not set, whatever rate the video has: that is reported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pipeline.errors import UserError
 
 _AT_OWN_RATE = (
     "segments at the rate of their video; Label Studio counts at its <Video frameRate>, 24 where not set: "
-    "give that where it is another"
+    "set it if yours differs"
 )
 _RATES = ("fps", "frame_rate", "framerate", "frameRate")
 # Columns of JSON-MIN and CSV that are of the annotation, not of the task.
@@ -89,10 +89,10 @@ def _task(found: Found, task: dict[str, Any], where: str) -> None:
             kind = result.get("type")
             _region(found, video, value, kind if isinstance(kind, str) else "", where)
     if kept > 1:
-        found.notes["videos annotated more than once, all annotations taken"] += 1
+        found.notes["videos annotated more than once, all annotations are used"] += 1
     elif not kept:
         found.notes["tasks that nobody annotated, left out"] += 1
-        if video not in known:  # that nothing happens in it, nobody said
+        if video not in known:  # not stated to be without actions
             del found.videos[video]
 
 
@@ -186,7 +186,7 @@ def _media(data: dict[str, Any], where: str) -> str:
         if isinstance(value, str) and value.strip() and (key in named or not named):
             return value
     if not named:
-        raise UserError(f"{where}: no value of its data names a video file")
+        raise UserError(f"{where}: none of its data names a video file")
     return str(next(iter(named.values())))
 
 

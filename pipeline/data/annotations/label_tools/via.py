@@ -50,7 +50,9 @@ def read(file: OpenedFile) -> Found:
 def _video(view: dict[str, Any], names: dict[str, str], where: str) -> str:
     files = [str(name) for name in listed(view.get("fid_list"), where)]
     if len(files) != 1 or files[0] not in names:
-        raise UserError(f"{where}: shows {len(files)} files, not one; annotate each video alone")
+        raise UserError(
+            f"{where}: shows {len(files)} files instead of one; annotate each video separately"
+        )
     return names[files[0]]
 
 
@@ -68,11 +70,13 @@ def _entry(
         return
     video = video_of.get(str(entry.get("vid")))
     if video is None:
-        raise UserError(f"{where}: vid {str(entry.get('vid'))[:40]!r} is no view of the project")
+        raise UserError(
+            f"{where}: vid {str(entry.get('vid'))[:40]!r} is not a view of the project; export the project again"
+        )
     chosen = mapping(entry.get("av", {}), where)
     labels = _labels(chosen, attributes, where)
     if sum(isinstance(value, str) and bool(value.strip()) for value in chosen.values()) > 1:
-        found.notes["segments with a value of several attributes, each taken as a label"] += 1
+        found.notes["segments with a value of several attributes, each used as a label"] += 1
     if not labels:
         found.notes["segments without a label, left out"] += 1
     for label in labels:

@@ -55,8 +55,8 @@ def one_file_each(written: Iterable[tuple[str, str]], where: str) -> None:
         before = known.setdefault(video, name)
         if before != name and not _ends_alike(before, name):
             raise UserError(
-                f"{where}: {before!r} and {name!r} are both video {video}; give the files names of "
-                "their own"
+                f"{where}: {before!r} and {name!r} are both video {video}; give the files "
+                "different names"
             )
 
 

@@ -12,7 +12,7 @@ from pipeline.data.annotations.dataset import Inputs
 from pipeline.data.remote.videos import RemoteFolder
 from pipeline.errors import UsageError, UserError
 
-_GIVE = "give it: dataset.annotation_fps (tada-loc convert: --fps RATE)"
+_GIVE = "set dataset.annotation_fps (tada-loc convert: --fps RATE)"
 
 
 def frames_to_seconds(
@@ -20,8 +20,8 @@ def frames_to_seconds(
 ) -> pd.DataFrame:
     """The columns start and end of segments (video, start, end) in seconds, given in frames.
 
-    `inputs.fps` comes first, then the rate that the file tells of a video, then that of the video's
-    file. Raises UserError where a rate is nowhere.
+    `inputs.fps` comes first, then the rate that the file gives for a video, then that of the video's
+    file. Raises UserError if a rate is nowhere.
     """
     rates = _rates(rows["video"].unique(), told, inputs, file)
     of_each = rows["video"].map(rates).astype(float)
@@ -32,7 +32,7 @@ def no_frames(inputs: Inputs, file: Path, hint: str = "") -> None:
     """Refuse a rate for a file whose times are seconds. Raises UsageError."""
     if inputs.fps is not None:
         raise UsageError(
-            f"dataset.annotation_fps (--fps) {inputs.fps:g}: {file} gives no frame numbers; leave the rate "
+            f"dataset.annotation_fps (--fps) {inputs.fps:g}: {file} has no frame numbers; leave the rate "
             f"out{hint}"
         )
 
@@ -69,7 +69,7 @@ def _rates_of_files(
     for video in videos:
         if video not in found:
             raise UserError(
-                f"{file}: counts frames of video {video} without their rate, and no such video file is "
+                f"{file}: counts frames of video {video} without a rate, and no such video file is "
                 f"{where}; {_GIVE}"
             )
         try:
@@ -77,6 +77,6 @@ def _rates_of_files(
         except VideoError as error:
             raise UserError(f"{file}: the rate of video {video}: {error}; {_GIVE}") from error
         if not 0 < rate < math.inf:
-            raise UserError(f"{file}: video {video} does not say its rate; {_GIVE}")
+            raise UserError(f"{file}: video {video} does not state its rate; {_GIVE}")
         rates[video] = rate
     return rates

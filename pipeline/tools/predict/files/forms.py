@@ -10,7 +10,7 @@ from feature_extraction.elsewhere import Elsewhere
 from pipeline.data.videos.finding import Source
 from pipeline.prediction.found import Prediction
 
-Report = Callable[[float], object]  # called while work goes on
+Report = Callable[[float], object]  # called while work proceeds
 # What writes a file, or the files of a folder, which it gives.
 Write = Callable[[Prediction, Source, Path, Report], Sequence[Path] | None]
 

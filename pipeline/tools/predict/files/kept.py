@@ -43,7 +43,7 @@ def current_raw(ledger: Ledger, video: str, by: str, of: str, *, features: bool)
 def write_raw(folder: Path, found: Prediction, by: str, of: str) -> Made:
     """Keep what was found, made `by` a model and `of` a video; what is to be recorded of it.
 
-    Raises UserError where it cannot be written.
+    Raises UserError if it cannot be written.
     """
     labels = list(dict.fromkeys(found.detections["label"]))
     place = {label: i for i, label in enumerate(labels)}
@@ -69,7 +69,7 @@ def write_raw(folder: Path, found: Prediction, by: str, of: str) -> Made:
 
 
 def read_raw(folder: Path, video: str, source: Source, model: Model) -> Prediction:
-    """What was found in a video. Raises UserError where the file is not whole."""
+    """What was found in a video. Raises UserError if the file is not whole."""
     path = raw_path(folder, video)
     try:
         with open_npz(path) as archive:

@@ -1,4 +1,4 @@
-"""The files of a video's predictions: written where they are not current, never over what a person has changed."""
+"""The files of a video's predictions: written where they are not current, never over what a user has changed."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def name_of(video: str, form: Form) -> str:
 
 
 def require_place(folder: Path) -> None:
-    """Refuse the folder of a run, which remembers videos of its own. Raises UserError."""
+    """Refuse the folder of a run, which records its own videos. Raises UserError."""
     if (folder / RUN_CONFIG).is_file() and (folder / "finetune").is_dir():
         raise UserError(
-            f"{folder}: is the folder of a run; predictions go to another one: --to {folder / 'predictions'}"
+            f"{folder}: is the folder of a run; write predictions to another: --to {folder / 'predictions'}"
         )
 
 
@@ -64,7 +64,7 @@ def require_names(videos: Sequence[str], options: Sequence[str]) -> None:
         size = len(f"{video.rpartition('/')[2]}{longest}".encode())
         if size > MAX_NAME_BYTES:
             raise UserError(
-                f"video {video}: its {longest} would have a name of {size} bytes, and {MAX_NAME_BYTES} is the most; "
+                f"video {video}: its {longest} would have a name of {size} bytes, more than {MAX_NAME_BYTES}; "
                 "rename the video"
             )
 
@@ -84,7 +84,7 @@ def made_as(form: Form, choice: Choice, truth: pd.DataFrame | None, source: Sour
 
 
 def is_written(ledger: Ledger, name: str, by: str, of: str) -> bool:
-    """Whether a file is there and was made so; one that a person has changed since is."""
+    """Whether a file is there and was made so; one that a user has changed since is."""
     line = ledger.get(name)
     return line is not None and (line.by, line.of) == (by, of) and (ledger.folder / name).exists()
 
@@ -99,7 +99,7 @@ def write_form(
 ) -> list[str]:
     """Write a video's file, or folder of files, of a form into the ledger's folder, and record it there.
 
-    What lies there and is not as it was written is moved aside; what is said of that is given. Raises UserError where a
+    What is there and is not as it was written is moved aside; what is reported about that is given. Raises UserError if a
     file cannot be written.
     """
     name = name_of(found.video, form)
@@ -117,7 +117,7 @@ def write_form(
 def write_guarded(
     path: Path, ledger: Ledger, by: str, write: Callable[[Path], object]
 ) -> list[str]:
-    """Write a file of the ledger's folder and record it; what lies there is guarded as by `write_form`."""
+    """Write a file of the ledger's folder and record it; what is there is guarded as by `write_form`."""
     moved = _keep_changed(path, ledger.get(path.name))
     write(path)
     _note(ledger, path, (by, ""))
@@ -153,7 +153,7 @@ def _clear(place: Path, ledger: Ledger) -> dict[Path, Path]:
 
 
 def _keep_changed(path: Path, line: Made | None) -> dict[Path, Path]:
-    """Move a file aside that is not as it was written; where it lies now, by where it lay."""
+    """Move a file aside that is not as it was written; where it is now, by where it lay."""
     if not os.path.lexists(path) or (line is not None and is_as_recorded(path, line.file)):
         return {}
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -169,13 +169,13 @@ def _keep_changed(path: Path, line: Made | None) -> dict[Path, Path]:
 
 
 def _said(moved: Mapping[Path, Path]) -> list[str]:
-    """What a user is told of files moved aside; one that is written again as it was, as after a kill, goes."""
+    """The lines about files moved aside; one that is written again unchanged, as after a kill, is removed."""
     said = []
     for path, target in moved.items():
         if path.is_file() and target.is_file() and filecmp.cmp(path, target, shallow=False):
             remove(target)
         else:
             said.append(
-                f"{path}: what lay there was changed by hand or is not ours; it is kept as {target.name}"
+                f"{path}: what was there was changed by hand or is not ours; it was renamed to {target.name}"
             )
     return said

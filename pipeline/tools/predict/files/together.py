@@ -20,9 +20,9 @@ TASKS, LABELS = "label-studio.json", "label-studio.xml"
 def write_together(
     predictions: Sequence[Prediction], folder: Path, options: Sequence[str], model: Model
 ) -> list[str]:
-    """Write them into the folder; the lines a user is told. What a person has changed is moved aside.
+    """Write them into the folder; returns the lines to print. What a user has changed is moved aside.
 
-    Raises UserError where a file cannot be written.
+    Raises UserError if a file cannot be written.
     """
     from pipeline.writers.tables import write_detections_csv, write_detections_json
 
@@ -46,8 +46,8 @@ def say_bare(best: Mapping[str, float], count: int) -> None:
     """Say in how many of the videos nothing that was found is wanted, and how good the best of that is."""
     if best:
         say(
-            f"predict: in {len(best)} of {count} videos no detection is left by --threshold and --classes; the best "
-            f"score left out is {max(best.values()):.3f}"
+            f"predict: in {len(best)} of {count} videos no detection passes --threshold and --classes; the "
+            f"best rejected score is {max(best.values()):.3f}"
         )
 
 
@@ -68,9 +68,7 @@ def _write_tasks(predictions: Sequence[Prediction], path: Path) -> None:
     from pipeline.writers.label_studio import write_label_studio
 
     root = write_label_studio(predictions, path)
-    say(
-        f"predict: {path}: Label Studio has to serve {root} (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT)"
-    )
+    say(f"predict: {path}: Label Studio must serve {root} (LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT)")
 
 
 def _told(found: Prediction) -> list[str]:

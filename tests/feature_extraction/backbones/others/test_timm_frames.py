@@ -93,7 +93,9 @@ def test_weights_that_cannot_be_had_are_one_line(monkeypatch):
         raise OSError("no network")
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", refused)
-    with pytest.raises(PublishedError, match=r"could not be had \(no network\): fetch https"):
+    with pytest.raises(
+        PublishedError, match=r"could not be downloaded \(no network\): fetch https"
+    ):
         made("resnet18", weights="published")
 
 

@@ -97,7 +97,7 @@ def test_tadaconv_is_trained():
 
 
 def test_a_pattern_that_fits_nothing_and_a_kernel_that_cannot_be_calibrated_are_refused():
-    with pytest.raises(PublishedError, match=r"no convolution at 'nothing\*'"):
+    with pytest.raises(PublishedError, match=r"no convolution matches 'nothing\*'"):
         made(insert="nothing*")
     with pytest.raises(PublishedError, match="torchvision:swin3d_t: network|patch_embed"):
         made("torchvision:swin3d_t", insert="patch_embed.*")
@@ -108,7 +108,7 @@ def test_unknown_names_are_told_with_the_nearest():
         made("torchvision:r3d18")
     with pytest.raises(PublishedError, match="choose one of mc3_18"):
         made("torchvision:zzz")
-    with pytest.raises(PublishedError, match="is of hf: networks alone"):
+    with pytest.raises(PublishedError, match="applies to hf: networks only"):
         made(tokens="first")
     with pytest.raises(PublishedError, match="no weights 'imagenet'"):
         made(weights="imagenet")
@@ -120,10 +120,10 @@ def test_a_checkpoint_fills_the_network_or_is_refused():
     state = dict(theirs.state_dict())
     lacking = {key: value for key, value in state.items() if key != "stem.0.weight"}
     with pytest.raises(
-        CheckpointError, match=r"lacks weights of the network: network\.stem\.0\.weight"
+        CheckpointError, match=r"missing from the checkpoint: network\.stem\.0\.weight"
     ):
         load_into_published(ours, lacking)
-    with pytest.raises(CheckpointError, match="the network lacks: more"):
+    with pytest.raises(CheckpointError, match="the network does not have: more"):
         load_into_published(ours, state | {"more": torch.zeros(1)})
     with pytest.raises(CheckpointError, match=r"stem\.0\.weight has shape"):
         load_into_published(ours, state | {"stem.0.weight": torch.zeros(3)})

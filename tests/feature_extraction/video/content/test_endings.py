@@ -58,7 +58,7 @@ def test_a_file_that_was_cut_is_found_wherever_it_is(name, whole, tmp_path):
     for share in rng.uniform(0.3, 0.9, 10):
         path.write_bytes(content[: int(len(content) * share)])
         try:
-            assert read_to_end(path)[0] == 90  # only what lies behind all pictures is missing
+            assert read_to_end(path)[0] == 90  # only what comes after all pictures is missing
         except VideoError as error:
             assert "\n" not in str(error)
         else:
@@ -68,7 +68,7 @@ def test_a_file_that_was_cut_is_found_wherever_it_is(name, whole, tmp_path):
         except (
             VideoError
         ) as error:  # the piece it was cut in is the one that FFmpeg needs to open it
-            assert name == "pieces.mp4" and "bytes are there" in str(error)
+            assert name == "pieces.mp4" and "bytes exist" in str(error)
         else:
             assert frames > 5
 
@@ -84,7 +84,7 @@ def test_no_picture_between_others_is_lost_in_silence(name, tmp_path):
             with open_video(path) as reader:
                 shown = [read_number(one) for _, one in reader.frames_at(k / 30 for k in range(90))]
         except VideoError as error:
-            assert "breaks off" in str(error) or "does not decode" in str(error)
+            assert "is truncated" in str(error) or "does not decode" in str(error)
             with open_video(path, allow_partial=True) as reader:
                 times = {}
                 for index, picture in reader.frames_at(k / 30 for k in range(90)):
@@ -107,7 +107,7 @@ def test_an_flv_that_ends_between_two_tags_is_not_taken_for_whole(whole, tmp_pat
     path = tmp_path / "v.flv"
     for place in tags[len(tags) // 4 : len(tags) * 3 // 4 : 7]:
         path.write_bytes(content[:place])
-        with pytest.raises(VideoError, match="breaks off"):
+        with pytest.raises(VideoError, match="is truncated"):
             read_to_end(path)
 
 

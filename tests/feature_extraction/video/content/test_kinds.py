@@ -1,4 +1,4 @@
-"""What is no video is named for what it is, with what to do about it."""
+"""What is not a video is named for what it is, with what to do about it."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ def png() -> bytes:
         (b"<!-- saved --><HTML><p>", "web page (HTML)", "get it again"),
         (LFS, "git-LFS pointer of 133 bytes that stands for a file of 12,345,678 bytes", "git lfs pull"),
         (b"/annex/objects/SHA256E-s10--ab.mp4\n", "git-annex pointer", "git annex get"),
-        (b"#EXTM3U\nother.ts\n", "a playlist", "that it names"),
-        (b'{"error": "gone"}', "text, not pictures", "get it again"),
-        ("words".encode("utf-16"), "text, not pictures", "get it again"),
+        (b"#EXTM3U\nother.ts\n", "a playlist", "that it refers to"),
+        (b'{"error": "gone"}', "text, not video", "get it again"),
+        ("words".encode("utf-16"), "text, not video", "get it again"),
         (zipped(), "an archive (zip)", "unpack it"),
         (tarred(), "an archive (tar)", "unpack it"),
         (gzip.compress(b"1" * 999), "an archive (gzip)", "unpack it"),
         (png(), "a picture (PNG)", "folder of frames"),
-        (b"ID3\3\0\0\0\0\0\0" + b"\xff\xfb\x90\0" * 400, "sound alone (MP3)", "give the video"),
-        (b"RIFF\x24\0\0\0WAVEfmt " + b"\0\1" * 40, "sound alone (WAV)", "give the video"),
+        (b"ID3\3\0\0\0\0\0\0" + b"\xff\xfb\x90\0" * 400, "only sound (MP3)", "give the video"),
+        (b"RIFF\x24\0\0\0WAVEfmt " + b"\0\1" * 40, "only sound (WAV)", "give the video"),
         (b"%PDF-1.7\n%\xe2\xe3", "a PDF document", "give the video"),
         (b"\0" * 9000, "zero bytes", "get it again"),
     ],
@@ -86,7 +86,7 @@ def test_an_mp4_without_its_index_is_told_from_pages_and_pointers(whole, tmp_pat
         ) as caught:
             open_video(path)
         cut = end < whole.index(b"moov") - 4
-        assert ("ends in the middle of its pictures" in str(caught.value)) is cut
+        assert ("ends in the middle of its frames" in str(caught.value)) is cut
 
 
 def test_pieces_without_the_first_one(tmp_path):
@@ -104,7 +104,7 @@ def test_a_head_alone_is_an_interrupted_download(name, tmp_path):
     codec = {"codec": "libvpx"} if name == "v.webm" else {}
     path = encode(tmp_path / name, even_ticks(30), **codec)
     path.write_bytes(path.read_bytes()[:250])
-    with pytest.raises(VideoError, match=r"of which only 250 bytes are there"):
+    with pytest.raises(VideoError, match=r"of which only 250 bytes exist"):
         open_video(path)
 
 
@@ -112,12 +112,12 @@ def test_of_other_bytes_the_decoders_reason_is_said(tmp_path):
     path, chance = tmp_path / "v.mp4", np.random.default_rng(0)
     for size in (1, 3, 9, 700, 5000):
         path.write_bytes(b"\x9c" + chance.bytes(size))
-        assert what_instead(path, "reason") == ("reason", "get it again or convert it")
+        assert what_instead(path, "reason") == ("reason", "get the file again or convert it")
     assert what_instead(tmp_path / "gone", "reason")[0] == "reason"
 
 
 def test_a_link_to_nothing_is_named_as_such(tmp_path):
     path = tmp_path / "v.mp4"
     path.symlink_to(tmp_path / "gone.mp4")
-    with pytest.raises(VideoError, match=r"is a link to .*gone\.mp4, which is not there"):
+    with pytest.raises(VideoError, match=r"is a link to .*gone\.mp4, which does not exist"):
         open_video(path)

@@ -76,7 +76,7 @@ def test_a_cover_before_the_video_is_no_video(tmp_path):
 def test_a_cover_alone_is_no_video(tmp_path):
     path = write(tmp_path / "v.mp4", ("mjpeg", 1, (320, 240), 1, Disposition.attached_pic.value))
     with pytest.raises(
-        VideoError, match=r"has no video stream .*a cover picture or a preview is none"
+        VideoError, match=r"has no video stream .*a cover image or a preview does not count"
     ) as caught:
         open_video(path)
     assert "\n" not in str(caught.value)

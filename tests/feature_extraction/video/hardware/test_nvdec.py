@@ -150,7 +150,7 @@ def refusing(open_container):
 
 def test_what_is_missing_is_said(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(VideoError, match="no CUDA GPU here that torch can use; use --decoder pyav"):
+    with pytest.raises(VideoError, match="torch finds no CUDA GPU; use --decoder pyav"):
         require_nvdec()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)

@@ -1,4 +1,4 @@
-"""What a network's publisher says goes into the configuration; what contradicts it is said or refused."""
+"""What a network's publisher says goes into the configuration; what contradicts it is reported or refused."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_network_of_any_size_leaves_sizes_alone():
     [
         ("hf:/gone/model", {}, "backbone.name: hf:/gone/model: no such folder"),
         ("torchvision:r3d18", {}, "did you mean r3d_18"),
-        ("keras:x", {}, "networks of others are"),
+        ("keras:x", {}, "networks of other publishers are"),
         ("timm:resnet18", {"backbone__revision": "main"}, "has no revisions"),
         ("torchvision:r3d_18", {"backbone__published": {"x": 1}}, "backbone.published"),
         ("torchvision:r3d_18", {"backbone__published": 3}, "what tada-loc has written"),

@@ -34,7 +34,7 @@ def test_activitynet_form(tmp_path):
         ({}, "database"),
         ({"v": 3}, "video v"),
         ({"v": {"duration": 3}}, "subset"),
-        ({"v": {"subset": "training", "annotations": 3}}, "no list"),
+        ({"v": {"subset": "training", "annotations": 3}}, "is not a list"),
         (
             {"v": {"subset": "training", "annotations": [{"segment": [1], "label": "a"}]}},
             "[start, end]",

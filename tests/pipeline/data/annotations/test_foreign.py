@@ -79,7 +79,7 @@ OUTSIDE = (
         ("a.json", as_json({"tracks": {}, "version": 2, "groups": {}}), "DIVE"),
         ("a.json", as_json([{"data_row": {}}]), "Labelbox"),
         ("a.json", as_json({"something": 1}), "something"),
-        ("a.json", b"[]", "JSON of no kind"),
+        ("a.json", b"[]", "JSON of an unknown kind"),
         ("a.csv", b"a,b,c\n1,2,3\n", "no column video, start, end, label; it has a, b, c"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Every form of annotations: told from what is in it, read right by its name, refused in one line by another."""
+"""Every form of annotations: detected from its content, read right by its name, refused in one line by another."""
 
 from __future__ import annotations
 

@@ -106,12 +106,12 @@ def written(folder, kind, video, label):
 @pytest.mark.parametrize(
     ("video", "label", "said"),
     [
-        ("a\tb", "x", "is no plain file name; rename the video"),
-        (".tmp-a", "x", "is no plain file name; rename the video"),
-        ("..", "x", "is no plain file name; rename the video"),
-        ("a", "x\ry", "is no plain text"),
-        ("a", "x\ny", "is no plain text"),
-        ("a", "x\x1b[2Jy", "is no plain text"),
+        ("a\tb", "x", "is not a plain file name; rename the video"),
+        (".tmp-a", "x", "is not a plain file name; rename the video"),
+        ("..", "x", "is not a plain file name; rename the video"),
+        ("a", "x\ry", "is not plain text"),
+        ("a", "x\ny", "is not plain text"),
+        ("a", "x\x1b[2Jy", "is not plain text"),
     ],
 )
 def test_every_format_refuses_them_with_the_place(tmp_path, kind, video, label, said):
@@ -131,7 +131,7 @@ def test_class_files_are_looked_at_too(tmp_path):
         name="x", format="activitynet", annotations=path, videos=tmp_path,
         classes=tmp_path / "classes.txt",
     )  # fmt: skip
-    with pytest.raises(UserError, match="no plain text"):
+    with pytest.raises(UserError, match="is not plain text"):
         load_annotations(chosen)
 
 
@@ -204,15 +204,15 @@ def test_two_ids_that_become_one_are_both_named(tmp_path, kind):
 @pytest.mark.parametrize(
     ("video", "said"),
     [
-        ("sub/v00.mp4", "it names a folder: write v00 "),
-        ("C:\\videos\\v00.MP4", "it names a folder: write v00 "),
-        ("/clip.v2", "it names a folder: write clip.v2 "),
-        ("../..", "it names a folder (videos are found in all folders below"),
-        ("a/", "it names a folder (videos are found in all folders below"),
+        ("sub/v00.mp4", "it contains a folder: write v00 "),
+        ("C:\\videos\\v00.MP4", "it contains a folder: write v00 "),
+        ("/clip.v2", "it contains a folder: write clip.v2 "),
+        ("../..", "it contains a folder (videos are found in all folders below"),
+        ("a/", "it contains a folder (videos are found in all folders below"),
     ],
 )
 def test_an_id_with_a_folder_is_told_what_to_write(video, said):
-    with pytest.raises(UserError, match="is no plain file name") as caught:
+    with pytest.raises(UserError, match="is not a plain file name") as caught:
         check_video_id(video, "a.csv, line 2")
     assert said in caught.value.message
 

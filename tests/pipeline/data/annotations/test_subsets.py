@@ -1,4 +1,4 @@
-"""Videos that are not part of a data set, and labels that are no class of it."""
+"""Videos that are not part of a data set, and labels that are not a class of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_labels_to_ignore_are_no_class_and_are_not_trained_on(tmp_path):
     assert len(dataset.annotations) == 6 and dataset.video_ids("validation") == ["c", "d"]
     assert dataset.targets(dataset.rows("training")).tolist() == [[1], [0]]
     assert dataset.ordered().ignored == ("Ambiguous",)
-    assert dataset.notes["segments of eval.ignore_labels, neither trained on nor to be found"] == 3
+    assert dataset.notes["segments of eval.ignore_labels, neither trained on nor evaluated"] == 3
     assert load_annotations(settings(path), ["nothing"]).heads == plain.heads
 
 

@@ -146,7 +146,7 @@ def test_names_of_files_and_ids(tmp_path):
     rows = "video,start,end,label\na.mp4,0,1,x\na,1,2,x\nin/a.mp4,2,3,x\nb.v2,0,1,x\n"
     dataset = read(tmp_path / "own.csv", rows)
     assert sorted(set(dataset.videos["video"])) == ["a", "b.v2"]
-    assert "videos named with and without the file's ending, taken as one" in dataset.notes
+    assert "videos named with and without the file extension, taken as the same" in dataset.notes
     for one, other in (("a.mp4", "a.avi"), ("in/a.mp4", "out/a.mp4")):
         message = said(tmp_path / "own.csv", f"video,start,end,label\n{one},0,1,x\n{other},1,2,x\n")
         assert one in message and other in message
@@ -185,14 +185,14 @@ def test_names_of_files_and_ids(tmp_path):
         ("video,start,end,label\na,1e999,2,x\n", "inf"),
         ("video,start_frame,end_frame,label\na,1,2,x\n", "annotation_fps"),
         ("video,start,end,label\nv,1,2,a\n,3,4,b\n", "line 3: names no video"),
-        ("video start end label\nv 1 2 a\n", "parted by a comma, a semicolon or a tab"),
+        ("video start end label\nv 1 2 a\n", "separated by a comma, a semicolon or a tab"),
     ],
 )
 def test_wrong_tables(tmp_path, text, words):
     assert words in said(tmp_path / "own.csv", text)
 
 
-REMARKS = "lines that begin with # and are no segment, passed over"
+REMARKS = "lines that begin with # and are not segments, ignored"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_remarks_are_no_videos(tmp_path, text, passed_over):
 
 def test_lines_count_with_the_remarks(tmp_path):
     text = "# 1\n\n# 3\nvideo,start,end,label\n# 5\nv,x,2,a\n"
-    assert "line 6: start 'x' is no number" in said(tmp_path / "own.csv", text)
+    assert "line 6: start 'x' is not a number" in said(tmp_path / "own.csv", text)
 
 
 def test_a_video_may_begin_with_a_hash(tmp_path):
@@ -222,7 +222,7 @@ def test_a_video_may_begin_with_a_hash(tmp_path):
 
 def test_commas_beside_points_may_be_of_thousands(tmp_path):
     text = "video\tstart\tend\tlabel\nv\t{}\t1,500\ta\n"
-    assert "may be thousands" in said(tmp_path / "own.csv", text.format("0.5"))
+    assert "may be a thousands" in said(tmp_path / "own.csv", text.format("0.5"))
     assert read(tmp_path / "own.csv", text.format("0,500")).annotations["end"].tolist() == [1.5]
     # nothing counts thousands of nothing
     quoted = read(tmp_path / "own.csv", 'video,start,end,label\nv,"0,500","1,5",a\n')

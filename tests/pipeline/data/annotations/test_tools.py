@@ -66,4 +66,4 @@ def test_texts_beside_options_are_said(tmp_path):
     }
     dataset = read(tmp_path / "via.json", as_json(project))
     assert sorted(dataset.annotations["label"]) == ["fast", "walk"]
-    assert dataset.notes["segments with a value of several attributes, each taken as a label"] == 1
+    assert dataset.notes["segments with a value of several attributes, each used as a label"] == 1

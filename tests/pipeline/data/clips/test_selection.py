@@ -170,7 +170,7 @@ def test_mixed_shapes_train_and_a_killed_training_goes_on(mixed, tmp_path, monke
         with pytest.raises(Killed):
             tada("finetune", *options(mixed, resumed))
     done = tada("finetune", *options(mixed, resumed))
-    assert done.exit_code == 0 and "going on from epoch 2" in done.output, done.output
+    assert done.exit_code == 0 and "resuming from epoch 2" in done.output, done.output
     one, two = (
         torch.load(run / "finetune/model.pt", weights_only=True)["model"]
         for run in (whole, resumed)

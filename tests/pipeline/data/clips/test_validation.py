@@ -70,7 +70,7 @@ def test_each_view_has_the_clips_of_its_own_reader(segments, config):
 @pytest.mark.parametrize("crop", ["24", "whole"])
 @pytest.mark.parametrize("rate", [10, 15, 25])
 def test_beyond_both_ends_they_are_extractions_too(rate, crop, tmp_path):
-    """Extraction's last frame is the last of its own 10 a second, whatever the video has."""
+    """Extraction's last frame is the last of its own 10 per second, whatever the video has."""
     fields = FIELDS | {"finetune.crop": int(crop) if crop == "24" else crop}
     fields |= {"finetune.fps": 10, "finetune.frames": 4, "extract.frames": 4}
     config = load_config(find_config("demo"), fields)

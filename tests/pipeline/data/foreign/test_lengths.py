@@ -58,7 +58,7 @@ def test_another_rate_is_named(stride, fps, said):
 
 
 def test_a_rate_that_each_video_could_be_off_by_is_seen_of_all_together():
-    """25 frames a second taken for 30: short videos are off by less than a long clip."""
+    """25 frames per second taken for 30: short videos are off by less than a long clip."""
     seconds = SECONDS / 8
     stated = Stated(ClipGrid(30, 32, 2, 2))
     found = {

@@ -124,7 +124,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     cache = Cache(tmp_path, 10 * SIZE)
     usage = type("Usage", (), {"free": 10})
     monkeypatch.setattr(caches.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(UserError, match=r"the disk has no room .*dataset.cache"):
+    with pytest.raises(UserError, match=r"the disk has no space .*dataset.cache"):
         fetched(cache, "a").__enter__()
 
     def full(path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.undo()
     with (
-        pytest.raises(UserError, match="No space left on device.*make room"),
+        pytest.raises(UserError, match="No space left on device.*free some space"),
         cache.held(called("a"), SIZE, full),
     ):
         pass
@@ -215,7 +215,7 @@ def test_processes_share_a_cache_and_one_that_is_killed_half_way_hinders_none(tm
     assert [other.wait(60) for other in others] == [0, 0]
     cache = Cache(tmp_path / "cache", 3 * SIZE)
     assert len(copies(cache)) <= 3 and not any("." in name for name in copies(cache))
-    with fetched(cache, "z"):  # whoever needs room clears what is left
+    with fetched(cache, "z"):  # any process that needs space clears what is left
         assert not part.exists()
 
 

@@ -1,4 +1,4 @@
-"""Files with an address that are read whole: a copy is what the store has now, or is said not to be."""
+"""Files with an address that are read whole: a copy is what the store has now, or is reported not to be."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_store_that_does_not_answer_is_said_and_one_that_refuses_ends_it(web, 
     server.busy = 1000
     assert len(load_annotations(remote).videos) == 2
     said = capsys.readouterr().err
-    assert f"{server.url}/own.csv: cannot be read" in said and "the copy in" in said
+    assert f"{server.url}/own.csv: cannot be read" in said and "using the existing copy in" in said
     server.busy, server.refuses = 0, True
     with pytest.raises(UserError, match="own.csv: the store refuses"):
         load_annotations(remote)
@@ -104,7 +104,7 @@ def test_copies_stop_at_the_limit(memory, tmp_path):
         load_annotations(settings(tmp_path, cache_size=5e-8))
     load_annotations(settings(tmp_path, cache_size=7e-8))
     memory.pipe("/d/other.csv", TABLE.encode())
-    with pytest.raises(UserError, match=r"memory://d/other.csv: .*remove there"):
+    with pytest.raises(UserError, match=r"memory://d/other.csv: .*remove from it"):
         load_annotations(settings(tmp_path, "memory://d/other.csv", cache_size=7e-8))
 
 

@@ -1,4 +1,4 @@
-"""Videos that lie elsewhere: found by name, known by content, read from the cache as if they lay here."""
+"""Videos that are elsewhere: found by name, known by content, read from the cache as if they lay here."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_another_content_is_another_video_and_is_fetched(drawn, memory, tmp_path
     memory.pipe("/d/v.mp4", first)
     before, _ = found(tmp_path, "memory://d", ["v"])
     seen, shown = identify(before, {}), frames(before["v"])
-    memory.pipe("/d/v.mp4", first)  # written anew, the same
+    memory.pipe("/d/v.mp4", first)  # written again, the same
     again, _ = found(tmp_path, "memory://d", ["v"])
     assert again["v"].facts != before["v"].facts
     assert identify(again, seen)["v"].digest == seen["v"].digest
@@ -121,7 +121,7 @@ def test_what_cannot_be_brought_here_says_the_address(drawn, web, tmp_path, caps
     with pytest.raises(UserError, match=r"cannot be read .*dataset.videos"):
         found(tmp_path, server.url, IDS)
     assert videos_there(settings(tmp_path, server.url), dataset(IDS), IDS) == {}
-    assert "its videos are taken as they were" in capsys.readouterr().err
+    assert "assuming that its videos are unchanged" in capsys.readouterr().err
     server.busy = 0
     small = Cache(tmp_path / "small", 1000)
     with pytest.raises(VideoError, match=rf"^{server.url}.* dataset.cache_size"):

@@ -79,7 +79,7 @@ FORMS = {
         "class_to_idx": {name: 2 - number for number, name in enumerate(LIST)},
     },
     "files of videos": {"results": {"v_a.mp4": A, "b.webm": B}, "class": LIST},
-    "spelt otherwise": {
+    "spelled differently": {
         "results": ROWS,
         "class": ["long_jump", "Shot  Put", "swim-fast"],
     },
@@ -93,9 +93,9 @@ def test_json_forms_give_the_same_rows(tmp_path, form):
     np.testing.assert_array_equal(given.rows["a"], A)
     np.testing.assert_array_equal(given.rows["b"], B)
     assert given.unscored == () and given.require_few(["a", "b"], 0) == []
-    assert any("spelt otherwise: 'long_jump' is 'Long jump'" in note for note in given.notes) == (
-        form == "spelt otherwise"
-    )
+    assert any(
+        "spelled differently: 'long_jump' is 'Long jump'" in note for note in given.notes
+    ) == (form == "spelled differently")
     assert any("annotations' order (0 Long jump, 1 shot put" in n for n in given.notes) == (
         form in {"no names", "numbered pairs", "list of rows"}
     )
@@ -166,23 +166,23 @@ def test_a_file_that_is_as_it_was_is_read_once(tmp_path):
 WRONG = {
     '{"results": {"a": [0.1, 0.2]}, "class": ["Long jump", "shot put", "swim_fast"]}': "2 scores",
     '{"results": {"a": [0.1, 0.2, 0.3, 0.4]}}': "4 scores, and the annotations have 3 classes",
-    '{"results": {"a": [0.1, NaN, 0.3]}}': "NaN is no score",
+    '{"results": {"a": [0.1, NaN, 0.3]}}': "NaN is not a score",
     '{"results": {"a": [0.1, 1e999, 0.3]}}': "not finite",
-    '{"results": {"a": [0.1, true, 0.3]}}': "True is no number",
-    '{"results": {"a": [0.1, null, 0.3]}}': "None is no number",
+    '{"results": {"a": [0.1, true, 0.3]}}': "True is not a number",
+    '{"results": {"a": [0.1, null, 0.3]}}': "None is not a number",
     '{"results": {"a": [[0.1, 0.2, 0.3], [0.1, 0.2, 0.3]]}}': "neither a list of scores",
     '{"results": {"a": "x"}}': "neither a list of scores",
     '{"results": {"a": [["swim_fast", 0.1], ["swim_fast", 0.2]]}}': "has two scores",
     '{"results": {"a": [["swim_fast", -0.1]]}}': "give probabilities",
     '{"results": {"a": [[{}, 0.1]]}}': "neither a name nor the number",
-    '{"results": {"a": [[3, 0.1]]}}': "number of no class",
-    '{"results": {"a": [0.1, 0.2, 0.3]}, "class": ["x", "x", "y"]}': "is there twice",
-    '{"results": {"a": [0.1, 0.2, 0.3]}, "class": ["x", 1, "y"]}': "is no name",
+    '{"results": {"a": [[3, 0.1]]}}': "not a class number",
+    '{"results": {"a": [0.1, 0.2, 0.3]}, "class": ["x", "x", "y"]}': "appears twice",
+    '{"results": {"a": [0.1, 0.2, 0.3]}, "class": ["x", 1, "y"]}': "is not a name",
     '{"results": {"a": [0.1, 0.2, 0.3], "v_a": [0.1, 0.2, 0.3]}}': "'a' and 'v_a' are both video a",
     '{"results": {"a": [0.1, 0.2, 0.3]}, "class": {"x": 1, "y": 2, "z": 3}}': "from 0",
     '{"results": {"a": [0.1, 0.2, 0.3]}, "class": "names.txt"}': "neither a list",
     '{"results": {"a": {"labels": ["shot put"], "scores": [0.1, 0.2]}}}': "1 labels and 2 scores",
-    '{"results": {"a": [0.1, 0.2, 0.3], "a": [0.1, 0.2, 0.3]}}': "'a' is there twice",
+    '{"results": {"a": [0.1, 0.2, 0.3], "a": [0.1, 0.2, 0.3]}}': "'a' appears twice",
     '{"results": {"a": [0.1, 0.2, 0.3], "b": [["swim_fast", 1]]}}': "of two forms",
     '{"results": {"a": [["swim-fast", 1], ["Swim fast", 1]]}}': "are both class 'swim_fast'",
     '{"results": {}}': "no class scores of any video",
@@ -192,7 +192,7 @@ WRONG = {
     "{": "not valid JSON",
     "a,b\n": "give video, label and score",
     "video,label,value\na,swim_fast,1\n": "no column score",
-    "a,swim_fast,much\n": "line 1: score 'much' is no number",
+    "a,swim_fast,much\n": "line 1: score 'much' is not a number",
     "a,swim_fast,inf\n": "not finite",
     "a,swim_fast,1\na,swim_fast,1\n": "line 2: label 'swim_fast' has two scores",
     ",swim_fast,1\n": "no video",

@@ -19,7 +19,7 @@ CHANNELS = 6
 
 @pytest.fixture
 def store(tmp_path):
-    """A cell a second: clips of 8 frames, 8 apart, at 60 a second, every 60."""
+    """A cell per second: clips of 8 frames, 8 apart, at 60 per second, every 60."""
     config = load_config(find_config("ek100"), {"extract.stride": 60})
     for video, clips in CLIPS.items():
         features = np.random.default_rng(clips).normal(size=(clips, CHANNELS)).astype(np.float32)

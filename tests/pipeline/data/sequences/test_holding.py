@@ -1,4 +1,4 @@
-"""Which videos train, which of their segments are learnt, and what is said of the others."""
+"""Which videos train, which of their segments are learnt, and what is reported about the others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_segment_without_a_position_is_counted_and_its_video_trains(
     table = rows(("short", 2, 7, "jump"), ("short", 9.6, 10.4, "run"), ("long", 1, 9, "run"))
     samples, counts = training_videos(store, settings(), dataset, table, ["short", "long"])
     assert [len(sample.segments) for sample in samples] == [2, 1]
-    assert counts == {"hold no position that learns them": 1}, "between the middles of two cells"
+    assert counts == {"contain no position that learns them": 1}, "between the middles of two cells"
 
 
 def test_where_no_segment_is_learnt_nothing_is_trained(store, settings, dataset, rows):

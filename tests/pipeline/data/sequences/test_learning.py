@@ -53,4 +53,4 @@ def test_before_a_feature_is_there_it_is_known_whether_any_segment_will_be_learn
     config = load_config(find_config("hacs"), keys).detection()
     assert learns_some(config, np.array([[3.0, 9.0]]), 20.0)
     assert not learns_some(config, np.array([[3.6, 4.4]]), 20.0), "between two positions"
-    assert not learns_some(config, np.array([[30.0, 40.0]]), 20.0), "behind the end"
+    assert not learns_some(config, np.array([[30.0, 40.0]]), 20.0), "after the end"

@@ -77,7 +77,7 @@ def test_a_clip_in_what_is_missing_is_left_out(cut, settings, takes):
 def test_what_is_left_out_is_counted_and_recorded_and_fails_only_where_it_may(
     cut, settings, capsys
 ):
-    """Batches are the same ones whether it is allowed or not; only what is said and recorded differs."""
+    """Batches are the same ones whether it is allowed or not; only what is reported and recorded differs."""
     plan = [[(0, 0, None), (0, 1, None)], [(1, 1, None)]]
     allowed, failing = LeftOut("finetune"), LeftOut("finetune", allowed=1)
     kept = list(load_clips(Clips(segments(cut, True), settings), _collate, plan, allowed, 0))

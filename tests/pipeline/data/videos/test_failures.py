@@ -1,4 +1,4 @@
-"""The list of failed videos: what is written is read back, none is no list, a damaged one is named."""
+"""The list of failed videos: what is written is read back, none is not a list, a damaged one is named."""
 
 from __future__ import annotations
 

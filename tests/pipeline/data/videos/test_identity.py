@@ -1,4 +1,4 @@
-"""Which video a file is: its content says so, not where it lies or when it was written."""
+"""Which video a file is: its content says so, not where it is or when it was written."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_bytes_are_read_only_where_size_or_time_differ(tmp_path, monkeypatch):
 
 @pytest.fixture
 def frames(tmp_path):
-    """A folder of frames at 10 a second."""
+    """A folder of frames at 10 per second."""
     folder = tmp_path / "frames"
     folder.mkdir()
     for number in range(1, 41):

@@ -1,4 +1,4 @@
-"""Videos a stage goes without: each counted once, listed, remembered, and refused where too many."""
+"""Videos a stage leaves out: each counted once, listed, remembered, and refused where too many."""
 
 from __future__ import annotations
 

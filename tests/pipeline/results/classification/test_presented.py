@@ -1,4 +1,4 @@
-"""Detections as they are handed on: best first in each video, with the digits that mean something."""
+"""Detections in the form that later stages read: best first in each video, with significant digits."""
 
 from __future__ import annotations
 

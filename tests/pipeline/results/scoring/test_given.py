@@ -122,13 +122,13 @@ def test_ids_are_compared_in_nfc(tmp_path):
     annotations = truth(tmp_path, {apart: SEGMENTS["a"]})
     assert average(found(tmp_path, {composed: OK["a"]}), annotations)[0] == 100
     both = found(tmp_path, {composed: OK["a"], apart: OK["a"]})
-    assert "is there twice" in error_line(score(both, annotations))
+    assert "appears twice" in error_line(score(both, annotations))
 
 
 @pytest.mark.parametrize("option", ["runtime.skip=ids.txt", "runtime.allow_failures=3"])
 def test_settings_that_do_nothing_here_are_refused(tmp_path, option):
     done = score(found(tmp_path), truth(tmp_path), option)
-    assert done.exit_code == 2 and "does nothing where a file is scored" in done.output
+    assert done.exit_code == 2 and "has no effect when a file is scored" in done.output
     name = option.partition("=")[0].partition(".")[2].replace("_", "-")
     done = score(found(tmp_path), truth(tmp_path), f"--{name}", "3")
     assert done.exit_code == 2 and "No such option" in done.output
@@ -212,7 +212,7 @@ def test_epic_tables_need_verbs_and_nouns(tmp_path):
         ),
         (
             'video,start,end,label,score,verb,noun\nP01_01,1,3,"1,2",0.5,x,2\n',
-            "is no table of detections",
+            "is not a table of detections",
         ),
     ):
         path.write_text(rows)
@@ -222,12 +222,12 @@ def test_epic_tables_need_verbs_and_nouns(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "is no table of detections"),
+        (b"", "is not a table of detections"),
         (b"a,b\n1,2\n", "no column 'video'"),
         (b"video,start,end,label,score\na,5,1,x,0.5\n", "ends at 1.0 s, before its start 5.0 s"),
-        (b"video,start,end,label,score\na,1,nan,x,0.5\n", "no table"),
+        (b"video,start,end,label,score\na,1,nan,x,0.5\n", "is not a table"),
         (b"video,start,end,label,score\na,1,2,x,high\n", "high"),
-        (b"\xff\xfe\x00", "is no table of detections"),
+        (b"\xff\xfe\x00", "is not a table of detections"),
         (b"video,start,end,label,score\nzz,1,2,x,0.5\n", "1 not annotated ('zz')"),
     ],
 )
@@ -291,11 +291,11 @@ def test_subsets_told_beside_the_annotations(tmp_path):
     [
         (
             "video,start,end,score,label\na,10,20,0.9,x\na,1,2,nan,x\n",
-            "row 1: score 'nan' is no number",
+            "row 1: score 'nan' is not a number",
         ),
-        ("video,start,end,score,label\na,00:10,20,0.9,x\n", "row 0: start '00:10' is no number"),
-        ("video;start;end;score;label\na;10;20;0,9;x\n", "not parted by commas"),
-        ("video\tstart\tend\tscore\tlabel\na\t1\t2\t0.9\tx\n", "not parted by commas"),
+        ("video,start,end,score,label\na,00:10,20,0.9,x\n", "row 0: start '00:10' is not a number"),
+        ("video;start;end;score;label\na;10;20;0,9;x\n", "not separated by commas"),
+        ("video\tstart\tend\tscore\tlabel\na\t1\t2\t0.9\tx\n", "not separated by commas"),
     ],
 )
 def test_the_cell_that_is_wrong_is_named(tmp_path, text, said):

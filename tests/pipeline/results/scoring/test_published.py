@@ -54,7 +54,9 @@ def test_by_the_name_of_the_data_set():
     # the name of a benchmark does not make another's figures its own
     names = {"dataset.name": "thumos14"}
     assert "they are of HACS Segments" in said("hacs", numbered(20), **names)
-    assert "no benchmark known here" in said("hacs", numbered(2), **{"eval.paper_dataset": "mine"})
+    assert "is not a benchmark known here" in said(
+        "hacs", numbered(2), **{"eval.paper_dataset": "mine"}
+    )
     assert said("demo", numbered(2)) is None  # has none
 
 

@@ -49,7 +49,7 @@ def of_a_dead_process(folder, name):
 
 
 def of_another_host(folder, claims, name, seconds):
-    """A claim of a member of another host, last heard of so many seconds before this member."""
+    """A claim of a member of another host, last heard of this many seconds before this member."""
     claim = claims.take(name)
     path = folder / f"{WORK}/members" / f"{ANOTHER_HOST}.json"
     path.write_text('{"by": "x"}')

@@ -127,7 +127,7 @@ def test_others_with_other_settings_are_named(tmp_path):
         require_same(two.others(), "these", tmp_path)
         with pytest.raises(UserError, match=r"process \d+ on .* at work here with other settings"):
             require_same(two.others(), "those", tmp_path)
-    assert not (tmp_path / WORK).exists(), "nobody is there any more"
+    assert not (tmp_path / WORK).exists(), "the reader has gone"
 
 
 def test_the_work_that_another_ends_is_over(tmp_path):
@@ -153,7 +153,7 @@ def test_who_is_at_work_is_seen_from_outside(tmp_path, monkeypatch):
         assert (seen["0/2"].made, seen["0/2"].holds, seen["0/2"].gone) == (1, ("b",), False)
         assert seen["0/2"].told.endswith("shard 0/2: 1 videos made, makes b now")
         monkeypatch.setattr("pipeline.run_folder.joined.seen.is_gone", lambda pid, seen: True)
-        assert all(" is gone: " in worker.told for worker in workers_in(tmp_path))
+        assert all(" has ended: " in worker.told for worker in workers_in(tmp_path))
 
 
 def test_a_finished_works_folder_is_no_ones_who_comes_then(tmp_path):

@@ -1,4 +1,4 @@
-"""A run that an older program left: it is current where that program would record the same, and recorded anew."""
+"""A run that an older program left: it is current where that program would record the same, and recorded again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ READ = {
 
 @pytest.fixture
 def former(whole, data, tmp_path):
-    """A run of before inputs were known by their content; the data lies beside it, to be changed."""
+    """A run of before inputs were known by their content; the data is beside it, to be changed."""
     run, own = tmp_path / "run", tmp_path / "data"
     shutil.copytree(whole, run)
     shutil.copytree(data, own)
@@ -141,7 +141,7 @@ def test_one_bit_of_a_feature_is_found_and_made_again(former, whole):
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     found = tada("verify", *options(data, run))
-    assert found.exit_code == 1 and f"{path}: is not what was written" in found.output
+    assert found.exit_code == 1 and f"{path}: is not as it was written" in found.output
     assert states(data, run)["extract"] == "stale"
     done = tada("extract", *options(data, run))
     assert done.exit_code == 0 and "1 of 6 videos to do" in done.output

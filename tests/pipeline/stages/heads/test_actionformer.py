@@ -81,7 +81,7 @@ def test_killed_and_resumed_equals_unbroken(separate, untrained, tmp_path):
     state = json.loads((broken / "actionformer/manifest.json").read_text())["state"]
     result = detect(separate, broken)
     assert result.exit_code == 0, result.output
-    assert state == "partial" and "going on from epoch" in result.output
+    assert state == "partial" and "resuming from epoch" in result.output
     one, two = weights(untrained), weights(broken)
     assert one.keys() == two.keys()
     for name in one:
@@ -121,7 +121,7 @@ def test_other_settings_do_not_throw_a_training_away_unasked(separate, former, t
     assert any(not torch.equal(weights(run)[key], value) for key, value in weights(former).items())
     (aside,) = run.glob("actionformer.*")
     result = detect(separate, run, words=ACTIONFORMER)
-    assert result.exit_code == 0 and "taken back" in result.output, result.output
+    assert result.exit_code == 0 and "is restored" in result.output, result.output
     assert weights(run).keys() == weights(former).keys() and not aside.exists()
     assert all(torch.equal(weights(run)[key], value) for key, value in weights(former).items())
 
@@ -131,15 +131,15 @@ def test_a_training_that_ends_in_nan_leaves_the_one_before_in_its_place(separate
     shutil.copytree(former, run)
     wild = ("actionformer.base_lr=1e30", "actionformer.warmup_epochs=0", "actionformer.epochs=2")
     result = tada("detect", *options(separate, run, *ACTIONFORMER, *wild), "--force")
-    assert result.exit_code == 1 and "in its place again" in result.output, result.output
+    assert result.exit_code == 1 and "the earlier one was restored" in result.output, result.output
     assert (run / "actionformer/model.pt").read_bytes() == (
         former / "actionformer/model.pt"
     ).read_bytes()
 
 
 @pytest.mark.parametrize(("key", "said"), [
-    ("actionformer.heads=3", "width 16 is no multiple of heads 3"),
-    ("actionformer.max_length=26", "max_length 26 is no multiple of 4, 2 ** (levels - 1)"),
+    ("actionformer.heads=3", "width 16 is not a multiple of heads 3"),
+    ("actionformer.max_length=26", "max_length 26 is not a multiple of 4, 2 ** (levels - 1)"),
     ("actionformer.window=[5, 5]", "window has 2 entries, and levels is 3"),
     ("actionformer.window=4", "window 4 is even: give an odd number, or 0 for all positions"),
     ("actionformer.ranges=[[0, 4], [4, 2], [2, 9]]", "the least below the most"),
@@ -171,7 +171,8 @@ def test_segments_that_no_position_learns_are_counted(separate, untrained):
     result = detect(separate, untrained, ranges, "actionformer.epochs=2")
     assert result.exit_code == 0, result.output
     assert (
-        "actionformer: 6 of 12 training segments hold no position that learns them" in result.output
+        "actionformer: 6 of 12 training segments contain no position that learns them"
+        in result.output
     )
 
 

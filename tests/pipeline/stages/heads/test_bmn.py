@@ -55,7 +55,7 @@ def test_a_training_that_ends_in_nan_leaves_the_one_before_in_its_place(whole, d
     assert said.exit_code == 1 and "--force" in said.output, said.output
     said = tada("bmn", *wild, "--force")
     assert said.exit_code == 1 and "loss is nan" in said.output, said.output
-    assert "in its place again" in said.output
+    assert "the earlier one was restored" in said.output
     assert (run / "bmn/model.pt").read_bytes() == (whole / "bmn/model.pt").read_bytes()
     shown = tada("run", "--run-dir", str(run))  # with the settings that the folder keeps
     assert shown.exit_code == 0 and "bmn: complete, nothing to do" in shown.output, shown.output

@@ -96,7 +96,7 @@ def test_only_videos_with_the_same_segments_are_compared(runs, data, tmp_path):
     made = compared(run, runs / "second")
     assert made["videos"] == validation["video"].nunique() - 1
     assert made["segments"] == len(validation) - len(first)
-    assert any("annotated otherwise" in note for note in made["notes"])
+    assert any("annotated differently" in note for note in made["notes"])
     rows.loc[rows["subset"] == "validation", "end"] += 0.25
     rows.to_csv(other / "annotations.csv", index=False)
     assert tada("eval", *options(other, run)).exit_code == 0

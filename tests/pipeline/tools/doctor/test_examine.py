@@ -163,7 +163,7 @@ def test_segments_the_grid_cannot_represent(data):
 
 def test_bad_annotations_are_a_finding(data):
     _, wrong, _ = look(data, {"../x": database()["training_000"]})
-    assert "no plain file name" in wrong["annotations"]["detail"]
+    assert "is not a plain file name" in wrong["annotations"]["detail"]
 
 
 def trainings(report):
@@ -177,7 +177,7 @@ def test_short_trainings_are_noted_with_what_to_do(data):
     finetune, bmn = trainings(report)
     # Three videos of two segments; each of 30 features lies in one window of 80.
     assert finetune["detail"].startswith(
-        "6 clips in batches of 32: 44 epochs of 1 steps, 44 in all; 44 steps teach"
+        "6 clips in batches of 32: 44 epochs of 1 steps, 44 in all; 44 steps are too few to train"
     )
     assert bmn["detail"].startswith("3 windows in batches of 8: 20 epochs of 1 steps, 20 in all; ")
     assert "set bmn.min_steps=300 or more" in bmn["detail"]
@@ -283,7 +283,7 @@ def test_what_only_the_stages_know_is_a_finding_of_its_own(data, monkeypatch):
 @pytest.mark.parametrize("video", ["a\tb", "a\x1bb", ".tmp-a", ".."])
 def test_ids_that_later_stages_refuse(data, video):
     wrong = look(data, database() | {video: database()["training_000"]})[1]
-    assert "no plain file name" in wrong["annotations"]["detail"]
+    assert "is not a plain file name" in wrong["annotations"]["detail"]
 
 
 def test_labels_that_later_stages_refuse(data):
@@ -310,7 +310,7 @@ def test_what_is_no_video_is_named_for_what_it_is(data):
     )
     _, wrong, _ = look(data, database())
     said = " ".join([*wrong["decoding"]["items"], wrong["videos"]["detail"]])
-    for part in ("gone.mp4, which is not there", "web page (HTML)", "git-LFS pointer", "no moov"):
+    for part in ("gone.mp4, which does not exist", "web page (HTML)", "git-LFS pointer", "no moov"):
         assert part in said
 
 

@@ -70,7 +70,7 @@ def test_a_long_segment_may_lose_its_points_to_short_ones():
     [
         ({"max_length": 64}, NOTE, "actionformer.feature_step=2 brings them into one"),
         ({"max_length": 8}, NOTE, "actionformer.max_length=232 holds the longest video"),
-        ({"max_length": 120}, OK, "of 1 of 2 an epoch trains on a part"),
+        ({"max_length": 120}, OK, "of 1 of 2 an epoch trains on only a part"),
         ({"max_length": 2304}, NOTE, "actionformer.max_length=232 holds them all"),
     ],
 )

@@ -94,7 +94,7 @@ def test_clips_of_a_detection_cover_it(own, data, tmp_path):
     line = ["explain", str(data / "videos" / f"{VIDEO}.mp4"), "--model", str(own)]
     done = tada(*line, "--to", str(tmp_path), "--device", "cpu", "--top", "3")
     assert done.exit_code == 0, done.output
-    assert "looking for actions in the whole video first" in done.stderr
+    assert "detecting actions in the whole video first" in done.stderr
     model = small_model()
     extract = model.config.extract
     grid = ClipGrid(extract.fps, extract.frames, extract.interval, extract.stride)
@@ -188,7 +188,7 @@ def test_a_video_at_its_ends(own, data, tmp_path):
         (["{video}", "--at", "1", "--top", "2"], "--top and --threshold choose detections"),
         (["{video}", "--at", "1", "--classes", "dove"], "did you mean 'dive'?"),
         (["{video}", "--against", "walk"], "the model has no such class"),
-        (["{video}", "--threshold", "0.999999"], "no such detection (of "),
+        (["{video}", "--threshold", "0.999999"], "no detection is selected (of "),
         (["{video}", "--top", "0"], "a whole number of at least 1"),
         (["{video}", "--at", "1", "--device", "nowhere"], "cannot be used"),
         (["{table}", "--at", "1"], "video annotations"),
@@ -207,7 +207,7 @@ def test_mistakes_are_one_line(own, data, tmp_path, line, said):
 
 def test_a_video_that_is_not_the_run_s(whole):
     found = error_line(tada("explain", "validation_00", "--run-dir", str(whole)))
-    assert "is no video of" in found and "did you mean validation_00" in found
+    assert "is not a video of" in found and "did you mean validation_00" in found
 
 
 def test_a_run_without_a_classifier_says_so(tmp_path):

@@ -97,7 +97,7 @@ def test_much_footage_is_looked_at_less_closely():
         (FOOTAGE, "a feature every 0.27 s: 1/8 of an action of 2 s; 95 of 100 are longer"),
         (changed(longest=45.0), "a feature every 1.2 s: else actions of 45 s need more than 48 positions"),
         (changed(seconds=1e5), "a feature every 1.7 s: else there are more than 60000 of them"),
-        (changed(shortest=0.2, longest=1.0), "a feature every 0.067 s: each frame"),
+        (changed(shortest=0.2, longest=1.0), "a feature every 0.067 s: every frame"),
     ],
 )  # fmt: skip
 def test_the_stride_says_what_decided_it(footage, said):

@@ -1,4 +1,4 @@
-"""`tada-loc init`: a configuration from someone's own videos and table."""
+"""`tada-loc init`: a configuration from a user's own videos and table."""
 
 from __future__ import annotations
 

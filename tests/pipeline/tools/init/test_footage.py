@@ -52,13 +52,13 @@ def test_segments_are_cut_at_their_videos_end(videos, tmp_path):
     rows = table([("training", 1.0, 3.0), ("training", 3.0, 1e9), ("validation", 7000.0, 9000.0),
                   ("validation", 2.0, 4.5)])  # fmt: skip
     refused, _ = init(videos, rows, tmp_path / "c.yaml")
-    assert refused.exit_code == 1 and "1 of 2 training segments run behind" in refused.output
+    assert refused.exit_code == 1 and "1 of 2 training segments end after" in refused.output
     result, config = init(videos, rows, tmp_path / "c.yaml", "--allow-beyond", "0.5")
     assert result.exit_code == 0, result.output
     assert config.dataset.allow_beyond == 0.5
     assert "(training_000 of 6.00 s: 3 to 1000000000)" in result.output
     assert (
-        "1 of 2 validation segments run behind their video's end, 1 of them begin" in result.output
+        "1 of 2 validation segments end after their video's end, 1 of them begin" in result.output
     )
     assert proposal_seconds(config) < 6
     footage = look_at(config.dataset, workers=0)
@@ -94,7 +94,7 @@ def test_videos_that_cannot_be_read_have_no_lengths(videos, tmp_path):
         ([("validation", 1, 3)], [], "its only video is for validation, and none is left"),
         ([("training", 1, 3), ("validation", 2, 2)], [], "no segment of subset 'validation' lasts"),
         ([("training", 2, 2), ("validation", 1, 3)], [], "no segment of subset 'training' lasts"),
-        ([("training", 1e6, 2e6), ("validation", 1, 3)], [], "1 of 1 training segments run behind"),
+        ([("training", 1e6, 2e6), ("validation", 1, 3)], [], "1 of 1 training segments end after"),
     ],
 )  # fmt: skip
 def test_a_split_that_leaves_nothing_is_refused(videos, tmp_path, rows, columns, said):

@@ -1,4 +1,4 @@
-"""What predict is given: files, folders, patterns, lists; and what is no video."""
+"""What predict is given: files, folders, patterns, lists; and what is not a video."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_list_of_paths(place):
     with pytest.raises(UserError, match="names no video"):
         meant("empty.txt")
     Path("latin.txt").write_bytes(b"\xff\xfe\xfa\xfb\x00")
-    with pytest.raises(UserError, match="is no text of paths"):
+    with pytest.raises(UserError, match="is not text of paths"):
         meant("latin.txt")
 
 
@@ -133,18 +133,18 @@ def test_one_name_with_several_endings(place):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("rtsp://camera/1", "a live source is no video file"),
+        ("rtsp://camera/1", "a live source is not a video file"),
         ("https://example.org/v.mp4", "an address"),
         ("/dev/video0", "a camera or device"),
         ("0", "a camera or device"),
-        ("-", "standard input is no video file"),
+        ("-", "standard input is not a video file"),
         ("", "path is empty"),
         ("nothing.mp4", "nothing.mp4: no such file or folder"),
         ("*.mov", "nothing matches"),
-        ("a/*.md", "of 1 that match none is a video"),
+        ("a/*.md", "none of the 1 matches is a video"),
         ("empty", "holds no video, and no numbered frames"),
         ("pipe.mp4", "is a named pipe"),
-        ("link.mp4", "a link to gone.mp4, which is not there"),
+        ("link.mp4", "a link to gone.mp4, which does not exist"),
         ("back\\slash.mp4", "not a plain file name"),
     ],
 )

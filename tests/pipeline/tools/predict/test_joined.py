@@ -85,13 +85,13 @@ def test_three_processes_that_are_killed_equal_one(place, whole, forked):
     assert kill_some(forked, arguments, Path("two"), 4, random.Random(0)) >= 2
     same_predictions(Path("one"), Path("two"))
     said = forked.said()
-    assert "predict: joins " in said and "kept as" not in said
+    assert "predict: joins " in said and "renamed to" not in said
     # Of what they have made other forms and fewer detections, by two at once.
     other = ("--top", "3", "--elan")
     assert tada(*line(place, whole, "one", *other)).exit_code == 0
     arguments = line(place, whole, "two", *other)
     assert [forked.wait(one) for one in [forked.start(arguments) for _ in range(2)]] == [0, 0]
-    assert "kept as" not in forked.said()
+    assert "renamed to" not in forked.said()
     for name in ("detections.csv", "detections.json", "videos/validation_000.json"):
         assert (Path("one") / name).read_bytes() == (Path("two") / name).read_bytes(), name
 
@@ -116,13 +116,13 @@ def test_shares_together_are_all_and_the_last_finishes(place, whole, monkeypatch
     arguments = line(place, whole, "two")
     result = tada(*arguments, "--shard", "1/3")
     assert result.exit_code == 0, result.output
-    assert "shard 1/3 is done; 4 videos of other shares are to come" in result.output
+    assert "shard 1/3 is done; 4 videos of other shards are not done yet" in result.output
     assert "in 2 videos" in result.output and not Path("two/detections.csv").exists()
     for name, value in (("ID", "1"), ("MIN", "1"), ("MAX", "3")):
         monkeypatch.setenv(f"SLURM_ARRAY_TASK_{name}", value)
     result = tada(*arguments)
     assert "predict: shard 0/3 (SLURM_ARRAY_TASK_ID" in result.output
-    assert "2 videos of other shares are to come" in result.output
+    assert "2 videos of other shards are not done yet" in result.output
     result = tada(*arguments, "--shard", "2/3")
     assert result.exit_code == 0
     assert "4 of 6 videos were made by other processes" in result.output

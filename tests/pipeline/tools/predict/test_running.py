@@ -126,7 +126,7 @@ def test_what_a_person_changed_is_kept(place, whole):
     assert path.read_text() == corrected and "kept" not in again.output
     output = predict(whole, "--elan", "--top", "5").output
     (kept,) = Path("predictions/videos").glob(f"{VIDEOS[0]}.2*.eaf")
-    assert kept.read_text() == corrected and f"kept as {kept.name}" in output
+    assert kept.read_text() == corrected and f"renamed to {kept.name}" in output
     assert path.read_text() != corrected
     predict(whole, "--elan", "--top", "4")
     assert len(list(Path("predictions/videos").glob(f"{VIDEOS[0]}*.eaf"))) == 2
@@ -138,7 +138,7 @@ def test_what_lay_there_before_is_kept(place, whole):
     Path("predictions/detections.csv").write_text("mine, too")
     output = predict(whole).output
     kept = [path.read_text() for path in Path("predictions").rglob("*.2*.csv")]
-    assert sorted(kept) == ["mine", "mine, too"] and output.count("it is kept as") == 2
+    assert sorted(kept) == ["mine", "mine, too"] and output.count("it was renamed to") == 2
 
 
 @pytest.mark.parametrize("linked", [False, True])
@@ -152,11 +152,11 @@ def test_clips_that_lay_there_before_are_kept(place, whole, linked):
     (kept / "001_mine_0.00-1.00s_0.500.mp4").write_text("mine")
     (kept / "notes.txt").write_text("mine, too")
     output = predict(whole, "--clips", "--top", "1").output
-    assert output.count("it is kept as") == 1
+    assert output.count("it was renamed to") == 1
     assert (kept / "notes.txt").read_text() == "mine, too"
     (moved,) = kept.glob("001_mine_0.00-1.00s_0.500.*.mp4")
     assert moved.read_text() == "mine"
-    assert "it is kept as" not in predict(whole, "--clips", "--top", "2").output
+    assert "it was renamed to" not in predict(whole, "--clips", "--top", "2").output
     assert moved.read_text() == "mine" and len(list(kept.iterdir())) == 4
 
 
@@ -165,7 +165,7 @@ def test_files_that_a_kill_left_unrecorded_are_no_ones_work(place, whole):
     for ledger in Path("predictions").rglob("videos.jsonl"):
         ledger.unlink()
     output = predict(whole).output
-    assert "kept as" not in output
+    assert "renamed to" not in output
     assert {path.name for path in Path("predictions/videos").glob("*.csv")} == {
         f"{v}.csv" for v in VIDEOS
     }
@@ -194,7 +194,7 @@ def test_a_damaged_video_is_taken_in_part_where_asked(place, whole):
     content[middle : middle + len(content) // 10] = bytes(len(content) // 10)
     path.write_bytes(content)
     line = error_line(predict(whole, code=1))
-    assert "take what is sound of it (tada-loc predict --allow-partial)" in line
+    assert "use its readable part (tada-loc predict --allow-partial)" in line
     output = predict(whole, "--allow-partial").output
     assert f"video {VIDEOS[0]}: " in output and "s damaged or missing" in output
     assert set(read_given(Path("predictions/detections.csv"))["video"]) == set(VIDEOS)
@@ -204,8 +204,8 @@ def test_no_detection_left_is_said(place, whole):
     output = predict(whole, "--threshold", "1").output
     best = of_run(whole)["score"].max()
     assert output.count("  no detection\n") == 2 and "0 detections in 2 videos" in output
-    assert f"in 2 of 2 videos no detection is left by --threshold and --classes; the best score left out is {best:.3f}" in output  # fmt: skip
-    assert "no detection is left" not in predict(whole, "--top", "1").output
+    assert f"in 2 of 2 videos no detection passes --threshold and --classes; the best rejected score is {best:.3f}" in output  # fmt: skip
+    assert "no detection passes" not in predict(whole, "--top", "1").output
 
 
 def test_another_video_of_a_name_is_said(place, whole, data):
@@ -213,7 +213,7 @@ def test_another_video_of_a_name_is_said(place, whole, data):
     Path("other").mkdir()
     shutil.copy(data / "videos/training_000.mp4", f"other/{VIDEOS[0]}.mp4")
     arguments = ["predict", f"other/{VIDEOS[0]}.mp4", "--run-dir", str(whole), "--device", "cpu"]
-    said = f"video {VIDEOS[0]}: other/{VIDEOS[0]}.mp4 is another video than before"
+    said = f"video {VIDEOS[0]}: other/{VIDEOS[0]}.mp4 is a different video than before"
     assert said in tada(*arguments).output
     assert said not in tada(*arguments).output
 

@@ -1,4 +1,4 @@
-"""`tada-loc proxies` and the training on them: never mixed unasked, made again where a video is another."""
+"""`tada-loc proxies` and the training on them: never mixed without being asked, made again where a video is another."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def test_they_are_made_once_and_trained_on(data, made, tmp_path, monkeypatch):
     fields = json.loads((run / "finetune/manifest.json").read_text())["fields"]
     assert fields["finetune.proxies"] == 36
     one = torch.load(run / "finetune/model.pt", weights_only=True)["model"]
-    # on the videos themselves it is another training, and is not one unasked
+    # on the videos themselves it is another training, and is not started without being asked
     assert "finetune.proxies: 36 -> None" in error_line(tada("finetune", *options(data, run)))
     other = tada("finetune", *options(data, run), "--force")
     assert other.exit_code == 0 and "are not read: finetune.proxies is null" in other.output
     two = torch.load(run / "finetune/model.pt", weights_only=True)["model"]
     assert any(not torch.equal(one[key], two[key]) for key in one)
     back = tada("finetune", *options(data, run, ON))
-    assert back.exit_code == 0 and "is taken back" in back.output
+    assert back.exit_code == 0 and "is restored" in back.output
     shutil.rmtree(folder)  # what was trained on them stays
     assert "complete, nothing to do" in tada("finetune", *options(data, run, ON)).output
 
@@ -91,7 +91,7 @@ def test_without_them_training_is_refused_and_with_some_the_others_are_left_out(
         "training_002",
     ]
     check = tada("verify", *options(*own, ON))
-    assert check.exit_code == 1 and "training_002.mp4: is not what was written" in check.output
+    assert check.exit_code == 1 and "training_002.mp4: is not as it was written" in check.output
     again = command("proxies", own)
     assert again.exit_code == 0 and "those of 1 videos are gone (training_001)" in again.output
     assert tada("verify", *options(*own, ON)).exit_code == 0
@@ -150,7 +150,7 @@ def test_videos_that_fail_are_listed_and_their_former_proxies_go(own, made):
         ("finetune.proxies=null", "set finetune.proxies=36"),
         ("finetune.proxies=30", "give an even number of at least 36"),
         ("finetune.proxies=37", "give an even number of at least 36"),
-        ("finetune.source=features", "proxies do nothing there"),
+        ("finetune.source=features", "proxies have no effect"),
     ],
 )
 def test_what_makes_no_sense_is_refused(own, key, said):

@@ -42,7 +42,7 @@ def test_words_counts_and_truths_agree(result):
     for word in WORDS[:5]:
         assert counts[word] == (result.detections["word"] == word).sum()
     assert counts["all false positives"] == (~right).sum()
-    assert counts["all not found"] == result.truth["found_by"].isna().sum()
+    assert counts["all missed"] == result.truth["found_by"].isna().sum()
     points = [bar.points for bar in result.found.errors if not bar.sum]
     assert points == sorted(points, reverse=True) and len(points) == 6
 
@@ -87,7 +87,7 @@ def test_all_right_needs_no_advice():
     result = analysed(TRUTH, TRUTH.assign(score=np.linspace(0.5, 1, len(TRUTH))), IOU)
     assert (
         set(result.detections["word"]) == {"right"}
-        and "none of these costs much" in advice_of(result.found)[0]
+        and "no error costs much" in advice_of(result.found)[0]
     )
 
 

@@ -88,7 +88,7 @@ def test_options_that_do_nothing_are_refused(data, run):
     line = ["--detections", "found.csv", "--annotations", "truth.csv"]
     for more in (["--skip", "ids.txt"], ["runtime.skip=ids.txt"]):
         done = tada("report", *line, *more)
-        assert done.exit_code == 2 and "does nothing where a file is scored" in error_line(done)
+        assert done.exit_code == 2 and "has no effect when a file is scored" in error_line(done)
 
 
 def test_results_are_shown_where_no_report_can_be_written(data, run, monkeypatch):
@@ -104,7 +104,7 @@ def test_without_videos_it_says_so(data, run, tmp_path):
         "report", *options(data, run, f"dataset.videos={tmp_path / 'none'}"), "--to", str(tmp_path)
     )
     assert done.exit_code == 0, done.output
-    assert "videos are not there" in (tmp_path / "index.html").read_text()
+    assert "videos are missing" in (tmp_path / "index.html").read_text()
     assert not any(one["frames"] for one in held(tmp_path / "index.html")["mistakes"])
 
 

@@ -14,7 +14,7 @@ import pytest
 from pipeline.tools.submit import command
 from pipeline.tools.submit.command import CommandFailed, StageCommand
 
-# Writes that it listens, and then each SIGTERM; ends by itself at the second, or where it is told to.
+# Writes that it listens, and then each SIGTERM; ends by itself at the second, or on request.
 LISTENING = """
 import pathlib, signal, sys, time
 said = pathlib.Path("said")

@@ -89,7 +89,11 @@ def test_what_stops_it_stops_its_jobs_in_order(whole, data, tmp_path, number):
     run = tmp_path / "run"
     without_stages(whole, run, "bmn")
     code, said = stopped(run, data, number)
-    assert code == 128 + number and "the same command goes on" in said and "Traceback" not in said
+    assert (
+        code == 128 + number
+        and "run the same command again to resume" in said
+        and "Traceback" not in said
+    )
     assert processes("submitit", run) == processes("pipeline\0bmn", run) == []
     log = "".join(path.read_text() for path in (run / "jobs/bmn").glob("*.err"))
     assert "stopped by SIGTERM; the checkpoint is written" in log
@@ -106,7 +110,7 @@ def test_a_job_that_is_killed_is_said_and_goes_on_when_submitted_again(whole, da
     _, said = process.communicate(timeout=WAIT)
     last = said.decode().splitlines()[-1]
     assert process.returncode == 1 and last.startswith("Error: eval (job ")
-    assert "exit code -9; its log is " in last and "the same command goes on" in last
+    assert "exit code -9; its log is " in last and "run the same command again to resume" in last
     assert tada(*line).exit_code == 0
     same_results(whole, run)
 
@@ -117,7 +121,7 @@ def test_a_job_that_fails_is_one_line_with_its_reason_and_its_log(whole, data, t
     (run / "bmn").write_text("in the way")
     line = error_line(submit(run, data))
     found = re.fullmatch(
-        r"Error: bmn \(job \d+\) failed: (.+); its log is (\S+); the same command goes on from there",
+        r"Error: bmn \(job \d+\) failed: (.+); its log is (\S+); run the same command again to resume",
         line,
     )
     assert found, line

@@ -1,4 +1,4 @@
-"""Jobs of Slurm: what sbatch is given, the jobs as they run, and what is said of them later."""
+"""Jobs of Slurm: what sbatch is given, the jobs as they run, and what is reported about them later."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_jobs_run_as_slurm_runs_them(slurm, whole, data, tmp_path, first):
     run_all(slurm, TASKS)
     same_results(whole, run)
     again = submit(run, data)
-    assert again.stdout == f"{run}: every stage is complete, nothing to submit\n"
+    assert again.stdout == f"{run}: every stage is complete; nothing to submit\n"
 
 
 def test_a_job_whose_time_is_over_is_queued_again_and_goes_on(slurm, whole, data, tmp_path):
@@ -134,7 +134,7 @@ def test_what_became_of_the_jobs_before_is_said(slurm, whole, data, tmp_path):
         in said
     )
     assert any("eval (job 104) failed: CANCELLED" in line for line in said)
-    (line,) = [line for line in said if "none does work twice" in line]
+    (line,) = [line for line in said if "no work is done twice" in line]
     assert "bmn (job 102), classify (job 103)" in line and "104" not in line
     kept = [row["number"] for row in json.loads((run / "jobs/jobs.json").read_text())]
     assert kept == ["102", "103", "105", "106", "107", "108"]

@@ -1,4 +1,4 @@
-"""Words of the command line to keys and values; what is refused, and how it is said."""
+"""Words of the command line to keys and values; what is refused, and how it is reported."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def test_ranges_are_of_whole_numbers_where_the_key_takes_no_others():
         ("classify.top=1,2.5", "classify.top = 2.5"),
         ("classify.top=1.5..3", "classify.top = 1.5"),
         ("classify.mode=both", "classify.mode = 'both'"),
-        ("proposals.alpha=0.5..0.3", "the range's end is not above its start"),
+        ("proposals.alpha=0.5..0.3", "the end of the range must be above its start"),
         ("proposals.alpha=0.3,0.4..0.5", "proposals.alpha = '0.4..0.5'"),
         ("proposals.alpha=", "no value is given"),
         ("proposals.alpha", "write KEY=VALUE,VALUE"),
         ("=3", "write KEY=VALUE,VALUE"),
-        ("proposals.alpha=[0.3,0.4]", "no lists"),
-        ("proposals.alpha=0.3],[0.4", "no list of YAML values"),
-        ("proposals.alpha={a: 1}", "no lists"),
+        ("proposals.alpha=[0.3,0.4]", "not lists"),
+        ("proposals.alpha=0.3],[0.4", "is not a list of YAML values"),
+        ("proposals.alpha={a: 1}", "not lists"),
         ("proposals=0.3", "proposals is a section"),
         ("eval.iou=0.5,0.7", "how results are measured"),
         ("bmn.epochs=10,20", "changes a training"),
@@ -91,7 +91,10 @@ def test_every_key_is_swept_or_refused_with_a_reason():
     sections = {
         key for key in known_keys() if key.startswith(("proposals.", "classify.", "detections."))
     }
-    assert swept == sections - {"classify.scores", "detections.voting"}  # which goes with per_class
+    assert swept == sections - {
+        "classify.scores",
+        "detections.voting",
+    }  # which belongs to per_class
 
 
 def test_a_key_with_one_value_holds_for_the_others():

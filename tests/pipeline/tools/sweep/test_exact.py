@@ -108,7 +108,7 @@ def test_verbs_and_nouns(data, tmp_path):
     values = {"classify__pairs": 4, "classify__top_verbs": 1, "classify__top": 1}
     same(run, tmp_path / "copy", found, **values)
     done = tada("sweep", "--run-dir", str(run), "classify.pairs=1,4", "classify.top=1,2")
-    assert "classify.top: no value of it changes a figure" in done.output
+    assert "classify.top: its values do not change any figure" in done.output
 
 
 def test_applied_the_run_has_that_number(run):

@@ -55,8 +55,8 @@ def test_a_setting_that_is_no_better_is_not_applied(run, sweep):
     before = files(run)
     done = sweep("proposals.alpha=0.4", "classify.top=2", "--apply")
     assert done.exit_code == 0 and files(run) == before
-    assert "none is better than the run's own" in done.stdout
-    assert "stays as it is: its setting is the best" in done.stderr
+    assert "none is better than the run's setting" in done.stdout
+    assert "is unchanged: its setting is the best" in done.stderr
 
 
 def test_halves_are_by_the_seed_and_share_no_video(run):
@@ -162,7 +162,7 @@ def test_stopped_it_shows_what_is_done_and_goes_on(run, sweep, monkeypatch):
         patch.setattr(running, "outcomes", stopped)
         done = sweep(*WORDS)
     assert done.exit_code == 130 and "2 of 5 settings" in done.stdout
-    assert "the same command goes on" in done.stderr
+    assert "run the same command again to resume" in done.stderr
     jobs = counted(monkeypatch)
     assert sweep(*WORDS).stdout == whole and len(jobs) == 3
 

@@ -52,7 +52,7 @@ def test_no_more_are_drawn_than_there_are():
 
 def test_a_range_needs_a_number_of_draws_and_a_grid_ends_somewhere():
     with pytest.raises(
-        UsageError, match=r"proposals.alpha=0.2..0.8 is a range: say with --trials N"
+        UsageError, match=r"proposals.alpha=0.2..0.8 is a range: set with --trials N"
     ):
         tried("proposals.alpha=0.2..0.8")
     many = ",".join(str(n) for n in range(1, 102))

@@ -26,7 +26,7 @@ LEVEL = {
         ({"true segments": 80.0}, "the proposals (true segments would give 80.0)"),
         ({"true segments": 80.0, "grid": 60.0}, "a finer grid (its best segments give 60.0)"),
         ({"true segments": 80.0, "nearest kept": 75.0, "before NMS": 75.0}, "the proposals' scores"),
-        ({"true segments": 55.0, "before NMS": 60.0}, "loosen NMS (the best it drops would give 10.0"),
+        ({"true segments": 55.0, "before NMS": 60.0}, "loosen NMS (the best proposals it drops would give 10.0"),
         ({"true classes": 70.0, "classes of the whole video": 68.0}, "classify.mode=video"),
         ({"classes of each proposal": 60.0}, "classify.mode=proposal"),
     ],
@@ -42,7 +42,7 @@ def test_the_largest_loss_is_named(more, said):
 def test_without_oracles_the_kind_that_costs_most_is_named(kind):
     gains = dict.fromkeys(KINDS, 0.0) | {kind: 12.0}
     assert next_step(Averages(50.0, {}), gains).startswith(f"next step: {kind} costs 12.0 points: ")
-    assert "none of these" in next_step(Averages(50.0, {}), dict.fromkeys(KINDS, 0.1))
+    assert "no error costs much" in next_step(Averages(50.0, {}), dict.fromkeys(KINDS, 0.1))
 
 
 def test_classes_of_a_file_are_not_fine_tuned():

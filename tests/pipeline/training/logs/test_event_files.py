@@ -1,4 +1,4 @@
-"""TensorBoard reads back what was told: each step once, resumed or not."""
+"""TensorBoard reads back what was logged: each step once, resumed or not."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ TIMES = {"seconds", "samples_per_second"}  # of a row, which differ from run to 
 
 
 class Told:
-    """A tracker that keeps what it is told."""
+    """A tracker that keeps what it receives."""
 
     def __init__(self):
         self.rows, self.ended = None, 0
@@ -110,7 +110,7 @@ def test_killed_and_resumed_tells_the_same_as_unbroken(tmp_path, step, every):
 def test_rows_that_a_kill_left_behind_the_checkpoint_are_not_doubled(tmp_path):
     with pytest.raises(Killed):
         train(tmp_path, killed_at(8), checkpoint_seconds=1e9)  # the checkpoint is of step 5
-    assert len(read_metrics(tmp_path / METRICS)) == 9, "closed with all that was told"
+    assert len(read_metrics(tmp_path / METRICS)) == 9, "closed with all that was logged"
     train(tmp_path)
     steps = [row["step"] for row in read_metrics(tmp_path / METRICS) if row["row"] == "step"]
     assert steps == list(range(1, 16))

@@ -35,7 +35,7 @@ def settings_of(**keys):
 
 
 def told(samples, positives=None, pieces=()):
-    """Samples as a batch, and what each is told of the whole batch."""
+    """Samples as a batch, and what each gets of the whole batch."""
     batch = {key: torch.stack([one[key] for one in samples]) for key in samples[0]}
     count = len(samples)
     positives = int(batch["positive"].sum()) if positives is None else positives

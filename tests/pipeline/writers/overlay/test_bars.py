@@ -1,4 +1,4 @@
-"""Bars in the looks of classes: any size, and hatches that can be told apart."""
+"""Bars in the looks of classes: any size, and hatches that can be distinguished."""
 
 from __future__ import annotations
 
