@@ -49,7 +49,7 @@ def confusion(
 
     In order of falling score (equal scores: the earlier row first) each detection takes the free ground
     truth of its video with the largest tIoU, at least `tiou`; of equal ones that of its own class. So a ground
-    truth counts once, with the best scored detection that lies there. Raises TableError for tables that cannot be compared.
+    truth counts once, with the best scored detection there. Raises TableError for tables that cannot be compared.
     """
     check_annotations(annotations)
     check_detections(detections)

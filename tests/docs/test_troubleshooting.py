@@ -111,7 +111,7 @@ HEADINGS = {
     "pipeline/writers": "Pages and files for other programs",
     "pipeline/writers/film": "Pages and files for other programs",
 }
-# Caught where they are raised, and told in other words.
+# Caught where they are raised, and reported in other words.
 INTERNAL = {"LateSeekError", "UnplannableError"}
 
 

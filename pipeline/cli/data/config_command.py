@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--to", "target", type=NamedPath(), metavar="FILE", help="Write it to a file instead."
 )
-@click.option("--force", is_flag=True, help="Write the file anew if it exists.")
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 def config(
     explain: str | None,
     schema: bool,
@@ -105,6 +105,6 @@ def _give(text: str, target: Path | None, *, force: bool) -> None:
 
     if target.exists() and not force:
         raise UserError(
-            f"{target}: exists; name another with --to, or use --force to write it anew"
+            f"{target}: exists; name another with --to, or use --force to overwrite it"
         )
     write_text(target, f"{text}\n")

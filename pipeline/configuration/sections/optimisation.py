@@ -61,7 +61,7 @@ class OptimisationSettings(Section):
         "0: nothing is changed.",
         default=0,
         unit="steps",
-        why="Set it for small data sets: with fewer than about 300 steps a network learns next to nothing.",
+        why="Set it for small data sets: with fewer than about 300 steps a network learns almost nothing.",
     )
     warmup_epochs: NonNegative = setting(
         "Epochs in which the learning rate rises; fractions are allowed.",

@@ -38,7 +38,7 @@ class ActionFormerSettings(NetworkSettings):
         why="Raise it for more positions that learn each segment, lower it if their ends are hard to see from afar.",
     )
     crop_ratio: tuple[Share | One, Share | One] | None = setting(
-        "[least, most] share of a video of at most `max_length` positions that is trained on, drawn anew in "
+        "[least, most] share of a video of at most `max_length` positions that is trained on, drawn again in "
         "every epoch. null: all of it.",
         default=(0.9, 1),
         why="Lower the first for few videos, so that each epoch shows other parts.",

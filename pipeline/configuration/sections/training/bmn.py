@@ -93,7 +93,7 @@ class BMNSettings(OptimisationSettings):
         why="`true` to repeat the public code's windows, the last of which hold little video.",
     )
     random_windows: Flag = setting(
-        "Whether the windows are shifted anew in every epoch.",
+        "Whether the windows are shifted again in every epoch.",
         default=False,
         why="`true` for few videos: the same segment is then seen at many places of a window.",
     )
