@@ -18,8 +18,8 @@ from pipeline.tools.plots import non_overlapping
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH, HEIGHT, DPI = 1600, 1420, 100  # pixels
-FRAMES = 14  # of the strip
+WIDTH, HEIGHT, DPI = 1600, 1360, 100  # pixels
+FRAMES = 9  # of the strip
 LANES = 8  # in which clips lie, so that they do not cover one another
 PROPOSALS = 40  # the best ones that are drawn
 LEAST_SCORE = 0.3  # of the best detection's, as in the demo's own picture
@@ -48,12 +48,12 @@ SCHEMES: Mapping[str, Scheme] = {
 }
 # Height of a row, its title and what is under it.
 ROWS: tuple[tuple[float, str, str], ...] = (
-    (1.0, "video", "frames"),
+    (0.85, "video", "frames"),
     (0.9, "clips", "8 frames each"),
     (1.3, "features", "network"),
     (1.0, "start, end", "BMN"),
     (1.6, "confidence", "BMN"),
-    (1.2, "proposals", "soft-NMS"),
+    (1.0, "proposals", "soft-NMS"),
     (1.6, "class scores", "classify"),
     (1.0, "detections", "best first"),
 )

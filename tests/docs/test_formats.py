@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from pipeline.data.videos.identity import _PIECE, _PIECES, _WHOLE, Sighting
 from pipeline.data.videos.lengths import Measured
 from pipeline.model_files.writing import write_model
 from pipeline.results.scoring import best_f1, score_tasks
+from pipeline.results.tables import _FORMULA
 from pipeline.run_folder import manifests
 from pipeline.run_folder.identity import FileRecord
 from pipeline.run_folder.joined.seen import Worker
@@ -171,6 +173,12 @@ def test_columns_of_tables(predictions):
     with (predictions / "detections.csv").open(newline="") as file:
         assert not missing(next(csv.reader(file)), TABLES)
     assert not missing(FIRST, TABLES)
+
+
+def test_the_rule_of_apostrophes():
+    (stated,) = re.findall(r'^GUARDED = re\.compile\(r"(.*)"\)$', TABLES, re.MULTILINE)
+    # to be taken away there has to be one
+    assert stated == _FORMULA.pattern.replace("'*", "'+", 1)
 
 
 def test_what_commands_write_for_programs():
