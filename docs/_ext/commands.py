@@ -57,7 +57,7 @@ def described(name: str, command: click.Command) -> Iterator[str]:
     yield from (_marked(line) for line in text if not line.startswith(EXAMPLE))
     yield from ("", "```sh")
     yield from (line.removeprefix(EXAMPLE) for line in text if line.startswith(EXAMPLE))
-    yield from ("```", "", "```text", context.get_usage().removeprefix("Usage: "), "```", "")
+    yield from ("```", "", "```text", context.get_usage(), "```", "")
     yield from (f"```{{program}} tada-loc {name}", "```", "")
     options = [
         option
