@@ -102,7 +102,9 @@ def _nearest(name: str, known: list[str]) -> str:
 
 def as_yaml(value: Any) -> str:
     """A JSON value as one writes it behind a key: 30 for 30.0."""
-    text = write_yaml({"k": _short(value)}, default_flow_style=True, width=math.inf, sort_keys=False)
+    text = write_yaml(
+        {"k": _short(value)}, default_flow_style=True, width=math.inf, sort_keys=False
+    )
     return text.strip().removeprefix("{k:").removesuffix("}").strip()
 
 
