@@ -19,7 +19,7 @@ extensions = [
     "sphinx_design",
     "configuration_keys",  # docs/_ext
 ]
-exclude_patterns = ["_ext"]
+exclude_patterns: list[str] = []
 nitpicky = False
 
 # Markdown
