@@ -21,7 +21,7 @@ extensions = [
     "commands",
     "docstrings",
 ]
-exclude_patterns = ["_ext"]
+exclude_patterns: list[str] = []
 nitpicky = False
 
 # Text is as it was written: --config is no dash, "stable" no typographic quotes.

@@ -23,6 +23,11 @@ def _truth(value: Any) -> Any:
     return value
 
 
+def _one(value: Any) -> Any:
+    """A 1.0 is the 1 that `Literal` asks for; `true` is none, though it equals 1."""
+    return 1 if _number(value) == 1 else value
+
+
 LARGEST = 2**31 - 1  # of a whole number: arrays of frames and positions count no further
 LARGEST_SEED = 2**63 - 1
 Whole = Annotated[int, BeforeValidator(_number), Field(le=LARGEST)]
