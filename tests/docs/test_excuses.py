@@ -23,8 +23,15 @@ SIGNS = {
 HERE = r"^(tada-loc (?!convert)|python |pip |make |cat |ls |cp |mv )"  # a person is not needed for these
 
 
+COMMAND = re.compile(
+    r"^(tada-loc|pip|make|torchrun|python|git|import|from \w+ import) ", re.MULTILINE
+)
+
+
 def problem_of(block: Block) -> str | None:
-    """Which of a block's excuses nothing in it bears out; None where all are."""
+    """Which of a block's excuses nothing in it bears out, or that it is no text; None where all is well."""
+    if block.language == "text" and block.file is None and COMMAND.search(block.text):
+        return "a command in a block of text, which nobody runs"
     for need in sorted(block.needs):
         lines = [line for line in block.text.splitlines() if line.strip()]
         if need == "person":
@@ -69,6 +76,11 @@ def test_what_is_not_run_has_a_reason(path):
 def test_a_reason_that_is_none_is_found(need, text, borne_out):
     block = Block("page.md", 1, "sh", text, frozenset({need}))
     assert (problem_of(block) is None) == borne_out
+
+
+def test_commands_are_no_text():
+    assert problem_of(Block("page.md", 1, "text", "tada-loc status\n"))
+    assert problem_of(Block("page.md", 1, "text", "extract: 6 videos\n")) is None
 
 
 def test_every_need_has_its_signs():

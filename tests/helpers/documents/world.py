@@ -127,12 +127,30 @@ def _give_files(folder: Path) -> None:
     (folder / "more" / "monday").mkdir(parents=True)
     shutil.copy("match.mp4", "more/monday/kitchen_13.mp4")
     _write_frames(folder / "frames" / "P01_01")
-    (folder / "VIDEO.pkl").write_bytes(pickle.dumps(np.zeros((25, 8), np.float32)))
     (folder / "LICENSE").write_text("For research only.\n")
+    (folder / "VIDEO.pkl").write_bytes(pickle.dumps(np.zeros((25, 8), np.float32)))
+    _give_thumos14(folder)
+
+
+def _give_thumos14(folder: Path) -> None:
+    """What the public code of ActionFormer and others' pages have of THUMOS14, tiny."""
     torch.manual_seed(0)
     (folder / "thumos_i3d.yaml").write_text(yaml.safe_dump(PUBLIC))
     state = from_public_config(PUBLIC).state_dict()
     torch.save({"state_dict_ema": {f"module.{k}": v for k, v in state.items()}}, "epoch_034.pth.tar")  # fmt: skip
+    video = "video_test_0000004"
+    segments = [{"segment": [1.5, 4.5], "label": "Diving", "label_id": 0},
+                {"segment": [6.0, 8.0], "label": "Billiards", "label_id": 1}]  # fmt: skip
+    database = {video: {"subset": "Test", "duration": 10.0, "fps": 30.0, "annotations": segments}}
+    (folder / "thumos14.json").write_text(json.dumps({"database": database}))
+    found = {"video-id": [video], "t-start": [1.5], "t-end": [4.5], "label": [0], "score": [0.9]}
+    (folder / "eval_results.pkl").write_bytes(pickle.dumps(found))
+    scores = {video: np.array([0.7, 0.3])}
+    (folder / "thumos14_cls_scores.pkl").write_bytes(pickle.dumps(scores))
+    for path in ("tsn_gtad_stride1_thumos", "data/thumos14"):
+        (folder / path).mkdir(parents=True)
+    np.save(f"tsn_gtad_stride1_thumos/{video}.npy", np.zeros((60, 8), np.float32))
+    np.save("data/thumos14/uNet_test.npy", np.full((4, 101), 1 / 101, np.float32))
 
 
 def _write_frames(folder: Path) -> None:
