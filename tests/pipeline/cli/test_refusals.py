@@ -324,7 +324,7 @@ def test_feature_files(featured, data, tmp_path, monkeypatch, edit, edit_sealed)
     assert path.name in said and "not what was written" in said and "extract" in said
     with pytest.raises(FeatureFileError) as caught:
         read_features(path, {"fps": 15.0})
-    assert ("seal" in str(caught.value)) == (edit in {"cut", "empty", "text"})
+    assert ("checksum at its end" in str(caught.value)) == (edit in {"cut", "empty", "text"})
     (run / "extract/videos.jsonl").unlink()
     done = tada("extract", *options(data, run))
     assert done.exit_code == 0 and "1 of 6 videos to do" in done.output, done.output

@@ -286,7 +286,7 @@ def test_what_is_advised_is_taken(start, middle, last):
 def test_an_end_that_the_steps_miss_is_said(name, capsys):
     load_config(find_config("hacs"), parse_overrides([name]))
     said = capsys.readouterr().err
-    missed = "tIoU thresholds 0.3:0.15:0.7: no step ends at 0.7; they are 0.3, 0.45, 0.6"
+    missed = "tIoU thresholds 0.3:0.15:0.7: no step ends at 0.7; the thresholds are 0.3, 0.45, 0.6"
     assert (missed in said) == ("0.15" in name) and ("no step" in said) == ("0.15" in name)
 
 

@@ -49,7 +49,7 @@ def test_what_is_not_a_number_is_nan():
     "text", ["!!int 1_000", "!!int 1:30", "!!bool yes", "!!float x", "!!null x"]
 )
 def test_a_tag_makes_no_number_of_what_is_none(text):
-    with pytest.raises(yaml.YAMLError, match="line 1: .* is no "):
+    with pytest.raises(yaml.YAMLError, match="line 1: .* is not a valid "):
         read_yaml(text)
 
 
