@@ -135,6 +135,7 @@ def test_a_search_finds_the_page(site, open_page):
     for words, page in [
         ("finetune.proxies", "reference/commands/stages.html"),
         ("soft_nms", "reference/api/bmn.html"),
+        ("bmn.window_step", "reference/configuration/bmn.html"),
         ("export-features", "reference/commands/data.html"),
     ]:
         opened.page.goto(f"{(site / 'search.html').as_uri()}?q={words}")

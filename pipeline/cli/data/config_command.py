@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 
 @click.command("config")
-@configured("annotations", "videos")
 @click.option("--explain", metavar="KEY", help="Explain a key, or list those of a section.")
 @click.option(
     "--schema", is_flag=True, help="Print the JSON Schema of a configuration, for editors."
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     "--to", "target", type=NamedPath(), metavar="FILE", help="Write it to a file instead."
 )
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+@configured("annotations", "videos")
 def config(
     explain: str | None,
     schema: bool,
