@@ -13,10 +13,17 @@ import click
 import pytest
 from helpers.paths import ROOT, code_paths
 
+from pipeline.cli import commands
 from pipeline.cli.commands import main
 
 PACKAGES = ("tada_loc", "feature_extraction", "bmn", "actionformer", "evaluation")
 COMMANDS = ROOT / "docs" / "reference" / "commands"
+# A heading, and what sphinx-click shows under it: the command, and its name there.
+SHOWN = re.compile(
+    r"^## tada-loc (.*)\n\n```\{eval-rst\}\n\.\. click:: pipeline\.cli\.commands:(.*)\n   :prog: tada-loc (.*)\n```$",
+    re.MULTILINE,
+)
+FACTS = ("default", "range")
 # A page of each kind: cards, prose, tables, long code, commands, Python, another folder's file.
 PAGES = (
     "index.html",
@@ -77,18 +84,57 @@ def test_every_option_of_every_command_is_described(names):
                     assert f"tada-loc-{name}.{word}" in names["std:cmdoption"]
 
 
+def test_an_option_says_what_it_takes_and_its_default(site):
+    text = "".join(path.read_text() for path in (site / "reference/commands").glob("*.html"))
+    described = re.findall(
+        r'<dt class="[^"]*" id="cmdoption-([^"]*)">(.*?)</dt>\s*<dd>(.*?)</dd>', text, re.DOTALL
+    )
+    seen = {name: (_words(_read(head)), _words(_read(body))) for name, head, body in described}
+    for name, command in main.commands.items():
+        context = click.Context(command)
+        for option in command.params:
+            if not isinstance(option, click.Option) or option.hidden:
+                continue
+            head, body = seen[f"tada-loc-{name}-{option.opts[0].lstrip('-')}"]
+            takes = "" if option.is_flag else option.make_metavar(context)
+            facts = option.get_help_extra(context)
+            said = [
+                option.help,
+                *(f"{fact.title()}: {facts[fact]}" for fact in FACTS if fact in facts),
+            ]
+            assert head.endswith(_words(takes)), (name, option.name)
+            assert body.startswith(_words(". ".join(said))), (name, option.name)
+            assert ("Required" in body.split()) == option.required, (name, option.name)
+            assert ("epeatable" in body) == option.multiple, (name, option.name)
+
+
+def _read(page: str) -> str:
+    """HTML as it is read."""
+    return html.unescape(re.sub(r"<[^>]*>", "", page))
+
+
+def _words(text: str) -> str:
+    """Without signs, which typography changes; those of ranges stay."""
+    return " ".join(re.findall(r"[\w<>=]+", text))
+
+
+def _attribute(name: str) -> str:
+    """What pipeline.cli.commands calls a command."""
+    found = [key for key, value in vars(commands).items() if value is main.commands[name]]
+    return found[0]
+
+
 def test_every_command_has_a_heading_on_the_page_of_its_section():
     pages = {
         path.read_text().split("\n")[0].removeprefix("# "): path for path in COMMANDS.glob("*.md")
     }
     assert set(main.sections) == set(pages) - {"Commands"}
     index = (COMMANDS / "index.md").read_text()
-    for title, commands in main.sections.items():
-        assert re.findall(r"^## tada-loc (.*)$", pages[title].read_text(), re.MULTILINE) == commands
-        assert (
-            re.findall(r"^```{command} (.*)$", pages[title].read_text(), re.MULTILINE) == commands
-        )
-        for name in commands:
+    for title, names in main.sections.items():
+        assert SHOWN.findall(pages[title].read_text()) == [
+            (name, _attribute(name), name) for name in names
+        ]
+        for name in names:
             assert f"[`{name}`]({pages[title].name}#tada-loc-{name})" in index
     assert sum(main.sections.values(), []) == list(main.commands)
 
@@ -96,9 +142,7 @@ def test_every_command_has_a_heading_on_the_page_of_its_section():
 def test_an_example_is_a_block_that_can_be_copied(site):
     text = "".join(path.read_text() for path in (site / "reference/commands").glob("*.html"))
     blocks = re.findall(r'<div class="highlight-sh .*?<pre>(.*?)</pre>', text, re.DOTALL)
-    lines = {
-        line for block in blocks for line in html.unescape(re.sub("<.*?>", "", block)).splitlines()
-    }
+    lines = {line for block in blocks for line in _read(block).splitlines()}
     for command in main.commands.values():
         examples = re.findall(r"Example: (.*)", command.help or "")
         assert examples and set(examples) <= lines

@@ -104,7 +104,5 @@ def _give(text: str, target: Path | None, *, force: bool) -> None:
     from pipeline.run_folder.files import write_text
 
     if target.exists() and not force:
-        raise UserError(
-            f"{target}: exists; name another with --to, or use --force to overwrite it"
-        )
+        raise UserError(f"{target}: exists; name another with --to, or use --force to overwrite it")
     write_text(target, f"{text}\n")
