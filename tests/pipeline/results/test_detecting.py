@@ -15,8 +15,8 @@ from pipeline.configuration.reading import find_config, load_config
 from pipeline.configuration.sections.actionformer import (
     ActionFormerSettings,
     DetectionsSettings,
-    DetectorSettings,
 )
+from pipeline.configuration.settings import DetectorSettings
 from pipeline.data.features.timed import Features
 from pipeline.errors import UserError
 from pipeline.results.detecting import candidates_of, detect_video, found_in, video_levels
