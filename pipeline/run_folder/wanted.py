@@ -113,7 +113,7 @@ class Wanted:
         manifest = self.readable()
         if manifest is None or not self.differences(manifest):
             what, way = "not as it was left", "put back as it was it is used again"
-        why = "; ".join([*reasons, *self.because])
+        why = "; ".join(dict.fromkeys([*reasons, *self.because]))
         raise UserError(
             f"{self.name}: {self.folder / name} is {what} ({why}); it is not thrown away unasked: {way}, or "
             f"--force moves it aside and trains again{self._cost()}"

@@ -58,7 +58,7 @@ def state_of(facts: Facts, name: str) -> State:
     if reasons:
         kept = opened.aside()
         after = f"; {kept.name} is as wanted and is taken back" if kept is not None else ""
-        why = "; ".join([*reasons, *opened.because]) + after
+        why = "; ".join(dict.fromkeys([*reasons, *opened.because])) + after
         return State("stale", why, hours=hours, former=former)
     if name == "extract" and not former:
         return _by_video(facts, stage, hours, former, done=manifest.complete)
