@@ -60,6 +60,20 @@ def column(entries: Entries, key: str) -> list[Any]:
         raise SubmissionError(f"{entries.where(row)}: no {key!r}; its fields are {found}") from None
 
 
+def has_field(entries: Entries, row: int, key: str) -> bool:
+    """Whether a row has a field."""
+    return entries.typed or key in entries.rows[row]
+
+
+def require_without(entries: Entries, key: str) -> None:
+    """Refuse rows with a field that the rows before them do not have. Raises SubmissionError naming the first."""
+    row = next((n for n in range(len(entries.rows)) if has_field(entries, n, key)), None)
+    if row is not None:
+        raise SubmissionError(
+            f"{entries.where(row)}: has a {key!r}, and the rows before it have none; give it to all or to none"
+        )
+
+
 def number_column(entries: Entries, key: str) -> np.ndarray:
     """A field of numbers as float64 [n]. Raises SubmissionError naming the first other value."""
     if entries.typed:

@@ -67,19 +67,28 @@ def read_activitynet(
     videos: Collection[str] | None = None,
     classes: Collection[str] | None = None,
     zero_length: bool = False,
+    proposals: bool = False,
 ) -> pd.DataFrame:
     """Read an ActivityNet or HACS file: detections(video, start, end, label, score), in its order.
 
     `videos`: the ids that may appear (None: any); an id that differs from one of them by a leading
     `v_` is given as written there. `classes`: the labels that may appear (None: any).
     `zero_length`: take detections with start == end too (the official ActivityNet sample has
-    three).
+    three). `proposals`: take a file without any label, as ActivityNet's proposal task has it, as
+    proposals(video, start, end, score).
     Raises SubmissionError naming file, video, row and value for anything else.
     """
     path, names = Path(path), rows.Numbers()
+    unlabelled: bool | None = None if proposals else False  # None: no row was seen yet
 
     def columns(entries: Entries) -> Columns:
+        nonlocal unlabelled
         found = _common(entries, zero_length)
+        if unlabelled is None and entries.rows:
+            unlabelled = not rows.has_field(entries, 0, "label")
+        if unlabelled:
+            rows.require_without(entries, "label")
+            return found
         labels = rows.text_column(entries, "label")
         rows.check_labels(labels, classes, entries.where)
         return found | {"label": names.of(labels)}
@@ -124,17 +133,11 @@ def _frame(
     names: rows.Numbers,
     videos: Collection[str] | None,
 ) -> pd.DataFrame:
-    """The table of detections; `found` has the labels as their numbers in `names`."""
+    """The table of detections or proposals; `found` has the labels as their numbers in `names`."""
     ids = np.array(known_ids(contents.videos, videos, str(path)), dtype=object)
-    order = [
-        "start",
-        "end",
-        "label",
-        "score",
-        *(name for name in ("verb", "noun") if name in found),
-    ]
+    order = ["start", "end", "label", "score", "verb", "noun"]
     columns = {"video": pd.Series(np.repeat(ids, contents.counts), dtype=str)}
-    for name in order:  # each array let go of when its column is made
+    for name in filter(found.__contains__, order):  # each array let go of when its column is made
         values = found.pop(name)
         if name == "label":
             columns[name] = pd.Series(np.array([*names], dtype=object)[values], dtype=str)

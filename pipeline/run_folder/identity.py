@@ -89,8 +89,18 @@ def field_differences(
             what = "changed" if key in old and key in new else "read" if key in new else "not read"
             lines.append(f"{key.partition('.')[2]} {what}")
         else:
-            lines.append(f"{key}: {before} -> {now}")
+            shown = (_as_written(before), _as_written(now))
+            if shown[0] == shown[1]:
+                shown = (str(before), str(now))
+            lines.append(f"{key}: {shown[0]} -> {shown[1]}")
     return lines
+
+
+def _as_written(value: object) -> str:
+    """A value as people write it: 0.3, where a step of 0.1 came to 0.30000000000000004."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_as_written, value))}]"
+    return str(float(f"{value:.12g}") if isinstance(value, float) else value)
 
 
 def as_recorded(

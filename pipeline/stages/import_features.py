@@ -9,6 +9,7 @@ from pathlib import Path
 
 from feature_extraction.store import FeatureFileError, FeatureMeta, read_meta
 from pipeline.configuration.settings import DetectionConfig
+from pipeline.data.annotations.foreign.opening import RATE_BY_COUNT
 from pipeline.data.features import IMPORTED
 from pipeline.data.features.made import imported_on, with_grid
 from pipeline.data.features.store import FeatureStore
@@ -53,6 +54,8 @@ def run(
     left_out = run.left_out(STAGE)
     wanted = left_out.without_skipped(run.videos)
     known = what_is_known(run.dataset, wanted, partial(_measured, run), rates=rates == "video")
+    if rates == "video" and (counted := run.dataset.notes[RATE_BY_COUNT]):
+        say(f"annotations: {counted} {RATE_BY_COUNT}")
     run, stated = _on_stated_grid(run, Stated(run.features.grid, layout, rates, count), known)
     require_sound(run, of_head(run.ways))  # what comes next, and has to do with them
     checked = check_features(sources, known, list(run.dataset.videos["video"]), stated)

@@ -46,6 +46,8 @@ def export_features(run: Run, target: Path) -> None:
     say(
         f"export-features: {len(videos)} videos, {channels} channels, in {target}; the grid in {GRID_FILE}"
     )
+    if (line := _cut_offset(run.features.grid)) is not None:
+        say(f"export-features: {line}")
 
 
 def _require_current(run: Run) -> None:
@@ -63,6 +65,18 @@ def _require_current(run: Run) -> None:
             f"{run.features.path(first)}: {reason}, as are features of {len(wrong)} videos in all "
             f"({named(wrong)}); {again}"
         )
+
+
+def _cut_offset(grid: ClipGrid) -> str | None:
+    """What OpenTAD, which cuts offset_frames to a whole number, does to the times of features; None if nothing."""
+    centre = grid.stride / 2 + grid.shift
+    lost = centre - int(centre)
+    if not lost:
+        return None
+    return (
+        f"OpenTAD cuts offset_frames {centre:g} to {int(centre)}: its times are {lost:g} frames "
+        f"{'earlier' if lost > 0 else 'later'} than ours"
+    )
 
 
 def _grid(
@@ -83,8 +97,14 @@ def _grid(
         "centre_of_feature_0": None if own else centre / grid.fps,
         "channels": channels,
         "backbone": backbone,
+<<<<<<< HEAD
         # The settings these detectors need to get the same times as ours. ActionFormer places feature i
         # at (i * feat_stride + num_frames / 2) / fps, OpenTAD at (i * stride + offset_frames) / fps.
+=======
+        # What these detectors must be told so that their times are ours. ActionFormer places feature i
+        # at (i * feat_stride + num_frames / 2) / fps, OpenTAD at (i * stride + offset_frames) / fps; its BMN
+        # begins a cell there, whose middle is half a stride later.
+>>>>>>> facts
         "actionformer": {
             "feat_stride": grid.stride,
             "num_frames": 2 * centre if grid.shift else grid.stride,
@@ -96,6 +116,7 @@ def _grid(
             "feature_stride": grid.stride,
             "sample_stride": 1,
             "offset_frames": centre,
+            "offset_frames_bmn": centre - grid.stride / 2,
             "fps": fps,
             "in_channels": channels,
         },

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from pipeline.runs.soundness.lengths import require_lengths
 from pipeline.runs.ways import in_order
 from pipeline.tools.head_rates import detection_rate, head_training_rate
 from pipeline.tools.outlook import feature_channels, finetune_outlook, head_outlook
-from pipeline.tools.rates import head_rate, network_rate, training_rate
+from pipeline.tools.rates import head_rate, network_rate, training_rate, views_rate
 from pipeline.training.networks.classifier import untrained_classifier
 
 PROBED_VIDEOS = 3
@@ -60,8 +60,11 @@ def estimate(run: Run, *, quick: bool = False) -> list[Cost]:
     """Look at the annotations and a few videos, time a few steps, and estimate the whole; reports what is timed.
 
     `quick` times networks on frames of half the size, and takes their steps to cost by area. Of imported features
-    nothing is extracted, and where a file names the classes no classifier is trained.
+    nothing is extracted, and where a file names the classes no classifier is trained. A configuration for a
+    classifier alone has its training and its test.
     """
+    if run.config.extract is None:
+        return _classifier_costs(run, quick=quick)
     config, dataset, subsets, device = run.detection, run.dataset, run.subsets, run.device
     torch.manual_seed(0)
     ways = run.ways
@@ -108,6 +111,29 @@ def _finetune_cost(
     else:
         rate = training_rate(config, model, size, run.device, quick=quick)
     return Cost("finetune", finetune.unit, finetune.samples * finetune.settings.epochs, rate)
+
+
+def _classifier_costs(run: Run, *, quick: bool) -> list[Cost]:
+    """What a classifier without detection costs: its training, and the views of its test (Section 5)."""
+    config, views, dataset = run.config.finetune, run.config.views, run.dataset
+    torch.manual_seed(0)
+    span = config.frames * config.interval
+    paths, _ = find_videos(run.config.dataset, dataset, run.videos)
+    if paths:
+        say(f"plan: decoding {PROBED_SECONDS:g} s of {min(PROBED_VIDEOS, len(paths))} videos")
+    grid = ClipGrid(config.fps, config.frames, config.interval, span)
+    size, _, bytes_a_second = _probe_videos(paths, grid, View(views.short_side, None))
+    model = untrained_classifier(run.config.backbone, dataset.num_classes)
+    training = _finetune_cost(run, model, size, model.feature_dim, quick=quick)
+    say(f"plan: timing the network{_SMALLER * quick}")
+    rows = dataset.rows(run.subsets[1])
+    clips = int((rows["end"] > rows["start"]).sum()) * views.clips
+    rate = views_rate(config.frames, views.short_side, model, run.device, quick=quick)
+    a_clip = span / config.fps * bytes_a_second if config.sampling == "interval" else 0.0
+    return [
+        replace(training, read=training.count * a_clip),
+        Cost("eval-classifier", "views", clips * views.crops, rate, read=clips * a_clip),
+    ]
 
 
 def cost_table(costs: list[Cost], processes: int) -> str:

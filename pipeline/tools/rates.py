@@ -13,6 +13,7 @@ from pipeline.configuration.sections.detection import ExtractSettings
 from pipeline.configuration.sections.training import FinetuneSettings
 from pipeline.data.clips.geometry import training_crop
 from pipeline.processes.device import autocast
+from pipeline.stages.ranking import VIEWS_AT_ONCE
 from pipeline.training.networks.classifier import classification_loss
 
 
@@ -43,6 +44,21 @@ def network_rate(
     count, (size, share) = 1 if quick else settings.batch_size, _timed(size, quick=quick)
     video = torch.randn(count, 3, settings.frames, *size, device=device)
     return share * pieces_a_second(lambda: network.features(video), count, device)
+
+
+def views_rate(
+    frames: int,
+    side: int,
+    model: torch.nn.Module,
+    device: torch.device,
+    *,
+    quick: bool = False,
+) -> float:
+    """Views a second of eval-classifier: clips of so many frames, squares of `side` pixels; `quick` as above."""
+    network = for_inference(model).to(device)
+    size, share = _timed((side, side), quick=quick)
+    video = torch.randn(VIEWS_AT_ONCE, 3, frames, *size, device=device)
+    return share * pieces_a_second(lambda: network.features(video), VIEWS_AT_ONCE, device)
 
 
 def training_rate(

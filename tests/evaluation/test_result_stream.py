@@ -104,6 +104,24 @@ def test_a_table_does_not_depend_on_the_pieces(tmp_path, monkeypatch, more, enco
         pd.testing.assert_frame_equal(submission.read_activitynet(path), whole, check_exact=True)
 
 
+def test_a_file_without_labels_is_the_same_table_without_them(tmp_path, monkeypatch):
+    path, written = tmp_path / "found.json", content()
+    path.write_text(json.dumps(written))
+    labelled = submission.read_activitynet(path)
+    pd.testing.assert_frame_equal(submission.read_activitynet(path, proposals=True), labelled)
+    for entries in written["results"].values():
+        for entry in entries:
+            del entry["label"]
+    path.write_text(json.dumps(written))
+    for taken in (1, 7, 1 << 15):
+        monkeypatch.setattr(result_entries, "ROWS", taken)
+        pd.testing.assert_frame_equal(
+            submission.read_activitynet(path, proposals=True), labelled.drop(columns="label")
+        )
+    with pytest.raises(SubmissionError, match="no 'label'"):
+        submission.read_activitynet(path)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

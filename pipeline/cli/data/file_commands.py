@@ -44,8 +44,8 @@ def score(
 ) -> None:
     """Score any file of detections against annotations.
 
-    FILE is a result file of EPIC-KITCHENS-100, HACS or ActivityNet (.json, .json.gz, .zip), or a table of detections or
-    proposals as runs write them (.csv, .csv.gz). No run folder is needed and no video is read.
+    FILE is a result file of EPIC-KITCHENS-100, HACS or ActivityNet (.json, .json.gz, .zip), or a table as runs write
+    them (.csv, .csv.gz). Without labels, either holds proposals. No run folder is needed and no video is read.
 
     \b
     Example: tada-loc score submission.json --config ek100 --annotations EPIC_100_validation.csv

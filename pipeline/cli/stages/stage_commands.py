@@ -151,7 +151,7 @@ def detect(**options: Any) -> None:
     bmn writes proposals, which `tada-loc classify` turns into detections. actionformer writes detections, or proposals with
     actionformer.classes=none. Without --detector, detector.name decides.
 
-    Example: tada-loc detect --config hacs --detector actionformer
+    Example: tada-loc detect --config hacs_actionformer
     """
     do("detect", options)
 

@@ -144,6 +144,7 @@ def _without_training(settings: DatasetSettings) -> DatasetSettings:
 
 
 def _result_file(settings: DatasetSettings, dataset: Dataset, path: Path) -> pd.DataFrame:
+    """The detections of a result file; of one in ActivityNet's form without labels its proposals."""
     try:
         if settings.format == "epic_kitchens":
             verbs, nouns = map(len, dataset.heads)
@@ -151,7 +152,7 @@ def _result_file(settings: DatasetSettings, dataset: Dataset, path: Path) -> pd.
                 path, num_verbs=verbs, num_nouns=nouns, zero_length=True
             )
         return submission.read_activitynet(
-            path, classes=_listed_classes(settings, dataset), zero_length=True
+            path, classes=_listed_classes(settings, dataset), zero_length=True, proposals=True
         )
     except SubmissionError as error:
         raise UserError(str(error)) from error

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from pipeline.configuration.reading import SHIPPED
 from pipeline.configuration.sections.actionformer import ActionFormerSettings
 from pipeline.data.hold_out import require_use
 from pipeline.data.length import actionformer_length
@@ -49,6 +50,8 @@ def run(run: Run) -> None:
         say("actionformer: network complete, nothing to do")
         return
     require_use(run.config)
+    if run.config.actionformer is None:
+        say(f"actionformer: {_at_defaults(run.config.dataset.name)}")
     left_out = run.left_out("actionformer")
     sizes = sizes_of(run.detection.actionformer, run.dataset.heads)
     samples, judges, channels = training_and_judging(run, left_out)
@@ -64,6 +67,19 @@ def run(run: Run) -> None:
     train_head(
         run, length, said, model, lambda: _task(run, model, settings, samples, judges), left_out
     )
+
+
+def _at_defaults(dataset: str) -> str:
+    """What a configuration without a section actionformer trains with, and where there is something better."""
+    shipped = f"{dataset}_actionformer"
+    if not (SHIPPED / f"{shipped}.yaml").is_file():
+        shipped = ""
+    better = (
+        f"--config {shipped} has those for {dataset}"
+        if shipped
+        else "set its keys (docs/how-to/actionformer.md)"
+    )
+    return f"the configuration has no section actionformer: its values are those published for THUMOS14; {better}"
 
 
 def training_and_judging(run: Run, left_out: LeftOut) -> tuple[list[Sample], list[Sample], int]:

@@ -34,6 +34,17 @@ def test_each_difference_has_its_line_and_files_no_digests():
     assert field_differences(new, new) == []
 
 
+def test_numbers_are_shown_as_people_write_them_unless_that_hides_the_difference():
+    old = {"iou": [0.1, 0.1 + 0.2], "rate": 1e-4, "way": [[0.1 + 0.2], None]}
+    new = {"iou": [0.1, 0.5], "rate": 3e-4, "way": [[1.5], True]}
+    assert field_differences(old, new) == [
+        "iou: [0.1, 0.3] -> [0.1, 0.5]",
+        "rate: 0.0001 -> 0.0003",
+        "way: [[0.3], None] -> [[1.5], True]",
+    ]
+    assert field_differences({"x": 0.1 + 0.2}, {"x": 0.3}) == ["x: 0.30000000000000004 -> 0.3"]
+
+
 def test_the_old_ones_are_restated_before_they_are_compared():
     asked = []
 

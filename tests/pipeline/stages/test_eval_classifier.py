@@ -75,8 +75,24 @@ def test_shipped_classifier_configs_train_and_test(trimmed_videos, name):
     assert result.exit_code == 0, result.output
     result = tada("extract", "--config", name)
     assert result.exit_code == 1 and "no section extract" in result.output
-    for command in ("doctor", "plan"):
-        assert "no section extract" in tada(command, "--config", name).output
+    assert "no section extract" in tada("doctor", "--config", name).output
+
+
+@pytest.mark.parametrize("name", ["k400", "ssv2"])
+def test_the_plan_of_a_classifier_is_its_training_and_its_test(trimmed_videos, name):
+    result = tada("plan", "--config", name, "--json", "plan.json")
+    assert result.exit_code == 0, result.output
+    training, test = json.loads(Path("plan.json").read_text())["stages"]
+    assert (training["stage"], training["unit"], training["count"]) == ("finetune", "clips", 4)
+    clips = 2 * {"k400": 10, "ssv2": 2}[name]
+    assert (test["stage"], test["unit"], test["count"]) == ("eval-classifier", "views", clips * 3)
+    for cost in (training, test):
+        assert cost["hours"] == pytest.approx(cost["count"] / cost["rate"] / 3600)
+    # a clip of 4 frames, 8 apart at 30, is 1.07 of the 6 s of a file; where one has frames of all of it, nothing is said
+    a_file = next((trimmed_videos / f"data/{name}/videos").iterdir()).stat().st_size
+    part = {"k400": 32 / 30 / 6, "ssv2": 0.0}[name]
+    assert test["read"] == pytest.approx(clips * part * a_file, rel=0.5)
+    assert training["read"] == pytest.approx(4 * part * a_file, rel=0.5)
 
 
 def test_runs_are_averaged_and_an_ensemble_of_one_run_twice_is_that_run(trimmed_videos):

@@ -277,7 +277,9 @@ def test_offset_frames_is_recorded_and_goes_out_again(data):
     meta = read_meta(data / "run/extract/features/a.h5")
     assert (meta.clip_stride, meta.clip_shift) == (10, 2.5)
     assert tada("bmn", *options(data)).exit_code == 0
-    assert tada("export-features", *options(data), "--to", data / "out").exit_code == 0
+    result = tada("export-features", *options(data), "--to", data / "out")
+    assert result.exit_code == 0, result.output
+    said = result.output
     grid = json.loads((data / "out/grid.json").read_text())
     times = 0.75 + np.arange(20)
     i = np.arange(20)
@@ -289,6 +291,12 @@ def test_offset_frames_is_recorded_and_goes_out_again(data):
     np.testing.assert_allclose(
         (i * told["feature_stride"] + told["offset_frames"]) / told["fps"], times
     )
+    # its BMN predicts cells [i, i + 1] of stride frames from the offset: their middles are our times
+    cells = (np.stack([i, i + 1]) * told["feature_stride"] + told["offset_frames_bmn"]) / told[
+        "fps"
+    ]
+    np.testing.assert_allclose(cells.mean(0), times)
+    assert "OpenTAD cuts offset_frames 7.5 to 7: its times are 0.5 frames earlier" in said
     assert grid["centre_of_feature_0"] == 0.75
     assert grid["centre_of_feature_i"] == "(i * stride + 7.5) / fps seconds"
     # the same but for the option: other features, of the same bytes
@@ -320,6 +328,28 @@ def test_rescaled_features_keep_their_number_and_share_their_video(data):
     assert read_meta(data / "run/extract/features/b.h5").fps == 0.5
     result = take(data, stated=("--rescaled", 100))
     assert "4 with another number of features than --rescaled 100" in result.output
+
+
+def test_a_number_of_frames_is_a_rate_where_none_is_told(data):
+    """OpenTAD's annotations have `frame` and `duration`, and no `fps`."""
+    database = json.loads((data / "annotations.json").read_text())
+    counts = {"a": 200, "b": 160, "c": 240, "d": 200}
+    for video, count in counts.items():
+        database["database"][video]["frame"] = count
+    database["database"]["d"]["fps"] = 12.0  # what is told comes first
+    (data / "annotations.json").write_text(json.dumps(database))
+    for video, count in {**counts, "d": 240}.items():
+        np.save(data / f"features/{video}.npy", np.ones((count // 10, 12), np.float32))
+    result = take(data, stated=("--fps", "video", "--stride", 10))
+    assert result.exit_code == 0, result.output
+    assert "3 videos without fps, whose frame rate is their number of frames" in result.output
+    rates = {v: read_meta(data / f"run/extract/features/{v}.h5").fps for v in counts}
+    assert rates == {"a": 10.0, "b": 8.0, "c": 12.0, "d": 12.0}
+    # 20 s with 40 frames is no video: something else was counted
+    database["database"]["a"]["frame"] = 40
+    (data / "annotations.json").write_text(json.dumps(database))
+    result = take(data, stated=("--fps", "video", "--stride", 10))
+    assert result.exit_code == 1 and "1 of a video whose rate is not known" in result.output
 
 
 def test_another_annotated_length_is_taken_over(data):

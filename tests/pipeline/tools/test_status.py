@@ -80,6 +80,10 @@ def test_the_command_prints_it(whole, data, tmp_path):
     }  # fmt: skip
     other = cells(tada("status", *options(data, run, "proposals.alpha=0.7")).stdout)
     assert other["bmn/proposals"][0] == "stale" and "alpha" in other["bmn/proposals"][-1]
+    other = cells(tada("status", *options(data, run, "bmn.feature_step=2")).stdout)
+    for name in ("bmn", "bmn/proposals"):  # which both depend on the key
+        reasons = other[name][-1].split("; ")
+        assert reasons.count("bmn.feature_step: 1 -> 2") == 1, reasons
 
 
 def told(data, run, *more, sets=()):

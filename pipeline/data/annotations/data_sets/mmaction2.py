@@ -17,6 +17,7 @@ from pipeline.data.annotations.foreign.opening import (
     objects_of,
     pair,
     rate_of,
+    rate_told,
     string,
 )
 
@@ -33,7 +34,8 @@ def read(file: OpenedFile) -> Found:
     for name, entry in mapping(file.json, str(file.path)).items():
         where = f"{file.path}: video {name[:80]}"
         entry = mapping(entry, where)
-        length, rate = rate_of(entry.get("duration_second")), rate_of(entry.get("fps"))
+        length = rate_of(entry.get("duration_second"))
+        rate = rate_told(entry, length, found.notes, frames="duration_frame")
         subset = entry.get("subset")
         subset = None if subset is None else string(subset, f"{where}: subset")
         video = found.video(name, FoundVideo(name, subset, length, rate), exact=True)

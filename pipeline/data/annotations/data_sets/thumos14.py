@@ -17,6 +17,7 @@ from pipeline.data.annotations.foreign.opening import (
     number,
     pair,
     rate_of,
+    rate_told,
     string,
 )
 from pipeline.errors import UserError
@@ -79,7 +80,8 @@ def _json(found: Found, value: Any) -> None:
         where = f"{found.file}: video {name[:80]}"
         entry = mapping(entry, where)
         subset = string(entry.get("subset"), f"{where}: subset").lower()
-        facts = FoundVideo(name, subset, rate_of(entry.get("duration")), rate_of(entry.get("fps")))
+        seconds = rate_of(entry.get("duration"))
+        facts = FoundVideo(name, subset, seconds, rate_told(entry, seconds, found.notes))
         video = found.video(name, facts, exact=True)
         for item in listed(entry.get("annotations"), where):
             item = mapping(item, where)

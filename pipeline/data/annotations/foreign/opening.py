@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from pipeline.data.annotations.foreign.unread import refuse_binary
 from pipeline.errors import UserError
 from pipeline.plain_files import distinct_pairs, read_bytes
 
+RATE_BY_COUNT = "videos without fps, whose frame rate is their number of frames by their duration"
 _DEEPEST = 100  # elements within one another; annotation files have about ten
+_RATES = (5.0, 250.0)  # frames a second; what is outside counted something else
 
 
 class OpenedFile:
@@ -100,6 +103,22 @@ def rate_of(value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         return float("nan")
     return found if 0 < found < float("inf") else float("nan")
+
+
+def rate_told(
+    entry: Mapping[str, Any], seconds: float, notes: Counter[str], frames: str = "frame"
+) -> float:
+    """The frames a second of a video: its `fps`, else its number of `frames` by its seconds, which is counted in `notes`.
+
+    NaN where neither is told, or they come to no rate that videos have.
+    """
+    if (told := rate_of(entry.get("fps"))) > 0:
+        return told
+    rate = rate_of(entry.get(frames)) / seconds if seconds > 0 else float("nan")
+    if not _RATES[0] <= rate <= _RATES[1]:
+        return float("nan")
+    notes[RATE_BY_COUNT] += 1
+    return rate
 
 
 def string(value: Any, where: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import math
 from pathlib import Path
 
 import av
@@ -273,3 +274,26 @@ def test_events_that_are_no_segments(tmp_path, text, said):
     path.write_bytes(text)
     with pytest.raises(UserError, match=said):
         read_format("boris", Inputs([path]))
+
+
+@pytest.mark.parametrize("form", ["activitynet", "thumos14", "mmaction2"])
+def test_a_number_of_frames_by_the_duration_is_a_rate(tmp_path, form):
+    length, count = (
+        ("duration_second", "duration_frame") if form == "mmaction2" else ("duration", "frame")
+    )
+    facts = [
+        ({length: 20.0, count: 600}, 30.0),
+        ({length: 20.0, count: 600, "fps": 25}, 25.0),
+        ({length: 20.0, count: 40}, math.nan),  # 2 a second: no video's rate
+        ({length: 20.0, count: "many"}, math.nan),
+        ({length: 20.0}, math.nan),
+    ]
+    entry = {"subset": "training", "annotations": [{"segment": [1.0, 2.0], "label": "x"}]}
+    videos = {
+        f"video_test_{number:07d}": {**entry, **told} for number, (told, _) in enumerate(facts)
+    }
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(videos if form == "mmaction2" else {"database": videos}))
+    dataset = read_format(form, Inputs([path]))
+    np.testing.assert_array_equal(dataset.videos["fps"], [rate for _, rate in facts])
+    assert [n for line, n in dataset.notes.items() if "number of frames" in line] == [1]

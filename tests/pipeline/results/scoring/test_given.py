@@ -192,6 +192,26 @@ def test_tables_of_proposals_give_average_recall(tmp_path):
     )
 
 
+def test_a_result_file_without_labels_is_of_proposals(tmp_path):
+    """ActivityNet's proposal task: {VIDEO: [{score, segment}]}."""
+    path = found(tmp_path)
+    content = json.loads(path.read_text())
+    for entries in content["results"].values():
+        for entry in entries:
+            del entry["label"]
+    path.write_text(json.dumps(content))
+    done = score(path, truth(tmp_path), "eval.proposals_at=[1, 2]")
+    assert done.exit_code == 0, done.output
+    assert "AR@1 66.67  AR@2 100.00" in done.output and "mAP" not in done.output
+    content["results"]["b"][0]["label"] = "x"
+    path.write_text(json.dumps(content))
+    line = error_line(score(path, truth(tmp_path)))
+    assert "found.json: video b, row 0: has a 'label', and the rows before it have none" in line
+    content["results"]["a"][0]["label"] = "x"
+    path.write_text(json.dumps(content))
+    assert "video a, row 1: no 'label'" in error_line(score(path, truth(tmp_path)))
+
+
 def test_epic_tables_need_verbs_and_nouns(tmp_path):
     head = "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\n"
     annotations = tmp_path / "validation.csv"

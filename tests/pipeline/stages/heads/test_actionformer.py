@@ -12,6 +12,10 @@ from helpers.processes import wait_for
 from helpers.separable import ACTIONFORMER, CLASSES, options, truth
 from helpers.small_runs import error_line, kill, start, tada
 
+from pipeline.configuration.reading import find_config, load_config
+from pipeline.errors import UserError
+from pipeline.runs.run import Run
+from pipeline.stages.heads import actionformer
 from pipeline.stages.heads.actionformer import training_and_judging
 from pipeline.training.networks.actionformer import load_network
 
@@ -186,3 +190,24 @@ def test_a_network_of_another_size_is_told_with_its_file(former):
         load_network(settings, 12, (5,), former, torch.device("cpu"))
     samples, judges, channels = training_and_judging(run, run.left_out("actionformer"))
     assert (len(samples), judges, channels) == (6, [], 12)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("hacs", "THUMOS14; --config hacs_actionformer has those for hacs"),
+        ("small", "THUMOS14; set its keys (docs/how-to/actionformer.md)"),
+        ("hacs_actionformer", None),
+        ("thumos14", None),
+    ],
+)
+def test_values_that_a_configuration_does_not_have_are_said(
+    tmp_path, monkeypatch, capsys, name, said
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Run, "is_complete", lambda run, name: False)
+    config = load_config(find_config(name), {"detector.name": "actionformer"})
+    with pytest.raises(UserError):  # there are no annotations
+        actionformer.run(Run(tmp_path / "run", config))
+    line = capsys.readouterr().err
+    assert (said in line) if said else (line == "")
