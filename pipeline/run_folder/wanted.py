@@ -112,13 +112,8 @@ class Wanted:
         what, way = "of other inputs", "restore the earlier settings and inputs to use it"
         manifest = self.readable()
         if manifest is None or not self.differences(manifest):
-<<<<<<< HEAD
             what, way = "not as it was left", "restore it to use it again"
-        why = "; ".join([*reasons, *self.because])
-=======
-            what, way = "not as it was left", "put back as it was it is used again"
         why = "; ".join(dict.fromkeys([*reasons, *self.because]))
->>>>>>> facts
         raise UserError(
             f"{self.name}: {self.folder / name} is {what} ({why}); it is kept: {way}, or use "
             f"--force to move it aside and train again{self._cost()}"

@@ -57,13 +57,8 @@ def state_of(facts: Facts, name: str) -> State:
         reasons = changed_outputs(folder, stage.outputs, manifest, verify=facts.verify)
     if reasons:
         kept = opened.aside()
-<<<<<<< HEAD
         after = f"; {kept.name} matches these settings and is restored" if kept is not None else ""
-        why = "; ".join([*reasons, *opened.because]) + after
-=======
-        after = f"; {kept.name} is as wanted and is taken back" if kept is not None else ""
         why = "; ".join(dict.fromkeys([*reasons, *opened.because])) + after
->>>>>>> facts
         return State("stale", why, hours=hours, former=former)
     if name == "extract" and not former:
         return _by_video(facts, stage, hours, former, done=manifest.complete)

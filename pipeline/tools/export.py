@@ -97,14 +97,9 @@ def _grid(
         "centre_of_feature_0": None if own else centre / grid.fps,
         "channels": channels,
         "backbone": backbone,
-<<<<<<< HEAD
         # The settings these detectors need to get the same times as ours. ActionFormer places feature i
-        # at (i * feat_stride + num_frames / 2) / fps, OpenTAD at (i * stride + offset_frames) / fps.
-=======
-        # What these detectors must be told so that their times are ours. ActionFormer places feature i
         # at (i * feat_stride + num_frames / 2) / fps, OpenTAD at (i * stride + offset_frames) / fps; its BMN
-        # begins a cell there, whose middle is half a stride later.
->>>>>>> facts
+        # starts a cell there, whose middle is half a stride later.
         "actionformer": {
             "feat_stride": grid.stride,
             "num_frames": 2 * centre if grid.shift else grid.stride,

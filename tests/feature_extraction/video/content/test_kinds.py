@@ -82,7 +82,8 @@ def test_an_mp4_without_its_index_is_told_from_pages_and_pointers(whole, tmp_pat
     for end in (whole.index(b"moov") - 4, whole.index(b"mdat") + 1000):
         path.write_bytes(whole[:end])
         with pytest.raises(
-            VideoError, match=r"no moov.*interrupted recording or download\); get it again, or repair"
+            VideoError,
+            match=r"no moov.*interrupted recording or download\); get it again, or repair",
         ) as caught:
             open_video(path)
         cut = end < whole.index(b"moov") - 4
