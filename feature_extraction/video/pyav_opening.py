@@ -184,13 +184,10 @@ class VideoHead:
     def broken_off(self, end: float, claimed: float | None) -> DamagedVideoError:
         """The error of a file whose frames end at `end` seconds, `claimed` being what it says."""
         if claimed is None or claimed - end < 0.005:  # nothing, as it is written
-            return DamagedVideoError(
-                f"{self.path}: is truncated at {end:.2f} s; get the file again"
-            )
-        return DamagedVideoError(
-            f"{self.path}: is truncated: {end:.2f} of {claimed:.2f} s exist, "
-            f"{claimed - end:.2f} s are missing; get the file again"
-        )
+            text = f"is truncated at {end:.2f} s"
+        else:
+            text = f"is truncated: {end:.2f} of {claimed:.2f} s exist, {claimed - end:.2f} s are missing"
+        return DamagedVideoError(f"{self.path}: {text}; get the file again")
 
 
 def open_container(path: Path, hardware: Any = None) -> InputContainer:

@@ -30,9 +30,8 @@ class Interrupted(UserError):
 
     def __init__(self, number: int) -> None:
         name = signal.Signals(number).name
-        super().__init__(
-            f"stopped by {name}; the checkpoint is written; run the same command again to resume"
-        )
+        text = "the checkpoint is written; run the same command again to resume"
+        super().__init__(f"stopped by {name}; {text}")
         self.exit_code = 128 + number
 
 

@@ -64,7 +64,7 @@ def stopped(process: subprocess.Popen, run: Path, sign: str, number: int) -> str
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number, said
     lines = [line for line in said.splitlines() if line.startswith("Error")]
-    assert len(lines) == 1 and "goes on" in lines[0], said
+    assert len(lines) == 1 and "run the same command again to resume" in lines[0], said
     assert signal.Signals(number).name in lines[0]
     assert "Traceback" not in said and said.count("stopping at") <= 1, said
     until = time.monotonic() + 30
