@@ -92,7 +92,7 @@ def test_what_is_left_out_is_counted_and_recorded_and_fails_only_where_it_may(
     allowed.merge_parts([{"v": 2}, {"v": 1, "w": 1}])
     allowed.say_parts()
     said = capsys.readouterr().err
-    assert "video v is taken in part" in said
+    assert "video v is used in part" in said
     assert "finetune: 4 clips of 2 damaged videos were left out: v, w" in said
 
 

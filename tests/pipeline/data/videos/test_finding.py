@@ -193,7 +193,7 @@ def test_pictures_beside_a_video_are_no_frames(tmp_path):
 def test_several_sets_of_frames_ask_for_one(tmp_path):
     for video in ("v00", "v01"):
         touch(tmp_path, f"{video}/img_1.jpg", f"{video}/img_2.jpg", f"{video}/flow_x_1.jpg")
-    line = r"v00: holds frames of 2 patterns, img_%d\.jpg \(2\), flow_x_%d\.jpg \(1\) \(so do 1 more folders\)"
+    line = r"v00: holds frames of 2 patterns, img_%d\.jpg \(2\), flow_x_%d\.jpg \(1\) \(and so do 1 more folders\)"
     with pytest.raises(UserError, match=line + r"; choose one with dataset\.frames=img_%d\.jpg"):
         find(tmp_path, "v00", "v01", frame_fps=5)
     paths, _ = find(tmp_path, "v00", "v01", frame_fps=5, frames="flow_x_%d.jpg")

@@ -70,7 +70,7 @@ def test_a_letter_of_another_kind(tmp_path):
     touch(tmp_path, "ﬁle_01.mp4")
     assert "file_01 is spelled differently" in near_misses(tmp_path, ["file_01"])
     touch(tmp_path, normalize("NFD", "é.mp4.part"))
-    assert "a download" in near_misses(tmp_path, [normalize("NFC", "é")])
+    assert "an unfinished download" in near_misses(tmp_path, [normalize("NFC", "é")])
 
 
 def test_a_longer_name(tmp_path):
