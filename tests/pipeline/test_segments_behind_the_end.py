@@ -79,7 +79,7 @@ def test_another_unit_is_refused_before_any_work_and_guessed(table, videos, unit
     assert result.exit_code == 1
     said = result.output if command == "doctor" else error_line(result)
     assert "6 of 6" in said and "v00 of 4.00 s: " in said
-    assert f"these look like {unit}: write seconds" in said
+    assert f"these look like {unit}: write times in seconds" in said
     assert not (own.parent / "run").exists() and not (own.parent / "c.yaml").exists()
 
 
@@ -163,7 +163,7 @@ def test_fractions_and_minutes_are_a_warning(table, videos):
     result = tada("plan", *on(own, videos))
     assert result.exit_code == 0, result.output
     assert (
-        "warning: all 6 training segments lie inside the first second of their videos"
+        "warning: all 6 training segments are inside the first second of their videos"
         in result.output
     )
     assert "inside the first second" in tada("doctor", *on(own, videos)).output
@@ -196,7 +196,7 @@ def test_durations_that_contradict_the_files_are_counted(videos, tmp_path):
         "1 of 5 annotated durations are not the files' (v01 of 3.97 s, annotated 40.00 s)"
         in result.output
     )
-    assert "ends where the earlier of the two does" in result.output
+    assert "training segments are cut at the earlier of the two" in result.output
 
 
 def test_segments_the_wrong_way_round(videos, tmp_path, table):

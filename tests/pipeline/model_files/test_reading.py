@@ -153,7 +153,7 @@ HOSTILE = {
     "no overlap": (lambda p: with_content(p, content(results=figures() | {"iou": [-0.5]})), "results.iou.0"),
     "sections no mappings": (lambda p: with_content(p, content(configuration={"bmn": 3})), "no sections"),
     "no digest": (lambda p: with_content(p, lambda c: c["sha256"].pop(HEAD)), "does not have one SHA-256"),
-    "wrong digest": (lambda p: with_content(p, lambda c: c["sha256"].update({HEAD: "0" * 64})), f"{HEAD} is not what"),
+    "wrong digest": (lambda p: with_content(p, lambda c: c["sha256"].update({HEAD: "0" * 64})), f"the tensor {HEAD} does not match its SHA-256"),
     # the configuration
     "no such key": (lambda p: with_settings(p, bmn__hidden=3), "unknown key bmn.hidden"),
     "no such section": (lambda p: with_settings(p, shell__run="x"), "unknown key shell"),
