@@ -97,7 +97,7 @@ def test_what_is_not_there_is_one_line(runs, tmp_path):
     run = shutil.copytree(runs("own classes"), tmp_path / "run")
     shutil.rmtree(run / "actionformer")
     line = error_line(tada("export", "--run-dir", str(run), "--to", str(tmp_path / "own.tada")))
-    assert "actionformer has not been done; run `tada-loc detect --run-dir" in line
+    assert "actionformer has not been run; run `tada-loc detect --run-dir" in line
     model = model_of_run(runs("own classes"))
     wrong = replace(model, detector=dict(list(model.detector.items())[1:]))
     with pytest.raises(UserError, match="not of its configuration"):
