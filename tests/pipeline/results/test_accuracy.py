@@ -111,7 +111,8 @@ def test_a_batch_of_which_nothing_can_be_read_counts_for_nothing(model, segments
     assert validate(model, broken, chosen, left_out, CPU) == figures(model, rest, chosen)
     assert list(left_out.reasons) == [bad]
     with pytest.raises(
-        UserError, match="no validation clip could be read; check the videos (tada-loc doctor)"
+        UserError,
+        match=r"no validation clip could be read; check the videos \(tada-loc doctor\)",
     ):
         figures(model, broken.only(np.array([video == bad for video in broken.videos])), chosen)
 

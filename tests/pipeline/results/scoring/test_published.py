@@ -29,7 +29,7 @@ def numbered(*sizes):
 def test_by_the_number_of_verbs_and_nouns():
     assert said("ek100", numbered(97, 300)) is None
     line = said("ek100", numbered(97, 299))
-    assert line.endswith("EPIC-KITCHENS-100 has 97 verbs and 300 nouns, this 97 and 299")
+    assert line.endswith("EPIC-KITCHENS-100 has 97 verbs and 300 nouns, this data set 97 and 299")
     assert said("ek100", numbered(97)) is not None
 
 
