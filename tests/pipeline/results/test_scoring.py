@@ -233,7 +233,7 @@ def test_a_run_writes_the_activitynet_file_and_none_for_a_table(tmp_path):
     (path,) = run_files(tmp_path, "hacs", truth, detections)
     content = json.loads(path.read_text())
     assert content["results"] == {"x": [ANET_ENTRY]} and content["external_data"]["used"] is True
-    with pytest.raises(UserError, match="none of the 1 known videos"):
+    with pytest.raises(UserError, match="video z is not one of the 1 known videos"):
         run_files(tmp_path, "hacs", truth, detections.assign(video="z"))
     own = written(tmp_path / "own.csv", "video,start,end,label,subset\nx,1,3,dive,validation\n")
     assert run_files(tmp_path, "demo", own, detections) == []

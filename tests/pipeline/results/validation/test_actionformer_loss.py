@@ -85,5 +85,5 @@ def test_two_processes_give_what_one_gives(monkeypatch):
 
 
 def test_no_video_is_refused():
-    with pytest.raises(UserError, match="actionformer: there is no video to validate on"):
+    with pytest.raises(UserError, match="actionformer: no video to validate on"):
         validated(build_network(settings_of(), 6, (3,)), [], settings_of(), (3,))
