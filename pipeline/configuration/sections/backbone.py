@@ -170,7 +170,7 @@ class BackboneSettings(Section):
     published: Annotated[dict[str, Any] | None, BeforeValidator(_described), ByContent()] = setting(
         "What was read of a network that others publish. tada-loc writes it; leave it out.",
         default=None,
-        why="There is no reason to: it is written into a run's config.yaml, so that the run needs the publisher no more.",
+        why="There is no reason to: it is written into a run's config.yaml, so that the run no longer needs the publisher.",
     )
 
     @property

@@ -80,7 +80,7 @@ def test_what_is_gone_or_no_table_says_how_to_make_it_again(tmp_path):
     with pytest.raises(UserError, match=r"proposals\.csv: no such file; run `tada-loc bmn`"):
         read_proposals(tmp_path, ONE_HEAD, "validation")
     (tmp_path / PROPOSALS).write_bytes(b"\x00\xff")
-    with pytest.raises(UserError, match="run `tada-loc bmn`, to make it again"):
+    with pytest.raises(UserError, match="run `tada-loc bmn` to make it again"):
         read_proposals(tmp_path, ONE_HEAD, "validation")
 
 

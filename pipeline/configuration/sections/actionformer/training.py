@@ -78,7 +78,7 @@ class ActionFormerSettings(NetworkSettings):
     @model_validator(mode="after")
     def _sizes_fit(self) -> ActionFormerSettings:
         if self.width % self.heads:
-            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
         for name in ("window", "ranges"):
             value = getattr(self, name)
             if isinstance(value, tuple) and len(value) != self.levels:
@@ -95,6 +95,6 @@ class ActionFormerSettings(NetworkSettings):
         least = 1 << (self.levels - 1)
         if self.max_length % least:
             raise ValueError(
-                f"max_length {self.max_length} is no multiple of {least}, 2 ** (levels - 1)"
+                f"max_length {self.max_length} is not a multiple of {least}, 2 ** (levels - 1)"
             )
         return self

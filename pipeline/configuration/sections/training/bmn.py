@@ -163,7 +163,7 @@ class BMNSettings(OptimisationSettings):
         "Groups of the convolutions over time and of the boundary heads.",
         default=4,
         unit="groups",
-        why="It must divide the channels of the features: change it if they are no multiple of 4.",
+        why="It must divide the channels of the features: change it if they are not a multiple of 4.",
     )
     keep_maps: Annotated[_Kept, NoResult()] = setting(
         "Whether the maps of evaluation videos are kept, which `tada-loc sweep` reads: all (true), none (false), "
@@ -176,5 +176,7 @@ class BMNSettings(OptimisationSettings):
     @model_validator(mode="after")
     def _groups_fit(self) -> BMNSettings:
         if self.hidden_1d % self.groups:
-            raise ValueError(f"hidden_1d {self.hidden_1d} is no multiple of groups {self.groups}")
+            raise ValueError(
+                f"hidden_1d {self.hidden_1d} is not a multiple of groups {self.groups}"
+            )
         return self
