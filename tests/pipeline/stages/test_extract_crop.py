@@ -84,7 +84,7 @@ def test_a_run_with_other_crops_makes_its_features_again(center, whole, data, tm
     said = tada("status", *options(data, run, *FULL, *VIDEO)).output
     assert "extract.crop: center -> whole" in said
     done = tada("extract", *options(data, run, *FULL, *VIDEO))
-    assert done.exit_code == 0 and "6 videos are made by other settings" in done.output
+    assert done.exit_code == 0 and "6 videos are made with other settings or weights" in done.output
     shutil.copytree(whole / "finetune", other / "finetune")
     assert tada("extract", *options(data, other, *FULL)).exit_code == 0
     files = sorted((run / "extract/features").iterdir())
