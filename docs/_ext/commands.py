@@ -6,7 +6,8 @@ A page has a heading for each command, and under it
        :prog: tada-loc extract
 
 The handlers make the examples a block to copy, put the options that commands share last, add what an
-option takes in sentences, and leave the heading of the page as the only one.
+option takes in sentences, and leave the heading of the page as the only one. Environment variables are
+left to the index of the commands.
 """
 
 from __future__ import annotations
@@ -34,11 +35,21 @@ SOURCES = [Path(__file__), *sorted(Path(cli.__file__).parent.rglob("*.py"))]
 
 
 class UntitledCommand(ClickDirective):
-    """The directive `click` without a title of its own: links and the list of a page need Markdown's."""
+    """The directive `click` without a title of its own: links and the list of a page need Markdown's.
+
+    Also without its list of environment variables. That has only those with a name set by hand, and
+    every option has one, by the rule that the index of the commands gives.
+    """
 
     def run(self) -> list[nodes.Node]:
         (section,) = super().run()
-        return section.children[1:]
+        children = section.children[1:]
+        variables = (n for n, node in enumerate(children) if _heads_variables(node))
+        return children[: next(variables, len(children))]
+
+
+def _heads_variables(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.rubric) and node.astext() == "Environment variables"
 
 
 def _description(app: Sphinx, context: click.Context, lines: list[str]) -> None:

@@ -74,7 +74,7 @@ WHY = click.option(
     "--why",
     is_flag=True,
     is_eager=True,  # known before --at is looked at
-    help="Also show the kinds of errors, and how many points each stage costs.",
+    help="Also show how many points each kind of error costs and, for a run, each stage.",
 )
 AT = click.option(
     "--at",

@@ -64,7 +64,7 @@ def sweep(
     """Find better post-processing settings for a trained run.
 
     KEY is a key of what comes after the networks: proposals.alpha, classify.top, detections.sigma (of ActionFormer), ... Nothing
-    is trained or decoded, and the run is not changed. The table is sorted by mAP. An interrupted sweep continues if the
+    is trained or decoded; without --apply the run stays as it is. The table is sorted by mAP. An interrupted sweep continues if the
     command is run again.
 
     \b
