@@ -54,8 +54,7 @@ def run(
     left_out = run.left_out(STAGE)
     wanted = left_out.without_skipped(run.videos)
     known = what_is_known(run.dataset, wanted, partial(_measured, run), rates=rates == "video")
-    if rates == "video" and (counted := run.dataset.notes[RATE_BY_COUNT]):
-        say(f"annotations: {counted} {RATE_BY_COUNT}")
+    _say_counted(run, rates)
     run, stated = _on_stated_grid(run, Stated(run.features.grid, layout, rates, count), known)
     require_sound(run, of_head(run.ways))  # what comes next, and has to do with them
     checked = check_features(sources, known, list(run.dataset.videos["video"]), stated)
@@ -77,6 +76,12 @@ def run(
         left_out.settle()
         _finish(stage, checked, left_out, clips)
     say(f"{STAGE}: {len(metas)} videos, {clips} features of {checked.channels} channels")
+
+
+def _say_counted(run: Run, rates: str) -> None:
+    """Report how many rates were computed from a number of frames, if rates are those of the videos."""
+    if rates == "video" and (counted := run.dataset.notes[RATE_BY_COUNT]):
+        say(f"annotations: {counted} {RATE_BY_COUNT}")
 
 
 def _measured(run: Run, videos: Sequence[str]) -> Mapping[str, Measured]:

@@ -67,8 +67,7 @@ def estimate(run: Run, *, quick: bool = False) -> list[Cost]:
         return _classifier_costs(run, quick=quick)
     config, dataset, subsets, device = run.detection, run.dataset, run.subsets, run.device
     torch.manual_seed(0)
-    ways = run.ways
-    paths: Mapping[str, Source] = {}
+    ways, paths = run.ways, dict[str, Source]()
     if not ways.imported or is_folder(config.dataset.videos):
         paths, _ = find_videos(config.dataset, dataset, run.videos)
     say("plan: reading how long the videos are")

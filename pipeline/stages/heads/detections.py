@@ -39,6 +39,12 @@ def detect(run: Run) -> None:
 
     The proposals are the segments of the detections, each once, with its best score.
     """
+    classify = run.config.classify
+    if classify is not None and classify.scores is not None:
+        say(
+            f"actionformer: classify.scores = {classify.scores} is not used, because ActionFormer predicts the classes; "
+            "set actionformer.classes=none to take them from the file"
+        )
     while not _together(run, "detections", _write_detections):
         say("actionformer: other processes took this one for dead; starting again")
 

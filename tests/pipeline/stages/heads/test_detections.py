@@ -165,6 +165,14 @@ def test_segments_without_classes_are_named_by_given_scores(own, tmp_path):
     assert set(table["label"]) <= set(CLASSES) and not (run / "finetune").exists()
 
 
+def test_a_file_of_class_scores_that_is_not_used_is_reported(separate, run):
+    for words, said in (["classify.scores=cuhk.json"], True), ([], False):
+        shutil.rmtree(run / FOUND)
+        result = tada("detect", *options(separate, run, *ACTIONFORMER, *words))
+        assert result.exit_code == 0, result.output
+        assert ("classify.scores = cuhk.json is not used" in result.output) == said
+
+
 def test_without_what_names_classes_the_segments_are_measured_alone(separate, tmp_path):
     run, words = tmp_path / "alone", [*BRIEF, "actionformer.classes=none"]
     assert take(separate, run, *words).exit_code == 0
