@@ -46,9 +46,8 @@ def run(
 ) -> None:
     """Make the run's feature files from those of other programs, on the grid of `extract`.
 
-    `sources` and what is stated of them are those of `check_features` and `Stated`; `short_side` [pixels] is
-    recorded where it is known. All are checked before anything is written. Raises UserError counting what is
-    wrong, unless it is no more than `runtime.allow_failures`.
+    `sources` and what is stated of them are those of `check_features` and `Stated`; `short_side` [pixels] is recorded.
+    All are checked first. Raises UserError counting what is wrong, if it is more than `runtime.allow_failures`.
     """
     run = replace(run, grid_of_imported=False)
     left_out = run.left_out(STAGE)

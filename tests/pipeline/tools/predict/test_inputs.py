@@ -65,7 +65,7 @@ def test_a_list_of_paths(place):
     with pytest.raises(UserError, match="names no video"):
         meant("empty.txt")
     Path("latin.txt").write_bytes(b"\xff\xfe\xfa\xfb\x00")
-    with pytest.raises(UserError, match="is not text of paths"):
+    with pytest.raises(UserError, match="is not a text file of paths"):
         meant("latin.txt")
 
 
