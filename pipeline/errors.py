@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 from pathlib import Path
 
 from pipeline.printing import printable
@@ -40,6 +41,15 @@ class UsageError(UserError):
     """A wrong option or configuration value (exit code 2, as a wrong option's own)."""
 
     exit_code = 2
+
+
+def require_system() -> None:
+    """Refuse a system whose processes cannot lock folders against one another, which is Windows. Raises UserError."""
+    if importlib.util.find_spec("fcntl") is None:
+        raise UserError(
+            "tada-loc needs Linux or macOS: this system has no `fcntl`, by which processes lock folders; on "
+            "Windows use WSL 2 (docs/start/install.md)"
+        )
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:
