@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 from pathlib import Path
 
 from pipeline.printing import printable
@@ -45,11 +44,13 @@ class UsageError(UserError):
 
 def require_system() -> None:
     """Refuse a system whose processes cannot lock folders against one another, which is Windows. Raises UserError."""
-    if importlib.util.find_spec("fcntl") is None:
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
         raise UserError(
             "tada-loc needs Linux or macOS: this system has no `fcntl`, by which processes lock folders; on "
             "Windows use WSL 2 (docs/start/install.md)"
-        )
+        ) from None
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:

@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def convert(
     _check_target(target, files, force=force)
     name = format_of(files) if form == AUTO else form
     given = inputs or Inputs(files)
-    inputs = Inputs(files, _SUBSETS, given.classes, given.video_info, given.videos, given.fps)
+    inputs = replace(given, files=files, subsets=_SUBSETS, without_segments=True)
     dataset = _whole_names(read_format(name, inputs))
     if (dataset.annotations["end"] == math.inf).any():
         raise UserError(
@@ -158,6 +159,10 @@ def _told(dataset: Dataset, target: Path, title: str, files: int, *, kept: bool)
     ]
     if empty:
         lines.append(f"{empty} of the videos without segments")
+    if not len(table):
+        lines.append(
+            "nothing happens in them; put the rows beside those of videos in which something does"
+        )
     held_out = HELD_OUT if not kept else None  # a table leaves that to its reader
     lines += [f"{count} {line}" for line, count in dataset.notes.items() if line != held_out]
     if kept:
