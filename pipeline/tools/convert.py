@@ -54,7 +54,8 @@ def convert(
     dataset = _readable(dataset) if kind == ".csv" else dataset
     assumed = name == "epic_kitchens" and len(files) == 1  # whose subset its name alone says
     dataset = _with_subset(dataset, subset, files[0], named=named and not assumed)
-    text = _table(dataset, named or subset is not None) if kind == ".csv" else _json(dataset)
+    named = named or subset is not None
+    text = _table(dataset, named) if kind == ".csv" else _json(dataset)
     write_text(target, text)
     return _told(dataset, target, FORMATS[name].title, len(files), kept=named or kind == ".json")
 
