@@ -42,6 +42,17 @@ class UsageError(UserError):
     exit_code = 2
 
 
+def require_system() -> None:
+    """Refuse a system whose processes cannot lock folders against one another, which is Windows. Raises UserError."""
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
+        raise UserError(
+            "tada-loc needs Linux or macOS: this system has no `fcntl`, by which processes lock folders; on "
+            "Windows use WSL 2 (docs/start/install.md)"
+        ) from None
+
+
 def cannot_write(path: Path, error: OSError) -> UserError:
     """The message for a file that cannot be written, and how to resume."""
     fix = "free some space and run the same command again: it resumes from here"

@@ -41,6 +41,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(
             f"module 'tada_loc' has no attribute {name!r}; it has {', '.join(__all__)}"
         )
+    importlib.import_module("pipeline.errors").require_system()
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -84,4 +84,4 @@ def unknown_name(published: Published, known: Iterable[str]) -> PublishedError:
 
 def needs_extra(published: Published | str, extra: str, library: str) -> PublishedError:
     """What to say where the library of a source is not installed."""
-    return PublishedError(f"{published} needs {library}: pip install 'tada-loc[{extra}]'")
+    return PublishedError(f"{published} needs {library}: pip install {library} (the extra {extra})")

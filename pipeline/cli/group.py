@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline.errors import UserError, machine_error
+from pipeline.errors import UserError, machine_error, require_system
 from pipeline.printing import printable
 from pipeline.processes.compiling import no_compiler_folder
 from pipeline.processes.stopping import terminable
@@ -62,6 +62,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            require_system()
             with terminable(), no_compiler_folder():
                 return super().invoke(ctx)
         except click.ClickException as error:

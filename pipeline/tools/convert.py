@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def convert(
     _check_target(target, files, force=force)
     name = format_of(files) if form == AUTO else form
     given = inputs or Inputs(files)
-    inputs = Inputs(files, _SUBSETS, given.classes, given.video_info, given.videos, given.fps)
+    inputs = replace(given, files=files, subsets=_SUBSETS, without_segments=True)
     dataset = _whole_names(read_format(name, inputs))
     if (dataset.annotations["end"] == math.inf).any():
         raise UserError(
@@ -53,7 +54,8 @@ def convert(
     dataset = _readable(dataset) if kind == ".csv" else dataset
     assumed = name == "epic_kitchens" and len(files) == 1  # whose subset its name alone says
     dataset = _with_subset(dataset, subset, files[0], named=named and not assumed)
-    text = _table(dataset, named or subset is not None) if kind == ".csv" else _json(dataset)
+    named = named or subset is not None
+    text = _table(dataset, named) if kind == ".csv" else _json(dataset)
     write_text(target, text)
     return _told(dataset, target, FORMATS[name].title, len(files), kept=named or kind == ".json")
 
@@ -158,6 +160,10 @@ def _told(dataset: Dataset, target: Path, title: str, files: int, *, kept: bool)
     ]
     if empty:
         lines.append(f"{empty} of the videos without segments")
+    if not len(table):
+        lines.append(
+            "nothing happens in them; put the rows beside those of videos in which something does"
+        )
     held_out = HELD_OUT if not kept else None  # a table leaves that to its reader
     lines += [f"{count} {line}" for line, count in dataset.notes.items() if line != held_out]
     if kept:

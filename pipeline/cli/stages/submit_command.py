@@ -70,7 +70,7 @@ def submit(engine: str, array: int, gpus: int | None, dry_run: bool, **options: 
 
     A job for each training, an array of tasks for stages that read videos. Each job starts after the one before it has
     succeeded. A job of Slurm that reaches its time limit is queued again, and continues from what is on disk. Logs and jobs.json
-    are in jobs/ of the run folder. Needs `pip install "tada-loc[submit]"`.
+    are in jobs/ of the run folder. Needs submitit: `pip install submitit`.
 
     \b
     Example: tada-loc submit --engine slurm --array 8 --partition gpu --run-dir runs/own

@@ -32,6 +32,7 @@ class Inputs:
 
     `files`: the annotation files. `subsets`: the names of the training and of the evaluation subset. `classes`: the
     files with class names. `video_info`: about the videos; `videos`: their folder, `fps`: for formats that count frames.
+    `without_segments`: files that name videos, and no segment in any, are taken.
     """
 
     files: Sequence[Path]
@@ -40,6 +41,7 @@ class Inputs:
     video_info: Path | None = None
     videos: Path | RemoteFolder | None = None
     fps: float | None = None
+    without_segments: bool = False
 
     def class_file(self) -> Path | None:
         """The file with class names, of a format that takes one. Raises UserError if there are more."""

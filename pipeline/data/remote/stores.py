@@ -235,5 +235,5 @@ def _package_for(url: str, error: ImportError) -> str:
     names = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "hf": "huggingface_hub"}
     missing = names.get(url.partition("://")[0])
     if missing is None or "fsspec" in str(error):
-        missing = '"tada-loc[cloud]"'
+        missing = "fsspec aiohttp (the extra cloud)"
     return f"a package that reads it is not installed: pip install {missing}"

@@ -26,7 +26,7 @@ def require_submitit() -> None:
         import submitit  # noqa: F401
     except ImportError:
         raise UserError(
-            'submit: submitit is not installed; pip install "tada-loc[submit]", or use --dry-run'
+            "submit: submitit is not installed; pip install submitit (the extra submit), or use --dry-run"
         ) from None
 
 

@@ -24,7 +24,7 @@ def require_trackers(kinds: Sequence[str]) -> None:
     for kind in kinds:
         if kind != CSV and importlib.util.find_spec(kind) is None:
             raise UsageError(
-                f"--log {kind}: the package {kind} is not installed; pip install 'tada-loc[{kind}]'"
+                f"--log {kind}: the package {kind} is not installed; pip install {kind} (the extra {kind})"
             )
 
 

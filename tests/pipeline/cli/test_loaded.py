@@ -79,3 +79,24 @@ def test_a_process_that_looks_at_videos_loads_a_decoder_and_no_more():
         "print(json.dumps(['', 0, sorted(set(json.loads(sys.argv[1])[0]) & set(sys.modules)), '']))"
     )
     loaded_by(LOOKING, [[]], code)
+
+
+def test_a_system_without_locks_is_refused_in_a_line():
+    """Windows has no fcntl: `--help` prints its text, every command and the face of notebooks say what to do."""
+    code = CODE.replace(
+        "import contextlib", "import sys; sys.modules['fcntl'] = None\nimport contextlib"
+    )
+    code += "import tada_loc\ntry: tada_loc.load\nexcept Exception as error: print(repr(error))\n"
+    commands = [["--help"], ["status"], ["finetune", "--config", "demo"], ["predict", "a.mp4"]]
+    result = subprocess.run(
+        [sys.executable, "-c", code, json.dumps([["torch"], commands])],
+        capture_output=True, text=True, cwd=ROOT, env=code_paths(),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    *lines, face = result.stdout.splitlines()
+    (_, ended, _, said), *refused = map(json.loads, lines)
+    assert not ended and "Usage:" in said
+    assert len(refused) == 3 and "use WSL 2" in face
+    for _, ended, loaded, said in refused:
+        assert ended == 1 and not loaded
+        assert said.startswith("Error: tada-loc needs Linux or macOS: ") and said.count("\n") == 1

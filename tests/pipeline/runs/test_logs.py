@@ -82,7 +82,7 @@ def test_a_tracker_that_is_not_installed_is_refused_before_any_work(data, tmp_pa
     monkeypatch.setattr(opening.importlib.util, "find_spec", lambda name: None)
     run = tmp_path / "run"
     found = error_line(tada("run", *options(data, run), "--log", "wandb"))
-    assert "pip install 'tada-loc[wandb]'" in found
+    assert "pip install wandb (the extra wandb)" in found
     assert not (run / "finetune").exists()
 
 

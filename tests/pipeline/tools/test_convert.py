@@ -67,7 +67,9 @@ def test_what_is_said(tmp_path):
 
 def test_subsets(tmp_path):
     path, target = source(tmp_path, SAMPLES["audacity"]), tmp_path / "own.csv"
-    assert convert(path, "--to", target, "--subset", "training").exit_code == 0
+    result = convert(path, "--to", target, "--subset", "training")
+    assert result.exit_code == 0 and "videos by subset: training 1" in result.output
+    assert "no subsets are named" not in result.output
     assert target.read_text() == "video,start,end,label,subset\nv06,1.5,3.5,right,training\n"
     path = source(tmp_path / "in", SAMPLES["table"])
     result = convert(path, "--to", target, "--force", "--subset", "training")

@@ -11,7 +11,9 @@ import jsonschema
 import pytest
 from helpers.hand_made import HOSTILE, ROWS, converted, epic, expected, found, many
 
+from pipeline.data.annotations import read_annotations
 from pipeline.errors import UserError
+from pipeline.tools.convert import convert
 from pipeline.writers.via import write_via
 
 TEXT, NUMBER = {"type": "string"}, {"type": "number"}
@@ -142,7 +144,16 @@ def test_where_the_video_is(tmp_path):
 def test_nothing_found_says_so_on_the_way_back(tmp_path):
     written(tmp_path, found([]))
     with pytest.raises(UserError, match="no segment in it"):
-        converted(tmp_path, tmp_path / "own.via.json")
+        read_annotations([tmp_path / "own.via.json"])
+    lines = convert([tmp_path / "own.via.json"], tmp_path / "none.csv")
+    assert any("nothing happens in them" in line for line in lines)
+    heading, row = (tmp_path / "none.csv").read_text().splitlines()
+    assert heading == "video,start,end,label" and row.endswith(",,,") and len(row) > 3
+    # beside the table of another video it says what a table can say: nothing happens here
+    (tmp_path / "all.csv").write_text(f"{heading}\nother,1,2,x\n{row}\n")
+    dataset = read_annotations([tmp_path / "all.csv"])
+    assert set(dataset.videos["video"]) == {"other", row.removesuffix(",,,")}
+    assert dataset.annotations["video"].tolist() == ["other"]
 
 
 def test_names_and_folders_of_frames(tmp_path, capsys):

@@ -38,7 +38,8 @@ def gather(
         notes += found.notes
     one_file_each([item for f in founds for item in f.names.items()], str(founds[-1].file))
     videos = _videos(founds, inputs, pair=pair)
-    if not any(found.segments for found in founds):
+    nothing_happens = inputs.without_segments and len(videos) > 0
+    if not any(found.segments for found in founds) and not nothing_happens:
         left = "; ".join(f"{count} {line}" for line, count in notes.items())
         raise UserError(f"{founds[0].file}: no segment in it{f' ({left})' if left else ''}")
     if videos["subset"].isna().any():

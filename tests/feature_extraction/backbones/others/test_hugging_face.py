@@ -246,5 +246,5 @@ def test_tadaconv_does_not_go_in(folders):
 def test_without_the_library_one_line_says_what_to_install(folders, monkeypatch):
     takes = describe(f"hf:{folders('videomae')}")
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(PublishedError, match=r"pip install 'tada-loc\[hf\]'"):
+    with pytest.raises(PublishedError, match=r"pip install transformers \(the extra hf\)"):
         published_backbone("hf:x", num_classes=3, takes=takes)

@@ -118,5 +118,5 @@ def test_published_weights_are_those_of_the_file(monkeypatch, tmp_path):
 def test_without_the_library_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     assert parse_name("timm:resnet18") is not None
-    with pytest.raises(PublishedError, match=r"pip install 'tada-loc\[timm\]'"):
+    with pytest.raises(PublishedError, match=r"pip install timm \(the extra timm\)"):
         describe("timm:resnet18")

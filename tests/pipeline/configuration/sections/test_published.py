@@ -103,7 +103,8 @@ def test_what_cannot_be_is_one_line(name, more, said):
 def test_without_the_library_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(
-        UsageError, match=r"hf:org/model needs transformers: pip install 'tada-loc\[hf\]'"
+        UsageError,
+        match=r"hf:org/model needs transformers: pip install transformers \(the extra hf\)",
     ):
         loaded("hf:org/model")
 

@@ -157,7 +157,7 @@ def test_without_slurm_it_is_one_line(data, tmp_path, monkeypatch):
 
 def test_without_submitit_it_is_one_line_and_a_dry_run_needs_none(data, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "submitit", None)
-    assert 'pip install "tada-loc[submit]"' in error_line(submit(tmp_path / "run", data))
+    assert "pip install submitit (the extra submit)" in error_line(submit(tmp_path / "run", data))
     done = submit(
         tmp_path / "run", data, "--dry-run", "--array", "4", "--gpus", "1", "--partition", "gpu"
     )

@@ -81,6 +81,6 @@ def test_figures_of_an_evaluation_are_those_of_the_last_one(tmp_path):
 def test_a_package_that_is_missing_is_one_line_with_how_to_install_it(monkeypatch):
     monkeypatch.setattr(opening.importlib.util, "find_spec", lambda name: None)
     for kind in ("tensorboard", "wandb"):
-        with pytest.raises(UsageError, match=rf"pip install 'tada-loc\[{kind}\]'"):
+        with pytest.raises(UsageError, match=rf"pip install {kind} \(the extra {kind}\)"):
             require_trackers([kind])
     require_trackers(["csv"])
