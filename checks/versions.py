@@ -24,6 +24,7 @@ QUICK = (
     "tests/pipeline/data",
     "tests/pipeline/results",
     "tests/pipeline/run_folder",
+    "tests/pipeline/tools/config",
     "tests/pipeline/training",
     "tests/pipeline/test_end_to_end.py",
     "tests/test_packaging.py",

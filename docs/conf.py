@@ -21,8 +21,6 @@ extensions = [
     "commands",
     "docstrings",
 ]
-exclude_patterns: list[str] = []
-nitpicky = False
 
 # Text is as it was written: --config is no dash, "stable" no typographic quotes.
 smartquotes = False
@@ -30,8 +28,7 @@ smartquotes = False
 # Markdown
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 4  # links to headings, as GitHub has them
-copybutton_prompt_text = "$ "
-suppress_warnings = ["misc.highlighting_failure"]
+suppress_warnings = ["misc.highlighting_failure"]  # Pygments does not know csv
 
 # Docstrings: `code` in single backticks, types once, in the signature
 default_role = "code"

@@ -101,6 +101,7 @@ def _skip(app: Sphinx, what: str, name: str, shown: Any, skip: bool, options: An
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
     app.connect("autodoc-process-docstring", _process)
     app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True}

@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from pipeline.errors import cannot_write
+from pipeline.errors import UserError, cannot_write
 from pipeline.run_folder.temporary import clear_temporary, temporary_path
 
 __all__ = [
     "atomic_path",
     "clear_temporary",
     "remove",
+    "require_free",
     "sync_folder",
     "write_json",
+    "write_outside",
     "write_report",
     "write_text",
 ]
@@ -55,11 +57,21 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file atomically; NaN and infinity are refused."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    write_text(path, _as_json(value))
 
 
-def write_report(path: Path, value: Any) -> None:
-    """Write a JSON file where the user said (`--json FILE`), whatever is there.
+def _as_json(value: Any) -> str:
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def require_free(path: Path, *, force: bool) -> None:
+    """Refuse a file of `--to` that exists and is not to be overwritten. Raises UserError."""
+    if path.exists() and not force:
+        raise UserError(f"{path}: exists; choose another with --to, or use --force to overwrite it")
+
+
+def write_outside(path: Path, text: str) -> None:
+    """Write a text file where the user said (`--json FILE`, `--to FILE`), whatever is there.
 
     A device or a pipe (`/dev/stdout`) is written to, not replaced by a file, and a reader who has gone
     away is no error; of a link, the file it points to is written again. In the run folder neither
@@ -68,11 +80,16 @@ def write_report(path: Path, value: Any) -> None:
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):
             with contextlib.suppress(BrokenPipeError), _device(path) as stream:
-                stream.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+                stream.write(text)
             return
     except OSError as error:
         raise cannot_write(path, error) from error
-    write_json(Path(os.path.realpath(path)), value)
+    write_text(Path(os.path.realpath(path)), text)
+
+
+def write_report(path: Path, value: Any) -> None:
+    """Write a JSON file where the user said; NaN and infinity are refused."""
+    write_outside(path, _as_json(value))
 
 
 def _device(path: Path) -> TextIO:

@@ -17,7 +17,7 @@ from pipeline.data.annotations.dataset import Dataset, Inputs, check_label
 from pipeline.data.annotations.formats import AUTO, FORMATS, expanded, format_of, read_format
 from pipeline.data.annotations.parts.holding_out import HELD_OUT
 from pipeline.errors import UsageError, UserError
-from pipeline.run_folder.files import write_text
+from pipeline.run_folder.files import require_free, write_text
 
 _SUBSETS = ("training", "validation")
 
@@ -61,10 +61,7 @@ def convert(
 
 
 def _check_target(target: Path, files: Sequence[Path], *, force: bool) -> None:
-    if target.exists() and not force:
-        raise UserError(
-            f"{target}: exists; choose another with --to, or use --force to overwrite it"
-        )
+    require_free(target, force=force)
     if any(file.exists() and target.exists() and file.samefile(target) for file in files):
         raise UserError(f"{target}: is also the input; choose another with --to")
 

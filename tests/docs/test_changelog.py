@@ -6,6 +6,7 @@ import datetime
 import re
 
 import pytest
+from helpers.documents.parts import sections_of
 from helpers.paths import ROOT
 from helpers.releases import released
 from packaging.version import Version
@@ -14,18 +15,12 @@ TEXT = (ROOT / "CHANGELOG.md").read_text()
 KINDS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 
 
-def sections(text):
-    """The sections of the second level: heading -> text below it."""
-    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
 def kinds(section):
     return re.findall(r"^### (.+)$", section, flags=re.MULTILINE)
 
 
 def test_unreleased_comes_first_then_releases_with_their_day():
-    headings = list(sections(TEXT))
+    headings = list(sections_of(TEXT))
     assert headings[0] == "[Unreleased]"
     assert len(headings) == len(set(headings))
     for heading in headings[1:]:
@@ -39,9 +34,9 @@ def test_the_newest_release_stands_first():
     assert versions == sorted(versions, reverse=True) and len(versions) == len(set(versions))
 
 
-@pytest.mark.parametrize("heading", sections(TEXT))
+@pytest.mark.parametrize("heading", sections_of(TEXT))
 def test_kinds_of_changes_are_the_known_ones_in_their_order_and_not_empty(heading):
-    section = sections(TEXT)[heading]
+    section = sections_of(TEXT)[heading]
     found = kinds(section)
     assert found == [kind for kind in KINDS if kind in found], "one each, in this order"
     parts = re.split(r"^### .+$", section, flags=re.MULTILINE)

@@ -6,24 +6,20 @@ In the tables of the migration pages the columns headed "here" are ours, the oth
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from helpers.documents.lines import SPAN, key_problem, keys_in, option_problem
+from helpers.documents.parts import tables_of
 from helpers.paths import ROOT
 
-from pipeline.cli.commands import main
-from pipeline.configuration.keys import default_fields, known_keys
-from pipeline.configuration.reading import SHIPPED, find_config, load_config, parse_overrides
+from pipeline.configuration.keys import default_fields
+from pipeline.configuration.reading import SHIPPED
 from pipeline.configuration.yaml_text import read_yaml
-from pipeline.errors import UserError
 
 HOW_TO = ROOT / "docs" / "how-to"
 THEIRS = ["from-opentad", "from-mmaction2", "from-actionformer"]
 DATA_SETS = ["hacs", "epic-kitchens", "thumos14", "activitynet", "classifiers"]
-SPAN = re.compile(r"`([^`]+)`")
-SECTIONS = sorted({key.partition(".")[0] for key in known_keys()})
-KEY = re.compile(rf"((?:{'|'.join(SECTIONS)})\.[a-z_]\w*)(?:(?:: |=)(.*))?$")
 DEFAULT = re.compile(r"default here is (?:THUMOS14's: )?([\w.]*\w)")
 CONFIGS = {path.stem for path in SHIPPED.glob("*.yaml")}
 
@@ -37,54 +33,21 @@ class Row(NamedTuple):
 
 
 def rows_of(text: str) -> list[Row]:
-    """The rows of the tables that have a column of ours; their headings and rules are left out."""
+    """The rows of the tables that have a column of ours."""
     found: list[Row] = []
-    heading: list[str] | None = None
-    for number, line in enumerate(text.splitlines(), 1):
-        cells = [cell.strip() for cell in line.strip().removesuffix("|").split("|")[1:]]
-        if not cells:
-            heading = None
-        elif heading is None:
-            heading = cells
-        elif not set(line) <= set("|- "):
-            ours = [
-                cell for name, cell in zip(heading, cells, strict=True) if "here" in name.split()
-            ]
-            found += [Row(number, " ".join(ours), line)] if ours else []
+    for table in tables_of(text):
+        ours = [place for place, title in enumerate(table.titles) if "here" in title.split()]
+        found += [
+            Row(row.line, " ".join(row.cells[place] for place in ours), row.text)
+            for row in table.rows
+            if ours
+        ]
     return found
 
 
-def keys_in(text: str) -> Iterator[tuple[str, str | None]]:
-    """Our keys between backticks, `bmn.mode` or `bmn.mode: windows` or `bmn.mode=windows`, and their values."""
-    for span in SPAN.findall(text):
-        words = span.split()
-        several = len(words) > 1 and all("=" in word for word in words)
-        for part in words if several else [span.strip()]:
-            if match := KEY.fullmatch(part):
-                yield match[1], match[2]
-
-
-def problem_of(key: str, value: str | None) -> str | None:
-    """What the configuration says against a key, or a value of it."""
-    if key not in known_keys():
-        return f"there is no key {key}"
-    if value is None or value.isupper() or value.endswith(("FILE", "DIR")):
-        return None
-    config = "ek100_actionformer" if key.startswith(("actionformer.", "detections.")) else "ek100"
-    try:
-        load_config(find_config(config), parse_overrides([f"{key}={value}"]), quiet=True)
-    except UserError as error:
-        return error.message
-    return None
-
-
-def option_problem(span: str) -> str | None:
-    """What no command has of a span of options, `--fps 30 --stride 4`."""
-    names = {word.partition("=")[0] for word in span.split() if word.startswith("--")}
-    known = [
-        {o for p in c.params for o in (*p.opts, *p.secondary_opts)} for c in main.commands.values()
-    ]
-    return None if any(names <= options for options in known) else f"no command takes {span}"
+def keys_of(row: Row) -> list[tuple[str, str | None]]:
+    """Our keys of a row, and their values."""
+    return list(keys_in(SPAN.findall(row.ours)))
 
 
 def read(page: str) -> str:
@@ -95,19 +58,19 @@ def read(page: str) -> str:
 @pytest.mark.parametrize("page", THEIRS)
 def test_our_side_of_the_tables_exists(page):
     rows = rows_of(read(page))
-    assert sum(bool(list(keys_in(row.ours))) for row in rows) >= 15  # of each page's keys
+    assert sum(bool(keys_of(row)) for row in rows) >= 15  # of each page's keys
     said = [
         f"{page}.md:{row.line}: {problem}"
         for row in rows
-        for key, value in keys_in(row.ours)
-        if (problem := problem_of(key, value))
+        for key, value in keys_of(row)
+        if (problem := key_problem(key, value))
     ]
     assert not said, "\n".join(said)
 
 
 def test_defaults_of_ours_that_the_notes_name_are_the_defaults():
     found = [
-        (next(keys_in(row.ours))[0], match[1])  # a note is of the first key of its row
+        (keys_of(row)[0][0], match[1])  # a note is of the first key of its row
         for page in THEIRS
         for row in rows_of(read(page))
         if (match := DEFAULT.search(row.text))
@@ -118,17 +81,9 @@ def test_defaults_of_ours_that_the_notes_name_are_the_defaults():
     }
 
 
-@pytest.mark.parametrize("page", DATA_SETS)
-def test_keys_of_the_pages_of_data_sets_exist(page):
-    said = [problem for key, value in keys_in(read(page)) if (problem := problem_of(key, value))]
-    assert not said, "\n".join(said)
-
-
-@pytest.mark.parametrize("page", [*THEIRS, *DATA_SETS])
-def test_options_between_backticks_exist(page):
-    text = read(page)
-    ours = "\n".join(row.ours for row in rows_of(text)) if page in THEIRS else text
-    spans = [span for span in SPAN.findall(ours) if span.startswith("--")]
+@pytest.mark.parametrize("page", THEIRS)
+def test_options_of_ours_exist(page):
+    spans = [span for row in rows_of(read(page)) for span in SPAN.findall(row.ours)]
     assert not [problem for span in spans if (problem := option_problem(span))]
 
 
@@ -149,11 +104,8 @@ def test_the_table_of_where_to_begin_names_shipped_configurations():
 
 
 def test_a_table_is_read_as_it_is_written():
-    page = "| theirs | here |\n| --- | --- |\n| `solver.x` | `bmn.no_such`, `bmn.mode: windows` |\n"
+    page = (
+        "| theirs | here |\n| --- | --- |\n| `bmn.theirs` | `bmn.no_such`, `bmn.mode: windows` |\n"
+    )
     (row,) = rows_of(page)
-    assert list(keys_in(row.ours)) == [("bmn.no_such", None), ("bmn.mode", "windows")]
-    assert problem_of("bmn.no_such", None)
-    assert problem_of("bmn.mode", "windows") is None
-    assert problem_of("bmn.mode", "sideways")
-    assert option_problem("--fps 30 --no-such 1")
-    assert option_problem("--fps 30 --stride 4 --frames 32 --offset-frames 16") is None
+    assert keys_of(row) == [("bmn.no_such", None), ("bmn.mode", "windows")]

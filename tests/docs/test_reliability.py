@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from helpers.documents.parts import tables_of
 from helpers.paths import ROOT
 
 from pipeline.configuration.reading import find_config, load_config
@@ -47,17 +48,9 @@ def paragraphs(text: str) -> list[str]:
 
 
 def rows(text: str) -> list[list[str]]:
-    """The cells of the rows of every table that says its tests, without titles and lines."""
-    found, inside = [], False
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if not line.startswith("|"):
-            inside = False
-        elif cells[-1] == "tests":
-            inside = True
-        elif inside and not set(line) <= set("|- "):
-            found.append(cells)
-    return found
+    """The cells of the rows of every table that says its tests."""
+    tables = [table for table in tables_of(text) if table.titles[-1] == "tests"]
+    return [row.cells for table in tables for row in table.rows]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import re
 
 import pytest
 import torch
+from helpers.documents.parts import tables_of
 from helpers.documents.reading import blocks_of
 from helpers.paths import ROOT
 from torch.utils.flop_counter import FlopCounterMode
@@ -36,9 +37,9 @@ def test_every_name_and_option_is_there():
 
 def rows() -> list[tuple[list[str], list[float], list[float]]]:
     found = []
-    for line in TEXT.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if "→" in line and len(cells) == 4:
+    for row in [row for table in tables_of(TEXT) for row in table.rows]:
+        cells = row.cells
+        if "→" in row.text and len(cells) == 4:
             names = re.findall(r"`(\w+)`", cells[0] + cells[1])
             numbers = [
                 [float(n) for n in re.findall(r"\d+\.\d+", cell.split("(")[0])]

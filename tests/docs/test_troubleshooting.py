@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from helpers.documents.links import slug
+from helpers.documents.parts import sections_of, tables_of
 from helpers.paths import ROOT
 
 PAGE = (ROOT / "docs" / "help" / "troubleshooting.md").read_text()
@@ -115,19 +116,16 @@ HEADINGS = {
 INTERNAL = {"LateSeekError", "UnplannableError"}
 
 
-def headings(text: str) -> dict[str, str]:
-    """The sections of the second level: heading -> text."""
-    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
 def quotes(section: str) -> list[str]:
-    """The messages in the first column of its tables."""
-    tables = re.findall(r"^\| Message \|.*\n\|[-| ]+\|\n((?:\|.*\n?)+)", section, re.MULTILINE)
-    rows = [row for table in tables for row in table.strip().splitlines()]
-    found = [re.match(r"\| `([^`]+)` \| .*\S.* \|", row) for row in rows]
-    assert all(found), [row for row, match in zip(rows, found, strict=True) if not match]
-    return [match[1] for match in found if match]
+    """The messages in the first column of its tables; each row says what to do."""
+    rows = [
+        row.cells
+        for table in tables_of(section)
+        if table.titles[0] == "Message"
+        for row in table.rows
+    ]
+    assert all(re.fullmatch("`[^`]+`", cells[0]) and cells[1] for cells in rows), rows
+    return [cells[0].strip("`") for cells in rows]
 
 
 @cache
@@ -166,15 +164,18 @@ def own_errors() -> frozenset[str]:
     return frozenset(names - INTERNAL)
 
 
-def raising() -> Iterator[str]:
+@cache
+def raising() -> tuple[str, ...]:
     """The files that make an error of ours."""
+    found = []
     for path, tree in sources().items():
         calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
         names = {
             func.id if isinstance(func, ast.Name) else getattr(func, "attr", "") for func in calls
         }
         if names & own_errors():
-            yield path
+            found.append(path)
+    return tuple(found)
 
 
 def entry(path: str) -> str | None:
@@ -183,10 +184,10 @@ def entry(path: str) -> str | None:
 
 
 def test_every_quoted_message_is_in_the_program():
-    everything = [text for path in sources() for text in texts(path)]
-    quoted = [quote for section in headings(PAGE).values() for quote in quotes(section)]
+    everything = "\0".join(text for path in sources() for text in texts(path))
+    quoted = [quote for section in sections_of(PAGE).values() for quote in quotes(section)]
     assert len(quoted) > 150 and len(quoted) == len(set(quoted))
-    missing = [quote for quote in quoted if not any(quote in text for text in everything)]
+    missing = [quote for quote in quoted if quote not in everything]
     assert not missing, "the program does not say this (any more)"
 
 
@@ -201,18 +202,16 @@ def test_every_file_that_raises_an_error_has_a_heading():
 def test_each_family_is_quoted_under_its_heading(name):
     files = [path for path in raising() if entry(path) == name]
     assert files, f"{name} raises no error (any more)"
-    quoted = quotes(headings(PAGE)[HEADINGS[name]])
+    quoted = quotes(sections_of(PAGE)[HEADINGS[name]])
     assert any(quote in text for path in files for text in texts(path) for quote in quoted), (
         f"no message of {name} is quoted under {HEADINGS[name]!r}"
     )
 
 
 def test_the_table_of_symptoms_leads_to_every_section():
-    sections = headings(PAGE)
+    sections = sections_of(PAGE)
     links = re.findall(r"\(#([a-z0-9-]+)\)", sections["Find your problem"])
-    anchors = {
-        re.sub(r"[^a-z0-9 -]", "", name.lower()).replace(" ", "-"): name for name in sections
-    }
+    anchors = {slug(name): name for name in sections}
     assert set(links) <= set(anchors)
     assert {anchors[link] for link in links} == {
         name for name, section in sections.items() if quotes(section)

@@ -58,7 +58,7 @@ def open_page(browser) -> Iterator[Any]:
         )
         opened.page.on("requestfailed", lambda request: said(f"failed: {request.url}"))
         opened.page.on("request", lambda request: opened.requests.append(request.url))
-        opened.page.set_default_timeout(15000)
+        opened.page.set_default_timeout(120_000)  # a busy machine is no fault of the page
         opened.page.goto(path.as_uri())
         return opened
 

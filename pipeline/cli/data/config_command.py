@@ -52,7 +52,9 @@ def config(
     asked = [
         name for name, given in (("--explain", explain is not None), ("--schema", schema)) if given
     ]
-    _require_one(asked, {**options, "changed": changed, "against": against})
+    _require_one(asked, {**options, "changed": changed, "against": against, "verbose": False})
+    if force and target is None:
+        raise click.UsageError("--force: overwrites the file of --to; add --to")
     if explain is not None:
         from pipeline.tools.config.explaining import explain as explained
 
@@ -100,9 +102,7 @@ def _give(text: str, target: Path | None, *, force: bool) -> None:
     if target is None:
         echo(text)
         return
-    from pipeline.errors import UserError
-    from pipeline.run_folder.files import write_text
+    from pipeline.run_folder.files import require_free, write_outside
 
-    if target.exists() and not force:
-        raise UserError(f"{target}: exists; name another with --to, or use --force to overwrite it")
-    write_text(target, f"{text}\n")
+    require_free(target, force=force)
+    write_outside(target, f"{text}\n")

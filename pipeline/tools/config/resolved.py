@@ -10,8 +10,10 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from pipeline.configuration.keys import known_keys
-from pipeline.configuration.reading import RUN_CONFIG, find_config, load_config
+from pipeline.configuration.reading import RUN_CONFIG, SHIPPED, find_config, load_config
 from pipeline.configuration.settings import Config
+from pipeline.errors import UsageError
+from pipeline.printing import printable
 from pipeline.tools.config.facts import as_yaml
 from pipeline.tools.config.key_schemas import key_schemas
 
@@ -79,14 +81,34 @@ def text_of(config: Config, *, only_changed: bool = False, against: str | None =
     if against is not None:
         others = values_of(_other(against))
         values = differing(values, others)
-        remarks = {k: f"{against}: {as_yaml(others[k])}" for k in values if k in others}
+        remarks = {k: printable(f"{against}: {as_yaml(others[k])}") for k in values if k in others}
     if only_changed:
         values = changed(values)
     if not values:
-        return f"# no key differs from {against or 'its default'}"
-    return as_text(values, remarks)
+        return f"# no key differs from {printable(against or 'its default')}"
+    text = as_text(values, remarks)
+    if only_changed and against is None:  # what is printed is a configuration
+        text += "".join(f"\n{name}: {{}}" for name in _bare(config, values))
+    return text
+
+
+def _bare(config: Config, values: Mapping[str, Any]) -> list[str]:
+    """The sections of a configuration that none of the values are in, and that it would be without if they were not named."""
+    named = {key.partition(".")[0] for key in values}
+    return [
+        name
+        for name, field in Config.model_fields.items()
+        if field.default is None and getattr(config, name) is not None and name not in named
+    ]
 
 
 def _other(name: str) -> Config:
-    kept = Path(name) / RUN_CONFIG
-    return load_config(kept if kept.is_file() else find_config(name), quiet=True)
+    """The configuration of `--against`. Raises UsageError where there is none."""
+    folder = Path(name)
+    if not name or not folder.is_dir() or (SHIPPED / f"{name}.yaml").is_file():
+        return load_config(find_config(name), quiet=True)
+    if not (folder / RUN_CONFIG).is_file():
+        raise UsageError(
+            f"--against {name}: a folder without {RUN_CONFIG}; name a run folder, a file, or a shipped configuration"
+        )
+    return load_config(folder / RUN_CONFIG, quiet=True)

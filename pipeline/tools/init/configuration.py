@@ -18,7 +18,7 @@ from pipeline.data.remote.copies import local_paths
 from pipeline.data.videos.finding import is_folder
 from pipeline.errors import UsageError, UserError
 from pipeline.printing import printable
-from pipeline.run_folder.files import write_text
+from pipeline.run_folder.files import require_free, write_text
 from pipeline.tools.init.advice import advice, configuration_text
 from pipeline.tools.init.footage import Footage, look_at
 from pipeline.tools.init.heads import Entry
@@ -38,10 +38,7 @@ def write_configuration(
     `kind` is cpu, gpu, or auto: a GPU where torch sees one. Raises UserError if `target` exists and
     `force` is not given, and for what is wrong with videos and annotations.
     """
-    if target.exists() and not force:
-        raise UserError(
-            f"{target}: exists; choose another with --to, or use --force to overwrite it"
-        )
+    require_free(target, force=force)
     if kind == "auto":
         kind = "gpu" if torch.cuda.is_available() else "cpu"
     footage = look_at(DatasetSettings.model_validate(dataset), workers)

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from helpers.documents.reading import Block, blocks_of, name_of
+from helpers.documents.reading import Block, blocks_of, name_of, without_blocks
 from helpers.paths import ROOT
 from pipeline.cli.commands import main
-from pipeline.configuration.keys import known_keys
+from pipeline.configuration.keys import known_keys, sections
 from pipeline.configuration.reading import SHIPPED, find_config, load_config, parse_overrides
 from pipeline.errors import UserError
 
 TADA = re.compile(r"(?:^|[\s'\"])(?:tada-loc|-m pipeline)(\s.*)$")
 SHELL = ("|", ";", "&", ">", "<")  # what ends the words of a command
 FORM = "tada-loc model"  # no command, but what a model file calls itself
+SPAN = re.compile(r"`([^`\n]+)`")
+SECTIONS = sorted({key.partition(".")[0] for key in known_keys()})
+KEY = re.compile(rf"((?:{'|'.join(SECTIONS)})(?:\.[a-z_]\w*)+)(?:(?:: |=)(.*))?$")
+FILES = (".csv", ".json")  # proposals.csv is no key
+# Of these programs are the options between the same backticks.
+OTHERS = re.compile(r"(pip|docker|hf|python|git|sbatch|ffmpeg|wandb|nvidia-smi|ulimit)\b")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 INLINE = re.compile(rf"`(?!{FORM}`)tada-loc ([a-z][a-z-]*)((?: [^`]*)?)`")
 
 
@@ -117,8 +125,47 @@ def inline_problems(path: Path) -> list[str]:
     for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
         for name, rest in INLINE.findall(line):
             command = main.commands.get(name)
-            known = {o for p in command.params for o in p.opts} | {"--help"} if command else set()
+            known = options_of(command) if command else set()
             named = {word.split("=")[0] for word in rest.split() if word.startswith("--")}
             if command is None or named - known:
                 found.append(f"{name_of(path)}:{number}: tada-loc {name}{rest}")
     return found
+
+
+def options_of(command: click.Command) -> set[str]:
+    """The options that a command takes."""
+    named = {name for p in command.params for name in (*p.opts, *p.secondary_opts)}
+    return named | {"--help"}
+
+
+def spans_of(path: Path) -> list[str]:
+    """The code between backticks in sentences and tables of a document."""
+    return SPAN.findall("\n".join(without_blocks(path.read_text("utf-8"))))
+
+
+def keys_in(spans: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    """The keys that code is, `bmn.mode` or `bmn.mode: windows` or `bmn.mode=windows`, and their values."""
+    for span in spans:
+        words = span.split()
+        several = len(words) > 1 and all("=" in word for word in words)
+        for part in words if several else [span.strip()]:
+            match = KEY.fullmatch(part)
+            if match and not part.endswith(FILES):
+                yield match[1], match[2]
+
+
+def key_problem(key: str, value: str | None) -> str | None:
+    """What the configuration says against a key, or a section in another, or a value of it; None where nothing."""
+    if key not in known_keys():
+        return None if key in sections() and value is None else f"there is no key {key}"
+    if value is None or value.isupper() or value.endswith(("FILE", "DIR", "...")):
+        return None
+    actionformer = key.startswith(("actionformer.", "detections."))
+    return _value_problem("ek100_actionformer" if actionformer else "ek100", [f"{key}={value}"])
+
+
+def option_problem(span: str) -> str | None:
+    """What no command has of the options in code, `--fps 30 --stride 4`: one takes them all; None where nothing."""
+    named = set() if OTHERS.match(span) else set(OPTION.findall(span))
+    known = [options_of(command) for command in [main, *main.commands.values()]]
+    return None if any(named <= options for options in known) else f"no command takes {span}"

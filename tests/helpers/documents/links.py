@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from helpers.documents.reading import FENCE, name_of
+from helpers.documents.reading import name_of, without_blocks
 from helpers.paths import ROOT
 
 CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
@@ -36,7 +36,7 @@ class Link:
 def links_of(path: Path) -> list[Link]:
     """Every link and picture of a document; what is in code is none."""
     found = []
-    for number, line in enumerate(_without_blocks(path.read_text("utf-8")), 1):
+    for number, line in enumerate(without_blocks(path.read_text("utf-8")), 1):
         text = CODE.sub(lambda code: "`" + " " * (len(code[0]) - 2) + "`", line)
         found += [Link(number, target, alt) for alt, target in PICTURE.findall(text)]
         found += [Link(number, target) for target in LINK.findall(text)]
@@ -87,7 +87,7 @@ def _external(target: str) -> str | None:
 def anchors_of(path: Path) -> frozenset[str] | None:
     """What can be linked to in a document, by GitHub's rule; None where the build of the site adds to it."""
     found: list[str] = []
-    for line in _without_blocks(path.read_text("utf-8")):
+    for line in without_blocks(path.read_text("utf-8")):
         if (directive := DIRECTIVE.match(line)) and directive[1] == "include":
             found += anchors_of((path.parent / directive[2]).resolve()) or ()
         elif directive and directive[1] != "toctree":
@@ -107,20 +107,3 @@ def slug(heading: str, earlier: list[str] | None = None) -> str:
         count += 1
         name = f"{base}-{count}"
     return name
-
-
-def _without_blocks(text: str) -> list[str]:
-    """The lines of a document, those inside fences empty; the first line of a directive stays."""
-    lines: list[str] = []
-    fence = ""
-    for line in text.splitlines():
-        match = FENCE.match(line)
-        if fence:
-            fence = "" if match and not match[3] and match[2].startswith(fence) else fence
-            lines.append("")
-        elif match:
-            fence = match[2]
-            lines.append(line if match[3].startswith("{") else "")
-        else:
-            lines.append(line)
-    return lines

@@ -58,6 +58,23 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
 
 
+def without_blocks(text: str) -> list[str]:
+    """The lines of a document, those inside fences empty; the first line of a directive stays."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.splitlines():
+        match = FENCE.match(line)
+        if fence:
+            fence = "" if match and not match[3] and match[2].startswith(fence) else fence
+            lines.append("")
+        elif match:
+            fence = match[2]
+            lines.append(line if match[3].startswith("{") else "")
+        else:
+            lines.append(line)
+    return lines
+
+
 @cache
 def blocks_of(path: Path) -> tuple[Block, ...]:
     """The blocks of a document, in order. Raises DocumentError."""

@@ -51,6 +51,10 @@ def test_it_goes_to_a_file_that_is_not_lost(tmp_path):
     assert (tmp_path / "my.yaml").read_text() == "mine"
     assert tada(*line, "--force").exit_code == 0
     assert (tmp_path / "my.yaml").read_text() != "mine"
+    (tmp_path / "link.yaml").symlink_to("my.yaml")
+    assert tada("config", "--config", "small", "--to", "link.yaml", "--force").exit_code == 0
+    assert (tmp_path / "link.yaml").is_symlink()
+    assert (tmp_path / "my.yaml").read_text() == tada("config", "--config", "small").stdout
 
 
 def test_the_schema_and_a_key():
@@ -67,6 +71,7 @@ def test_the_schema_and_a_key():
         (["--schema", "bmn.epochs=3"], "--schema"),
         (["--explain", "bmn", "--run-dir", "x"], "--explain"),
         (["--explain", "bmn", "--changed"], "--explain"),
+        (["--schema", "--force"], "add --to"),
         (["--config", "hacs", "bmn.epochs=x"], "bmn.epochs = 'x'"),
         (["--config", "nothing"], "'nothing'"),
         (["--config", "hacs", "--against", "nothing"], "'nothing'"),

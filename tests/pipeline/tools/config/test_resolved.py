@@ -25,14 +25,10 @@ def test_it_reads_back_to_the_same_values(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_changed_is_all_one_has_to_write(name):
     config = load_config(find_config(name), quiet=True)
-    text = text_of(config, only_changed=True)
-    # A section of defaults alone has to be named where a run could do without it.
-    bare = [f"{s}: {{}}" for s in ("proposals", "detections") if getattr(config, s) is not None]
-    bare = [line for line in bare if line.partition(":")[0] + ":" not in text.splitlines()]
-    again = read_config("\n".join([text, *bare]), HERE, quiet=True)
-    assert values_of(again) == values_of(config)
-    defaults = {key: facts_of(key).default for key in changed(values_of(config))}
-    assert all(as_yaml(values_of(config)[key]) != text for key, text in defaults.items())
+    values = values_of(config)
+    again = read_config(text_of(config, only_changed=True), HERE, quiet=True)
+    assert values_of(again) == values
+    assert all(as_yaml(values[key]) != facts_of(key).default for key in changed(values))
 
 
 def test_a_default_by_another_form_of_its_number_is_no_change():
@@ -56,6 +52,22 @@ def test_a_difference_says_what_the_other_has(tmp_path):
     assert text_of(config, against=str(tmp_path)).startswith("# no key differs")
     with pytest.raises(UsageError, match="nothing"):
         text_of(config, against="nothing")
+    (tmp_path / "config.yaml").unlink()
+    with pytest.raises(UsageError, match="a folder without config.yaml"):
+        text_of(config, against=str(tmp_path))
+
+
+def test_a_folder_does_not_hide_a_shipped_configuration_and_its_name_stays_a_remark(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    config = load_config(find_config("hacs"), {"bmn.epochs": 77}, quiet=True)
+    for name in ("hacs", "a\nb"):
+        (tmp_path / name).mkdir()
+    assert text_of(config, against="hacs") == "bmn:\n  epochs: 77  # hacs: 10"
+    other = text_of(config).replace("workers: 2", "workers: 7")
+    (tmp_path / "a\nb" / "config.yaml").write_text(other)
+    assert text_of(config, against="a\nb") == "runtime:\n  workers: 2  # a\\nb: 7"
 
 
 def test_the_sections_that_a_head_needs_are_there_with_their_defaults():
