@@ -52,8 +52,7 @@ def run(
     run = replace(run, grid_of_imported=False)
     left_out = run.left_out(STAGE)
     wanted = left_out.without_skipped(run.videos)
-    known = what_is_known(run.dataset, wanted, partial(_measured, run), rates=rates == "video")
-    _say_counted(run, rates)
+    known = _known(run, wanted, rates=rates == "video")
     run, stated = _on_stated_grid(run, Stated(run.features.grid, layout, rates, count), known)
     require_sound(run, of_head(run.ways))  # what comes next, and has to do with them
     checked = check_features(sources, known, list(run.dataset.videos["video"]), stated)
@@ -77,10 +76,11 @@ def run(
     say(f"{STAGE}: {len(metas)} videos, {clips} features of {checked.channels} channels")
 
 
-def _say_counted(run: Run, rates: str) -> None:
-    """Report how many rates were computed from a number of frames, if rates are those of the videos."""
-    if rates == "video" and (counted := run.dataset.notes[RATE_BY_COUNT]):
+def _known(run: Run, videos: Sequence[str], *, rates: bool) -> dict[str, Known]:
+    """What is known of the videos' time; it is said if their rates follow from counts of frames."""
+    if rates and (counted := run.dataset.notes[RATE_BY_COUNT]):
         say(f"annotations: {counted} {RATE_BY_COUNT}")
+    return what_is_known(run.dataset, videos, partial(_measured, run), rates=rates)
 
 
 def _measured(run: Run, videos: Sequence[str]) -> Mapping[str, Measured]:

@@ -60,8 +60,7 @@ def estimate(run: Run, *, quick: bool = False) -> list[Cost]:
     """Look at the annotations and a few videos, time a few steps, and estimate the whole; reports what is timed.
 
     `quick` times networks on frames of half the size, and takes their steps to cost by area. Of imported features
-    nothing is extracted, and where a file names the classes no classifier is trained. A configuration for a
-    classifier alone has its training and its test.
+    nothing is extracted, and where a file names the classes no classifier is trained.
     """
     if run.config.extract is None:
         return _classifier_costs(run, quick=quick)

@@ -68,8 +68,8 @@ def sweep(
     command is run again.
 
     \b
-    Example: tada-loc sweep --run-dir runs/own proposals.alpha=0.3,0.4,0.5 classify.top=1,2
-    Example: tada-loc sweep --run-dir runs/own proposals.alpha=0.2..0.8 proposals.voting=null,0.75 --trials 50 --honest
+    Example: tada-loc sweep --run-dir runs/own detections.sigma=0.3,0.4,0.5 detections.voting=null,0.75
+    Example: tada-loc sweep --run-dir runs/bmn proposals.alpha=0.2..0.8 proposals.voting=null,0.75 --trials 50 --honest
     """
     from pipeline.cli.choosing import chosen_run
     from pipeline.tools.sweep.running import prepared, results

@@ -30,18 +30,16 @@ _LINE_ENDS = ("Zl", "Zp")  # a --skip file has an id a line
 class Inputs:
     """What the configuration names for a reader; each takes of it what its format has.
 
-    `files`: the annotation files. `subsets`: the names of the training and of the evaluation subset. `classes`: the
-    files with class names. `video_info`: about the videos; `videos`: their folder, `fps`: for formats that count frames.
-    `without_segments`: files that name videos, and no segment in any, are taken.
+    `classes`: the files with class names. `video_info`: about the videos; `videos`: their folder, `fps`: for formats that count frames.
     """
 
     files: Sequence[Path]
-    subsets: tuple[str, str] = ("training", "validation")
+    subsets: tuple[str, str] = ("training", "validation")  # that of training and that of evaluation
     classes: Sequence[Path] = ()
     video_info: Path | None = None
     videos: Path | RemoteFolder | None = None
     fps: float | None = None
-    without_segments: bool = False
+    without_segments: bool = False  # whether files with videos and no segment are taken
 
     def class_file(self) -> Path | None:
         """The file with class names, of a format that takes one. Raises UserError if there are more."""

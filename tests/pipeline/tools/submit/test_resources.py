@@ -67,4 +67,8 @@ def test_what_a_user_asks_for_goes_before_what_we_ask():
 )
 def test_what_this_machine_has_not_is_refused(data, tmp_path, option):
     line = error_line(tada("submit", "--engine", "local", *options(data, tmp_path), option))
-    assert option.split("=")[0] + ": --engine local has no such thing" in line
+    assert (
+        option.split("=")[0]
+        + ": --engine local does not support it; leave it out, or use --engine slurm"
+        in line
+    )
