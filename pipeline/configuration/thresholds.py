@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 _FORM = "write start:step:end (0.5:0.05:0.95) or a comma list (0.3,0.5,0.7)"
@@ -50,6 +50,15 @@ def missed_end(value: object) -> str | None:
         return None
     shown = ", ".join(map(_short, found[:5])) + (", ..." if len(found) > 5 else "")
     return f"tIoU thresholds {value}: no step ends at {_short(end)}; the thresholds are {shown}"
+
+
+def as_range(thresholds: Sequence[float]) -> str | None:
+    """`start:step:end` if it gives exactly these thresholds; else None."""
+    if len(thresholds) < 3:
+        return None
+    start, *_, end = thresholds
+    text = _range(start, (end - start) / (len(thresholds) - 1), end)
+    return text if parse_iou(text) == tuple(thresholds) else None
 
 
 def _floats(parts: Iterable[str | float]) -> list[float]:

@@ -12,10 +12,14 @@ from pydantic_core import to_jsonable_python
 from pipeline.configuration.keys import known_keys
 from pipeline.configuration.reading import RUN_CONFIG, SHIPPED, find_config, load_config
 from pipeline.configuration.settings import Config
+from pipeline.configuration.thresholds import as_range
 from pipeline.errors import UsageError
 from pipeline.printing import printable
 from pipeline.tools.config.facts import as_yaml
 from pipeline.tools.config.key_schemas import key_schemas
+
+
+_THRESHOLDS = {"eval.iou", "eval.paper_iou"}  # shown as a range if they are one
 
 
 def values_of(config: Config) -> dict[str, Any]:
@@ -66,6 +70,8 @@ def as_text(values: Mapping[str, Any], remarks: Mapping[str, str] | None = None)
             if path not in begun:
                 begun.add(path)
                 lines.append(f"{'  ' * depth}{section}:")
+        if key in _THRESHOLDS and value is not None:
+            value = as_range(value) or value
         remark = f"  # {remarks[key]}" if remarks and key in remarks else ""
         lines.append(f"{'  ' * len(sections)}{name}: {as_yaml(value)}{remark}")
     return "\n".join(lines)
