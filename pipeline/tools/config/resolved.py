@@ -18,7 +18,6 @@ from pipeline.printing import printable
 from pipeline.tools.config.facts import as_yaml
 from pipeline.tools.config.key_schemas import key_schemas
 
-
 _THRESHOLDS = {"eval.iou", "eval.paper_iou"}  # shown as a range if they are one
 
 

@@ -123,4 +123,7 @@ def test_a_damaged_manifest_is_named_and_the_rest_is_compared(data, run):
     flip(run / "eval/results.json")
     code, printed, found = verify(data, run)
     assert code == 1 and len(found["faults"]) == 2
-    assert "bmn/manifest.json: damaged" in printed and "results.json: is not what" in printed
+    assert (
+        "bmn/manifest.json: damaged" in printed
+        and "results.json: is not as it was written" in printed
+    )

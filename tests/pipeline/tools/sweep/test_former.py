@@ -85,9 +85,9 @@ def test_what_is_not_held_is_made_again(own, monkeypatch, tmp_path):
     [
         (
             "proposals.alpha=0.3",
-            "proposals.alpha says nothing of a run with detector.name=actionformer",
+            "proposals.alpha has no effect on a run with detector.name=actionformer",
         ),
-        ("classify.top=1", "the head names the classes itself"),
+        ("classify.top=1", "the head predicts the classes itself"),
         ("actionformer.width=8", "changes a training"),
         ("detector.name=bmn", "chooses the head"),
         ("detections.voting=0.5", "voting is over candidates of all classes"),

@@ -98,7 +98,9 @@ def test_one_annotated_video_has_no_halves(run, monkeypatch):
     made = run_of(run)
     one = made.dataset.rows("validation").query("video == 'v0'")
     monkeypatch.setattr("pipeline.results.scoring.truth_rows", lambda *_: one)
-    with pytest.raises(Exception, match="--honest: one evaluation video has segments"):
+    with pytest.raises(
+        Exception, match="--honest: only one evaluation video has segments, but two"
+    ):
         halves_of(made, 0)
 
 
