@@ -213,7 +213,7 @@ def test_more_tiers_than_a_screen_shows_are_said(tmp_path, capsys):
     assert not capsys.readouterr().err
     write_elan(many(300, seconds=60.0), tmp_path / "own.eaf")
     tiers = len(list(check(tmp_path / "own.eaf").iter("TIER")))
-    assert tiers > 12 and f"stand in {tiers} tiers" in capsys.readouterr().err
+    assert tiers > 12 and f"take {tiers} tiers" in capsys.readouterr().err
 
 
 def test_a_file_name_that_is_no_text_is_escaped(tmp_path):
