@@ -47,6 +47,8 @@ class StageRow:
 
 
 TRAINED = ("model.pt", "checkpoint.pt")
+# Keys of `finetune` that `eval-classifier` depends on, though the section is not among its settings: they make its views.
+VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
 STAGES = (
     StageRow(
         name="finetune",

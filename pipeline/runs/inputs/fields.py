@@ -15,7 +15,7 @@ from pipeline.data.hold_out import chooses_epoch
 from pipeline.data.inputs import rows_by_video
 from pipeline.data.proxies.form import made_by as form_of_proxies
 from pipeline.run_folder.identity import SHORT, UNKNOWN, UNSURE, fingerprint
-from pipeline.runs.graph import StageRow
+from pipeline.runs.graph import VIEWED, StageRow
 from pipeline.runs.inputs.asking import Digests, Facts
 from pipeline.runs.inputs.initial import initial_fields
 from pipeline.runs.ways import Ways, in_order, ways_of
@@ -25,8 +25,6 @@ from pipeline.runs.ways import Ways, in_order, ways_of
 _NOT_DECODED = ("extract.stride", "extract.offset_frames", "extract.decoder", "extract.compile")
 # Of the network's settings, what a linear classifier on features has.
 _OF_HEAD = ("backbone.dropout",)
-# What the views of the classifier's own test depend on.
-VIEWED = ("fps", "frames", "interval", "sampling", "short_segments")
 # Fields with what was read of the features of each video.
 FEATURES_READ = ("features of training videos", "features of evaluation videos", "videos")
 TRAINED_ON = "training videos"  # of fine-tuning: which video each was

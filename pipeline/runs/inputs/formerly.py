@@ -14,8 +14,8 @@ from pipeline.data.annotations import annotation_files
 from pipeline.data.inputs import weights_identity
 from pipeline.run_folder.identity import file_digest, fingerprint
 from pipeline.run_folder.manifests import FORM, Manifest, read_manifest
-from pipeline.runs.graph import StageRow
-from pipeline.runs.inputs.fields import VIEWED, setting_fields
+from pipeline.runs.graph import VIEWED, StageRow
+from pipeline.runs.inputs.fields import setting_fields
 
 _FINETUNE = "finetune"
 # The folders whose settings stood for what was read of them.

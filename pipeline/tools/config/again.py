@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.runs.graph import STAGES, StageRow, row
+from pipeline.runs.graph import STAGES, VIEWED, StageRow, row
 from pipeline.runs.ways import HEADS
 from pipeline.tools.config.facts import KeyFacts
 
@@ -12,8 +12,6 @@ _SELECTING = {
     "initial weights": ("finetune",),
     "class scores": ("classify",),
 }
-# Of fine-tuning, what the test of the classifier depends on too (pipeline/runs/inputs/fields.py: VIEWED).
-_TESTED = ("fps", "frames", "interval", "sampling", "short_segments")
 # What follows only sometimes.
 _BESIDES = {
     "eval.ignore_labels": "If segments have such a label, the trainings on them run again too.",
@@ -33,7 +31,7 @@ def first_stages(facts: KeyFacts) -> tuple[str, ...]:
             or (
                 stage.name == "eval-classifier"
                 and facts.section == "finetune"
-                and facts.name in _TESTED
+                and facts.name in VIEWED
             )
         )
     if facts.selects == "segments":

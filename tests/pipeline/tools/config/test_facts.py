@@ -10,8 +10,7 @@ from truth.changes_keys import KEYS
 from pipeline.configuration.keys import known_keys, new_names, sections
 from pipeline.configuration.sections.base import PAPERS
 from pipeline.errors import UsageError
-from pipeline.runs.graph import STAGES
-from pipeline.runs.inputs.fields import VIEWED
+from pipeline.runs.graph import STAGES, VIEWED
 from pipeline.tools.config.again import effect, first_stages, following
 from pipeline.tools.config.facts import facts_of, keys_of, required_name, whole_papers
 
