@@ -336,7 +336,7 @@ def test_a_number_of_frames_is_a_rate_where_none_is_told(data):
     counts = {"a": 200, "b": 160, "c": 240, "d": 200}
     for video, count in counts.items():
         database["database"][video]["frame"] = count
-    database["database"]["d"]["fps"] = 12.0  # what is told comes first
+    database["database"]["d"]["fps"] = 12.0  # what is stated comes first
     (data / "annotations.json").write_text(json.dumps(database))
     for video, count in {**counts, "d": 240}.items():
         np.save(data / f"features/{video}.npy", np.ones((count // 10, 12), np.float32))

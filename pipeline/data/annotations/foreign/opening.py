@@ -110,10 +110,10 @@ def rate_told(
 ) -> float:
     """The frames a second of a video: its `fps`, else its number of `frames` by its seconds, which is counted in `notes`.
 
-    NaN where neither is told, or they come to no rate that videos have.
+    NaN if neither is there, or they give a rate that no video has.
     """
-    if (told := rate_of(entry.get("fps"))) > 0:
-        return told
+    if (stated := rate_of(entry.get("fps"))) > 0:
+        return stated
     rate = rate_of(entry.get(frames)) / seconds if seconds > 0 else float("nan")
     if not _RATES[0] <= rate <= _RATES[1]:
         return float("nan")
