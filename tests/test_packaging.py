@@ -87,8 +87,14 @@ def test_the_version_is_that_of_the_tag(tmp_path):
     pytest.importorskip("setuptools_scm")
 
     def git(*words):
-        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
-        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True, capture_output=True)
+        own = (
+            "user.name=a",
+            "user.email=a@example.org",
+            "commit.gpgsign=false",
+            "tag.gpgsign=false",
+        )
+        options = [word for setting in own for word in ("-c", setting)]
+        subprocess.run(["git", *options, *words], cwd=tmp_path, check=True, capture_output=True)
 
     def found():
         command = [sys.executable, "-m", "setuptools_scm"]
