@@ -36,6 +36,7 @@ WORDS = {
     r"spelt": "spelled",
     r"hinder(s|ed|ing)?": "prevent",
     # plain grammar
+    r"a few lines each": "short",
     r"as good as": "nearly; the same as",
     r"of its own accord": "by itself",
     r"without more": "directly",

@@ -1,4 +1,4 @@
-"""The stages on the command line: a few lines each; what is heavy to import is imported inside."""
+"""The stages on the command line, in short functions; heavy modules are imported inside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stages up to detections on the command line: a few lines each."""
+"""The stages up to detections on the command line, in short functions."""
 
 from __future__ import annotations
 
