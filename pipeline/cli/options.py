@@ -154,7 +154,7 @@ _OPTIONS = {
 SHARD = click.option(
     "--shard",
     metavar="I/N",
-    help="Process only share I of N of the videos (I from 0); none: take part in all. "
+    help="Process only shard I of N of the videos (I from 0); none: take part in all. "
     "Default: the share of this task of a job array, if there is one.",
 )
 RUN = click.option(

@@ -141,7 +141,7 @@ def _clip(footage: Footage, machine: Machine, grid: Grid) -> list[Entry]:
     """What a clip is, in fine-tuning and extraction alike."""
     rate = f"the videos have {footage.fps:.4g}; more than {machine.fps:g} takes longer and gains little"
     span = (
-        f"a clip spans {FRAMES * grid.interval / grid.fps:.2g} s; a quarter of the actions are shorter than "
+        f"a clip spans {((FRAMES - 1) * grid.interval + 1) / grid.fps:.2g} s; a quarter of the actions are shorter than "
         f"{footage.quarter:.2g} s"
     )
     return [
