@@ -82,10 +82,14 @@ class Assassin:
     def _lurk(self) -> None:
         while not self._over:
             with self.path.open("wb"):
-                for pid in readers(self.path):
-                    if pid != os.getpid():
-                        self.killed += 1
-                        os.kill(pid, signal.SIGSEGV)
+                before = self.killed
+                while (
+                    not self._over and self.killed == before
+                ):  # a reader may be seen a moment late
+                    for pid in readers(self.path):
+                        if pid != os.getpid():
+                            self.killed += 1
+                            os.kill(pid, signal.SIGSEGV)
 
 
 def rows(run: Path, stage: str) -> list[dict]:
