@@ -22,17 +22,14 @@ check: install
 	$(BIN)/python -m checks.words $(PACKAGES) tests deploy docs Makefile README.md CHANGELOG.md CONTRIBUTING.md
 	$(BIN)/mypy
 
-# Three processes side by side: most folders of the pipeline's tests and the benchmarks'; those that mostly wait; and all else.
-FOLDERS := tests/pipeline tests/benchmarks --ignore=tests/pipeline/processes --ignore=tests/pipeline/tools/submit --ignore-glob="tests/pipeline/test_*.py"
-WAITING := tests/pipeline/processes tests/pipeline/tools/submit tests/pipeline/test_hostile_videos.py
-OTHERS := tests --ignore=tests/benchmarks --ignore=tests/pipeline/pages --ignore=tests/pipeline/prediction --ignore=tests/pipeline/processes \
-	--ignore=tests/pipeline/test_hostile_videos.py --ignore-glob="tests/pipeline/[!p]*/*"
+# Two processes side by side, of about the same length: most folders of the pipeline's tests and the benchmarks', and all else.
+FOLDERS := tests/pipeline tests/benchmarks --ignore=tests/pipeline/processes --ignore-glob="tests/pipeline/test_*.py"
+OTHERS := tests --ignore=tests/benchmarks --ignore=tests/pipeline/pages --ignore=tests/pipeline/prediction --ignore-glob="tests/pipeline/[!p]*/*"
 test: install
 	@$(BIN)/python -m pytest -m "not slow" $(FOLDERS) & folders=$$!; \
-	$(BIN)/python -m pytest -m "not slow" $(WAITING) & waiting=$$!; \
-	trap "kill $$folders $$waiting" INT; \
+	trap "kill $$folders" INT; \
 	$(BIN)/python -m pytest -m "not slow" $(OTHERS); others=$$?; \
-	wait $$folders; folders=$$?; wait $$waiting && exit $$((folders + others))
+	wait $$folders && exit $$others
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

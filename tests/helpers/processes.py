@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -40,17 +41,24 @@ def processes(part: str, folder: Path) -> list[int]:
 
 
 def readers(path: Path) -> list[int]:
-    """The processes that have a file open."""
+    """The processes that have a file open for reading; one that only inherited its end for writing is not one."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                links = [link.readlink() for link in (folder / "fd").iterdir()]
+                opened = [
+                    link.name for link in (folder / "fd").iterdir() if link.readlink() == path
+                ]
+                if any(_reads(folder / "fdinfo" / name) for name in opened):
+                    found.append(int(folder.name))
             except OSError:
                 continue
-            if path in links:
-                found.append(int(folder.name))
     return found
+
+
+def _reads(fdinfo: Path) -> bool:
+    flags = next(line for line in fdinfo.read_text().splitlines() if line.startswith("flags:"))
+    return int(flags.split()[1], 8) & os.O_ACCMODE != os.O_WRONLY
 
 
 def seen(process: subprocess.Popen, run: Path, sign: str) -> bool:
