@@ -71,6 +71,11 @@ class ClipGrid:
         return self.shift / self.fps
 
     @property
+    def first_center(self) -> float:
+        """Frames, at `fps`, from the video's start to the centre of clip 0."""
+        return self.stride / 2 + self.shift
+
+    @property
     def first_offset(self) -> int:
         """Frame number of clip 0's first frame; negative where the clip is longer than its cell."""
         return math.floor((self.stride - (self.frames - 1) * self.interval) / 2 + self.shift)

@@ -222,7 +222,7 @@ def _fields(checked: Checked, stated: Stated, short_side: int | None) -> dict[st
         "extract.short_side": short_side,
     }
     if grid.shift:
-        fields["extract.offset_frames"] = grid.stride / 2 + grid.shift
+        fields["extract.offset_frames"] = grid.first_center
     if stated.rates:
         fields[f"{IMPORTED}.rates"] = stated.rates
     return fields

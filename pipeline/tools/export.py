@@ -69,7 +69,7 @@ def _require_current(run: Run) -> None:
 
 def _cut_offset(grid: ClipGrid) -> str | None:
     """What OpenTAD, which cuts offset_frames to a whole number, does to the times of features; None if nothing."""
-    centre = grid.stride / 2 + grid.shift
+    centre = grid.first_center
     lost = centre - int(centre)
     if not lost:
         return None
@@ -82,7 +82,7 @@ def _cut_offset(grid: ClipGrid) -> str | None:
 def _grid(
     grid: ClipGrid, channels: int, backbone: str, videos: Mapping[str, Mapping[str, object]]
 ) -> dict[str, object]:
-    centre = grid.stride / 2 + grid.shift  # frames from the video's start to feature 0's centre
+    centre = grid.first_center
     own = any("fps" in video for video in videos.values())
     fps = None if own else grid.fps
     middle = f"(i * stride + {centre:g})" if grid.shift else "(i + 0.5) * stride"

@@ -22,7 +22,7 @@ from pipeline.data.annotations.dataset import (
     check_video_id,
     segments_frame,
 )
-from pipeline.data.annotations.foreign.opening import rate_told
+from pipeline.data.annotations.foreign.opening import stated_rate
 from pipeline.errors import UserError
 from pipeline.plain_files import distinct_pairs, read_json, read_text
 
@@ -45,7 +45,7 @@ def read(inputs: Inputs) -> Dataset:
             subset = _text(entry.get("subset"), f"{where}: subset")
             told = entry.get("duration")
             duration = math.nan if told is None else _seconds(told, f"{where}: duration")
-            rate = rate_told(entry, duration, notes)
+            rate = stated_rate(entry, duration, notes)
             videos.append({"video": video, "subset": subset, "duration": duration, "fps": rate})
             rows += _segments(entry, video, subset, where)
     annotations = segments_frame(rows, ("video", "subset", "start", "end", "label"))

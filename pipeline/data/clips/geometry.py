@@ -91,7 +91,7 @@ def agree(settings: FinetuneSettings, extract: ExtractSettings) -> bool:
     """Whether fine-tuning's validation shows exactly the clips that extraction will, so that one look is enough."""
     grid = clip_grid(extract)
     own, seen = validation_view(settings), extraction_view(extract)
-    middle = grid.stride / 2 + grid.shift  # frames from the video's start to clip 0's centre
+    middle = grid.first_center
     return (
         (own.short_side, own.crop) == (seen.short_side, seen.crop)
         and (settings.fps, settings.frames, settings.interval)

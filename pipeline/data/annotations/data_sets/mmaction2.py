@@ -17,7 +17,7 @@ from pipeline.data.annotations.foreign.opening import (
     objects_of,
     pair,
     rate_of,
-    rate_told,
+    stated_rate,
     string,
 )
 
@@ -35,7 +35,7 @@ def read(file: OpenedFile) -> Found:
         where = f"{file.path}: video {name[:80]}"
         entry = mapping(entry, where)
         length = rate_of(entry.get("duration_second"))
-        rate = rate_told(entry, length, found.notes, frames="duration_frame")
+        rate = stated_rate(entry, length, found.notes, frames="duration_frame")
         subset = entry.get("subset")
         subset = None if subset is None else string(subset, f"{where}: subset")
         video = found.video(name, FoundVideo(name, subset, length, rate), exact=True)

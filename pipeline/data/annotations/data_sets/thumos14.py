@@ -17,7 +17,7 @@ from pipeline.data.annotations.foreign.opening import (
     number,
     pair,
     rate_of,
-    rate_told,
+    stated_rate,
     string,
 )
 from pipeline.errors import UserError
@@ -81,7 +81,7 @@ def _json(found: Found, value: Any) -> None:
         entry = mapping(entry, where)
         subset = string(entry.get("subset"), f"{where}: subset").lower()
         seconds = rate_of(entry.get("duration"))
-        facts = FoundVideo(name, subset, seconds, rate_told(entry, seconds, found.notes))
+        facts = FoundVideo(name, subset, seconds, stated_rate(entry, seconds, found.notes))
         video = found.video(name, facts, exact=True)
         for item in listed(entry.get("annotations"), where):
             item = mapping(item, where)

@@ -105,7 +105,7 @@ def rate_of(value: Any) -> float:
     return found if 0 < found < float("inf") else float("nan")
 
 
-def rate_told(
+def stated_rate(
     entry: Mapping[str, Any], seconds: float, notes: Counter[str], frames: str = "frame"
 ) -> float:
     """The frames a second of a video: its `fps`, else its number of `frames` by its seconds, which is counted in `notes`.
